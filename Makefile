@@ -1,0 +1,53 @@
+# Framecloak: every task of the project. Bare `make` explains itself.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= out
+# Workers for the test run: one per core, as pytest-xdist counts them.
+JOBS ?= auto
+
+.PHONY: help
+help: ## Show this list
+	@echo "Framecloak. The two commands to know: 'make demo' and 'make test'."
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Create .venv and install everything (quick the second time)
+
+# Installs only when pyproject.toml is newer than the last install.
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
+	$(BIN)/framecloak models build
+	touch $@
+
+.PHONY: demo
+demo: setup ## Redact a short real video: make demo, or make demo VIDEO=path
+	$(BIN)/framecloak demo --output $(OUT)/demo $(if $(VIDEO),"$(VIDEO)")
+
+.PHONY: test
+test: setup ## Run the tests (under ten minutes on two cores)
+	$(BIN)/pytest -n $(JOBS) tests
+
+.PHONY: check
+check: setup ## Lint, format, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: setup ## Rewrite the code as ruff wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: setup ## Compare with the deface command line: whole processes, medians, coverage
+	$(BIN)/python benchmarks/redact_vs_deface.py
+
+.PHONY: clean
+clean: ## Remove what the tasks above made
+	rm -rf $(VENV) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,118 @@
+"""Pure functions on boxes. A box is ``x1, y1, x2, y2`` in pixels; arrays are (n, 4) float.
+
+None of these mutates its input.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes: TypeAlias = NDArray[np.float64]
+
+
+def area(boxes: Boxes) -> NDArray[np.float64]:
+    """Areas in square pixels, 0 for an inverted box.
+
+    Args:
+        boxes: (..., 4).
+
+    Returns:
+        (...,) float64.
+    """
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
+    return np.asarray(sides[..., 0] * sides[..., 1])
+
+
+def centre(boxes: Boxes) -> NDArray[np.float64]:
+    """Centres, (..., 2), of boxes (..., 4)."""
+    return np.asarray((boxes[..., :2] + boxes[..., 2:]) / 2)
+
+
+def size(boxes: Boxes) -> NDArray[np.float64]:
+    """Side of the square with the same area, (...,) pixels, at least 1 so that it may divide."""
+    return np.asarray(np.maximum(np.sqrt(area(boxes)), 1.0))
+
+
+def grow(boxes: Boxes, share: float | NDArray[np.float64]) -> Boxes:
+    """Push every side outwards by a share of the box's own width or height.
+
+    Args:
+        boxes: (..., 4).
+        share: of width and height, added on each of two opposite sides; a number or (...,).
+    """
+    by = (boxes[..., 2:] - boxes[..., :2]) * np.asarray(share)[..., None]
+    grown: Boxes = np.concatenate([boxes[..., :2] - by, boxes[..., 2:] + by], axis=-1)
+    return grown
+
+
+def shift(boxes: Boxes, by: NDArray[np.float64]) -> Boxes:
+    """Move boxes (..., 4) by vectors (..., 2)."""
+    moved: Boxes = boxes + np.concatenate([by, by], axis=-1)
+    return moved
+
+
+def clip(boxes: Boxes, width: int, height: int) -> Boxes:
+    """Cut boxes (..., 4) at the borders of a picture."""
+    limits = np.array([width, height, width, height], np.float64)
+    return np.asarray(np.clip(boxes, 0.0, limits))
+
+
+def enclose(first: Boxes, second: Boxes) -> Boxes:
+    """The smallest boxes (..., 4) that hold both of each pair."""
+    return np.concatenate(
+        [
+            np.minimum(first[..., :2], second[..., :2]),
+            np.maximum(first[..., 2:], second[..., 2:]),
+        ],
+        axis=-1,
+    )
+
+
+def covers(outer: Boxes, inner: Boxes) -> NDArray[np.bool_]:
+    """Whether each outer box holds its inner box, borders included; broadcasts over (..., 4)."""
+    return np.asarray(
+        np.all(outer[..., :2] <= inner[..., :2], axis=-1) & np.all(outer[..., 2:] >= inner[..., 2:], axis=-1)
+    )
+
+
+def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """Intersection over union of every pair.
+
+    Args:
+        first: (n, 4).
+        second: (m, 4).
+
+    Returns:
+        (n, m) in 0..1.
+    """
+    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
+    bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    sides = np.maximum(bottom_right - top_left, 0.0)
+    shared = sides[..., 0] * sides[..., 1]
+    union = area(first)[:, None] + area(second)[None, :] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9))
+
+
+def suppress(boxes: Boxes, scores: NDArray[np.floating], overlap: float) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression.
+
+    Args:
+        boxes: (n, 4).
+        scores: (n,).
+        overlap: a box whose IoU with a better one is above this is dropped.
+
+    Returns:
+        Indices of the boxes that stay, best first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    if len(order) < 2:
+        return order
+    overlapping = iou(boxes[order], boxes[order]) > overlap
+    alive = np.ones(len(order), bool)
+    for i in range(len(order)):
+        if alive[i]:
+            alive[i + 1 :] &= ~overlapping[i, i + 1 :]
+    return order[alive]

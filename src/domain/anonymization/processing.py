@@ -1,0 +1,257 @@
+"""One stretch of a video: decode -> examine -> track -> redact -> encode.
+
+Stages overlap. A thread decodes; a pool of threads examines frames and, once the tracker has spoken,
+redacts and encodes them; the calling thread keeps the order and hands out the results. Memory is bounded:
+no more frames are decoded than the look-ahead of the tracker and a few per thread.
+
+It fails closed. A frame that was not decoded or not examined is delivered black and counted; any other
+failure ends the run, and nothing is delivered from there on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.anonymization.examination import Examination, Look, examine
+from domain.anonymization.rendering import RedactedFrame, boxes_to_redact, render
+from domain.anonymization.request import Appearance
+from domain.anonymization.scenes import scene_numbers
+from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, Tracks, track
+from domain.errors import ExaminationError
+from domain.ports import FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
+from domain.videos import Region, Segment
+
+LOOK_AHEAD_BYTES = 1 << 30
+"""Decoded frames are kept until they are redacted unless that takes more; then they are decoded twice."""
+
+BLOCK_BYTES = 128 << 20
+"""How much of the video is tracked at a time; a larger block wastes less on its margins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What the work is done with.
+
+    Attributes:
+        detector: None where faces are not looked for.
+        redactor: removes pixels.
+        encoder: writes picture files.
+        threads: how many frames are examined, redacted or encoded at the same time.
+    """
+
+    detector: FaceDetector | None
+    redactor: Redactor
+    encoder: FrameEncoder
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """What is to be redacted and how the result looks.
+
+    Attributes:
+        appearance: of the written frames.
+        regions: areas to redact whatever is in them.
+        tracking: what counts as a face.
+        looks: the sizes at which frames are examined.
+        threshold: lowest detection score that the tracker gets to know.
+    """
+
+    appearance: Appearance
+    regions: tuple[Region, ...]
+    tracking: TrackingSettings
+    looks: tuple[Look, ...]
+    threshold: float = 0.12
+
+
+def redacted_frames(
+    source: FrameSource, segment: Segment, instructions: Instructions, instruments: Instruments
+) -> Iterator[RedactedFrame]:
+    """Redact one segment of a video.
+
+    Frames around the segment are examined too, as far as the tracker reaches, so that the result does not
+    depend on where a segment begins or ends.
+
+    Args:
+        source: the video.
+        segment: frames to deliver; must lie inside the video.
+        instructions: what to redact.
+        instruments: what to do it with.
+
+    Yields:
+        Every frame of the segment once, in order. Close the iterator to stop early.
+
+    Raises:
+        TruncatedVideoError: the video ends before the segment does.
+        UnreadableVideoError: the video cannot be decoded.
+    """
+    with closing(_Run(source, segment, instructions, instruments)) as run:
+        yield from run.frames()
+
+
+class _Run:
+    """The state of ``redacted_frames``.
+
+    A frame passes through three queues: being examined, waiting for the tracker's look-ahead, being
+    rendered. All of them keep the order of the video.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        segment: Segment,
+        instructions: Instructions,
+        instruments: Instruments,
+    ) -> None:
+        self._source = source
+        self._instructions = instructions
+        self._instruments = instruments
+        looks_ahead = source.info.continuous and instruments.detector is not None
+        self._horizon = instructions.tracking.horizon if looks_ahead else 0
+        self._start = max(0, segment.start_frame - self._horizon)
+        self._stop = min(source.info.frame_count, segment.end_frame + self._horizon)
+        self._due = segment.start_frame
+        self._end = segment.end_frame
+        self._pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
+        self._examining: deque[Future[Examination]] = deque()
+        self._examined: deque[Examination] = deque()
+        self._waiting: deque[Frame] = deque()
+        self._rendering: deque[Future[RedactedFrame]] = deque()
+        self._reread: Generator[Frame, None, None] | None = None
+        self._numbers = _TrackNumbers(instructions.tracking.max_gap + instructions.tracking.extension)
+
+    def close(self) -> None:
+        """Stop the threads; what has not begun never does."""
+        self._pool.shutdown(cancel_futures=True)
+        if self._reread:
+            self._reread.close()
+
+    def frames(self) -> Iterator[RedactedFrame]:
+        """Run the stages, each as far ahead of the next as memory allows."""
+        block = 0
+        with closing(self._source.frames(self._start, self._stop)) as decoded:
+            for frame in decoded:
+                block = block or self._plan_memory(frame)
+                self._examining.append(self._pool.submit(self._examine, frame))
+                if self._due <= frame.index < self._end and not self._reread:
+                    self._waiting.append(frame)
+                self._settle(2 * self._instruments.threads)
+                if self._looked_ahead() >= block + self._horizon:
+                    self._track_and_render(min(block, self._end - self._due))
+                yield from self._finished(block)
+        self._settle(0)
+        self._track_and_render(self._end - self._due)
+        yield from self._finished(0)
+
+    def _plan_memory(self, frame: Frame) -> int:
+        """Choose how many frames to track at a time, and whether to keep them until they are rendered."""
+        block = min(max(BLOCK_BYTES // max(1, frame.nbytes), 16), 96)
+        if (2 * block + self._horizon) * frame.nbytes > LOOK_AHEAD_BYTES:
+            self._reread = self._source.frames(self._due, self._end)
+        return block
+
+    def _looked_ahead(self) -> int:
+        """Examined frames, counted from the next one to render."""
+        return self._examined[-1].index + 1 - self._due if self._examined else 0
+
+    def _settle(self, allowed: int) -> None:
+        """Take in finished examinations until at most so many are under way."""
+        while self._examining and (len(self._examining) > allowed or self._examining[0].done()):
+            self._examined.append(self._examining.popleft().result())
+
+    def _finished(self, allowed: int) -> Iterator[RedactedFrame]:
+        """Hand out rendered frames until at most so many are under way."""
+        while self._rendering and (len(self._rendering) > allowed or self._rendering[0].done()):
+            yield self._rendering.popleft().result()
+
+    def _examine(self, frame: Frame) -> Examination:
+        detector = self._instruments.detector
+        if detector is None:
+            return Examination(frame.index, Found.nothing(), None)
+        try:
+            return examine(frame, detector, self._instructions.looks, self._instructions.threshold)
+        except ExaminationError:
+            return Examination(frame.index, None, None)
+
+    def _track_and_render(self, count: int) -> None:
+        """Decide on the next ``count`` frames and start rendering them."""
+        if count < 1:
+            return
+        due = range(self._due, self._due + count)
+        first = self._examined[0].index
+        tracks = track(
+            [one.found or Found.nothing() for one in self._examined],
+            self._scenes(),
+            self._instructions.tracking,
+        )
+        tracked = self._numbers.numbered(tracks, first, due)
+        for index in due:
+            frame = next(self._reread) if self._reread else self._waiting.popleft()
+            examined = self._examined[index - first].found is not None
+            boxes = tracked[index - due.start] if examined else None
+            self._rendering.append(self._pool.submit(self._render, frame, boxes))
+        self._due = due.stop
+        while self._examined and self._examined[0].index < self._due - self._horizon:
+            self._examined.popleft()
+
+    def _scenes(self) -> NDArray[np.intp]:
+        if not self._source.info.continuous:
+            return np.arange(len(self._examined))
+        return scene_numbers([one.impression for one in self._examined])
+
+    def _render(self, frame: Frame, tracked: list[TrackedBox] | None) -> RedactedFrame:
+        instructions, instruments = self._instructions, self._instruments
+        boxes = None
+        if tracked is not None:
+            boxes = boxes_to_redact(frame, tracked, instructions.regions)
+        return render(frame, boxes, instructions.appearance, instruments.redactor, instruments.encoder)
+
+
+class _TrackNumbers:
+    """Gives a track the same number in every block it passes through.
+
+    A block is tracked with margins, so neighbouring blocks see some of the same detections; those tell
+    which tracks are the same.
+    """
+
+    def __init__(self, reach: int) -> None:
+        self._reach = reach
+        self._known: dict[tuple[int, int], int] = {}
+        self._next = 0
+
+    def numbered(self, tracks: Tracks, first: int, due: range) -> list[list[TrackedBox]]:
+        """The boxes of the frames that are due, with numbers that hold for the whole run.
+
+        Args:
+            tracks: of a run of frames.
+            first: number in the video of the run's first frame.
+            due: the frames to deliver, in the video's numbers.
+        """
+        numbers: dict[int, int] = {}
+        delivered = []
+        for index in due:
+            boxes = sorted(tracks.boxes[index - first], key=lambda box: box.xyxy)
+            for box in boxes:
+                if box.track not in numbers:
+                    members = tracks.members[box.track]
+                    numbers[box.track] = self._number([(first + t, row) for t, row in members], due)
+            delivered.append([replace(box, track=numbers[box.track]) for box in boxes])
+        oldest = due.stop - self._reach
+        self._known = {key: number for key, number in self._known.items() if key[0] >= oldest}
+        return delivered
+
+    def _number(self, members: list[tuple[int, int]], due: range) -> int:
+        number = min((self._known[key] for key in members if key in self._known), default=self._next)
+        if number == self._next:
+            self._next += 1
+        # Links further ahead may still change when more of the video is known.
+        certain = [key for key in members if key[0] < due.stop + self._reach]
+        self._known.update(dict.fromkeys(certain, number))
+        return number

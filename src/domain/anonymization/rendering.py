@@ -1,0 +1,113 @@
+"""Turn one examined frame into a picture that may be shipped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from domain.anonymization.request import Appearance, RedactionShape
+from domain.anonymization.tracking import Origin, TrackedBox
+from domain.errors import ExaminationError
+from domain.ports import Frame, FrameEncoder, Redactor
+from domain.videos import Region
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedBox:
+    """What was replaced in a written frame.
+
+    Attributes:
+        xyxy: ``x1, y1, x2, y2`` whole pixels inside the frame; right and lower border are exclusive.
+        track: number of the face's track; None for a region.
+        score: of the detection behind it; None for a region.
+        origin: why it was replaced.
+    """
+
+    xyxy: tuple[int, int, int, int]
+    track: int | None
+    score: float | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedFrame:
+    """A frame that may be shipped.
+
+    Attributes:
+        index: number in the video.
+        data: the encoded picture.
+        boxes: what was replaced; empty for a blanked frame.
+        blanked: the frame could not be examined, and is black.
+    """
+
+    index: int
+    data: bytes
+    boxes: tuple[RedactedBox, ...]
+    blanked: bool
+
+
+def boxes_to_redact(
+    frame: Frame, tracked: Iterable[TrackedBox], regions: Iterable[Region]
+) -> tuple[RedactedBox, ...]:
+    """Everything to replace in a frame, in whole pixels: rounded outwards, cut at the borders."""
+    wanted = [
+        RedactedBox(_whole_pixels(box.xyxy, frame), box.track, box.score, box.origin) for box in tracked
+    ]
+    wanted += [
+        RedactedBox(_whole_pixels(region.xyxy, frame), None, None, Origin.REGION)
+        for region in regions
+        if region.applies_to(frame.index)
+    ]
+    return tuple(box for box in wanted if _has_pixels(box.xyxy))
+
+
+def render(
+    frame: Frame,
+    boxes: Sequence[RedactedBox] | None,
+    appearance: Appearance,
+    redactor: Redactor,
+    encoder: FrameEncoder,
+) -> RedactedFrame:
+    """Redact and encode a frame.
+
+    Args:
+        frame: the original.
+        boxes: what to replace, or None when the frame could not be examined.
+        appearance: how the result looks.
+        redactor: removes the pixels.
+        encoder: writes the picture.
+
+    Returns:
+        The redacted frame; all black when it was not examined or cannot be decoded.
+    """
+    try:
+        image = frame.bgr() if boxes is not None else None
+    except ExaminationError:
+        image = None
+    if boxes is None or image is None:
+        black = np.zeros((frame.height, frame.width, 3), np.uint8)
+        return RedactedFrame(frame.index, encoder.encode(black, appearance), (), blanked=True)
+    faces = [box.xyxy for box in boxes if box.origin is not Origin.REGION]
+    regions = [box.xyxy for box in boxes if box.origin is Origin.REGION]
+    for corners, shape in ((faces, appearance.shape), (regions, RedactionShape.BOX)):
+        if corners:
+            redactor.redact(image, np.array(corners, np.float32), appearance.style, shape)
+    return RedactedFrame(frame.index, encoder.encode(image, appearance), tuple(boxes), blanked=False)
+
+
+def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tuple[int, int, int, int]:
+    x1, y1, x2, y2 = xyxy
+    return (
+        max(0, math.floor(x1)),
+        max(0, math.floor(y1)),
+        min(frame.width, math.ceil(x2)),
+        min(frame.height, math.ceil(y2)),
+    )
+
+
+def _has_pixels(xyxy: tuple[int, int, int, int]) -> bool:
+    x1, y1, x2, y2 = xyxy
+    return x1 < x2 and y1 < y2

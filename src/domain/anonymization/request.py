@@ -1,0 +1,96 @@
+"""What a person asks for: level, output format, how redaction looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from domain.errors import InvalidFormatError, InvalidLevelError, InvalidOptionError
+
+DEFAULT_QUALITY = 90
+
+
+class Level(StrEnum):
+    """How much is redacted."""
+
+    MINIMAL = "minimal"
+    """The regions given by hand, and nothing else."""
+    FACES = "faces"
+    """The regions given by hand and every face."""
+    FULL = "full"
+    """Regions, faces, licence plates and burned-in text."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a level from what a person typed.
+
+        Raises:
+            InvalidLevelError: there is no such level.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            names = ", ".join(cls)
+            raise InvalidLevelError(f"unknown level {text!r}", f"use one of {names}") from None
+
+
+class OutputFormat(StrEnum):
+    """The file format of the written frames."""
+
+    JPG = "jpg"
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a format from what a person typed; case does not matter.
+
+        Raises:
+            InvalidFormatError: there is no such format.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            names = ", ".join(cls)
+            raise InvalidFormatError(f"unknown format {text!r}", f"use one of {names}") from None
+
+
+class RedactionStyle(StrEnum):
+    """What replaces the pixels. Only ``solid`` leaves nothing that an attack could work on."""
+
+    SOLID = "solid"
+    PIXELATE = "pixelate"
+    BLUR = "blur"
+
+
+class RedactionShape(StrEnum):
+    """The outline of what is replaced, inside each box."""
+
+    BOX = "box"
+    ELLIPSE = "ellipse"
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """How written frames look.
+
+    Attributes:
+        output_format: file format of the frames.
+        quality: 1..100 for JPEG and WebP; PNG is lossless at any value.
+        style: what replaces the pixels.
+        shape: outline of what is replaced; regions given by hand are always boxes.
+
+    Raises:
+        InvalidOptionError: the quality is outside 1..100.
+    """
+
+    output_format: OutputFormat = OutputFormat.JPG
+    quality: int = DEFAULT_QUALITY
+    style: RedactionStyle = RedactionStyle.SOLID
+    shape: RedactionShape = RedactionShape.ELLIPSE
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise InvalidOptionError(f"quality {self.quality} is outside 1 to 100", "choose 1 to 100")

@@ -1,0 +1,197 @@
+"""Everything that the domain asks of the world, in one file.
+
+An adapter does not inherit from these; it has the methods. One contract suite per port runs on the
+hand-written fake in ``tests/fakes.py`` and on the real adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from domain.detection import Detections, FloatArray, Image, ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a video or a picture before its frames are decoded.
+
+    Attributes:
+        name: base name of the file.
+        width, height: pixels of a frame as displayed, rotation applied.
+        frame_count: frames in presentation order, or 1 for a picture.
+        frame_rate: average frames a second; 0 for a picture.
+        duration: seconds from the first frame's start to the last frame's end; 0 for a picture.
+        rotation: degrees clockwise that were applied to show the frames upright: 0, 90, 180 or 270.
+        continuous: whether neighbouring frames show the same scene (a video) or not (a picture).
+    """
+
+    name: str
+    width: int
+    height: int
+    frame_count: int
+    frame_rate: float
+    duration: float
+    rotation: int
+    continuous: bool
+
+
+class Frame(Protocol):
+    """One frame of a source, upright. Methods may be called from any thread."""
+
+    @property
+    def index(self) -> int:
+        """Number of the frame in presentation order, from 0."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Pixels across, as displayed."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Pixels down, as displayed."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the frame holds on to."""
+        ...
+
+    def bgr(self) -> Image:
+        """The frame at full size.
+
+        Returns:
+            (height, width, 3) uint8 in BGR order, a fresh contiguous array that the caller may write to.
+
+        Raises:
+            ExaminationError: the frame was not decoded, or not without errors.
+        """
+        ...
+
+    def rgb(self, width: int, height: int) -> Image:
+        """The frame stretched to a detector's input size.
+
+        Returns:
+            (height, width, 3) uint8 in RGB order, contiguous.
+
+        Raises:
+            ExaminationError: the frame was not decoded, or not without errors.
+        """
+        ...
+
+
+class FrameSource(Protocol):
+    """A video or a picture whose frames can be read."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known before decoding."""
+        ...
+
+    def sha256(self) -> str:
+        """Hex digest of the file's bytes; waits for it where it is still being computed.
+
+        Raises:
+            InputNotFoundError: the file cannot be read any more.
+        """
+        ...
+
+    def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        """Every frame of ``[start, stop)`` exactly once, in presentation order.
+
+        A frame that the decoder lost or damaged is delivered too; its pixel methods raise
+        ``ExaminationError``. Closing the iterator frees the decoder.
+
+        Raises:
+            TruncatedVideoError: the stream ends before frame ``stop - 1``.
+            UnreadableVideoError: the stream cannot be decoded at all.
+        """
+        ...
+
+
+class FaceDetector(Protocol):
+    """Finds faces in pictures. Safe to call from several threads at once."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Which weights, where they run."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """Widths and heights of examined pictures must be multiples of this many pixels."""
+        ...
+
+    @property
+    def max_batch(self) -> int:
+        """Pictures that one call may hold; 1 where batching gains nothing."""
+        ...
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        """Find the faces in pictures of one size.
+
+        Args:
+            images: at most ``max_batch`` arrays (height, width, 3), uint8, RGB, all of one shape.
+            threshold: the lowest score to report, in 0..1.
+
+        Returns:
+            One entry per picture, in their order, boxes in that picture's pixels, best score first,
+            double finds removed.
+
+        Raises:
+            ExaminationError: the model failed on this input.
+        """
+        ...
+
+
+class Redactor(Protocol):
+    """Makes pixels unrecognisable."""
+
+    def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
+        """Replace what lies inside the boxes, in place.
+
+        Args:
+            image: (h, w, 3) uint8 BGR, contiguous; written to.
+            boxes: (n, 4) ``x1, y1, x2, y2`` pixels; every pixel a box touches counts as inside.
+            style: what replaces the pixels. No style keeps more than a few dozen mean colours a face.
+            shape: the box itself, or the ellipse inscribed in it.
+        """
+        ...
+
+
+class FrameEncoder(Protocol):
+    """Turns pixels into the bytes of a picture file, without metadata."""
+
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        """Encode (h, w, 3) uint8 BGR in the appearance's format and quality."""
+        ...
+
+
+class Archive(Protocol):
+    """The file that people take away. Nothing of it is visible under its name before ``commit``."""
+
+    def add(self, name: str, data: bytes) -> None:
+        """Append one entry.
+
+        Raises:
+            StorageFullError: the disk is full.
+            OutputUnwritableError: any other failure to write.
+        """
+        ...
+
+    def commit(self) -> None:
+        """Finish the archive and give it its name, atomically.
+
+        Raises:
+            StorageFullError: the disk is full.
+            OutputUnwritableError: any other failure to write.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Remove every trace of an archive that was not committed; harmless after ``commit``."""
+        ...
