@@ -1,4 +1,4 @@
-"""Look for faces in one frame, at the sizes that its turn in the video asks for."""
+"""Look for faces in frames, each at the sizes that its turn in the video asks for."""
 
 from __future__ import annotations
 
@@ -8,45 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.anonymization import boxes as bx
+from domain.anonymization.looks import Look, Tile, sizes_due, tiles
 from domain.anonymization.scenes import Thumbnail, thumbnail
 from domain.anonymization.tracking import Found
-from domain.detection import Detections
+from domain.detection import Detections, Image
+from domain.errors import ExaminationError
 from domain.ports import FaceDetector, Frame
 
 SAME_FACE = 0.4
 """IoU above which finds of two looks are one face."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One size at which frames are examined.
-
-    Attributes:
-        longest_side: pixels of the examined picture's longer side; frames are never enlarged to it.
-        every: the look is taken at every so many frames.
-        offset: the first frame of the video at which it is taken.
-    """
-
-    longest_side: int
-    every: int = 1
-    offset: int = 0
-
-    def due(self, index: int) -> bool:
-        """Whether the frame with this number in the video gets the look.
-
-        Counting in the video and not in the slice makes every slice look alike.
-        """
-        return index % self.every == self.offset
-
-
-VIDEO_LOOKS = (Look(960), Look(1920, every=8, offset=4), Look(320, every=4, offset=2))
-"""Every frame at a middle size; full size at times for what is far away, small for what fills the frame.
-
-The tracker carries what an occasional look found over the frames between.
-"""
-
-PICTURE_LOOKS = (Look(320), Look(640), Look(960), Look(1920), Look(3840))
-"""A single picture has no neighbours that could help, so it gets every look."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,46 +34,106 @@ class Examination:
     impression: Thumbnail | None
 
 
-def examine(frame: Frame, detector: FaceDetector, looks: Sequence[Look], threshold: float) -> Examination:
-    """Find the faces of one frame.
+def examine(
+    frames: Sequence[Frame], detector: FaceDetector, looks: Sequence[Look], threshold: float
+) -> list[Examination]:
+    """Find the faces of a few frames.
 
     Args:
-        frame: any frame.
+        frames: examined together, so that the detector may batch them.
         detector: what to look with.
         looks: those that are due are taken.
         threshold: lowest score worth knowing.
 
-    Raises:
-        ExaminationError: the frame was not decoded, or the detector failed.
+    Returns:
+        One entry per frame, in their order. A frame that was not decoded, or on which the detector failed
+        at any size, counts as not examined; it does not take the others with it.
     """
-    sizes = {
-        _examined_size(frame, look.longest_side, detector.stride): None
-        for look in looks
-        if look.due(frame.index)
-    }
-    finds = []
-    impression = None
-    for width, height in sizes:
-        picture = frame.rgb(width, height)
-        if impression is None:
-            impression = thumbnail(picture)
-        (detections,) = detector.detect([picture], threshold)
-        finds.append(detections.scaled(frame.width / width, frame.height / height))
-    return Examination(frame.index, _merged(finds), impression)
+    batches: dict[tuple[int, ...], list[_View]] = {}
+    seen: list[list[Found] | None] = [[] for _ in frames]
+    impressions: list[Thumbnail | None] = [None for _ in frames]
+    for position, frame in enumerate(frames):
+        due = sizes_due(frame.index, (frame.width, frame.height), looks, detector.stride)
+        try:
+            for (width, height), smallest_face in due.items():
+                picture = frame.rgb(width, height)
+                if impressions[position] is None:
+                    impressions[position] = thumbnail(picture)
+                zoom = frame.width / width, frame.height / height
+                for tile in tiles(width, height, detector.stride):
+                    view = _View(position, _cut_out(picture, tile), tile, zoom, smallest_face)
+                    batches.setdefault(view.picture.shape, []).append(view)
+        except ExaminationError:
+            seen[position] = None
+    for views in batches.values():
+        for start in range(0, len(views), detector.max_batch):
+            _detect(views[start : start + detector.max_batch], detector, threshold, seen)
+    return [
+        Examination(frame.index, _merged(finds), impression)
+        if finds is not None
+        else Examination(frame.index, None, None)
+        for frame, finds, impression in zip(frames, seen, impressions, strict=True)
+    ]
 
 
-def _examined_size(frame: Frame, longest_side: int, stride: int) -> tuple[int, int]:
-    """Width and height of the picture to examine: in proportion, as multiples of the stride."""
-    shrink = min(1.0, longest_side / max(frame.width, frame.height))
-    sides = [max(1, round(side * shrink / stride)) * stride for side in (frame.width, frame.height)]
-    return sides[0], sides[1]
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """A tile of one frame at one size.
+
+    Attributes:
+        position: of the frame among those examined together.
+        picture: the pixels to look at.
+        tile: where they are in the whole picture.
+        zoom: pixels of the frame per pixel of the picture, across and down.
+        smallest_face: smaller finds are ignored; in pixels of the picture.
+    """
+
+    position: int
+    picture: Image
+    tile: Tile
+    zoom: tuple[float, float]
+    smallest_face: int
+
+    def found(self, detections: Detections) -> Found:
+        """What the tile answers for, in pixels of the frame."""
+        offset = np.array([self.tile.x, self.tile.y], np.float64)
+        boxes = bx.shift(detections.boxes.astype(np.float64), offset)
+        kept = self.tile.answers_for(boxes) & (bx.size(boxes) >= self.smallest_face)
+        return Found(boxes[kept] * np.tile(self.zoom, 2), detections.scores[kept].astype(np.float64))
 
 
-def _merged(finds: Sequence[Detections]) -> Found:
+def _cut_out(picture: Image, tile: Tile) -> Image:
+    piece = picture[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+    return np.ascontiguousarray(piece)
+
+
+def _detect(
+    views: Sequence[_View],
+    detector: FaceDetector,
+    threshold: float,
+    seen: list[list[Found] | None],
+) -> None:
+    """Add what is found in views of one size; where that fails, tell which of them is to blame."""
+    try:
+        detected = detector.detect([view.picture for view in views], threshold)
+    except ExaminationError:
+        if len(views) == 1:
+            seen[views[0].position] = None
+            return
+        for view in views:
+            _detect([view], detector, threshold, seen)
+        return
+    for view, detections in zip(views, detected, strict=True):
+        finds = seen[view.position]
+        if finds is not None:
+            finds.append(view.found(detections))
+
+
+def _merged(finds: Sequence[Found]) -> Found:
     """One list out of several looks: of finds of the same face, the most certain."""
-    boxes = np.concatenate([one.boxes for one in finds]).astype(np.float64)
-    scores = np.concatenate([one.scores for one in finds]).astype(np.float64)
-    if len(finds) > 1:
-        kept = bx.suppress(boxes, scores, SAME_FACE)
-        boxes, scores = boxes[kept], scores[kept]
-    return Found(boxes, scores)
+    if len(finds) == 1:
+        return finds[0]
+    boxes = np.concatenate([one.boxes for one in finds])
+    scores = np.concatenate([one.scores for one in finds])
+    kept = bx.suppress(boxes, scores, SAME_FACE)
+    return Found(boxes[kept], scores[kept])

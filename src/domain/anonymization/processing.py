@@ -1,8 +1,8 @@
 """One stretch of a video: decode -> examine -> track -> redact -> encode.
 
-Stages overlap. A thread decodes; a pool of threads examines frames and, once the tracker has spoken,
-redacts and encodes them; the calling thread keeps the order and hands out the results. Memory is bounded:
-no more frames are decoded than the look-ahead of the tracker and a few per thread.
+Stages overlap. The calling thread decodes, tracks and keeps the order; a pool of threads examines frames
+and, once the tracker has spoken, redacts and encodes them. Memory is bounded: no more frames are decoded
+than the tracker's look-ahead and a few per thread.
 
 It fails closed. A frame that was not decoded or not examined is delivered black and counted; any other
 failure ends the run, and nothing is delivered from there on.
@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization.examination import Examination, Look, examine
+from domain.anonymization.examination import Examination, examine
+from domain.anonymization.looks import Look
 from domain.anonymization.rendering import RedactedFrame, boxes_to_redact, render
 from domain.anonymization.request import Appearance
-from domain.anonymization.scenes import scene_numbers
+from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, Tracks, track
-from domain.errors import ExaminationError
 from domain.ports import FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
 from domain.videos import Region, Segment
 
@@ -73,7 +73,7 @@ class Instructions:
 
 def redacted_frames(
     source: FrameSource, segment: Segment, instructions: Instructions, instruments: Instruments
-) -> Iterator[RedactedFrame]:
+) -> Generator[RedactedFrame, None, None]:
     """Redact one segment of a video.
 
     Frames around the segment are examined too, as far as the tracker reaches, so that the result does not
@@ -114,13 +114,15 @@ class _Run:
         self._instructions = instructions
         self._instruments = instruments
         looks_ahead = source.info.continuous and instruments.detector is not None
-        self._horizon = instructions.tracking.horizon if looks_ahead else 0
+        self._horizon = instructions.tracking.horizon + SCENE_HORIZON if looks_ahead else 0
         self._start = max(0, segment.start_frame - self._horizon)
         self._stop = min(source.info.frame_count, segment.end_frame + self._horizon)
         self._due = segment.start_frame
         self._end = segment.end_frame
         self._pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
-        self._examining: deque[Future[Examination]] = deque()
+        self._batch: list[Frame] = []
+        self._batch_size = instruments.detector.max_batch if instruments.detector else 1
+        self._examining: deque[Future[list[Examination]]] = deque()
         self._examined: deque[Examination] = deque()
         self._waiting: deque[Frame] = deque()
         self._rendering: deque[Future[RedactedFrame]] = deque()
@@ -139,13 +141,16 @@ class _Run:
         with closing(self._source.frames(self._start, self._stop)) as decoded:
             for frame in decoded:
                 block = block or self._plan_memory(frame)
-                self._examining.append(self._pool.submit(self._examine, frame))
+                self._batch.append(frame)
+                if len(self._batch) == self._batch_size:
+                    self._start_examining()
                 if self._due <= frame.index < self._end and not self._reread:
                     self._waiting.append(frame)
-                self._settle(2 * self._instruments.threads)
+                self._settle(max(2 * self._instruments.threads, block // 2))
                 if self._looked_ahead() >= block + self._horizon:
                     self._track_and_render(min(block, self._end - self._due))
                 yield from self._finished(block)
+        self._start_examining()
         self._settle(0)
         self._track_and_render(self._end - self._due)
         yield from self._finished(0)
@@ -164,21 +169,23 @@ class _Run:
     def _settle(self, allowed: int) -> None:
         """Take in finished examinations until at most so many are under way."""
         while self._examining and (len(self._examining) > allowed or self._examining[0].done()):
-            self._examined.append(self._examining.popleft().result())
+            self._examined.extend(self._examining.popleft().result())
 
     def _finished(self, allowed: int) -> Iterator[RedactedFrame]:
         """Hand out rendered frames until at most so many are under way."""
         while self._rendering and (len(self._rendering) > allowed or self._rendering[0].done()):
             yield self._rendering.popleft().result()
 
-    def _examine(self, frame: Frame) -> Examination:
+    def _start_examining(self) -> None:
+        if self._batch:
+            self._examining.append(self._pool.submit(self._examine, self._batch))
+            self._batch = []
+
+    def _examine(self, frames: list[Frame]) -> list[Examination]:
         detector = self._instruments.detector
         if detector is None:
-            return Examination(frame.index, Found.nothing(), None)
-        try:
-            return examine(frame, detector, self._instructions.looks, self._instructions.threshold)
-        except ExaminationError:
-            return Examination(frame.index, None, None)
+            return [Examination(frame.index, Found.nothing(), None) for frame in frames]
+        return examine(frames, detector, self._instructions.looks, self._instructions.threshold)
 
     def _track_and_render(self, count: int) -> None:
         """Decide on the next ``count`` frames and start rendering them."""

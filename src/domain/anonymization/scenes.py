@@ -23,7 +23,10 @@ PROMINENCE = 3.0
 """How many times the change around it a cut must be: a shaking camera changes every frame, a cut one."""
 
 NEIGHBOURS = 3
-"""Frames on each side that a cut is compared with; what is said of a frame depends on no others."""
+"""Changes on each side that a cut is compared with."""
+
+SCENE_HORIZON = NEIGHBOURS + 1
+"""What is said of a frame depends on frames at most this far away."""
 
 
 def thumbnail(picture: Image) -> Thumbnail:

@@ -54,11 +54,11 @@ class TrackingSettings:
     """
 
     accept: float = 0.5
-    confirm: float = 0.4
+    confirm: float = 0.45
     memory: int = 12
     max_gap: int = 12
     extension: int = 4
-    margin: float = 0.2
+    margin: float = 0.18
     smoothing: int = 2
 
     @classmethod
@@ -75,6 +75,11 @@ class TrackingSettings:
             max_gap=round(standard.max_gap * stretch),
             extension=max(2, round(standard.extension * stretch)),
         )
+
+    @classmethod
+    def for_pictures(cls) -> Self:
+        """For pictures without neighbours, which must be believed sooner than frames of a video."""
+        return cls(accept=0.25, confirm=0.25, memory=0, max_gap=1, extension=0, smoothing=0)
 
     @property
     def horizon(self) -> int:

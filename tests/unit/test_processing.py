@@ -1,0 +1,264 @@
+"""The pipeline, on frames that carry their number in their pixels and a detector that knows the script."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from domain.anonymization import processing
+from domain.anonymization.looks import Look
+from domain.anonymization.processing import Instructions, Instruments, redacted_frames
+from domain.anonymization.rendering import RedactedFrame
+from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from domain.anonymization.tracking import Origin, TrackingSettings
+from domain.detection import Detections, FloatArray, Image, ModelCard
+from domain.errors import ExaminationError, TruncatedVideoError
+from domain.ports import SourceInfo
+from domain.videos import Region, Segment
+
+WIDTH, HEIGHT = 320, 192
+TRACKING = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
+Script = dict[int, list[tuple[float, float, float, float]]]
+"""Per frame: centre x, centre y, size, score."""
+
+
+@dataclass(frozen=True)
+class ScriptedFrame:
+    index: int
+    lost: bool = False
+    width: int = WIDTH
+    height: int = HEIGHT
+    nbytes: int = WIDTH * HEIGHT * 3
+
+    def bgr(self) -> Image:
+        if self.lost:
+            raise ExaminationError(f"frame {self.index} was not decoded")
+        return np.full((HEIGHT, WIDTH, 3), self.index, np.uint8)
+
+    def rgb(self, width: int, height: int) -> Image:
+        return np.resize(self.bgr(), (height, width, 3))
+
+
+@dataclass
+class ScriptedSource:
+    count: int
+    lost: frozenset[int] = frozenset()
+    ends_at: int | None = None
+    opened: int = 0
+    closed: int = 0
+
+    @property
+    def info(self) -> SourceInfo:
+        return SourceInfo("script.mp4", WIDTH, HEIGHT, self.count, 25.0, self.count / 25, 0, True)
+
+    def sha256(self) -> str:
+        return "0" * 64
+
+    def frames(self, start: int, stop: int) -> Generator[ScriptedFrame, None, None]:
+        self.opened += 1
+        try:
+            for index in range(start, stop):
+                if index == self.ends_at:
+                    raise TruncatedVideoError(f"the video ends at frame {index}")
+                yield ScriptedFrame(index, lost=index in self.lost)
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class ScriptedDetector:
+    script: Script
+    broken_at: frozenset[int] = frozenset()
+    crash_at: int | None = None
+    max_batch: int = 1
+    stride: int = 32
+    batches: list[int] = field(default_factory=list)
+    card: ModelCard = field(default_factory=lambda: ModelCard("script", "0" * 64, "none", "CPU", "fp32"))
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        self.batches.append(len(images))
+        return [self._detect(image, threshold) for image in images]
+
+    def _detect(self, image: Image, threshold: float) -> Detections:
+        index = int(image[0, 0, 0])
+        if index in self.broken_at:
+            raise ExaminationError("not a number")
+        if index == self.crash_at:
+            raise ZeroDivisionError
+        rows = [row for row in self.script.get(index, []) if row[3] >= threshold]
+        table = np.array(rows, np.float32).reshape(-1, 4)
+        half = table[:, 2:3] / 2
+        boxes = np.hstack([table[:, :2] - half, table[:, :2] + half]) * (image.shape[1] / WIDTH)
+        return Detections(boxes, table[:, 3], np.zeros((len(table), 5, 2), np.float32))
+
+
+class BlackBoxes:
+    def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
+        for x1, y1, x2, y2 in boxes.astype(int):
+            image[y1:y2, x1:x2] = 0
+
+
+class RawBytes:
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        return image.tobytes()
+
+
+def walking(frames: range, *, missing: frozenset[int] = frozenset()) -> Script:
+    return {t: [(40.0 + 2 * t, 90.0, 30.0, 0.9)] for t in frames if t not in missing}
+
+
+def run(
+    source: ScriptedSource,
+    detector: ScriptedDetector | None,
+    segment: Segment | None = None,
+    *,
+    regions: tuple[Region, ...] = (),
+    threads: int = 2,
+    looks: tuple[Look, ...] = (Look(320),),
+) -> list[RedactedFrame]:
+    instructions = Instructions(Appearance(), regions, TRACKING, looks)
+    instruments = Instruments(detector, BlackBoxes(), RawBytes(), threads)
+    whole = Segment(0, source.count)
+    return list(redacted_frames(source, segment or whole, instructions, instruments))
+
+
+def test_every_frame_comes_once_in_order_with_its_own_pixels() -> None:
+    frames = run(ScriptedSource(200), ScriptedDetector({}))
+    assert [frame.index for frame in frames] == list(range(200))
+    assert [frame.data[0] for frame in frames] == list(range(200))
+
+
+def test_what_was_redacted_is_what_the_boxes_say() -> None:
+    (frame,) = run(ScriptedSource(1), ScriptedDetector({0: [(100, 90, 30, 0.9)]}))
+    (box,) = frame.boxes
+    x1, y1, x2, y2 = box.xyxy
+    assert x1 < 85
+    assert x2 > 115
+    # Frame 0 is black already, so look at one that is not.
+    frames = run(ScriptedSource(9), ScriptedDetector(walking(range(9))))
+    pixels = np.frombuffer(frames[8].data, np.uint8).reshape(HEIGHT, WIDTH, 3)
+    x1, y1, x2, y2 = frames[8].boxes[0].xyxy
+    inside = np.zeros((HEIGHT, WIDTH), bool)
+    inside[y1:y2, x1:x2] = True
+    assert not pixels[inside].any()
+    assert (pixels[~inside] == 8).all()
+
+
+@pytest.mark.parametrize("block_bytes", [1, 40 * WIDTH * HEIGHT * 3, 1 << 40])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_neither_blocks_nor_threads_change_the_result(
+    monkeypatch: pytest.MonkeyPatch, block_bytes: int, threads: int
+) -> None:
+    script = walking(range(120), missing=frozenset({20, 21, 22, 60, 61}))
+    for t in range(70, 110):
+        script[t] = [*script.get(t, []), (200.0, 60.0 + t, 20.0, 0.2 if t % 3 else 0.5)]
+    expected = run(ScriptedSource(150), ScriptedDetector(script))
+    monkeypatch.setattr(processing, "BLOCK_BYTES", block_bytes)
+    assert run(ScriptedSource(150), ScriptedDetector(script), threads=threads) == expected
+    assert {box.track for frame in expected for box in frame.boxes} == {0, 1}
+
+
+def test_a_segment_is_redacted_as_the_whole_video_would_be() -> None:
+    script = walking(range(100), missing=frozenset(range(38, 41)))
+    whole = run(ScriptedSource(100), ScriptedDetector(script))
+    part = run(ScriptedSource(100), ScriptedDetector(script), Segment(39, 70))
+    assert part == whole[39:70]
+    assert part[0].boxes[0].origin is Origin.FILLED
+
+
+def test_frames_that_do_not_fit_into_memory_are_decoded_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = run(ScriptedSource(90), ScriptedDetector(walking(range(90))), Segment(10, 80))
+    monkeypatch.setattr(processing, "LOOK_AHEAD_BYTES", 0)
+    source = ScriptedSource(90)
+    assert run(source, ScriptedDetector(walking(range(90))), Segment(10, 80)) == expected
+    assert source.opened == source.closed == 2
+
+
+def test_a_lost_frame_is_black_and_its_neighbours_are_not() -> None:
+    frames = run(ScriptedSource(30, lost=frozenset({7})), ScriptedDetector(walking(range(30))))
+    assert [frame.index for frame in frames if frame.blanked] == [7]
+    assert not any(frames[7].data)
+    assert frames[7].boxes == ()
+    assert frames[8].boxes[0].track == frames[6].boxes[0].track
+
+
+@pytest.mark.parametrize("max_batch", [1, 4])
+def test_a_frame_on_which_the_detector_fails_is_black_and_takes_no_other_with_it(max_batch: int) -> None:
+    detector = ScriptedDetector(walking(range(30)), broken_at=frozenset({11}), max_batch=max_batch)
+    frames = run(ScriptedSource(30), detector)
+    assert [frame.index for frame in frames if frame.blanked] == [11]
+    assert not any(frames[11].data)
+
+
+def test_a_failure_at_one_of_several_looks_blanks_the_frame() -> None:
+    class FailsWhenSmall(ScriptedDetector):
+        def _detect(self, image: Image, threshold: float) -> Detections:
+            if image.shape[1] == 160 and image[0, 0, 0] == 4:
+                raise ExaminationError("only at this size")
+            return super()._detect(image, threshold)
+
+    frames = run(ScriptedSource(8), FailsWhenSmall({}), looks=(Look(320), Look(160)))
+    assert [frame.index for frame in frames if frame.blanked] == [4]
+
+
+def test_frames_are_examined_in_batches_where_the_detector_takes_them() -> None:
+    detector = ScriptedDetector(walking(range(10)), max_batch=4)
+    frames = run(ScriptedSource(10), detector)
+    assert sorted(detector.batches) == [2, 4, 4]
+    assert all(frame.boxes for frame in frames)
+
+
+def test_an_unforeseen_failure_ends_the_run_and_frees_everything() -> None:
+    source = ScriptedSource(200)
+    with pytest.raises(ZeroDivisionError):
+        run(source, ScriptedDetector({}, crash_at=150))
+    assert source.opened == source.closed
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frames")]
+
+
+def test_a_video_that_ends_early_is_an_error() -> None:
+    with pytest.raises(TruncatedVideoError):
+        run(ScriptedSource(50, ends_at=40), ScriptedDetector({}))
+
+
+def test_stopping_early_frees_everything() -> None:
+    source = ScriptedSource(200)
+    instruments = Instruments(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
+    frames = redacted_frames(source, Segment(0, 200), instructions, instruments)
+    next(frames)
+    frames.close()
+    assert source.opened == source.closed == 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frames")]
+
+
+def test_without_a_detector_only_regions_are_redacted_in_their_frames() -> None:
+    region = Region(10, 20, 30, 40, Segment(2, 4))
+    frames = run(ScriptedSource(6), None, regions=(region,))
+    assert [[box.xyxy for box in frame.boxes] for frame in frames] == [
+        [], [], [(10, 20, 40, 60)], [(10, 20, 40, 60)], [], [],
+    ]  # fmt: skip
+    assert frames[2].boxes[0].origin is Origin.REGION
+
+
+def test_memory_holds_no_more_frames_than_the_look_ahead_needs() -> None:
+    source = ScriptedSource(250)
+    decoded_ahead = []
+    delivered = -1
+    original = source.frames
+
+    def counted(start: int, stop: int) -> Generator[ScriptedFrame, None, None]:
+        for frame in original(start, stop):
+            decoded_ahead.append(frame.index - delivered)
+            yield frame
+
+    source.frames = counted  # type: ignore[method-assign]
+    instruments = Instruments(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+    instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
+    for frame in redacted_frames(source, Segment(0, 250), instructions, instruments):
+        delivered = frame.index
+    assert max(decoded_ahead) <= 2 * 96 + TRACKING.horizon + 20
