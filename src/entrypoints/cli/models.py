@@ -1,0 +1,189 @@
+"""``framecloak models``: which weights there are, whether they are intact, and how to get more."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from adapters.vision.centerface import build_graph, published_weights
+from adapters.vision.downloads import pull as pull_pack
+from adapters.vision.onnx import Precision, Provider, choose_precision
+from adapters.vision.weights import (
+    CENTERFACE,
+    PACKS,
+    FileState,
+    find_pack,
+    installed_packs,
+    licence_of,
+    models_folder,
+)
+from adapters.vision.weights import (
+    verify as verify_files,
+)
+from domain.errors import ModelMissingError
+
+_console = Console()
+
+_models_folder = click.option(
+    "--model-path",
+    "models",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: models_folder(os.environ),
+    show_default="$MODEL_PATH, or the user's cache folder",
+    help="Folder that holds the models.",
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line of ``models list``; the path of what is not there says how to get it."""
+
+    name: str
+    present: bool
+    path: str
+    licence: str
+    precision: str
+    purpose: str
+
+
+@click.group()
+def models() -> None:
+    """List, verify, build and fetch model weights."""
+
+
+@models.command("list")
+@_models_folder
+@_as_json
+def list_models(models: Path, *, as_json: bool) -> None:
+    """Show which models there are and which can be had."""
+    rows = [_centerface_row(), *_pack_rows(models)]
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    table = Table("name", "present", "precision", "licence", "path", title=f"Models in {models}")
+    for row in rows:
+        table.add_row(
+            row.name,
+            "[green]yes[/]" if row.present else "no",
+            row.precision,
+            row.licence,
+            row.path,
+        )
+    _console.print(table)
+
+
+@models.command("verify")
+@_models_folder
+@_as_json
+@click.pass_context
+def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
+    """Hash every model file again; exits with 1 when one has changed or is missing."""
+    checks = list(verify_files(models))
+    if as_json:
+        rows = [{"path": str(check.path), "state": check.state} for check in checks]
+        click.echo(json.dumps(rows, indent=2))
+    elif not checks:
+        _console.print(f"There are no model files in {models}.")
+    else:
+        table = Table("file", "state")
+        for check in checks:
+            table.add_row(str(check.path.relative_to(models)), _STATES[check.state])
+        _console.print(table)
+    if any(check.state in {FileState.CHANGED, FileState.MISSING} for check in checks):
+        context.exit(1)
+
+
+_STATES = {
+    FileState.UNCHANGED: "[green]unchanged[/]",
+    FileState.CHANGED: "[bold red]changed[/]: remove it and build or pull it again",
+    FileState.MISSING: "[bold red]missing[/]: pull the pack again",
+    FileState.RECORDED: "[yellow]recorded[/]: its digest was unknown and is trusted from now on",
+}
+
+
+@models.command("build")
+@_models_folder
+@_as_json
+def build(models: Path, *, as_json: bool) -> None:
+    """Build the CenterFace graphs now, rather than on first use."""
+    built = {precision: build_graph(models, precision) for precision in (Precision.FP32, Precision.INT8)}
+    rows = [
+        {
+            "name": f"{CENTERFACE.name} {precision}",
+            "path": str(graph.content) if isinstance(graph.content, Path) else None,
+            "sha256": graph.sha256,
+        }
+        for precision, graph in built.items()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        _console.print(f"{row['name']}: {row['path'] or 'built, but the folder cannot be written to'}")
+
+
+@models.command("pull")
+@click.argument("name", metavar="NAME")
+@click.option("--accept-license", is_flag=True, help="You have read the licence terms and agree to them.")
+@click.option("--url", help="Fetch the ZIP from this mirror.")
+@_models_folder
+@_as_json
+def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_json: bool) -> None:
+    """Fetch the InsightFace pack NAME, after showing its licence."""
+    pack = find_pack(name)
+    notes = Console(stderr=True)
+    notes.print(f"[bold]{pack.name}[/]: {pack.licence}\n{pack.terms}")
+    columns = (TextColumn(pack.name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=notes, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(pack.name, total=None)
+        folder = pull_pack(
+            pack,
+            models,
+            accept_license=accept_license,
+            url=url,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        click.echo(json.dumps({"name": pack.name, "path": str(folder)}))
+    else:
+        _console.print(f"{pack.name} is in {folder}")
+
+
+def _centerface_row() -> _Row:
+    try:
+        path = str(published_weights())
+    except ModelMissingError:
+        path = ""
+    return _Row(
+        name=CENTERFACE.name,
+        present=bool(path),
+        path=path or CENTERFACE.source,
+        licence=CENTERFACE.licence,
+        precision=choose_precision(Precision.AUTO, Provider.CPU),
+        purpose=CENTERFACE.purpose,
+    )
+
+
+def _pack_rows(models: Path) -> list[_Row]:
+    present = installed_packs(models)
+    purposes = {pack.name: pack.purpose for pack in PACKS}
+    return [
+        _Row(
+            name=name,
+            present=name in present,
+            path=str(present.get(name, f"framecloak models pull {name}")),
+            licence=licence_of(name),
+            precision=Precision.FP32,
+            purpose=purposes.get(name, "own files"),
+        )
+        for name in dict.fromkeys([*present, *purposes])
+    ]

@@ -1,0 +1,75 @@
+"""A face detector for tests, and the faces that it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from domain.detection import Detections, Image, ModelCard
+from domain.errors import ExaminationError
+
+LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
+"""Where the fake's landmarks lie in a box, in box sizes."""
+
+
+class FakeFaceDetector:
+    """Finds the magenta rectangles that ``plant_face`` paints. Safe to call from several threads.
+
+    Args:
+        stride: what widths and heights must be multiples of.
+        max_batch: pictures that one call may hold.
+        broken: fail on every picture.
+    """
+
+    def __init__(self, stride: int = 32, max_batch: int = 4, *, broken: bool = False) -> None:
+        self.stride = stride
+        self.max_batch = max_batch
+        self.broken = broken
+        self.calls: list[tuple[int, ...]] = []
+        self.card = ModelCard("fake", "0" * 64, "none", "CPU", "fp32")
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        if not images:
+            return []
+        shape = images[0].shape
+        if len(images) > self.max_batch or any(image.shape != shape for image in images):
+            raise ValueError("too many pictures, or of different shapes")
+        if shape[0] % self.stride or shape[1] % self.stride:
+            raise ValueError(f"{shape} is not in multiples of {self.stride}")
+        self.calls.append((len(images), *shape[:2]))
+        if self.broken:
+            raise ExaminationError("the fake detector is broken")
+        return [_find(image, threshold) for image in images]
+
+
+def plant_face(image: Image, box: tuple[int, int, int, int], score: float = 0.9) -> None:
+    """Paint a face that the fake finds into an RGB picture, in place.
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        box: x1, y1, x2, y2 in pixels.
+        score: 0.5 to 1: the paler the magenta, the lower.
+    """
+    x1, y1, x2, y2 = box
+    image[y1:y2, x1:x2] = (255, round(255 * (1 - score)), 255)
+
+
+def _find(image: Image, threshold: float) -> Detections:
+    red, green, blue = np.moveaxis(image, 2, 0)
+    mask = ((red > 200) & (blue > 200) & (green < 140)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    if count == 1:
+        return Detections.empty()
+    corners = stats[1:, :2].astype(np.float32)
+    extents = stats[1:, 2:4].astype(np.float32)
+    greens = np.array([green[labels == label].mean() for label in range(1, count)])
+    scores = (1 - greens / 255).astype(np.float32)
+    found = Detections(
+        np.hstack([corners, corners + extents]),
+        scores,
+        corners[:, np.newaxis] + extents[:, np.newaxis] * LANDMARKS,
+    )
+    order = np.argsort(-scores, kind="stable")
+    return found.select(order[scores[order] >= threshold])

@@ -1,0 +1,118 @@
+"""Providers and sessions on the runtime that is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import tiny_models
+from adapters.vision.onnx import (
+    Precision,
+    Provider,
+    choose_precision,
+    describe,
+    has_int8_dot_products,
+    open_first,
+    open_session,
+)
+from domain.detection import ModelCard
+from domain.errors import (
+    ExaminationError,
+    InvalidOptionError,
+    ModelCorruptError,
+    ModelMissingError,
+    ProviderUnavailableError,
+)
+
+GPU_BUILD = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+needs_cpu_build = pytest.mark.skipif(GPU_BUILD, reason="this onnxruntime was built with CUDA")
+
+
+def card(provider: str, precision: str) -> ModelCard:
+    return ModelCard("tiny", "0" * 64, "none", provider, precision)
+
+
+def test_a_session_knows_its_input_and_gives_every_output() -> None:
+    session = open_session(tiny_models.identity_bytes((1, 3, "H", 16)), Provider.CPU)
+    assert (session.input.name, session.input.shape) == ("image", (1, 3, None, 16))
+    values = np.arange(3 * 8 * 16, dtype=np.float32).reshape(1, 3, 8, 16)
+    (same,) = session.run(values)
+    np.testing.assert_array_equal(same, values)
+
+
+def test_auto_ends_at_the_cpu() -> None:
+    tried: list[Provider] = []
+
+    def model_for(provider: Provider) -> bytes:
+        tried.append(provider)
+        return tiny_models.identity_bytes()
+
+    session = open_first(model_for, Provider.AUTO)
+    assert session.provider is tried[-1]
+    if not GPU_BUILD:
+        assert tried == [Provider.CPU]
+
+
+@needs_cpu_build
+@pytest.mark.parametrize("provider", [Provider.CUDA, Provider.TENSORRT])
+def test_a_missing_gpu_is_said_with_the_commands_that_help(provider: Provider) -> None:
+    with pytest.raises(ProviderUnavailableError) as raised:
+        open_session(tiny_models.identity_bytes(), provider)
+    assert provider.label in raised.value.message
+    assert "pip uninstall -y onnxruntime" in raised.value.hint
+    assert "pip install onnxruntime-gpu" in raised.value.hint
+
+
+def test_bytes_that_are_no_model_are_corrupt(tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"this is no graph")
+    with pytest.raises(ModelCorruptError, match=r"broken\.onnx"):
+        open_session(path, Provider.CPU)
+    with pytest.raises(ModelCorruptError):
+        open_session(tiny_models.scrfd_bytes()[:-100], Provider.CPU)
+
+
+def test_a_missing_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissingError, match="absent"):
+        open_session(tmp_path / "absent.onnx", Provider.CPU)
+
+
+def test_a_failure_of_the_runtime_is_an_examination_error() -> None:
+    session = open_session(tiny_models.identity_bytes((1, 3, 8, 8)), Provider.CPU)
+    with pytest.raises(ExaminationError, match=r"\(1, 3, 9, 9\)"):
+        session.run(np.zeros((1, 3, 9, 9), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ("flags : fpu avx2 avx512_vnni", "VNNI"),
+        ("flags : fpu avx_vnni", "VNNI"),
+        ("Features : fp asimd asimddp", "dot product"),
+        ("flags : fpu avx2 avx512f", None),
+    ],
+)
+def test_int8_instructions_are_read_off_the_cpu(tmp_path: Path, flags: str, name: str | None) -> None:
+    cpu_info = tmp_path / "cpuinfo"
+    cpu_info.write_text(f"processor : 0\n{flags}\n")
+    assert has_int8_dot_products(cpu_info) is (name is not None)
+    assert describe(card("CPU", "int8"), cpu_info) == f"CPU (int8, {name or 'no int8 instructions'})"
+    assert describe(card("CPU", "fp32"), cpu_info) == "CPU (fp32)"
+    assert describe(card("CUDA", "fp32"), cpu_info) == "CUDA (fp32)"
+
+
+def test_no_cpu_info_means_no_int8_instructions(tmp_path: Path) -> None:
+    assert not has_int8_dot_products(tmp_path / "absent")
+
+
+def test_precision_follows_the_provider() -> None:
+    assert choose_precision(Precision.AUTO, Provider.CUDA) is Precision.FP32
+    assert choose_precision(Precision.FP32, Provider.CPU) is Precision.FP32
+    assert choose_precision(Precision.INT8, Provider.CPU) is Precision.INT8
+    automatic = Precision.INT8 if has_int8_dot_products() else Precision.FP32
+    assert choose_precision(Precision.AUTO, Provider.CPU) is automatic
+    with pytest.raises(InvalidOptionError, match="CUDA"):
+        choose_precision(Precision.INT8, Provider.CUDA)

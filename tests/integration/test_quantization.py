@@ -1,0 +1,64 @@
+"""The int8 writer, on a graph small enough to check by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+import tiny_models
+from adapters.vision.onnx import Provider, open_session
+from adapters.vision.quantization import Range, quantize, rounded_tensors
+from domain.errors import ModelCorruptError
+
+NODES = {"first", "second", "add"}
+RANGES = {"image": Range(-1, 1), "r1": Range(0, 4), "c2": Range(-4, 4), "sum": Range(-5, 5)}
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def test_int8_answers_are_close_to_float(random: np.random.Generator) -> None:
+    model = tiny_models.convolution_model(random)
+    image = random.uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32)
+    exact, rounded = (
+        open_session(graph.SerializeToString(), Provider.CPU).run(image)[0]
+        for graph in (model, quantize(model, RANGES, NODES))
+    )
+    difference = np.abs(exact - rounded)
+    assert 0 < difference.max() < 0.03
+
+
+def test_the_named_nodes_and_no_others_read_rounded_values(random: np.random.Generator) -> None:
+    graph = quantize(tiny_models.convolution_model(random), RANGES, {"second"}).graph
+    inputs = {node.name: list(node.input) for node in graph.node}
+    assert inputs["second"] == ["r1_rounded", "w2_rounded", "b2_rounded"]
+    assert inputs["first"] == ["image", "w1", "b1"]
+    stored = {weight.name: weight.data_type for weight in graph.initializer}
+    assert stored["w2_int8"] == onnx.TensorProto.INT8
+    assert stored["b2_int32"] == onnx.TensorProto.INT32
+    assert "w2" not in stored
+
+
+def test_a_relu_goes_into_the_convolution_before_it(random: np.random.Generator) -> None:
+    graph = quantize(tiny_models.convolution_model(random), RANGES, NODES).graph
+    assert "Relu" not in {node.op_type for node in graph.node}
+    zero_point = next(weight for weight in graph.initializer if weight.name == "r1_zero_point")
+    assert onnx.numpy_helper.to_array(zero_point) == 0
+
+
+def test_ranges_are_asked_for_by_the_tensors_that_get_rounded(random: np.random.Generator) -> None:
+    model = tiny_models.convolution_model(random)
+    assert rounded_tensors(model, NODES) == sorted(RANGES)
+    with pytest.raises(ModelCorruptError, match="r1"):
+        quantize(model, {"image": Range(-1, 1)}, {"first"})
+
+
+def test_the_given_graph_is_left_alone_and_the_result_is_always_the_same(random: np.random.Generator) -> None:
+    model = tiny_models.convolution_model(random)
+    before = model.SerializeToString(deterministic=True)
+    first, second = (quantize(model, RANGES, NODES).SerializeToString(deterministic=True) for _ in range(2))
+    assert first == second != before
+    assert model.SerializeToString(deterministic=True) == before

@@ -1,0 +1,148 @@
+"""Small graphs with planted weights, of the same shape as the real ones, whose answers are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+Image: TypeAlias = NDArray[np.uint8]
+
+STRIDES = (8, 16, 32)
+DISTANCES = (1.0, 1.5, 2.0, 2.5)
+"""Left, top, right and bottom of every tiny SCRFD box, in strides from the cell's corner."""
+LANDMARKS = (-0.5, -0.5, 1.0, -0.5, 0.3, 0.5, -0.4, 1.5, 1.0, 1.5)
+"""Five times x, y in strides from the cell's corner; all of them inside the box."""
+
+
+def scrfd_bytes(
+    *,
+    size: int | None = None,
+    batch: bool = False,
+    landmarks: bool = True,
+    scrambled: bool = False,
+) -> bytes:
+    """A SCRFD-shaped graph: a pure red cell of 8 pixels, a green one of 16, or a blue one of 32 is a face.
+
+    Args:
+        size: fixed height and width, or None for any.
+        batch: outputs (n, anchors, channels) rather than (anchors, channels).
+        landmarks: nine outputs rather than six.
+        scrambled: flatten the batch into the rows in the order that real exports do, which is wrong
+            for more than one picture.
+    """
+    nodes: list[onnx.NodeProto] = []
+    weights: list[onnx.TensorProto] = []
+    outputs: list[list[onnx.ValueInfoProto]] = [[], [], []]
+    for level, stride in enumerate(STRIDES):
+        pooled = f"mean_{stride}"
+        nodes.append(
+            helper.make_node(
+                "AveragePool", ["image"], [pooled], kernel_shape=[stride, stride], strides=[stride, stride]
+            )
+        )
+        colour = np.full(3, -4.0)
+        colour[level] = 4.0
+        kernels = {
+            "score": (np.stack([colour, colour]), np.array([-8.0, -9.0])),
+            "box": (np.zeros((8, 3)), np.tile(DISTANCES, 2)),
+            "points": (np.zeros((20, 3)), np.tile(LANDMARKS, 2)),
+        }
+        for kind, (kernel, bias) in list(kernels.items())[: 3 if landmarks else 2]:
+            name = f"{kind}_{stride}"
+            channels = len(bias) // 2
+            shape = [0, -1, channels] if batch else [-1, channels]
+            weights += [
+                numpy_helper.from_array(kernel.astype(np.float32)[..., None, None], f"{name}_weight"),
+                numpy_helper.from_array(bias.astype(np.float32), f"{name}_bias"),
+                numpy_helper.from_array(np.array(shape, np.int64), f"{name}_shape"),
+            ]
+            order = [2, 3, 0, 1] if scrambled else [0, 2, 3, 1]
+            maps = f"{name}_maps"
+            nodes.append(helper.make_node("Conv", [pooled, f"{name}_weight", f"{name}_bias"], [maps]))
+            if kind == "score":
+                nodes.append(helper.make_node("Sigmoid", [maps], [f"{maps}_sigmoid"]))
+                maps = f"{maps}_sigmoid"
+            nodes.append(helper.make_node("Transpose", [maps], [f"{name}_rows"], perm=order))
+            nodes.append(helper.make_node("Reshape", [f"{name}_rows", f"{name}_shape"], [name]))
+            dimensions = ["N", None, channels] if batch else [None, channels]
+            value = helper.make_tensor_value_info(name, TensorProto.FLOAT, dimensions)
+            outputs[["score", "box", "points"].index(kind)].append(value)
+    image = helper.make_tensor_value_info(
+        "image", TensorProto.FLOAT, ["N" if batch or scrambled else 1, 3, size or "H", size or "W"]
+    )
+    return _serialise(nodes, [image], [value for kind in outputs for value in kind], weights)
+
+
+def write_scrfd_pack(folder: Path) -> Path:
+    """A pack as InsightFace lays it out: a detector, and a recogniser that is not one."""
+    folder.mkdir(parents=True)
+    (folder / "det_tiny.onnx").write_bytes(scrfd_bytes())
+    (folder / "a_recogniser.onnx").write_bytes(identity_bytes())
+    return folder
+
+
+def identity_bytes(output_shape: tuple[int | str, ...] = (1, 3, 112, 112)) -> bytes:
+    """A graph that gives back what it takes; not a detector."""
+    return _serialise(
+        [helper.make_node("Identity", ["image"], ["same"])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, output_shape)],
+        [helper.make_tensor_value_info("same", TensorProto.FLOAT, output_shape)],
+        [],
+    )
+
+
+def convolution_model(random: np.random.Generator) -> onnx.ModelProto:
+    """Convolution, Relu, convolution and a sum, with named nodes and random weights."""
+    weights = {
+        "w1": random.normal(0, 0.4, (6, 3, 3, 3)),
+        "b1": random.normal(0, 0.1, 6),
+        "w2": random.normal(0, 0.4, (3, 6, 1, 1)),
+        "b2": random.normal(0, 0.1, 3),
+    }
+    nodes = [
+        helper.make_node("Conv", ["image", "w1", "b1"], ["c1"], "first", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c1"], ["r1"], "relu"),
+        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], "second"),
+        helper.make_node("Add", ["c2", "image"], ["sum"], "add"),
+        helper.make_node("Sigmoid", ["sum"], ["result"], "sigmoid"),
+    ]
+    shape = [1, 3, 16, 16]
+    initializers = [
+        numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()
+    ]
+    return onnx.load_from_string(
+        _serialise(
+            nodes,
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("result", TensorProto.FLOAT, shape)],
+            initializers,
+        )
+    )
+
+
+def plant(image: Image, stride: int, row: int, column: int) -> tuple[float, float, float, float]:
+    """Paint what the tiny SCRFD takes for a face into a cell; returns the box it will report."""
+    colour = [0, 0, 0]
+    colour[STRIDES.index(stride)] = 255
+    y, x = row * stride, column * stride
+    image[y : y + stride, x : x + stride] = colour
+    left, top, right, bottom = (distance * stride for distance in DISTANCES)
+    return x - left, y - top, x + right, y + bottom
+
+
+def _serialise(
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+    weights: list[onnx.TensorProto],
+) -> bytes:
+    graph = helper.make_graph(nodes, "tiny", inputs, outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString()
+    return data
