@@ -28,7 +28,8 @@ def test_every_frame_of_a_video_is_examined_and_the_first_at_every_size() -> Non
 
 
 def test_a_small_frame_is_not_enlarged_and_not_examined_twice_at_one_size() -> None:
-    assert sizes_due(0, (640, 360), VIDEO_LOOKS, 32) == {(640, 352): 0, (320, 192): 64}
+    assert sizes_due(0, (640, 360), VIDEO_LOOKS, 32) == {(640, 352): 0}
+    assert sizes_due(0, (800, 450), VIDEO_LOOKS, 32) == {(800, 448): 0, (320, 192): 64}
 
 
 def test_of_looks_that_come_to_the_same_size_the_one_that_sees_more_counts() -> None:

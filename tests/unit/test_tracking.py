@@ -168,8 +168,8 @@ def test_both_ends_are_extended_and_follow_the_motion() -> None:
         assert bx.covers(np.array(box.xyxy), truth)
 
 
-@pytest.mark.parametrize(("score", "kept"), [(0.45, True), (0.3, False)])
-def test_an_unsure_detection_needs_a_confirming_one_nearby(score: float, kept: bool) -> None:
+@pytest.mark.parametrize(("score", "kept"), [(0.5, True), (0.45, False)])
+def test_an_unsure_detection_needs_a_sure_one_nearby(score: float, kept: bool) -> None:
     detections = [found((100, 100, 40, 0.2)) for _ in range(9)]
     detections[4] = found((100, 100, 40, score))
     result = track(detections, one_scene(9), QUICK)

@@ -31,14 +31,24 @@ class Look:
         smallest_face: finds smaller than this, in pixels of the examined picture, are ignored. A shrunken
             picture is looked at for what is too large to be recognised at full size; the small things it
             seems to hold are guesses.
+        smallest_frame: frames whose longer side is shorter than this do not get the look.
     """
 
     longest_side: int
     every: int = 1
     smallest_face: int = 0
+    smallest_frame: int = 0
+
+    def due(self, index: int, size: tuple[int, int]) -> bool:
+        """Whether the frame with this number and (width, height) gets the look."""
+        return index % self.every == 0 and max(size) >= self.smallest_frame
 
 
-VIDEO_LOOKS = (Look(960), Look(1920, every=6), Look(320, every=4, smallest_face=64))
+VIDEO_LOOKS = (
+    Look(960),
+    Look(1920, every=6),
+    Look(320, every=2, smallest_face=64, smallest_frame=800),
+)
 """Every frame at a middle size; at times full size for what is far away, small for what fills the frame.
 
 The tracker carries what an occasional look found over the frames between.
@@ -65,7 +75,7 @@ def sizes_due(
     """
     due: dict[tuple[int, int], int] = {}
     for look in looks:
-        if index % look.every == 0:
+        if look.due(index, size):
             shrink = min(1.0, look.longest_side / max(size))
             width, height = (max(1, round(side * shrink / stride)) * stride for side in size)
             due[width, height] = min(look.smallest_face, due.get((width, height), look.smallest_face))

@@ -34,6 +34,9 @@ LOOK_AHEAD_BYTES = 1 << 30
 BLOCK_BYTES = 128 << 20
 """How much of the video is tracked at a time; a larger block wastes less on its margins."""
 
+SMALLEST_BLOCK, LARGEST_BLOCK = 16, 96
+"""Frames tracked at a time; the first block is the smallest, so that the first frame comes soon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
@@ -117,7 +120,7 @@ class _Run:
         self._horizon = instructions.tracking.horizon + SCENE_HORIZON if looks_ahead else 0
         self._start = max(0, segment.start_frame - self._horizon)
         self._stop = min(source.info.frame_count, segment.end_frame + self._horizon)
-        self._due = segment.start_frame
+        self._first = self._due = segment.start_frame
         self._end = segment.end_frame
         self._pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
         self._batch: list[Frame] = []
@@ -147,8 +150,9 @@ class _Run:
                 if self._due <= frame.index < self._end and not self._reread:
                     self._waiting.append(frame)
                 self._settle(max(2 * self._instruments.threads, block // 2))
-                if self._looked_ahead() >= block + self._horizon:
-                    self._track_and_render(min(block, self._end - self._due))
+                due = SMALLEST_BLOCK if self._due == self._first else block
+                if self._looked_ahead() >= due + self._horizon:
+                    self._track_and_render(min(due, self._end - self._due))
                 yield from self._finished(block)
         self._start_examining()
         self._settle(0)
@@ -157,8 +161,11 @@ class _Run:
 
     def _plan_memory(self, frame: Frame) -> int:
         """Choose how many frames to track at a time, and whether to keep them until they are rendered."""
-        block = min(max(BLOCK_BYTES // max(1, frame.nbytes), 16), 96)
-        if (2 * block + self._horizon) * frame.nbytes > LOOK_AHEAD_BYTES:
+        info = self._source.info
+        # A frame that was lost holds no memory and says nothing about the others.
+        nbytes = max(frame.nbytes, info.width * info.height)
+        block = min(max(BLOCK_BYTES // nbytes, SMALLEST_BLOCK), LARGEST_BLOCK)
+        if (2 * block + self._horizon) * nbytes > LOOK_AHEAD_BYTES:
             self._reread = self._source.frames(self._due, self._end)
         return block
 

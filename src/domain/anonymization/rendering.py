@@ -90,9 +90,8 @@ def render(
     if boxes is None or image is None:
         black = np.zeros((frame.height, frame.width, 3), np.uint8)
         return RedactedFrame(frame.index, encoder.encode(black, appearance), (), blanked=True)
-    faces = [box.xyxy for box in boxes if box.origin is not Origin.REGION]
-    regions = [box.xyxy for box in boxes if box.origin is Origin.REGION]
-    for corners, shape in ((faces, appearance.shape), (regions, RedactionShape.BOX)):
+    for shape in RedactionShape:
+        corners = [box.xyxy for box in boxes if _shape(box, frame, appearance) is shape]
         if corners:
             redactor.redact(image, np.array(corners, np.float32), appearance.style, shape)
     return RedactedFrame(frame.index, encoder.encode(image, appearance), tuple(boxes), blanked=False)
@@ -106,6 +105,13 @@ def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tupl
         min(frame.width, math.ceil(x2)),
         min(frame.height, math.ceil(y2)),
     )
+
+
+def _shape(box: RedactedBox, frame: Frame, appearance: Appearance) -> RedactionShape:
+    """Regions are boxes; so are faces at a border, where an ellipse would lie inside what is left of them."""
+    x1, y1, x2, y2 = box.xyxy
+    at_border = x1 == 0 or y1 == 0 or x2 == frame.width or y2 == frame.height
+    return RedactionShape.BOX if box.origin is Origin.REGION or at_border else appearance.shape
 
 
 def _has_pixels(xyxy: tuple[int, int, int, int]) -> bool:

@@ -89,7 +89,7 @@ class Appearance:
     output_format: OutputFormat = OutputFormat.JPG
     quality: int = DEFAULT_QUALITY
     style: RedactionStyle = RedactionStyle.SOLID
-    shape: RedactionShape = RedactionShape.ELLIPSE
+    shape: RedactionShape = RedactionShape.BOX
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:

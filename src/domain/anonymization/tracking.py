@@ -44,8 +44,8 @@ class TrackingSettings:
     """What the tracker accepts and how far it reaches; lengths are in frames.
 
     Attributes:
-        accept: a detection with at least this score is a face, whatever its neighbours say.
-        confirm: one detection with at least this score confirms the unsure ones of its track.
+        accept: a detection with at least this score is a face, whatever its neighbours say; it also
+            confirms the unsure ones of its track.
         memory: how many frames away along the track it still does.
         max_gap: the longest step between two linked detections.
         extension: how far both ends of a track are prolonged.
@@ -54,8 +54,7 @@ class TrackingSettings:
     """
 
     accept: float = 0.5
-    confirm: float = 0.45
-    memory: int = 12
+    memory: int = 18
     max_gap: int = 12
     extension: int = 4
     margin: float = 0.18
@@ -79,7 +78,7 @@ class TrackingSettings:
     @classmethod
     def for_pictures(cls) -> Self:
         """For pictures without neighbours, which must be believed sooner than frames of a video."""
-        return cls(accept=0.25, confirm=0.25, memory=0, max_gap=1, extension=0, smoothing=0)
+        return cls(accept=0.25, memory=0, max_gap=1, extension=0, smoothing=0)
 
     @property
     def horizon(self) -> int:
@@ -174,7 +173,7 @@ def _accepted_stretches(
 ) -> list[slice]:
     """The parts of one chain of detections that are faces.
 
-    An unsure detection is accepted when a confirming one is near enough in time. Unsure ones between two
+    An unsure detection is accepted when a sure one is near enough in time. Unsure ones between two
     accepted ones belong to them, when the step between those is one that linking allows.
 
     Args:
@@ -182,10 +181,10 @@ def _accepted_stretches(
         scores: (n,).
         settings: thresholds and reach.
     """
-    confirmed = np.concatenate([[0], np.cumsum(scores >= settings.confirm)])
+    confirmed = np.concatenate([[0], np.cumsum(scores >= settings.accept)])
     first = np.searchsorted(frames, frames - settings.memory, side="left")
     last = np.searchsorted(frames, frames + settings.memory, side="right")
-    accepted = np.flatnonzero((scores >= settings.accept) | (confirmed[last] > confirmed[first]))
+    accepted = np.flatnonzero(confirmed[last] > confirmed[first])
     if not len(accepted):
         return []
     breaks = np.flatnonzero(np.diff(frames[accepted]) > settings.max_gap) + 1

@@ -1,0 +1,193 @@
+"""Use case: redact sources and put their frames and the manifest into an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from domain.anonymization.album import Album
+from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
+from domain.anonymization.manifest import (
+    MANIFEST_FILE,
+    FrameLog,
+    RecordedSettings,
+    RecordedSource,
+    Summary,
+    manifest,
+)
+from domain.anonymization.processing import Instructions, Instruments, redacted_frames
+from domain.anonymization.rendering import RedactedBox, RedactedFrame
+from domain.anonymization.request import Appearance, Level, RedactionShape
+from domain.anonymization.tracking import TrackingSettings
+from domain.ports import Archive, FrameSource
+from domain.videos import Region, Segment
+
+ELLIPSE_MARGIN = 0.3
+"""Margin of boxes that ellipses are drawn in: one of 0.21 would just reach the corners of what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One input file and what becomes of it.
+
+    Attributes:
+        id: its place among the inputs, from 0.
+        source: the file.
+        name: its base name; None where names are kept out of the output.
+        stem: names of its frames in the archive, without suffix; ``{index}`` stands for the frame's number.
+        segments: frames to write, disjoint and ascending; inside the source.
+        regions: areas to redact whatever is in them; inside the source.
+    """
+
+    id: int
+    source: FrameSource
+    name: str | None
+    stem: str
+    segments: tuple[Segment, ...]
+    regions: tuple[Region, ...] = ()
+
+    def tracking(self, shape: RedactionShape) -> TrackingSettings:
+        """What counts as a face in it, and how much is redacted around one."""
+        info = self.source.info
+        rate, pictures = TrackingSettings.for_rate, TrackingSettings.for_pictures
+        settings = rate(info.frame_rate) if info.continuous else pictures()
+        return settings if shape is RedactionShape.BOX else replace(settings, margin=ELLIPSE_MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What goes through the pipeline in one go: one video, or pictures with the same regions.
+
+    Attributes:
+        source: the one input itself, or an ``Album`` of pictures.
+        exhibits: the one input; or every picture, in the album's order.
+    """
+
+    source: FrameSource
+    exhibits: tuple[Exhibit, ...]
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The frames of ``source`` to write."""
+        if len(self.exhibits) == 1:
+            return self.exhibits[0].segments
+        return (Segment(0, len(self.exhibits)),)
+
+    def origin(self, index: int) -> tuple[Exhibit, int]:
+        """The input that a frame of ``source`` comes from, and its number there."""
+        return (self.exhibits[0], index) if len(self.exhibits) == 1 else (self.exhibits[index], 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An order to redact.
+
+    Attributes:
+        tool: name and version of the program, for the manifest.
+        level: what is redacted.
+        appearance: how the written frames look.
+        batches: what to redact, in the order of the output.
+    """
+
+    tool: str
+    level: Level
+    appearance: Appearance
+    batches: tuple[Batch, ...]
+
+    @property
+    def frame_count(self) -> int:
+        """Frames that will be written."""
+        return sum(len(segment) for batch in self.batches for segment in batch.segments)
+
+    def run(self, instruments: Instruments, archive: Archive, on_frame: Callable[[], None]) -> Summary:
+        """Write every frame, then the manifest, and give the archive its name.
+
+        Args:
+            instruments: what to do it with; the detector is None at level ``minimal``.
+            archive: open and empty; the caller discards it when this raises.
+            on_frame: called after each written frame.
+
+        Raises:
+            TruncatedVideoError: a video ends before the frames that were asked for.
+            UnreadableVideoError: a video cannot be decoded.
+            InputNotFoundError: an input cannot be read any more.
+            StorageFullError: the disk is full.
+            OutputUnwritableError: any other failure to write.
+        """
+        log = FrameLog()
+        suffix = self.appearance.output_format
+        for batch in self.batches:
+            for frame in self._frames(batch, instruments):
+                exhibit, index = batch.origin(frame.index)
+                file = f"{exhibit.stem.format(index=f'{index:07d}')}.{suffix}"
+                archive.add(file, frame.data)
+                log.add(exhibit.id, file, replace(frame, index=index))
+                on_frame()
+        archive.add(MANIFEST_FILE, self._manifest(instruments, log))
+        archive.commit()
+        return log.summary
+
+    def _frames(self, batch: Batch, instruments: Instruments) -> Iterator[RedactedFrame]:
+        """Every frame of a batch, its tracks numbered through all segments."""
+        first_track = 0
+        for segment in batch.segments:
+            next_track = first_track
+            run = redacted_frames(batch.source, segment, self._instructions(batch), instruments)
+            # Closing ends the pipeline's threads at once when writing fails or a person interrupts.
+            with closing(run) as frames:
+                for frame in frames:
+                    boxes = tuple(_renumbered(box, first_track) for box in frame.boxes)
+                    next_track = max([next_track, *(box.track + 1 for box in boxes if box.track is not None)])
+                    yield replace(frame, boxes=boxes)
+            first_track = next_track
+
+    def _instructions(self, batch: Batch) -> Instructions:
+        exhibit = batch.exhibits[0]
+        looks = VIDEO_LOOKS if batch.source.info.continuous else PICTURE_LOOKS
+        return Instructions(self.appearance, exhibit.regions, exhibit.tracking(self.appearance.shape), looks)
+
+    def _manifest(self, instruments: Instruments, log: FrameLog) -> bytes:
+        detector = instruments.detector
+        settings = RecordedSettings(
+            level=self.level,
+            appearance=self.appearance,
+            threshold=self._instructions(self.batches[0]).threshold if detector else None,
+            video_looks=VIDEO_LOOKS,
+            picture_looks=PICTURE_LOOKS,
+        )
+        exhibits = [exhibit for batch in self.batches for exhibit in batch.exhibits]
+        sources = [
+            _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
+        ]
+        models = [detector.card] if detector else []
+        return manifest(self.tool, settings, models, sources, log)
+
+
+def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
+    """Order inputs into batches: every video alone, neighbouring pictures together."""
+    made: list[Batch] = []
+    for continuous, group in groupby(exhibits, lambda one: one.source.info.continuous):
+        members = tuple(group)
+        if continuous or len(members) == 1:
+            made += [Batch(one.source, (one,)) for one in members]
+        else:
+            made.append(Batch(Album([one.source for one in members]), members))
+    return tuple(made)
+
+
+def _renumbered(box: RedactedBox, first_track: int) -> RedactedBox:
+    return box if box.track is None else replace(box, track=box.track + first_track)
+
+
+def _recorded(exhibit: Exhibit, tracking: TrackingSettings | None) -> RecordedSource:
+    return RecordedSource(
+        id=exhibit.id,
+        sha256=exhibit.source.sha256(),
+        info=exhibit.source.info,
+        name=exhibit.name,
+        segments=exhibit.segments,
+        regions=exhibit.regions,
+        tracking=tracking,
+    )

@@ -1,0 +1,224 @@
+"""The record of what was redacted: ``manifest.json``, described by ``manifest.schema.json`` beside this file.
+
+It holds no time, no file name and no machine, so that the same input and settings give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from domain.anonymization.looks import Look
+from domain.anonymization.rendering import RedactedBox, RedactedFrame
+from domain.anonymization.request import Appearance, Level
+from domain.anonymization.tracking import Origin, TrackingSettings
+from domain.detection import ModelCard
+from domain.ports import SourceInfo
+from domain.videos import Region, Segment
+
+MANIFEST_FILE = "manifest.json"
+MANIFEST_VERSION = 1
+
+FACE_ORIGINS = (Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSource:
+    """One input file.
+
+    Attributes:
+        id: its place among the inputs, from 0.
+        sha256: hex digest of its bytes.
+        info: what is known of it; the name in it is not recorded.
+        name: base name of the file; None where names are kept out because they may hold a patient's.
+        segments: the frames that were written.
+        regions: what was marked by hand.
+        tracking: what counted as a face; None where faces were not looked for.
+    """
+
+    id: int
+    sha256: str
+    info: SourceInfo
+    name: str | None
+    segments: tuple[Segment, ...]
+    regions: tuple[Region, ...]
+    tracking: TrackingSettings | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSettings:
+    """What was asked for, the same for all sources.
+
+    Attributes:
+        level: what was redacted.
+        appearance: how the written frames look.
+        threshold: the lowest score that the tracker got to know; None where faces were not looked for.
+        video_looks: the sizes at which a video's frames were examined.
+        picture_looks: the sizes at which pictures were examined.
+    """
+
+    level: Level
+    appearance: Appearance
+    threshold: float | None
+    video_looks: tuple[Look, ...]
+    picture_looks: tuple[Look, ...]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What was done, in numbers.
+
+    Attributes:
+        frames: written.
+        blanked: of these, black because they could not be examined.
+        tracks: faces that were followed, each counted once however often it was redacted.
+        boxes: redacted boxes by origin.
+    """
+
+    frames: int = 0
+    blanked: int = 0
+    tracks: int = 0
+    boxes: Counter[Origin] = field(default_factory=Counter)
+
+    @property
+    def faces(self) -> int:
+        """Redacted boxes that are faces."""
+        return sum(self.boxes[origin] for origin in FACE_ORIGINS)
+
+
+class FrameLog:
+    """The manifest's entries of frames, kept compressed: an hour of film has a hundred thousand of them."""
+
+    def __init__(self) -> None:
+        self.summary = Summary()
+        self._compressor = zlib.compressobj(level=1)
+        self._compressed = bytearray()
+        self._tracks: set[tuple[int, int]] = set()
+
+    def add(self, source: int, file: str, frame: RedactedFrame) -> None:
+        """Record a frame that was written.
+
+        Args:
+            source: id of the source it comes from.
+            file: its name in the archive.
+            frame: numbered as in its source, tracks numbered so that a number occurs once per source.
+        """
+        entry = {
+            "source": source,
+            "index": frame.index,
+            "file": file,
+            "blanked": frame.blanked,
+            "boxes": [_box(box) for box in frame.boxes],
+        }
+        separator = b",\n" if self.summary.frames else b"\n"
+        self._compressed += self._compressor.compress(separator + _compact(entry))
+        self._count(source, frame)
+
+    def close(self) -> bytes:
+        """All entries as a JSON array, one line each; nothing can be added afterwards."""
+        self._compressed += self._compressor.flush()
+        return b"[" + zlib.decompress(self._compressed) + b"\n]"
+
+    def _count(self, source: int, frame: RedactedFrame) -> None:
+        self.summary.frames += 1
+        self.summary.blanked += frame.blanked
+        self.summary.boxes.update(box.origin for box in frame.boxes)
+        self._tracks.update((source, box.track) for box in frame.boxes if box.track is not None)
+        self.summary.tracks = len(self._tracks)
+
+
+def manifest(
+    tool: str,
+    settings: RecordedSettings,
+    models: Sequence[ModelCard],
+    sources: Sequence[RecordedSource],
+    log: FrameLog,
+) -> bytes:
+    """The whole document as UTF-8 JSON.
+
+    Args:
+        tool: name and version of the program.
+        settings: what was asked for.
+        models: what faces were looked for with.
+        sources: every input, in order of their ids.
+        log: every written frame; it is closed.
+    """
+    parts = {
+        "version": _compact(MANIFEST_VERSION),
+        "tool": _compact(tool),
+        "sources": _compact([_source(one) for one in sources]),
+        "settings": _compact(_settings(settings)),
+        "models": _compact([asdict(model) for model in models]),
+        "frames": log.close(),
+        "summary": _compact(_summary(log.summary)),
+    }
+    return b"{" + b",\n".join(b'"%b":%b' % (key.encode(), value) for key, value in parts.items()) + b"}\n"
+
+
+def _box(box: RedactedBox) -> dict[str, object]:
+    return {
+        "xyxy": box.xyxy,
+        "kind": "region" if box.origin is Origin.REGION else "face",
+        "track": box.track,
+        "score": None if box.score is None else round(box.score, 4),
+        "origin": box.origin,
+    }
+
+
+def _source(source: RecordedSource) -> dict[str, object]:
+    info = source.info
+    entry: dict[str, object] = {
+        "id": source.id,
+        "sha256": source.sha256,
+        "width": info.width,
+        "height": info.height,
+        "frame_rate": round(info.frame_rate, 6),
+        "frame_count": info.frame_count,
+        "rotation": info.rotation,
+        "segments": [_segment(one) for one in source.segments],
+        "regions": [_region(one) for one in source.regions],
+        "tracking": asdict(source.tracking) if source.tracking else None,
+    }
+    return entry if source.name is None else {**entry, "name": source.name}
+
+
+def _segment(segment: Segment) -> list[int]:
+    return [segment.start_frame, segment.end_frame]
+
+
+def _region(region: Region) -> dict[str, object]:
+    return {"xyxy": region.xyxy, "segment": _segment(region.segment) if region.segment else None}
+
+
+def _settings(settings: RecordedSettings) -> dict[str, object]:
+    looks_for_faces = settings.threshold is not None
+    return {
+        "level": settings.level,
+        "format": settings.appearance.output_format,
+        "quality": settings.appearance.quality,
+        "redaction": settings.appearance.style,
+        "shape": settings.appearance.shape,
+        "threshold": settings.threshold,
+        "looks": {
+            "video": [asdict(look) for look in settings.video_looks],
+            "picture": [asdict(look) for look in settings.picture_looks],
+        }
+        if looks_for_faces
+        else None,
+    }
+
+
+def _summary(summary: Summary) -> dict[str, object]:
+    return {
+        "frames": summary.frames,
+        "blanked": summary.blanked,
+        "tracks": summary.tracks,
+        "boxes": {origin: summary.boxes[origin] for origin in Origin},
+    }
+
+
+def _compact(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

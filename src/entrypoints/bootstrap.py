@@ -1,0 +1,93 @@
+"""The composition root: which adapter stands behind which port."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from adapters.media.archive import ZipArchive
+from adapters.media.opencv import OpenCvEncoder, OpenCvRedactor, use_one_thread_per_call
+from adapters.media.pictures import is_picture, open_picture
+from adapters.media.pyav import open_video
+from adapters.vision.insightface import choose_detector
+from adapters.vision.onnx import Precision, Provider, describe
+from adapters.vision.weights import CENTERFACE
+from domain.anonymization.processing import Instruments
+from domain.anonymization.request import Level
+from domain.detection import ModelCard
+from domain.ports import Archive, FaceDetector, FrameEncoder, FrameSource, Redactor
+from entrypoints.settings import Settings
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread gives way to one that waits for the interpreter's lock.
+
+Worker threads spend most of their time in native code and need the lock for moments; with Python's default
+of 5 ms those moments queue up behind the tracker, and small frames lose a quarter of their speed.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Everything that a command needs; what is costly is made when it is asked for.
+
+    Attributes:
+        threads: frames worked on at the same time.
+        open_source: opens a video or a picture.
+        load_detector: loads the model that looks for faces.
+        redactor: removes pixels.
+        encoder: writes picture files.
+        create_archive: starts the file that people take away.
+        describe_model: says which model it is, where and how it runs.
+    """
+
+    threads: int
+    open_source: Callable[[Path], FrameSource]
+    load_detector: Callable[[], FaceDetector]
+    redactor: Redactor
+    encoder: FrameEncoder
+    create_archive: Callable[[Path], Archive]
+    describe_model: Callable[[ModelCard], str]
+
+    @classmethod
+    def build(cls, settings: Settings) -> Self:
+        """The adapters that the settings ask for; ``dataclasses.replace`` puts others in their place."""
+        use_one_thread_per_call()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        return cls(
+            threads=settings.threads,
+            open_source=_open_source,
+            load_detector=lambda: _load_detector(settings),
+            redactor=OpenCvRedactor(),
+            encoder=OpenCvEncoder(),
+            create_archive=ZipArchive,
+            describe_model=_describe_model,
+        )
+
+    def instruments(self, level: Level) -> Instruments:
+        """What the pipeline works with at a level.
+
+        Raises:
+            ModelMissingError: the detector is not installed.
+            ModelCorruptError: its file is damaged.
+            ProviderUnavailableError: it cannot run where it was asked to.
+            InvalidOptionError: there is no such detector, or it has no such precision.
+        """
+        detector = None if level is Level.MINIMAL else self.load_detector()
+        return Instruments(detector, self.redactor, self.encoder, self.threads)
+
+
+def _open_source(path: Path) -> FrameSource:
+    return open_picture(path) if is_picture(path) else open_video(path)
+
+
+def _load_detector(settings: Settings) -> FaceDetector:
+    provider, precision = Provider(settings.provider), Precision(settings.precision)
+    return choose_detector(settings.detector, settings.models, provider, precision)
+
+
+def _describe_model(card: ModelCard) -> str:
+    name = "CenterFace" if card.name == CENTERFACE.name else card.name
+    return f"{name} on {describe(card)}"

@@ -1,0 +1,104 @@
+"""The command ``framecloak``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import ClassVar
+
+import click
+
+from domain.errors import DomainError
+from entrypoints.cli.errors import (
+    KILLED_BY,
+    SUCCESS,
+    report,
+    report_domain_error,
+    report_internal_error,
+    report_usage_error,
+)
+from entrypoints.cli.signals import Interrupted, signals_raise
+
+_DEBUG_VARIABLE = "FRAMECLOAK_DEBUG"
+
+
+class _LazyGroup(click.Group):
+    """Imports a command when it is called: what one needs must not slow the others down."""
+
+    summaries: ClassVar = {
+        "redact": "Redact videos, pictures and folders of them.",
+        "demo": "See it work on a short film, or on your own.",
+        "models": "List, verify, build and fetch model weights.",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return list(self.summaries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self.summaries:
+            return None
+        command: click.Command = getattr(import_module(f"entrypoints.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.summaries.items()))
+
+
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"framecloak {version('framecloak')}")
+        context.exit()
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it."
+)
+def framecloak() -> None:
+    """Remove people's identities from video frames.
+
+    An error is one line on standard error and an exit code of its own; `framecloak redact --help` lists
+    them. Set FRAMECLOAK_DEBUG=1 to see where in the program an error comes from.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; None for those of the process.
+
+    Returns:
+        The exit code.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
+    try:
+        with signals_raise():
+            return _run(arguments, as_json=as_json)
+    except Interrupted as interruption:
+        report("interrupted", "interrupted", "nothing half-done is left behind", as_json=as_json)
+        return KILLED_BY + interruption.number
+
+
+def _run(arguments: Sequence[str], *, as_json: bool) -> int:
+    try:
+        return framecloak.main(list(arguments), prog_name="framecloak", standalone_mode=False) or SUCCESS
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return SUCCESS
+    except click.ClickException as error:
+        return report_usage_error(error, as_json=as_json)
+    except DomainError as error:
+        if os.environ.get(_DEBUG_VARIABLE):
+            raise
+        return report_domain_error(error, as_json=as_json)
+    except Exception as error:
+        # Whatever it is, people get one line and scripts a code.
+        if os.environ.get(_DEBUG_VARIABLE):
+            raise
+        return report_internal_error(error, as_json=as_json)

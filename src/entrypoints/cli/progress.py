@@ -1,0 +1,131 @@
+"""What people see while the work goes on, and what they see of it afterwards."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from domain.anonymization.manifest import FACE_ORIGINS
+from domain.anonymization.tracking import Origin
+
+if TYPE_CHECKING:
+    from entrypoints.cli.redaction import Outcome
+
+
+class Voice(Enum):
+    """How much is said, and to whom."""
+
+    HUMAN = auto()
+    JSON = auto()
+    QUIET = auto()
+
+
+class Monitor:
+    """Tells of the work: a bar on standard error, the report on standard output.
+
+    Args:
+        voice: how to speak.
+    """
+
+    def __init__(self, voice: Voice = Voice.HUMAN) -> None:
+        self._voice = voice
+
+    def say(self, line: str) -> None:
+        """Tell a person something that is worth knowing."""
+        if self._voice is Voice.HUMAN:
+            click.echo(line)
+
+    @contextmanager
+    def progress(self, frames: int) -> Generator[Callable[[], None], None, None]:
+        """Show a bar for so many frames; what it gives is to be called after each of them."""
+        visible = self._voice is Voice.HUMAN and sys.stderr.isatty()
+        columns = (
+            TextColumn("Redacting"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _FramesPerSecond(),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+        )
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, disable=not visible, transient=True) as bar:
+            task = bar.add_task("frames", total=frames)
+            yield lambda: bar.advance(task)
+
+    def report(self, outcome: Outcome) -> None:
+        """Sum up what was done."""
+        if self._voice is Voice.JSON:
+            click.echo(json.dumps(_as_json(outcome)))
+        elif self._voice is Voice.HUMAN:
+            Console().print(_as_table(outcome))
+
+
+class _FramesPerSecond(ProgressColumn):
+    """The rate of the last seconds."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} frames/s" if task.speed else "")
+
+
+def _as_table(outcome: Outcome) -> Table:
+    summary = outcome.summary
+    boxes = summary.boxes
+    table = Table(show_header=False, title="Redacted", title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    rows = {
+        "frames": f"{summary.frames}",
+        "blanked frames": f"{summary.blanked}",
+        "tracks": f"{summary.tracks}",
+        "faces": f"{summary.faces}: {', '.join(f'{boxes[origin]} {origin}' for origin in FACE_ORIGINS)}",
+        "filled gaps": f"{boxes[Origin.FILLED]}",
+        "regions": f"{boxes[Origin.REGION]}",
+        "speed": f"{outcome.frames_per_second:.1f} frames/s, {outcome.seconds:.1f} s",
+        "output": f"{outcome.output} ({_size(outcome.size)})",
+    }
+    for name, value in rows.items():
+        table.add_row(name, Text(value, overflow="fold"))
+    return table
+
+
+def _as_json(outcome: Outcome) -> dict[str, object]:
+    summary = outcome.summary
+    return {
+        "output": str(outcome.output),
+        "bytes": outcome.size,
+        "frames": summary.frames,
+        "blanked": summary.blanked,
+        "tracks": summary.tracks,
+        "faces": summary.faces,
+        "boxes": {str(origin): summary.boxes[origin] for origin in Origin},
+        "seconds": round(outcome.seconds, 3),
+        "frames_per_second": round(outcome.frames_per_second, 2),
+        "model": asdict(outcome.model) if outcome.model else None,
+    }
+
+
+def _size(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,215 @@
+"""``framecloak redact``: videos and pictures in, a ZIP of frames without faces out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from domain.anonymization.request import (
+    Appearance,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
+from entrypoints.cli.errors import FRAMES_BLANKED, SUCCESS, describe_exit_codes, report
+from entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS, Settings
+
+if TYPE_CHECKING:
+    from entrypoints.cli.redaction import Outcome
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_DEFAULT = Appearance()
+
+_EPILOG = f"""\
+\b
+Segments and regions
+  --segments 0:100,200:260    frames; the first counts, the last does not
+  --segments 1.5s:4s,10s:     seconds, at the video's average frame rate; an open end is the end
+  --region 10,20,300,40       x, y, width, height in pixels of the upright frame
+  --region 10,20,300,40@0:50  in these frames only
+
+\b
+Exit codes
+{describe_exit_codes()}
+"""
+
+
+def detection_options(command: _Command) -> _Command:
+    """Add the options that say with what, and where, faces are looked for."""
+    options = (
+        click.option(
+            "--detector",
+            metavar="NAME",
+            show_default="$FRAMECLOAK_DETECTOR, or auto",
+            help="centerface, the name of an InsightFace pack, or auto: a pack where there is one.",
+        ),
+        click.option(
+            "--provider",
+            type=click.Choice(PROVIDERS),
+            show_default="$FRAMECLOAK_PROVIDER, or auto",
+            help="Where the model runs; auto is the first of tensorrt, cuda and cpu that works.",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(PRECISIONS),
+            show_default="$FRAMECLOAK_PRECISION, or auto",
+            help="What the model calculates with; auto is int8 on a CPU made for it, else fp32.",
+        ),
+        click.option(
+            "--threads",
+            metavar="N",
+            type=click.IntRange(1, MAX_THREADS),
+            show_default="$FRAMECLOAK_THREADS, or all cores",
+            help="Frames worked on at the same time.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=_EPILOG, short_help="Redact videos, pictures and folders of them.")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", metavar="OUT.zip", required=True, type=click.Path(path_type=Path), help="ZIP to write."
+)
+@click.option(
+    "--level",
+    metavar="LEVEL",
+    default=Level.FACES.value,
+    show_default=True,
+    help="minimal: the given regions; faces: and every face; full: and texts and plates, not available yet.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    metavar="FORMAT",
+    default=_DEFAULT.output_format.value,
+    show_default=True,
+    help="Of the written frames: jpg, jpeg, png or webp.",
+)
+@click.option(
+    "--quality", type=int, default=_DEFAULT.quality, show_default=True, help="1 to 100, for JPEG and WebP."
+)
+@click.option(
+    "--segments",
+    metavar="START:END,...",
+    show_default="all",
+    help="Parts of every video to write.",
+)
+@click.option(
+    "--region",
+    "regions",
+    metavar="X,Y,W,H[@START:END]",
+    multiple=True,
+    help="Area to redact whatever is in it; may be given more than once.",
+)
+@click.option(
+    "--redaction",
+    "style",
+    type=click.Choice([style.value for style in RedactionStyle]),
+    default=_DEFAULT.style.value,
+    show_default=True,
+    help="What replaces the pixels; only solid leaves nothing to reconstruct a face from.",
+)
+@click.option(
+    "--shape",
+    type=click.Choice([shape.value for shape in RedactionShape]),
+    default=_DEFAULT.shape.value,
+    show_default=True,
+    help="Outline of redacted faces; regions are boxes.",
+)
+@detection_options
+@click.option("--keep-names", is_flag=True, help="Let names of input files appear in the ZIP.")
+@click.option("--force", "overwrite", is_flag=True, help="Replace OUT.zip if it is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+def redact(
+    *,
+    inputs: tuple[Path, ...],
+    output: Path,
+    level: str,
+    output_format: str,
+    quality: int,
+    segments: str | None,
+    regions: Sequence[str],
+    style: str,
+    shape: str,
+    detector: str | None,
+    provider: str | None,
+    precision: str | None,
+    threads: int | None,
+    keep_names: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Write the frames of every INPUT, without the faces in them, into one ZIP.
+
+    An INPUT is a video, a picture, or a folder: of a folder, the pictures and videos that lie directly
+    in it are taken, in order of their names, and anything else in it is named and left out. The ZIP also
+    holds manifest.json: what was redacted where, and why. It appears when it is complete, or not at all.
+    """
+    # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
+    from entrypoints.bootstrap import Container  # noqa: PLC0415
+    from entrypoints.cli import redaction  # noqa: PLC0415
+    from entrypoints.cli.marks import parse_region, parse_segments  # noqa: PLC0415
+    from entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
+
+    order = redaction.Order(
+        inputs=inputs,
+        output=output,
+        level=Level.parse(level),
+        appearance=Appearance(
+            OutputFormat.parse(output_format), quality, RedactionStyle(style), RedactionShape(shape)
+        ),
+        segments=parse_segments(segments) if segments is not None else (),
+        regions=tuple(parse_region(region) for region in regions),
+        keep_names=keep_names,
+        overwrite=overwrite,
+    )
+    settings = settings_with(detector=detector, provider=provider, precision=precision, threads=threads)
+    voice = Voice.JSON if as_json else Voice.QUIET if quiet else Voice.HUMAN
+    monitor = Monitor(voice)
+    outcome = redaction.redact(order, Container.build(settings), monitor)
+    monitor.report(outcome)
+    return exit_code(outcome, as_json=as_json)
+
+
+def settings_with(
+    *, detector: str | None, provider: str | None, precision: str | None, threads: int | None
+) -> Settings:
+    """The environment's settings, with what was chosen on the command line in their place.
+
+    Raises:
+        InvalidOptionError: a variable has a value that is not allowed.
+    """
+    settings = Settings.from_environment(os.environ)
+    return replace(
+        settings,
+        detector=detector or settings.detector,
+        provider=provider or settings.provider,
+        precision=precision or settings.precision,
+        threads=threads or settings.threads,
+    )
+
+
+def exit_code(outcome: Outcome, *, as_json: bool = False) -> int:
+    """Success; or, after saying so, that some frames could not be examined."""
+    summary = outcome.summary
+    if not summary.blanked:
+        return SUCCESS
+    report(
+        "frames_blanked",
+        f"{summary.blanked} of {summary.frames} frames could not be examined; they are black in the output",
+        'manifest.json names them ("blanked": true); repair or export the source again to have them',
+        as_json=as_json,
+    )
+    return FRAMES_BLANKED

@@ -1,0 +1,136 @@
+"""What ``framecloak redact`` and ``framecloak demo`` do once the command line is understood."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from domain.anonymization.export import Export, batches
+from domain.anonymization.manifest import Summary
+from domain.anonymization.request import Appearance, Level
+from domain.detection import ModelCard
+from domain.errors import InvalidOptionError, LevelUnavailableError, OutputUnwritableError
+from entrypoints.bootstrap import Container
+from entrypoints.cli.inputs import find_files, open_exhibits
+from entrypoints.cli.marks import RegionMark, SegmentMark
+from entrypoints.cli.progress import Monitor
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person asks for.
+
+    Attributes:
+        inputs: videos, pictures and folders of them.
+        output: the ZIP to write.
+        level: what is redacted.
+        appearance: how the written frames look.
+        segments: the parts of every video to write; empty for all of it.
+        regions: areas to redact whatever is in them.
+        keep_names: whether names of input files may appear in the output.
+        overwrite: whether an output that exists may be replaced.
+    """
+
+    inputs: tuple[Path, ...]
+    output: Path
+    level: Level = Level.FACES
+    appearance: Appearance = field(default_factory=Appearance)
+    segments: tuple[SegmentMark, ...] = ()
+    regions: tuple[RegionMark, ...] = ()
+    keep_names: bool = False
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """Refuse what can be known to fail before any input is opened.
+
+        Raises:
+            LevelUnavailableError: this version cannot deliver the level.
+            InvalidOptionError: nothing at all would be redacted.
+            OutputUnwritableError: the output's folder is missing, or the output is there already.
+        """
+        if self.level is Level.FULL:
+            raise LevelUnavailableError(
+                "level full is not available in this version: it does not find text and licence plates yet",
+                "use --level faces, and mark texts and plates with --region",
+            )
+        if self.level is Level.MINIMAL and not self.regions:
+            raise InvalidOptionError(
+                "level minimal redacts regions only and none is given, so nothing would be redacted",
+                "give a --region, or use --level faces",
+            )
+        _check_output(self.output, overwrite=self.overwrite)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an order.
+
+    Attributes:
+        summary: what was done, in numbers.
+        output: the ZIP.
+        size: its bytes.
+        seconds: from the first frame asked for to the ZIP having its name.
+        model: what looked for faces, if anything did.
+    """
+
+    summary: Summary
+    output: Path
+    size: int
+    seconds: float
+    model: ModelCard | None
+
+    @property
+    def frames_per_second(self) -> float:
+        """How quick it was."""
+        return self.summary.frames / max(self.seconds, 1e-9)
+
+
+def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
+    """Fulfil an order; whatever goes wrong, no part of the output stays behind.
+
+    Raises:
+        DomainError: it cannot be fulfilled; see ``domain.errors``.
+    """
+    order.check()
+    found = find_files(order.inputs)
+    _check_no_input_is_replaced(order.output, found.paths)
+    if found.ignored:
+        names = ", ".join(path.name for path in found.ignored)
+        monitor.say(f"Ignored, being neither pictures nor videos: {names}")
+    exhibits = open_exhibits(
+        found.paths, order.segments, order.regions, container.open_source, keep_names=order.keep_names
+    )
+    tool = f"framecloak {version('framecloak')}"
+    export = Export(tool, order.level, order.appearance, batches(exhibits))
+    archive = container.create_archive(order.output)
+    try:
+        instruments = container.instruments(order.level)
+        model = instruments.detector.card if instruments.detector else None
+        if model:
+            monitor.say(f"Detecting faces with {container.describe_model(model)}")
+        with monitor.progress(export.frame_count) as advance:
+            started = time.perf_counter()
+            summary = export.run(instruments, archive, advance)
+            seconds = time.perf_counter() - started
+    finally:
+        archive.discard()
+    return Outcome(summary, order.output, order.output.stat().st_size, seconds, model)
+
+
+def _check_output(output: Path, *, overwrite: bool) -> None:
+    if not output.parent.is_dir():
+        raise OutputUnwritableError(
+            f"cannot write {output}: {output.parent} is not a folder", "choose a folder that exists"
+        )
+    if output.is_dir():
+        raise OutputUnwritableError(f"cannot write {output}: it is a folder", "name a ZIP file")
+    if output.exists() and not overwrite:
+        raise OutputUnwritableError(f"{output} is there already", "choose another name, or add --force")
+
+
+def _check_no_input_is_replaced(output: Path, inputs: Iterable[Path]) -> None:
+    if output.exists() and any(path.exists() and output.samefile(path) for path in inputs):
+        raise OutputUnwritableError(f"{output} is one of the inputs", "choose another name for the output")
