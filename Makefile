@@ -48,6 +48,10 @@ format: setup ## Rewrite the code as ruff wants it
 bench: setup ## Compare with the deface command line: whole processes, medians, coverage
 	$(BIN)/python benchmarks/redact_vs_deface.py
 
+.PHONY: bench-hard
+bench-hard: setup ## Score both on footage made to be hard
+	$(BIN)/python benchmarks/hard_footage.py
+
 .PHONY: clean
 clean: ## Remove what the tasks above made
 	rm -rf $(VENV) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

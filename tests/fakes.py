@@ -42,7 +42,9 @@ class FakeSource:
     @property
     def info(self) -> SourceInfo:
         film = self.count > 1
-        return SourceInfo(self.name, 64, 64, self.count, 25.0 * film, self.count / 25 * film, 0, film)
+        return SourceInfo(
+            self.name, 64, 64, self.count, self.count, 25.0 * film, self.count / 25 * film, 0, film
+        )
 
     def sha256(self) -> str:
         return "5" * 64

@@ -1,0 +1,1 @@
+"""One folder per technology; each file implements a port of the domain."""

@@ -22,6 +22,7 @@ class SourceInfo:
         name: base name of the file.
         width, height: pixels of a frame as displayed, rotation applied.
         frame_count: frames in presentation order, or 1 for a picture.
+        readable_frames: how many of them, from the first, the file holds; fewer when it was cut off.
         frame_rate: average frames a second; 0 for a picture.
         duration: seconds from the first frame's start to the last frame's end; 0 for a picture.
         rotation: degrees clockwise that were applied to show the frames upright: 0, 90, 180 or 270.
@@ -32,6 +33,7 @@ class SourceInfo:
     width: int
     height: int
     frame_count: int
+    readable_frames: int
     frame_rate: float
     duration: float
     rotation: int

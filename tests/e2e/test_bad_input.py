@@ -230,7 +230,6 @@ def test_a_damaged_picture_among_others_is_black_and_counted(folders: Path) -> N
     assert [entry["blanked"] for entry in command.Output(output).manifest["frames"]] == [True, False]
 
 
-@pytest.mark.xfail(reason="the tracker's margin asks for frames behind the segment that are not there")
 def test_a_truncated_video_gives_what_is_there_when_asked_for_that(folders: Path) -> None:
     source = video_with_its_pictures_cut_off(folders / "in")
     output = folders / "out" / "redacted.zip"

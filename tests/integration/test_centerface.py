@@ -160,7 +160,10 @@ def test_int8_on_auto_means_the_cpu_and_on_a_gpu_is_refused(models: Path) -> Non
 
 
 def test_starting_does_not_import_what_only_building_needs() -> None:
-    script = "import sys, adapters.vision.centerface; print([m for m in ('onnx', 'onnxruntime.quantization') if m in sys.modules])"
+    script = (
+        "import sys, adapters.vision.centerface;"
+        "print([m for m in ('onnx', 'onnxruntime.quantization') if m in sys.modules])"
+    )
     source = Path(__file__).parents[2] / "src"
     shown = subprocess.run(
         [sys.executable, "-c", script],

@@ -28,7 +28,7 @@ class Picture:
 
     @property
     def info(self) -> SourceInfo:
-        return SourceInfo(f"{self.level}.jpg", self.width, self.height, 1, 0.0, 0.0, 0, continuous=False)
+        return SourceInfo(f"{self.level}.jpg", self.width, self.height, 1, 1, 0.0, 0.0, 0, continuous=False)
 
     def sha256(self) -> str:
         return f"{self.level:064d}"

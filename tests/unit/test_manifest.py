@@ -25,7 +25,7 @@ from domain.videos import Region, Segment
 SCHEMA = json.loads(Path(module.__file__).with_name("manifest.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
-INFO = SourceInfo("Jane Doe.mp4", 640, 360, 250, 25.0, 10.0, 90, continuous=True)
+INFO = SourceInfo("Jane Doe.mp4", 640, 360, 250, 250, 25.0, 10.0, 90, continuous=True)
 SETTINGS = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.912345, Origin.DETECTED)
 MARK = RedactedBox((5, 6, 70, 80), None, None, Origin.REGION)

@@ -14,8 +14,10 @@ from domain.ports import SourceInfo
 from domain.videos import Region, Segment
 from entrypoints.cli.marks import parse_region, parse_segments
 
-VIDEO = SourceInfo("film.mp4", 640, 360, 250, 25.0, 10.0, 0, continuous=True)
-PICTURE = replace(VIDEO, name="face.jpg", frame_count=1, frame_rate=0.0, duration=0.0, continuous=False)
+VIDEO = SourceInfo("film.mp4", 640, 360, 250, 250, 25.0, 10.0, 0, continuous=True)
+PICTURE = replace(
+    VIDEO, name="face.jpg", frame_count=1, readable_frames=1, frame_rate=0.0, duration=0.0, continuous=False
+)
 NTSC = replace(VIDEO, frame_rate=30000 / 1001, duration=250 * 1001 / 30000)
 
 

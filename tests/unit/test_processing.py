@@ -48,17 +48,26 @@ class ScriptedSource:
     count: int
     lost: frozenset[int] = frozenset()
     ends_at: int | None = None
+    cut_off_at: int | None = None
     opened: int = 0
     closed: int = 0
 
     @property
+    def readable(self) -> int:
+        return self.count if self.cut_off_at is None else self.cut_off_at
+
+    @property
     def info(self) -> SourceInfo:
-        return SourceInfo("script.mp4", WIDTH, HEIGHT, self.count, 25.0, self.count / 25, 0, True)
+        return SourceInfo(
+            "script.mp4", WIDTH, HEIGHT, self.count, self.readable, 25.0, self.count / 25, 0, True
+        )
 
     def sha256(self) -> str:
         return "0" * 64
 
     def frames(self, start: int, stop: int) -> Generator[ScriptedFrame, None, None]:
+        if stop > self.readable:
+            raise TruncatedVideoError(f"the file holds {self.readable} frames")
         self.opened += 1
         try:
             for index in range(start, stop):
@@ -223,6 +232,13 @@ def test_an_unforeseen_failure_ends_the_run_and_frees_everything() -> None:
 def test_a_video_that_ends_early_is_an_error() -> None:
     with pytest.raises(TruncatedVideoError):
         run(ScriptedSource(50, ends_at=40), ScriptedDetector({}))
+
+
+def test_what_a_file_that_was_cut_off_holds_can_be_redacted_to_its_last_frame() -> None:
+    source = ScriptedSource(50, cut_off_at=40)
+    assert len(run(source, ScriptedDetector({}), Segment(0, 40))) == 40
+    with pytest.raises(TruncatedVideoError):
+        run(source, ScriptedDetector({}), Segment(0, 41))
 
 
 def test_stopping_early_frees_everything() -> None:

@@ -1,0 +1,1 @@
+"""Videos and pictures: read, redact, encode, archive."""

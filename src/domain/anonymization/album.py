@@ -33,6 +33,7 @@ class Album:
             width=max(one.info.width for one in self._pictures),
             height=max(one.info.height for one in self._pictures),
             frame_count=len(self._pictures),
+            readable_frames=len(self._pictures),
             frame_rate=0.0,
             duration=0.0,
             rotation=0,

@@ -119,7 +119,9 @@ class _Run:
         looks_ahead = source.info.continuous and instruments.detector is not None
         self._horizon = instructions.tracking.horizon + SCENE_HORIZON if looks_ahead else 0
         self._start = max(0, segment.start_frame - self._horizon)
-        self._stop = min(source.info.frame_count, segment.end_frame + self._horizon)
+        # What a file that was cut off lacks behind the segment, the tracker does without.
+        readable = max(source.info.readable_frames, segment.end_frame)
+        self._stop = min(readable, segment.end_frame + self._horizon)
         self._first = self._due = segment.start_frame
         self._end = segment.end_frame
         self._pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")

@@ -1,0 +1,117 @@
+"""The two kinds of frame a source delivers: one that was decoded, and one that was not."""
+
+from __future__ import annotations
+
+import threading
+from typing import NoReturn
+
+import av
+
+from adapters.media.orientation import Orientation
+from adapters.media.pixels import to_bgr, to_rgb
+from domain.detection import Image
+from domain.errors import ExaminationError
+
+
+class DecodedFrame:
+    """A frame that came out of the decoder whole; converted in the thread that asks for its pixels.
+
+    Args:
+        index: number of the frame in presentation order, from 0.
+        decoded: what the decoder delivered, as stored.
+        orientation: how stored pixels are turned upright.
+    """
+
+    def __init__(self, index: int, decoded: av.VideoFrame, orientation: Orientation) -> None:
+        self._index = index
+        self._decoded = decoded
+        self._orientation = orientation
+        # PyAV sets and restores colour tags on the frame while it converts.
+        self._lock = threading.Lock()
+
+    @property
+    def index(self) -> int:
+        """Number of the frame in presentation order, from 0."""
+        return self._index
+
+    @property
+    def width(self) -> int:
+        """Pixels across, upright."""
+        return self._decoded.height if self._orientation.swaps_sides else self._decoded.width
+
+    @property
+    def height(self) -> int:
+        """Pixels down, upright."""
+        return self._decoded.width if self._orientation.swaps_sides else self._decoded.height
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the decoded planes take."""
+        return sum(plane.buffer_size for plane in self._decoded.planes)
+
+    def bgr(self) -> Image:
+        """The frame upright at full size, (height, width, 3) uint8 BGR; the array is the caller's own.
+
+        Raises:
+            ExaminationError: the pixel format cannot be converted.
+        """
+        try:
+            with self._lock:
+                stored = to_bgr(self._decoded)
+        except (av.FFmpegError, ValueError) as error:
+            self._refuse(error)
+        return self._orientation.apply(stored)
+
+    def rgb(self, width: int, height: int) -> Image:
+        """The frame upright and stretched, (height, width, 3) uint8 RGB.
+
+        Raises:
+            ExaminationError: the pixel format cannot be converted.
+        """
+        size = (height, width) if self._orientation.swaps_sides else (width, height)
+        try:
+            with self._lock:
+                stored = to_rgb(self._decoded, *size)
+        except (av.FFmpegError, ValueError) as error:
+            self._refuse(error)
+        return self._orientation.apply(stored)
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        name = self._decoded.format.name
+        raise ExaminationError(f"frame {self._index} has pixels that cannot be read ({name})") from error
+
+
+class DamagedFrame:
+    """A frame that the decoder lost or damaged: it has a number and a size, and no pixels.
+
+    Args:
+        index: number of the frame in presentation order, from 0.
+        width: pixels across, upright.
+        height: pixels down, upright.
+    """
+
+    nbytes = 0
+
+    def __init__(self, index: int, width: int, height: int) -> None:
+        self.index = index
+        self.width = width
+        self.height = height
+
+    def bgr(self) -> Image:
+        """Never returns pixels.
+
+        Raises:
+            ExaminationError: always.
+        """
+        raise self._error()
+
+    def rgb(self, width: int, height: int) -> Image:  # noqa: ARG002 (the port's signature)
+        """Never returns pixels.
+
+        Raises:
+            ExaminationError: always.
+        """
+        raise self._error()
+
+    def _error(self) -> ExaminationError:
+        return ExaminationError(f"frame {self.index} is damaged in the file and could not be decoded")

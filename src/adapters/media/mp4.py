@@ -1,0 +1,107 @@
+"""The little of the ISO base media format (ISO 14496-12) that libav does not hand on."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CTTS_ENTRY = np.dtype([("count", ">u4"), ("offset", ">i4")])
+
+
+class Box(NamedTuple):
+    """One box: its four-character kind and where its content lies in the file, ``[start, end)``."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
+    """The boxes that lie one after the other in ``[start, end)``; stops at what is no box.
+
+    A box may claim an end behind ``end``: that is how a file that was cut short shows.
+    """
+    while start + 8 <= end:
+        file.seek(start)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        size, kind = struct.unpack(">I4s", head)
+        header = 8
+        if size == 1:
+            size, header = int.from_bytes(file.read(8), "big"), 16
+        elif size == 0:
+            size = end - start
+        if size < header:
+            return
+        yield Box(kind, start + header, start + size)
+        start += size
+
+
+def composition_offsets(path: Path, track_id: int, samples: int) -> NDArray[np.int64] | None:
+    """By how much each sample of a track is shown after it is decoded (box ``ctts``, 8.6.1.3).
+
+    Args:
+        path: the file.
+        track_id: the track's number, which libav gives as the id of a stream.
+        samples: how many samples the track has.
+
+    Returns:
+        (samples,) int64 in the track's time scale; zeros for a track that is shown in decoding order;
+        None where the file says something else than a plain, unfragmented track does.
+    """
+    with path.open("rb") as file:
+        top = {box.kind: box for box in boxes(file, 0, path.stat().st_size)}
+        if b"moov" not in top or b"moof" in top:
+            return None
+        for track in _children(file, top[b"moov"], b"trak"):
+            if _track_id(file, track) != track_id:
+                continue
+            tables = _descend(file, track, b"mdia", b"minf", b"stbl")
+            return None if tables is None else _offsets(file, tables, samples)
+    return None
+
+
+def _offsets(file: BinaryIO, tables: Box, samples: int) -> NDArray[np.int64] | None:
+    table = _descend(file, tables, b"ctts")
+    if table is None:
+        return np.zeros(samples, np.int64)
+    file.seek(table.start + 4)
+    runs = int.from_bytes(file.read(4), "big")
+    if runs * _CTTS_ENTRY.itemsize > table.end - table.start - 8:
+        return None
+    content = file.read(runs * _CTTS_ENTRY.itemsize)
+    if len(content) < runs * _CTTS_ENTRY.itemsize:
+        return None
+    entries = np.frombuffer(content, _CTTS_ENTRY)
+    if int(entries["count"].sum(dtype=np.int64)) != samples:
+        return None
+    return np.repeat(entries["offset"].astype(np.int64), entries["count"])
+
+
+def _children(file: BinaryIO, parent: Box, kind: bytes) -> list[Box]:
+    return [box for box in boxes(file, parent.start, parent.end) if box.kind == kind]
+
+
+def _descend(file: BinaryIO, box: Box, *kinds: bytes) -> Box | None:
+    for kind in kinds:
+        children = _children(file, box, kind)
+        if not children:
+            return None
+        box = children[0]
+    return box
+
+
+def _track_id(file: BinaryIO, track: Box) -> int | None:
+    header = _descend(file, track, b"tkhd")
+    if header is None:
+        return None
+    file.seek(header.start)
+    version = file.read(1)
+    file.seek(header.start + (20 if version == b"\x01" else 12))
+    return int.from_bytes(file.read(4), "big")

@@ -1,0 +1,114 @@
+"""How stored pixels are turned to be upright: EXIF orientations and display matrices of containers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from enum import IntEnum
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+
+from domain.detection import Image
+
+_SHARE_OF_AXIS = 0.9  # of a matrix row's length; below it the turn is no multiple of 90 degrees
+
+
+class Orientation(IntEnum):
+    """What is done to stored pixels to show them upright, numbered as in EXIF (tag 0x0112)."""
+
+    UPRIGHT = 1
+    MIRRORED = 2
+    HALF_TURN = 3
+    FLIPPED = 4
+    TRANSPOSED = 5
+    QUARTER_TURN = 6
+    TRANSVERSED = 7
+    THREE_QUARTER_TURN = 8
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether the upright picture is as wide as the stored one is high."""
+        return self >= Orientation.TRANSPOSED
+
+    @property
+    def degrees(self) -> int:
+        """Degrees clockwise of the turn, a mirroring aside: 0, 90, 180 or 270."""
+        return _DEGREES[self]
+
+    def apply(self, image: Image) -> Image:
+        """Turn stored pixels upright.
+
+        Args:
+            image: (h, w, c) uint8.
+
+        Returns:
+            The same array when there is nothing to do, else a new contiguous one.
+        """
+        turn = _TURNS.get(self)
+        return image if turn is None else np.asarray(turn(image), np.uint8)
+
+    @classmethod
+    def from_degrees(cls, clockwise: int) -> Orientation:
+        """The orientation of a plain turn; ``UPRIGHT`` for what is no quarter turn."""
+        turns = {90: cls.QUARTER_TURN, 180: cls.HALF_TURN, 270: cls.THREE_QUARTER_TURN}
+        return turns.get(clockwise % 360, cls.UPRIGHT)
+
+    @classmethod
+    def from_display_matrix(cls, matrix: bytes) -> Orientation:
+        """Read the 3x3 matrix of a track header (ISO 14496-12, 8.3.2), as libav hands it on.
+
+        Args:
+            matrix: nine native 32-bit integers ``a b u c d v x y w``; a stored point ``(p, q)`` is shown
+                at ``(a p + c q, b p + d q)``.
+
+        Returns:
+            The nearest orientation; ``UPRIGHT`` for shears and for turns that are no quarter turns.
+        """
+        if len(matrix) < 36:
+            return cls.UPRIGHT
+        a, b, _, c, d, *_ = struct.unpack("=9i", matrix[:36])
+        signs = (*_axis(a, b), *_axis(c, d))
+        return _BY_SIGNS.get(signs, cls.UPRIGHT)
+
+
+def _axis(x: int, y: int) -> tuple[int, int]:
+    """The axis that a matrix row points along, as signs; ``(0, 0)`` when it points along none."""
+    length = (x * x + y * y) ** 0.5
+    if abs(x) > _SHARE_OF_AXIS * length:
+        return (1 if x > 0 else -1), 0
+    if abs(y) > _SHARE_OF_AXIS * length:
+        return 0, (1 if y > 0 else -1)
+    return 0, 0
+
+
+_TURNS: dict[Orientation, Callable[[Image], MatLike]] = {
+    Orientation.MIRRORED: lambda image: cv2.flip(image, 1),
+    Orientation.HALF_TURN: lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    Orientation.FLIPPED: lambda image: cv2.flip(image, 0),
+    Orientation.TRANSPOSED: cv2.transpose,
+    Orientation.QUARTER_TURN: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    Orientation.TRANSVERSED: lambda image: cv2.flip(cv2.transpose(image), -1),
+    Orientation.THREE_QUARTER_TURN: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+_DEGREES = {
+    Orientation.UPRIGHT: 0,
+    Orientation.MIRRORED: 0,
+    Orientation.HALF_TURN: 180,
+    Orientation.FLIPPED: 180,
+    Orientation.TRANSPOSED: 270,
+    Orientation.QUARTER_TURN: 90,
+    Orientation.TRANSVERSED: 90,
+    Orientation.THREE_QUARTER_TURN: 270,
+}
+_BY_SIGNS = {
+    (1, 0, 0, 1): Orientation.UPRIGHT,
+    (-1, 0, 0, 1): Orientation.MIRRORED,
+    (-1, 0, 0, -1): Orientation.HALF_TURN,
+    (1, 0, 0, -1): Orientation.FLIPPED,
+    (0, 1, 1, 0): Orientation.TRANSPOSED,
+    (0, 1, -1, 0): Orientation.QUARTER_TURN,
+    (0, -1, -1, 0): Orientation.TRANSVERSED,
+    (0, -1, 1, 0): Orientation.THREE_QUARTER_TURN,
+}

@@ -1,0 +1,195 @@
+"""Size and orientation of a still picture, read from its header without decoding a pixel."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from adapters.media.orientation import Orientation
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_EXIF = b"Exif\0\0"
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_COMPRESSION, _TIFF_ORIENTATION = 256, 257, 259, 274
+_TIFF_JPEG = {6, 7}  # libav decodes these to wrong colours
+_TIFF_FORMATS = {3: "H", 4: "I"}
+# Start-of-frame markers C0..CF, without the tables DHT (C4), JPG (C8) and DAC (CC) among them.
+_JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_STANDALONE = {0x01, *range(0xD0, 0xD9)}
+
+
+class UnknownPictureError(ValueError):
+    """The bytes are not the header of a picture in one of the formats."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureHeader:
+    """What the first bytes of a picture say.
+
+    Attributes:
+        codec: libav's name of the decoder.
+        width, height: pixels as stored.
+        orientation: how stored pixels are turned upright.
+    """
+
+    codec: str
+    width: int
+    height: int
+    orientation: Orientation
+
+
+def read_header(file: BinaryIO) -> PictureHeader:
+    """Recognise a JPEG, PNG, WebP, BMP or TIFF by its bytes and read its header.
+
+    Args:
+        file: opened for reading; its position is changed.
+
+    Raises:
+        UnknownPictureError: it is none of these, or its header is broken.
+    """
+    magic = file.read(12)
+    try:
+        if magic.startswith(b"\xff\xd8\xff"):
+            return _jpeg(file)
+        if magic.startswith(_PNG):
+            return _png(file)
+        if magic.startswith(b"RIFF") and magic[8:] == b"WEBP":
+            return _webp(file)
+        if magic.startswith(b"BM"):
+            return _bmp(file)
+        if magic[:4] in {b"II*\0", b"MM\0*"}:
+            return _tiff(file)
+    except (struct.error, IndexError) as error:
+        raise UnknownPictureError("the header ends early") from error
+    raise UnknownPictureError("no known picture format")
+
+
+def _jpeg(file: BinaryIO) -> PictureHeader:
+    orientation = Orientation.UPRIGHT
+    offset = 2
+    while True:
+        file.seek(offset)
+        prefix, marker = struct.unpack(">BB", file.read(2))
+        if prefix != 0xFF:
+            raise UnknownPictureError("a JPEG segment does not begin with a marker")
+        if marker == 0xFF or marker in _JPEG_STANDALONE:
+            offset += 1 if marker == 0xFF else 2
+            continue
+        (length,) = struct.unpack(">H", file.read(2))
+        if marker in _JPEG_FRAMES:
+            _, height, width = struct.unpack(">BHH", file.read(5))
+            return PictureHeader("mjpeg", width, height, orientation)
+        if marker == 0xE1:
+            content = file.read(length - 2)
+            if content.startswith(_EXIF):
+                orientation = _exif_orientation(content)
+        offset += 2 + length
+
+
+def _png(file: BinaryIO) -> PictureHeader:
+    file.seek(16)
+    width, height = struct.unpack(">II", file.read(8))
+    orientation = Orientation.UPRIGHT
+    offset = len(_PNG)
+    while True:
+        file.seek(offset)
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"eXIf":
+            orientation = _exif_orientation(file.read(length))
+        if kind in {b"IDAT", b"IEND"}:
+            break
+        offset += 12 + length
+    return PictureHeader("png", width, height, orientation)
+
+
+def _webp(file: BinaryIO) -> PictureHeader:
+    size: tuple[int, int] | None = None
+    orientation = Orientation.UPRIGHT
+    offset = 12
+    while True:
+        file.seek(offset)
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        kind, length = struct.unpack("<4sI", head)
+        if kind in {b"VP8 ", b"VP8L", b"VP8X"}:
+            found = _webp_size(kind, file.read(10))
+            # The canvas of an extended file and its picture may disagree.
+            size = found if size is None else (max(size[0], found[0]), max(size[1], found[1]))
+        if kind == b"EXIF":
+            orientation = _exif_orientation(file.read(length))
+        offset += 8 + length + length % 2
+    if size is None:
+        raise UnknownPictureError("a WebP without a picture")
+    return PictureHeader("webp", *size, orientation)
+
+
+def _webp_size(kind: bytes, content: bytes) -> tuple[int, int]:
+    """Width and height of a chunk, as the WebP container specification and RFC 6386, 9.1 lay them out."""
+    if kind == b"VP8X":
+        width, height = content[4:7], content[7:10]
+        return 1 + int.from_bytes(width, "little"), 1 + int.from_bytes(height, "little")
+    if kind == b"VP8L":
+        (bits,) = struct.unpack("<I", content[1:5])
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    width_bits, height_bits = struct.unpack("<HH", content[6:10])
+    return width_bits & 0x3FFF, height_bits & 0x3FFF
+
+
+def _bmp(file: BinaryIO) -> PictureHeader:
+    file.seek(14)
+    (header,) = struct.unpack("<I", file.read(4))
+    layout = "<HH" if header == 12 else "<ii"
+    width, height = struct.unpack(layout, file.read(struct.calcsize(layout)))
+    # A negative height means rows from top to bottom.
+    return PictureHeader("bmp", abs(width), abs(height), Orientation.UPRIGHT)
+
+
+def _tiff(file: BinaryIO) -> PictureHeader:
+    file.seek(0)
+    order, directory = _tiff_start(file.read(8))
+    file.seek(directory)
+    (entries,) = struct.unpack(order + "H", file.read(2))
+    tags = _tiff_tags(order, file.read(12 * entries))
+    if _TIFF_WIDTH not in tags or _TIFF_HEIGHT not in tags:
+        raise UnknownPictureError("a TIFF without a size")
+    if tags.get(_TIFF_COMPRESSION) in _TIFF_JPEG:
+        raise UnknownPictureError("a TIFF that wraps a JPEG")
+    return PictureHeader("tiff", tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT], _orientation(tags))
+
+
+def _exif_orientation(content: bytes) -> Orientation:
+    """Orientation in an EXIF block; upright where the block is broken, as viewers take it."""
+    block = content.removeprefix(_EXIF)
+    try:
+        order, directory = _tiff_start(block)
+        (entries,) = struct.unpack_from(order + "H", block, directory)
+    except struct.error:
+        return Orientation.UPRIGHT
+    start = directory + 2
+    return _orientation(_tiff_tags(order, block[start : start + 12 * entries]))
+
+
+def _tiff_start(head: bytes) -> tuple[str, int]:
+    """Byte order, as `struct` writes it, and where the first directory lies."""
+    order = "<" if head.startswith(b"II") else ">"
+    (directory,) = struct.unpack(order + "I", head[4:8])
+    return order, directory
+
+
+def _tiff_tags(order: str, directory: bytes) -> dict[int, int]:
+    """Tags of a TIFF directory that hold one whole number (TIFF 6.0, section 2)."""
+    tags: dict[int, int] = {}
+    for at in range(0, len(directory) - 11, 12):
+        tag, kind, count = struct.unpack_from(order + "HHI", directory, at)
+        if kind in _TIFF_FORMATS and count == 1:
+            (tags[tag],) = struct.unpack_from(order + _TIFF_FORMATS[kind], directory, at + 8)
+    return tags
+
+
+def _orientation(tags: dict[int, int]) -> Orientation:
+    value = tags.get(_TIFF_ORIENTATION, 1)
+    return Orientation(value) if value in set(Orientation) else Orientation.UPRIGHT

@@ -1,0 +1,238 @@
+"""Videos, read with PyAV (libav)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.buffer import Buffer
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from adapters.media.container import (
+    check_file,
+    decode,
+    open_container,
+    read_packets,
+    video_stream,
+)
+from adapters.media.container_end import is_cut_short
+from adapters.media.decoding import Decoder
+from adapters.media.fingerprint import Fingerprint
+from adapters.media.frame_index import FrameIndex
+from adapters.media.frames import DamagedFrame, DecodedFrame
+from adapters.media.indexing import Numbering, number_frames
+from adapters.media.orientation import Orientation
+from adapters.media.size_limit import check_size
+from domain.errors import (
+    InvalidSegmentError,
+    NoFramesError,
+    TruncatedVideoError,
+    UnreadableVideoError,
+)
+from domain.ports import Frame, SourceInfo
+
+DEFAULT_THREADS = 2
+
+
+def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
+    """Open a video and number its frames; pictures are decoded only as far as to see the first.
+
+    A truncated MP4, Matroska, WebM or AVI opens, with the number of frames that its header promises;
+    `VideoSource.frames` refuses what the file does not hold.
+
+    Args:
+        path: the file.
+        threads: threads that one reader of frames decodes with.
+
+    Raises:
+        InputNotFoundError: there is no such file, or it may not be read.
+        EmptyFileError: the file holds no bytes.
+        UnreadableVideoError: the file is no video, or none of it can be decoded.
+        NoVideoStreamError: the file holds sound only.
+        NoFramesError: the video stream holds no frames.
+        TruncatedVideoError: the file ends before its list of frames, so that nothing can be read.
+        ImageTooLargeError: the frames have more pixels than can be examined.
+    """
+    check_file(path)
+    with closing(open_container(path)) as container:
+        stream = video_stream(container, path)
+        check_size(path.name, stream.width, stream.height)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(0)
+        time_base = stream.time_base or Fraction(0)
+        first = _first_frame(container, stream, path)
+    numbering = number_frames(path, first)
+    info = _describe(path.name, first, numbering, rate, time_base)
+    return VideoSource(path, info, numbering, _orientation(first), threads)
+
+
+class VideoSource:
+    """A video file whose frames can be read from any point; made by `open_video`."""
+
+    def __init__(
+        self,
+        path: Path,
+        info: SourceInfo,
+        numbering: Numbering,
+        orientation: Orientation,
+        threads: int,
+    ) -> None:
+        self._info = info
+        self._numbering = numbering
+        self._orientation = orientation
+        self._decoder = Decoder(
+            path,
+            numbering.index,
+            threads=threads,
+            cut_off=numbering.readable < numbering.frame_count,
+        )
+        self._fingerprint = Fingerprint(path)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known before decoding."""
+        return self._info
+
+    def sha256(self) -> str:
+        """Hex digest of the file's bytes; computed in the background since the video was opened.
+
+        Raises:
+            InputNotFoundError: the file cannot be read any more.
+        """
+        return self._fingerprint.sha256()
+
+    def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        """Every frame of ``[start, stop)`` exactly once, in presentation order.
+
+        Each call has a decoder of its own, so several may run at a time. What the decoder lost or
+        damaged is delivered as a frame without pixels, and so is everything after it up to the next
+        keyframe: those pictures are predicted from pixels that are not there, and a face smeared that
+        way is missed by a detector sooner than by a person.
+
+        Raises:
+            InvalidSegmentError: the segment lies outside the video.
+            TruncatedVideoError: the file ends before frame ``stop - 1``; raised before any is decoded.
+        """
+        if not 0 <= start <= stop <= self._info.frame_count:
+            message = f"frames {start}:{stop} lie outside {self._info.name}"
+            raise InvalidSegmentError(message, f"it has {self._info.frame_count} frames")
+        readable = self._numbering.readable
+        if stop > readable:
+            count = self._info.frame_count
+            message = f"{self._info.name} is cut off: {readable} of {count} frames can be read"
+            rest = f", or take what is there with --segments 0:{readable}" if readable else ""
+            raise TruncatedVideoError(message, f"copy the file again{rest}")
+        return self._deliver(start, stop)
+
+    def _deliver(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        if start == stop:
+            return
+        index = self._numbering.index
+        entry = 0 if index is None else index.entry(start)
+        frames = self._complete(entry, start, stop)
+        first = next(frames)
+        if entry and isinstance(first, DamagedFrame):
+            # Not every keyframe can be decoded from: some streams refresh the picture bit by bit.
+            frames.close()
+            frames = self._complete(0, start, stop)
+            first = next(frames)
+        with closing(frames):
+            yield first
+            yield from frames
+
+    def _complete(self, entry: int, start: int, stop: int) -> Generator[Frame, None, None]:
+        """The frames of a segment without gaps, decoded from a packet on."""
+        due = start
+        with closing(self._examined(entry)) as examined:
+            for number, decoded in examined:
+                if number < due:
+                    continue
+                for lost in range(due, min(number, stop)):
+                    yield self._damaged(lost)
+                if number >= stop:
+                    return
+                if decoded is None:
+                    yield self._damaged(number)
+                else:
+                    yield DecodedFrame(number, decoded, self._orientation)
+                due = number + 1
+                if due == stop:
+                    return
+        for lost in range(due, stop):
+            yield self._damaged(lost)
+
+    def _examined(self, entry: int) -> Generator[tuple[int, av.VideoFrame | None], None, None]:
+        """Numbered frames from a packet on; None in place of those that damage may have spoilt."""
+        index = self._numbering.index
+        first = 0 if index is None or not entry else index.number(index.pts(entry))
+        previous = None if first is None else first - 1
+        spoilt = False
+        with closing(self._decoder.run(entry)) as outputs:
+            for output in outputs:
+                following = 0 if previous is None else previous + 1
+                number = following if index is None else _number(index, output.frame)
+                if number is None or (first is not None and number < first):
+                    continue  # what an open group of pictures shows before its keyframe
+                lost = previous is not None and number != following
+                previous = number
+                broken = output.frame.is_corrupt
+                spoilt = broken or (not output.keyframe and (spoilt or lost))
+                yield number, None if spoilt or output.suspect else output.frame
+
+    def _damaged(self, number: int) -> DamagedFrame:
+        return DamagedFrame(number, self._info.width, self._info.height)
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
+    packets = 0
+    for packet in read_packets(container, stream):
+        packets += packet is not None and packet.size > 0
+        frames, _ = decode(packet)
+        if frames:
+            return frames[0]
+    if is_cut_short(path):
+        message = f"{path.name} is cut off before its first whole frame"
+        raise TruncatedVideoError(message, "copy or export the file again")
+    if packets == 0:
+        raise NoFramesError(f"{path.name} holds no frames", "export the video again")
+    message = f"{path.name} holds video of which nothing can be decoded"
+    raise UnreadableVideoError(message, "copy or convert the file again")
+
+
+def _describe(
+    name: str, first: av.VideoFrame, numbering: Numbering, rate: Fraction, time_base: Fraction
+) -> SourceInfo:
+    orientation = _orientation(first)
+    sides = (first.height, first.width) if orientation.swaps_sides else (first.width, first.height)
+    span = numbering.span * time_base
+    if span and numbering.index is not None:
+        rate = (len(numbering.index) - 1) / span
+    return SourceInfo(
+        name=name,
+        width=sides[0],
+        height=sides[1],
+        frame_count=numbering.frame_count,
+        readable_frames=numbering.readable,
+        frame_rate=float(rate),
+        duration=float(numbering.frame_count / rate) if rate else 0.0,
+        rotation=orientation.degrees,
+        continuous=True,
+    )
+
+
+def _orientation(frame: av.VideoFrame) -> Orientation:
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV refuses to list side data of a kind that it has no name for.
+        return Orientation.from_degrees(-frame.rotation)
+    if not isinstance(matrix, Buffer):
+        return Orientation.UPRIGHT
+    return Orientation.from_display_matrix(bytes(matrix))
+
+
+def _number(index: FrameIndex, frame: av.VideoFrame) -> int | None:
+    return None if frame.pts is None else index.number(frame.pts)

@@ -1,0 +1,179 @@
+"""What every archive promises, and what the ZIP on disk promises besides."""
+
+from __future__ import annotations
+
+import errno
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import IO, cast
+
+import pytest
+
+from adapters.media.archive import ZipArchive
+from domain.errors import OutputUnwritableError, StorageFullError
+from domain.ports import Archive
+from fakes_media import FakeArchive
+
+
+@dataclass(frozen=True)
+class Sample:
+    archive: Archive
+    contents: Callable[[], dict[str, bytes]]
+
+
+def read_zip(path: Path) -> dict[str, bytes]:
+    if not path.exists():
+        return {}
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _fake(_: Path) -> Sample:
+    archive = FakeArchive()
+    return Sample(archive, lambda: archive.entries if archive.committed else {})
+
+
+def _zip(folder: Path) -> Sample:
+    path = folder / "out.zip"
+    return Sample(ZipArchive(path), lambda: read_zip(path))
+
+
+@pytest.fixture(params=[pytest.param(_fake, id="fake"), pytest.param(_zip, id="zip")])
+def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
+    make: Callable[[Path], Sample] = request.param
+    return make(tmp_path)
+
+
+def test_entries_are_there_after_commit_and_not_before(sample: Sample) -> None:
+    sample.archive.add("frames/frame_0000000.jpg", b"one")
+    sample.archive.add("manifest.json", b"{}")
+    assert sample.contents() == {}
+    sample.archive.commit()
+    assert sample.contents() == {"frames/frame_0000000.jpg": b"one", "manifest.json": b"{}"}
+
+
+def test_discard_leaves_nothing(sample: Sample) -> None:
+    sample.archive.add("a", b"1")
+    sample.archive.discard()
+    assert sample.contents() == {}
+
+
+def test_discard_after_commit_is_harmless(sample: Sample) -> None:
+    sample.archive.add("a", b"1")
+    sample.archive.commit()
+    sample.archive.discard()
+    assert sample.contents() == {"a": b"1"}
+
+
+def test_a_name_is_given_once(sample: Sample) -> None:
+    sample.archive.add("a", b"1")
+    with pytest.raises(ValueError, match="already holds a"):
+        sample.archive.add("a", b"2")
+    sample.archive.discard()
+
+
+def _write(path: Path) -> bytes:
+    with ZipArchive(path) as archive:
+        archive.add("frames/frame_0000000.jpg", b"one" * 1000)
+        archive.add("manifest.json", b"{}")
+        archive.commit()
+    return path.read_bytes()
+
+
+def test_the_same_entries_are_the_same_bytes(tmp_path: Path) -> None:
+    assert _write(tmp_path / "a.zip") == _write(tmp_path / "b.zip")
+
+
+def test_entries_are_stored_without_a_time(tmp_path: Path) -> None:
+    _write(tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        for entry in archive.infolist():
+            assert entry.compress_type == zipfile.ZIP_STORED
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+
+
+def test_nothing_but_a_hidden_file_lies_in_the_folder_meanwhile(tmp_path: Path) -> None:
+    archive = ZipArchive(tmp_path / "out.zip")
+    archive.add("a", b"1")
+    (partial,) = tmp_path.iterdir()
+    assert partial.name.startswith(".out.zip.")
+    archive.commit()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
+
+
+def test_an_error_inside_the_with_block_discards(tmp_path: Path) -> None:
+    (tmp_path / "out.zip").write_bytes(b"of an earlier run")
+    archive = ZipArchive(tmp_path / "out.zip")
+    archive.add("a", b"1")
+    with pytest.raises(ValueError, match="already holds a"), archive:
+        archive.add("a", b"1")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
+    assert (tmp_path / "out.zip").read_bytes() == b"of an earlier run"
+
+
+def test_commit_replaces_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "out.zip").write_bytes(b"of an earlier run")
+    _write(tmp_path / "out.zip")
+    assert set(read_zip(tmp_path / "out.zip")) == {"frames/frame_0000000.jpg", "manifest.json"}
+
+
+def test_a_folder_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OutputUnwritableError, match="cannot write"):
+        ZipArchive(tmp_path / "missing" / "out.zip")
+
+
+def test_a_path_below_a_file_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputUnwritableError, match="cannot write"):
+        ZipArchive(tmp_path / "file" / "out.zip")
+
+
+def test_a_folder_in_the_archives_place_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "out.zip").mkdir()
+    with pytest.raises(OutputUnwritableError, match="it is a folder"):
+        ZipArchive(tmp_path / "out.zip")
+    assert list((tmp_path / "out.zip").iterdir()) == []
+
+
+class ZipOnFullDisk(ZipArchive):
+    """Writes to the kernel's device that is always full."""
+
+    def _create(self) -> IO[bytes]:
+        return Path("/dev/full").open("wb")
+
+
+class SmallDisk(FileIO):
+    """A file on a disk with room for 100 bytes."""
+
+    def write(self, data: bytes, /) -> int:
+        if self.tell() + len(data) > 100:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+class ZipOnSmallDisk(ZipArchive):
+    """Has room for an entry of ten bytes, and not for the directory after it."""
+
+    def _create(self) -> IO[bytes]:
+        return cast("IO[bytes]", SmallDisk(self._partial, "xb"))
+
+
+def test_a_disk_that_fills_up_while_adding_is_said_so(tmp_path: Path) -> None:
+    archive = ZipOnFullDisk(tmp_path / "out.zip")
+    with pytest.raises(StorageFullError, match="no space left"), archive:
+        archive.add("a", b"1" * 1_000_000)
+
+
+def test_a_disk_that_fills_up_at_the_end_is_said_so(tmp_path: Path) -> None:
+    archive = ZipOnSmallDisk(tmp_path / "out.zip")
+    archive.add("a", b"1" * 10)
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(StorageFullError, match="no space left"):
+        archive.commit()
+    archive.discard()
+    assert list(tmp_path.iterdir()) == []
