@@ -71,7 +71,7 @@ class FakeFrameSource:
             width=width,
             height=height,
             frame_count=len(pictures),
-            readable_frames=len(pictures),
+            readable_frames=self._readable,
             frame_rate=rate,
             duration=len(pictures) / rate if rate else 0.0,
             rotation=0,

@@ -152,3 +152,211 @@ class StorageFullError(DomainError):
     """There is no space left for the output."""
 
     code = "storage_full"
+
+
+class NotAuthenticatedError(DomainError):
+    """The caller did not prove who it is."""
+
+    code = "not_authenticated"
+
+
+class InvalidCredentialsError(DomainError):
+    """A user name and password that do not belong together."""
+
+    code = "invalid_credentials"
+
+
+class TooManyAttemptsError(DomainError):
+    """Too many tries in too short a time.
+
+    Args:
+        message: as for every ``DomainError``.
+        hint: likewise.
+        retry_after: seconds until the next try is welcome.
+    """
+
+    code = "too_many_attempts"
+
+    def __init__(self, message: str, hint: str = "", retry_after: int = 60) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class ForbiddenError(DomainError):
+    """The caller may see this, and may not do that."""
+
+    code = "forbidden"
+
+
+class CsrfError(DomainError):
+    """A browser's request without the proof that it comes from our own page."""
+
+    code = "csrf_failed"
+
+
+class UserNotFoundError(DomainError):
+    """There is no such account."""
+
+    code = "user_not_found"
+
+
+class UsernameTakenError(DomainError):
+    """An account of that name exists."""
+
+    code = "username_taken"
+
+
+class WeakPasswordError(DomainError):
+    """A password that is too short to be one."""
+
+    code = "weak_password"
+
+
+class ApiKeyNotFoundError(DomainError):
+    """There is no such key, or it belongs to somebody else."""
+
+    code = "api_key_not_found"
+
+
+class VideoNotFoundError(DomainError):
+    """There is no such video, or the caller may not see it."""
+
+    code = "video_not_found"
+
+
+class SegmentNotFoundError(DomainError):
+    """There is no such segment on that video."""
+
+    code = "segment_not_found"
+
+
+class RegionNotFoundError(DomainError):
+    """There is no such region on that video."""
+
+    code = "region_not_found"
+
+
+class GrantNotFoundError(DomainError):
+    """That account has no grant on that video."""
+
+    code = "grant_not_found"
+
+
+class FrameNotFoundError(DomainError):
+    """The video has no frame of that number."""
+
+    code = "frame_not_found"
+
+
+class UploadNotFoundError(DomainError):
+    """There is no such upload, it expired, or its bytes never arrived."""
+
+    code = "upload_not_found"
+
+
+class UploadTooLargeError(DomainError):
+    """More bytes than an upload may have."""
+
+    code = "upload_too_large"
+
+
+class UploadIncompleteError(DomainError):
+    """An upload that ended before all its bytes had come."""
+
+    code = "upload_incomplete"
+
+
+class VideoInUseError(DomainError):
+    """A video that an unfinished request still needs."""
+
+    code = "video_in_use"
+
+
+class InvalidSegmentsError(DomainError):
+    """The segments of an order do not fit its video, or are none, or too many."""
+
+    code = "invalid_segments"
+
+
+class TooManyFramesError(DomainError):
+    """An order for more frames than one request may have."""
+
+    code = "too_many_frames"
+
+
+class RequestNotFoundError(DomainError):
+    """There is no such request, or it belongs to somebody else."""
+
+    code = "request_not_found"
+
+
+class AlreadyFinishedError(DomainError):
+    """A request that is over and cannot be changed."""
+
+    code = "already_finished"
+
+
+class NotReadyError(DomainError):
+    """A request whose result is not there, or not there yet."""
+
+    code = "not_ready"
+
+
+class TokenNotFoundError(DomainError):
+    """A download token that was never given out, or not for this request."""
+
+    code = "token_not_found"
+
+
+class TokenUsedError(DomainError):
+    """A download token that has done its service."""
+
+    code = "token_used"
+
+
+class TokenExpiredError(DomainError):
+    """A download token, or a presigned address, that came too late."""
+
+    code = "token_expired"
+
+
+class IdempotencyConflictError(DomainError):
+    """The same idempotency key with a different order."""
+
+    code = "idempotency_conflict"
+
+
+class QueueUnavailableError(DomainError):
+    """The job queue cannot be reached; nothing was submitted."""
+
+    code = "queue_unavailable"
+
+
+class StorageUnavailableError(DomainError):
+    """The object store cannot be reached, or refuses."""
+
+    code = "storage_unavailable"
+
+
+class DatabaseUnavailableError(DomainError):
+    """The database cannot be reached."""
+
+    code = "database_unavailable"
+
+
+class SchemaOutdatedError(DomainError):
+    """The database has another schema than this version works with."""
+
+    code = "schema_outdated"
+
+
+class ObjectNotFoundError(DomainError):
+    """Nothing lies under that key in the object store."""
+
+    code = "object_not_found"
+
+
+class InvalidSettingError(DomainError):
+    """A setting from the environment with a value that is not allowed."""
+
+    code = "invalid_setting"

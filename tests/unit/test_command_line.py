@@ -10,7 +10,7 @@ import pytest
 from adapters.vision.onnx import Precision, Provider
 from domain import errors
 from domain.errors import DomainError, InvalidOptionError
-from entrypoints.cli.errors import EXIT_CODES, FRAMES_BLANKED, SUCCESS, USAGE
+from entrypoints.cli.errors import EXIT_CODES, FRAMES_BLANKED, SERVICE_EXIT_CODES, SUCCESS, USAGE
 from entrypoints.cli.main import main
 from entrypoints.cli.signals import Interrupted, signals_raise
 from entrypoints.settings import PRECISIONS, PROVIDERS, Settings, available_cores
@@ -21,8 +21,9 @@ def domain_errors(kind: type[DomainError] = DomainError) -> set[type[DomainError
 
 
 def test_every_error_has_an_exit_code_of_its_own() -> None:
-    assert {kind.code for kind in domain_errors() if kind.__module__ == errors.__name__} == set(EXIT_CODES)
-    codes = [*EXIT_CODES.values(), SUCCESS, USAGE, FRAMES_BLANKED]
+    known = EXIT_CODES | SERVICE_EXIT_CODES
+    assert {kind.code for kind in domain_errors() if kind.__module__ == errors.__name__} == set(known)
+    codes = [*EXIT_CODES.values(), *SERVICE_EXIT_CODES.values(), SUCCESS, USAGE, FRAMES_BLANKED]
     assert len(set(codes)) == len(codes)
     assert max(codes) < 126  # what shells use for themselves begins there
 

@@ -41,8 +41,8 @@ DEFAULT_THREADS = 2
 def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
     """Open a video and number its frames; pictures are decoded only as far as to see the first.
 
-    A truncated MP4, Matroska, WebM or AVI opens, with the number of frames that its header promises;
-    `VideoSource.frames` refuses what the file does not hold.
+    A truncated MP4, Matroska, WebM or AVI opens: its info tells how many frames the header promises and
+    how many can be read, and `VideoSource.frames` refuses what the file does not hold.
 
     Args:
         path: the file.

@@ -40,7 +40,44 @@ EXIT_CODES = {
     "storage_full": 41,
     "internal_error": INTERNAL,
 }
-"""Exit code by ``DomainError.code``; the only place that knows."""
+"""Exit code by ``DomainError.code``, for what redacting files can end with."""
+
+SERVICE_EXIT_CODES = {
+    "invalid_setting": 26,
+    "schema_outdated": 50,
+    "database_unavailable": 51,
+    "queue_unavailable": 52,
+    "storage_unavailable": 53,
+    "object_not_found": 54,
+    "video_not_found": 80,
+    "segment_not_found": 81,
+    "region_not_found": 82,
+    "grant_not_found": 83,
+    "frame_not_found": 84,
+    "upload_not_found": 85,
+    "upload_too_large": 86,
+    "upload_incomplete": 87,
+    "video_in_use": 88,
+    "invalid_segments": 90,
+    "too_many_frames": 91,
+    "request_not_found": 92,
+    "already_finished": 93,
+    "not_ready": 94,
+    "token_not_found": 95,
+    "token_used": 96,
+    "token_expired": 97,
+    "idempotency_conflict": 98,
+    "user_not_found": 100,
+    "username_taken": 101,
+    "weak_password": 102,
+    "api_key_not_found": 103,
+    "not_authenticated": 104,
+    "invalid_credentials": 105,
+    "too_many_attempts": 106,
+    "forbidden": 107,
+    "csrf_failed": 108,
+}
+"""Exit code by ``DomainError.code``, for what the service and its management commands add."""
 
 
 def describe_exit_codes() -> str:
@@ -69,7 +106,7 @@ def report(code: str, message: str, hint: str, *, as_json: bool) -> None:
 def report_domain_error(error: DomainError, *, as_json: bool) -> int:
     """Print what went wrong and return its exit code."""
     report(error.code, error.message, error.hint, as_json=as_json)
-    return EXIT_CODES[error.code]
+    return (EXIT_CODES | SERVICE_EXIT_CODES)[error.code]
 
 
 def report_usage_error(error: click.ClickException, *, as_json: bool) -> int:

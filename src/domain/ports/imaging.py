@@ -1,8 +1,4 @@
-"""Everything that the domain asks of the world, in one file.
-
-An adapter does not inherit from these; it has the methods. One contract suite per port runs on the
-hand-written fake in ``tests/fakes.py`` and on the real adapter.
-"""
+"""What the pipeline asks of cameras, models and files."""
 
 from __future__ import annotations
 

@@ -1,0 +1,130 @@
+"""A request for anonymised frames, from its submission to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from domain.anonymization.request import Appearance, Level
+from domain.errors import AlreadyFinishedError, NotReadyError
+
+
+class Status(StrEnum):
+    """Where a request stands."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will change any more."""
+        return self in {Status.COMPLETED, Status.FAILED, Status.CANCELLED}
+
+
+class Priority(StrEnum):
+    """Which queue a request waits in."""
+
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody asks for; checked against the video and the limits before it becomes a request.
+
+    Attributes:
+        video_id: of a video that the caller may edit.
+        segment_ids: of segments marked on that video, at least one.
+        level: what is redacted.
+        appearance: how the frames look.
+        priority: which queue it waits in.
+        webhook_url: where to tell about its end, or None.
+    """
+
+    video_id: int
+    segment_ids: tuple[int, ...]
+    level: Level
+    appearance: Appearance
+    priority: Priority = Priority.NORMAL
+    webhook_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymizationRequest:
+    """An order that was accepted.
+
+    Attributes:
+        id: random.
+        user_id: who submitted it.
+        order: what was asked for.
+        status: where it stands.
+        total_frames: frames to deliver; overlaps between segments count once.
+        processed_frames: of these, done.
+        blanked_frames: of these, black because they could not be examined.
+        created_at, started_at, completed_at: UTC; None for what has not happened.
+        error: why it failed, for people; None otherwise.
+        result_key: where the ZIP lies in the object store; None until it is complete.
+        result_bytes: size of the ZIP.
+    """
+
+    id: UUID
+    user_id: int
+    order: Order
+    status: Status
+    total_frames: int
+    processed_frames: int
+    blanked_frames: int
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: str | None
+    result_key: str | None
+    result_bytes: int | None
+
+    @property
+    def progress(self) -> int:
+        """Whole percent, rounded down; 100 only when completed."""
+        if self.status is Status.COMPLETED:
+            return 100
+        return min(99, 100 * self.processed_frames // max(1, self.total_frames))
+
+    def require_unfinished(self) -> None:
+        """Refuse to change what is over.
+
+        Raises:
+            AlreadyFinishedError: it is.
+        """
+        if self.status.is_final:
+            raise AlreadyFinishedError(f"the request is {self.status} already")
+
+    def require_result(self) -> str:
+        """The key of the ZIP.
+
+        Raises:
+            NotReadyError: there is none.
+        """
+        if self.status is not Status.COMPLETED or self.result_key is None:
+            raise NotReadyError(f"the request is {self.status}", "wait until it is completed")
+        return self.result_key
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadToken:
+    """The right to fetch one result, once.
+
+    Attributes:
+        digest: SHA-256 of the secret; the secret itself is not kept.
+        request_id: whose result.
+        expires_at: UTC.
+        used_at: UTC, or None while it is good.
+    """
+
+    digest: bytes
+    request_id: UUID
+    expires_at: datetime
+    used_at: datetime | None

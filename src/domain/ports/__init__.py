@@ -1,0 +1,18 @@
+"""Everything that the domain asks of the world.
+
+An adapter does not inherit from these; it has the methods. One contract suite per port runs on the
+hand-written fake and on the real adapter. ``imaging`` holds what the pipeline needs, ``persistence`` and
+``services`` what the service needs around it.
+"""
+
+from domain.ports.imaging import (
+    Archive,
+    FaceDetector,
+    Frame,
+    FrameEncoder,
+    FrameSource,
+    Redactor,
+    SourceInfo,
+)
+
+__all__ = ["Archive", "FaceDetector", "Frame", "FrameEncoder", "FrameSource", "Redactor", "SourceInfo"]

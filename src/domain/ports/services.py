@@ -1,0 +1,264 @@
+"""What the service asks of its object store, its queue, its clock and its locksmith."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from domain.anonymization.lifecycle import Priority
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """Something in the object store.
+
+    Attributes:
+        key: its path there: letters, digits, ``.``, ``_``, ``-`` and ``/``.
+        size: bytes.
+        modified_at: UTC.
+    """
+
+    key: str
+    size: int
+    modified_at: datetime
+
+
+class ObjectStore(Protocol):
+    """Videos and results. An object is there as a whole, or not at all.
+
+    Every method raises ``StorageUnavailableError`` when the store cannot be reached or refuses, and
+    ``StorageFullError`` when it is full.
+    """
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
+        """Store a stream of any length without holding it in memory; replaces what was there.
+
+        Whatever the iterator raises comes through, and nothing stays behind.
+        """
+        ...
+
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        """Store a file; it stays where it is."""
+        ...
+
+    def local(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        """The object as a file that can be read while the block lasts; fetched into ``scratch`` if need be.
+
+        Raises:
+            ObjectNotFoundError: on entering, there is none.
+        """
+        ...
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes ``[start, stop)`` in chunks.
+
+        Raises:
+            ObjectNotFoundError: at the first chunk, there is none.
+        """
+        ...
+
+    async def stat(self, key: str) -> StoredObject:
+        """What is there.
+
+        Raises:
+            ObjectNotFoundError: nothing.
+        """
+        ...
+
+    async def remove(self, key: str) -> None:
+        """Delete an object; no matter if it is not there."""
+        ...
+
+    async def remove_all(self, prefix: str) -> int:
+        """Delete everything whose key begins so; returns how many."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """Everything whose key begins so, in order of keys."""
+        ...
+
+    async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
+        """An address that hands out the object, to be saved under a name, until it expires."""
+        ...
+
+    async def presigned_put(self, key: str, lasts: timedelta) -> str:
+        """An address that takes an object in by HTTP PUT until it expires."""
+        ...
+
+    async def ping(self) -> None:
+        """Ask it for a sign of life."""
+        ...
+
+    async def used_bytes(self) -> int:
+        """How much it holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker process that gave a sign of life not long ago.
+
+    Attributes:
+        name: host and process.
+        queues: what it works on.
+        seen_at: UTC.
+    """
+
+    name: str
+    queues: tuple[str, ...]
+    seen_at: datetime
+
+
+class JobQueue(Protocol):
+    """Hands work to worker processes; a transport, not the truth.
+
+    Every method raises ``QueueUnavailableError`` when the queue cannot be reached.
+    """
+
+    async def anonymize(self, request_id: UUID, priority: Priority) -> None:
+        """Have a request processed; asking twice does no harm."""
+        ...
+
+    async def clean_up(self) -> None:
+        """Have what expired removed."""
+        ...
+
+    async def workers(self) -> Sequence[WorkerInfo]:
+        """Who is working."""
+        ...
+
+    async def depth(self) -> int:
+        """Jobs that wait."""
+        ...
+
+    async def ping(self) -> None:
+        """Ask it for a sign of life."""
+        ...
+
+
+class AttemptLimiter(Protocol):
+    """Counts tries, over all processes; raises ``QueueUnavailableError`` when it cannot count."""
+
+    async def hit(self, key: str, limit: int, window: timedelta) -> int:
+        """Count one try.
+
+        Returns:
+            0 while there are at most ``limit`` in the window, else seconds until the next is welcome.
+        """
+        ...
+
+    async def forget(self, key: str) -> None:
+        """Start counting anew."""
+        ...
+
+
+class PasswordHasher(Protocol):
+    """Keeps passwords unreadable. Slow by intention; runs off the event loop."""
+
+    async def hash(self, password: str) -> str:
+        """An Argon2id hash in PHC format."""
+        ...
+
+    async def verify(self, password_hash: str, password: str) -> bool:
+        """Whether they belong together."""
+        ...
+
+    async def verify_nothing(self) -> None:
+        """Take as long as ``verify`` does, so that an unknown name is not told apart by time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a program signs in with, for a while.
+
+    Attributes:
+        access: a JWT for ``Authorization: Bearer``.
+        refresh: a JWT that gets the next pair.
+        expires_in: seconds that ``access`` is good for.
+    """
+
+    access: str
+    refresh: str
+    expires_in: int
+
+
+class TokenIssuer(Protocol):
+    """Issues and checks JSON Web Tokens (RFC 7519), signed with the installation's key."""
+
+    def issue(self, user_id: int) -> TokenPair:
+        """A new pair."""
+        ...
+
+    def verify_access(self, token: str) -> int:
+        """Whose access token it is.
+
+        Raises:
+            NotAuthenticatedError: it is altered, expired, of another kind or of another installation.
+        """
+        ...
+
+    def verify_refresh(self, token: str) -> int:
+        """Whose refresh token it is.
+
+        Raises:
+            NotAuthenticatedError: as for ``verify_access``.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedVideo:
+    """What a video file turned out to be.
+
+    Attributes:
+        width, height: pixels of a frame as displayed.
+        frame_rate: average frames a second.
+        frame_count: frames in presentation order.
+        duration: seconds.
+        rotation: degrees clockwise applied to show it upright.
+        frame_index: where its frames are; opaque to everyone but the prober.
+    """
+
+    width: int
+    height: int
+    frame_rate: float
+    frame_count: int
+    duration: float
+    rotation: int
+    frame_index: bytes
+
+
+class VideoProber(Protocol):
+    """Looks at video files; blocking, to be called off the event loop."""
+
+    def probe(self, path: Path) -> ProbedVideo:
+        """Find out what a file is.
+
+        Raises:
+            UnreadableVideoError: no video, or one that cannot be decoded.
+            TruncatedVideoError: it ends early.
+            DomainError: as for opening a video.
+        """
+        ...
+
+    def frame_jpeg(self, path: Path, index: int, width: int | None) -> bytes:
+        """One original frame as JPEG, shrunk to a width when one is given.
+
+        Raises:
+            FrameNotFoundError: there is no such frame.
+        """
+        ...
