@@ -324,6 +324,10 @@ class Requests(Protocol):
         """Bring it to a final status, with the result's key and bytes; False when it had one already."""
         ...
 
+    async def withdraw(self, request_id: UUID) -> None:
+        """Remove a request that nobody could be told to do, as if it had never been submitted."""
+        ...
+
     async def counts(self) -> Mapping[Status, int]:
         """How many there are, by status."""
         ...

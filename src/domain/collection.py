@@ -1,0 +1,256 @@
+"""Use cases around stored videos: upload, look at, share, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from uuid import uuid4
+
+from domain.accounts import Principal
+from domain.errors import DomainError, InvalidOptionError, UploadNotFoundError, UploadTooLargeError
+from domain.library import (
+    GrantRole,
+    PendingUpload,
+    Video,
+    VideoFacts,
+    VideoGrant,
+)
+from domain.ports.persistence import Database, Page
+from domain.ports.services import Clock, ObjectStore, VideoProber
+
+LONGEST_FILENAME = 255
+UPLOAD_LASTS = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StartedUpload:
+    """Where to put the bytes of a video.
+
+    Attributes:
+        upload: to be completed when they are there.
+        url: takes them by HTTP PUT.
+    """
+
+    upload: PendingUpload
+    url: str
+
+
+class Collection:
+    """The stored videos.
+
+    Args:
+        database: where they are recorded.
+        store: where their bytes are.
+        prober: looks at what was uploaded.
+        clock: tells the time.
+        scratch: folder for files that are needed for a moment.
+        max_upload_bytes: the largest upload to take.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        prober: VideoProber,
+        clock: Clock,
+        scratch: Path,
+        max_upload_bytes: int,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._prober = prober
+        self._clock = clock
+        self._scratch = scratch
+        self._max_upload_bytes = max_upload_bytes
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The largest upload to take."""
+        return self._max_upload_bytes
+
+    async def upload(self, principal: Principal, filename: str, chunks: AsyncIterator[bytes]) -> Video:
+        """Store a video as it arrives; nothing is kept when it turns out to be none.
+
+        Raises:
+            UploadTooLargeError: it has more bytes than allowed.
+            UnreadableVideoError: it is no video; and the other errors of opening one.
+            StorageUnavailableError: the store cannot be reached.
+            StorageFullError: it is full.
+        """
+        key = f"videos/{uuid4().hex}"
+        digest = sha256()
+        await self._store.put(key, self._measured(chunks, digest.update))
+        return await self._register(principal, _tidy(filename), key, digest.hexdigest())
+
+    async def begin_upload(self, principal: Principal, filename: str) -> StartedUpload:
+        """Have a video put straight into the object store."""
+        upload_id = uuid4().hex
+        expires_at = self._clock.now() + UPLOAD_LASTS
+        key = f"uploads/{upload_id}"
+        upload = PendingUpload(upload_id, principal.user_id, _tidy(filename), key, expires_at)
+        url = await self._store.presigned_put(key, UPLOAD_LASTS)
+        async with self._database.unit_of_work() as work:
+            await work.uploads.add(upload)
+            await work.commit()
+        return StartedUpload(upload, url)
+
+    async def complete_upload(self, principal: Principal, upload_id: str) -> Video:
+        """Turn bytes that were put into the object store into a video.
+
+        Raises:
+            UploadNotFoundError: the caller has no such upload, or its bytes never arrived.
+            UploadTooLargeError: it has more bytes than allowed.
+            UnreadableVideoError: it is no video; and the other errors of opening one.
+        """
+        async with self._database.unit_of_work() as work:
+            upload = await work.uploads.take(upload_id, principal.user_id, self._clock.now())
+            await work.commit()
+        key = f"videos/{uuid4().hex}"
+        digest = sha256()
+        try:
+            # Read through, so that what is hashed and probed cannot be replaced by a later PUT.
+            await self._store.put(key, self._measured(self._store.read(upload.object_key), digest.update))
+        except DomainError as error:
+            if error.code != "object_not_found":
+                raise
+            raise UploadNotFoundError("nothing was uploaded", "PUT the file to the address first") from error
+        finally:
+            await self._store.remove(upload.object_key)
+        return await self._register(principal, upload.filename, key, digest.hexdigest())
+
+    async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
+        """Videos that the caller may see, newest first."""
+        async with self._database.unit_of_work() as work:
+            return await work.videos.list(principal, limit, offset)
+
+    async def get(self, principal: Principal, video_id: int) -> Video:
+        """One that the caller may see.
+
+        Raises:
+            VideoNotFoundError: there is none.
+        """
+        async with self._database.unit_of_work() as work:
+            return await work.videos.get(video_id, principal, GrantRole.VIEWER)
+
+    async def delete(self, principal: Principal, video_id: int) -> None:
+        """Delete a video and everything marked on it.
+
+        Raises:
+            VideoNotFoundError: there is none that the caller may see.
+            ForbiddenError: it is not the caller's.
+            VideoInUseError: an unfinished request needs it.
+        """
+        async with self._database.unit_of_work() as work:
+            video = await work.videos.get(video_id, principal, GrantRole.OWNER)
+            await work.videos.remove(video_id)
+            await work.audit.add(principal, "video.delete", f"video:{video_id}", {})
+            await work.commit()
+        await self._store.remove(video.object_key)
+
+    async def frame(self, principal: Principal, video_id: int, index: int, width: int | None) -> bytes:
+        """One original frame as JPEG, for marking.
+
+        Raises:
+            VideoNotFoundError: there is none that the caller may see.
+            FrameNotFoundError: it has no such frame.
+        """
+        video = await self.get(principal, video_id)
+        async with self._store.local(video.object_key, self._scratch) as path:
+            return await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
+
+    async def grants(self, principal: Principal, video_id: int) -> Sequence[VideoGrant]:
+        """Who else may use a video; for its owner.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: it is not the caller's.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.OWNER)
+            return await work.grants.list(video_id)
+
+    async def share(self, principal: Principal, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
+        """Let somebody use a video; for its owner.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: it is not the caller's.
+            UserNotFoundError: there is no such account.
+            InvalidOptionError: ownership cannot be granted, nor anything to the owner.
+        """
+        async with self._database.unit_of_work() as work:
+            video = await work.videos.get(video_id, principal, GrantRole.OWNER)
+            if role is GrantRole.OWNER or user_id == video.owner_id:
+                raise InvalidOptionError(
+                    "ownership is not granted", "grant viewer or editor to somebody else"
+                )
+            grant = await work.grants.put(video_id, user_id, role)
+            details = {"user_id": user_id, "role": role}
+            await work.audit.add(principal, "video.share", f"video:{video_id}", details)
+            await work.commit()
+        return grant
+
+    async def unshare(self, principal: Principal, video_id: int, user_id: int) -> None:
+        """Take a grant back; for the video's owner.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: it is not the caller's.
+            GrantNotFoundError: there is none.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.OWNER)
+            await work.grants.remove(video_id, user_id)
+            await work.audit.add(principal, "video.unshare", f"video:{video_id}", {"user_id": user_id})
+            await work.commit()
+
+    async def _register(self, principal: Principal, filename: str, key: str, digest: str) -> Video:
+        """Look at stored bytes and record them as a video; delete them when they are none."""
+        try:
+            async with self._store.local(key, self._scratch) as path:
+                size = path.stat().st_size
+                probed = await asyncio.to_thread(self._prober.probe, path)
+            facts = VideoFacts(
+                sha256=digest,
+                size_bytes=size,
+                width=probed.width,
+                height=probed.height,
+                frame_rate=probed.frame_rate,
+                frame_count=probed.frame_count,
+                duration=probed.duration,
+                rotation=probed.rotation,
+            )
+            async with self._database.unit_of_work() as work:
+                video = await work.videos.add(principal.user_id, filename, key, facts, probed.frame_index)
+                await work.audit.add(principal, "video.upload", f"video:{video.id}", {"sha256": digest})
+                await work.commit()
+        except BaseException:
+            await self._store.remove(key)
+            raise
+        return video
+
+    async def _measured(
+        self, chunks: AsyncIterator[bytes], update: Callable[[bytes], None]
+    ) -> AsyncIterator[bytes]:
+        """The same chunks, hashed on the way, as long as there are not too many of them."""
+        total = 0
+        async for chunk in chunks:
+            total += len(chunk)
+            if total > self._max_upload_bytes:
+                limit = self._max_upload_bytes
+                raise UploadTooLargeError(f"uploads may have at most {limit} bytes", "cut the video")
+            # hashlib lets other threads run, but not the event loop's other tasks.
+            await asyncio.to_thread(update, chunk) if len(chunk) > 1 << 20 else update(chunk)
+            yield chunk
+
+
+def _tidy(filename: str) -> str:
+    """What is left of a name that somebody sent: one printable line, no folders."""
+    name = PureWindowsPath(PurePosixPath(filename).name).name
+    visible = "".join(one for one in name if unicodedata.category(one)[0] != "C")
+    return visible.strip()[:LONGEST_FILENAME] or "video"
