@@ -18,7 +18,7 @@ from fakes_vision import FakeFaceDetector
 
 def exhibit(number: int, source: FakeSource, *segments: Segment, regions: tuple[Region, ...] = ()) -> Exhibit:
     chosen = segments or (Segment(0, source.count),)
-    return Exhibit(number, source, None, f"frames/{number}/{{index}}", chosen, regions)
+    return Exhibit(number, source, None, lambda index: f"frames/{number}/{index:07d}", chosen, regions)
 
 
 def instruments(detector: FakeFaceDetector | None = None) -> Instruments:

@@ -36,7 +36,7 @@ class Exhibit:
         id: its place among the inputs, from 0.
         source: the file.
         name: its base name; None where names are kept out of the output.
-        stem: names of its frames in the archive, without suffix; ``{index}`` stands for the frame's number.
+        stem: makes the name of a frame in the archive, without suffix, from its number.
         segments: frames to write, disjoint and ascending; inside the source.
         regions: areas to redact whatever is in them; inside the source.
     """
@@ -44,7 +44,7 @@ class Exhibit:
     id: int
     source: FrameSource
     name: str | None
-    stem: str
+    stem: Callable[[int], str]
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...] = ()
 
@@ -121,7 +121,7 @@ class Export:
         for batch in self.batches:
             for frame in self._frames(batch, instruments):
                 exhibit, index = batch.origin(frame.index)
-                file = f"{exhibit.stem.format(index=f'{index:07d}')}.{suffix}"
+                file = f"{exhibit.stem(index)}.{suffix}"
                 archive.add(file, frame.data)
                 log.add(exhibit.id, file, replace(frame, index=index))
                 on_frame()

@@ -307,6 +307,10 @@ class Requests(Protocol):
         """Take a pending request into work; None when it is not pending (any more)."""
         ...
 
+    async def release(self, request_id: UUID) -> None:
+        """Put a request back from processing to pending, because its worker stops; none of it is done."""
+        ...
+
     async def advance(self, request_id: UUID, processed_frames: int) -> Status:
         """Note how far it is; returns where it stands now, so that the worker sees a cancellation."""
         ...

@@ -104,15 +104,19 @@ def open_exhibits(
     return tuple(exhibits)
 
 
-def _stem(number: int, source: FrameSource, count: int, *, only_pictures: bool, keep_name: bool) -> str:
+def _stem(
+    number: int, source: FrameSource, count: int, *, only_pictures: bool, keep_name: bool
+) -> Callable[[int], str]:
     """Where the frames of a source go in the archive; every source has names of its own."""
+    folder = "frames" if count == 1 else f"frames/source_{number:04d}"
     if keep_name:
         name = _UNSAFE.sub("_", Path(source.info.name).stem).strip(".") or "source"
-        own = name if count == 1 else f"{number:04d}_{name}"
-        return f"frames/{own}/frame_{{index}}" if source.info.continuous else f"frames/{own}"
-    if only_pictures:
-        return f"frames/frame_{number:07d}"
-    return "frames/frame_{index}" if count == 1 else f"frames/source_{number:04d}/frame_{{index}}"
+        folder = f"frames/{name}" if count == 1 else f"frames/{number:04d}_{name}"
+        if not source.info.continuous:
+            return lambda _: folder
+    elif only_pictures:
+        return lambda _: f"frames/frame_{number:07d}"
+    return lambda index: f"{folder}/frame_{index:07d}"
 
 
 def _is_media(path: Path) -> bool:

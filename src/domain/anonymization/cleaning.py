@@ -1,0 +1,67 @@
+"""Use case: remove what has had its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.ports.persistence import Database
+from domain.ports.services import Clock, ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupReport:
+    """What was removed.
+
+    Attributes:
+        tokens: download tokens that were used or expired.
+        sessions: browsers whose sign-in ran out.
+        results: ZIPs that were kept long enough.
+        uploads: uploads that were begun and never completed.
+    """
+
+    tokens: int
+    sessions: int
+    results: int
+    uploads: int
+
+
+class Cleaner:
+    """Keeps an installation from growing for ever.
+
+    Args:
+        database: where everything is recorded.
+        store: where results and uploads are.
+        clock: tells the time.
+        result_lasts: how long results are kept.
+    """
+
+    def __init__(self, database: Database, store: ObjectStore, clock: Clock, result_lasts: timedelta) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._result_lasts = result_lasts
+
+    async def run(self) -> CleanupReport:
+        """Remove it now.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be reached.
+            StorageUnavailableError: the object store cannot be reached; what was removed before stays so.
+        """
+        now = self._clock.now()
+        async with self._database.unit_of_work() as work:
+            tokens = await work.download_tokens.remove_spent(now)
+            sessions = await work.sessions.remove_expired(now)
+            uploads = await work.uploads.remove_expired(now)
+            old = await work.requests.results_older_than(now - self._result_lasts)
+            await work.commit()
+        for upload in uploads:
+            await self._store.remove(upload.object_key)
+        for request_id, key in old:
+            # First the bytes, then the note of them: a crash between leaves something to do, not to find.
+            await self._store.remove(key)
+            async with self._database.unit_of_work() as work:
+                await work.requests.forget_result(request_id)
+                await work.commit()
+        return CleanupReport(tokens, sessions, len(old), len(uploads))
