@@ -151,7 +151,7 @@ class _Run:
                     self._start_examining()
                 if self._due <= frame.index < self._end and not self._reread:
                     self._waiting.append(frame)
-                self._settle(max(2 * self._instruments.threads, block // 2))
+                self._settle(max(2 * self._instruments.threads, block // (2 * self._batch_size)))
                 due = SMALLEST_BLOCK if self._due == self._first else block
                 if self._looked_ahead() >= due + self._horizon:
                     self._track_and_render(min(due, self._end - self._due))
