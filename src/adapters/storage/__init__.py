@@ -1,0 +1,1 @@
+"""Where videos and results lie: a folder, or MinIO and whatever else speaks S3."""

@@ -1,0 +1,56 @@
+"""The SDK's client, set up so that no call waits for minutes."""
+
+from __future__ import annotations
+
+import urllib3
+from minio import Minio
+
+from domain.errors import InvalidSettingError
+
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 60
+_RETRIES = urllib3.Retry(
+    total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False
+)
+
+
+def minio_client(
+    address: str, access_key: str, secret_key: str, *, secure: bool, region: str, connections: int
+) -> Minio:
+    """A client; it connects at its first call.
+
+    Args:
+        address: host and port, or an address with a scheme, which then decides about HTTPS.
+        access_key: half of what it signs in with.
+        secret_key: the other half.
+        secure: whether to speak HTTPS.
+        region: part of every signature; when it is given, the SDK does not ask the server for it.
+        connections: kept open at most.
+
+    Raises:
+        InvalidSettingError: the address is none.
+    """
+    secure, host = _split(address, secure=secure)
+    pool = urllib3.PoolManager(
+        maxsize=connections,
+        timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+        retries=_RETRIES,
+    )
+    try:
+        return Minio(host, access_key, secret_key, secure=secure, region=region, http_client=pool)
+    except ValueError as error:
+        raise _no_address(address, str(error)) from error
+
+
+def _split(address: str, *, secure: bool) -> tuple[bool, str]:
+    scheme, separator, host = address.partition("://")
+    if not separator:
+        return secure, address
+    if scheme not in {"http", "https"}:
+        raise _no_address(address, "unknown scheme")
+    return scheme == "https", host.rstrip("/")
+
+
+def _no_address(address: str, reason: str) -> InvalidSettingError:
+    message = f"{address!r} is no address of an object store ({reason})"
+    return InvalidSettingError(message, "set it to host:port, without a path")

@@ -1,0 +1,60 @@
+"""What the MinIO SDK raises, as the domain names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from minio.error import MinioException, S3Error
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from domain.errors import DomainError, ObjectNotFoundError, StorageFullError, StorageUnavailableError
+
+_MISSING = {"NoSuchKey", "NoSuchObject"}
+_REFUSED = {
+    "AccessDenied",
+    "AccountProblem",
+    "AuthorizationHeaderMalformed",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+}
+_FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "EntityTooLarge"}
+
+
+@contextmanager
+def s3_errors(endpoint: str, what: str) -> Iterator[None]:
+    """Translate what goes wrong between this program and an object store.
+
+    Args:
+        endpoint: of the store, for people.
+        what: what was being done, as in ``cannot <what>``.
+
+    Raises:
+        ObjectNotFoundError: there is no such object.
+        StorageFullError: the store takes no more.
+        StorageUnavailableError: it cannot be reached, or refuses.
+    """
+    try:
+        yield
+    except S3Error as error:
+        raise _refusal(error, endpoint, what) from error
+    except (HTTPError, MinioException, OSError) as error:
+        reason = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+        message = f"cannot {what}: no answer from the object store at {endpoint} ({reason})"
+        hint = "check MINIO_ENDPOINT and MINIO_SECURE, and that the store is running"
+        raise StorageUnavailableError(message, hint) from error
+
+
+def _refusal(error: S3Error, endpoint: str, what: str) -> DomainError:
+    if error.code in _MISSING:
+        return ObjectNotFoundError(f"cannot {what}: there is no such object")
+    if error.code in _FULL:
+        return StorageFullError(f"cannot {what}: the object store is full", "free some space or add a disk")
+    message = f"cannot {what}: the object store at {endpoint} says {error.code}"
+    if error.code in _REFUSED:
+        hint = "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY, what they may do, and this machine's clock"
+        return StorageUnavailableError(message, hint)
+    if error.code == "NoSuchBucket":
+        return StorageUnavailableError(message, "the bucket was deleted: restart to have it created again")
+    return StorageUnavailableError(message, error.message or "look into the log of the store")

@@ -1,0 +1,450 @@
+"""What every object store promises: the fake, the folder, and MinIO's SDK against a real S3."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from adapters.storage.filenames import content_disposition
+from adapters.storage.filesystem import FilesystemStore
+from adapters.storage.minio import MinioStore
+from adapters.storage.signed_urls import PATH, SignedUrls
+from domain.errors import (
+    ForbiddenError,
+    ObjectNotFoundError,
+    StorageUnavailableError,
+    TokenExpiredError,
+    UploadTooLargeError,
+)
+from domain.ports.services import ObjectStore
+from fakes_services import FakeClock, FakeObjectStore
+from s3_server import S3Server, running_s3
+
+MINUTE = timedelta(minutes=1)
+MEBI = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A store, and how its addresses are used from outside.
+
+    Attributes:
+        send: method, address and body of an HTTP request.
+        wait: lets time pass, so that addresses expire.
+        leftovers: what unfinished uploads left behind.
+    """
+
+    store: ObjectStore
+    send: Callable[[str, str, bytes], Awaitable[Answer]]
+    wait: Callable[[timedelta], Awaitable[None]]
+    leftovers: Callable[[], list[str]]
+
+
+async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def content(store: ObjectStore, key: str, start: int = 0, stop: int | None = None) -> bytes:
+    return b"".join([chunk async for chunk in store.read(key, start, stop)])
+
+
+async def keys(store: ObjectStore, prefix: str) -> list[str]:
+    return [stored.key async for stored in store.list(prefix)]
+
+
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.is_file()]
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with running_s3(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+def fake_sample() -> Sample:
+    clock = FakeClock()
+    store = FakeObjectStore(clock)
+
+    async def send(method: str, address: str, body: bytes) -> Answer:
+        parts = urlsplit(address)
+        if int(dict(parse_qsl(parts.query))["expires"]) <= clock.now().timestamp():
+            return Answer(403)
+        if method == "PUT":
+            store.objects[parts.path[1:]] = body
+            return Answer(200)
+        return Answer(200, store.objects[parts.path[1:]])
+
+    async def wait(time: timedelta) -> None:
+        clock.advance(time)
+
+    return Sample(store, send, wait, list)
+
+
+def folder_sample(root: Path) -> Sample:
+    clock = FakeClock()
+    urls = SignedUrls("https://api.test", b"k" * 32, clock)
+    store = FilesystemStore(root, urls)
+
+    async def send(method: str, address: str, body: bytes) -> Answer:
+        parts = urlsplit(address)
+        key = unquote(parts.path.removeprefix(PATH))
+        try:
+            name = urls.verify(method, key, dict(parse_qsl(parts.query)), clock.now())
+        except (ForbiddenError, TokenExpiredError):
+            return Answer(403)
+        if method == "PUT":
+            await store.put(key, stream(body))
+            return Answer(200)
+        return Answer(200, await content(store, key), {"content-disposition": content_disposition(name)})
+
+    async def wait(time: timedelta) -> None:
+        clock.advance(time)
+
+    return Sample(store, send, wait, lambda: [path.name for path in root.iterdir() if "~" in path.name])
+
+
+def minio_store(s3: S3Server, bucket: str, **options: str) -> MinioStore:
+    return MinioStore(s3.endpoint, s3.access_key, s3.secret_key, bucket, secure=False, **options)
+
+
+def minio_sample(store: MinioStore, bucket: str) -> Sample:
+    async def send(method: str, address: str, body: bytes) -> Answer:
+        async with httpx.AsyncClient() as client:
+            answer = await client.request(method, address, content=body or None)
+        return Answer(answer.status_code, answer.content, dict(answer.headers))
+
+    async def wait(time: timedelta) -> None:
+        await asyncio.sleep(time.total_seconds())
+
+    def leftovers() -> list[str]:
+        found = store._client._list_multipart_uploads(bucket)
+        return [upload.object_name for upload in found.uploads]
+
+    return Sample(store, send, wait, leftovers)
+
+
+@pytest.fixture(params=["fake", "folder", "minio"])
+async def sample(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sample]:
+    match request.param:
+        case "fake":
+            yield fake_sample()
+        case "folder":
+            yield folder_sample(tmp_path / "objects")
+        case _:
+            bucket = f"test-{uuid4().hex}"
+            store = minio_store(request.getfixturevalue("s3"), bucket)
+            yield minio_sample(store, bucket)
+            await store.close()
+
+
+@pytest.fixture
+def store(sample: Sample) -> ObjectStore:
+    return sample.store
+
+
+async def test_what_is_put_is_read_back(store: ObjectStore) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    stored = await store.put("videos/a-1/film.mp4", stream(b"one ", b"", b"two"))
+    assert (stored.key, stored.size) == ("videos/a-1/film.mp4", 7)
+    assert await content(store, "videos/a-1/film.mp4") == b"one two"
+    assert await store.stat("videos/a-1/film.mp4") == stored
+    assert stored.modified_at.tzinfo is not None
+    if not isinstance(store, FakeObjectStore):
+        assert before <= stored.modified_at <= datetime.now(UTC) + timedelta(seconds=2)
+
+
+async def test_an_empty_object_is_one(store: ObjectStore) -> None:
+    assert (await store.put("empty", stream())).size == 0
+    assert await content(store, "empty") == b""
+    assert await content(store, "empty", 0, 5) == b""
+
+
+async def test_a_second_put_replaces_the_first(store: ObjectStore) -> None:
+    await store.put("a", stream(b"the first, which is longer"))
+    await store.put("a", stream(b"the second"))
+    assert await content(store, "a") == b"the second"
+    assert await store.used_bytes() == 10
+
+
+async def test_twenty_megabytes_in_odd_chunks_arrive_whole(store: ObjectStore) -> None:
+    dice = random.Random(7)  # noqa: S311 - chunk sizes are no secret
+    data = dice.randbytes(20 * MEBI + 3)
+    digest = hashlib.sha256()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        at = 0
+        while at < len(data):
+            size = dice.choice([1, 1000, 65536, 3 * MEBI])
+            yield data[at : at + size]
+            at += size
+            await asyncio.sleep(0)
+
+    assert (await store.put("large", chunks())).size == len(data)
+    async for chunk in store.read("large"):
+        digest.update(chunk)
+    assert digest.hexdigest() == hashlib.sha256(data).hexdigest()
+    assert await content(store, "large", 16 * MEBI - 2, 16 * MEBI + 2) == data[16 * MEBI - 2 : 16 * MEBI + 2]
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [
+        (0, None, b"0123456789"),
+        (3, None, b"3456789"),
+        (2, 5, b"234"),
+        (9, 10, b"9"),
+        (8, 99, b"89"),
+        (4, 4, b""),
+        (10, None, b""),
+        (50, 60, b""),
+    ],
+)
+async def test_ranges_are_those_of_a_slice(
+    store: ObjectStore, start: int, stop: int | None, expected: bytes
+) -> None:
+    await store.put("digits", stream(b"0123456789"))
+    assert await content(store, "digits", start, stop) == expected
+
+
+async def test_a_reader_may_stop_early(store: ObjectStore) -> None:
+    await store.put("long", stream(b"x" * 3 * MEBI))
+    reader = store.read("long")
+    assert (await anext(reader)).startswith(b"xxxx")
+    await reader.aclose()  # type: ignore[attr-defined]  # all of them are generators
+    await store.remove("long")
+    assert await keys(store, "") == []
+
+
+async def test_what_is_not_there_is_not_found(store: ObjectStore, tmp_path: Path) -> None:
+    await store.put("folder/object", stream(b"x"))
+    for key in ("nothing", "folder", "folder/nothing"):
+        with pytest.raises(ObjectNotFoundError):
+            await store.stat(key)
+        with pytest.raises(ObjectNotFoundError):
+            await content(store, key)
+        with pytest.raises(ObjectNotFoundError):
+            await content(store, key, 4, 4)
+        with pytest.raises(ObjectNotFoundError):
+            async with store.local(key, tmp_path):
+                pass
+        await store.remove(key)
+    assert await keys(store, "") == ["folder/object"]
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/a", "a/", "a//b", "../a", "a/../b", ".", "a/./b", "a b", "a\nb", "ä", "a\\b", "a?b", "x" * 1000],
+)
+async def test_a_bad_key_is_refused_before_anything_happens(store: ObjectStore, key: str) -> None:
+    for call in (store.put(key, stream(b"x")), store.stat(key), store.remove(key)):
+        with pytest.raises(ValueError, match="is no key"):
+            await call
+    for make in (store.presigned_put(key, MINUTE), store.presigned_get(key, "x", MINUTE)):
+        with pytest.raises(ValueError, match="is no key"):
+            await make
+    with pytest.raises(ValueError, match="is no key"):
+        await content(store, key)
+
+
+async def test_lists_come_in_the_order_of_keys(store: ObjectStore) -> None:
+    names = ["a/b/c", "a-b", "a.b", "a/b-c", "a/b.d/e", "B/x", "ab", "a_b", "b", "a/b/a"]
+    for name in names:
+        await store.put(name, stream(name.encode()))
+    assert await keys(store, "") == sorted(names)
+    assert await keys(store, "a") == sorted(name for name in names if name.startswith("a"))
+    assert await keys(store, "a/b/") == ["a/b/a", "a/b/c"]
+    assert await keys(store, "a/b") == ["a/b-c", "a/b.d/e", "a/b/a", "a/b/c"]
+    assert await keys(store, "nothing/at/all") == []
+    assert [stored.size async for stored in store.list("a/b/")] == [5, 5]
+    assert await store.used_bytes() == sum(map(len, names))
+
+
+async def test_remove_all_takes_what_begins_so_and_nothing_else(store: ObjectStore) -> None:
+    for name in ("requests/1/slices/0", "requests/1/slices/1", "requests/1/result.zip", "requests/12/x"):
+        await store.put(name, stream(b"x"))
+    assert await store.remove_all("requests/1/") == 3
+    assert await store.remove_all("requests/1/") == 0
+    assert await keys(store, "") == ["requests/12/x"]
+    assert await store.remove_all("requests/1") == 1
+    await store.put("requests", stream(b"the folder is free again"))
+
+
+@pytest.mark.parametrize("error", [UploadTooLargeError("too much"), OSError("the client is gone")])
+@pytest.mark.parametrize("size", [10, 20 * MEBI])
+async def test_what_the_stream_raises_comes_through_and_nothing_stays(
+    sample: Sample, error: Exception, size: int
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * size
+        raise error
+
+    await sample.store.put("kept", stream(b"as it was"))
+    for key in ("kept", "new/one"):
+        with pytest.raises(type(error)) as caught:
+            await sample.store.put(key, broken())
+        assert caught.value is error
+    assert await keys(sample.store, "") == ["kept"]
+    assert await content(sample.store, "kept") == b"as it was"
+    assert sample.leftovers() == []
+
+
+async def test_a_cancelled_put_leaves_nothing(sample: Sample) -> None:
+    waiting = asyncio.Event()
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"x" * 20 * MEBI
+        waiting.set()
+        await asyncio.Event().wait()
+
+    putting = asyncio.create_task(sample.store.put("new", stalled()))
+    await waiting.wait()
+    putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert await keys(sample.store, "") == []
+    assert sample.leftovers() == []
+
+
+async def test_nothing_is_seen_of_an_object_before_it_is_whole(store: ObjectStore) -> None:
+    seen: list[list[str]] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 6 * MEBI
+            seen.append(await keys(store, ""))
+
+    await store.put("a/b", chunks())
+    assert seen == [[], [], []]
+    assert await keys(store, "") == ["a/b"]
+
+
+async def test_a_file_is_copied_and_stays(store: ObjectStore, tmp_path: Path) -> None:
+    path = tmp_path / "source"
+    data = random.Random(3).randbytes(3 * MEBI + 1)  # noqa: S311 - no secret
+    path.write_bytes(data)
+    assert (await store.put_file("copy", path)).size == len(data)
+    path.write_bytes(b"changed later")
+    assert hashlib.sha256(await content(store, "copy")).digest() == hashlib.sha256(data).digest()
+
+
+async def test_an_object_can_be_had_as_a_file(store: ObjectStore, tmp_path: Path) -> None:
+    await store.put("a", stream(b"0123456789" * 1000))
+    async with store.local("a", tmp_path) as path:
+        assert path.read_bytes() == b"0123456789" * 1000
+    assert await content(store, "a", 0, 10) == b"0123456789"
+    assert files_in(tmp_path) == []
+
+
+async def test_a_presigned_address_hands_the_object_out(sample: Sample) -> None:
+    await sample.store.put("results/1.zip", stream(b"frames"))
+    address = await sample.store.presigned_get("results/1.zip", "frames.zip", MINUTE)
+    answer = await sample.send("GET", address, b"")
+    assert (answer.status, answer.body) == (200, b"frames")
+
+
+async def test_a_presigned_address_takes_an_object_in(sample: Sample) -> None:
+    address = await sample.store.presigned_put("uploads/7", MINUTE)
+    assert (await sample.send("PUT", address, b"a video")).status == 200
+    assert await content(sample.store, "uploads/7") == b"a video"
+
+
+async def test_a_presigned_address_expires(sample: Sample) -> None:
+    await sample.store.put("a", stream(b"x"))
+    second = timedelta(seconds=1)
+    get = await sample.store.presigned_get("a", "a", second)
+    put = await sample.store.presigned_put("a", second)
+    await sample.wait(timedelta(seconds=2.5))
+    assert (await sample.send("GET", get, b"")).status == 403
+    assert (await sample.send("PUT", put, b"y")).status == 403
+    assert await content(sample.store, "a") == b"x"
+
+
+@pytest.mark.parametrize("sample", ["folder", "minio"], indirect=True)
+async def test_an_altered_address_is_refused(sample: Sample) -> None:
+    await sample.store.put("mine", stream(b"mine"))
+    await sample.store.put("else", stream(b"somebody else's"))
+    get = await sample.store.presigned_get("mine", "mine.zip", MINUTE)
+    put = await sample.store.presigned_put("mine", MINUTE)
+    assert (await sample.send("GET", get, b"")).status == 200
+    for altered in (
+        get.replace("/mine?", "/else?"),
+        get.replace("mine.zip", "evil.exe"),
+        get.replace("xpires=", "xpires=9"),
+        get[:-6] + ("aaaaaa" if not get.endswith("aaaaaa") else "bbbbbb"),
+        get.partition("?")[0] + "?expires=9999999999",
+        put,
+    ):
+        assert altered != get
+        assert (await sample.send("GET", altered, b"")).status in {400, 403}, altered
+    assert (await sample.send("PUT", get, b"overwritten")).status in {400, 403}
+    assert await content(sample.store, "mine") == b"mine"
+
+
+@pytest.mark.parametrize("sample", ["folder", "minio"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "plain", "encoded"),
+    [
+        ("Überwachung 3.zip", "Uberwachung 3.zip", "%C3%9Cberwachung%203.zip"),
+        ('a"b;c.zip', "a_b;c.zip", "a_b%3Bc.zip"),
+        ("../../etc/passwd", "_.._etc_passwd", "_.._etc_passwd"),
+        ("a\r\nSet-Cookie: x=1", "a__Set-Cookie_ x=1", "a__Set-Cookie_%20x%3D1"),
+        ("100%.zip", "100_.zip", "100%25.zip"),
+        ("映像.mp4", ".mp4", "%E6%98%A0%E5%83%8F.mp4"),
+        ("gpj\u202e.exe", "gpj_.exe", "gpj_.exe"),
+        ("", "download", "download"),
+        ("x" * 10_000 + ".zip", "x" * 116 + ".zip", "x" * 116 + ".zip"),
+    ],
+)
+async def test_odd_names_do_no_harm_in_a_header(sample: Sample, name: str, plain: str, encoded: str) -> None:
+    await sample.store.put("a", stream(b"x"))
+    address = await sample.store.presigned_get("a", name, MINUTE)
+    assert len(address) < 2000
+    answer = await sample.send("GET", address, b"")
+    expected = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+    assert answer.headers["content-disposition"] == expected
+
+
+async def test_a_living_store_answers(store: ObjectStore) -> None:
+    await store.ping()
+    assert await store.used_bytes() == 0
+
+
+async def test_many_may_work_at_once(store: ObjectStore) -> None:
+    names = [f"parallel/{number:02}" for number in range(24)]
+    await asyncio.gather(*(store.put(name, stream(name.encode() * 1000)) for name in names))
+    found = await asyncio.gather(*(content(store, name) for name in names))
+    assert found == [name.encode() * 1000 for name in names]
+    assert await keys(store, "parallel/") == names
+
+
+async def test_a_lost_store_is_unavailable(tmp_path: Path) -> None:
+    folder = FilesystemStore(tmp_path / "mount", SignedUrls("", b"k" * 32, FakeClock()))
+    (tmp_path / "mount").rmdir()
+    minio = MinioStore("127.0.0.1:1", "key", "secret", "bucket", secure=False)
+    stores: list[ObjectStore] = [folder, minio, FakeObjectStore(unavailable=True)]
+    for lost in stores:
+        with pytest.raises(StorageUnavailableError):
+            await lost.ping()
+        with pytest.raises(StorageUnavailableError):
+            await lost.put("a", stream(b"x"))
+    await minio.close()
