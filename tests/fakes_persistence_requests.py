@@ -1,0 +1,206 @@
+"""Requests and download tokens in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from domain.accounts import Principal
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Status
+from domain.errors import (
+    IdempotencyConflictError,
+    RequestNotFoundError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenUsedError,
+    VideoNotFoundError,
+)
+from domain.ports.persistence import Page, RequestFilter
+from fakes_persistence_tables import Transaction
+
+
+class FakeRequests:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(
+        self, user_id: int, order: Order, total_frames: int, idempotency: tuple[str, bytes] | None
+    ) -> tuple[AnonymizationRequest, bool]:
+        rows = await self._tx.write()
+        if idempotency and (earlier := rows.idempotency.get((user_id, idempotency[0]))):
+            if earlier[1] != idempotency[1]:
+                raise IdempotencyConflictError(
+                    "the idempotency key was used with a different order", "use a new key for a new order"
+                )
+            return rows.requests[earlier[0]], False
+        if order.video_id not in rows.videos:
+            raise VideoNotFoundError(f"there is no video {order.video_id}")
+        request = AnonymizationRequest(
+            id=uuid4(),
+            user_id=user_id,
+            order=order,
+            status=Status.PENDING,
+            total_frames=total_frames,
+            processed_frames=0,
+            blanked_frames=0,
+            created_at=self._tx.store.now(),
+            started_at=None,
+            completed_at=None,
+            error=None,
+            result_key=None,
+            result_bytes=None,
+        )
+        rows.requests[request.id] = request
+        if idempotency:
+            rows.idempotency[user_id, idempotency[0]] = request.id, idempotency[1]
+        return request, True
+
+    async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
+        request = self._tx.rows.requests.get(request_id)
+        if request is None or not (principal.is_admin or request.user_id == principal.user_id):
+            raise RequestNotFoundError(f"there is no request {request_id}")
+        return request
+
+    async def list(
+        self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
+    ) -> Page[AnonymizationRequest]:
+        found = [
+            each
+            for each in reversed(self._tx.rows.requests.values())
+            if (principal.is_admin or each.user_id == principal.user_id)
+            and wanted.video_id in {None, each.order.video_id}
+            and wanted.status in {None, each.status}
+        ]
+        return Page(found[offset : offset + limit], len(found))
+
+    async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
+        rows = await self._tx.write()
+        request = rows.requests.get(request_id)
+        if request is None or request.status is not Status.PENDING:
+            return None
+        rows.requests[request_id] = replace(request, status=Status.PROCESSING, started_at=now)
+        return rows.requests[request_id]
+
+    async def release(self, request_id: UUID) -> None:
+        rows = await self._tx.write()
+        request = rows.requests.get(request_id)
+        if request and request.status is Status.PROCESSING:
+            rows.requests[request_id] = replace(
+                request, status=Status.PENDING, started_at=None, processed_frames=0
+            )
+
+    async def advance(self, request_id: UUID, processed_frames: int) -> Status:
+        rows = await self._tx.write()
+        request = rows.requests.get(request_id)
+        if request is None:
+            raise RequestNotFoundError(f"there is no request {request_id}")
+        if request.status is Status.PROCESSING:
+            done = max(request.processed_frames, processed_frames)
+            rows.requests[request_id] = replace(request, processed_frames=done)
+        return request.status
+
+    async def finish(
+        self,
+        request_id: UUID,
+        status: Status,
+        now: datetime,
+        *,
+        blanked_frames: int = 0,
+        result: tuple[str, int] | None = None,
+        error: str | None = None,
+    ) -> bool:
+        rows = await self._tx.write()
+        request = rows.requests.get(request_id)
+        if request is None or request.status.is_final:
+            return False
+        completed = status is Status.COMPLETED
+        rows.requests[request_id] = replace(
+            request,
+            status=status,
+            completed_at=now,
+            processed_frames=request.total_frames if completed else request.processed_frames,
+            blanked_frames=blanked_frames,
+            result_key=result[0] if result else None,
+            result_bytes=result[1] if result else None,
+            error=error,
+        )
+        return True
+
+    async def withdraw(self, request_id: UUID) -> None:
+        rows = await self._tx.write()
+        request = rows.requests.get(request_id)
+        if request and request.status is Status.PENDING:
+            del rows.requests[request_id]
+            rows.idempotency = {key: each for key, each in rows.idempotency.items() if each[0] != request_id}
+
+    async def counts(self) -> Mapping[Status, int]:
+        found = Counter(request.status for request in self._tx.rows.requests.values())
+        return {status: found[status] for status in Status}
+
+    async def rates(self, last: int) -> Sequence[tuple[int, float]]:
+        done = [
+            (each.completed_at, each.total_frames, (each.completed_at - each.started_at).total_seconds())
+            for each in self._tx.rows.requests.values()
+            if each.status is Status.COMPLETED and each.started_at and each.completed_at
+        ]
+        return [(frames, seconds) for _, frames, seconds in sorted(done, reverse=True)[:last]]
+
+    async def frames_waiting(self) -> int:
+        return sum(
+            each.total_frames - each.processed_frames
+            for each in self._tx.rows.requests.values()
+            if not each.status.is_final
+        )
+
+    async def unfinished(self) -> Sequence[tuple[UUID, Order, Status]]:
+        return [
+            (each.id, each.order, each.status)
+            for each in self._tx.rows.requests.values()
+            if not each.status.is_final
+        ]
+
+    async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
+        return [
+            (each.id, each.result_key)
+            for each in self._tx.rows.requests.values()
+            if each.result_key and each.completed_at and each.completed_at < moment
+        ]
+
+    async def forget_result(self, request_id: UUID) -> None:
+        rows = await self._tx.write()
+        if request := rows.requests.get(request_id):
+            rows.requests[request_id] = replace(request, result_key=None, result_bytes=None)
+
+
+class FakeDownloadTokens:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(self, token: DownloadToken) -> None:
+        rows = await self._tx.write()
+        rows.download_tokens[token.digest] = token
+
+    async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        rows = await self._tx.write()
+        token = rows.download_tokens.get(digest)
+        if token is None or token.request_id != request_id:
+            raise TokenNotFoundError("there is no such download link", "ask for a new one")
+        if token.used_at is not None:
+            raise TokenUsedError("the download link was used already", "ask for a new one")
+        if token.expires_at <= now:
+            raise TokenExpiredError("the download link has expired", "ask for a new one")
+        rows.download_tokens[digest] = replace(token, used_at=now)
+        return rows.requests[request_id]
+
+    async def remove_spent(self, now: datetime) -> int:
+        rows = await self._tx.write()
+        before = len(rows.download_tokens)
+        rows.download_tokens = {
+            digest: token
+            for digest, token in rows.download_tokens.items()
+            if token.used_at is None and token.expires_at > now
+        }
+        return before - len(rows.download_tokens)

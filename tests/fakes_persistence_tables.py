@@ -1,0 +1,97 @@
+"""The rows of the in-memory database, and transactions on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from itertools import count
+from uuid import UUID
+
+from domain.accounts import ApiKey, Session, User
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken
+from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """A row of the audit log."""
+
+    user_id: int | None
+    username: str | None
+    action: str
+    subject: str
+    details: Mapping[str, object]
+
+
+@dataclass
+class Tables:
+    """Rows by primary key, in the order in which they were added."""
+
+    users: dict[int, User] = field(default_factory=dict)
+    sessions: dict[bytes, Session] = field(default_factory=dict)
+    api_keys: dict[int, ApiKey] = field(default_factory=dict)
+    videos: dict[int, Video] = field(default_factory=dict)
+    frame_indexes: dict[int, bytes] = field(default_factory=dict)
+    segments: dict[int, MarkedSegment] = field(default_factory=dict)
+    regions: dict[int, MarkedRegion] = field(default_factory=dict)
+    grants: dict[tuple[int, int], GrantRole] = field(default_factory=dict)
+    uploads: dict[str, PendingUpload] = field(default_factory=dict)
+    requests: dict[UUID, AnonymizationRequest] = field(default_factory=dict)
+    idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
+    download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
+    audit: dict[int, AuditEntry] = field(default_factory=dict)
+
+    def copy(self) -> Tables:
+        return Tables(**{each.name: dict(getattr(self, each.name)) for each in fields(self)})
+
+
+@dataclass
+class Store:
+    """What was committed, and the one lock that writers take, as row locks do in Postgres."""
+
+    tables: Tables = field(default_factory=Tables)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writer: asyncio.Task[object] | None = None
+    _ids: count[int] = field(default_factory=lambda: count(1))
+
+    def new_id(self) -> int:
+        """Never given out twice, not even after a rollback."""
+        return next(self._ids)
+
+
+class Transaction:
+    """Reads what is committed, until the first write; then a copy that nobody else sees until ``commit``."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._working: Tables | None = None
+
+    @property
+    def rows(self) -> Tables:
+        """To be read only."""
+        return self.store.tables if self._working is None else self._working
+
+    async def write(self) -> Tables:
+        """To be changed; waits for whoever is writing."""
+        if self._working is None:
+            task = asyncio.current_task()
+            if self.store.writing.locked() and self.store.writer is task:
+                raise AssertionError("a unit of work writes while another of the same task has not committed")
+            await self.store.writing.acquire()
+            self.store.writer = task
+            self._working = self.store.tables.copy()
+        return self._working
+
+    def commit(self) -> None:
+        if self._working is not None:
+            self.store.tables = self._working
+        self.rollback()
+
+    def rollback(self) -> None:
+        if self._working is not None:
+            self._working = None
+            self.store.writer = None
+            self.store.writing.release()

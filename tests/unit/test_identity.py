@@ -1,0 +1,205 @@
+"""Who is who: signing in, keys, administration."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from domain.accounts import Means, Role
+from domain.errors import (
+    ApiKeyNotFoundError,
+    ForbiddenError,
+    InvalidCredentialsError,
+    InvalidOptionError,
+    NotAuthenticatedError,
+    TooManyAttemptsError,
+    UsernameTakenError,
+    WeakPasswordError,
+)
+from domain.identity import LOGIN_ATTEMPTS, LOGIN_WINDOW
+from world import PASSWORD, World, digest
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+async def test_a_browser_signs_in_is_known_and_signs_out(world: World) -> None:
+    anna = await world.person("Anna")
+    signed_in = await world.identity.sign_in(" anna ", PASSWORD, "10.0.0.1")
+    assert await world.identity.by_session(signed_in.secret) == anna
+    assert digest(signed_in.secret) in world.database.tables.sessions
+    await world.identity.sign_out(signed_in.secret)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+
+
+async def test_a_session_ends(world: World) -> None:
+    await world.person("anna")
+    signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.advance(timedelta(hours=12, seconds=1))
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("anna", "wrong"), ("nobody", PASSWORD), ("anna", "x" * 2000)]
+)
+async def test_wrong_credentials_get_the_same_words(world: World, name: str, password: str) -> None:
+    await world.person("anna")
+    with pytest.raises(InvalidCredentialsError, match="user name or password is wrong"):
+        await world.identity.sign_in(name, password, "10.0.0.1")
+
+
+async def test_an_unknown_name_takes_as_long_as_a_wrong_password(world: World) -> None:
+    with pytest.raises(InvalidCredentialsError):
+        await world.identity.sign_in("nobody", PASSWORD, "10.0.0.1")
+    assert world.hasher.wasted == 1
+
+
+async def test_too_many_tries_have_to_wait_even_with_the_right_password(world: World) -> None:
+    await world.person("anna")
+    for attempt in range(LOGIN_ATTEMPTS):
+        with pytest.raises(InvalidCredentialsError):
+            await world.identity.sign_in("anna", "wrong", f"10.0.0.{attempt}")
+    with pytest.raises(TooManyAttemptsError) as refused:
+        await world.identity.sign_in("ANNA", PASSWORD, "10.0.1.1")
+    assert 0 < refused.value.retry_after <= LOGIN_WINDOW.total_seconds()
+    world.clock.advance(LOGIN_WINDOW)
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.1.1")
+
+
+async def test_one_address_cannot_try_many_names(world: World) -> None:
+    for attempt in range(LOGIN_ATTEMPTS):
+        with pytest.raises(InvalidCredentialsError):
+            await world.identity.sign_in(f"name{attempt}", "wrong", "10.0.0.1")
+    with pytest.raises(TooManyAttemptsError):
+        await world.identity.sign_in("another", "wrong", "10.0.0.1")
+
+
+async def test_a_disabled_account_is_out_at_once_by_every_means(world: World) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    anna = await world.person("anna")
+    signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    _, key = await world.identity.create_api_key(anna, "script")
+    await world.identity.change_user(boss, anna.user_id, disabled=True)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_access_token(pair.access)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens(pair.refresh)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_api_key(key)
+    with pytest.raises(InvalidCredentialsError):
+        await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+
+
+async def test_tokens_are_exchanged_and_kinds_are_not_confused(world: World) -> None:
+    anna = await world.person("anna")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    principal = await world.identity.by_access_token(pair.access)
+    assert (principal.user_id, principal.means) == (anna.user_id, Means.JWT)
+    assert (await world.identity.refresh_tokens(pair.refresh)).access != pair.access
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_access_token(pair.refresh)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens(pair.access)
+
+
+async def test_an_api_key_is_shown_once_and_stored_as_a_digest(world: World) -> None:
+    anna = await world.person("anna")
+    key, secret = await world.identity.create_api_key(anna, " nightly ")
+    assert (key.name, key.digest) == ("nightly", digest(secret))
+    assert secret.startswith(key.prefix)
+    assert secret not in repr(world.database.tables)
+    assert (await world.identity.by_api_key(secret)).user_id == anna.user_id
+    (listed,) = await world.identity.list_api_keys(anna)
+    assert listed.last_used_at == world.clock.now().replace(second=0, microsecond=0)
+
+
+async def test_a_revoked_an_expired_and_a_made_up_key_are_refused(world: World) -> None:
+    anna = await world.person("anna")
+    revoked, secret = await world.identity.create_api_key(anna, "one")
+    await world.identity.revoke_api_key(anna, revoked.id)
+    _, short = await world.identity.create_api_key(anna, "two", world.clock.now() + timedelta(hours=1))
+    world.clock.advance(timedelta(hours=2))
+    for bad in (secret, short, "fck_made-up"):
+        with pytest.raises(NotAuthenticatedError):
+            await world.identity.by_api_key(bad)
+
+
+async def test_nobody_revokes_the_key_of_somebody_else(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    key, secret = await world.identity.create_api_key(anna, "one")
+    with pytest.raises(ApiKeyNotFoundError):
+        await world.identity.revoke_api_key(ben, key.id)
+    assert await world.identity.by_api_key(secret)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101])
+async def test_a_key_needs_a_name(world: World, name: str) -> None:
+    anna = await world.person("anna")
+    with pytest.raises(InvalidOptionError):
+        await world.identity.create_api_key(anna, name)
+
+
+async def test_a_key_that_would_have_expired_already_is_refused(world: World) -> None:
+    anna = await world.person("anna")
+    with pytest.raises(InvalidOptionError):
+        await world.identity.create_api_key(anna, "one", world.clock.now())
+
+
+async def test_accounts_are_for_administrators(world: World) -> None:
+    anna = await world.person("anna")
+    boss = await world.person("boss", Role.ADMIN)
+    with pytest.raises(ForbiddenError):
+        await world.identity.create_user(anna, "new", PASSWORD, Role.ADMIN)
+    with pytest.raises(ForbiddenError):
+        await world.identity.list_users(anna, 10, 0)
+    with pytest.raises(ForbiddenError):
+        await world.identity.change_user(anna, anna.user_id, role=Role.ADMIN)
+    with pytest.raises(ForbiddenError):
+        await world.identity.get_user(anna, boss.user_id)
+    assert (await world.identity.get_user(anna, anna.user_id)).username == "anna"
+    assert (await world.identity.list_users(boss, 1, 0)).total == 2
+
+
+async def test_an_administrator_does_not_lock_itself_out(world: World) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    with pytest.raises(InvalidOptionError):
+        await world.identity.change_user(boss, boss.user_id, disabled=True)
+    with pytest.raises(InvalidOptionError):
+        await world.identity.change_user(boss, boss.user_id, role=Role.USER)
+
+
+async def test_a_new_password_signs_every_browser_out(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    await world.identity.change_user(boss, anna.user_id, password="another long password")
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+    with pytest.raises(InvalidCredentialsError):
+        await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    assert await world.identity.sign_in("anna", "another long password", "10.0.0.1")
+
+
+async def test_names_are_unique_and_printable_and_passwords_long(world: World) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    with pytest.raises(UsernameTakenError):
+        await world.identity.create_user(boss, "BOSS", PASSWORD, Role.USER)
+    with pytest.raises(InvalidOptionError):
+        await world.identity.create_user(boss, "an\nna", PASSWORD, Role.USER)
+    with pytest.raises(WeakPasswordError):
+        await world.identity.create_user(boss, "anna", "short", Role.USER)
+
+
+async def test_the_first_administrator_is_made_once(world: World) -> None:
+    first = await world.identity.first_administrator("admin", PASSWORD)
+    assert first is not None
+    assert first.role is Role.ADMIN
+    assert await world.identity.first_administrator("admin2", PASSWORD) is None

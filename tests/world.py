@@ -1,0 +1,89 @@
+"""The service's use cases on fakes, with a few people and videos in it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+from domain.accounts import Means, Principal, Role
+from domain.anonymization.lifecycle import Order
+from domain.anonymization.request import Appearance, Level
+from domain.anonymization.service import Anonymization, Limits
+from domain.collection import Collection
+from domain.identity import Identity, Secrets
+from domain.library import Video
+from domain.marking import Marking
+from domain.videos import Segment
+from fakes_persistence import FakeDatabase
+from fakes_services import (
+    FakeAttemptLimiter,
+    FakeClock,
+    FakeJobQueue,
+    FakeObjectStore,
+    FakePasswordHasher,
+    FakeTokenIssuer,
+    FakeVideoProber,
+)
+
+PASSWORD = "correct horse battery"
+
+
+def digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+@dataclass
+class World:
+    scratch: Path
+    clock: FakeClock = field(default_factory=FakeClock)
+    queue: FakeJobQueue = field(default_factory=FakeJobQueue)
+    prober: FakeVideoProber = field(default_factory=FakeVideoProber)
+    hasher: FakePasswordHasher = field(default_factory=FakePasswordHasher)
+    tokens: FakeTokenIssuer = field(default_factory=FakeTokenIssuer)
+
+    def __post_init__(self) -> None:
+        self.database = FakeDatabase(now=self.clock.now)
+        self.store = FakeObjectStore(clock=self.clock)
+        self.limiter = FakeAttemptLimiter(clock=self.clock)
+        numbers = count()
+        secrets = Secrets(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)
+        self.identity = Identity(self.database, self.hasher, self.tokens, self.limiter, secrets, self.clock)
+        self.collection = Collection(
+            self.database, self.store, self.prober, self.clock, self.scratch, max_upload_bytes=1000
+        )
+        self.marking = Marking(self.database)
+        self.anonymization = Anonymization(
+            self.database,
+            self.store,
+            self.queue,
+            self.clock,
+            Limits(max_frames=80, token_lasts=timedelta(hours=1)),
+            lambda: secrets.new(""),
+            digest,
+        )
+
+    async def person(self, name: str, role: Role = Role.USER) -> Principal:
+        operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
+        user = await self.identity.create_user(operator, name, PASSWORD, role)
+        return Principal(user.id, user.username, user.role, Means.SESSION)
+
+    async def video(self, owner: Principal) -> Video:
+        """A video of 100 frames."""
+        return await self.collection.upload(owner, "film.mp4", chunks(b"film"))
+
+    async def order(self, owner: Principal, *segments: tuple[int, int]) -> Order:
+        video = await self.video(owner)
+        ids = [
+            (await self.marking.add_segment(owner, video.id, Segment(start, end), None)).id
+            for start, end in segments
+        ]
+        return Order(video.id, tuple(ids), Level.FACES, Appearance())
