@@ -21,7 +21,7 @@ import pytest
 
 VERSION = "2.38.3"
 ACCESS_KEY = "tests:tests"
-SECRET_KEY = "secret-for-tests"  # noqa: S105 - opens nothing but this server
+SECRET_KEY = "secret-for-tests"
 REGION = "us-east-1"
 INSTALL_SECONDS = 240
 PROGRAM = Path(__file__).with_name("swift_program.py")

@@ -17,6 +17,7 @@ from domain.collection import Collection
 from domain.identity import Identity, Secrets
 from domain.library import Video
 from domain.marking import Marking
+from domain.ports.persistence import Database
 from domain.videos import Segment
 from fakes_persistence import FakeDatabase
 from fakes_services import (
@@ -49,9 +50,11 @@ class World:
     prober: FakeVideoProber = field(default_factory=FakeVideoProber)
     hasher: FakePasswordHasher = field(default_factory=FakePasswordHasher)
     tokens: FakeTokenIssuer = field(default_factory=FakeTokenIssuer)
+    real_database: Database | None = None
 
     def __post_init__(self) -> None:
-        self.database = FakeDatabase(now=self.clock.now)
+        self.fake_database = FakeDatabase(now=self.clock.now)
+        self.database: Database = self.real_database or self.fake_database
         self.store = FakeObjectStore(clock=self.clock)
         self.limiter = FakeAttemptLimiter(clock=self.clock)
         numbers = count()

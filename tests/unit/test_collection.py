@@ -74,7 +74,7 @@ async def test_an_upload_that_breaks_off_is_not_kept(world: World) -> None:
 
 async def test_a_failing_database_leaves_no_bytes_behind(world: World) -> None:
     anna = await world.person("anna")
-    world.database.reachable = False
+    world.fake_database.reachable = False
     with pytest.raises(DomainError):
         await world.video(anna)
     assert world.store.objects == {}
@@ -123,7 +123,7 @@ async def test_a_direct_upload_that_never_came_is_late_or_is_not_ours_is_refused
 
 
 async def share_with_viewer(world: World, principal: Principal, video_id: int) -> None:
-    (viewer,) = [one.id for one in world.database.tables.users.values() if one.username == "viewer"]
+    (viewer,) = [one.id for one in world.fake_database.tables.users.values() if one.username == "viewer"]
     await world.collection.share(principal, video_id, viewer, GrantRole.EDITOR)
 
 

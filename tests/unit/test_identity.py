@@ -31,7 +31,7 @@ async def test_a_browser_signs_in_is_known_and_signs_out(world: World) -> None:
     anna = await world.person("Anna")
     signed_in = await world.identity.sign_in(" anna ", PASSWORD, "10.0.0.1")
     assert await world.identity.by_session(signed_in.secret) == anna
-    assert digest(signed_in.secret) in world.database.tables.sessions
+    assert digest(signed_in.secret) in world.fake_database.tables.sessions
     await world.identity.sign_out(signed_in.secret)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.by_session(signed_in.secret)
@@ -116,7 +116,7 @@ async def test_an_api_key_is_shown_once_and_stored_as_a_digest(world: World) -> 
     key, secret = await world.identity.create_api_key(anna, " nightly ")
     assert (key.name, key.digest) == ("nightly", digest(secret))
     assert secret.startswith(key.prefix)
-    assert secret not in repr(world.database.tables)
+    assert secret not in repr(world.fake_database.tables)
     assert (await world.identity.by_api_key(secret)).user_id == anna.user_id
     (listed,) = await world.identity.list_api_keys(anna)
     assert listed.last_used_at == world.clock.now().replace(second=0, microsecond=0)

@@ -96,7 +96,7 @@ async def test_orders_that_cannot_be_fulfilled_are_refused(world: World) -> None
     with pytest.raises(LevelUnavailableError):
         await world.anonymization.submit(anna, replace(order, level=Level.FULL))
     assert world.queue.anonymizations == []
-    assert not world.database.tables.requests
+    assert not world.fake_database.tables.requests
 
 
 async def test_the_same_key_with_the_same_order_is_the_same_request(world: World) -> None:
@@ -118,7 +118,7 @@ async def test_without_a_queue_nothing_is_stored_and_the_key_is_free(world: Worl
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
         await world.anonymization.submit(anna, order, "key")
-    assert not world.database.tables.requests
+    assert not world.fake_database.tables.requests
     world.queue.unavailable = False
     assert await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
 
@@ -174,7 +174,7 @@ async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) ->
         await world.anonymization.mint_download(anna, request_id)
     await complete(world, request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
-    assert token not in repr(world.database.tables)
+    assert token not in repr(world.fake_database.tables)
     tries = [world.anonymization.redeem_download(request_id, token) for _ in range(20)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     addresses = [one for one in results if isinstance(one, str)]
@@ -244,7 +244,7 @@ async def test_health_in_one_word(world: World) -> None:
         report = await health.check()
         assert (report.condition, report.checks[name]) == (Condition.UNHEALTHY, "failed")
         part.unavailable = False
-    world.database.reachable = False
+    world.fake_database.reachable = False
     report = await health.check()
     assert (report.condition, report.checks["database"]) == (Condition.UNHEALTHY, "failed")
     assert report.pending_requests is None

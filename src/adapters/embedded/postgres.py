@@ -1,0 +1,229 @@
+"""PostgreSQL with pgvector out of a wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+import asyncpg
+
+from adapters.embedded.folder import ServerFolder
+from adapters.embedded.processes import Account, ServerProcess, available_port, command_line, environment
+from adapters.embedded.wheels import CACHE, postgres_programs
+from domain.errors import DatabaseUnavailableError
+
+_USER = _DATABASE = "framecloak"
+_HERE = "/proc/self/cwd"
+"""The server's working folder. Postgres insists on an absolute path to its data; this one is right even
+where the server's account may not pass the folders above, as under root's home."""
+
+_START_SECONDS = 120.0
+"""A start replays the log of a crash, which takes its time."""
+
+_ATTEMPTS = 3
+"""How often another free port is tried: one may be taken between being found and being used."""
+
+
+class EmbeddedPostgres:
+    """A Postgres server of our own, on 127.0.0.1, with a password that only its account can read.
+
+    Entering starts it and gives its URL; leaving stops it. Nothing is lost on a restart, nor when this
+    process is killed: the server then shuts down by itself.
+
+    Args:
+        data_dir: everything it keeps, made when missing.
+        port: to listen on; None for any free one.
+        durable: whether a commit reaches the disk; without it tests are quicker.
+        cache: where root copies the programs to when the unprivileged user cannot reach them.
+
+    Attributes:
+        url: ``postgresql://...``, while it runs.
+    """
+
+    def __init__(
+        self, data_dir: Path, port: int | None = None, *, durable: bool = True, cache: Path = CACHE
+    ) -> None:
+        self.url = ""
+        self._port = port
+        self._durable = durable
+        self._cache = cache
+        self._account = Account.unprivileged()
+        self._folder = ServerFolder(data_dir, self._account)
+        self._cluster = self._folder.path / "cluster"
+        self._process: ServerProcess | None = None
+
+    async def __aenter__(self) -> str:
+        """Start it.
+
+        Returns:
+            Its URL.
+
+        Raises:
+            DatabaseUnavailableError: the wheel is missing, the folder is in use, or it does not start.
+            OutputUnwritableError: the folder cannot be written.
+            InvalidSettingError: the port is taken.
+        """
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        await self.stop()
+
+    async def start(self) -> str:
+        """As entering does."""
+        programs = postgres_programs(self._account, self._cache)
+        self._folder.acquire()
+        try:
+            if not self._cluster.exists():
+                await asyncio.to_thread(self._initialise, programs)
+            await self._recover()
+            port = await self._listen(programs / "postgres")
+            await self._create_database(port)
+        except BaseException:
+            await self.stop()
+            raise
+        self.url = self._address(port, _DATABASE)
+        return self.url
+
+    async def stop(self) -> None:
+        """As leaving does: ends its connections, writes what is not written, and ends."""
+        if self._process is not None:
+            await self._process.stop()
+            self._process = None
+        self._folder.release()
+
+    def _address(self, port: int, database: str) -> str:
+        return f"postgresql://{_USER}:{self._folder.password()}@127.0.0.1:{port}/{database}"
+
+    def _initialise(self, programs: Path) -> None:
+        """Create the cluster beside its place, so that a half-made one is never taken for one."""
+        draft = self._folder.path / "cluster.new"
+        if draft.exists():
+            shutil.rmtree(draft)
+        draft.mkdir(mode=0o700)
+        self._folder.hand_over(draft)
+        self._folder.password()
+        command = [
+            str(programs / "initdb"),
+            f"--pgdata={_HERE}",
+            f"--username={_USER}",
+            "--pwfile=../password",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            *([] if self._durable else ["--no-sync"]),
+        ]
+        done = subprocess.run(  # noqa: S603 -- our own launcher and a program out of a wheel
+            command_line(command, self._account, signal.SIGKILL),
+            cwd=draft,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise DatabaseUnavailableError(
+                f"the embedded Postgres cannot create its files in {draft}", done.stderr.strip()
+            )
+        draft.rename(self._cluster)
+
+    async def _recover(self) -> None:
+        """Wait for the server of a process that was killed, and forget what a crashed one left."""
+        lock = self._cluster / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split()[0])
+        except (FileNotFoundError, ValueError, IndexError):
+            pid = 0
+        deadline = asyncio.get_running_loop().time() + _START_SECONDS
+        while pid and self._is_our_server(pid):
+            if asyncio.get_running_loop().time() > deadline:
+                raise DatabaseUnavailableError(
+                    f"an earlier Postgres (process {pid}) still uses {self._cluster}", "end it and try again"
+                )
+            os.kill(pid, signal.SIGINT)
+            await asyncio.sleep(0.1)
+        # We hold the folder's lock, so whoever has that process id by now is not a server of these files.
+        lock.unlink(missing_ok=True)
+
+    def _is_our_server(self, pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/cwd").samefile(self._cluster)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return False
+
+    async def _listen(self, program: Path) -> int:
+        """Start the server and wait until it answers; returns its port."""
+        for _ in range(1 if self._port else _ATTEMPTS):
+            port = available_port(self._port)
+            self._process = self._spawn(program, port)
+            if await self._answers(port, self._process):
+                return port
+            await self._process.stop()
+        raise DatabaseUnavailableError("the embedded Postgres did not start", self._folder.log_tail())
+
+    def _spawn(self, program: Path, port: int) -> ServerProcess:
+        durable = "on" if self._durable else "off"
+        settings = {
+            "port": str(port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "fsync": durable,
+            "synchronous_commit": durable,
+            "full_page_writes": durable,
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "log_checkpoints": "off",
+            # Short statements only: compiling them takes longer than running them.
+            "jit": "off",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return ServerProcess(
+            [str(program), "-D", _HERE, *options],
+            cwd=self._cluster,
+            log=self._folder.log,
+            account=self._account,
+            stop_signal=signal.SIGINT,
+        )
+
+    async def _answers(self, port: int, process: ServerProcess) -> bool:
+        """Whether the server comes up, rather than ending or taking too long."""
+        deadline = asyncio.get_running_loop().time() + _START_SECONDS
+        while process.is_running and asyncio.get_running_loop().time() < deadline:
+            try:
+                connection = await asyncpg.connect(self._address(port, "postgres"), ssl=False)
+            except (OSError, asyncpg.CannotConnectNowError):
+                await asyncio.sleep(0.02)
+            except asyncpg.InvalidAuthorizationSpecificationError as error:
+                raise DatabaseUnavailableError(
+                    f"the embedded Postgres does not take the password in {self._folder.path}",
+                    "restore the file, or remove the folder to start anew",
+                ) from error
+            else:
+                await connection.close()
+                return process.is_running
+        return False
+
+    async def _create_database(self, port: int) -> None:
+        connection = await asyncpg.connect(self._address(port, "postgres"), ssl=False)
+        try:
+            if not await connection.fetchval("select true from pg_database where datname = $1", _DATABASE):
+                await connection.execute(f"create database {_DATABASE}")
+        finally:
+            await connection.close()
+        connection = await asyncpg.connect(self._address(port, _DATABASE), ssl=False)
+        try:
+            await connection.execute("create extension if not exists vector")
+        finally:
+            await connection.close()

@@ -1,0 +1,130 @@
+"""Redis out of a wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from types import TracebackType
+
+from redis.asyncio import Redis
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from adapters.embedded.folder import ServerFolder
+from adapters.embedded.processes import ServerProcess, available_port
+from adapters.embedded.wheels import redis_server
+from domain.errors import QueueUnavailableError
+
+_START_SECONDS = 60.0
+_ATTEMPTS = 3
+"""How often another free port is tried: one may be taken between being found and being used."""
+
+# Every write is logged before it is answered and reaches the disk within a second.
+_CONFIGURATION = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+appendonly yes
+appendfsync everysec
+save ""
+dir ./
+daemonize no
+"""
+
+
+class EmbeddedRedis:
+    """A Redis server of our own, on 127.0.0.1, with a password.
+
+    Entering starts it and gives its URL; leaving stops it. Nothing is lost on a restart.
+
+    Args:
+        data_dir: everything it keeps, made when missing.
+        port: to listen on; None for any free one.
+
+    Attributes:
+        url: ``redis://...``, while it runs.
+    """
+
+    def __init__(self, data_dir: Path, port: int | None = None) -> None:
+        self.url = ""
+        self._port = port
+        self._folder = ServerFolder(data_dir, None)
+        self._process: ServerProcess | None = None
+
+    async def __aenter__(self) -> str:
+        """Start it.
+
+        Returns:
+            Its URL.
+
+        Raises:
+            DatabaseUnavailableError: the wheel is missing, or the folder is in use.
+            OutputUnwritableError: the folder cannot be written.
+            InvalidSettingError: the port is taken.
+            QueueUnavailableError: it does not start.
+        """
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        await self.stop()
+
+    async def start(self) -> str:
+        """As entering does."""
+        program = redis_server()
+        self._folder.acquire()
+        try:
+            self.url = await self._listen(program)
+        except BaseException:
+            await self.stop()
+            raise
+        return self.url
+
+    async def stop(self) -> None:
+        """As leaving does: it writes what is not written, and ends."""
+        if self._process is not None:
+            await self._process.stop()
+            self._process = None
+        self._folder.release()
+
+    async def _listen(self, program: Path) -> str:
+        """Start the server and wait until it answers; returns its URL."""
+        password = self._folder.password()
+        for _ in range(1 if self._port else _ATTEMPTS):
+            port = available_port(self._port)
+            self._process = self._spawn(program, _CONFIGURATION.format(port=port, password=password))
+            url = f"redis://:{password}@127.0.0.1:{port}/0"
+            if await self._answers(url, self._process):
+                return url
+            await self._process.stop()
+        raise QueueUnavailableError("the embedded Redis did not start", self._folder.log_tail())
+
+    def _spawn(self, program: Path, configuration: str) -> ServerProcess:
+        """Start it; the password goes through a file, because everybody sees command lines."""
+        self._folder.write_secret("redis.conf", configuration)
+        return ServerProcess(
+            [str(program), "redis.conf"],
+            cwd=self._folder.path,
+            log=self._folder.log,
+            account=None,
+            stop_signal=signal.SIGTERM,
+        )
+
+    async def _answers(self, url: str, process: ServerProcess) -> bool:
+        """Whether the server comes up, rather than ending or taking too long."""
+        deadline = asyncio.get_running_loop().time() + _START_SECONDS
+        async with Redis.from_url(url) as client:
+            while process.is_running and asyncio.get_running_loop().time() < deadline:
+                try:
+                    await client.ping()
+                except (BusyLoadingError, RedisConnectionError):
+                    await asyncio.sleep(0.02)
+                else:
+                    return process.is_running
+        return False

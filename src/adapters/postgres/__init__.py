@@ -1,0 +1,1 @@
+"""Accounts, videos and requests in PostgreSQL."""

@@ -1,0 +1,322 @@
+"""The tables, with everything that must hold for their rows whoever writes them.
+
+The classes name columns in statements; rows are never loaded as objects, because the domain's entities are
+immutable and a unit of work asks for each of them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from advanced_alchemy.base import DefaultBase, IdentityBase
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.accounts import Role
+from domain.anonymization.lifecycle import Priority, Status
+from domain.anonymization.request import Level, OutputFormat, RedactionShape, RedactionStyle
+from domain.library import GrantRole
+
+_Time = DateTime(timezone=True)
+# Not now(), which is the same for everything in one transaction and would leave its rows without an order.
+_CLOCK = text("clock_timestamp()")
+_LIVE = "completed_at IS NULL"
+
+
+def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _digest(column: str = "digest") -> CheckConstraint:
+    return CheckConstraint(f"octet_length({column}) = 32", name=column)
+
+
+class UserRow(IdentityBase):
+    """Accounts."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        Index("uq_users_username_lower", func.lower(text("username")), unique=True),
+        CheckConstraint("username <> ''", name="username"),
+        _one_of("role", Role),
+    )
+
+    username: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(Text)
+    disabled: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
+
+
+class SessionRow(DefaultBase):
+    """Browsers that are signed in."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (_digest(),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(_Time, index=True)
+
+
+class ApiKeyRow(IdentityBase):
+    """Secrets for programs."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("digest"), _digest())
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    prefix: Mapped[str] = mapped_column(Text)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
+    expires_at: Mapped[datetime | None] = mapped_column(_Time)
+    last_used_at: Mapped[datetime | None] = mapped_column(_Time)
+
+
+class VideoRow(IdentityBase):
+    """Stored videos."""
+
+    __tablename__ = "videos"
+    __table_args__ = (
+        Index("ix_videos_owner_id_id", "owner_id", "id"),
+        UniqueConstraint("object_key"),
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+        CheckConstraint("size_bytes > 0", name="size_bytes"),
+        CheckConstraint("width > 0 AND height > 0", name="dimensions"),
+        CheckConstraint("frame_count > 0", name="frame_count"),
+        CheckConstraint("frame_rate >= 0 AND duration >= 0", name="timing"),
+        CheckConstraint("rotation IN (0, 90, 180, 270)", name="rotation"),
+    )
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    filename: Mapped[str] = mapped_column(Text)
+    object_key: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(Text)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    frame_rate: Mapped[float] = mapped_column(Double)
+    frame_count: Mapped[int] = mapped_column(Integer)
+    duration: Mapped[float] = mapped_column(Double)
+    rotation: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
+
+
+class FrameIndexRow(DefaultBase):
+    """Where the frames of a video are; apart from it, because it is large and seldom needed."""
+
+    __tablename__ = "frame_indexes"
+
+    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SegmentRow(IdentityBase):
+    """Stretches of time marked on videos."""
+
+    __tablename__ = "segments"
+    __table_args__ = (
+        Index("ix_segments_video_id_start_frame", "video_id", "start_frame"),
+        CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames"),
+    )
+
+    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
+    start_frame: Mapped[int] = mapped_column(Integer)
+    end_frame: Mapped[int] = mapped_column(Integer)
+    label: Mapped[str | None] = mapped_column(Text)
+
+
+class RegionRow(IdentityBase):
+    """Areas marked on videos; for the whole of it where no frames are named."""
+
+    __tablename__ = "regions"
+    __table_args__ = (
+        CheckConstraint("x >= 0 AND y >= 0 AND width > 0 AND height > 0", name="area"),
+        CheckConstraint("(start_frame IS NULL) = (end_frame IS NULL)", name="both_frames"),
+        CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames"),
+    )
+
+    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), index=True)
+    x: Mapped[int] = mapped_column(Integer)
+    y: Mapped[int] = mapped_column(Integer)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    start_frame: Mapped[int | None] = mapped_column(Integer)
+    end_frame: Mapped[int | None] = mapped_column(Integer)
+    label: Mapped[str | None] = mapped_column(Text)
+
+
+class GrantRow(DefaultBase):
+    """Who else may use a video."""
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        PrimaryKeyConstraint("video_id", "user_id"),
+        _one_of("role", (GrantRole.VIEWER, GrantRole.EDITOR)),
+    )
+
+    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str] = mapped_column(Text)
+
+
+class UploadRow(DefaultBase):
+    """Uploads that go straight into the object store."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (UniqueConstraint("object_key"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    filename: Mapped[str] = mapped_column(Text)
+    object_key: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(_Time, index=True)
+
+
+class RequestRow(DefaultBase):
+    """Requests for anonymised frames.
+
+    ``video_id`` and ``segment_ids`` are copies and outlive what they name: a request is a record of what was
+    done. ``needed_video_id`` holds the video, by a foreign key, for as long as the request is unfinished.
+    """
+
+    __tablename__ = "requests"
+    __table_args__ = (
+        UniqueConstraint("user_id", "idempotency_key", name="uq_requests_idempotency_key"),
+        Index("ix_requests_user_id_created_at", "user_id", "created_at"),
+        Index("ix_requests_video_id_created_at", "video_id", "created_at"),
+        Index("ix_requests_created_at", "created_at"),
+        Index("ix_requests_unfinished", "created_at", postgresql_where=text(_LIVE)),
+        Index("ix_requests_completed", "completed_at", postgresql_where=text("status = 'completed'")),
+        Index(
+            "ix_requests_needed_video_id",
+            "needed_video_id",
+            postgresql_where=text("needed_video_id IS NOT NULL"),
+        ),
+        CheckConstraint("cardinality(segment_ids) BETWEEN 1 AND 100", name="segment_ids"),
+        _one_of("level", Level),
+        _one_of("output_format", OutputFormat),
+        CheckConstraint("quality BETWEEN 1 AND 100", name="quality"),
+        _one_of("style", RedactionStyle),
+        _one_of("shape", RedactionShape),
+        _one_of("priority", Priority),
+        CheckConstraint("(idempotency_key IS NULL) = (order_digest IS NULL)", name="idempotency"),
+        _digest("order_digest"),
+        _one_of("status", Status),
+        CheckConstraint("total_frames > 0", name="total_frames"),
+        CheckConstraint("processed_frames BETWEEN 0 AND total_frames", name="processed_frames"),
+        CheckConstraint("blanked_frames BETWEEN 0 AND total_frames", name="blanked_frames"),
+        CheckConstraint(f"({_LIVE}) = (status IN ('pending', 'processing'))", name="completed_at"),
+        CheckConstraint("status <> 'pending' OR started_at IS NULL", name="started_at"),
+        CheckConstraint("(result_key IS NULL) = (result_bytes IS NULL)", name="result"),
+        CheckConstraint("result_key IS NULL OR status = 'completed'", name="result_key"),
+        CheckConstraint("result_bytes > 0", name="result_bytes"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    video_id: Mapped[int] = mapped_column(BigInteger)
+    needed_video_id: Mapped[int | None] = mapped_column(
+        Computed(f"CASE WHEN ({_LIVE}) THEN video_id ELSE NULL::bigint END", persisted=True),
+        ForeignKey("videos.id", ondelete="RESTRICT"),
+    )
+    segment_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    level: Mapped[str] = mapped_column(Text)
+    output_format: Mapped[str] = mapped_column(Text)
+    quality: Mapped[int] = mapped_column(Integer)
+    style: Mapped[str] = mapped_column(Text)
+    shape: Mapped[str] = mapped_column(Text)
+    priority: Mapped[str] = mapped_column(Text)
+    webhook_url: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(Text)
+    order_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    status: Mapped[str] = mapped_column(Text)
+    total_frames: Mapped[int] = mapped_column(Integer)
+    processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
+    started_at: Mapped[datetime | None] = mapped_column(_Time)
+    completed_at: Mapped[datetime | None] = mapped_column(_Time)
+    error: Mapped[str | None] = mapped_column(Text)
+    result_key: Mapped[str | None] = mapped_column(Text)
+    result_bytes: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class SliceRow(DefaultBase):
+    """Runs of frames of a request, leased to workers one at a time."""
+
+    __tablename__ = "slices"
+    __table_args__ = (
+        PrimaryKeyConstraint("request_id", "number"),
+        Index("ix_slices_lease_until", "lease_until", postgresql_where=text("state <> 'completed'")),
+        CheckConstraint("number >= 0", name="number"),
+        CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames"),
+        _one_of("state", ("pending", "leased", "completed")),
+        CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="owner"),
+        CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("processed_frames BETWEEN 0 AND end_frame - start_frame", name="processed_frames"),
+    )
+
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    start_frame: Mapped[int] = mapped_column(Integer)
+    end_frame: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text)
+    owner: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(_Time)
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+
+class DownloadTokenRow(DefaultBase):
+    """Rights to fetch a result once."""
+
+    __tablename__ = "download_tokens"
+    __table_args__ = (_digest(),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(_Time, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(_Time)
+
+
+class AuditRow(IdentityBase):
+    """Who did what. A trigger refuses every change, so accounts are named and not referred to."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_subject", "subject", "id"),)
+
+    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    username: Mapped[str | None] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    details: Mapped[dict[str, object]] = mapped_column(JSONB)
+
+
+METADATA: MetaData = DefaultBase.metadata
+"""Of all tables."""

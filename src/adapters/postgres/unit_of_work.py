@@ -1,0 +1,113 @@
+"""The database: transactions on a pool of connections."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from adapters.postgres import accounts, marks, requests, videos
+from adapters.postgres.connection import Connection, translated
+from adapters.postgres.engine import configuration
+from domain.ports import persistence as ports
+
+DEFAULT_POOL_SIZE = 16
+
+
+class PostgresUnitOfWork:
+    """One transaction; see the port. What is not committed explicitly is undone."""
+
+    users: ports.Users
+    sessions: ports.Sessions
+    api_keys: ports.ApiKeys
+    videos: ports.Videos
+    marks: ports.Marks
+    grants: ports.Grants
+    uploads: ports.Uploads
+    requests: ports.Requests
+    download_tokens: ports.DownloadTokens
+    audit: ports.AuditLog
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    async def __aenter__(self) -> Self:
+        """See the port."""
+        try:
+            connection = Connection(await self._engine.connect())
+        except (SQLAlchemyError, OSError) as error:
+            raise translated(error) from error
+        self._connection = connection
+        self.users = accounts.Users(connection)
+        self.sessions = accounts.Sessions(connection)
+        self.api_keys = accounts.ApiKeys(connection)
+        self.audit = accounts.AuditLog(connection)
+        self.videos = videos.Videos(connection)
+        self.grants = videos.Grants(connection)
+        self.uploads = videos.Uploads(connection)
+        self.marks = marks.Marks(connection)
+        self.requests = requests.Requests(connection)
+        self.download_tokens = requests.DownloadTokens(connection)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """See the port."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # A caller that is cancelled here must not leave its connection half given back.
+            await asyncio.shield(asyncio.create_task(connection.close()))
+
+    async def commit(self) -> None:
+        """See the port."""
+        if self._connection is None:
+            raise RuntimeError("the unit of work was left, or never entered")
+        await self._connection.commit()
+
+
+class PostgresDatabase:
+    """A Postgres database; see the port.
+
+    Args:
+        url: ``postgresql://user:password@host:port/name``.
+        pool_size: most connections at a time; a unit of work that finds none free waits.
+
+    Raises:
+        InvalidSettingError: the URL is not the address of a Postgres database.
+    """
+
+    def __init__(self, url: str, pool_size: int = DEFAULT_POOL_SIZE) -> None:
+        self._engine = configuration(url, pool_size).get_engine()
+        event.listen(self._engine.sync_engine, "checkout", _require_alive)
+
+    def unit_of_work(self) -> PostgresUnitOfWork:
+        """See the port."""
+        return PostgresUnitOfWork(self._engine)
+
+    async def ping(self) -> None:
+        """See the port."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError) as error:
+            raise translated(error) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+def _require_alive(connection: Any, _entry: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401
+    """Have the pool replace a connection that the server closed; costs nothing, unlike a ping."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

@@ -1,0 +1,100 @@
+"""Real servers for the tests that want them: started once for each test process, gone when it ends."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from itertools import count
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.redis import EmbeddedRedis
+
+with warnings.catch_warnings():
+    # advanced-alchemy 1.12 uses, when first imported, a decorator that SQLAlchemy 2.1 deprecates.
+    warnings.filterwarnings("ignore", "The declarative_mixin decorator", DeprecationWarning)
+    from adapters.postgres.schema import Schema
+    from adapters.postgres.unit_of_work import PostgresDatabase
+
+_MIGRATED = "migrated"
+
+
+@dataclass
+class PostgresServer:
+    """A server on which every test gets databases of its own."""
+
+    url: str
+    _numbers: count[int] = field(default_factory=count)
+
+    def database_url(self, name: str) -> str:
+        return f"{self.url.rpartition('/')[0]}/{name}"
+
+    async def create(self, name: str, template: str) -> str:
+        await self._execute(f"create database {name} template {template} strategy file_copy")
+        return self.database_url(name)
+
+    async def drop(self, name: str) -> None:
+        await self._execute(f"drop database {name} with (force)")
+
+    def new_name(self) -> str:
+        return f"test_{next(self._numbers)}"
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.database_url("postgres"))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
+    """A server with a migrated database to copy from."""
+    async with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as url:
+        server = PostgresServer(url)
+        await Schema(await server.create(_MIGRATED, "framecloak")).upgrade()
+        yield server
+
+
+@pytest.fixture
+async def empty_database_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The address of a database without tables."""
+    name = postgres_server.new_name()
+    yield await postgres_server.create(name, "framecloak")
+    await postgres_server.drop(name)
+
+
+@pytest.fixture
+async def database_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The address of a migrated database without rows."""
+    name = postgres_server.new_name()
+    yield await postgres_server.create(name, _MIGRATED)
+    await postgres_server.drop(name)
+
+
+@pytest.fixture
+async def postgres_database(database_url: str) -> AsyncIterator[PostgresDatabase]:
+    """A migrated database without rows."""
+    database = PostgresDatabase(database_url)
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def redis_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The address of a Redis server; ``redis_url`` is what tests want."""
+    async with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture
+async def redis_url(redis_server: str) -> str:
+    """The address of an empty Redis."""
+    async with Redis.from_url(redis_server) as client:
+        await client.flushall()
+    return redis_server

@@ -1,0 +1,242 @@
+"""The history of the schema, forwards and backwards, on a real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from adapters.postgres.engine import asyncpg_url
+from adapters.postgres.schema import Schema
+from adapters.postgres.tables import METADATA
+from domain.errors import (
+    DatabaseUnavailableError,
+    InvalidOptionError,
+    InvalidSettingError,
+    SchemaOutdatedError,
+)
+
+_TABLES = "select table_name from information_schema.tables where table_schema = 'public'"
+_CHECKS = (
+    "select conname, pg_get_constraintdef(oid) from pg_constraint where contype = 'c' and conname like 'ck%'"
+)
+
+
+async def fetch(url: str, query: str) -> list[tuple[object, ...]]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
+async def execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_up_down_and_up_again(empty_database_url: str) -> None:
+    schema = Schema(empty_database_url)
+    assert await schema.current_revision() is None
+    await schema.upgrade()
+    assert await schema.current_revision() == schema.wanted_revision is not None
+    await schema.require_current()
+    tables = {name for (name,) in await fetch(empty_database_url, _TABLES)}
+    assert tables == {*METADATA.tables, "alembic_version"}
+
+    await schema.downgrade("base")
+    assert await schema.current_revision() is None
+    assert await fetch(empty_database_url, _TABLES) == [("alembic_version",)]
+
+    await schema.upgrade()
+    await schema.require_current()
+
+
+async def test_upgrading_what_is_current_keeps_its_rows(database_url: str) -> None:
+    await execute(database_url, "insert into users (username, password_hash, role) values ('a', 'b', 'user')")
+    await Schema(database_url).upgrade()
+    assert await fetch(database_url, "select username from users") == [("a",)]
+
+
+async def test_migrations_and_tables_agree(database_url: str, empty_database_url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        options = {"compare_type": True, "compare_server_default": True}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
+
+    engine = create_async_engine(asyncpg_url(database_url))
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+    # Alembic does not compare conditions, so Postgres has to say what it made of them.
+    engine = create_async_engine(asyncpg_url(empty_database_url))
+    async with engine.begin() as connection:
+        await connection.run_sync(METADATA.create_all)
+    await engine.dispose()
+    migrated = dict(await fetch(database_url, _CHECKS))
+    assert len(migrated) > 30
+    assert migrated == dict(await fetch(empty_database_url, _CHECKS))
+
+
+async def test_a_difference_would_be_noticed(database_url: str) -> None:
+    await execute(database_url, "alter table users add column shoe_size integer")
+    engine = create_async_engine(asyncpg_url(database_url))
+    async with engine.connect() as connection:
+        found = await connection.run_sync(
+            lambda it: compare_metadata(MigrationContext.configure(it), METADATA)
+        )
+    await engine.dispose()
+    assert [change[0] for change in found] == ["remove_column"]
+
+
+async def test_an_empty_database_is_refused(empty_database_url: str) -> None:
+    with pytest.raises(SchemaOutdatedError, match=r"empty.*framecloak db upgrade"):
+        await Schema(empty_database_url).require_current()
+
+
+async def test_a_newer_database_is_refused(database_url: str) -> None:
+    await execute(database_url, "update alembic_version set version_num = 'from_the_future'")
+    schema = Schema(database_url)
+    with pytest.raises(SchemaOutdatedError, match=r"newer than this version.*upgrade framecloak"):
+        await schema.require_current()
+    with pytest.raises(SchemaOutdatedError, match="newer than this version"):
+        await schema.upgrade()
+
+
+async def test_two_upgrades_at_a_time(empty_database_url: str) -> None:
+    # Alembic keeps its state in the process, so the second one is played by whoever holds the lock.
+    blocker = await asyncpg.connect(empty_database_url)
+    transaction = blocker.transaction()
+    await transaction.start()
+    await blocker.execute("select pg_advisory_xact_lock($1)", 0x46726D63)
+    upgrading = asyncio.create_task(Schema(empty_database_url).upgrade())
+    done, _ = await asyncio.wait([upgrading], timeout=0.5)
+    assert not done
+    await transaction.rollback()
+    await upgrading
+    await blocker.close()
+    await Schema(empty_database_url).require_current()
+
+
+@pytest.mark.parametrize("revision", ["no_such_revision", "-7"])
+async def test_downgrading_to_nowhere(database_url: str, revision: str) -> None:
+    with pytest.raises(InvalidOptionError, match="cannot downgrade"):
+        await Schema(database_url).downgrade(revision)
+    await Schema(database_url).require_current()
+
+
+async def test_a_database_that_is_not_there(unused_tcp_port: int) -> None:
+    url = f"postgresql://somebody:secret@127.0.0.1:{unused_tcp_port}/nothing"
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        await Schema(url).require_current()
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://a@b/c", "postgresql://host"])
+def test_an_address_of_something_else(url: str) -> None:
+    with pytest.raises(InvalidSettingError, match="DATABASE_URL"):
+        Schema(url)
+
+
+def test_addresses_as_operators_write_them() -> None:
+    url = asyncpg_url("postgres://me:p%40ss@db.example:5433/cloak?sslmode=require")
+    assert url.drivername == "postgresql+asyncpg"
+    assert url.password == "p@ss"
+    assert url.query == {"ssl": "require"}
+
+
+_VIDEO = """
+    insert into videos (owner_id, filename, object_key, sha256, size_bytes, width, height, frame_rate,
+                        frame_count, duration, rotation)
+    values (1, 'a.mp4', 'key', repeat('0', 64), 1, 1, 1, 25, 10, 0.4, 0)
+"""
+_THEN_REMOVE_THE_VIDEO = "; delete from videos"
+_REQUEST: Mapping[str, str] = {
+    "id": "gen_random_uuid()",
+    "user_id": "1",
+    "video_id": "1",
+    "segment_ids": "'{1}'",
+    "level": "'faces'",
+    "output_format": "'jpg'",
+    "quality": "90",
+    "style": "'solid'",
+    "shape": "'box'",
+    "priority": "'normal'",
+    "status": "'pending'",
+    "total_frames": "10",
+}
+
+
+def request_with(**changes: str) -> str:
+    values = {**_REQUEST, **changes}
+    return f"insert into requests ({', '.join(values)}) values ({', '.join(values.values())})"  # noqa: S608 -- literals from this file
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint"),
+    [
+        (
+            "insert into users (username, password_hash, role) values ('ADA', 'x', 'user')",
+            "uq_users_username",
+        ),
+        ("insert into users (username, password_hash, role) values ('', 'x', 'user')", "ck_users_username"),
+        ("insert into users (username, password_hash, role) values ('b', 'x', 'king')", "ck_users_role"),
+        ("insert into sessions values ('short', 1, now())", "ck_sessions_digest"),
+        ("insert into segments (video_id, start_frame, end_frame) values (1, 5, 5)", "ck_segments_frames"),
+        ("insert into segments (video_id, start_frame, end_frame) values (1, -1, 5)", "ck_segments_frames"),
+        ("insert into segments (video_id, start_frame, end_frame) values (2, 0, 5)", "fk_segments_video_id"),
+        ("insert into regions (video_id, x, y, width, height) values (1, 0, 0, 0, 1)", "ck_regions_area"),
+        (
+            "insert into regions (video_id, x, y, width, height, start_frame) values (1, 0, 0, 1, 1, 0)",
+            "ck_regions_both_frames",
+        ),
+        ("insert into grants values (1, 1, 'owner')", "ck_grants_role"),
+        ("update videos set size_bytes = 0", "ck_videos_size_bytes"),
+        ("update videos set sha256 = 'x'", "ck_videos_sha256"),
+        (_VIDEO, "uq_videos_object_key"),
+        ("delete from users", "fk_videos_owner_id_users"),
+        (request_with(quality="0"), "ck_requests_quality"),
+        (request_with(quality="101"), "ck_requests_quality"),
+        (request_with(segment_ids="'{}'"), "ck_requests_segment_ids"),
+        (request_with(status="'lost'", completed_at="now()"), "ck_requests_status"),
+        (request_with(level="'none'"), "ck_requests_level"),
+        (request_with(status="'completed'"), "ck_requests_completed_at"),
+        (request_with(processed_frames="11"), "ck_requests_processed_frames"),
+        (request_with(blanked_frames="-1"), "ck_requests_blanked_frames"),
+        (request_with(started_at="now()"), "ck_requests_started_at"),
+        (request_with(result_key="'k'", result_bytes="1"), "ck_requests_result_key"),
+        (request_with(video_id="2"), "fk_requests_needed_video_id"),
+        (request_with() + _THEN_REMOVE_THE_VIDEO, "fk_requests_needed_video_id"),
+    ],
+)
+async def test_the_database_refuses_rows_that_make_no_sense(
+    database_url: str, statement: str, constraint: str
+) -> None:
+    await execute(
+        database_url, "insert into users (username, password_hash, role) values ('ada', 'x', 'user')"
+    )
+    await execute(database_url, _VIDEO)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as caught:
+        await execute(database_url, statement)
+    assert str(caught.value.constraint_name).startswith(constraint)
+
+
+@pytest.mark.parametrize(
+    "statement", ["update audit_log set action = 'y'", "delete from audit_log", "truncate audit_log"]
+)
+async def test_the_audit_log_only_grows(database_url: str, statement: str) -> None:
+    await execute(
+        database_url, "insert into audit_log (action, subject, details) values ('x', 'user:1', '{}')"
+    )
+    with pytest.raises(asyncpg.RaiseError, match="only ever added"):
+        await execute(database_url, statement)
+    assert await fetch(database_url, "select action from audit_log") == [("x",)]

@@ -1,0 +1,232 @@
+"""The use cases that the fakes have proven, on the real database: it keeps the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.postgres.unit_of_work import PostgresDatabase
+from domain.accounts import Role
+from domain.anonymization.cleaning import Cleaner
+from domain.anonymization.lifecycle import Status
+from domain.anonymization.request import Level
+from domain.errors import (
+    AlreadyFinishedError,
+    ApiKeyNotFoundError,
+    ForbiddenError,
+    GrantNotFoundError,
+    IdempotencyConflictError,
+    NotAuthenticatedError,
+    NotReadyError,
+    QueueUnavailableError,
+    RegionNotFoundError,
+    RequestNotFoundError,
+    SegmentNotFoundError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenUsedError,
+    UploadNotFoundError,
+    UsernameTakenError,
+    UserNotFoundError,
+    VideoInUseError,
+    VideoNotFoundError,
+)
+from domain.library import GrantRole
+from domain.ports.persistence import RequestFilter
+from domain.videos import Region, Segment
+from world import PASSWORD, World, chunks
+
+
+@pytest.fixture
+def world(tmp_path: Path, postgres_database: PostgresDatabase) -> World:
+    return World(tmp_path, real_database=postgres_database)
+
+
+async def complete(world: World, request_id: UUID) -> None:
+    key = f"requests/{request_id}/frames.zip"
+    await world.store.put(key, chunks(b"zip"))
+    async with world.database.unit_of_work() as work:
+        await work.requests.claim(request_id, world.clock.now())
+        world.clock.advance(timedelta(seconds=10))
+        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
+        await work.commit()
+
+
+async def test_what_is_not_committed_did_not_happen(world: World) -> None:
+    async with world.database.unit_of_work() as work:
+        await work.users.add("anna", "hash", Role.USER)
+    async with world.database.unit_of_work() as work:
+        assert await work.users.by_name("anna") is None
+
+
+async def test_accounts_sessions_and_keys(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("Anna")
+    with pytest.raises(UsernameTakenError):
+        await world.person("aNNa")
+    signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    assert await world.identity.by_session(signed_in.secret) == anna
+    key, secret = await world.identity.create_api_key(anna, "one", world.clock.now() + timedelta(days=1))
+    assert (await world.identity.by_api_key(secret)).user_id == anna.user_id
+    (listed,) = await world.identity.list_api_keys(anna)
+    assert (listed.id, listed.digest, listed.expires_at) == (key.id, key.digest, key.expires_at)
+    assert listed.last_used_at is not None
+    with pytest.raises(ApiKeyNotFoundError):
+        await world.identity.revoke_api_key(boss, key.id)
+    await world.identity.change_user(boss, anna.user_id, disabled=True)
+    for attempt in (world.identity.by_session(signed_in.secret), world.identity.by_api_key(secret)):
+        with pytest.raises(NotAuthenticatedError):
+            await attempt
+    await world.identity.change_user(boss, anna.user_id, disabled=False)
+    await world.identity.revoke_api_key(anna, key.id)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_api_key(secret)
+    with pytest.raises(UserNotFoundError):
+        await world.identity.get_user(boss, 999)
+    page = await world.identity.list_users(boss, 1, 1)
+    assert ([one.username for one in page.items], page.total) == (["Anna"], 2)
+
+
+async def test_videos_marks_and_grants_are_scoped(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    boss = await world.person("boss", Role.ADMIN)
+    video, other = await world.video(anna), await world.video(anna)
+    assert await world.collection.get(anna, video.id) == video
+    with pytest.raises(VideoNotFoundError):
+        await world.collection.get(ben, video.id)
+    await world.collection.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
+    assert (await world.collection.list(ben, 9, 0)).items == [video]
+    assert [one.id for one in (await world.collection.list(boss, 9, 0)).items] == [other.id, video.id]
+    with pytest.raises(ForbiddenError):
+        await world.marking.add_segment(ben, video.id, Segment(0, 1), None)
+    await world.collection.share(anna, video.id, ben.user_id, GrantRole.EDITOR)
+    late = await world.marking.add_segment(ben, video.id, Segment(50, 60), "exit")
+    early = await world.marking.add_segment(ben, video.id, Segment(0, 10), None)
+    assert list(await world.marking.segments(anna, video.id)) == [early, late]
+    moved = await world.marking.change_segment(anna, video.id, late.id, end_frame=100)
+    assert await world.marking.segment(anna, video.id, late.id) == moved
+    with pytest.raises(SegmentNotFoundError):
+        await world.marking.remove_segment(anna, other.id, late.id)
+    await world.marking.remove_segment(anna, video.id, late.id)
+    region = await world.marking.add_region(anna, video.id, Region(1, 2, 3, 4, Segment(5, 6)), "badge")
+    assert list(await world.marking.regions(ben, video.id)) == [region]
+    with pytest.raises(RegionNotFoundError):
+        await world.marking.remove_region(anna, other.id, region.id)
+    await world.marking.remove_region(anna, video.id, region.id)
+    (grant,) = await world.collection.grants(anna, video.id)
+    assert (grant.username, grant.role) == ("ben", GrantRole.EDITOR)
+    with pytest.raises(UserNotFoundError):
+        await world.collection.share(anna, video.id, 999, GrantRole.VIEWER)
+    await world.collection.unshare(anna, video.id, ben.user_id)
+    with pytest.raises(GrantNotFoundError):
+        await world.collection.unshare(anna, video.id, ben.user_id)
+
+
+async def test_an_upload_is_taken_by_one_of_many(world: World) -> None:
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    tries = [world.collection.complete_upload(anna, started.upload.id) for _ in range(8)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, UploadNotFoundError) for one in results) == 7
+
+
+async def test_a_request_lives_as_on_the_fake(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    order = await world.order(anna, (0, 10), (5, 20))
+    submitted = await world.anonymization.submit(anna, order, "key")
+    request = submitted.request
+    assert (request.order, request.total_frames, submitted.estimated_seconds) == (order, 20, 1)
+    assert (await world.anonymization.submit(anna, order, "key")).request.id == request.id
+    with pytest.raises(IdempotencyConflictError):
+        await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
+    with pytest.raises(RequestNotFoundError):
+        await world.anonymization.status(ben, request.id)
+    with pytest.raises(VideoInUseError):
+        await world.collection.delete(anna, order.video_id)
+    async with world.database.unit_of_work() as work:
+        claimed = await work.requests.claim(request.id, world.clock.now())
+        assert claimed is not None
+        assert claimed.status is Status.PROCESSING
+        assert await work.requests.advance(request.id, 7) is Status.PROCESSING
+        await work.commit()
+    assert (await world.anonymization.status(anna, request.id)).request.progress == 35
+    async with world.database.unit_of_work() as work:
+        await work.requests.release(request.id)
+        await work.commit()
+    again = (await world.anonymization.status(anna, request.id)).request
+    assert (again.status, again.processed_frames, again.started_at) == (Status.PENDING, 0, None)
+    await world.anonymization.cancel(anna, request.id)
+    with pytest.raises(AlreadyFinishedError):
+        await world.anonymization.cancel(anna, request.id)
+    wanted = RequestFilter(video_id=order.video_id, status=Status.CANCELLED)
+    assert (await world.anonymization.list(anna, wanted, 9, 0)).total == 1
+    await world.collection.delete(anna, order.video_id)
+    assert (await world.anonymization.status(anna, request.id)).request.order == order
+
+
+async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+
+    async def claim() -> bool:
+        async with world.database.unit_of_work() as work:
+            claimed = await work.requests.claim(request_id, world.clock.now())
+            await work.commit()
+        return claimed is not None
+
+    assert sum(await asyncio.gather(*(claim() for _ in range(50)))) == 1
+
+
+async def test_a_withdrawn_request_leaves_its_key_free(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    world.queue.unavailable = True
+    with pytest.raises(QueueUnavailableError):
+        await world.anonymization.submit(anna, order, "key")
+    world.queue.unavailable = False
+    assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 0
+    assert await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
+
+
+async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    with pytest.raises(NotReadyError):
+        await world.anonymization.mint_download(anna, request_id)
+    await complete(world, request_id)
+    token = (await world.anonymization.mint_download(anna, request_id)).token
+    with pytest.raises(TokenNotFoundError):
+        await world.anonymization.redeem_download(uuid4(), token)
+    tries = [world.anonymization.redeem_download(request_id, token) for _ in range(50)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, str) for one in results) == 1
+    assert sum(isinstance(one, TokenUsedError) for one in results) == 49
+    late = (await world.anonymization.mint_download(anna, request_id)).token
+    world.clock.advance(timedelta(hours=2))
+    with pytest.raises(TokenExpiredError):
+        await world.anonymization.redeem_download(request_id, late)
+
+
+async def test_numbers_and_cleaning(world: World) -> None:
+    anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
+    order = await world.order(anna, (0, 50))
+    done, waiting = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
+    await complete(world, done)
+    statistics = await world.anonymization.statistics(boss)
+    assert (statistics.frames_per_second, statistics.frames_waiting) == (5.0, 50)
+    assert (statistics.requests[Status.COMPLETED], statistics.requests[Status.PENDING]) == (1, 1)
+    async with world.database.unit_of_work() as work:
+        assert [one[0] for one in await work.requests.unfinished()] == [waiting]
+    await world.anonymization.mint_download(anna, done)
+    await world.collection.begin_upload(anna, "a.mp4")
+    await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.advance(timedelta(hours=13))
+    report = await Cleaner(world.database, world.store, world.clock, timedelta(hours=2)).run()
+    assert (report.tokens, report.sessions, report.results, report.uploads) == (1, 1, 1, 1)
+    with pytest.raises(NotReadyError):
+        await world.anonymization.mint_download(anna, done)
