@@ -1,1 +1,0 @@
-"""The HTTP API: Litestar and its idioms live here and nowhere else."""
