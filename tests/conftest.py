@@ -14,6 +14,8 @@ from redis.asyncio import Redis
 
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.redis import EmbeddedRedis
+from domain.ports.persistence import Database
+from fakes_persistence import FakeDatabase
 
 with warnings.catch_warnings():
     # advanced-alchemy 1.12 uses, when first imported, a decorator that SQLAlchemy 2.1 deprecates.
@@ -83,6 +85,15 @@ async def postgres_database(database_url: str) -> AsyncIterator[PostgresDatabase
     database = PostgresDatabase(database_url)
     yield database
     await database.close()
+
+
+@pytest.fixture(params=["fake", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """An empty database of either kind, for what must hold for both."""
+    if request.param == "fake":
+        return FakeDatabase()
+    postgres: PostgresDatabase = request.getfixturevalue("postgres_database")
+    return postgres
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -12,7 +12,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from uuid import uuid4
 
 from domain.accounts import Principal
-from domain.errors import DomainError, InvalidOptionError, UploadNotFoundError, UploadTooLargeError
+from domain.errors import (
+    InvalidOptionError,
+    ObjectNotFoundError,
+    UploadNotFoundError,
+    UploadTooLargeError,
+)
 from domain.library import (
     GrantRole,
     PendingUpload,
@@ -24,7 +29,11 @@ from domain.ports.persistence import Database, Page
 from domain.ports.services import Clock, ObjectStore, VideoProber
 
 LONGEST_FILENAME = 255
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's categories of what must not get into a line of text: controls, formats, line separators."""
 UPLOAD_LASTS = timedelta(hours=1)
+UPLOADS = "uploads/"
+"""What the keys of bytes that were put straight into the object store begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +97,14 @@ class Collection:
         return await self._register(principal, _tidy(filename), key, digest.hexdigest())
 
     async def begin_upload(self, principal: Principal, filename: str) -> StartedUpload:
-        """Have a video put straight into the object store."""
+        """Have a video put straight into the object store.
+
+        Raises:
+            StorageUnavailableError: the store cannot be reached.
+        """
         upload_id = uuid4().hex
         expires_at = self._clock.now() + UPLOAD_LASTS
-        key = f"uploads/{upload_id}"
+        key = f"{UPLOADS}{upload_id}"
         upload = PendingUpload(upload_id, principal.user_id, _tidy(filename), key, expires_at)
         url = await self._store.presigned_put(key, UPLOAD_LASTS)
         async with self._database.unit_of_work() as work:
@@ -103,22 +116,25 @@ class Collection:
         """Turn bytes that were put into the object store into a video.
 
         Raises:
-            UploadNotFoundError: the caller has no such upload, or its bytes never arrived.
+            UploadNotFoundError: the caller has no such upload; or its bytes have not arrived, and it can
+                still be completed when they have.
             UploadTooLargeError: it has more bytes than allowed.
             UnreadableVideoError: it is no video; and the other errors of opening one.
         """
         async with self._database.unit_of_work() as work:
             upload = await work.uploads.take(upload_id, principal.user_id, self._clock.now())
+            try:
+                await self._store.stat(upload.object_key)
+            except ObjectNotFoundError as error:
+                raise UploadNotFoundError(
+                    "nothing was uploaded", "PUT the file to the address first"
+                ) from error
             await work.commit()
         key = f"videos/{uuid4().hex}"
         digest = sha256()
         try:
             # Read through, so that what is hashed and probed cannot be replaced by a later PUT.
             await self._store.put(key, self._measured(self._store.read(upload.object_key), digest.update))
-        except DomainError as error:
-            if error.code != "object_not_found":
-                raise
-            raise UploadNotFoundError("nothing was uploaded", "PUT the file to the address first") from error
         finally:
             await self._store.remove(upload.object_key)
         return await self._register(principal, upload.filename, key, digest.hexdigest())
@@ -144,13 +160,15 @@ class Collection:
             VideoNotFoundError: there is none that the caller may see.
             ForbiddenError: it is not the caller's.
             VideoInUseError: an unfinished request needs it.
+            StorageUnavailableError: its bytes cannot be deleted now; the video is still there.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.OWNER)
             await work.videos.remove(video_id)
             await work.audit.add(principal, "video.delete", f"video:{video_id}", {})
+            # Before the commit: what cannot be deleted must stay known, so that it can be tried again.
+            await self._store.remove(video.object_key)
             await work.commit()
-        await self._store.remove(video.object_key)
 
     async def frame(self, principal: Principal, video_id: int, index: int, width: int | None) -> bytes:
         """One original frame as JPEG, for marking.
@@ -252,5 +270,5 @@ class Collection:
 def _tidy(filename: str) -> str:
     """What is left of a name that somebody sent: one printable line, no folders."""
     name = PureWindowsPath(PurePosixPath(filename).name).name
-    visible = "".join(one for one in name if unicodedata.category(one)[0] != "C")
-    return visible.strip()[:LONGEST_FILENAME] or "video"
+    visible = "".join(one for one in name if unicodedata.category(one) not in INVISIBLE).strip()
+    return visible[:LONGEST_FILENAME] if visible.strip(".") else "video"

@@ -12,6 +12,7 @@ from domain.errors import (
     InvalidOptionError,
     NotAuthenticatedError,
     TooManyAttemptsError,
+    UsernameTakenError,
     UserNotFoundError,
     WeakPasswordError,
 )
@@ -26,7 +27,7 @@ LONGEST_PASSWORD = 1024
 
 LOGIN_ATTEMPTS = 10
 LOGIN_WINDOW = timedelta(minutes=5)
-"""Failed tries allowed for one name, and for one address, in this time."""
+"""Tries allowed for one name, and for one address, in this time; a success clears those of its name."""
 
 KEY_PREFIX = "fck_"
 SHOWN_CHARACTERS = len(KEY_PREFIX) + 6
@@ -97,7 +98,7 @@ class Identity:
 
         Raises:
             InvalidCredentialsError: name and password do not belong together, or the account is disabled.
-            TooManyAttemptsError: too many failures of this name, or from this address.
+            TooManyAttemptsError: too many tries of this name, or from this address.
         """
         user = await self._check_password(username, password, address)
         secret = self._secrets.new("")
@@ -263,7 +264,8 @@ class Identity:
         """Change an account; for administrators. What is None stays. Its browsers are signed out.
 
         Raises:
-            ForbiddenError: the caller is none, or would lock itself out.
+            ForbiddenError: the caller is none.
+            InvalidOptionError: the caller would lock itself out.
             UserNotFoundError: there is none.
             WeakPasswordError: the password is too short.
         """
@@ -287,12 +289,21 @@ class Identity:
         return changed
 
     async def first_administrator(self, username: str, password: str) -> User | None:
-        """Open an administrator's account if there is no account at all, else do nothing."""
+        """Open an administrator's account if there is no account at all, else do nothing.
+
+        Raises:
+            WeakPasswordError: the password is too short.
+            InvalidOptionError: the name cannot be one.
+        """
         async with self._database.unit_of_work() as work:
             if (await work.users.list(1, 0)).total:
                 return None
         operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
-        return await self.create_user(operator, username, password, Role.ADMIN)
+        try:
+            return await self.create_user(operator, username, password, Role.ADMIN)
+        except UsernameTakenError:
+            # Another process that starts at the same moment was quicker.
+            return None
 
     async def _hashed(self, password: str) -> str:
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
@@ -302,7 +313,9 @@ class Identity:
         return await self._hasher.hash(password)
 
     async def _check_password(self, username: str, password: str, address: str) -> User:
-        for key in (f"login:name:{username.strip().casefold()[:150]}", f"login:address:{address}"):
+        by_name = f"login:name:{username.strip().casefold()[:150]}"
+        # The address first: one that has to wait must not use up the tries of ever more names.
+        for key in (f"login:address:{address}", by_name):
             wait = await self._limiter.hit(key, LOGIN_ATTEMPTS, LOGIN_WINDOW)
             if wait:
                 raise TooManyAttemptsError("too many attempts to sign in", "wait a while", wait)
@@ -314,7 +327,7 @@ class Identity:
         matches = await self._hasher.verify(user.password_hash, password)
         if user.disabled or not matches:
             raise InvalidCredentialsError("user name or password is wrong", "check both")
-        await self._limiter.forget(f"login:name:{username.strip().casefold()[:150]}")
+        await self._limiter.forget(by_name)
         return user
 
     async def _account(self, user_id: int, means: Means) -> Principal:

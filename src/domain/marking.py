@@ -54,6 +54,7 @@ class Marking:
             VideoNotFoundError: there is no such video that the caller may see.
             ForbiddenError: the caller may see it and not mark it.
             InvalidSegmentError: it reaches beyond the video.
+            InvalidOptionError: the label is too long.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -72,13 +73,14 @@ class Marking:
         end_frame: int | None = None,
         label: str | None = None,
     ) -> MarkedSegment:
-        """Move a segment's limits or change its label; what is None stays.
+        """Move a segment's limits or change its label; what is None stays, and an empty label is none.
 
         Raises:
             VideoNotFoundError: there is no such video that the caller may see.
             ForbiddenError: the caller may see it and not mark it.
             SegmentNotFoundError: it has no such segment.
             InvalidSegmentError: it would be empty or reach beyond the video.
+            InvalidOptionError: the label is too long.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -126,6 +128,7 @@ class Marking:
             ForbiddenError: the caller may see it and not mark it.
             InvalidRegionError: it reaches beyond the frame.
             InvalidSegmentError: its frames reach beyond the video.
+            InvalidOptionError: the label is too long.
         """
         async with self._database.unit_of_work() as work:
             facts = (await work.videos.get(video_id, principal, GrantRole.EDITOR)).facts

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from domain.collection import UPLOAD_LASTS, UPLOADS
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
+
+UPLOAD_KEPT = 2 * UPLOAD_LASTS
+"""Bytes older than that belong to no upload that can be, or is being, completed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,7 @@ class Cleaner:
             uploads = await work.uploads.remove_expired(now)
             old = await work.requests.results_older_than(now - self._result_lasts)
             await work.commit()
-        for upload in uploads:
-            await self._store.remove(upload.object_key)
+        await self._remove_uploads(now - UPLOAD_KEPT)
         for request_id, key in old:
             # First the bytes, then the note of them: a crash between leaves something to do, not to find.
             await self._store.remove(key)
@@ -65,3 +68,10 @@ class Cleaner:
                 await work.requests.forget_result(request_id)
                 await work.commit()
         return CleanupReport(tokens, sessions, len(old), len(uploads))
+
+    async def _remove_uploads(self, before: datetime) -> None:
+        """Remove bytes by their age: some come after their upload was completed, or expired."""
+        found = [one async for one in self._store.list(UPLOADS)]
+        for stored in found:
+            if stored.modified_at < before:
+                await self._store.remove(stored.key)

@@ -108,9 +108,12 @@ class AnonymizationRequest:
         Raises:
             NotReadyError: there is none.
         """
-        if self.status is not Status.COMPLETED or self.result_key is None:
-            raise NotReadyError(f"the request is {self.status}", "wait until it is completed")
-        return self.result_key
+        if self.result_key is not None:
+            return self.result_key
+        if self.status is Status.COMPLETED:
+            raise NotReadyError("the result was kept for its time and then deleted", "submit the order again")
+        hint = "submit the order again" if self.status.is_final else "wait until it is completed"
+        raise NotReadyError(f"the request is {self.status}", hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,16 +167,17 @@ class Anonymization:
             )
         async with self._database.unit_of_work() as work:
             frames = await self._frames(work, principal, order)
-            waiting = await work.requests.frames_waiting()
-            rate = _rate(await work.requests.rates(RATED_REQUESTS))
             key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
             request, is_new = await work.requests.add(principal.user_id, order, frames, key)
-            details = {"video_id": order.video_id, "level": order.level, "frames": frames}
-            await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
+            waiting = 0 if request.status.is_final else await work.requests.frames_waiting()
+            rate = _rate(await work.requests.rates(RATED_REQUESTS))
+            if is_new:
+                details = {"video_id": order.video_id, "level": order.level, "frames": frames}
+                await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
             await work.commit()
         if is_new:
             await self._enqueue(request)
-        return Submitted(request, math.ceil((waiting + frames) / rate))
+        return Submitted(request, math.ceil(waiting / rate))
 
     async def status(self, principal: Principal, request_id: UUID) -> Progress:
         """Where a request stands.
@@ -189,7 +190,8 @@ class Anonymization:
             if request.status.is_final:
                 return Progress(request, None)
             if request.status is Status.PROCESSING and request.processed_frames and request.started_at:
-                elapsed = (self._clock.now() - request.started_at).total_seconds()
+                # The worker's clock, which noted the start, may be ahead of this one.
+                elapsed = max(0.0, (self._clock.now() - request.started_at).total_seconds())
                 left = request.total_frames - request.processed_frames
                 return Progress(request, math.ceil(left * elapsed / request.processed_frames))
             rate = _rate(await work.requests.rates(RATED_REQUESTS))
@@ -209,6 +211,7 @@ class Anonymization:
         Raises:
             RequestNotFoundError: there is none that the caller may see.
             AlreadyFinishedError: it is over.
+            StorageUnavailableError: it is cancelled, and what was made of it could not be deleted.
         """
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
@@ -245,13 +248,15 @@ class Anonymization:
             TokenUsedError: it was used.
             TokenExpiredError: it came too late.
             NotReadyError: the result was deleted meanwhile.
+            StorageUnavailableError: the store cannot be reached; the token is still good.
         """
         async with self._database.unit_of_work() as work:
             request = await work.download_tokens.redeem(self._digest(token), request_id, self._clock.now())
             key = request.require_result()
             await work.audit.add(None, "download.redeem", f"request:{request_id}", {})
+            address = await self._store.presigned_get(key, f"{request_id}.zip", LINK_LASTS)
             await work.commit()
-        return await self._store.presigned_get(key, f"{request_id}.zip", LINK_LASTS)
+        return address
 
     async def statistics(self, principal: Principal) -> Statistics:
         """What the installation has done; for administrators.

@@ -16,7 +16,7 @@ from domain.anonymization.manifest import Summary
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.service import result_prefix
-from domain.errors import DomainError
+from domain.errors import DomainError, InvalidSegmentsError
 from domain.library import GrantRole, Video
 from domain.ports import Archive, FrameSource
 from domain.ports.persistence import Database
@@ -56,6 +56,18 @@ class _Task:
     video: Video
     segments: Mapping[int, Segment]
     regions: tuple[Region, ...]
+
+    def require_as_ordered(self) -> None:
+        """Refuse to deliver other frames than were counted and held against the limit at submission.
+
+        Raises:
+            InvalidSegmentsError: segments were moved or removed meanwhile.
+        """
+        frames = sum(len(one) for one in union(self.segments.values()))
+        if frames != self.request.total_frames:
+            ordered = self.request.total_frames
+            message = f"the segments have {frames} frames now, and had {ordered} when they were submitted"
+            raise InvalidSegmentsError(message, "submit them again")
 
 
 class RequestProcessor:
@@ -115,12 +127,12 @@ class RequestProcessor:
             marked = {one.id: one.segment for one in await work.marks.segments(order.video_id)}
             regions = tuple(one.region for one in await work.marks.regions(order.video_id))
             await work.commit()
-        # A segment that was removed since the order was accepted has nothing left to deliver.
         segments = {number: marked[number] for number in order.segment_ids if number in marked}
         return _Task(request, video, segments, regions)
 
     async def _deliver(self, task: _Task, on_progress: Callable[[int, int], None]) -> None:
         request = task.request
+        task.require_as_ordered()
         with tempfile.TemporaryDirectory(
             dir=self._workshop.scratch, prefix=f"request-{request.id}-"
         ) as folder:
@@ -161,6 +173,8 @@ class RequestProcessor:
             # Threads cannot be stopped from outside; this one looks at the flag after every frame.
             progress.cancelled = True
             await asyncio.wait([running])
+            # Looked at, or asyncio would log it as never retrieved when this is left by another error.
+            running.exception()
 
     def _redact(self, task: _Task, path: Path, archive: Path, progress: _Progress) -> Summary:
         order = task.request.order

@@ -1,0 +1,137 @@
+"""What the service asks of its database about requests for anonymised frames.
+
+Whatever takes a ``Principal`` is scoped to it: what the caller may not see does not exist for it. Times are
+timezone-aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.accounts import Principal
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Status
+from domain.ports.paging import Page
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """Which requests to list; None means any."""
+
+    video_id: int | None = None
+    status: Status | None = None
+
+
+class Requests(Protocol):
+    """Requests for anonymised frames."""
+
+    async def add(
+        self, user_id: int, order: Order, total_frames: int, idempotency: tuple[str, bytes] | None
+    ) -> tuple[AnonymizationRequest, bool]:
+        """Store an order as pending.
+
+        Args:
+            user_id: who submits it.
+            order: checked already.
+            total_frames: frames to deliver.
+            idempotency: the caller's key and a digest of the order.
+
+        Returns:
+            The request, and whether it is new: with a key that was used before, it is the one from then.
+
+        Raises:
+            IdempotencyConflictError: the key was used with a different order.
+        """
+        ...
+
+    async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
+        """One that the caller may see.
+
+        Raises:
+            RequestNotFoundError: there is none, or it is somebody else's.
+        """
+        ...
+
+    async def list(
+        self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
+    ) -> Page[AnonymizationRequest]:
+        """Those that the caller may see, newest first."""
+        ...
+
+    async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
+        """Take a pending request into work; None when it is not pending (any more)."""
+        ...
+
+    async def release(self, request_id: UUID) -> None:
+        """Put a request back from processing to pending, because its worker stops; none of it is done."""
+        ...
+
+    async def advance(self, request_id: UUID, processed_frames: int) -> Status:
+        """Note how far it is; returns where it stands now, so that the worker sees a cancellation."""
+        ...
+
+    async def finish(
+        self,
+        request_id: UUID,
+        status: Status,
+        now: datetime,
+        *,
+        blanked_frames: int = 0,
+        result: tuple[str, int] | None = None,
+        error: str | None = None,
+    ) -> bool:
+        """Bring it to a final status, with the result's key and bytes; False when it had one already."""
+        ...
+
+    async def withdraw(self, request_id: UUID) -> None:
+        """Remove a request that nobody could be told to do, as if it had never been submitted."""
+        ...
+
+    async def counts(self) -> Mapping[Status, int]:
+        """How many there are, by status."""
+        ...
+
+    async def rates(self, last: int) -> Sequence[tuple[int, float]]:
+        """Frames and seconds of the requests completed last, newest first."""
+        ...
+
+    async def frames_waiting(self) -> int:
+        """Frames still to be done in all unfinished requests."""
+        ...
+
+    async def unfinished(self) -> Sequence[tuple[UUID, Order, Status]]:
+        """What is pending or in work, oldest first."""
+        ...
+
+    async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
+        """Ids and result keys of requests completed before a moment."""
+        ...
+
+    async def forget_result(self, request_id: UUID) -> None:
+        """Note that its result was deleted."""
+        ...
+
+
+class DownloadTokens(Protocol):
+    """Rights to fetch a result once."""
+
+    async def add(self, token: DownloadToken) -> None:
+        """Store one."""
+        ...
+
+    async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        """Use one up, atomically: of many callers, one gets the request.
+
+        Raises:
+            TokenNotFoundError: there is none like that for this request.
+            TokenUsedError: somebody was quicker.
+            TokenExpiredError: it came too late.
+        """
+        ...
+
+    async def remove_spent(self, now: datetime) -> int:
+        """Forget those that were used or expired; returns how many."""
+        ...

@@ -1,0 +1,341 @@
+"""What every database promises about requests, and about the right to fetch a result once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.accounts import Role, User
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
+from domain.errors import (
+    IdempotencyConflictError,
+    RequestNotFoundError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenUsedError,
+    VideoNotFoundError,
+)
+from domain.library import GrantRole
+from domain.ports.persistence import Database, RequestFilter, UnitOfWork
+from persistence_samples import NOW, add_request, add_user, add_video, digest, order_for, principal_of
+
+SECOND = timedelta(seconds=1)
+CALLERS = 50
+Answer = TypeVar("Answer")
+
+
+async def at_once(
+    database: Database, ask: Callable[[UnitOfWork], Awaitable[Answer]]
+) -> list[Answer | BaseException]:
+    """The same by many callers, each in a unit of work of its own."""
+
+    async def one() -> Answer:
+        async with database.unit_of_work() as work:
+            answer = await ask(work)
+            await work.commit()
+            return answer
+
+    return await asyncio.gather(*(one() for _ in range(CALLERS)), return_exceptions=True)
+
+
+async def test_an_order_comes_back_as_it_was(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    order = order_for(video, 9, 7, 8)
+    async with database.unit_of_work() as work:
+        added, is_new = await work.requests.add(user.id, order, 42, None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        found = await work.requests.get(added.id, principal_of(user))
+    assert is_new
+    assert found == added
+    assert (found.order, found.user_id, found.total_frames) == (order, user.id, 42)
+    assert (found.status, found.progress, found.result_key) == (Status.PENDING, 0, None)
+
+
+async def test_a_request_is_there_for_whoever_submitted_it(database: Database) -> None:
+    owner, editor = await add_user(database, "owner"), await add_user(database, "editor")
+    admin = await add_user(database, "admin", Role.ADMIN)
+    video = await add_video(database, owner)
+    async with database.unit_of_work() as work:
+        await work.grants.put(video.id, editor.id, GrantRole.EDITOR)
+        await work.commit()
+    request = await add_request(database, editor, video)
+    async with database.unit_of_work() as work:
+        for allowed in (editor, admin):
+            assert await work.requests.get(request.id, principal_of(allowed)) == request
+        # Not even for the owner of the video.
+        for missing, principal in ((request.id, principal_of(owner)), (uuid4(), principal_of(admin))):
+            with pytest.raises(RequestNotFoundError):
+                await work.requests.get(missing, principal)
+        assert (await work.requests.list(principal_of(owner), RequestFilter(), 10, 0)).total == 0
+
+
+async def test_a_request_for_a_video_that_is_gone(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    async with database.unit_of_work() as work:
+        await work.videos.remove(video.id)
+        with pytest.raises(VideoNotFoundError):
+            await work.requests.add(user.id, order_for(video), 1, None)
+
+
+async def test_requests_are_listed_newest_first(database: Database) -> None:
+    user, other = await add_user(database, "ada"), await add_user(database, "bob")
+    admin = await add_user(database, "admin", Role.ADMIN)
+    video, another = await add_video(database, user), await add_video(database, user)
+    mine = [await add_request(database, user, one) for one in (video, another, video)]
+    foreign = await add_request(database, other, video)
+    async with database.unit_of_work() as work:
+        mine[0] = await work.requests.claim(mine[0].id, NOW) or mine[0]
+        await work.commit()
+
+    async def ids(
+        caller: User, wanted: RequestFilter, limit: int = 10, offset: int = 0
+    ) -> tuple[list[UUID], int]:
+        async with database.unit_of_work() as work:
+            page = await work.requests.list(principal_of(caller), wanted, limit, offset)
+        return [one.id for one in page.items], page.total
+
+    assert await ids(user, RequestFilter()) == ([mine[2].id, mine[1].id, mine[0].id], 3)
+    assert await ids(user, RequestFilter(), 1, 1) == ([mine[1].id], 3)
+    assert await ids(user, RequestFilter(), 1, 30) == ([], 3)
+    assert await ids(user, RequestFilter(video_id=another.id)) == ([mine[1].id], 1)
+    assert await ids(user, RequestFilter(video.id, Status.PROCESSING)) == ([mine[0].id], 1)
+    assert await ids(user, RequestFilter(status=Status.FAILED)) == ([], 0)
+    assert await ids(admin, RequestFilter(video_id=video.id)) == ([foreign.id, mine[2].id, mine[0].id], 3)
+
+
+async def test_an_idempotency_key_gives_the_same_request_again(database: Database) -> None:
+    user, other = await add_user(database, "ada"), await add_user(database, "bob")
+    video = await add_video(database, user)
+    order = order_for(video)
+
+    async def submit(user_id: int, content: str) -> tuple[AnonymizationRequest, bool]:
+        async with database.unit_of_work() as work:
+            answer = await work.requests.add(user_id, order, 5, ("key", digest(content)))
+            await work.commit()
+            return answer
+
+    first, _ = await submit(user.id, "order")
+    assert await submit(user.id, "order") == (first, False)
+    with pytest.raises(IdempotencyConflictError):
+        await submit(user.id, "another order")
+    theirs, is_new = await submit(other.id, "another order")
+    assert (is_new, theirs.id == first.id) == (True, False)
+
+
+async def test_of_many_with_the_same_key_one_submits(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    key = ("key", digest("order"))
+    answers = await at_once(database, lambda work: work.requests.add(user.id, order_for(video), 5, key))
+    assert len({answer[0].id for answer in answers if isinstance(answer, tuple)}) == 1
+    assert sum(answer[1] for answer in answers if isinstance(answer, tuple)) == 1
+    assert all(isinstance(answer, tuple) for answer in answers)
+
+
+async def test_of_many_workers_one_claims(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    answers = await at_once(database, lambda work: work.requests.claim(request.id, NOW))
+    claimed = replace(request, status=Status.PROCESSING, started_at=NOW)
+    assert [answer for answer in answers if answer is not None] == [claimed]
+    assert len(answers) == CALLERS
+
+
+async def test_a_request_goes_back_when_its_worker_stops(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    async with database.unit_of_work() as work:
+        await work.requests.claim(request.id, NOW)
+        await work.requests.advance(request.id, 4)
+        await work.requests.release(request.id)
+        assert await work.requests.get(request.id, principal_of(user)) == request
+        await work.requests.finish(request.id, Status.CANCELLED, NOW)
+        await work.requests.release(request.id)
+        assert (await work.requests.get(request.id, principal_of(user))).status is Status.CANCELLED
+
+
+async def test_a_worker_says_how_far_it_is_and_sees_where_it_stands(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+
+    async def stands() -> tuple[Status, int]:
+        async with database.unit_of_work() as work:
+            found = await work.requests.get(request.id, principal_of(user))
+        return found.status, found.processed_frames
+
+    async with database.unit_of_work() as work:
+        assert await work.requests.advance(request.id, 3) is Status.PENDING
+        await work.requests.claim(request.id, NOW)
+        assert await work.requests.advance(request.id, 3) is Status.PROCESSING
+        await work.requests.advance(request.id, 2)
+        await work.commit()
+    assert await stands() == (Status.PROCESSING, 3)
+    async with database.unit_of_work() as work:
+        assert await work.requests.finish(request.id, Status.CANCELLED, NOW)
+        assert await work.requests.advance(request.id, 9) is Status.CANCELLED
+        await work.commit()
+    assert await stands() == (Status.CANCELLED, 3)
+    async with database.unit_of_work() as work:
+        with pytest.raises(RequestNotFoundError):
+            await work.requests.advance(uuid4(), 1)
+
+
+async def test_a_completed_request_has_a_result_until_it_is_deleted(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    request = await add_request(database, user, video)
+    done = NOW + 2 * SECOND
+    async with database.unit_of_work() as work:
+        await work.requests.claim(request.id, NOW)
+        await work.requests.finish(
+            request.id, Status.COMPLETED, done, blanked_frames=2, result=("requests/1.zip", 5_000_000_000)
+        )
+        await work.commit()
+    completed = replace(
+        request,
+        status=Status.COMPLETED,
+        processed_frames=10,
+        blanked_frames=2,
+        started_at=NOW,
+        completed_at=done,
+        result_key="requests/1.zip",
+        result_bytes=5_000_000_000,
+    )
+    async with database.unit_of_work() as work:
+        assert await work.requests.get(request.id, principal_of(user)) == completed
+        assert await work.requests.results_older_than(done) == []
+        old = await work.requests.results_older_than(done + SECOND)
+        assert old == [(request.id, "requests/1.zip")]
+        await work.requests.forget_result(request.id)
+        assert await work.requests.results_older_than(done + SECOND) == []
+        # The record of what was done outlives the video.
+        await work.videos.remove(video.id)
+        found = await work.requests.get(request.id, principal_of(user))
+    assert found == replace(completed, result_key=None, result_bytes=None)
+
+
+async def test_a_failed_request_says_why(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    async with database.unit_of_work() as work:
+        assert await work.requests.finish(request.id, Status.FAILED, NOW, error="no disk")
+        found = await work.requests.get(request.id, principal_of(user))
+        assert (found.status, found.error, found.completed_at) == (Status.FAILED, "no disk", NOW)
+        assert not await work.requests.finish(uuid4(), Status.FAILED, NOW)
+
+
+async def test_of_many_ends_one_counts(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    answers = await at_once(database, lambda work: work.requests.finish(request.id, Status.CANCELLED, NOW))
+    assert sorted(answers) == [False] * (CALLERS - 1) + [True]
+
+
+async def test_a_withdrawn_request_was_never_there(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    key = ("key", digest("order"))
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, order_for(video), 5, key)
+        await work.requests.withdraw(request.id)
+        with pytest.raises(RequestNotFoundError):
+            await work.requests.get(request.id, principal_of(user))
+        again, is_new = await work.requests.add(user.id, order_for(video), 5, key)
+        assert is_new
+        await work.requests.claim(again.id, NOW)
+        # Somebody was told to do it after all.
+        await work.requests.withdraw(again.id)
+        assert (await work.requests.get(again.id, principal_of(user))).status is Status.PROCESSING
+
+
+async def test_what_an_installation_has_to_do_and_has_done(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    requests = [await add_request(database, user, video, frames) for frames in (10, 20, 30, 40)]
+    async with database.unit_of_work() as work:
+        for number, seconds in ((0, 4.5), (1, 2.25)):
+            await work.requests.claim(requests[number].id, NOW)
+            end = NOW + timedelta(seconds=seconds)
+            await work.requests.finish(requests[number].id, Status.COMPLETED, end, result=("key", 1))
+        await work.requests.claim(requests[2].id, NOW)
+        await work.requests.advance(requests[2].id, 7)
+        assert await work.requests.counts() == {
+            Status.PENDING: 1,
+            Status.PROCESSING: 1,
+            Status.COMPLETED: 2,
+            Status.FAILED: 0,
+            Status.CANCELLED: 0,
+        }
+        assert await work.requests.rates(10) == [(10, 4.5), (20, 2.25)]
+        assert await work.requests.rates(1) == [(10, 4.5)]
+        assert await work.requests.frames_waiting() == 23 + 40
+        assert await work.requests.unfinished() == [
+            (requests[2].id, requests[2].order, Status.PROCESSING),
+            (requests[3].id, requests[3].order, Status.PENDING),
+        ]
+
+
+async def test_an_installation_without_requests(database: Database) -> None:
+    async with database.unit_of_work() as work:
+        assert await work.requests.counts() == dict.fromkeys(Status, 0)
+        assert await work.requests.frames_waiting() == 0
+        assert await work.requests.rates(10) == []
+        assert await work.requests.unfinished() == []
+
+
+async def _with_token(database: Database) -> AnonymizationRequest:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    async with database.unit_of_work() as work:
+        await work.download_tokens.add(DownloadToken(digest("t"), request.id, NOW + SECOND, None))
+        await work.commit()
+    return request
+
+
+async def test_of_many_who_redeem_a_token_one_does(database: Database) -> None:
+    request = await _with_token(database)
+    answers = await at_once(database, lambda work: work.download_tokens.redeem(digest("t"), request.id, NOW))
+    assert [answer for answer in answers if isinstance(answer, AnonymizationRequest)] == [request]
+    assert sum(isinstance(answer, TokenUsedError) for answer in answers) == CALLERS - 1
+
+
+async def test_a_token_is_good_for_its_request_and_its_time(database: Database) -> None:
+    request = await _with_token(database)
+    async with database.unit_of_work() as work:
+        for secret, request_id in (("altered", request.id), ("t", uuid4())):
+            with pytest.raises(TokenNotFoundError):
+                await work.download_tokens.redeem(digest(secret), request_id, NOW)
+        with pytest.raises(TokenExpiredError):
+            await work.download_tokens.redeem(digest("t"), request.id, NOW + SECOND)
+        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request
+        with pytest.raises(TokenUsedError):
+            await work.download_tokens.redeem(digest("t"), request.id, NOW + 5 * SECOND)
+
+
+async def test_a_token_is_still_good_when_redeeming_was_not_committed(database: Database) -> None:
+    request = await _with_token(database)
+    async with database.unit_of_work() as work:
+        await work.download_tokens.redeem(digest("t"), request.id, NOW)
+    async with database.unit_of_work() as work:
+        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request
+
+
+async def test_spent_tokens_are_forgotten(database: Database) -> None:
+    request = await _with_token(database)
+    async with database.unit_of_work() as work:
+        used = DownloadToken(digest("used"), request.id, NOW + SECOND, NOW)
+        late = DownloadToken(digest("late"), request.id, NOW, None)
+        for token in (used, late):
+            await work.download_tokens.add(token)
+        assert await work.download_tokens.remove_spent(NOW) == 2
+        assert await work.download_tokens.remove_spent(NOW) == 0
+        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request

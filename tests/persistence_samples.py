@@ -1,0 +1,68 @@
+"""Rows for tests of databases, each in a unit of work of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import count
+
+from domain.accounts import Means, Principal, Role, User
+from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority
+from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
+from domain.library import Video, VideoFacts
+from domain.ports.persistence import Database
+
+NOW = datetime(2026, 3, 1, 12, 0, 30, 123456, tzinfo=UTC)
+_numbers = count()
+
+
+def digest(secret: str) -> bytes:
+    return sha256(secret.encode()).digest()
+
+
+def facts(**changes: object) -> VideoFacts:
+    values: dict[str, object] = {
+        "sha256": "ab" * 32,
+        "size_bytes": 5_000_000_000,
+        "width": 640,
+        "height": 360,
+        "frame_rate": 29.97,
+        "frame_count": 900,
+        "duration": 30.03,
+        "rotation": 90,
+    }
+    return VideoFacts(**{**values, **changes})
+
+
+def order_for(video: Video, *segment_ids: int, priority: Priority = Priority.HIGH) -> Order:
+    appearance = Appearance(OutputFormat.WEBP, 71, RedactionStyle.BLUR, RedactionShape.ELLIPSE)
+    url = "https://hooks.example/done"
+    return Order(video.id, segment_ids or (3, 1, 2), Level.MINIMAL, appearance, priority, url)
+
+
+async def add_user(database: Database, username: str, role: Role = Role.USER) -> User:
+    async with database.unit_of_work() as work:
+        user = await work.users.add(username, "hash", role)
+        await work.commit()
+    return user
+
+
+def principal_of(user: User) -> Principal:
+    return Principal(user.id, user.username, user.role, Means.SESSION)
+
+
+async def add_video(database: Database, owner: User) -> Video:
+    async with database.unit_of_work() as work:
+        key = f"videos/{next(_numbers)}"
+        video = await work.videos.add(owner.id, "a film.mp4", key, facts(), b"index")
+        await work.commit()
+    return video
+
+
+async def add_request(
+    database: Database, user: User, video: Video, total_frames: int = 10
+) -> AnonymizationRequest:
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, order_for(video), total_frames, None)
+        await work.commit()
+    return request
