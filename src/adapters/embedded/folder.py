@@ -43,7 +43,7 @@ class ServerFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The server's account has to reach the files that it owns in here, by name.
             self.path.chmod(0o711 if self._account else 0o700)
-            lock = (self.path / "lock").open("ab")
+            lock = os.fdopen(os.open(self.path / "lock", os.O_WRONLY | os.O_CREAT, 0o600), "wb")
         except OSError as error:
             raise OutputUnwritableError(
                 f"cannot write to {self.path} ({error.strerror})", "choose another data folder"

