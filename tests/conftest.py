@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,14 +13,10 @@ from redis.asyncio import Redis
 
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.redis import EmbeddedRedis
+from adapters.postgres.schema import Schema
+from adapters.postgres.unit_of_work import PostgresDatabase
 from domain.ports.persistence import Database
 from fakes_persistence import FakeDatabase
-
-with warnings.catch_warnings():
-    # advanced-alchemy 1.12 uses, when first imported, a decorator that SQLAlchemy 2.1 deprecates.
-    warnings.filterwarnings("ignore", "The declarative_mixin decorator", DeprecationWarning)
-    from adapters.postgres.schema import Schema
-    from adapters.postgres.unit_of_work import PostgresDatabase
 
 _MIGRATED = "migrated"
 

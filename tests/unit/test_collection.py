@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -14,10 +15,11 @@ from domain.errors import (
     DomainError,
     ForbiddenError,
     FrameNotFoundError,
+    GrantNotFoundError,
     InvalidOptionError,
-    InvalidRegionError,
-    InvalidSegmentError,
-    SegmentNotFoundError,
+    StorageFullError,
+    StorageUnavailableError,
+    TruncatedVideoError,
     UnreadableVideoError,
     UploadNotFoundError,
     UploadTooLargeError,
@@ -25,7 +27,7 @@ from domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole
+from domain.library import GrantRole, VideoGrant
 from domain.videos import Region, Segment
 from world import World, chunks
 
@@ -70,6 +72,42 @@ async def test_an_upload_that_breaks_off_is_not_kept(world: World) -> None:
     with pytest.raises(ConnectionResetError):
         await world.collection.upload(anna, "a.mp4", broken())
     assert world.store.objects == {}
+
+
+async def test_whatever_opening_it_complains_of_is_said_and_nothing_kept(world: World) -> None:
+    anna = await world.person("anna")
+    world.prober.error = TruncatedVideoError("the video is cut off")
+    with pytest.raises(TruncatedVideoError):
+        await world.video(anna)
+    assert world.store.objects == {}
+    assert list(world.scratch.iterdir()) == []
+
+
+async def test_exactly_as_much_as_allowed_may_be_uploaded(world: World) -> None:
+    anna = await world.person("anna")
+    video = await world.collection.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 400))
+    assert video.facts.size_bytes == world.collection.max_upload_bytes == 1000
+
+
+async def test_a_full_store_and_one_that_is_down_are_told_apart(world: World) -> None:
+    anna = await world.person("anna")
+    world.store.room = 3
+    with pytest.raises(StorageFullError):
+        await world.video(anna)
+    world.store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.video(anna)
+    with pytest.raises(StorageUnavailableError):
+        await world.collection.begin_upload(anna, "a.mp4")
+    assert world.fake_database.tables.videos == world.fake_database.tables.uploads == {}
+
+
+async def test_an_upload_is_recorded(world: World) -> None:
+    anna = await world.person("anna")
+    video = await world.video(anna)
+    row = list(world.fake_database.tables.audit.values())[-1]
+    assert (row.user_id, row.action, row.subject) == (anna.user_id, "video.upload", f"video:{video.id}")
+    assert world.fake_database.tables.frame_indexes == {video.id: b"index"}
 
 
 async def test_a_failing_database_leaves_no_bytes_behind(world: World) -> None:
@@ -122,9 +160,73 @@ async def test_a_direct_upload_that_never_came_is_late_or_is_not_ours_is_refused
         await world.collection.complete_upload(anna, started.upload.id)
 
 
+async def test_bytes_that_come_late_can_still_be_completed(world: World) -> None:
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    with pytest.raises(UploadNotFoundError, match="PUT the file to the address first"):
+        await world.collection.complete_upload(anna, started.upload.id)
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    video = await world.collection.complete_upload(anna, started.upload.id)
+    assert (video.filename, video.facts.sha256) == ("film.mp4", hashlib.sha256(b"film").hexdigest())
+
+
+async def test_an_address_for_an_upload_is_its_own_and_ends_with_it(world: World) -> None:
+    anna = await world.person("anna")
+    one, other = [await world.collection.begin_upload(anna, "../a.mp4") for _ in range(2)]
+    assert one.upload.object_key in one.url
+    assert one.upload.object_key != other.upload.object_key
+    assert one.url.endswith(f"expires={one.upload.expires_at.timestamp():.0f}")
+    assert one.upload.filename == "a.mp4"
+
+
+async def test_of_many_completions_at_once_one_makes_the_video(world: World) -> None:
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    tries = [world.collection.complete_upload(anna, started.upload.id) for _ in range(10)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, UploadNotFoundError) for one in results) == 9
+    assert len(world.fake_database.tables.videos) == len(world.store.objects) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"), [(b"not a video", UnreadableVideoError), (b"x" * 1001, UploadTooLargeError)]
+)
+async def test_a_direct_upload_that_is_refused_leaves_nothing(
+    world: World, content: bytes, refusal: type[DomainError]
+) -> None:
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await world.store.put(started.upload.object_key, chunks(content))
+    with pytest.raises(refusal):
+        await world.collection.complete_upload(anna, started.upload.id)
+    assert world.store.objects == world.fake_database.tables.videos == {}
+
+
+async def test_an_upload_survives_a_store_that_is_down(world: World) -> None:
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    world.store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.collection.complete_upload(anna, started.upload.id)
+    world.store.unavailable = False
+    assert await world.collection.complete_upload(anna, started.upload.id)
+
+
 async def share_with_viewer(world: World, principal: Principal, video_id: int) -> None:
-    (viewer,) = [one.id for one in world.fake_database.tables.users.values() if one.username == "viewer"]
+    viewer = next(one.id for one in world.fake_database.tables.users.values() if one.username == "viewer")
     await world.collection.share(principal, video_id, viewer, GrantRole.EDITOR)
+
+
+async def unshare_with_viewer(world: World, principal: Principal, video_id: int) -> None:
+    viewer = next(one.id for one in world.fake_database.tables.users.values() if one.username == "viewer")
+    await world.collection.unshare(principal, video_id, viewer)
+
+
+async def remove_region(world: World, principal: Principal, video_id: int) -> None:
+    (region,) = world.fake_database.tables.regions
+    await world.marking.remove_region(principal, video_id, region)
 
 
 ACTS: dict[str, tuple[GrantRole, Act]] = {
@@ -137,8 +239,10 @@ ACTS: dict[str, tuple[GrantRole, Act]] = {
     "change segment": (GrantRole.EDITOR, lambda w, p, v, s: w.marking.change_segment(p, v, s, label="x")),
     "remove segment": (GrantRole.EDITOR, lambda w, p, v, s: w.marking.remove_segment(p, v, s)),
     "add region": (GrantRole.EDITOR, lambda w, p, v, _: w.marking.add_region(p, v, Region(0, 0, 9, 9), None)),
+    "remove region": (GrantRole.EDITOR, lambda w, p, v, _: remove_region(w, p, v)),
     "grants": (GrantRole.OWNER, lambda w, p, v, _: w.collection.grants(p, v)),
     "share": (GrantRole.OWNER, lambda w, p, v, _: share_with_viewer(w, p, v)),
+    "unshare": (GrantRole.OWNER, lambda w, p, v, _: unshare_with_viewer(w, p, v)),
     "delete": (GrantRole.OWNER, lambda w, p, v, _: w.collection.delete(p, v)),
 }
 
@@ -152,16 +256,20 @@ async def test_who_may_do_what(world: World, who: str, act: str) -> None:
     }
     video = await world.video(people["owner"])
     segment = await world.marking.add_segment(people["owner"], video.id, Segment(0, 10), None)
+    await world.marking.add_region(people["owner"], video.id, Region(0, 0, 9, 9), None)
     for role in (GrantRole.EDITOR, GrantRole.VIEWER):
         await world.collection.share(people["owner"], video.id, people[role].user_id, role)
     needed, perform = ACTS[act]
+    before = world.fake_database.tables
     has = GrantRole.OWNER if who in {"owner", "admin"} else None if who == "stranger" else GrantRole(who)
     if has is None:
         with pytest.raises(VideoNotFoundError):
             await perform(world, people[who], video.id, segment.id)
+        assert world.fake_database.tables is before
     elif not has.allows(needed):
         with pytest.raises(ForbiddenError):
             await perform(world, people[who], video.id, segment.id)
+        assert world.fake_database.tables is before
     else:
         await perform(world, people[who], video.id, segment.id)
 
@@ -188,6 +296,32 @@ async def test_ownership_is_not_granted_nor_anything_to_nobody(world: World) -> 
         await world.collection.share(anna, video.id, 999, GrantRole.VIEWER)
 
 
+async def test_a_grant_is_changed_listed_and_taken_back_once(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    video = await world.video(anna)
+    await world.collection.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
+    await world.collection.share(anna, video.id, ben.user_id, GrantRole.EDITOR)
+    assert await world.collection.grants(anna, video.id) == [
+        VideoGrant(video.id, ben.user_id, "ben", GrantRole.EDITOR)
+    ]
+    await world.collection.unshare(anna, video.id, ben.user_id)
+    with pytest.raises(GrantNotFoundError):
+        await world.collection.unshare(anna, video.id, ben.user_id)
+    with pytest.raises(VideoNotFoundError):
+        await world.collection.get(ben, video.id)
+
+
+async def test_a_video_that_cannot_be_deleted_now_can_be_deleted_later(world: World) -> None:
+    anna = await world.person("anna")
+    video = await world.video(anna)
+    world.store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.collection.delete(anna, video.id)
+    world.store.unavailable = False
+    await world.collection.delete(anna, video.id)
+    assert world.store.objects == world.fake_database.tables.videos == {}
+
+
 async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
@@ -203,25 +337,8 @@ async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: Wor
 async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
-    with pytest.raises(FrameNotFoundError):
-        await world.collection.frame(anna, video.id, 100, None)
-
-
-async def test_marks_fit_the_video_and_change_in_parts(world: World) -> None:
-    anna = await world.person("anna")
-    video = await world.video(anna)
-    marked = await world.marking.add_segment(anna, video.id, Segment(10, 20), "entry")
-    changed = await world.marking.change_segment(anna, video.id, marked.id, end_frame=100)
-    assert (changed.segment, changed.label) == (Segment(10, 100), "entry")
-    with pytest.raises(InvalidSegmentError):
-        await world.marking.change_segment(anna, video.id, marked.id, end_frame=101)
-    with pytest.raises(InvalidSegmentError):
-        await world.marking.change_segment(anna, video.id, marked.id, start_frame=100)
-    with pytest.raises(InvalidRegionError):
-        await world.marking.add_region(anna, video.id, Region(600, 0, 41, 10), None)
-    with pytest.raises(InvalidOptionError):
-        await world.marking.add_region(anna, video.id, Region(0, 0, 4, 4), "x" * 201)
-    other = await world.video(anna)
-    with pytest.raises(SegmentNotFoundError):
-        await world.marking.segment(anna, other.id, marked.id)
-    assert (await world.marking.segment(anna, video.id, marked.id)).segment == Segment(10, 100)
+    for beyond in (-1, 100):
+        with pytest.raises(FrameNotFoundError):
+            await world.collection.frame(anna, video.id, beyond, None)
+    assert await world.collection.frame(anna, video.id, 99, 320) == b"\xff\xd899@320\xff\xd9"
+    assert list(world.scratch.iterdir()) == []

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from domain.accounts import Role
-from domain.anonymization.cleaning import Cleaner
-from domain.anonymization.health import Condition, Health
-from domain.anonymization.lifecycle import Priority, Status
-from domain.anonymization.request import Level
+from domain.anonymization.lifecycle import Order, Priority, Status
+from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import (
     AlreadyFinishedError,
     ForbiddenError,
@@ -24,6 +23,7 @@ from domain.errors import (
     NotReadyError,
     QueueUnavailableError,
     RequestNotFoundError,
+    StorageUnavailableError,
     TokenExpiredError,
     TokenNotFoundError,
     TokenUsedError,
@@ -32,7 +32,6 @@ from domain.errors import (
 )
 from domain.library import GrantRole
 from domain.ports.persistence import RequestFilter
-from domain.ports.services import WorkerInfo
 from world import World, chunks
 
 
@@ -41,7 +40,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-async def complete(world: World, request_id: object, frames: int = 0) -> None:
+async def complete(world: World, request_id: UUID) -> None:
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
     async with world.database.unit_of_work() as work:
@@ -211,51 +210,140 @@ async def test_statistics_are_for_administrators(world: World) -> None:
     assert statistics.requests[Status.FAILED] == 0
 
 
-async def test_cleaning_removes_what_is_due_and_nothing_else(world: World) -> None:
+async def test_a_submission_is_recorded(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
-    ids = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
-    await complete(world, ids[0])
-    await world.anonymization.mint_download(anna, ids[0])
-    await world.collection.begin_upload(anna, "a.mp4")
-    world.clock.advance(timedelta(hours=3))
-    await complete(world, ids[1])
-    cleaner = Cleaner(world.database, world.store, world.clock, timedelta(hours=2))
-    report = await cleaner.run()
-    assert (report.tokens, report.results, report.uploads) == (1, 1, 1)
-    with pytest.raises(NotReadyError):
-        await world.anonymization.mint_download(anna, ids[0])
-    assert await world.anonymization.mint_download(anna, ids[1])
-    assert (await cleaner.run()).results == 0
+    request_id = (await world.anonymization.submit(anna, order, "key")).request.id
+    await world.anonymization.submit(anna, order, "key")
+    rows = [row for row in world.fake_database.tables.audit.values() if row.action == "request.submit"]
+    (row,) = rows  # the second call submitted nothing
+    assert (row.user_id, row.subject) == (anna.user_id, f"request:{request_id}")
+    assert row.details == {"video_id": order.video_id, "level": "faces", "frames": 10}
 
 
-async def models_are_there() -> bool:
-    return True
+async def test_limits_are_inclusive_and_a_segment_named_twice_counts_once(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 80))
+    submitted = await world.anonymization.submit(anna, replace(order, segment_ids=order.segment_ids * 100))
+    assert submitted.request.total_frames == 80
 
 
-async def test_health_in_one_word(world: World) -> None:
-    health = Health(world.database, world.store, world.queue, models_are_there)
-    assert (await health.check()).condition is Condition.DEGRADED
-    world.queue.known_workers = [WorkerInfo("here:1", ("anonymization",), world.clock.now())]
-    report = await health.check()
-    assert (report.condition, report.workers, report.pending_requests) == (Condition.HEALTHY, 1, 0)
-    for part, name in ((world.queue, "redis"), (world.store, "storage")):
-        part.unavailable = True
-        report = await health.check()
-        assert (report.condition, report.checks[name]) == (Condition.UNHEALTHY, "failed")
-        part.unavailable = False
-    world.fake_database.reachable = False
-    report = await health.check()
-    assert (report.condition, report.checks["database"]) == (Condition.UNHEALTHY, "failed")
-    assert report.pending_requests is None
+async def test_a_repeated_submission_is_not_estimated_as_another_one(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 40))
+    first = await world.anonymization.submit(anna, order, "key")
+    again = await world.anonymization.submit(anna, order, "key")
+    assert (first.estimated_seconds, again.estimated_seconds) == (2, 2)
+    await complete(world, first.request.id)
+    await world.anonymization.submit(anna, order)
+    assert (await world.anonymization.submit(anna, order, "key")).estimated_seconds == 0
 
 
-async def test_a_check_that_hangs_counts_as_failed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def hangs() -> bool:
-        await asyncio.sleep(60)
-        return True
+async def test_of_many_submissions_with_one_key_one_is_enqueued(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    submitted = await asyncio.gather(*(world.anonymization.submit(anna, order, "key") for _ in range(10)))
+    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.anonymizations}
+    assert len(world.queue.anonymizations) == 1
 
-    monkeypatch.setattr("domain.anonymization.health.PATIENCE", 0.05)
-    world.queue.known_workers = [WorkerInfo("here:1", ("anonymization",), world.clock.now())]
-    report = await Health(world.database, world.store, world.queue, hangs).check()
-    assert (report.condition, report.checks["models"]) == (Condition.DEGRADED, "failed")
+
+CHANGES: dict[str, Callable[[Order], Order]] = {
+    "format": lambda order: replace(order, appearance=Appearance(OutputFormat.PNG)),
+    "quality": lambda order: replace(order, appearance=Appearance(quality=50)),
+    "priority": lambda order: replace(order, priority=Priority.HIGH),
+    "webhook": lambda order: replace(order, webhook_url="https://example.test/"),
+    "segments": lambda order: replace(order, segment_ids=order.segment_ids[:1]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_an_order_that_differs_in_anything_is_a_different_order(world: World, change: str) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10), (20, 30))
+    await world.anonymization.submit(anna, order, "key")
+    with pytest.raises(IdempotencyConflictError):
+        await world.anonymization.submit(anna, CHANGES[change](order), "key")
+
+
+async def test_a_queue_that_fails_takes_back_only_what_it_was_not_told_of(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    kept = (await world.anonymization.submit(anna, order, "one")).request
+    world.queue.unavailable = True
+    with pytest.raises(QueueUnavailableError):
+        await world.anonymization.submit(anna, order, "two")
+    assert (await world.anonymization.submit(anna, order, "one")).request == kept
+    assert list(world.fake_database.tables.requests) == [kept.id]
+    assert list(world.fake_database.tables.idempotency) == [(anna.user_id, "one")]
+
+
+async def test_a_clock_that_is_behind_the_workers_makes_no_negative_estimate(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 30)))).request.id
+    async with world.database.unit_of_work() as work:
+        await work.requests.claim(request_id, world.clock.now() + timedelta(seconds=5))
+        await work.requests.advance(request_id, 10)
+        await work.commit()
+    assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 0
+
+
+async def test_cancelling_removes_what_was_made_and_nothing_of_others(world: World) -> None:
+    anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
+    order = await world.order(anna, (0, 10))
+    doomed, other = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
+    for request_id in (doomed, other):
+        await world.store.put(f"requests/{request_id}/part", chunks(b"part"))
+    await world.anonymization.cancel(boss, doomed)
+    assert [key for key in world.store.objects if key.startswith("requests/")] == [f"requests/{other}/part"]
+    assert (await world.anonymization.status(anna, doomed)).request.status is Status.CANCELLED
+
+
+async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    key = f"requests/{request_id}/frames.zip"
+    await world.store.put(key, chunks(b"zip"))
+    async with world.database.unit_of_work() as work:
+        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
+        cancelling = asyncio.create_task(world.anonymization.cancel(anna, request_id))
+        await asyncio.sleep(0.01)  # it has read that the request is pending, and waits for this writer
+        await work.commit()
+    with pytest.raises(AlreadyFinishedError, match="completed already"):
+        await cancelling
+    assert world.store.objects[key] == b"zip"
+    assert (await world.anonymization.status(anna, request_id)).request.status is Status.COMPLETED
+
+
+async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    world.store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.anonymization.cancel(anna, request_id)
+    assert (await world.anonymization.status(anna, request_id)).request.status is Status.CANCELLED
+
+
+async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    await complete(world, request_id)
+    token = (await world.anonymization.mint_download(anna, request_id)).token
+    world.store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.anonymization.redeem_download(request_id, token)
+    world.store.unavailable = False
+    assert await world.anonymization.redeem_download(request_id, token)
+
+
+async def test_a_result_that_was_deleted_is_neither_promised_nor_fetched(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    await complete(world, request_id)
+    token = (await world.anonymization.mint_download(anna, request_id)).token
+    async with world.database.unit_of_work() as work:
+        await work.requests.forget_result(request_id)
+        await work.commit()
+    with pytest.raises(NotReadyError, match="deleted: submit the order again"):
+        await world.anonymization.redeem_download(request_id, token)
+    with pytest.raises(NotReadyError, match="deleted: submit the order again"):
+        await world.anonymization.mint_download(anna, request_id)

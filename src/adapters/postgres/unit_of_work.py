@@ -107,7 +107,11 @@ class PostgresDatabase:
         await self._engine.dispose()
 
 
-def _require_alive(connection: Any, _entry: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401
+def _require_alive(
+    connection: Any,  # noqa: ANN401 -- no type of it is public
+    _entry: ConnectionPoolEntry,
+    _proxy: object,
+) -> None:
     """Have the pool replace a connection that the server closed; costs nothing, unlike a ping."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError

@@ -108,12 +108,12 @@ class AnonymizationRequest:
         Raises:
             NotReadyError: there is none.
         """
-        if self.result_key is not None:
-            return self.result_key
-        if self.status is Status.COMPLETED:
+        if self.status is not Status.COMPLETED:
+            hint = "submit the order again" if self.status.is_final else "wait until it is completed"
+            raise NotReadyError(f"the request is {self.status}", hint)
+        if self.result_key is None:
             raise NotReadyError("the result was kept for its time and then deleted", "submit the order again")
-        hint = "submit the order again" if self.status.is_final else "wait until it is completed"
-        raise NotReadyError(f"the request is {self.status}", hint)
+        return self.result_key
 
 
 @dataclass(frozen=True, slots=True)

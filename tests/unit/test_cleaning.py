@@ -1,0 +1,200 @@
+"""What has had its time is removed; everything else stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from domain.accounts import Principal
+from domain.anonymization.cleaning import UPLOAD_KEPT, Cleaner, CleanupReport
+from domain.anonymization.lifecycle import Order, Status
+from domain.collection import UPLOAD_LASTS
+from domain.errors import (
+    DatabaseUnavailableError,
+    NotReadyError,
+    StorageUnavailableError,
+    UploadNotFoundError,
+)
+from fakes_services import FakeObjectStore
+from world import PASSWORD, World, chunks
+
+KEPT = timedelta(days=7)
+MOMENT = timedelta(seconds=1)
+NOTHING = CleanupReport(0, 0, 0, 0)
+
+
+@dataclass
+class FailingStore(FakeObjectStore):
+    """Goes down after so many objects were removed."""
+
+    removals_left: int = 0
+
+    async def remove(self, key: str) -> None:
+        if not self.removals_left:
+            raise StorageUnavailableError("the fake store went down")
+        self.removals_left -= 1
+        await super().remove(key)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+async def anna(world: World) -> Principal:
+    return await world.person("anna")
+
+
+@pytest.fixture
+async def order(world: World, anna: Principal) -> Order:
+    return await world.order(anna, (0, 10))
+
+
+def cleaner(world: World) -> Cleaner:
+    return Cleaner(world.database, world.store, world.clock, KEPT)
+
+
+def failing_after(world: World, removals: int) -> Cleaner:
+    """One on the same objects, in a store that goes down."""
+    ours = world.store
+    store = FailingStore(ours.clock, ours.objects, _modified=ours._modified, removals_left=removals)
+    return Cleaner(world.database, store, world.clock, KEPT)
+
+
+async def completed(world: World, anna: Principal, order: Order) -> UUID:
+    request_id = (await world.anonymization.submit(anna, order)).request.id
+    key = f"requests/{request_id}/frames.zip"
+    await world.store.put(key, chunks(b"zip"))
+    async with world.database.unit_of_work() as work:
+        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
+        await work.commit()
+    return request_id
+
+
+async def test_in_a_fresh_installation_there_is_nothing_to_do(world: World) -> None:
+    assert await cleaner(world).run() == NOTHING
+
+
+async def test_results_go_when_their_time_is_over(world: World, anna: Principal, order: Order) -> None:
+    old = await completed(world, anna, order)
+    world.clock.advance(MOMENT)
+    young = await completed(world, anna, order)
+    unfinished = (await world.anonymization.submit(anna, order)).request.id
+    world.clock.advance(KEPT)
+    assert (await cleaner(world).run()).results == 1
+    assert [key for key in world.store.objects if key.startswith("requests/")] == [
+        f"requests/{young}/frames.zip"
+    ]
+    with pytest.raises(NotReadyError):
+        await world.anonymization.mint_download(anna, old)
+    assert await world.anonymization.mint_download(anna, young)
+    assert (await world.anonymization.status(anna, old)).request.status is Status.COMPLETED
+    assert (await world.anonymization.status(anna, unfinished)).request.status is Status.PENDING
+    assert (await cleaner(world).run()).results == 0
+
+
+async def test_tokens_go_when_they_are_used_or_expired(world: World, anna: Principal, order: Order) -> None:
+    request_id = await completed(world, anna, order)
+    used, expired = [await world.anonymization.mint_download(anna, request_id) for _ in range(2)]
+    await world.anonymization.redeem_download(request_id, used.token)
+    world.clock.advance(MOMENT)
+    good = await world.anonymization.mint_download(anna, request_id)
+    world.clock.time = expired.expires_at
+    assert (await cleaner(world).run()).tokens == 2
+    assert await world.anonymization.redeem_download(request_id, good.token)
+
+
+async def test_sessions_go_when_they_have_expired(world: World, anna: Principal) -> None:
+    old = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.advance(MOMENT)
+    young = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.time = old.expires_at
+    assert (await cleaner(world).run()).sessions == 1
+    assert (await world.identity.by_session(young.secret)).user_id == anna.user_id
+
+
+async def test_uploads_that_were_never_completed_go_with_their_bytes(world: World, anna: Principal) -> None:
+    started = await world.collection.begin_upload(anna, "a.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    waiting = await world.collection.begin_upload(anna, "b.mp4")
+    await world.store.put(waiting.upload.object_key, chunks(b"film"))
+    assert await cleaner(world).run() == CleanupReport(tokens=0, sessions=0, results=0, uploads=1)
+    assert list(world.store.objects) == [waiting.upload.object_key]
+    with pytest.raises(UploadNotFoundError):
+        await world.collection.complete_upload(anna, started.upload.id)
+    assert await world.collection.complete_upload(anna, waiting.upload.id)
+
+
+async def test_bytes_that_come_after_their_upload_was_completed_do_not_stay(
+    world: World, anna: Principal
+) -> None:
+    started = await world.collection.begin_upload(anna, "a.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    video = await world.collection.complete_upload(anna, started.upload.id)
+    world.clock.advance(UPLOAD_LASTS - MOMENT)
+    await world.store.put(started.upload.object_key, chunks(b"the address still works"))
+    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    assert (await cleaner(world).run()).uploads == 0
+    assert list(world.store.objects) == [video.object_key]
+
+
+async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Principal) -> None:
+    started = await world.collection.begin_upload(anna, "a.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    world.clock.advance(UPLOAD_LASTS)
+    assert (await cleaner(world).run()).uploads == 1
+    assert list(world.store.objects) == [started.upload.object_key]
+
+
+async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the_next_run(
+    world: World, anna: Principal, order: Order
+) -> None:
+    for _ in range(3):
+        await completed(world, anna, order)
+    world.clock.advance(KEPT + MOMENT)
+    with pytest.raises(StorageUnavailableError):
+        await failing_after(world, 1).run()
+    known = {one.result_key for one in world.fake_database.tables.requests.values() if one.result_key}
+    assert {key for key in world.store.objects if key.startswith("requests/")} == known
+    assert len(known) == 2
+    assert (await cleaner(world).run()).results == 2
+    assert not [key for key in world.store.objects if key.startswith("requests/")]
+
+
+async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the_next_run(
+    world: World, anna: Principal
+) -> None:
+    for _ in range(3):
+        started = await world.collection.begin_upload(anna, "a.mp4")
+        await world.store.put(started.upload.object_key, chunks(b"film"))
+    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    with pytest.raises(StorageUnavailableError):
+        await failing_after(world, 1).run()
+    assert len(world.store.objects) == 2
+    await cleaner(world).run()
+    assert world.store.objects == {}
+
+
+async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, anna: Principal) -> None:
+    await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.advance(timedelta(days=1))
+    world.store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await cleaner(world).run()
+    assert world.fake_database.tables.sessions == {}
+
+
+async def test_without_the_database_nothing_is_removed(world: World, anna: Principal, order: Order) -> None:
+    await completed(world, anna, order)
+    before = dict(world.store.objects)
+    world.clock.advance(KEPT + MOMENT)
+    world.fake_database.reachable = False
+    with pytest.raises(DatabaseUnavailableError):
+        await cleaner(world).run()
+    assert world.store.objects == before

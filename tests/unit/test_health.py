@@ -1,0 +1,153 @@
+"""How the installation is doing, in one word and in numbers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from domain.anonymization import health
+from domain.anonymization.health import Condition, Health
+from domain.anonymization.lifecycle import Status
+from domain.errors import ModelMissingError
+from domain.ports.services import WorkerInfo
+from world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.queue.known_workers = [WorkerInfo("here:1", ("anonymization",), world.clock.now())]
+    return world
+
+
+async def present() -> bool:
+    return True
+
+
+async def absent() -> bool:
+    return False
+
+
+async def missing() -> bool:
+    raise ModelMissingError("the face detector is not installed")
+
+
+async def hanging() -> bool:
+    await asyncio.Event().wait()
+    return True
+
+
+def examined(world: World, models: Callable[[], Awaitable[bool]] = present) -> Health:
+    return Health(world.database, world.store, world.queue, models)
+
+
+ALL_WELL = {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
+
+
+async def test_all_is_well(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    done, _ = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
+    async with world.database.unit_of_work() as work:
+        await work.requests.claim(done, world.clock.now())
+        ended = world.clock.now() + timedelta(seconds=90)
+        await work.requests.finish(done, Status.COMPLETED, ended, result=("requests/x", 1))
+        await work.commit()
+    report = await examined(world).check()
+    assert report.condition is Condition.HEALTHY
+    assert report.checks == ALL_WELL
+    assert (report.workers, report.pending_requests, report.average_seconds) == (1, 1, 90.0)
+    assert report.storage_bytes == len(b"film")
+
+
+async def test_before_the_first_request_there_is_no_average(world: World) -> None:
+    report = await examined(world).check()
+    assert (report.pending_requests, report.average_seconds) == (0, None)
+
+
+@pytest.mark.parametrize("with_workers", [True, False])
+@pytest.mark.parametrize("models", [present, absent])
+@pytest.mark.parametrize("broken", ["database", "redis", "storage"])
+async def test_nothing_can_be_taken_in_without_any_of_the_servers(
+    world: World, broken: str, models: Callable[[], Awaitable[bool]], with_workers: bool
+) -> None:
+    world.fake_database.reachable = broken != "database"
+    world.queue.unavailable = broken == "redis"
+    world.store.unavailable = broken == "storage"
+    if not with_workers:
+        world.queue.known_workers = []
+    report = await examined(world, models).check()
+    assert report.condition is Condition.UNHEALTHY
+    assert [name for name, found in report.checks.items() if found == "failed"] == [
+        broken,
+        *(["models"] if models is absent else []),
+    ]
+    assert report.workers == (1 if with_workers and broken != "redis" else 0)
+    assert (report.pending_requests is None) == (broken == "database")
+    assert (report.storage_bytes is None) == (broken == "storage")
+
+
+@pytest.mark.parametrize("models", [absent, missing])
+async def test_without_models_requests_wait(world: World, models: Callable[[], Awaitable[bool]]) -> None:
+    report = await examined(world, models).check()
+    assert report.condition is Condition.DEGRADED
+    assert report.checks == ALL_WELL | {"models": "failed"}
+
+
+async def test_without_workers_requests_wait(world: World) -> None:
+    world.queue.known_workers = []
+    report = await examined(world).check()
+    assert report.condition is Condition.DEGRADED
+    assert report.checks == ALL_WELL
+    assert report.workers == 0
+
+
+async def test_a_check_that_hangs_has_failed_and_holds_nothing_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.05)
+    async with asyncio.timeout(5):
+        report = await examined(world, hanging).check()
+    assert report.checks == ALL_WELL | {"models": "failed"}
+
+
+async def test_every_check_is_waited_for_at_the_same_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for the others to have begun, so none could end if they took turns."""
+    everyone = asyncio.Barrier(3)
+
+    async def workers() -> list[WorkerInfo]:
+        await everyone.wait()
+        return world.queue.known_workers
+
+    async def used_bytes() -> int:
+        await everyone.wait()
+        return 7
+
+    async def models() -> bool:
+        await everyone.wait()
+        return True
+
+    monkeypatch.setattr(world.queue, "workers", workers)
+    monkeypatch.setattr(world.store, "used_bytes", used_bytes)
+    report = await examined(world, models).check()
+    assert (report.condition, report.storage_bytes) == (Condition.HEALTHY, 7)
+
+
+async def test_whoever_asks_may_stop_asking(world: World) -> None:
+    begun = asyncio.Event()
+
+    async def models() -> bool:
+        begun.set()
+        return await hanging()
+
+    asking = asyncio.create_task(examined(world, models).check())
+    await begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
