@@ -25,8 +25,12 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 .PHONY: demo
-demo: setup ## Redact a short real video: make demo, or make demo VIDEO=path
+demo: setup ## See the whole service work: make demo, or make demo VIDEO=path
 	$(BIN)/framecloak demo --output $(OUT)/demo $(if $(VIDEO),"$(VIDEO)")
+
+.PHONY: demo-once
+demo-once: setup ## The same, and stop the service afterwards
+	$(BIN)/framecloak demo --once --output $(OUT)/demo $(if $(VIDEO),"$(VIDEO)")
 
 .PHONY: test
 test: setup ## Run the tests (under ten minutes on two cores)

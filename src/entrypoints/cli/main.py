@@ -30,9 +30,15 @@ class _LazyGroup(click.Group):
 
     summaries: ClassVar = {
         "redact": "Redact videos, pictures and folders of them.",
-        "demo": "See it work on a short film, or on your own.",
+        "demo": "See the whole service work on a short film, or on your own.",
+        "serve": "Run the whole service on this machine.",
+        "api": "Answer HTTP requests.",
+        "worker": "Work on requests.",
         "models": "List, verify, build and fetch model weights.",
     }
+
+    modules: ClassVar = {"api": "roles", "worker": "roles"}
+    """Where a command lies that has no module of its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return list(self.summaries)
@@ -40,7 +46,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in self.summaries:
             return None
-        command: click.Command = getattr(import_module(f"entrypoints.cli.{cmd_name}"), cmd_name)
+        module = self.modules.get(cmd_name, cmd_name)
+        command: click.Command = getattr(import_module(f"entrypoints.cli.{module}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

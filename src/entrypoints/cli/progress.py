@@ -18,6 +18,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -57,6 +58,17 @@ class Monitor:
     @contextmanager
     def progress(self, frames: int) -> Generator[Callable[[], None], None, None]:
         """Show a bar for so many frames; what it gives is to be called after each of them."""
+        with self._bar(frames) as (bar, task):
+            yield lambda: bar.advance(task)
+
+    @contextmanager
+    def distant_progress(self, frames: int) -> Generator[Callable[[int], None], None, None]:
+        """Show a bar for work done elsewhere; what it gives is to be told how many frames are done."""
+        with self._bar(frames) as (bar, task):
+            yield lambda done: bar.update(task, completed=done)
+
+    @contextmanager
+    def _bar(self, frames: int) -> Generator[tuple[Progress, TaskID], None, None]:
         visible = self._voice is Voice.HUMAN and sys.stderr.isatty()
         columns = (
             TextColumn("Redacting"),
@@ -68,8 +80,7 @@ class Monitor:
         )
         console = Console(stderr=True)
         with Progress(*columns, console=console, disable=not visible, transient=True) as bar:
-            task = bar.add_task("frames", total=frames)
-            yield lambda: bar.advance(task)
+            yield bar, bar.add_task("frames", total=frames)
 
     def report(self, outcome: Outcome) -> None:
         """Sum up what was done."""

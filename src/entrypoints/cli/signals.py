@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -44,4 +45,23 @@ def signals_raise() -> Generator[None, None, None]:
         yield
     finally:
         for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def signals_set(stop: asyncio.Event) -> Generator[None, None, None]:
+    """Set an event on every signal to end, for processes that serve until they are told to stop.
+
+    Must be entered inside the event loop that is to learn of it.
+    """
+    loop = asyncio.get_running_loop()
+    heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.getsignal(number) for number in heeded}
+    for number in heeded:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            loop.remove_signal_handler(number)
             signal.signal(number, handler)

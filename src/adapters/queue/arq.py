@@ -1,0 +1,137 @@
+"""The job queue on ARQ: a transport, because what is to be done stands in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import msgspec
+from arq.connections import ArqRedis
+
+from adapters.queue.connection import connect, redis_errors
+from domain.anonymization.lifecycle import Priority
+from domain.ports.services import WorkerInfo
+
+NORMAL_QUEUE = "anonymization"
+HIGH_QUEUE = "anonymization-high"
+CLEANUP_QUEUE = "cleanup"
+
+ANONYMIZE = "anonymize"
+CLEAN_UP = "clean_up"
+"""Names of the tasks that workers know."""
+
+WORKER_LASTS = timedelta(seconds=10)
+"""How long a worker counts as alive after its last sign of life."""
+
+_JOB_LASTS = timedelta(days=365)
+"""A job may wait behind many others; ARQ would drop it silently after a day."""
+
+_WORKERS = "framecloak:workers:"
+_QUEUES = {Priority.NORMAL: NORMAL_QUEUE, Priority.HIGH: HIGH_QUEUE}
+
+
+class _Sign(msgspec.Struct, frozen=True):
+    """What a worker says of itself."""
+
+    queues: tuple[str, ...]
+    seen_at: float
+
+
+class ArqJobQueue:
+    """Hands jobs to workers; see `domain.ports.services.JobQueue`.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._redis = connect(url)
+
+    async def __aenter__(self) -> Self:
+        """Connections are made when they are needed."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+    @property
+    def redis(self) -> ArqRedis:
+        """The client, for the workers that take jobs out."""
+        return self._redis
+
+    async def anonymize(self, request_id: UUID, priority: Priority) -> None:
+        """See the port."""
+        with redis_errors("submit the request"):
+            await self._redis.enqueue_job(
+                ANONYMIZE, str(request_id), _queue_name=_QUEUES[priority], _expires=_JOB_LASTS
+            )
+
+    async def clean_up(self) -> None:
+        """See the port."""
+        with redis_errors("order a clean-up"):
+            await self._redis.enqueue_job(CLEAN_UP, _queue_name=CLEANUP_QUEUE, _expires=_JOB_LASTS)
+
+    async def workers(self) -> Sequence[WorkerInfo]:
+        """See the port."""
+        with redis_errors("ask for workers"):
+            keys = sorted([key async for key in self._redis.scan_iter(f"{_WORKERS}*")])
+            signs = await self._redis.mget(keys) if keys else []
+        # A sign that expired between the two calls is None.
+        return [_worker(key, sign) for key, sign in zip(keys, signs, strict=True) if sign]
+
+    async def announce(self, name: str, queues: Sequence[str]) -> None:
+        """Give a sign of life, for `workers`.
+
+        Args:
+            name: of the worker.
+            queues: what it works on.
+
+        Raises:
+            QueueUnavailableError: Redis cannot be reached.
+        """
+        sign = _Sign(tuple(queues), datetime.now(UTC).timestamp())
+        with redis_errors("announce the worker"):
+            await self._redis.set(f"{_WORKERS}{name}", msgspec.msgpack.encode(sign), px=WORKER_LASTS)
+
+    async def retire(self, name: str) -> None:
+        """Take the last sign of life back.
+
+        Raises:
+            QueueUnavailableError: Redis cannot be reached.
+        """
+        with redis_errors("retire the worker"):
+            await self._redis.delete(f"{_WORKERS}{name}")
+
+    async def claim_slot(self, name: str, lasts: timedelta) -> bool:
+        """Whether this caller is the first, of all processes, to claim something for a while.
+
+        Raises:
+            QueueUnavailableError: Redis cannot be reached.
+        """
+        with redis_errors("claim a slot"):
+            return bool(await self._redis.set(f"framecloak:slots:{name}", b"", nx=True, px=lasts))
+
+    async def depth(self) -> int:
+        """See the port."""
+        with redis_errors("measure the queue"):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for queue in _QUEUES.values():
+                    pipe.zcard(queue)
+                return sum(await pipe.execute())
+
+    async def ping(self) -> None:
+        """See the port."""
+        with redis_errors("reach the queue"):
+            await self._redis.ping()
+
+
+def _worker(key: bytes, sign: bytes) -> WorkerInfo:
+    said = msgspec.msgpack.decode(sign, type=_Sign)
+    name = key.decode().removeprefix(_WORKERS)
+    return WorkerInfo(name, said.queues, datetime.fromtimestamp(said.seen_at, UTC))

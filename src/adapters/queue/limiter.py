@@ -1,0 +1,69 @@
+"""Counting attempts in Redis, over all processes."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from hashlib import sha256
+from types import TracebackType
+from typing import Self
+
+from adapters.queue.connection import connect, redis_errors
+
+_PREFIX = "framecloak:attempts:"
+
+_HIT = """
+local hits = redis.call('INCR', KEYS[1])
+if hits == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if hits <= tonumber(ARGV[1]) then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  return tonumber(ARGV[2])
+end
+return left
+"""
+"""Counts in a window that the first hit opens, and tells the milliseconds until it closes; 0 to go on.
+
+The count only lives as long as the window, so refused hits do not prolong the wait. A key that lost its
+expiry, as after a restore, is given one again instead of locking somebody out for ever.
+"""
+
+
+class RedisAttemptLimiter:
+    """A fixed window for each key; see `domain.ports.services.AttemptLimiter`.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._redis = connect(url)
+        self._hit = self._redis.register_script(_HIT)
+
+    async def __aenter__(self) -> Self:
+        """Connections are made when they are needed."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+    async def hit(self, key: str, limit: int, window: timedelta) -> int:
+        """See the port."""
+        milliseconds = math.ceil(window.total_seconds() * 1000)
+        with redis_errors("count the attempt"):
+            left = await self._hit(keys=[_name(key)], args=[limit, milliseconds])
+        return math.ceil(int(left) / 1000)
+
+    async def forget(self, key: str) -> None:
+        """See the port."""
+        with redis_errors("forget the attempts"):
+            await self._redis.delete(_name(key))
+
+
+def _name(key: str) -> str:
+    """A key by its digest: user names and addresses do not belong into Redis in clear."""
+    return _PREFIX + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]

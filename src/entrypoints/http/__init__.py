@@ -1,0 +1,1 @@
+"""The HTTP API: Litestar and its idioms live here and nowhere else."""

@@ -1,0 +1,196 @@
+"""JSON and msgpack, in and out: what ``Content-Type`` says comes in, and what ``Accept`` prefers goes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.background_tasks import BackgroundTask, BackgroundTasks
+from litestar.datastructures import Cookie, State
+from litestar.dto import AbstractDTO
+from litestar.dto.data_structures import DTOFieldDefinition
+from litestar.enums import MediaType
+from litestar.exceptions import ClientException, HTTPException, InternalServerException
+from litestar.openapi.spec import Reference, Schema
+from litestar.response.base import ASGIResponse
+from litestar.types import TypeEncodersMap
+from litestar.typing import FieldDefinition
+
+from entrypoints.http.errors import InvalidBodyError, invalid_value
+
+if TYPE_CHECKING:
+    from litestar._openapi.schema_generation import SchemaCreator
+    from litestar.dto._backend import DTOBackend
+
+JSON = "application/json"
+MSGPACK = "application/msgpack"
+
+_DECODERS: dict[str, Callable[..., Any]] = {
+    JSON: msgspec.json.decode,
+    MSGPACK: msgspec.msgpack.decode,
+    "application/x-msgpack": msgspec.msgpack.decode,
+}
+
+Model = TypeVar("Model")
+
+
+class UnsupportedMediaTypeError(HTTPException):
+    """A body of a kind that the endpoint does not take."""
+
+    status_code = 415
+
+
+class ApiRequest(Request[Any, Any, State]):
+    """A request whose sender may go away before all of it has come, which is no failure of ours."""
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """The body in chunks.
+
+        Raises:
+            ClientException: the client went away.
+            RequestEntityTooLarge: there is more than the endpoint takes.
+        """
+        chunks = super().stream()
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except InternalServerException as error:
+            raise ClientException("the request ended before all of it had come") from error
+
+
+class BodyDTO(AbstractDTO[Model]):
+    """Decodes a body strictly, by the annotation of the handler's ``data``."""
+
+    model_type = object  # type: ignore[assignment]  # any: the annotation decides
+
+    def decode_bytes(self, value: bytes) -> Any:  # noqa: ANN401 - as declared by litestar
+        """The body as what the handler wants.
+
+        Raises:
+            UnsupportedMediaTypeError: it is neither JSON nor msgpack.
+            ClientException: it is not even that.
+            InvalidBodyError: it does not say what it should.
+        """
+        return decode(value, self._media_type, self._wanted)
+
+    @property
+    def _media_type(self) -> str:
+        content_type = self.asgi_connection.headers.get("content-type", "")
+        return content_type.partition(";")[0].strip().lower()
+
+    @property
+    def _wanted(self) -> Any:  # noqa: ANN401 - a type annotation has no narrower type
+        field = self.asgi_connection.route_handler.parsed_data_field
+        return field.annotation if field else object
+
+    @classmethod
+    def create_for_field_definition(
+        cls, field_definition: FieldDefinition, handler_id: str, backend_cls: type[DTOBackend] | None = None
+    ) -> None:
+        """Nothing to prepare: structs are decoded as they are."""
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: SchemaCreator
+    ) -> Reference | Schema:
+        """The schema of the annotation."""
+        del handler_id
+        return schema_creator.for_field_definition(field_definition)
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:
+        """None: nothing is transferred field by field."""
+        del model_type
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        """Never asked for."""
+        del field_definition
+        return False
+
+
+def decode(value: bytes, media_type: str, wanted: Any) -> Any:  # noqa: ANN401 - decodes to any type
+    """A body as what is wanted, without any leniency.
+
+    Raises:
+        UnsupportedMediaTypeError: it is neither JSON nor msgpack.
+        ClientException: it is not even that.
+        InvalidBodyError: it does not say what it should.
+    """
+    decoder = _DECODERS.get(media_type)
+    if decoder is None:
+        raise UnsupportedMediaTypeError(f"send {JSON} or {MSGPACK}, and say so in Content-Type")
+    try:
+        return decoder(value, type=wanted, strict=True)
+    except msgspec.ValidationError as error:
+        raise InvalidBodyError((invalid_value(error),)) from error
+    except msgspec.DecodeError as error:
+        raise ClientException(f"the body cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ClientException("the body is not UTF-8") from error
+    except RecursionError as error:
+        raise ClientException("the body is nested too deeply") from error
+
+
+class BatchDTO(BodyDTO[Model]):
+    """Decodes a list whose items are looked at later: one that is wrong must not stop the others."""
+
+    @property
+    def _wanted(self) -> Any:  # noqa: ANN401 - as above
+        return list[Any]
+
+
+def convert(value: object, wanted: type[Model]) -> Model:
+    """Something that was decoded already as what is wanted.
+
+    Raises:
+        InvalidBodyError: it does not say what it should.
+    """
+    try:
+        return msgspec.convert(value, wanted, strict=True)
+    except msgspec.ValidationError as error:
+        raise InvalidBodyError((invalid_value(error),)) from error
+
+
+class NegotiatedResponse(Response[Any]):
+    """Answers in msgpack whoever prefers it to JSON."""
+
+    def to_asgi_response(
+        self,
+        app: Litestar | None,
+        request: Request[Any, Any, Any],
+        *,
+        background: BackgroundTask | BackgroundTasks | None = None,
+        cookies: Iterable[Cookie] | None = None,
+        encoded_headers: Iterable[tuple[bytes, bytes]] | None = None,
+        headers: dict[str, str] | None = None,
+        is_head_response: bool = False,
+        media_type: MediaType | str | None = None,
+        status_code: int | None = None,
+        type_encoders: TypeEncodersMap | None = None,
+    ) -> ASGIResponse:
+        """The response as bytes, in the format that the client prefers."""
+        if self.media_type is None and media_type in {None, MediaType.JSON, JSON}:
+            media_type = _preferred(request)
+        return super().to_asgi_response(
+            app,
+            request,
+            background=background,
+            cookies=cookies,
+            encoded_headers=encoded_headers,
+            headers=headers,
+            is_head_response=is_head_response,
+            media_type=media_type,
+            status_code=status_code,
+            type_encoders=type_encoders,
+        )
+
+
+def _preferred(request: Request[Any, Any, Any]) -> str:
+    if "msgpack" not in request.headers.get("accept", ""):
+        return JSON
+    best = request.accept.best_match([JSON, MSGPACK, "application/x-msgpack"], JSON)
+    return JSON if best in {None, JSON} else MSGPACK

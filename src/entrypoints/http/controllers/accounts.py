@@ -1,0 +1,124 @@
+"""API keys of the caller, and accounts, for administrators."""
+
+from __future__ import annotations
+
+from litestar import Controller, delete, get, patch, post
+from msgspec import UNSET
+
+from entrypoints.http.dependencies import Caller, TheAuthenticator, TheIdentity
+from entrypoints.http.openapi import problems
+from entrypoints.http.schemas.accounts import (
+    ApiKeyView,
+    ChangeUserBody,
+    CreateApiKeyBody,
+    CreateUserBody,
+    NewApiKeyView,
+    UserPage,
+    UserView,
+)
+from entrypoints.http.schemas.common import ApiKeyId, Limit, Offset, UserId
+from entrypoints.http.security import administrators_only
+
+
+class AccountsController(Controller):
+    """API keys and accounts."""
+
+    path = "/api"
+    tags = ("Accounts",)
+
+    @get("/auth/api-keys", operation_id="listApiKeys", summary="List your API keys", responses=problems())
+    async def list_api_keys(self, caller: Caller, identity: TheIdentity) -> list[ApiKeyView]:
+        """The caller's keys without their secrets, newest first."""
+        return [ApiKeyView.of(key) for key in await identity.list_api_keys(caller)]
+
+    @post(
+        "/auth/api-keys",
+        operation_id="createApiKey",
+        summary="Create an API key",
+        responses=problems("invalid_option", writes=True, body=True),
+    )
+    async def create_api_key(
+        self, data: CreateApiKeyBody, caller: Caller, identity: TheIdentity
+    ) -> NewApiKeyView:
+        """A key for programs; its secret is shown this once."""
+        key, secret = await identity.create_api_key(caller, data.name, data.expires_at)
+        return NewApiKeyView.made(key, secret)
+
+    @delete(
+        "/auth/api-keys/{key_id:int}",
+        operation_id="revokeApiKey",
+        summary="Revoke an API key",
+        responses=problems("api_key_not_found", writes=True, parameters=True),
+    )
+    async def revoke_api_key(
+        self, key_id: ApiKeyId, caller: Caller, identity: TheIdentity, authenticator: TheAuthenticator
+    ) -> None:
+        """Make a key of the caller worthless at once."""
+        await identity.revoke_api_key(caller, key_id)
+        authenticator.forget(caller.user_id)
+
+    @get(
+        "/users",
+        operation_id="listUsers",
+        summary="List accounts",
+        guards=[administrators_only],
+        responses=problems("forbidden", parameters=True),
+    )
+    async def list_users(
+        self, caller: Caller, identity: TheIdentity, limit: Limit = 20, offset: Offset = 0
+    ) -> UserPage:
+        """All accounts, oldest first; for administrators."""
+        page = await identity.list_users(caller, limit, offset)
+        items = [UserView.of(user) for user in page.items]
+        return UserPage(items=items, total=page.total, limit=limit, offset=offset)
+
+    @post(
+        "/users",
+        operation_id="createUser",
+        summary="Open an account",
+        guards=[administrators_only],
+        responses=problems(
+            "forbidden", "username_taken", "weak_password", "invalid_option", writes=True, body=True
+        ),
+    )
+    async def create_user(self, data: CreateUserBody, caller: Caller, identity: TheIdentity) -> UserView:
+        """For administrators."""
+        return UserView.of(await identity.create_user(caller, data.username, data.password, data.role))
+
+    @get(
+        "/users/{user_id:int}",
+        operation_id="getUser",
+        summary="Look at an account",
+        responses=problems("forbidden", "user_not_found", parameters=True),
+    )
+    async def get_user(self, user_id: UserId, caller: Caller, identity: TheIdentity) -> UserView:
+        """The caller's own, or any for administrators."""
+        return UserView.of(await identity.get_user(caller, user_id))
+
+    @patch(
+        "/users/{user_id:int}",
+        operation_id="changeUser",
+        summary="Change an account",
+        guards=[administrators_only],
+        responses=problems(
+            "forbidden", "user_not_found", "weak_password", "invalid_option", writes=True, body=True
+        ),
+    )
+    async def change_user(
+        self,
+        user_id: UserId,
+        data: ChangeUserBody,
+        caller: Caller,
+        identity: TheIdentity,
+        authenticator: TheAuthenticator,
+    ) -> UserView:
+        """For administrators. Whoever is signed in with the account is signed out at once."""
+        changed = await identity.change_user(
+            caller,
+            user_id,
+            role=None if data.role is UNSET else data.role,
+            disabled=None if data.disabled is UNSET else data.disabled,
+            password=None if data.password is UNSET else data.password,
+        )
+        authenticator.forget(user_id)
+        return UserView.of(changed)

@@ -1,0 +1,100 @@
+"""Results, each handed out by a link that works once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from litestar import Controller, Response, get
+from litestar.datastructures import ResponseHeader
+from litestar.openapi import ResponseSpec
+from litestar.params import PathParameter, QueryParameter
+from litestar.response import Stream
+
+from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from entrypoints.http.dependencies import Caller, TheAnonymization, TheConfig, TheObjects
+from entrypoints.http.objects import OBJECTS_PATH, handed_out
+from entrypoints.http.openapi import problems
+from entrypoints.http.schemas.common import RequestId
+from entrypoints.http.schemas.requests import DownloadView
+from entrypoints.http.security import Access
+
+_LINK = ResponseHeader("Location", documentation_only=True, description="Where to go on.")
+_ZIP = ResponseSpec(
+    bytes, media_type="application/zip", generate_examples=False, description="The ZIP, from a folder store."
+)
+
+
+class DownloadsController(Controller):
+    """Fetch a result: the first step proves who you are, the second works once and needs nothing else."""
+
+    path = "/api/frames/anonymize/download"
+    tags = ("Frame anonymization",)
+
+    @get(
+        "/{request_id:uuid}",
+        operation_id="downloadResult",
+        summary="Download a result",
+        status_code=303,
+        response_headers=[_LINK],
+        responses={
+            200: ResponseSpec(
+                DownloadView, generate_examples=False, description="With `redirect=false`: the link itself."
+            ),
+            **problems("request_not_found", "not_ready", parameters=True),
+        },
+    )
+    async def mint(
+        self,
+        request_id: RequestId,
+        caller: Caller,
+        anonymization: TheAnonymization,
+        config: TheConfig,
+        redirect: Annotated[
+            bool, QueryParameter(description="Whether to be sent to the link at once.")
+        ] = True,
+    ) -> Response[DownloadView | None]:
+        """Makes a link that works once and redirects there: a browser or `requests.get` ends with the ZIP."""
+        download = await anonymization.mint_download(caller, request_id)
+        url = f"{config.base_url}{self.path}/{download.request_id}/{download.token}/"
+        if not redirect:
+            return NegotiatedResponse(DownloadView.of(download, url), status_code=200)
+        return NegotiatedResponse(None, status_code=303, headers={"Location": url})
+
+    @get(
+        "/{request_id:uuid}/{token:str}",
+        operation_id="redeemDownload",
+        summary="Use a download link",
+        status_code=307,
+        opt={"access": Access.ANYONE},
+        security=[{}],
+        response_headers=[_LINK],
+        responses={
+            200: _ZIP,
+            **problems(
+                "token_not_found",
+                "token_used",
+                "token_expired",
+                "not_ready",
+                "storage_unavailable",
+                strangers=True,
+                parameters=True,
+            ),
+        },
+    )
+    async def redeem(
+        self,
+        request_id: RequestId,
+        token: Annotated[str, PathParameter(max_length=200, description="From the first step.")],
+        request: ApiRequest,
+        anonymization: TheAnonymization,
+        objects: TheObjects,
+    ) -> Response[None] | Stream:
+        """Answers with the ZIP, or sends you to where the object store hands it out for a minute."""
+        address = await anonymization.redeem_download(request_id, token)
+        if objects is None:
+            return NegotiatedResponse(None, status_code=307, headers={"Location": address})
+        parts = urlsplit(address)
+        key = unquote(parts.path).partition(OBJECTS_PATH)[2]
+        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        return await handed_out(objects, key, query, request.headers.get("range"))

@@ -1,0 +1,56 @@
+"""Who else may use a video."""
+
+from __future__ import annotations
+
+from litestar import Controller, delete, get, put
+
+from domain.library import GrantRole
+from entrypoints.http.dependencies import Caller, TheCollection
+from entrypoints.http.openapi import problems
+from entrypoints.http.schemas.common import UserId, VideoId
+from entrypoints.http.schemas.videos import GrantView, PutGrantBody
+
+
+class GrantsController(Controller):
+    """Grants on one video; for its owner and administrators."""
+
+    path = "/api/videos/{video_id:int}/grants"
+    tags = ("Videos",)
+
+    @get(
+        "/",
+        operation_id="listGrants",
+        summary="List grants",
+        responses=problems("video_not_found", "forbidden", parameters=True),
+    )
+    async def list_grants(
+        self, video_id: VideoId, caller: Caller, collection: TheCollection
+    ) -> list[GrantView]:
+        """Everybody who may use the video beside its owner."""
+        return [GrantView.of(grant) for grant in await collection.grants(caller, video_id)]
+
+    @put(
+        "/",
+        operation_id="putGrant",
+        summary="Give or change a grant",
+        responses=problems(
+            "video_not_found", "user_not_found", "forbidden", "invalid_option", writes=True, body=True
+        ),
+    )
+    async def put_grant(
+        self, video_id: VideoId, data: PutGrantBody, caller: Caller, collection: TheCollection
+    ) -> GrantView:
+        """A viewer may look; an editor may also mark the video and have it anonymised."""
+        return GrantView.of(await collection.share(caller, video_id, data.user_id, GrantRole(data.role)))
+
+    @delete(
+        "/{user_id:int}",
+        operation_id="deleteGrant",
+        summary="Take a grant back",
+        responses=problems("video_not_found", "grant_not_found", "forbidden", writes=True, parameters=True),
+    )
+    async def delete_grant(
+        self, video_id: VideoId, user_id: UserId, caller: Caller, collection: TheCollection
+    ) -> None:
+        """From then on the video does not exist for that account."""
+        await collection.unshare(caller, video_id, user_id)

@@ -1,0 +1,48 @@
+"""Signed addresses of a folder store."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Controller, get, put
+from litestar.params import PathParameter
+from litestar.response import Stream
+
+from domain.errors import ObjectNotFoundError
+from entrypoints.http.bodies import ApiRequest
+from entrypoints.http.dependencies import TheCollection, TheObjects
+from entrypoints.http.objects import handed_out
+from entrypoints.http.security import Access
+from entrypoints.http.services import ObjectServer
+from entrypoints.http.uploads import blocks, declared_body
+
+Key = Annotated[str, PathParameter(description="Of the object.")]
+
+
+class ObjectsController(Controller):
+    """Reached by addresses that the API gave out; they are opaque, so the document does not describe them."""
+
+    path = "/objects"
+    opt = {"access": Access.ANYONE}  # noqa: RUF012 - read once, when the application is made
+    include_in_schema = False
+
+    @get("/{key:path}")
+    async def hand_out(self, key: Key, request: ApiRequest, objects: TheObjects) -> Stream:
+        """An object that an address was signed for; ranges work."""
+        query = dict(request.query_params)
+        return await handed_out(_present(objects), key.lstrip("/"), query, request.headers.get("range"))
+
+    @put("/{key:path}", status_code=204, request_max_body_size=None)
+    async def take_in(
+        self, key: Key, request: ApiRequest, objects: TheObjects, collection: TheCollection
+    ) -> None:
+        """An object that an address was signed for; nothing is kept of an upload that breaks off."""
+        server, name = _present(objects), key.lstrip("/")
+        server.urls.verify("PUT", name, dict(request.query_params), server.clock.now())
+        await server.store.put(name, blocks(declared_body(request, collection.max_upload_bytes)))
+
+
+def _present(objects: ObjectServer | None) -> ObjectServer:
+    if objects is None:
+        raise ObjectNotFoundError("there are no objects here", "ask the object store")
+    return objects

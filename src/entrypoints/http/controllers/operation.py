@@ -1,0 +1,63 @@
+"""How the installation is doing."""
+
+from __future__ import annotations
+
+from litestar import Controller, Response, get
+from litestar.openapi import ResponseSpec
+
+from domain.anonymization.health import Condition
+from entrypoints.http.bodies import NegotiatedResponse
+from entrypoints.http.dependencies import Caller, MaybeCaller, TheAnonymization, TheConfig, TheHealth
+from entrypoints.http.openapi import problems
+from entrypoints.http.schemas.health import HealthView, LivenessView
+from entrypoints.http.schemas.requests import StatisticsView
+from entrypoints.http.security import Access, administrators_only
+
+
+@get(
+    "/health",
+    operation_id="getLiveness",
+    summary="Whether the process answers",
+    tags=["Operation"],
+    opt={"unlimited": True},
+    security=[{}],
+    responses={},
+)
+async def liveness(config: TheConfig) -> LivenessView:
+    """For containers: asks nothing but the process itself, and needs no credential."""
+    return LivenessView(version=config.version)
+
+
+class OperationController(Controller):
+    """Health and statistics of frame anonymisation."""
+
+    path = "/api/frames/anonymize"
+    tags = ("Operation",)
+
+    @get(
+        "/health",
+        operation_id="getHealth",
+        summary="How the installation is doing",
+        opt={"access": Access.STRANGERS_TOO},
+        security=[{}, {"session": []}, {"bearer": []}, {"apiKey": []}],
+        responses={
+            **problems(strangers=True),
+            503: ResponseSpec(HealthView, generate_examples=False, description="It is unhealthy."),
+        },
+    )
+    async def health(self, caller: MaybeCaller, health: TheHealth) -> Response[HealthView]:
+        """Looks at database, queue, storage, models and workers; a stranger is told `status` alone."""
+        report = await health.check()
+        view = HealthView.of(report) if caller else HealthView.for_strangers(report)
+        return NegotiatedResponse(view, status_code=503 if report.condition is Condition.UNHEALTHY else 200)
+
+    @get(
+        "/statistics",
+        operation_id="getStatistics",
+        summary="What the installation has done",
+        guards=[administrators_only],
+        responses=problems("forbidden"),
+    )
+    async def statistics(self, caller: Caller, anonymization: TheAnonymization) -> StatisticsView:
+        """Requests by status, rates and errors; for administrators."""
+        return StatisticsView.of(await anonymization.statistics(caller))

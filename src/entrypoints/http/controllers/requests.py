@@ -1,0 +1,187 @@
+"""Orders for anonymised frames."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from litestar import Controller, delete, get, post
+from litestar.openapi import ResponseSpec
+from litestar.params import HeaderParameter, QueryParameter, SkipValidation
+from litestar.response import Stream
+
+from domain.accounts import Principal
+from domain.anonymization.lifecycle import Status
+from domain.anonymization.service import Anonymization
+from domain.errors import DomainError
+from domain.ports.persistence import RequestFilter
+from entrypoints.http.bodies import BatchDTO, convert
+from entrypoints.http.config import HttpConfig
+from entrypoints.http.dependencies import Caller, TheAnonymization, TheConfig
+from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_body_problem
+from entrypoints.http.events import EVENT_STREAM, EventFeed
+from entrypoints.http.openapi import problems
+from entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
+from entrypoints.http.schemas.requests import (
+    BatchResult,
+    CancelledView,
+    RequestPage,
+    RequestView,
+    StatusView,
+    SubmitBody,
+    SubmittedView,
+)
+
+MOST_ORDERS = 100
+"""Orders in one batch."""
+
+_ORDER_PROBLEMS = (
+    "video_not_found",
+    "forbidden",
+    "invalid_segments",
+    "invalid_level",
+    "invalid_format",
+    "invalid_option",
+    "level_unavailable",
+    "too_many_frames",
+    "queue_unavailable",
+)
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[!-~]+$",
+        description="Chosen by you; the same key with the same order gives the request of the first time.",
+    ),
+]
+Orders: TypeAlias = SkipValidation[
+    Annotated[list[SubmitBody], QueryParameter(max_items=MOST_ORDERS, description="At most 100 orders.")]
+]
+VideoFilter = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="Those of one video.")]
+StatusFilter = Annotated[Status | None, QueryParameter(description="Those that stand so.")]
+
+
+class RequestsController(Controller):
+    """Submit orders for anonymised frames, follow and cancel them."""
+
+    path = "/api/frames/anonymize"
+    tags = ("Frame anonymization",)
+
+    @post(
+        "/",
+        operation_id="submitRequest",
+        summary="Submit an order",
+        status_code=202,
+        responses=problems(*_ORDER_PROBLEMS, "idempotency_conflict", writes=True, body=True),
+    )
+    async def submit(
+        self,
+        data: SubmitBody,
+        caller: Caller,
+        anonymization: TheAnonymization,
+        config: TheConfig,
+        idempotency_key: IdempotencyKey = None,
+    ) -> SubmittedView:
+        """Frames of the named segments, as they and the video's regions are now, are redacted and zipped."""
+        order = data.order(config.default_level, config.default_format)
+        return SubmittedView.of(await anonymization.submit(caller, order, idempotency_key))
+
+    @post(
+        "/batch",
+        operation_id="submitBatch",
+        summary="Submit several orders",
+        status_code=202,
+        dto=BatchDTO,
+        responses=problems(writes=True, body=True),
+    )
+    async def submit_batch(
+        self, data: Orders, caller: Caller, anonymization: TheAnonymization, config: TheConfig
+    ) -> list[BatchResult]:
+        """Each is accepted or rejected for itself; one bad order does not stop the others."""
+        return [
+            await _submitted(index, item, caller, anonymization, config) for index, item in enumerate(data)
+        ]
+
+    @get(
+        "/requests",
+        operation_id="listRequests",
+        summary="List requests",
+        responses=problems(parameters=True),
+    )
+    async def list_requests(
+        self,
+        caller: Caller,
+        anonymization: TheAnonymization,
+        video_id: VideoFilter = None,
+        status: StatusFilter = None,
+        limit: Limit = 20,
+        offset: Offset = 0,
+    ) -> RequestPage:
+        """Your own, newest first; all of them for administrators."""
+        page = await anonymization.list(caller, RequestFilter(video_id, status), limit, offset)
+        items = [RequestView.of(request) for request in page.items]
+        return RequestPage(items=items, total=page.total, limit=limit, offset=offset)
+
+    @get(
+        "/status/{request_id:uuid}",
+        operation_id="getRequestStatus",
+        summary="Ask where a request stands",
+        responses=problems("request_not_found"),
+    )
+    async def status(
+        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
+    ) -> StatusView:
+        """Progress in whole percent, frames done, and seconds left."""
+        return StatusView.of(await anonymization.status(caller, request_id))
+
+    @get(
+        "/events/{request_id:uuid}",
+        operation_id="followRequest",
+        summary="Follow a request",
+        responses={
+            200: ResponseSpec(
+                str,
+                media_type=EVENT_STREAM,
+                generate_examples=False,
+                description="Server-sent events; the data of each is what `getRequestStatus` answers.",
+            ),
+            **problems("request_not_found"),
+        },
+    )
+    async def events(
+        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization, config: TheConfig
+    ) -> Stream:
+        """The current state at once, then every change, until a final state; a comment every 15 seconds."""
+        feed = EventFeed(anonymization, config, caller, request_id)
+        # Asked before the stream begins, so that an error can still be answered as one.
+        first = StatusView.of(await anonymization.status(caller, request_id))
+        return Stream(feed.messages(first), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
+
+    @delete(
+        "/{request_id:uuid}",
+        operation_id="cancelRequest",
+        summary="Cancel a request",
+        status_code=200,
+        responses=problems("request_not_found", "already_finished", "storage_unavailable", writes=True),
+    )
+    async def cancel(
+        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
+    ) -> CancelledView:
+        """Work on it stops, and what was made of it is removed."""
+        await anonymization.cancel(caller, request_id)
+        return CancelledView()
+
+
+async def _submitted(
+    index: int, item: object, caller: Principal, anonymization: Anonymization, config: HttpConfig
+) -> BatchResult:
+    try:
+        order = convert(item, SubmitBody).order(config.default_level, config.default_format)
+        submitted = await anonymization.submit(caller, order)
+    except InvalidBodyError as error:
+        return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))
+    except DomainError as error:
+        return BatchResult(index=index, status="rejected", error=domain_problem(error))
+    return BatchResult(index=index, status="accepted", request_id=submitted.request.id)

@@ -1,0 +1,106 @@
+"""Stretches of time that are marked on videos."""
+
+from __future__ import annotations
+
+from litestar import Controller, delete, get, patch, post
+from msgspec import UNSET
+
+from entrypoints.http.dependencies import Caller, TheCollection, TheMarking
+from entrypoints.http.openapi import problems
+from entrypoints.http.schemas.common import SegmentId, VideoId
+from entrypoints.http.schemas.videos import ChangeSegmentBody, CreateSegmentBody, SegmentView
+
+
+class SegmentsController(Controller):
+    """Segments of one video; to be marked by whoever may edit it."""
+
+    path = "/api/videos/{video_id:int}/segments"
+    tags = ("Marks",)
+
+    @get(
+        "/",
+        operation_id="listSegments",
+        summary="List segments",
+        responses=problems("video_not_found", parameters=True),
+    )
+    async def list_segments(
+        self, video_id: VideoId, caller: Caller, marking: TheMarking
+    ) -> list[SegmentView]:
+        """All of a video, in order of time."""
+        return [SegmentView.of(marked) for marked in await marking.segments(caller, video_id)]
+
+    @post(
+        "/",
+        operation_id="createSegment",
+        summary="Mark a segment",
+        responses=problems(
+            "video_not_found", "forbidden", "invalid_segment", "invalid_option", writes=True, body=True
+        ),
+    )
+    async def create_segment(
+        self,
+        video_id: VideoId,
+        data: CreateSegmentBody,
+        caller: Caller,
+        marking: TheMarking,
+        collection: TheCollection,
+    ) -> SegmentView:
+        """The frames from `start_frame` up to, and without, `end_frame`; or the same in seconds."""
+        rate = (await collection.get(caller, video_id)).facts.frame_rate if data.in_seconds else None
+        return SegmentView.of(await marking.add_segment(caller, video_id, data.segment(rate), data.label))
+
+    @get(
+        "/{segment_id:int}",
+        operation_id="getSegment",
+        summary="Look at a segment",
+        responses=problems("video_not_found", "segment_not_found", parameters=True),
+    )
+    async def get_segment(
+        self, video_id: VideoId, segment_id: SegmentId, caller: Caller, marking: TheMarking
+    ) -> SegmentView:
+        """One segment of a video."""
+        return SegmentView.of(await marking.segment(caller, video_id, segment_id))
+
+    @patch(
+        "/{segment_id:int}",
+        operation_id="changeSegment",
+        summary="Move or rename a segment",
+        responses=problems(
+            "video_not_found",
+            "segment_not_found",
+            "forbidden",
+            "invalid_segment",
+            "invalid_option",
+            writes=True,
+            body=True,
+        ),
+    )
+    async def change_segment(
+        self,
+        video_id: VideoId,
+        segment_id: SegmentId,
+        data: ChangeSegmentBody,
+        caller: Caller,
+        marking: TheMarking,
+        collection: TheCollection,
+    ) -> SegmentView:
+        """What is left out stays. Requests submitted before keep the limits of then."""
+        rate = (await collection.get(caller, video_id)).facts.frame_rate if data.in_seconds else None
+        start, end = data.limits(rate)
+        label = None if data.label is UNSET else data.label or ""
+        marked = await marking.change_segment(
+            caller, video_id, segment_id, start_frame=start, end_frame=end, label=label
+        )
+        return SegmentView.of(marked)
+
+    @delete(
+        "/{segment_id:int}",
+        operation_id="deleteSegment",
+        summary="Remove a segment",
+        responses=problems("video_not_found", "segment_not_found", "forbidden", writes=True, parameters=True),
+    )
+    async def delete_segment(
+        self, video_id: VideoId, segment_id: SegmentId, caller: Caller, marking: TheMarking
+    ) -> None:
+        """Requests submitted before are not changed."""
+        await marking.remove_segment(caller, video_id, segment_id)

@@ -1,0 +1,118 @@
+"""Signing in and out, with cookies or with tokens."""
+
+from __future__ import annotations
+
+from litestar import Controller, Response, get, post
+from litestar.datastructures import Cookie
+
+from domain.identity import SignedIn
+from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from entrypoints.http.config import HttpConfig
+from entrypoints.http.dependencies import Caller, TheAuthenticator, TheConfig, TheIdentity
+from entrypoints.http.limits import client_address
+from entrypoints.http.openapi import problems
+from entrypoints.http.schemas.accounts import Credentials, MeView, RefreshBody, SessionView, TokenView
+from entrypoints.http.security import Access, csrf_token
+
+_FOR_ANYONE = {"access": Access.ANYONE}
+_SIGN_IN_PROBLEMS = problems("invalid_credentials", "queue_unavailable", strangers=True, body=True)
+
+
+class SessionsController(Controller):
+    """Who is calling, and how a caller proves it."""
+
+    path = "/api/auth"
+    tags = ("Accounts",)
+
+    @post(
+        "/login",
+        operation_id="signIn",
+        summary="Sign a browser in",
+        status_code=200,
+        opt=_FOR_ANYONE,
+        security=[{}],
+        responses=_SIGN_IN_PROBLEMS,
+    )
+    async def sign_in(
+        self, data: Credentials, request: ApiRequest, identity: TheIdentity, config: TheConfig
+    ) -> Response[SessionView]:
+        """Start a session: its secret is in a cookie that scripts cannot read.
+
+        Requests of the session that change something need the header `X-CSRFToken` with the token that is
+        answered here and that the cookie `csrftoken` holds.
+        """
+        address = client_address(request.scope)
+        signed_in = await identity.sign_in(data.username, data.password, address)
+        token = csrf_token(config.csrf_secret, signed_in.secret)
+        return NegotiatedResponse(
+            SessionView.of(signed_in, token), cookies=_session_cookies(config, signed_in, token)
+        )
+
+    @post(
+        "/logout",
+        operation_id="signOut",
+        summary="Sign a browser out",
+        status_code=204,
+        responses=problems(writes=True),
+    )
+    async def sign_out(
+        self,
+        request: ApiRequest,
+        caller: Caller,
+        identity: TheIdentity,
+        authenticator: TheAuthenticator,
+        config: TheConfig,
+    ) -> Response[None]:
+        """End the session; does nothing for callers that have none."""
+        secret = authenticator.session_secret(request)
+        if secret:
+            await identity.sign_out(secret)
+            authenticator.forget(caller.user_id)
+        return NegotiatedResponse(None, status_code=204, cookies=_expired_cookies(config))
+
+    @post(
+        "/token",
+        operation_id="issueTokens",
+        summary="Exchange a password for tokens",
+        status_code=200,
+        opt=_FOR_ANYONE,
+        security=[{}],
+        responses=_SIGN_IN_PROBLEMS,
+    )
+    async def issue_tokens(self, data: Credentials, request: ApiRequest, identity: TheIdentity) -> TokenView:
+        """For programs that cannot keep an API key; the access token lives for minutes."""
+        address = client_address(request.scope)
+        return TokenView.of(await identity.issue_tokens(data.username, data.password, address))
+
+    @post(
+        "/token/refresh",
+        operation_id="refreshTokens",
+        summary="Exchange a refresh token for new tokens",
+        status_code=200,
+        opt=_FOR_ANYONE,
+        security=[{}],
+        responses=problems("not_authenticated", strangers=True, body=True),
+    )
+    async def refresh_tokens(self, data: RefreshBody, identity: TheIdentity) -> TokenView:
+        """A new pair; worthless once the account is disabled or its password changed."""
+        return TokenView.of(await identity.refresh_tokens(data.refresh_token))
+
+    @get("/me", operation_id="whoAmI", summary="Who is calling", responses=problems())
+    async def who_am_i(self, caller: Caller) -> MeView:
+        """The account behind the credential, and which kind of credential it was."""
+        return MeView.of(caller)
+
+
+def _session_cookies(config: HttpConfig, signed_in: SignedIn, token: str) -> list[Cookie]:
+    seconds = int(config.session_lasts.total_seconds())
+    session = _cookie(config, config.session_cookie_name, signed_in.secret, seconds)
+    session.httponly = True
+    return [session, _cookie(config, config.csrf_cookie, token, seconds)]
+
+
+def _expired_cookies(config: HttpConfig) -> list[Cookie]:
+    return [_cookie(config, name, "", 0) for name in (config.session_cookie_name, config.csrf_cookie)]
+
+
+def _cookie(config: HttpConfig, name: str, value: str, seconds: int) -> Cookie:
+    return Cookie(key=name, value=value, max_age=seconds, path="/", secure=config.secure, samesite="lax")

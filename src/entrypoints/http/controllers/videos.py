@@ -1,0 +1,163 @@
+"""Stored videos."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from litestar import Controller, Response, delete, get, post
+from litestar.params import PathParameter, QueryParameter
+
+from domain.errors import FrameNotFoundError
+from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from entrypoints.http.dependencies import Caller, TheCollection
+from entrypoints.http.openapi import UploadOperation, problems
+from entrypoints.http.schemas.common import Limit, Offset, VideoId
+from entrypoints.http.schemas.videos import BeginUploadBody, UploadView, VideoPage, VideoView
+from entrypoints.http.uploads import incoming_video
+
+MAX_PREVIEW_WIDTH = 8192
+"""Pixels; no frame is enlarged beyond what it is."""
+
+FRAMES_KEPT = "private, max-age=300"
+"""Frames never change, and scrubbing comes back to them; nobody but the browser may keep them."""
+
+_FRAME_NAME = re.compile(r"([0-9]{1,18})\.jpg")
+_UNREADABLE = (
+    "unreadable_video",
+    "no_video_stream",
+    "no_frames",
+    "truncated_video",
+    "empty_file",
+    "image_too_large",
+)
+_STORE = ("storage_unavailable", "storage_full")
+
+Filename = Annotated[
+    str, QueryParameter(max_length=16384, description="What its owner calls it, where the body is the video.")
+]
+FrameName = Annotated[str, PathParameter(description="Number of the frame, from 0, and `.jpg`.")]
+Width = Annotated[
+    int | None,
+    QueryParameter(
+        ge=16, le=MAX_PREVIEW_WIDTH, description="Pixels to shrink it to; its own size by default."
+    ),
+]
+
+
+class VideosController(Controller):
+    """Upload, look at and delete videos."""
+
+    path = "/api/videos"
+    tags = ("Videos",)
+
+    @post(
+        "/",
+        operation_id="uploadVideo",
+        summary="Upload a video",
+        operation_class=UploadOperation,
+        request_max_body_size=None,
+        responses=problems(
+            *_UNREADABLE,
+            *_STORE,
+            "upload_too_large",
+            "upload_incomplete",
+            "invalid_option",
+            writes=True,
+            body=True,
+        ),
+    )
+    async def upload(
+        self, request: ApiRequest, caller: Caller, collection: TheCollection, filename: Filename = ""
+    ) -> VideoView:
+        """Streams the body into the store while hashing it; nothing is kept when it is no video."""
+        incoming = await incoming_video(request, filename, collection.max_upload_bytes)
+        return VideoView.of(await collection.upload(caller, incoming.filename, incoming.chunks))
+
+    @post(
+        "/uploads",
+        operation_id="beginUpload",
+        summary="Begin an upload past the API",
+        responses=problems(*_STORE, writes=True, body=True),
+    )
+    async def begin_upload(
+        self, data: BeginUploadBody, caller: Caller, collection: TheCollection
+    ) -> UploadView:
+        """An address that takes the video by PUT, for an hour; then complete the upload."""
+        return UploadView.of(await collection.begin_upload(caller, data.filename))
+
+    @post(
+        "/uploads/{upload_id:str}/complete",
+        operation_id="completeUpload",
+        summary="Complete an upload",
+        responses=problems(
+            *_UNREADABLE, *_STORE, "upload_not_found", "upload_too_large", writes=True, parameters=True
+        ),
+    )
+    async def complete_upload(
+        self,
+        upload_id: Annotated[str, PathParameter(max_length=100, description="From where it was begun.")],
+        caller: Caller,
+        collection: TheCollection,
+    ) -> VideoView:
+        """Turns what was PUT into a video; nothing is kept when it is none."""
+        return VideoView.of(await collection.complete_upload(caller, upload_id))
+
+    @get("/", operation_id="listVideos", summary="List videos", responses=problems(parameters=True))
+    async def list_videos(
+        self, caller: Caller, collection: TheCollection, limit: Limit = 20, offset: Offset = 0
+    ) -> VideoPage:
+        """Your own videos and those you were granted, newest first; all of them for administrators."""
+        page = await collection.list(caller, limit, offset)
+        items = [VideoView.of(video) for video in page.items]
+        return VideoPage(items=items, total=page.total, limit=limit, offset=offset)
+
+    @get(
+        "/{video_id:int}",
+        operation_id="getVideo",
+        summary="Look at a video's facts",
+        responses=problems("video_not_found", parameters=True),
+    )
+    async def get_video(self, video_id: VideoId, caller: Caller, collection: TheCollection) -> VideoView:
+        """What it is, as found when it was uploaded."""
+        return VideoView.of(await collection.get(caller, video_id))
+
+    @delete(
+        "/{video_id:int}",
+        operation_id="deleteVideo",
+        summary="Delete a video",
+        responses=problems(
+            "video_not_found",
+            "forbidden",
+            "video_in_use",
+            "storage_unavailable",
+            writes=True,
+            parameters=True,
+        ),
+    )
+    async def delete_video(self, video_id: VideoId, caller: Caller, collection: TheCollection) -> None:
+        """Deletes its bytes and everything marked on it; for its owner."""
+        await collection.delete(caller, video_id)
+
+    @get(
+        "/{video_id:int}/frames/{name:str}",
+        operation_id="getFrame",
+        summary="Look at an original frame",
+        media_type="image/jpeg",
+        responses=problems("video_not_found", "frame_not_found", "storage_unavailable", parameters=True),
+    )
+    async def frame(
+        self,
+        video_id: VideoId,
+        name: FrameName,
+        caller: Caller,
+        collection: TheCollection,
+        width: Width = None,
+    ) -> Response[bytes]:
+        """One frame before anonymisation, for marking."""
+        number = _FRAME_NAME.fullmatch(name)
+        if number is None:
+            await collection.get(caller, video_id)
+            raise FrameNotFoundError(f"there is no frame {name}", "ask for one as 0.jpg")
+        picture = await collection.frame(caller, video_id, int(number[1]), width)
+        return NegotiatedResponse(picture, media_type="image/jpeg", headers={"Cache-Control": FRAMES_KEPT})

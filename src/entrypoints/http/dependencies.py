@@ -1,0 +1,58 @@
+"""What handlers are given by name: the caller, and the use cases."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from litestar import Request
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidation
+
+from domain.accounts import Principal
+from domain.anonymization.health import Health
+from domain.anonymization.service import Anonymization
+from domain.collection import Collection
+from domain.identity import Identity
+from domain.marking import Marking
+from entrypoints.http.config import HttpConfig
+from entrypoints.http.security import Authenticator
+from entrypoints.http.services import ObjectServer, Services
+
+Caller: TypeAlias = NamedDependency[SkipValidation[Principal]]
+MaybeCaller: TypeAlias = NamedDependency[SkipValidation[Principal | None]]
+TheAnonymization: TypeAlias = NamedDependency[SkipValidation[Anonymization]]
+TheAuthenticator: TypeAlias = NamedDependency[SkipValidation[Authenticator]]
+TheCollection: TypeAlias = NamedDependency[SkipValidation[Collection]]
+TheConfig: TypeAlias = NamedDependency[SkipValidation[HttpConfig]]
+TheHealth: TypeAlias = NamedDependency[SkipValidation[Health]]
+TheIdentity: TypeAlias = NamedDependency[SkipValidation[Identity]]
+TheMarking: TypeAlias = NamedDependency[SkipValidation[Marking]]
+TheObjects: TypeAlias = NamedDependency[SkipValidation[ObjectServer | None]]
+
+
+def dependencies(services: Services, config: HttpConfig, authenticator: Authenticator) -> dict[str, Provide]:
+    """Every dependency under the name that handlers ask for it by."""
+    made: dict[str, Any] = {
+        "anonymization": services.anonymization,
+        "authenticator": authenticator,
+        "collection": services.collection,
+        "config": config,
+        "health": services.health,
+        "identity": services.identity,
+        "marking": services.marking,
+        "objects": services.objects,
+    }
+    provided = {name: _constant(value) for name, value in made.items()}
+    return provided | {"caller": Provide(_caller, sync_to_thread=False)}
+
+
+def _constant(value: Any) -> Provide:  # noqa: ANN401 - each dependency has its own type
+    def provide() -> Any:  # noqa: ANN401 - as above
+        return value
+
+    return Provide(provide, sync_to_thread=False)
+
+
+def _caller(request: Request[Principal | None, Any, State]) -> Any:  # noqa: ANN401 - see MaybeCaller
+    return request.user

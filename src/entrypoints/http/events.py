@@ -1,0 +1,66 @@
+"""The progress of a request as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from time import monotonic
+from uuid import UUID
+
+import msgspec
+
+from domain.accounts import Principal
+from domain.anonymization.service import Anonymization
+from domain.errors import DomainError
+from entrypoints.http.config import HttpConfig
+from entrypoints.http.errors import domain_problem
+from entrypoints.http.schemas.requests import StatusView
+
+EVENT_STREAM = "text/event-stream"
+
+_HEARTBEAT = b": still here\n\n"
+
+
+class EventFeed:
+    """What one listener is told about one request.
+
+    Args:
+        anonymization: asked where the request stands.
+        config: how often.
+        caller: who listens.
+        request_id: of the request.
+    """
+
+    def __init__(
+        self, anonymization: Anonymization, config: HttpConfig, caller: Principal, request_id: UUID
+    ) -> None:
+        self._anonymization = anonymization
+        self._config = config
+        self._caller = caller
+        self._request_id = request_id
+
+    async def messages(self, current: StatusView) -> AsyncIterator[bytes]:
+        """The current state, then every change, until it is final or the stream has lasted long enough.
+
+        A client that is cut off connects again and is told the current state first, so it misses nothing.
+        """
+        ends_at = monotonic() + self._config.stream_lasts.total_seconds()
+        spoke_at = monotonic()
+        yield _event("status", current)
+        while not current.status.is_final and monotonic() < ends_at:
+            await asyncio.sleep(self._config.event_interval.total_seconds())
+            try:
+                found = StatusView.of(await self._anonymization.status(self._caller, self._request_id))
+            except DomainError as error:
+                yield _event("problem", domain_problem(error))
+                return
+            if found != current:
+                current, spoke_at = found, monotonic()
+                yield _event("status", current)
+            elif monotonic() - spoke_at >= self._config.heartbeat.total_seconds():
+                spoke_at = monotonic()
+                yield _HEARTBEAT
+
+
+def _event(name: str, data: msgspec.Struct) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (name.encode("ascii"), msgspec.json.encode(data))

@@ -1,0 +1,140 @@
+"""What the OpenAPI document says beyond types: errors by code, security schemes, bodies that are streams."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.openapi import OpenAPIConfig, ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    Contact,
+    License,
+    OpenAPIMediaType,
+    Operation,
+    RequestBody,
+    Schema,
+    SecurityScheme,
+    Tag,
+)
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+
+from entrypoints.http.config import HttpConfig
+from entrypoints.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
+from entrypoints.http.schemas.problems import Problem
+from entrypoints.http.security import API_KEY_HEADER
+
+_ALWAYS = ("too_many_attempts", "internal_error", "database_unavailable")
+_SIGNED_IN = ("not_authenticated",)
+_WITH_PARAMETERS = ("validation_failed",)
+_WITH_BODY = ("bad_request", "body_too_large", "unsupported_media_type", "validation_failed")
+_STATUS_BY_CODE = {**STATUS_BY_CODE, **{code: status for status, code in CODE_BY_STATUS.items()}}
+
+Responses = dict[int, ResponseSpec]
+
+
+def problems(
+    *codes: str, strangers: bool = False, writes: bool = False, body: bool = False, parameters: bool = False
+) -> Responses:
+    """The errors of an endpoint, by status, each with the codes that it can have.
+
+    Args:
+        codes: of the errors that are its own.
+        strangers: whether it can be called without a credential.
+        writes: whether it changes something, so that browsers need a CSRF token.
+        body: whether it takes one.
+        parameters: whether it has any in its address that can be wrong.
+    """
+    found = [*_ALWAYS, *codes]
+    found += () if strangers else _SIGNED_IN
+    found += ("csrf_failed",) if writes and not strangers else ()
+    found += _WITH_BODY if body else _WITH_PARAMETERS if parameters else ()
+    by_status: defaultdict[int, list[str]] = defaultdict(list)
+    for code in dict.fromkeys(found):
+        by_status[_STATUS_BY_CODE[code]].append(code)
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            media_type=PROBLEM_TYPE,
+            generate_examples=False,
+            description="; ".join(f"{title_of(code)} (`{code}`)" for code in by_status[status]),
+        )
+        for status in sorted(by_status)
+    }
+
+
+_FILE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+_FORM = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={
+        "file": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The video.")
+    },
+    required=["file"],
+)
+
+
+@dataclass
+class UploadOperation(Operation):
+    """An operation whose body is read as it arrives, so that no parameter of its handler describes it."""
+
+    def __post_init__(self) -> None:
+        """Say what is taken."""
+        self.request_body = RequestBody(
+            required=True,
+            description="The video: as it is, or as the field `file` of a form.",
+            content={
+                "video/*": OpenAPIMediaType(schema=_FILE),
+                "application/octet-stream": OpenAPIMediaType(schema=_FILE),
+                "multipart/form-data": OpenAPIMediaType(schema=_FORM),
+            },
+        )
+
+
+def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
+    """The document at ``/schema/openapi.json``; None where it is not served."""
+    if not config.docs:
+        return None
+    schemes: dict[str, Any] = {
+        "session": SecurityScheme(
+            type="apiKey",
+            security_scheme_in="cookie",
+            name=config.session_cookie_name,
+            description="Set by `POST /api/auth/login`. Requests that change something also need the header "
+            f"`X-CSRFToken` with what the cookie `{config.csrf_cookie}` holds.",
+        ),
+        "bearer": SecurityScheme(
+            type="http",
+            scheme="bearer",
+            bearer_format="JWT",
+            description="`Authorization: Bearer <access_token>`, from `POST /api/auth/token`.",
+        ),
+        "apiKey": SecurityScheme(
+            type="apiKey",
+            security_scheme_in="header",
+            name=API_KEY_HEADER,
+            description="An API key; `Authorization: Token <key>` says the same.",
+        ),
+    }
+    return OpenAPIConfig(
+        title="Framecloak",
+        version=config.version,
+        description="Removes people's identities from video frames. Every error is "
+        "`application/problem+json` (RFC 9457) with a stable `code`; JSON and msgpack are taken and given "
+        "alike.",
+        contact=Contact(name="Framecloak"),
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        components=Components(security_schemes=schemes),
+        security=[{name: []} for name in schemes],
+        tags=[
+            Tag("Frame anonymization", "Orders for anonymised frames, their progress and their results."),
+            Tag("Videos", "Stored videos and who may use them."),
+            Tag("Marks", "Stretches of time and areas of the picture that people mark on videos."),
+            Tag("Accounts", "Signing in, API keys, and accounts."),
+            Tag("Operation", "How the installation is doing."),
+        ],
+        use_handler_docstrings=True,
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    )

@@ -1,0 +1,75 @@
+"""How the installation is doing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from msgspec import UNSET, Meta, UnsetType
+
+from domain.anonymization.health import Condition, HealthReport
+from entrypoints.http.schemas.common import View
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+class LivenessView(View, frozen=True, kw_only=True):
+    """The process answers."""
+
+    status: Annotated[Literal["healthy"], Meta(description="Always `healthy`: it answers.")] = "healthy"
+    version: Annotated[str, Meta(description="Of the program.", examples=["0.1.0"])]
+
+
+class HealthView(View, frozen=True, kw_only=True):
+    """How the installation is doing; a stranger sees `status` alone."""
+
+    status: Annotated[
+        Condition,
+        Meta(description="`degraded`: what is submitted waits; `unhealthy`: nothing can be taken in."),
+    ]
+    workers: Annotated[int, Meta(description="Processes that work.", examples=[3])] | UnsetType = UNSET
+    pending_requests: (
+        Annotated[int | None, Meta(description="Submitted and not begun; null when unknown.", examples=[5])]
+        | UnsetType
+    ) = UNSET
+    average_processing_time: (
+        Annotated[float | None, Meta(description="Seconds a request, of the last ones.", examples=[89.5])]
+        | UnsetType
+    ) = UNSET
+    storage_usage: (
+        Annotated[str | None, Meta(description="What the object store holds.", examples=["15.2 GB"])]
+        | UnsetType
+    ) = UNSET
+    checks: (
+        Annotated[
+            dict[str, str],
+            Meta(description="`ok` or `failed` for each part.", examples=[{"database": "ok", "redis": "ok"}]),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    @classmethod
+    def of(cls, report: HealthReport) -> Self:
+        """Everything, for whoever is signed in."""
+        return cls(
+            status=report.condition,
+            workers=report.workers,
+            pending_requests=report.pending_requests,
+            average_processing_time=report.average_seconds,
+            storage_usage=None if report.storage_bytes is None else readable_size(report.storage_bytes),
+            checks=dict(report.checks),
+        )
+
+    @classmethod
+    def for_strangers(cls, report: HealthReport) -> Self:
+        """No more than a load balancer needs."""
+        return cls(status=report.condition)
+
+
+def readable_size(size: int) -> str:
+    """A number of bytes as people read it, in powers of 1000, as in ``15.2 GB``."""
+    amount = float(size)
+    for unit in _UNITS[:-1]:
+        if amount < 999.95:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} {_UNITS[-1]}"

@@ -1,0 +1,273 @@
+"""Requests for anonymised frames."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from msgspec import Meta
+
+from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
+from domain.anonymization.request import DEFAULT_QUALITY, Appearance, Level, OutputFormat, RedactionStyle
+from domain.anonymization.service import Download, Progress, Statistics, Submitted
+from domain.errors import InvalidOptionError, InvalidSegmentsError
+from entrypoints.http.schemas.common import NO_NUL, Body, Id, PageBase, View
+from entrypoints.http.schemas.problems import Problem
+
+SegmentIds = (
+    Annotated[list[int], Meta(description="Numbers of 1 to 100 segments of the video.", examples=[[1, 2, 3]])]
+    | Annotated[
+        str,
+        Meta(
+            max_length=4096,
+            pattern=r"^ *[0-9]{1,19} *(, *[0-9]{1,19} *)*$",
+            description="The same as text.",
+            examples=["1,2,3"],
+        ),
+    ]
+)
+Name = Annotated[str, Meta(max_length=40, pattern=NO_NUL)]
+
+
+class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An order for anonymised frames."""
+
+    video_id: Annotated[Id, Meta(description="Number of a video that you may edit.", examples=[123])]
+    segment_ids: SegmentIds
+    anonymization_level: (
+        Annotated[Name, Meta(description="`minimal`, `faces` or `full`, in any case.", examples=["faces"])]
+        | None
+    ) = None
+    output_format: (
+        Annotated[Name, Meta(description="`jpg`, `jpeg`, `png` or `webp`, in any case.", examples=["jpg"])]
+        | None
+    ) = None
+    redaction: Annotated[
+        RedactionStyle,
+        Meta(description="What replaces the pixels. Only `solid` cannot be undone.", examples=["solid"]),
+    ] = RedactionStyle.SOLID
+    quality: Annotated[int, Meta(ge=1, le=100, description="Of JPEG and WebP.", examples=[90])] = (
+        DEFAULT_QUALITY
+    )
+    priority: Annotated[Priority, Meta(description="Which queue it waits in.", examples=["normal"])] = (
+        Priority.NORMAL
+    )
+    webhook_url: (
+        Annotated[
+            str,
+            Meta(
+                max_length=2000,
+                pattern=r"^https?://[!-~]+$",
+                description="Told about the end of the request.",
+                examples=["https://example.org/hooks/frames"],
+            ),
+        ]
+        | None
+    ) = None
+
+    def order(self, default_level: Level, default_format: OutputFormat) -> Order:
+        """The order as the use case takes it.
+
+        Raises:
+            InvalidLevelError: there is no such level.
+            InvalidFormatError: there is no such format.
+            InvalidSegmentsError: a number of a segment is none.
+            InvalidOptionError: the webhook has no host.
+        """
+        level = default_level if self.anonymization_level is None else Level.parse(self.anonymization_level)
+        output = default_format if self.output_format is None else OutputFormat.parse(self.output_format)
+        return Order(
+            video_id=self.video_id,
+            segment_ids=_segment_ids(self.segment_ids),
+            level=level,
+            appearance=Appearance(output, self.quality, self.redaction),
+            priority=self.priority,
+            webhook_url=_webhook(self.webhook_url),
+        )
+
+
+class SubmittedView(View, frozen=True, kw_only=True):
+    """An order that was taken in."""
+
+    success: Annotated[Literal[True], Meta(description="Always true.")] = True
+    request_id: Annotated[UUID, Meta(description="To ask about it.")]
+    message: Annotated[str, Meta(examples=["Frame anonymization started"])] = "Frame anonymization started"
+    estimated_processing_time: Annotated[
+        int, Meta(description="Whole seconds until it should be done, the queue included.", examples=[120])
+    ]
+
+    @classmethod
+    def of(cls, submitted: Submitted) -> Self:
+        """As told to whoever submitted it."""
+        return cls(request_id=submitted.request.id, estimated_processing_time=submitted.estimated_seconds)
+
+
+class BatchResult(View, frozen=True, kw_only=True):
+    """What became of one order of a batch."""
+
+    index: Annotated[int, Meta(description="Which one, counting from 0.", examples=[0])]
+    status: Annotated[Literal["accepted", "rejected"], Meta(examples=["accepted"])]
+    request_id: Annotated[UUID | None, Meta(description="Null when it was rejected.")] = None
+    error: Annotated[Problem | None, Meta(description="Why it was rejected; null when it was accepted.")] = (
+        None
+    )
+
+
+class StatusView(View, frozen=True, kw_only=True):
+    """Where a request stands."""
+
+    request_id: UUID
+    status: Annotated[Status, Meta(examples=["processing"])]
+    progress: Annotated[
+        int, Meta(description="Whole percent, rounded down; 100 only when completed.", examples=[65])
+    ]
+    total_frames: Annotated[int, Meta(examples=[150])]
+    processed_frames: Annotated[int, Meta(examples=[98])]
+    estimated_remaining_time: Annotated[
+        int | None, Meta(description="Whole seconds; null when it is over.", examples=[45])
+    ]
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: Annotated[str | None, Meta(description="Why it failed; null otherwise.", examples=[None])]
+
+    @classmethod
+    def of(cls, progress: Progress) -> Self:
+        """As told to whoever submitted it."""
+        request = progress.request
+        return cls(
+            request_id=request.id,
+            status=request.status,
+            progress=request.progress,
+            total_frames=request.total_frames,
+            processed_frames=request.processed_frames,
+            estimated_remaining_time=progress.estimated_seconds,
+            created_at=request.created_at,
+            started_at=request.started_at,
+            completed_at=request.completed_at,
+            error=request.error,
+        )
+
+
+class RequestView(View, frozen=True, kw_only=True):
+    """A request in a list."""
+
+    request_id: UUID
+    video_id: Annotated[int, Meta(examples=[123])]
+    segment_ids: Annotated[list[int], Meta(examples=[[1, 2, 3]])]
+    anonymization_level: Annotated[Level, Meta(examples=["faces"])]
+    output_format: Annotated[OutputFormat, Meta(examples=["jpg"])]
+    redaction: Annotated[RedactionStyle, Meta(examples=["solid"])]
+    priority: Annotated[Priority, Meta(examples=["normal"])]
+    status: Annotated[Status, Meta(examples=["completed"])]
+    progress: Annotated[int, Meta(examples=[100])]
+    total_frames: Annotated[int, Meta(examples=[150])]
+    processed_frames: Annotated[int, Meta(examples=[150])]
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: str | None
+    result_bytes: Annotated[int | None, Meta(description="Size of the ZIP; null while there is none.")]
+
+    @classmethod
+    def of(cls, request: AnonymizationRequest) -> Self:
+        """As shown to whoever submitted it."""
+        order = request.order
+        return cls(
+            request_id=request.id,
+            video_id=order.video_id,
+            segment_ids=list(order.segment_ids),
+            anonymization_level=order.level,
+            output_format=order.appearance.output_format,
+            redaction=order.appearance.style,
+            priority=order.priority,
+            status=request.status,
+            progress=request.progress,
+            total_frames=request.total_frames,
+            processed_frames=request.processed_frames,
+            created_at=request.created_at,
+            started_at=request.started_at,
+            completed_at=request.completed_at,
+            error=request.error,
+            result_bytes=request.result_bytes,
+        )
+
+
+class RequestPage(PageBase, frozen=True, kw_only=True):
+    """Requests, newest first."""
+
+    items: list[RequestView]
+
+
+class CancelledView(View, frozen=True, kw_only=True):
+    """A request that is not done any further."""
+
+    success: Annotated[Literal[True], Meta(description="Always true.")] = True
+    message: Annotated[str, Meta(examples=["Request cancelled"])] = "Request cancelled"
+
+
+class DownloadView(View, frozen=True, kw_only=True):
+    """The right to fetch a result once."""
+
+    token: Annotated[str, Meta(description="Good for one download.")]
+    url: Annotated[str, Meta(description="Where to use it; needs no other credential.")]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, download: Download, url: str) -> Self:
+        """As shown once to whoever asked for it."""
+        return cls(token=download.token, url=url, expires_at=download.expires_at)
+
+
+class StatisticsView(View, frozen=True, kw_only=True):
+    """What the installation has done."""
+
+    requests: Annotated[
+        dict[Status, int], Meta(description="How many requests, by status.", examples=[{"completed": 12}])
+    ]
+    frames_per_second: Annotated[
+        float | None,
+        Meta(description="Of the requests completed last; null before the first.", examples=[80.5]),
+    ]
+    average_processing_time: Annotated[
+        float | None, Meta(description="Seconds a request, likewise.", examples=[89.5])
+    ]
+    frames_waiting: Annotated[int, Meta(description="Frames of unfinished requests.", examples=[0])]
+    error_rate: Annotated[
+        float | None, Meta(description="Failed among all that ended; null before the first.", examples=[0.01])
+    ]
+
+    @classmethod
+    def of(cls, statistics: Statistics) -> Self:
+        """As shown to administrators."""
+        counts = dict(statistics.requests)
+        ended = counts[Status.COMPLETED] + counts[Status.FAILED]
+        return cls(
+            requests=counts,
+            frames_per_second=statistics.frames_per_second,
+            average_processing_time=statistics.average_seconds,
+            frames_waiting=statistics.frames_waiting,
+            error_rate=counts[Status.FAILED] / ended if ended else None,
+        )
+
+
+def _segment_ids(given: list[int] | str) -> tuple[int, ...]:
+    ids = tuple(map(int, given.split(","))) if isinstance(given, str) else tuple(given)
+    if any(one < 1 for one in ids):
+        raise InvalidSegmentsError("Invalid segments", "numbers of segments are positive")
+    return ids
+
+
+def _webhook(url: str | None) -> str | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.username is None and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidOptionError("the webhook's address cannot be used", "give one like https://host/path")
+    return url

@@ -1,0 +1,140 @@
+"""One API process: the application behind a listening socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib.metadata import version
+
+import uvicorn
+
+from domain.errors import InvalidSettingError
+from entrypoints.http.app import create_app
+from entrypoints.http.config import HttpConfig, RateLimits
+from entrypoints.http.services import ObjectServer, Services
+from entrypoints.service import Service, build_service
+from entrypoints.settings import Settings
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
+DRAIN_SECONDS = 5
+"""How long requests that are being answered may take once the process is told to stop."""
+
+IDLE_SECONDS = 65
+"""How long an idle connection is kept; longer than the minute that load balancers reuse theirs for."""
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that accepts connections from now on, even before anybody answers them.
+
+    Args:
+        host: name or address, IPv4 or IPv6.
+        port: 0 for any free one.
+
+    Raises:
+        InvalidSettingError: it cannot be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise InvalidSettingError(
+            f"cannot listen on port {port} of {host} ({error.strerror})", "choose another with --port or PORT"
+        ) from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address that a browser on this machine reaches a listening socket under."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 -- compared with, not bound to
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests until told to stop; those that are being answered are finished.
+
+    Args:
+        settings: with the addresses of a database and a Redis.
+        listener: where requests come in.
+        stop: set when the process is to end.
+
+    Raises:
+        DomainError: as for `build_service`.
+    """
+    async with build_service(settings) as service:
+        server = _Server(
+            uvicorn.Config(
+                create_app(services_of(service), http_config(service)),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=settings.trusted_proxies or None,
+                timeout_keep_alive=IDLE_SECONDS,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                backlog=BACKLOG,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def services_of(service: Service) -> Services:
+    """What the application is handed."""
+    objects = None
+    if service.signed_urls is not None:
+        objects = ObjectServer(service.signed_urls, service.store, service.clock)
+    return Services(
+        identity=service.identity,
+        collection=service.collection,
+        marking=service.marking,
+        anonymization=service.anonymization,
+        health=service.health,
+        limiter=service.limiter,
+        objects=objects,
+    )
+
+
+def http_config(service: Service) -> HttpConfig:
+    """What the application is set up with."""
+    settings = service.settings
+    return HttpConfig(
+        csrf_secret=service.secret.derive_key("csrf tokens"),
+        base_url=settings.base_url,
+        secure=settings.session_cookie_secure,
+        session_lasts=timedelta(hours=settings.session_lifetime_hours),
+        rates=RateLimits(settings.rate_limit_per_account, settings.rate_limit_per_address),
+        max_upload_bytes=settings.max_upload_bytes,
+        default_level=settings.default_level,
+        default_format=settings.default_output_format,
+        docs=settings.api_docs,
+        version=version("framecloak"),
+    )

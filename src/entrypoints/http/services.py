@@ -1,0 +1,66 @@
+"""What the HTTP API is handed: the use cases, and what only an API process needs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.anonymization.health import Health
+from domain.anonymization.service import Anonymization
+from domain.collection import Collection
+from domain.identity import Identity
+from domain.marking import Marking
+from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+
+
+class UrlVerifier(Protocol):
+    """Checks addresses that carry their own permission; ``adapters.storage.signed_urls.SignedUrls`` does."""
+
+    def verify(self, method: str, key: str, query: Mapping[str, str], now: datetime) -> str:
+        """The file name that an address was signed for; may be empty.
+
+        Raises:
+            ForbiddenError: the address was altered, is incomplete, or is for another method.
+            TokenExpiredError: it came too late.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectServer:
+    """Hands out and takes in objects under signed addresses, for a store that cannot do so itself.
+
+    Attributes:
+        urls: checks the addresses.
+        store: holds the objects.
+        clock: tells whether an address has expired.
+    """
+
+    urls: UrlVerifier
+    store: ObjectStore
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything behind the HTTP API.
+
+    Attributes:
+        identity: accounts, sessions, keys.
+        collection: videos and who may use them.
+        marking: segments and regions.
+        anonymization: requests for frames.
+        health: how the installation is doing.
+        limiter: counts calls, over all processes.
+        objects: set for the folder store, None where clients fetch objects from the store itself.
+    """
+
+    identity: Identity
+    collection: Collection
+    marking: Marking
+    anonymization: Anonymization
+    health: Health
+    limiter: AttemptLimiter
+    objects: ObjectServer | None = None

@@ -1,0 +1,205 @@
+"""The composition root of the service: the same use cases for the API, the worker and the commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from adapters.clock import SystemClock
+from adapters.media.archive import ZipArchive
+from adapters.media.probing import PyAvProber
+from adapters.media.pyav import open_video
+from adapters.postgres.schema import Schema
+from adapters.postgres.unit_of_work import PostgresDatabase
+from adapters.queue.arq import ArqJobQueue
+from adapters.queue.limiter import RedisAttemptLimiter
+from adapters.security.passwords import Argon2PasswordHasher
+from adapters.security.secrets import InstallationSecret, digest, new_secret
+from adapters.security.tokens import JwtIssuer
+from adapters.storage.filesystem import FilesystemStore
+from adapters.storage.minio import MinioStore
+from adapters.storage.signed_urls import SignedUrls
+from adapters.vision.insightface import detector_is_installed
+from domain.anonymization.cleaning import Cleaner
+from domain.anonymization.health import Health
+from domain.anonymization.processing import Instruments
+from domain.anonymization.request import Level
+from domain.anonymization.service import Anonymization, Limits
+from domain.anonymization.work import RequestProcessor, Workshop
+from domain.collection import Collection
+from domain.errors import OutputUnwritableError
+from domain.identity import Identity, Secrets
+from domain.marking import Marking
+from domain.ports.persistence import Database
+from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+from entrypoints.settings import Settings
+
+KEY_FILE = "secret-key"
+"""In the data folder: what all signatures are derived from, unless SECRET_KEY is set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Everything that an entry point of the service may call.
+
+    Attributes:
+        settings: what it was made from.
+        secret: what keys for signatures are derived from.
+        clock: tells the time.
+        database: where everything is recorded.
+        store: where videos and results are.
+        signed_urls: checks the addresses of a folder store; None where the store serves its objects itself.
+        queue: hands work to workers.
+        limiter: counts attempts, over all processes.
+        identity: accounts, sessions, keys.
+        collection: videos and who may use them.
+        marking: segments and regions.
+        anonymization: requests for frames.
+        health: how the installation is doing.
+        cleaner: removes what has had its time.
+    """
+
+    settings: Settings
+    secret: InstallationSecret
+    clock: Clock
+    database: Database
+    store: ObjectStore
+    signed_urls: SignedUrls | None
+    queue: ArqJobQueue
+    limiter: AttemptLimiter
+    identity: Identity
+    collection: Collection
+    marking: Marking
+    anonymization: Anonymization
+    health: Health
+    cleaner: Cleaner
+
+    def processor(self, instruments: Callable[[Level], Instruments]) -> RequestProcessor:
+        """What works on requests; only workers need it, and the models behind it.
+
+        Args:
+            instruments: what the pipeline works with at a level.
+        """
+        workshop = Workshop(
+            tool=f"framecloak {version('framecloak')}",
+            scratch=self.settings.temp_storage_path,
+            open_video=open_video,
+            create_archive=ZipArchive,
+            instruments=instruments,
+        )
+        return RequestProcessor(self.database, self.store, self.clock, workshop)
+
+
+@asynccontextmanager
+async def build_service(settings: Settings) -> AsyncIterator[Service]:
+    """The service as the settings want it, for as long as the block lasts.
+
+    Args:
+        settings: with the addresses of a database and a Redis; see `entrypoints.stack` for embedded ones.
+
+    Raises:
+        SchemaOutdatedError: the database has another schema; the hint names the command that upgrades it.
+        DatabaseUnavailableError: the database cannot be reached.
+        StorageUnavailableError: the object store cannot be reached.
+        InvalidSettingError: a setting makes no sense to what it is for.
+        OutputUnwritableError: the folder for temporary files cannot be made.
+    """
+    await Schema(settings.database_url).require_current()
+    _make_private(settings.temp_storage_path)
+    clock = SystemClock()
+    secret = _installation_secret(settings)
+    async with AsyncExitStack() as resources:
+        database = PostgresDatabase(settings.database_url)
+        resources.push_async_callback(database.close)
+        queue = await resources.enter_async_context(ArqJobQueue(settings.redis_url))
+        limiter = await resources.enter_async_context(RedisAttemptLimiter(settings.redis_url))
+        urls = SignedUrls(settings.base_url, secret.derive_key("object addresses"), clock)
+        store = await _object_store(settings, urls)
+        tokens = JwtIssuer(
+            secret.derive_key("json web tokens"),
+            clock,
+            timedelta(minutes=settings.access_token_minutes),
+            timedelta(hours=settings.refresh_token_hours),
+        )
+        limits = Limits(
+            max_frames=settings.max_frames_per_request,
+            token_lasts=timedelta(hours=settings.download_token_expiry_hours),
+            result_lasts=timedelta(hours=settings.result_retention_hours),
+        )
+        yield Service(
+            settings=settings,
+            secret=secret,
+            clock=clock,
+            database=database,
+            store=store,
+            signed_urls=None if settings.minio_endpoint else urls,
+            queue=queue,
+            limiter=limiter,
+            identity=Identity(
+                database,
+                Argon2PasswordHasher(),
+                tokens,
+                limiter,
+                Secrets(new_secret, digest),
+                clock,
+                timedelta(hours=settings.session_lifetime_hours),
+            ),
+            collection=Collection(
+                database,
+                store,
+                PyAvProber(),
+                clock,
+                settings.temp_storage_path,
+                settings.max_upload_bytes,
+            ),
+            marking=Marking(database),
+            anonymization=Anonymization(database, store, queue, clock, limits, new_secret, digest),
+            health=Health(database, store, queue, lambda: _models_present(settings)),
+            cleaner=Cleaner(database, store, clock, limits.result_lasts),
+        )
+
+
+def _installation_secret(settings: Settings) -> InstallationSecret:
+    if settings.secret_key:
+        return InstallationSecret.from_text(settings.secret_key)
+    return InstallationSecret.from_file(settings.data_dir / KEY_FILE)
+
+
+async def _object_store(settings: Settings, urls: SignedUrls) -> ObjectStore:
+    if not settings.minio_endpoint:
+        return FilesystemStore(settings.data_dir / "objects", urls)
+    store = MinioStore(
+        settings.minio_endpoint,
+        settings.minio_access_key,
+        settings.minio_secret_key,
+        settings.minio_bucket,
+        secure=settings.minio_secure,
+        region=settings.minio_region,
+        public_endpoint=settings.minio_public_endpoint or None,
+    )
+    # Makes the bucket when it is missing, and shows at once whether the credentials are good.
+    await store.ping()
+    return store
+
+
+async def _models_present(settings: Settings) -> bool:
+    return await asyncio.to_thread(detector_is_installed, settings.detector, settings.models)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that unredacted frames may lie in for a moment.
+
+    Raises:
+        OutputUnwritableError: it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputUnwritableError(
+            f"cannot make the folder {folder} ({error.strerror})", "set TEMP_STORAGE_PATH to another"
+        ) from error

@@ -1,0 +1,199 @@
+"""Environment variables: how one is described, read and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from domain.errors import DomainError, InvalidSettingError
+
+_MASK = "********"
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+Parser = Callable[[str], Any]
+"""Turns text into a value; raises ``ValueError`` whose text says what is allowed."""
+
+Choice = TypeVar("Choice", bound=Enum)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable.
+
+    Attributes:
+        name: of the variable; a secret may also be in a file that ``{name}_FILE`` names.
+        parse: reads it.
+        default: as one would write it; or what computes it from the other variables. An empty one means none.
+        description: one sentence, for people who operate the service.
+        unit: of the value, or an empty string.
+        secret: whether it must not be shown.
+        default_text: the default in words, where it is computed.
+    """
+
+    name: str
+    parse: Parser
+    default: str | Callable[[Mapping[str, str]], Any]
+    description: str
+    unit: str = ""
+    secret: bool = False
+    default_text: str = ""
+
+    @property
+    def documented_default(self) -> str:
+        """The default, for people."""
+        return self.default_text or (self.default if isinstance(self.default, str) else "")
+
+    def is_set(self, environment: Mapping[str, str]) -> bool:
+        """Whether the environment has a value; an empty one counts as none."""
+        return bool(environment.get(self.name) or (self.secret and environment.get(f"{self.name}_FILE")))
+
+    def read(self, environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - each variable has its own type
+        """Its value, or the default.
+
+        Raises:
+            InvalidSettingError: the value is not allowed; the message names the variable.
+        """
+        given = environment.get(self.name) or self._from_file(environment)
+        if not given and not isinstance(self.default, str):
+            return self.default(environment)
+        words = given or str(self.default)
+        if not words:
+            return ""
+        try:
+            return self.parse(words)
+        except ValueError as error:
+            shown = _MASK if self.secret else repr(words)
+            raise InvalidSettingError(f"{self.name} is {shown}", f"set it to {error}") from error
+
+    def shown(self, value: object) -> str:
+        """The value as text that may be shown to anybody who operates the service."""
+        if value is None or value == "":
+            return ""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return _masked(str(value)) if self.secret else str(value)
+
+    def _from_file(self, environment: Mapping[str, str]) -> str:
+        path = environment.get(f"{self.name}_FILE") if self.secret else None
+        if not path:
+            return ""
+        try:
+            return Path(path).read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise InvalidSettingError(
+                f"{self.name}_FILE is {path!r}, which cannot be read: {reason}", "name a readable file"
+            ) from error
+
+
+def text(value: str) -> str:
+    """Any text."""
+    return value
+
+
+def path(value: str) -> Path:
+    """A path; ``~`` is the user's home."""
+    return Path(value).expanduser().absolute()
+
+
+def switch(value: str) -> bool:
+    """On or off."""
+    if value.strip().lower() in _TRUE:
+        return True
+    if value.strip().lower() in _FALSE:
+        return False
+    raise ValueError("true or false")
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within limits."""
+
+    def parse(value: str) -> int:
+        if not (value.isascii() and value.isdecimal() and len(value) < 20) or not least <= int(value) <= most:
+            raise ValueError(f"a number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def positive(most: float) -> Callable[[str], float]:
+    """A number above 0, fractions allowed."""
+
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 < number <= most:
+            raise ValueError(f"a number above 0, at most {most:g}")
+        return number
+
+    return parse
+
+
+def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
+    """One of some words."""
+
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return value
+
+    return parse
+
+
+def parsed_by(parse: Callable[[str], Choice], kind: type[Choice]) -> Callable[[str], Choice]:
+    """A word that the domain knows how to read."""
+
+    def checked(value: str) -> Choice:
+        try:
+            return parse(value)
+        except DomainError as error:
+            raise ValueError(f"one of {', '.join(str(one.value) for one in kind)}") from error
+
+    return checked
+
+
+def address(*schemes: str) -> Callable[[str], str]:
+    """An address with one of some schemes, without a slash at its end."""
+
+    def parse(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            complete = parts.scheme in schemes and bool(parts.hostname or parts.path) and parts.port != 0
+        except ValueError:
+            complete = False
+        if not complete:
+            raise ValueError(f"an address that begins with {' or '.join(f'{one}://' for one in schemes)}")
+        return value.rstrip("/")
+
+    return parse
+
+
+def at_least(length: int) -> Callable[[str], str]:
+    """Text of some length."""
+
+    def parse(value: str) -> str:
+        if len(value) < length:
+            raise ValueError(f"at least {length} characters")
+        return value
+
+    return parse
+
+
+def _masked(value: str) -> str:
+    """What may be shown of a secret: of an address, everything but the password."""
+    parts = urlsplit(value)
+    if not parts.scheme or not parts.netloc:
+        return _MASK
+    credentials, at, host = parts.netloc.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    shown = f"{user}{colon}{_MASK if colon else ''}{at}{host}"
+    # A query can carry credentials too, and nobody needs it to recognise the address.
+    return urlunsplit((parts.scheme, shown, parts.path, _MASK if parts.query else "", ""))

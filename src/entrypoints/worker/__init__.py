@@ -1,0 +1,1 @@
+"""Worker processes: thin ARQ tasks that call the domain's use cases."""

@@ -1,0 +1,58 @@
+"""One worker process, put together from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+
+from domain.anonymization.processing import Instruments
+from domain.anonymization.request import Level
+from domain.errors import DomainError
+from entrypoints.bootstrap import Container
+from entrypoints.service import build_service
+from entrypoints.settings import Settings
+from entrypoints.worker.run import WorkerParts, run_worker
+
+logger = logging.getLogger(__name__)
+
+
+async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
+    """Work on requests until told to stop.
+
+    Args:
+        settings: with the addresses of a database and a Redis.
+        stop: set when the process is to end.
+        name: tells this worker from all others.
+
+    Raises:
+        DomainError: as for `build_service`.
+    """
+    container = Container.build(settings)
+    # One set of model sessions for the whole process, however many requests are in work.
+    instruments = cache(container.instruments)
+    async with build_service(settings) as service:
+        warming = asyncio.create_task(asyncio.to_thread(_warm_up, instruments))
+        parts = WorkerParts(
+            processor=service.processor(instruments),
+            cleaner=service.cleaner,
+            database=service.database,
+            queue=service.queue,
+            redis_url=settings.redis_url,
+            max_concurrent_requests=settings.max_concurrent_requests,
+            cleanup_interval=timedelta(hours=settings.cleanup_interval_hours),
+            grace=timedelta(seconds=settings.worker_grace_seconds),
+            name=name,
+        )
+        await run_worker(parts, stop)
+        await warming
+
+
+def _warm_up(instruments: Callable[[Level], Instruments]) -> None:
+    """Load the models before the first request needs them."""
+    try:
+        instruments(Level.FACES)
+    except DomainError as error:
+        logger.warning("no faces can be looked for: %s", error)
