@@ -21,13 +21,22 @@ class FakeUsers:
         if await self.by_name(username):
             raise UsernameTakenError(f"there is an account called {username!r}", "choose another name")
         user_id = self._tx.store.new_id()
-        rows.users[user_id] = User(user_id, username, password_hash, role, False, self._tx.store.now())
+        created_at = self._tx.store.now()
+        rows.users[user_id] = User(user_id, username, password_hash, role, False, created_at, 0)
         return rows.users[user_id]
 
     async def get(self, user_id: int) -> User:
         if user := self._tx.rows.users.get(user_id):
             return user
         raise UserNotFoundError(f"there is no account {user_id}")
+
+    async def lock(self, user_id: int) -> User:
+        await self._tx.write()
+        return await self.get(user_id)
+
+    async def lock_administrators(self) -> int:
+        rows = await self._tx.write()
+        return sum(user.is_administrator for user in rows.users.values())
 
     async def by_name(self, username: str) -> User | None:
         users = self._tx.rows.users.values()
@@ -41,7 +50,11 @@ class FakeUsers:
         rows = await self._tx.write()
         stored = await self.get(user.id)
         rows.users[user.id] = replace(
-            stored, role=user.role, password_hash=user.password_hash, disabled=user.disabled
+            stored,
+            role=user.role,
+            password_hash=user.password_hash,
+            disabled=user.disabled,
+            token_generation=user.token_generation,
         )
 
 

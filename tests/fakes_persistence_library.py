@@ -53,6 +53,11 @@ class FakeVideos:
             raise ForbiddenError(f"a {role} of video {video_id} may not do that", f"ask for {needed} rights")
         return video
 
+    async def frame_index(self, video_id: int) -> bytes:
+        if video_id not in self._tx.rows.frame_indexes:
+            raise VideoNotFoundError(f"there is no video {video_id}")
+        return self._tx.rows.frame_indexes[video_id]
+
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
         videos = [video for video in reversed(self._tx.rows.videos.values()) if self._role(video, principal)]
         return Page(videos[offset : offset + limit], len(videos))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from domain.accounts import Principal
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Status
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Snapshot, Status
 from domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
@@ -27,15 +28,11 @@ class FakeRequests:
         self._tx = transaction
 
     async def add(
-        self, user_id: int, order: Order, total_frames: int, idempotency: tuple[str, bytes] | None
+        self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
         rows = await self._tx.write()
-        if idempotency and (earlier := rows.idempotency.get((user_id, idempotency[0]))):
-            if earlier[1] != idempotency[1]:
-                raise IdempotencyConflictError(
-                    "the idempotency key was used with a different order", "use a new key for a new order"
-                )
-            return rows.requests[earlier[0]], False
+        if idempotency and (earlier := await self.submitted_before(user_id, idempotency)):
+            return earlier, False
         if order.video_id not in rows.videos:
             raise VideoNotFoundError(f"there is no video {order.video_id}")
         request = AnonymizationRequest(
@@ -43,7 +40,7 @@ class FakeRequests:
             user_id=user_id,
             order=order,
             status=Status.PENDING,
-            total_frames=total_frames,
+            total_frames=snapshot.frame_count,
             processed_frames=0,
             blanked_frames=0,
             created_at=self._tx.store.now(),
@@ -54,9 +51,26 @@ class FakeRequests:
             result_bytes=None,
         )
         rows.requests[request.id] = request
+        rows.snapshots[request.id] = snapshot
         if idempotency:
             rows.idempotency[user_id, idempotency[0]] = request.id, idempotency[1]
         return request, True
+
+    async def submitted_before(
+        self, user_id: int, idempotency: tuple[str, bytes]
+    ) -> AnonymizationRequest | None:
+        key, digest = idempotency
+        earlier = self._tx.rows.idempotency.get((user_id, key))
+        if earlier is None:
+            return None
+        if earlier[1] != digest:
+            raise IdempotencyConflictError(
+                "the idempotency key was used with a different order", "use a new key for a new order"
+            )
+        return self._tx.rows.requests[earlier[0]]
+
+    async def snapshot(self, request_id: UUID) -> Snapshot:
+        return self._tx.rows.snapshots.get(request_id, Snapshot({}, ()))
 
     async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
         request = self._tx.rows.requests.get(request_id)
@@ -134,6 +148,7 @@ class FakeRequests:
         request = rows.requests.get(request_id)
         if request and request.status is Status.PENDING:
             del rows.requests[request_id]
+            del rows.snapshots[request_id]
             rows.idempotency = {key: each for key, each in rows.idempotency.items() if each[0] != request_id}
 
     async def counts(self) -> Mapping[Status, int]:
@@ -169,6 +184,11 @@ class FakeRequests:
             if each.result_key and each.completed_at and each.completed_at < moment
         ]
 
+    async def without_result(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        requests = self._tx.rows.requests
+        needed = {each.id for each in requests.values() if each.result_key or not each.status.is_final}
+        return {*request_ids} - needed
+
     async def forget_result(self, request_id: UUID) -> None:
         rows = await self._tx.write()
         if request := rows.requests.get(request_id):
@@ -195,12 +215,10 @@ class FakeDownloadTokens:
         rows.download_tokens[digest] = replace(token, used_at=now)
         return rows.requests[request_id]
 
-    async def remove_spent(self, now: datetime) -> int:
+    async def remove_expired(self, now: datetime) -> int:
         rows = await self._tx.write()
         before = len(rows.download_tokens)
         rows.download_tokens = {
-            digest: token
-            for digest, token in rows.download_tokens.items()
-            if token.used_at is None and token.expires_at > now
+            digest: token for digest, token in rows.download_tokens.items() if token.expires_at > now
         }
         return before - len(rows.download_tokens)

@@ -10,7 +10,7 @@ from itertools import count
 from uuid import UUID
 
 from domain.accounts import ApiKey, Session, User
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
 from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
 
 
@@ -39,6 +39,7 @@ class Tables:
     grants: dict[tuple[int, int], GrantRole] = field(default_factory=dict)
     uploads: dict[str, PendingUpload] = field(default_factory=dict)
     requests: dict[UUID, AnonymizationRequest] = field(default_factory=dict)
+    snapshots: dict[UUID, Snapshot] = field(default_factory=dict)
     idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from domain.errors import (
     StorageUnavailableError,
     UnreadableVideoError,
 )
-from domain.ports.services import ProbedVideo, StoredObject, TokenPair, WorkerInfo
+from domain.ports.services import ProbedVideo, StoredObject, TokenPair, TokenSubject, WorkerInfo
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHUNK = 4
@@ -240,7 +240,7 @@ class FakePasswordHasher:
 
 @dataclass
 class FakeTokenIssuer:
-    """Hands out readable tokens, ``access.7.1`` for the first of user 7.
+    """Hands out readable tokens, ``access.7.0.1`` for the first of user 7 in generation 0.
 
     Attributes:
         issued: how many pairs.
@@ -250,20 +250,21 @@ class FakeTokenIssuer:
     issued: int = 0
     expired: set[str] = field(default_factory=set)
 
-    def issue(self, user_id: int) -> TokenPair:
+    def issue(self, user_id: int, generation: int) -> TokenPair:
         self.issued += 1
-        return TokenPair(f"access.{user_id}.{self.issued}", f"refresh.{user_id}.{self.issued}", 900)
+        rest = f"{user_id}.{generation}.{self.issued}"
+        return TokenPair(f"access.{rest}", f"refresh.{rest}", 900)
 
-    def verify_access(self, token: str) -> int:
+    def verify_access(self, token: str) -> TokenSubject:
         return self._verify("access", token)
 
-    def verify_refresh(self, token: str) -> int:
+    def verify_refresh(self, token: str) -> TokenSubject:
         return self._verify("refresh", token)
 
-    def _verify(self, kind: str, token: str) -> int:
+    def _verify(self, kind: str, token: str) -> TokenSubject:
         match token.split("."):
-            case [found, user_id, _] if found == kind and user_id.isdecimal() and token not in self.expired:
-                return int(user_id)
+            case [found, user_id, generation, _] if found == kind and token not in self.expired:
+                return TokenSubject(int(user_id), int(generation))
         raise NotAuthenticatedError("the token is not valid", "sign in again")
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
+from typing import TypeVar
 
 from domain.accounts import Means, Principal, Role, User
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority
+from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Snapshot
 from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
 from domain.library import Video, VideoFacts
-from domain.ports.persistence import Database
+from domain.ports.persistence import Database, UnitOfWork
+from domain.videos import Segment
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, 123456, tzinfo=UTC)
+CALLERS = 50
+Answer = TypeVar("Answer")
 _numbers = count()
 
 
@@ -40,6 +46,11 @@ def order_for(video: Video, *segment_ids: int, priority: Priority = Priority.HIG
     return Order(video.id, segment_ids or (3, 1, 2), Level.MINIMAL, appearance, priority, url)
 
 
+def snapshot_for(order: Order, frames: int) -> Snapshot:
+    """So many frames, which all segments of the order share."""
+    return Snapshot(dict.fromkeys(order.segment_ids, Segment(0, frames)), ())
+
+
 async def add_user(database: Database, username: str, role: Role = Role.USER) -> User:
     async with database.unit_of_work() as work:
         user = await work.users.add(username, "hash", role)
@@ -63,6 +74,21 @@ async def add_request(
     database: Database, user: User, video: Video, total_frames: int = 10
 ) -> AnonymizationRequest:
     async with database.unit_of_work() as work:
-        request, _ = await work.requests.add(user.id, order_for(video), total_frames, None)
+        order = order_for(video)
+        request, _ = await work.requests.add(user.id, order, snapshot_for(order, total_frames), None)
         await work.commit()
     return request
+
+
+async def at_once(
+    database: Database, ask: Callable[[UnitOfWork], Awaitable[Answer]]
+) -> list[Answer | BaseException]:
+    """The same by many callers, each in a unit of work of its own."""
+
+    async def one() -> Answer:
+        async with database.unit_of_work() as work:
+            answer = await ask(work)
+            await work.commit()
+            return answer
+
+    return await asyncio.gather(*(one() for _ in range(CALLERS)), return_exceptions=True)

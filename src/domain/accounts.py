@@ -39,6 +39,7 @@ class User:
         role: what kind of account it is.
         disabled: whether it is locked out, at once and by every means.
         created_at: UTC.
+        token_generation: raised whenever the account changes; JWTs of another generation are worthless.
     """
 
     id: int
@@ -47,6 +48,12 @@ class User:
     role: Role
     disabled: bool
     created_at: datetime
+    token_generation: int
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether it is one that is not locked out."""
+        return self.role is Role.ADMIN and not self.disabled
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from domain.errors import (
     ObjectNotFoundError,
     UploadNotFoundError,
     UploadTooLargeError,
+    VideoNotFoundError,
 )
 from domain.library import (
     GrantRole,
@@ -174,12 +175,17 @@ class Collection:
         """One original frame as JPEG, for marking.
 
         Raises:
-            VideoNotFoundError: there is none that the caller may see.
+            VideoNotFoundError: there is none that the caller may see, or its file is gone.
             FrameNotFoundError: it has no such frame.
         """
         video = await self.get(principal, video_id)
-        async with self._store.local(video.object_key, self._scratch) as path:
-            return await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
+        try:
+            async with self._store.local(video.object_key, self._scratch) as path:
+                return await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
+        except ObjectNotFoundError as error:
+            raise VideoNotFoundError(
+                f"the file of video {video_id} is gone", "upload the video again"
+            ) from error
 
     async def grants(self, principal: Principal, video_id: int) -> Sequence[VideoGrant]:
         """Who else may use a video; for its owner.

@@ -7,27 +7,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.accounts import ApiKey, Means, Principal, Role, Session, User
-from domain.errors import (
-    InvalidCredentialsError,
-    InvalidOptionError,
-    NotAuthenticatedError,
-    TooManyAttemptsError,
-    UsernameTakenError,
-    UserNotFoundError,
-    WeakPasswordError,
-)
+from domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError, UserNotFoundError
+from domain.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, Passwords, wrong_credentials
 from domain.ports.persistence import Database, Page
-from domain.ports.services import AttemptLimiter, Clock, PasswordHasher, TokenIssuer, TokenPair
+from domain.ports.services import (
+    AttemptLimiter,
+    Clock,
+    PasswordHasher,
+    TokenIssuer,
+    TokenPair,
+    TokenSubject,
+)
 
-SHORTEST_PASSWORD = 12
-"""Characters; NIST SP 800-63B asks for length instead of composition rules."""
-
-LONGEST_PASSWORD = 1024
-"""Characters; hashing must not be made expensive by what is sent."""
-
-LOGIN_ATTEMPTS = 10
-LOGIN_WINDOW = timedelta(minutes=5)
-"""Tries allowed for one name, and for one address, in this time; a success clears those of its name."""
+__all__ = [
+    "KEY_PREFIX",
+    "LONGEST_PASSWORD",
+    "SHORTEST_PASSWORD",
+    "SHOWN_CHARACTERS",
+    "Identity",
+    "Secrets",
+    "SignedIn",
+]
 
 KEY_PREFIX = "fck_"
 SHOWN_CHARACTERS = len(KEY_PREFIX) + 6
@@ -86,9 +86,8 @@ class Identity:
         session_lasts: timedelta = timedelta(hours=12),
     ) -> None:
         self._database = database
-        self._hasher = hasher
+        self._passwords = Passwords(database, hasher, limiter)
         self._tokens = tokens
-        self._limiter = limiter
         self._secrets = secrets
         self._clock = clock
         self._session_lasts = session_lasts
@@ -100,11 +99,15 @@ class Identity:
             InvalidCredentialsError: name and password do not belong together, or the account is disabled.
             TooManyAttemptsError: too many tries of this name, or from this address.
         """
-        user = await self._check_password(username, password, address)
+        checked = await self._passwords.check(username, password, address)
         secret = self._secrets.new("")
         now = self._clock.now()
-        session = Session(self._secrets.digest(secret), user.id, now + self._session_lasts)
+        session = Session(self._secrets.digest(secret), checked.id, now + self._session_lasts)
         async with self._database.unit_of_work() as work:
+            # The password may have been changed, and its sessions ended, while it was checked.
+            user = await work.users.lock(checked.id)
+            if user.disabled or user.password_hash != checked.password_hash:
+                raise wrong_credentials()
             await work.sessions.add(session)
             await work.audit.add(_principal(user, Means.SESSION), "session.open", f"user:{user.id}", {})
             await work.commit()
@@ -116,6 +119,19 @@ class Identity:
             await work.sessions.remove(self._secrets.digest(secret))
             await work.commit()
 
+    async def sign_out_everywhere(self, principal: Principal) -> None:
+        """End the caller's sign-ins: every browser's session and every JWT. API keys stay.
+
+        Raises:
+            UserNotFoundError: the account is gone.
+        """
+        async with self._database.unit_of_work() as work:
+            user = await work.users.lock(principal.user_id)
+            await work.users.update(replace(user, token_generation=user.token_generation + 1))
+            await work.sessions.remove_of(user.id)
+            await work.audit.add(principal, "session.close_all", f"user:{user.id}", {})
+            await work.commit()
+
     async def issue_tokens(self, username: str, password: str, address: str) -> TokenPair:
         """Exchange a password for JWTs.
 
@@ -123,17 +139,19 @@ class Identity:
             InvalidCredentialsError: as for ``sign_in``.
             TooManyAttemptsError: as for ``sign_in``.
         """
-        user = await self._check_password(username, password, address)
-        return self._tokens.issue(user.id)
+        user = await self._passwords.check(username, password, address)
+        # Those of a password that is changed at this moment carry its generation, and are worthless.
+        return self._tokens.issue(user.id, user.token_generation)
 
     async def refresh_tokens(self, refresh: str) -> TokenPair:
         """Exchange a refresh token for new JWTs.
 
         Raises:
-            NotAuthenticatedError: it is not good, or the account is disabled or gone.
+            NotAuthenticatedError: it is not good (any more), or the account is disabled or gone.
         """
-        principal = await self._account(self._tokens.verify_refresh(refresh), Means.JWT)
-        return self._tokens.issue(principal.user_id)
+        subject = self._tokens.verify_refresh(refresh)
+        await self._account(subject)
+        return self._tokens.issue(subject.user_id, subject.generation)
 
     async def by_session(self, secret: str) -> Principal:
         """Who a session cookie belongs to.
@@ -149,9 +167,9 @@ class Identity:
         """Who an access token belongs to.
 
         Raises:
-            NotAuthenticatedError: it is not good, or the account is disabled or gone.
+            NotAuthenticatedError: it is not good (any more), or the account is disabled or gone.
         """
-        return await self._account(self._tokens.verify_access(token), Means.JWT)
+        return await self._account(self._tokens.verify_access(token))
 
     async def by_api_key(self, secret: str) -> Principal:
         """Who an API key belongs to.
@@ -223,7 +241,7 @@ class Identity:
         name = username.strip()
         if not name or len(name) > 150 or not name.isprintable():
             raise InvalidOptionError("a user name has 1 to 150 printable characters", "choose another name")
-        password_hash = await self._hashed(password)
+        password_hash = await self._passwords.hashed(password)
         async with self._database.unit_of_work() as work:
             user = await work.users.add(name, password_hash, role)
             await work.audit.add(principal, "user.create", f"user:{user.id}", {"role": role})
@@ -261,25 +279,33 @@ class Identity:
         disabled: bool | None = None,
         password: str | None = None,
     ) -> User:
-        """Change an account; for administrators. What is None stays. Its browsers are signed out.
+        """Change an account; for administrators. What is None stays. Its browsers and JWTs are signed out.
 
         Raises:
             ForbiddenError: the caller is none.
-            InvalidOptionError: the caller would lock itself out.
+            InvalidOptionError: the caller would lock itself out, or no administrator would be left.
             UserNotFoundError: there is none.
             WeakPasswordError: the password is too short.
         """
         principal.require_admin()
-        if user_id == principal.user_id and (disabled or role is Role.USER):
+        may_demote = disabled or role is Role.USER
+        if may_demote and user_id == principal.user_id:
             raise InvalidOptionError("you would lock yourself out", "have another administrator do it")
-        password_hash = None if password is None else await self._hashed(password)
+        password_hash = None if password is None else await self._passwords.hashed(password)
         async with self._database.unit_of_work() as work:
-            user = await work.users.get(user_id)
+            # Locked in this order everywhere, so that two of them never wait for each other.
+            administrators = await work.users.lock_administrators() if may_demote else 0
+            user = await work.users.lock(user_id)
+            if may_demote and user.is_administrator and administrators == 1:
+                raise InvalidOptionError(
+                    f"{user.username} is the last administrator", "make somebody else one first"
+                )
             changed = replace(
                 user,
                 role=role or user.role,
                 disabled=user.disabled if disabled is None else disabled,
                 password_hash=password_hash or user.password_hash,
+                token_generation=user.token_generation + 1,
             )
             await work.users.update(changed)
             await work.sessions.remove_of(user_id)
@@ -305,38 +331,15 @@ class Identity:
             # Another process that starts at the same moment was quicker.
             return None
 
-    async def _hashed(self, password: str) -> str:
-        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-            raise WeakPasswordError(
-                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters", "choose another"
-            )
-        return await self._hasher.hash(password)
-
-    async def _check_password(self, username: str, password: str, address: str) -> User:
-        by_name = f"login:name:{username.strip().casefold()[:150]}"
-        # The address first: one that has to wait must not use up the tries of ever more names.
-        for key in (f"login:address:{address}", by_name):
-            wait = await self._limiter.hit(key, LOGIN_ATTEMPTS, LOGIN_WINDOW)
-            if wait:
-                raise TooManyAttemptsError("too many attempts to sign in", "wait a while", wait)
-        async with self._database.unit_of_work() as work:
-            user = await work.users.by_name(username.strip())
-        if user is None or len(password) > LONGEST_PASSWORD:
-            await self._hasher.verify_nothing()
-            raise InvalidCredentialsError("user name or password is wrong", "check both")
-        matches = await self._hasher.verify(user.password_hash, password)
-        if user.disabled or not matches:
-            raise InvalidCredentialsError("user name or password is wrong", "check both")
-        await self._limiter.forget(by_name)
-        return user
-
-    async def _account(self, user_id: int, means: Means) -> Principal:
+    async def _account(self, subject: TokenSubject) -> Principal:
         async with self._database.unit_of_work() as work:
             try:
-                user = await work.users.get(user_id)
+                user = await work.users.get(subject.user_id)
             except UserNotFoundError:
                 user = None
-        return _enabled(user, means)
+        if user is not None and user.token_generation != subject.generation:
+            user = None
+        return _enabled(user, Means.JWT)
 
 
 def _enabled(user: User | None, means: Means) -> Principal:

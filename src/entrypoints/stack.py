@@ -13,6 +13,7 @@ from pathlib import Path
 
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.redis import EmbeddedRedis
+from adapters.postgres.schema import Schema
 from domain.errors import DatabaseUnavailableError, OutputUnwritableError
 from entrypoints.settings import Settings
 
@@ -27,8 +28,8 @@ _LOCK = "stack.lock"
 async def own_stack(settings: Settings) -> AsyncIterator[Settings]:
     """The settings with the addresses of servers that nobody stops before the block ends.
 
-    Embedded servers are started for what has no address, and their addresses written where commands of the
-    same user find them.
+    Embedded servers are started for what has no address, the database brought up to date, and their addresses
+    written where commands of the same user find them.
 
     Raises:
         DatabaseUnavailableError: another process runs the embedded servers of this data folder, or they do
@@ -93,6 +94,9 @@ async def _started(settings: Settings) -> AsyncIterator[Settings]:
             database_url=await postgres.start() if postgres else settings.database_url,
             redis_url=await redis.start() if redis else settings.redis_url,
         )
+        if postgres:
+            # An embedded database belongs to this version alone; one with an address is the operator's.
+            await Schema(running.database_url).upgrade()
         _write_addresses(addresses, running)
         yield running
     finally:

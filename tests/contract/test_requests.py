@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 import pytest
 
 from domain.accounts import Role, User
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
+from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
-    TokenExpiredError,
-    TokenNotFoundError,
-    TokenUsedError,
     VideoNotFoundError,
 )
 from domain.library import GrantRole
-from domain.ports.persistence import Database, RequestFilter, UnitOfWork
-from persistence_samples import NOW, add_request, add_user, add_video, digest, order_for, principal_of
+from domain.ports.persistence import Database, RequestFilter
+from domain.videos import Region, Segment
+from persistence_samples import (
+    CALLERS,
+    NOW,
+    add_request,
+    add_user,
+    add_video,
+    at_once,
+    digest,
+    order_for,
+    principal_of,
+    snapshot_for,
+)
 
 SECOND = timedelta(seconds=1)
-CALLERS = 50
-Answer = TypeVar("Answer")
-
-
-async def at_once(
-    database: Database, ask: Callable[[UnitOfWork], Awaitable[Answer]]
-) -> list[Answer | BaseException]:
-    """The same by many callers, each in a unit of work of its own."""
-
-    async def one() -> Answer:
-        async with database.unit_of_work() as work:
-            answer = await ask(work)
-            await work.commit()
-            return answer
-
-    return await asyncio.gather(*(one() for _ in range(CALLERS)), return_exceptions=True)
 
 
 async def test_an_order_comes_back_as_it_was(database: Database) -> None:
@@ -49,7 +39,7 @@ async def test_an_order_comes_back_as_it_was(database: Database) -> None:
     video = await add_video(database, user)
     order = order_for(video, 9, 7, 8)
     async with database.unit_of_work() as work:
-        added, is_new = await work.requests.add(user.id, order, 42, None)
+        added, is_new = await work.requests.add(user.id, order, snapshot_for(order, 42), None)
         await work.commit()
     async with database.unit_of_work() as work:
         found = await work.requests.get(added.id, principal_of(user))
@@ -57,6 +47,63 @@ async def test_an_order_comes_back_as_it_was(database: Database) -> None:
     assert found == added
     assert (found.order, found.user_id, found.total_frames) == (order, user.id, 42)
     assert (found.status, found.progress, found.result_key) == (Status.PENDING, 0, None)
+
+
+async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    async with database.unit_of_work() as work:
+        late = await work.marks.add_segment(video.id, Segment(15, 30), None)
+        early = await work.marks.add_segment(video.id, Segment(0, 20), None)
+        region = await work.marks.add_region(video.id, Region(1, 2, 3, 4), None)
+        await work.commit()
+    regions = (region.region, Region(0, 0, 9, 9, Segment(2, 3)))
+    snapshot = Snapshot({late.id: late.segment, early.id: early.segment}, regions)
+    async with database.unit_of_work() as work:
+        order = order_for(video, late.id, early.id, late.id)
+        request, _ = await work.requests.add(user.id, order, snapshot, None)
+        await work.marks.remove_segment(video.id, late.id)
+        await work.marks.update_segment(replace(early, segment=Segment(0, 900)))
+        await work.marks.remove_region(video.id, region.id)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert await work.requests.snapshot(request.id) == snapshot
+        assert request.total_frames == 30
+        other = await add_request(database, user, video)
+        assert (await work.requests.snapshot(other.id)).regions == ()
+        assert await work.requests.snapshot(uuid4()) == Snapshot({}, ())
+
+
+async def test_a_request_is_found_by_the_key_of_its_submitter(database: Database) -> None:
+    user, other = await add_user(database, "ada"), await add_user(database, "bob")
+    order, key = order_for(await add_video(database, user)), ("key", digest("order"))
+    async with database.unit_of_work() as work:
+        assert await work.requests.submitted_before(user.id, key) is None
+        request, _ = await work.requests.add(user.id, order, snapshot_for(order, 5), key)
+        assert await work.requests.submitted_before(user.id, key) == request
+        assert await work.requests.submitted_before(other.id, key) is None
+        with pytest.raises(IdempotencyConflictError):
+            await work.requests.submitted_before(user.id, ("key", digest("another order")))
+
+
+async def test_objects_may_go_of_requests_that_have_no_result(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    pending, busy, done, deleted, failed, cancelled = [
+        (await add_request(database, user, video)).id for _ in range(6)
+    ]
+    unknown = uuid4()
+    async with database.unit_of_work() as work:
+        await work.requests.claim(busy, NOW)
+        for request_id in (done, deleted):
+            await work.requests.finish(request_id, Status.COMPLETED, NOW, result=("key", 1))
+        await work.requests.forget_result(deleted)
+        await work.requests.finish(failed, Status.FAILED, NOW)
+        await work.requests.finish(cancelled, Status.CANCELLED, NOW)
+        everything = [pending, busy, done, deleted, failed, cancelled, unknown]
+        assert await work.requests.without_result(everything) == {deleted, failed, cancelled, unknown}
+        assert await work.requests.without_result([done]) == set()
+        assert await work.requests.without_result([]) == set()
 
 
 async def test_a_request_is_there_for_whoever_submitted_it(database: Database) -> None:
@@ -80,10 +127,11 @@ async def test_a_request_is_there_for_whoever_submitted_it(database: Database) -
 async def test_a_request_for_a_video_that_is_gone(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
+    order = order_for(video)
     async with database.unit_of_work() as work:
         await work.videos.remove(video.id)
         with pytest.raises(VideoNotFoundError):
-            await work.requests.add(user.id, order_for(video), 1, None)
+            await work.requests.add(user.id, order, snapshot_for(order, 1), None)
 
 
 async def test_requests_are_listed_newest_first(database: Database) -> None:
@@ -119,7 +167,8 @@ async def test_an_idempotency_key_gives_the_same_request_again(database: Databas
 
     async def submit(user_id: int, content: str) -> tuple[AnonymizationRequest, bool]:
         async with database.unit_of_work() as work:
-            answer = await work.requests.add(user_id, order, 5, ("key", digest(content)))
+            snapshot = snapshot_for(order, 5)
+            answer = await work.requests.add(user_id, order, snapshot, ("key", digest(content)))
             await work.commit()
             return answer
 
@@ -134,8 +183,9 @@ async def test_an_idempotency_key_gives_the_same_request_again(database: Databas
 async def test_of_many_with_the_same_key_one_submits(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    key = ("key", digest("order"))
-    answers = await at_once(database, lambda work: work.requests.add(user.id, order_for(video), 5, key))
+    key, order = ("key", digest("order")), order_for(video)
+    snapshot = snapshot_for(order, 5)
+    answers = await at_once(database, lambda work: work.requests.add(user.id, order, snapshot, key))
     assert len({answer[0].id for answer in answers if isinstance(answer, tuple)}) == 1
     assert sum(answer[1] for answer in answers if isinstance(answer, tuple)) == 1
     assert all(isinstance(answer, tuple) for answer in answers)
@@ -243,13 +293,14 @@ async def test_of_many_ends_one_counts(database: Database) -> None:
 async def test_a_withdrawn_request_was_never_there(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
-    key = ("key", digest("order"))
+    key, order = ("key", digest("order")), order_for(video)
+    snapshot = snapshot_for(order, 5)
     async with database.unit_of_work() as work:
-        request, _ = await work.requests.add(user.id, order_for(video), 5, key)
+        request, _ = await work.requests.add(user.id, order, snapshot, key)
         await work.requests.withdraw(request.id)
         with pytest.raises(RequestNotFoundError):
             await work.requests.get(request.id, principal_of(user))
-        again, is_new = await work.requests.add(user.id, order_for(video), 5, key)
+        again, is_new = await work.requests.add(user.id, order, snapshot, key)
         assert is_new
         await work.requests.claim(again.id, NOW)
         # Somebody was told to do it after all.
@@ -290,52 +341,3 @@ async def test_an_installation_without_requests(database: Database) -> None:
         assert await work.requests.frames_waiting() == 0
         assert await work.requests.rates(10) == []
         assert await work.requests.unfinished() == []
-
-
-async def _with_token(database: Database) -> AnonymizationRequest:
-    user = await add_user(database, "ada")
-    request = await add_request(database, user, await add_video(database, user))
-    async with database.unit_of_work() as work:
-        await work.download_tokens.add(DownloadToken(digest("t"), request.id, NOW + SECOND, None))
-        await work.commit()
-    return request
-
-
-async def test_of_many_who_redeem_a_token_one_does(database: Database) -> None:
-    request = await _with_token(database)
-    answers = await at_once(database, lambda work: work.download_tokens.redeem(digest("t"), request.id, NOW))
-    assert [answer for answer in answers if isinstance(answer, AnonymizationRequest)] == [request]
-    assert sum(isinstance(answer, TokenUsedError) for answer in answers) == CALLERS - 1
-
-
-async def test_a_token_is_good_for_its_request_and_its_time(database: Database) -> None:
-    request = await _with_token(database)
-    async with database.unit_of_work() as work:
-        for secret, request_id in (("altered", request.id), ("t", uuid4())):
-            with pytest.raises(TokenNotFoundError):
-                await work.download_tokens.redeem(digest(secret), request_id, NOW)
-        with pytest.raises(TokenExpiredError):
-            await work.download_tokens.redeem(digest("t"), request.id, NOW + SECOND)
-        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request
-        with pytest.raises(TokenUsedError):
-            await work.download_tokens.redeem(digest("t"), request.id, NOW + 5 * SECOND)
-
-
-async def test_a_token_is_still_good_when_redeeming_was_not_committed(database: Database) -> None:
-    request = await _with_token(database)
-    async with database.unit_of_work() as work:
-        await work.download_tokens.redeem(digest("t"), request.id, NOW)
-    async with database.unit_of_work() as work:
-        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request
-
-
-async def test_spent_tokens_are_forgotten(database: Database) -> None:
-    request = await _with_token(database)
-    async with database.unit_of_work() as work:
-        used = DownloadToken(digest("used"), request.id, NOW + SECOND, NOW)
-        late = DownloadToken(digest("late"), request.id, NOW, None)
-        for token in (used, late):
-            await work.download_tokens.add(token)
-        assert await work.download_tokens.remove_spent(NOW) == 2
-        assert await work.download_tokens.remove_spent(NOW) == 0
-        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request

@@ -21,11 +21,18 @@ from adapters.security.passwords import Argon2PasswordHasher
 from adapters.security.secrets import InstallationSecret, derive_key, digest, new_secret
 from adapters.security.tokens import JwtIssuer
 from domain.errors import InvalidSettingError, NotAuthenticatedError
-from domain.ports.services import PasswordHasher, TokenIssuer
+from domain.ports.services import PasswordHasher, TokenIssuer, TokenSubject
 from fakes_services import FakeClock, FakePasswordHasher, FakeTokenIssuer
 
 KEY = bytes(range(32))
-CLAIMS = {"iss": "framecloak", "aud": "framecloak-api", "typ": "access", "sub": "7", "jti": "1"}
+CLAIMS: dict[str, str | int] = {
+    "iss": "framecloak",
+    "aud": "framecloak-api",
+    "typ": "access",
+    "sub": "7",
+    "jti": "1",
+    "gen": 0,
+}
 
 
 @pytest.fixture(params=["fake", "argon2"])
@@ -82,15 +89,15 @@ async def test_a_flood_of_sign_ins_is_worked_off_in_two_threads() -> None:
 
 
 def test_tokens_say_whose_they_are(any_issuer: TokenIssuer) -> None:
-    pair = any_issuer.issue(42)
-    assert any_issuer.verify_access(pair.access) == 42
-    assert any_issuer.verify_refresh(pair.refresh) == 42
+    pair = any_issuer.issue(42, 7)
+    assert any_issuer.verify_access(pair.access) == TokenSubject(42, 7)
+    assert any_issuer.verify_refresh(pair.refresh) == TokenSubject(42, 7)
     assert pair.expires_in == 900
-    assert any_issuer.issue(42).access != pair.access
+    assert any_issuer.issue(42, 7).access != pair.access
 
 
 def test_one_kind_of_token_does_not_pass_for_the_other(any_issuer: TokenIssuer) -> None:
-    pair = any_issuer.issue(42)
+    pair = any_issuer.issue(42, 0)
     with pytest.raises(NotAuthenticatedError):
         any_issuer.verify_access(pair.refresh)
     with pytest.raises(NotAuthenticatedError):
@@ -106,27 +113,27 @@ def test_what_is_no_token_is_refused(any_issuer: TokenIssuer, token: str) -> Non
 
 
 def test_tokens_expire(issuer: JwtIssuer, clock: FakeClock) -> None:
-    pair = issuer.issue(1)
+    pair = issuer.issue(1, 0)
     clock.advance(timedelta(minutes=15) - timedelta(seconds=1))
-    assert issuer.verify_access(pair.access) == 1
+    assert issuer.verify_access(pair.access).user_id == 1
     clock.advance(timedelta(seconds=1))
     with pytest.raises(NotAuthenticatedError, match="expired"):
         issuer.verify_access(pair.access)
     clock.advance(timedelta(days=7) - timedelta(minutes=15, seconds=1))
-    assert issuer.verify_refresh(pair.refresh) == 1
+    assert issuer.verify_refresh(pair.refresh).user_id == 1
     clock.advance(timedelta(seconds=1))
     with pytest.raises(NotAuthenticatedError, match="expired"):
         issuer.verify_refresh(pair.refresh)
 
 
 def test_tokens_of_another_installation_are_refused(issuer: JwtIssuer, clock: FakeClock) -> None:
-    foreign = JwtIssuer(bytes(32), clock).issue(1)
+    foreign = JwtIssuer(bytes(32), clock).issue(1, 0)
     with pytest.raises(NotAuthenticatedError):
         issuer.verify_access(foreign.access)
 
 
 def test_an_altered_token_is_refused(issuer: JwtIssuer) -> None:
-    header, payload, signature = issuer.issue(7).access.split(".")
+    header, payload, signature = issuer.issue(7, 0).access.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     claims["sub"] = "1"
     forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
@@ -159,17 +166,20 @@ def test_only_one_algorithm_is_taken(issuer: JwtIssuer, clock: FakeClock, algori
         {"jti": None},
         {"typ": None},
         {"sub": None},
+        {"gen": None},
+        {"gen": "0"},
+        {"gen": True},
     ],
     ids=str,
 )
 def test_every_claim_counts_even_under_the_right_key(
-    issuer: JwtIssuer, clock: FakeClock, changed: dict[str, str | None]
+    issuer: JwtIssuer, clock: FakeClock, changed: dict[str, str | bool | None]
 ) -> None:
     now = int(clock.now().timestamp())
     claims = {**CLAIMS, "iat": now, "exp": now + 60, **changed}
     token = jwt.encode({name: value for name, value in claims.items() if value is not None}, KEY, "HS256")
     if not changed:
-        assert issuer.verify_access(token) == 7
+        assert issuer.verify_access(token) == TokenSubject(7, 0)
         return
     with pytest.raises(NotAuthenticatedError):
         issuer.verify_access(token)

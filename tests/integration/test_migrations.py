@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -28,18 +29,18 @@ _CHECKS = (
 )
 
 
-async def fetch(url: str, query: str) -> list[tuple[object, ...]]:
+async def fetch(url: str, query: str, *values: object) -> list[tuple[object, ...]]:
     connection = await asyncpg.connect(url)
     try:
-        return [tuple(row) for row in await connection.fetch(query)]
+        return [tuple(row) for row in await connection.fetch(query, *values)]
     finally:
         await connection.close()
 
 
-async def execute(url: str, statement: str) -> None:
+async def execute(url: str, statement: str, *values: object) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(statement)
+        await connection.execute(statement, *values)
     finally:
         await connection.close()
 
@@ -112,6 +113,52 @@ async def test_a_newer_database_is_refused(database_url: str) -> None:
         await schema.upgrade()
 
 
+async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_url: str) -> None:
+    schema = Schema(empty_database_url)
+    await schema.upgrade()
+    await schema.downgrade("0001")
+    assert await schema.current_revision() == "0001"
+    tables = {name for (name,) in await fetch(empty_database_url, _TABLES)}
+    assert tables == {*METADATA.tables, "alembic_version"} - {"request_segments", "request_regions"}
+    with pytest.raises(SchemaOutdatedError, match=r"older schema 0001.*framecloak db upgrade"):
+        await schema.require_current()
+    await schema.upgrade()
+    await schema.require_current()
+
+
+async def test_requests_that_wait_get_what_is_marked_at_the_upgrade(database_url: str) -> None:
+    schema = Schema(database_url)
+    await schema.downgrade("0001")
+    await execute(
+        database_url, "insert into users (username, password_hash, role) values ('ada', 'x', 'user')"
+    )
+    await execute(database_url, _VIDEO)
+    for start, end in ((0, 6), (4, 10), (2, 3)):
+        statement = "insert into segments (video_id, start_frame, end_frame) values (1, $1, $2)"
+        await execute(database_url, statement, start, end)
+    await execute(database_url, "insert into regions (video_id, x, y, width, height) values (1, 1, 2, 3, 4)")
+    waiting, changed, over = [UUID(int=number) for number in range(3)]
+    for request in (
+        request_with(id=f"'{waiting}'", segment_ids="'{2,1,1}'"),
+        request_with(id=f"'{changed}'", segment_ids="'{1,99}'"),  # a segment that was removed
+        request_with(id=f"'{over}'", segment_ids="'{3}'", status="'cancelled'", completed_at="now()"),
+    ):
+        await execute(database_url, request)
+    await schema.upgrade()
+    segments = "select segment_id, start_frame, end_frame from request_segments where request_id = $1"
+    assert sorted(await fetch(database_url, segments, waiting)) == [(1, 0, 6), (2, 4, 10)]
+    assert await fetch(database_url, segments, over) == []
+    regions = "select number, x, y, width, height, start_frame from request_regions where request_id = $1"
+    assert await fetch(database_url, regions, waiting) == [(0, 1, 2, 3, 4, None)]
+    error = "its segments were moved or removed after it was submitted: submit them again"
+    assert await fetch(database_url, "select status, error from requests order by id") == [
+        ("pending", None),
+        ("failed", error),
+        ("cancelled", None),
+    ]
+    assert await fetch(database_url, "select token_generation from users") == [(0,)]
+
+
 async def test_two_upgrades_at_a_time(empty_database_url: str) -> None:
     # Alembic keeps its state in the process, so the second one is played by whoever holds the lock.
     blocker = await asyncpg.connect(empty_database_url)
@@ -181,6 +228,15 @@ def request_with(**changes: str) -> str:
     return f"insert into requests ({', '.join(values)}) values ({', '.join(values.values())})"  # noqa: S608 -- literals from this file
 
 
+def _copy_of_segment(frames: str) -> str:
+    return f"insert into request_segments values (gen_random_uuid(), 1, {frames})"  # noqa: S608 -- as above
+
+
+def _copy_of_region(number_and_size: str) -> str:
+    columns = "request_id, x, y, number, width, height"
+    return f"insert into request_regions ({columns}) values (gen_random_uuid(), 0, 0, {number_and_size})"  # noqa: S608 -- as above
+
+
 @pytest.mark.parametrize(
     ("statement", "constraint"),
     [
@@ -204,6 +260,11 @@ def request_with(**changes: str) -> str:
         ("update videos set sha256 = 'x'", "ck_videos_sha256"),
         (_VIDEO, "uq_videos_object_key"),
         ("delete from users", "fk_videos_owner_id_users"),
+        ("update users set token_generation = -1", "ck_users_token_generation"),
+        (_copy_of_segment("0, 0"), "ck_request_segments_frames"),
+        (_copy_of_segment("0, 1"), "fk_request_segments_request_id"),
+        (_copy_of_region("0, 1, 0"), "ck_request_regions_area"),
+        (_copy_of_region("-1, 1, 1"), "ck_request_regions_number"),
         (request_with(quality="0"), "ck_requests_quality"),
         (request_with(quality="101"), "ck_requests_quality"),
         (request_with(segment_ids="'{}'"), "ck_requests_segment_ids"),

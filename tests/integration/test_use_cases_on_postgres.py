@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -21,6 +21,8 @@ from domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
     IdempotencyConflictError,
+    InvalidCredentialsError,
+    InvalidOptionError,
     NotAuthenticatedError,
     NotReadyError,
     QueueUnavailableError,
@@ -36,6 +38,7 @@ from domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
+from domain.identity import SignedIn
 from domain.library import GrantRole
 from domain.ports.persistence import RequestFilter
 from domain.videos import Region, Segment
@@ -45,16 +48,6 @@ from world import PASSWORD, World, chunks
 @pytest.fixture
 def world(tmp_path: Path, postgres_database: PostgresDatabase) -> World:
     return World(tmp_path, real_database=postgres_database)
-
-
-async def complete(world: World, request_id: UUID) -> None:
-    key = f"requests/{request_id}/frames.zip"
-    await world.store.put(key, chunks(b"zip"))
-    async with world.database.unit_of_work() as work:
-        await work.requests.claim(request_id, world.clock.now())
-        world.clock.advance(timedelta(seconds=10))
-        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
-        await work.commit()
 
 
 async def test_what_is_not_committed_did_not_happen(world: World) -> None:
@@ -89,6 +82,45 @@ async def test_accounts_sessions_and_keys(world: World) -> None:
         await world.identity.get_user(boss, 999)
     page = await world.identity.list_users(boss, 1, 1)
     assert ([one.username for one in page.items], page.total) == (["Anna"], 2)
+
+
+async def test_two_administrators_who_remove_each_other_leave_one(world: World) -> None:
+    boss, chief = [await world.person(name, Role.ADMIN) for name in ("boss", "chief")]
+    results = await asyncio.gather(
+        world.identity.change_user(boss, chief.user_id, role=Role.USER),
+        world.identity.change_user(chief, boss.user_id, disabled=True),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in results if isinstance(one, BaseException)] == [InvalidOptionError]
+    async with world.database.unit_of_work() as work:
+        assert await work.users.lock_administrators() == 1
+
+
+async def test_sign_ins_during_a_new_password_leave_no_session(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    tries = [world.identity.sign_in("anna", PASSWORD, f"10.0.0.{number}") for number in range(8)]
+    change = world.identity.change_user(boss, anna.user_id, password="another long password")
+    *results, _ = await asyncio.gather(*tries, change, return_exceptions=True)
+    for one in results:
+        assert isinstance(one, SignedIn | InvalidCredentialsError)
+        if isinstance(one, SignedIn):
+            with pytest.raises(NotAuthenticatedError):
+                await world.identity.by_session(one.secret)
+
+
+async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    submitted = await asyncio.gather(*(world.anonymization.submit(anna, order, "key") for _ in range(20)))
+    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.anonymizations}
+    assert len(world.queue.anonymizations) == 1
+    assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 1
+    # The key still answers when nothing of the order is left.
+    request = submitted[0].request
+    await world.anonymization.cancel(anna, request.id)
+    await world.collection.delete(anna, order.video_id)
+    again = await world.anonymization.submit(anna, order, "key")
+    assert (again.request.id, again.request.status) == (request.id, Status.CANCELLED)
 
 
 async def test_videos_marks_and_grants_are_scoped(world: World) -> None:
@@ -198,7 +230,7 @@ async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> Non
     request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
         await world.anonymization.mint_download(anna, request_id)
-    await complete(world, request_id)
+    await world.complete(request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
     with pytest.raises(TokenNotFoundError):
         await world.anonymization.redeem_download(uuid4(), token)
@@ -216,7 +248,7 @@ async def test_numbers_and_cleaning(world: World) -> None:
     anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
     order = await world.order(anna, (0, 50))
     done, waiting = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
-    await complete(world, done)
+    await world.complete(done)
     statistics = await world.anonymization.statistics(boss)
     assert (statistics.frames_per_second, statistics.frames_waiting) == (5.0, 50)
     assert (statistics.requests[Status.COMPLETED], statistics.requests[Status.PENDING]) == (1, 1)

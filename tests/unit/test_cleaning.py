@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from domain.accounts import Principal
+from domain.anonymization import cleaning
 from domain.anonymization.cleaning import UPLOAD_KEPT, Cleaner, CleanupReport
 from domain.anonymization.lifecycle import Order, Status
 from domain.collection import UPLOAD_LASTS
@@ -17,6 +18,7 @@ from domain.errors import (
     DatabaseUnavailableError,
     NotReadyError,
     StorageUnavailableError,
+    TokenUsedError,
     UploadNotFoundError,
 )
 from fakes_services import FakeObjectStore
@@ -98,15 +100,51 @@ async def test_results_go_when_their_time_is_over(world: World, anna: Principal,
     assert (await cleaner(world).run()).results == 0
 
 
-async def test_tokens_go_when_they_are_used_or_expired(world: World, anna: Principal, order: Order) -> None:
+async def test_tokens_go_when_they_have_expired(world: World, anna: Principal, order: Order) -> None:
     request_id = await completed(world, anna, order)
     used, expired = [await world.anonymization.mint_download(anna, request_id) for _ in range(2)]
     await world.anonymization.redeem_download(request_id, used.token)
     world.clock.advance(MOMENT)
     good = await world.anonymization.mint_download(anna, request_id)
+    assert (await cleaner(world).run()).tokens == 0
+    with pytest.raises(TokenUsedError):
+        await world.anonymization.redeem_download(request_id, used.token)
     world.clock.time = expired.expires_at
     assert (await cleaner(world).run()).tokens == 2
     assert await world.anonymization.redeem_download(request_id, good.token)
+
+
+async def test_what_a_cancellation_could_not_delete_goes_later(
+    world: World, anna: Principal, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaning, "LOOKED_UP_AT_ONCE", 2)
+    done = await completed(world, anna, order)
+    cancelled, failed, waiting, busy = [
+        (await world.anonymization.submit(anna, order)).request.id for _ in range(4)
+    ]
+    gone = uuid4()
+    for request_id in (cancelled, failed, waiting, busy, gone):
+        await world.store.put(f"requests/{request_id}/part/1", chunks(b"part"))
+        await world.store.put(f"requests/{request_id}/part/2", chunks(b"part"))
+    for foreign in ("requests/notes.txt", f"requests/{gone}", f"requests/{gone.hex}/x"):
+        await world.store.put(foreign, chunks(b"not ours"))
+    async with world.database.unit_of_work() as work:
+        await work.requests.finish(failed, Status.FAILED, world.clock.now())
+        await work.requests.claim(busy, world.clock.now())
+        await work.commit()
+    world.store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.anonymization.cancel(anna, cancelled)
+    world.store.unavailable = False
+    assert (await cleaner(world).run()).leftovers == 3
+    assert {key for key in world.store.objects if key.startswith("requests/")} == {
+        f"requests/{done}/frames.zip",
+        *(f"requests/{one}/part/{part}" for one in (waiting, busy) for part in (1, 2)),
+        "requests/notes.txt",
+        f"requests/{gone}",
+        f"requests/{gone.hex}/x",
+    }
+    assert (await cleaner(world).run()).leftovers == 0
 
 
 async def test_sessions_go_when_they_have_expired(world: World, anna: Principal) -> None:

@@ -342,3 +342,11 @@ async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
             await world.collection.frame(anna, video.id, beyond, None)
     assert await world.collection.frame(anna, video.id, 99, 320) == b"\xff\xd899@320\xff\xd9"
     assert list(world.scratch.iterdir()) == []
+
+
+async def test_a_video_whose_file_is_gone_has_no_frames(world: World) -> None:
+    anna = await world.person("anna")
+    video = await world.video(anna)
+    world.store.objects.clear()
+    with pytest.raises(VideoNotFoundError, match="is gone: upload the video again"):
+        await world.collection.frame(anna, video.id, 0, None)

@@ -36,6 +36,10 @@ async def missing() -> bool:
     raise ModelMissingError("the face detector is not installed")
 
 
+async def broken() -> bool:
+    raise ZeroDivisionError("one\nthing")
+
+
 async def hanging() -> bool:
     await asyncio.Event().wait()
     return True
@@ -91,11 +95,18 @@ async def test_nothing_can_be_taken_in_without_any_of_the_servers(
     assert (report.storage_bytes is None) == (broken == "storage")
 
 
-@pytest.mark.parametrize("models", [absent, missing])
+@pytest.mark.parametrize("models", [absent, missing, broken])
 async def test_without_models_requests_wait(world: World, models: Callable[[], Awaitable[bool]]) -> None:
     report = await examined(world, models).check()
     assert report.condition is Condition.DEGRADED
     assert report.checks == ALL_WELL | {"models": "failed"}
+
+
+async def test_what_nobody_foresaw_is_logged_in_one_line(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await examined(world, broken).check()
+    assert caplog.messages == ["the check of models failed: ZeroDivisionError: one thing"]
 
 
 async def test_without_workers_requests_wait(world: World) -> None:

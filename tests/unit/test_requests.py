@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from domain.accounts import Role
-from domain.anonymization.lifecycle import Order, Priority, Status
-from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.anonymization.lifecycle import Status
 from domain.errors import (
     AlreadyFinishedError,
     ForbiddenError,
-    IdempotencyConflictError,
-    InvalidSegmentsError,
-    LevelUnavailableError,
     NotReadyError,
-    QueueUnavailableError,
     RequestNotFoundError,
     StorageUnavailableError,
     TokenExpiredError,
     TokenNotFoundError,
     TokenUsedError,
-    TooManyFramesError,
-    VideoNotFoundError,
 )
-from domain.library import GrantRole
 from domain.ports.persistence import RequestFilter
 from world import World, chunks
 
@@ -40,86 +30,14 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-async def complete(world: World, request_id: UUID) -> None:
-    key = f"requests/{request_id}/frames.zip"
-    await world.store.put(key, chunks(b"zip"))
-    async with world.database.unit_of_work() as work:
-        await work.requests.claim(request_id, world.clock.now())
-        world.clock.advance(timedelta(seconds=10))
-        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
-        await work.commit()
-
-
-async def test_an_order_becomes_a_pending_request_that_a_worker_is_told_of(world: World) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 10), (5, 20), (40, 50))
-    submitted = await world.anonymization.submit(anna, replace(order, priority=Priority.HIGH))
-    request = submitted.request
-    assert (request.status, request.total_frames) == (Status.PENDING, 30)
-    assert world.queue.anonymizations == [(request.id, Priority.HIGH)]
-    assert submitted.estimated_seconds == 2  # thirty frames at the rate expected of a new installation
-
-
 async def test_the_estimate_counts_who_waits_and_uses_measured_rates(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 50))
     first = await world.anonymization.submit(anna, order)
-    await complete(world, first.request.id)
+    await world.complete(first.request.id)
     second = await world.anonymization.submit(anna, order)
     assert second.estimated_seconds == 10  # fifty frames at five a second
     assert (await world.anonymization.submit(anna, order)).estimated_seconds == 20
-
-
-async def test_who_may_submit(world: World) -> None:
-    anna, ben = await world.person("anna"), await world.person("ben")
-    order = await world.order(anna, (0, 10))
-    with pytest.raises(VideoNotFoundError):
-        await world.anonymization.submit(ben, order)
-    await world.collection.share(anna, order.video_id, ben.user_id, GrantRole.VIEWER)
-    with pytest.raises(ForbiddenError):
-        await world.anonymization.submit(ben, order)
-    await world.collection.share(anna, order.video_id, ben.user_id, GrantRole.EDITOR)
-    assert (await world.anonymization.submit(ben, order)).request.user_id == ben.user_id
-
-
-async def test_orders_that_cannot_be_fulfilled_are_refused(world: World) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    foreign = await world.order(anna, (0, 10))
-    long = await world.order(anna, (0, 50), (49, 81))
-    for segments in ((), foreign.segment_ids, (*order.segment_ids, 999), order.segment_ids * 101):
-        with pytest.raises(InvalidSegmentsError, match="Invalid segments"):
-            await world.anonymization.submit(anna, replace(order, segment_ids=segments))
-    with pytest.raises(TooManyFramesError, match="81 frames"):
-        await world.anonymization.submit(anna, long)
-    with pytest.raises(LevelUnavailableError):
-        await world.anonymization.submit(anna, replace(order, level=Level.FULL))
-    assert world.queue.anonymizations == []
-    assert not world.fake_database.tables.requests
-
-
-async def test_the_same_key_with_the_same_order_is_the_same_request(world: World) -> None:
-    anna, ben = await world.person("anna"), await world.person("ben")
-    order = await world.order(anna, (0, 10))
-    first = await world.anonymization.submit(anna, order, "key")
-    again = await world.anonymization.submit(anna, order, "key")
-    assert again.request.id == first.request.id
-    assert len(world.queue.anonymizations) == 1
-    with pytest.raises(IdempotencyConflictError):
-        await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
-    bens = await world.order(ben, (0, 10))
-    assert (await world.anonymization.submit(ben, bens, "key")).request.id != first.request.id
-
-
-async def test_without_a_queue_nothing_is_stored_and_the_key_is_free(world: World) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    world.queue.unavailable = True
-    with pytest.raises(QueueUnavailableError):
-        await world.anonymization.submit(anna, order, "key")
-    assert not world.fake_database.tables.requests
-    world.queue.unavailable = False
-    assert await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
 
 
 async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: World) -> None:
@@ -135,7 +53,7 @@ async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: Wo
     assert (progress.request.progress, progress.estimated_seconds) == (66, 5)
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.status(ben, request_id)
-    await complete(world, request_id)
+    await world.complete(request_id)
     done = await world.anonymization.status(anna, request_id)
     assert (done.request.progress, done.estimated_seconds) == (100, None)
 
@@ -171,7 +89,7 @@ async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) ->
     request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
         await world.anonymization.mint_download(anna, request_id)
-    await complete(world, request_id)
+    await world.complete(request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
     assert token not in repr(world.fake_database.tables)
     tries = [world.anonymization.redeem_download(request_id, token) for _ in range(20)]
@@ -185,7 +103,7 @@ async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) ->
 async def test_a_token_that_is_late_altered_or_for_another_request_is_refused(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
-    await complete(world, request_id)
+    await world.complete(request_id)
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.mint_download(ben, request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
@@ -203,78 +121,11 @@ async def test_statistics_are_for_administrators(world: World) -> None:
     with pytest.raises(ForbiddenError):
         await world.anonymization.statistics(anna)
     assert (await world.anonymization.statistics(boss)).frames_per_second is None
-    await complete(world, request_id)
+    await world.complete(request_id)
     statistics = await world.anonymization.statistics(boss)
     assert (statistics.frames_per_second, statistics.average_seconds) == (5.0, 10.0)
     assert statistics.requests[Status.COMPLETED] == 1
     assert statistics.requests[Status.FAILED] == 0
-
-
-async def test_a_submission_is_recorded(world: World) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    request_id = (await world.anonymization.submit(anna, order, "key")).request.id
-    await world.anonymization.submit(anna, order, "key")
-    rows = [row for row in world.fake_database.tables.audit.values() if row.action == "request.submit"]
-    (row,) = rows  # the second call submitted nothing
-    assert (row.user_id, row.subject) == (anna.user_id, f"request:{request_id}")
-    assert row.details == {"video_id": order.video_id, "level": "faces", "frames": 10}
-
-
-async def test_limits_are_inclusive_and_a_segment_named_twice_counts_once(world: World) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 80))
-    submitted = await world.anonymization.submit(anna, replace(order, segment_ids=order.segment_ids * 100))
-    assert submitted.request.total_frames == 80
-
-
-async def test_a_repeated_submission_is_not_estimated_as_another_one(world: World) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 40))
-    first = await world.anonymization.submit(anna, order, "key")
-    again = await world.anonymization.submit(anna, order, "key")
-    assert (first.estimated_seconds, again.estimated_seconds) == (2, 2)
-    await complete(world, first.request.id)
-    await world.anonymization.submit(anna, order)
-    assert (await world.anonymization.submit(anna, order, "key")).estimated_seconds == 0
-
-
-async def test_of_many_submissions_with_one_key_one_is_enqueued(world: World) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    submitted = await asyncio.gather(*(world.anonymization.submit(anna, order, "key") for _ in range(10)))
-    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.anonymizations}
-    assert len(world.queue.anonymizations) == 1
-
-
-CHANGES: dict[str, Callable[[Order], Order]] = {
-    "format": lambda order: replace(order, appearance=Appearance(OutputFormat.PNG)),
-    "quality": lambda order: replace(order, appearance=Appearance(quality=50)),
-    "priority": lambda order: replace(order, priority=Priority.HIGH),
-    "webhook": lambda order: replace(order, webhook_url="https://example.test/"),
-    "segments": lambda order: replace(order, segment_ids=order.segment_ids[:1]),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-async def test_an_order_that_differs_in_anything_is_a_different_order(world: World, change: str) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 10), (20, 30))
-    await world.anonymization.submit(anna, order, "key")
-    with pytest.raises(IdempotencyConflictError):
-        await world.anonymization.submit(anna, CHANGES[change](order), "key")
-
-
-async def test_a_queue_that_fails_takes_back_only_what_it_was_not_told_of(world: World) -> None:
-    anna = await world.person("anna")
-    order = await world.order(anna, (0, 10))
-    kept = (await world.anonymization.submit(anna, order, "one")).request
-    world.queue.unavailable = True
-    with pytest.raises(QueueUnavailableError):
-        await world.anonymization.submit(anna, order, "two")
-    assert (await world.anonymization.submit(anna, order, "one")).request == kept
-    assert list(world.fake_database.tables.requests) == [kept.id]
-    assert list(world.fake_database.tables.idempotency) == [(anna.user_id, "one")]
 
 
 async def test_a_clock_that_is_behind_the_workers_makes_no_negative_estimate(world: World) -> None:
@@ -326,7 +177,7 @@ async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(worl
 async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
-    await complete(world, request_id)
+    await world.complete(request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
     world.store.unavailable = True
     with pytest.raises(StorageUnavailableError):
@@ -338,7 +189,7 @@ async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
 async def test_a_result_that_was_deleted_is_neither_promised_nor_fetched(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
-    await complete(world, request_id)
+    await world.complete(request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
     async with world.database.unit_of_work() as work:
         await work.requests.forget_result(request_id)

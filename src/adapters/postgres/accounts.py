@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from adapters.postgres.connection import Connection, Record
+from adapters.postgres.connection import Connection, Record, row_id, row_name
 from adapters.postgres.tables import ApiKeyRow, AuditRow, SessionRow, UserRow
 from domain.accounts import ApiKey, Principal, Role, Session, User
 from domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
@@ -22,6 +22,7 @@ _USER = (
     UserRow.role,
     UserRow.disabled,
     UserRow.created_at,
+    UserRow.token_generation,
 )
 _API_KEY = (
     ApiKeyRow.id,
@@ -35,6 +36,8 @@ _API_KEY = (
 )
 # Built once: these three run with every request that is authenticated.
 _USER_BY_ID: Select[*tuple[Any, ...]] = select(*_USER).where(UserRow.id == bindparam("user_id"))
+# Key share: whoever adds a row that refers to the account need not wait.
+_USER_LOCKED = _USER_BY_ID.with_for_update(key_share=True)
 _USER_BY_SESSION: Select[*tuple[Any, ...]] = (
     select(*_USER)
     .join(SessionRow, SessionRow.user_id == UserRow.id)
@@ -68,14 +71,32 @@ class Users:
 
     async def get(self, user_id: int) -> User:
         """See the port."""
-        row = (await self._connection.execute(_USER_BY_ID, {"user_id": user_id})).one_or_none()
+        row = (await self._connection.execute(_USER_BY_ID, {"user_id": row_id(user_id)})).one_or_none()
         if row is None:
             raise UserNotFoundError(f"there is no account {user_id}")
         return _user(row)
 
+    async def lock(self, user_id: int) -> User:
+        """See the port."""
+        row = (await self._connection.execute(_USER_LOCKED, {"user_id": row_id(user_id)})).one_or_none()
+        if row is None:
+            raise UserNotFoundError(f"there is no account {user_id}")
+        return _user(row)
+
+    async def lock_administrators(self) -> int:
+        """See the port."""
+        # In one order, so that two who lock them never wait for each other.
+        statement = (
+            select(UserRow.id)
+            .where(UserRow.role == Role.ADMIN, UserRow.disabled.is_(False))
+            .order_by(UserRow.id)
+            .with_for_update(key_share=True)
+        )
+        return len((await self._connection.execute(statement)).all())
+
     async def by_name(self, username: str) -> User | None:
         """See the port."""
-        statement = select(*_USER).where(func.lower(UserRow.username) == func.lower(username))
+        statement = select(*_USER).where(func.lower(UserRow.username) == func.lower(row_name(username)))
         row = (await self._connection.execute(statement)).one_or_none()
         return _user(row) if row else None
 
@@ -88,8 +109,13 @@ class Users:
 
     async def update(self, user: User) -> None:
         """See the port."""
-        changes = {"role": user.role, "password_hash": user.password_hash, "disabled": user.disabled}
-        statement = update(UserRow).where(UserRow.id == user.id).values(changes)
+        changes = {
+            "role": user.role,
+            "password_hash": user.password_hash,
+            "disabled": user.disabled,
+            "token_generation": user.token_generation,
+        }
+        statement = update(UserRow).where(UserRow.id == row_id(user.id)).values(changes)
         if not (await self._connection.execute(statement)).rowcount:
             raise UserNotFoundError(f"there is no account {user.id}")
 
@@ -173,7 +199,7 @@ class ApiKeys:
 
     async def remove(self, key_id: int, user_id: int) -> ApiKey:
         """See the port."""
-        statement = delete(ApiKeyRow).where(ApiKeyRow.id == key_id, ApiKeyRow.user_id == user_id)
+        statement = delete(ApiKeyRow).where(ApiKeyRow.id == row_id(key_id), ApiKeyRow.user_id == user_id)
         row = (await self._connection.execute(statement.returning(*_API_KEY))).one_or_none()
         if row is None:
             raise ApiKeyNotFoundError(f"there is no API key {key_id}")
@@ -201,5 +227,5 @@ class AuditLog:
 
 
 def _user(row: Record | tuple[Any, ...]) -> User:
-    user_id, username, password_hash, role, disabled, created_at = row
-    return User(user_id, username, password_hash, Role(role), disabled, created_at)
+    user_id, username, password_hash, role, disabled, created_at, token_generation = row
+    return User(user_id, username, password_hash, Role(role), disabled, created_at, token_generation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -43,14 +43,14 @@ class Connection:
     async def execute(
         self,
         statement: Executable,
-        parameters: Mapping[str, object] | None = None,
+        parameters: Mapping[str, object] | Sequence[Mapping[str, object]] | None = None,
         violations: Mapping[str, DomainError] | None = None,
     ) -> Rows:
         """Run a statement.
 
         Args:
             statement: what to do.
-            parameters: values of its bind parameters.
+            parameters: values of its bind parameters; several, to run it with each.
             violations: what it means, by name, that a constraint refuses the statement.
 
         Raises:
@@ -86,6 +86,17 @@ class Connection:
         except (SQLAlchemyError, OSError):
             # The connection is lost, so the server undoes the transaction by itself.
             await self._connection.invalidate()
+
+
+def row_id(number: int) -> int:
+    """A number to look a row up by; 0, which none has, for one that does not fit the column."""
+    return number if 0 < number < 2**63 else 0
+
+
+def row_name(text: str) -> str:
+    """A text to look a row up by; empty, which none is, for one that Postgres cannot hold."""
+    is_utf8 = text == text.encode(errors="ignore").decode()
+    return text if is_utf8 and "\0" not in text else ""
 
 
 def constraint_name(error: IntegrityError) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, select, update
 
-from adapters.postgres.connection import Connection, Record
+from adapters.postgres.connection import Connection, Record, row_id
 from adapters.postgres.tables import RegionRow, SegmentRow
 from domain.errors import DomainError, RegionNotFoundError, SegmentNotFoundError, VideoNotFoundError
 from domain.library import MarkedRegion, MarkedSegment
@@ -54,14 +54,16 @@ class Marks:
         """See the port."""
         statement = (
             select(*_SEGMENT)
-            .where(SegmentRow.video_id == video_id)
+            .where(SegmentRow.video_id == row_id(video_id))
             .order_by(SegmentRow.start_frame, SegmentRow.end_frame, SegmentRow.id)
         )
         return [_segment(row) for row in await self._connection.execute(statement)]
 
     async def segment(self, video_id: int, segment_id: int) -> MarkedSegment:
         """See the port."""
-        statement = select(*_SEGMENT).where(SegmentRow.id == segment_id, SegmentRow.video_id == video_id)
+        statement = select(*_SEGMENT).where(
+            SegmentRow.id == row_id(segment_id), SegmentRow.video_id == row_id(video_id)
+        )
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
             raise _no_segment(video_id, segment_id)
@@ -74,14 +76,16 @@ class Marks:
             "end_frame": marked.segment.end_frame,
             "label": marked.label,
         }
-        is_it = (SegmentRow.id == marked.id, SegmentRow.video_id == marked.video_id)
+        is_it = (SegmentRow.id == row_id(marked.id), SegmentRow.video_id == row_id(marked.video_id))
         statement = update(SegmentRow).where(*is_it).values(changes)
         if not (await self._connection.execute(statement)).rowcount:
             raise _no_segment(marked.video_id, marked.id)
 
     async def remove_segment(self, video_id: int, segment_id: int) -> None:
         """See the port."""
-        statement = delete(SegmentRow).where(SegmentRow.id == segment_id, SegmentRow.video_id == video_id)
+        statement = delete(SegmentRow).where(
+            SegmentRow.id == row_id(segment_id), SegmentRow.video_id == row_id(video_id)
+        )
         if not (await self._connection.execute(statement)).rowcount:
             raise _no_segment(video_id, segment_id)
 
@@ -103,12 +107,14 @@ class Marks:
 
     async def regions(self, video_id: int) -> Sequence[MarkedRegion]:
         """See the port."""
-        statement = select(*_REGION).where(RegionRow.video_id == video_id).order_by(RegionRow.id)
+        statement = select(*_REGION).where(RegionRow.video_id == row_id(video_id)).order_by(RegionRow.id)
         return [_region(row) for row in await self._connection.execute(statement)]
 
     async def remove_region(self, video_id: int, region_id: int) -> None:
         """See the port."""
-        statement = delete(RegionRow).where(RegionRow.id == region_id, RegionRow.video_id == video_id)
+        statement = delete(RegionRow).where(
+            RegionRow.id == row_id(region_id), RegionRow.video_id == row_id(video_id)
+        )
         if not (await self._connection.execute(statement)).rowcount:
             raise RegionNotFoundError(f"video {video_id} has no region {region_id}")
 

@@ -1,8 +1,9 @@
-"""Requests and the right to fetch their results."""
+"""Requests for anonymised frames."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,50 +23,27 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from adapters.postgres.connection import Connection, Record
-from adapters.postgres.tables import DownloadTokenRow, RequestRow
+from adapters.postgres import snapshots
+from adapters.postgres.connection import Connection, row_id
+from adapters.postgres.request_rows import ORDER, REQUEST, order_of, request_of
+from adapters.postgres.tables import RequestRow
 from domain.accounts import Principal
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Priority, Status
-from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
+from domain.anonymization.lifecycle import (
+    AnonymizationRequest,
+    Order,
+    Snapshot,
+    Status,
+)
 from domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
-    TokenExpiredError,
-    TokenNotFoundError,
-    TokenUsedError,
     VideoNotFoundError,
 )
 from domain.ports.persistence import Page, RequestFilter
 
-_ORDER = (
-    RequestRow.video_id,
-    RequestRow.segment_ids,
-    RequestRow.level,
-    RequestRow.output_format,
-    RequestRow.quality,
-    RequestRow.style,
-    RequestRow.shape,
-    RequestRow.priority,
-    RequestRow.webhook_url,
-)
-_STATE = (
-    RequestRow.id,
-    RequestRow.user_id,
-    RequestRow.status,
-    RequestRow.total_frames,
-    RequestRow.processed_frames,
-    RequestRow.blanked_frames,
-    RequestRow.created_at,
-    RequestRow.started_at,
-    RequestRow.completed_at,
-    RequestRow.error,
-    RequestRow.result_key,
-    RequestRow.result_bytes,
-)
-_REQUEST = (*_ORDER, *_STATE)
 _IS_UNFINISHED = RequestRow.completed_at.is_(None)
 # Built once: whoever waits for a result asks this again and again.
-_VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*_REQUEST).where(
+_VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST).where(
     RequestRow.id == bindparam("request_id"),
     or_(bindparam("is_admin", type_=Boolean), RequestRow.user_id == bindparam("user_id")),
 )
@@ -78,7 +56,7 @@ class Requests:
         self._connection = connection
 
     async def add(
-        self, user_id: int, order: Order, total_frames: int, idempotency: tuple[str, bytes] | None
+        self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
         """See the port."""
         key, digest = idempotency or (None, None)
@@ -97,34 +75,51 @@ class Requests:
             "idempotency_key": key,
             "order_digest": digest,
             "status": Status.PENDING,
-            "total_frames": total_frames,
+            "total_frames": snapshot.frame_count,
         }
         # Of many callers with the same key one inserts; the others wait for its end and find its row.
         statement = (
             insert(RequestRow)
             .values(values)
             .on_conflict_do_nothing(constraint="uq_requests_idempotency_key")
-            .returning(*_REQUEST)
+            .returning(*REQUEST)
         )
         gone = VideoNotFoundError(f"there is no video {order.video_id}")
-        added = await self._connection.execute(
-            statement, violations={"fk_requests_needed_video_id_videos": gone}
-        )
-        row = added.one_or_none()
-        if row is not None:
-            return _request(row), True
-        return await self._earlier(user_id, key, digest), False
+        while True:
+            added = await self._connection.execute(
+                statement, violations={"fk_requests_needed_video_id_videos": gone}
+            )
+            row = added.one_or_none()
+            if row is not None:
+                request = request_of(row)
+                await snapshots.add(self._connection, request.id, snapshot)
+                return request, True
+            # Without a key nothing can be in the way; and what is may be withdrawn before it is looked at.
+            earlier = await self.submitted_before(user_id, idempotency) if idempotency else None
+            if earlier is not None:
+                return earlier, False
 
-    async def _earlier(self, user_id: int, key: str | None, digest: bytes | None) -> AnonymizationRequest:
-        statement = select(*_REQUEST, RequestRow.order_digest).where(
+    async def submitted_before(
+        self, user_id: int, idempotency: tuple[str, bytes]
+    ) -> AnonymizationRequest | None:
+        """See the port."""
+        key, digest = idempotency
+        statement = select(*REQUEST, RequestRow.order_digest).where(
             RequestRow.user_id == user_id, RequestRow.idempotency_key == key
         )
-        *request, earlier_digest = (await self._connection.execute(statement)).one()
+        row = (await self._connection.execute(statement)).one_or_none()
+        if row is None:
+            return None
+        *request, earlier_digest = row
         if earlier_digest != digest:
             raise IdempotencyConflictError(
                 "the idempotency key was used with a different order", "use a new key for a new order"
             )
-        return _request(request)
+        return request_of(request)
+
+    async def snapshot(self, request_id: UUID) -> Snapshot:
+        """See the port."""
+        return await snapshots.get(self._connection, request_id)
 
     async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
         """See the port."""
@@ -136,7 +131,7 @@ class Requests:
         row = (await self._connection.execute(_VISIBLE_BY_ID, parameters)).one_or_none()
         if row is None:
             raise RequestNotFoundError(f"there is no request {request_id}")
-        return _request(row)
+        return request_of(row)
 
     async def list(
         self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
@@ -144,7 +139,7 @@ class Requests:
         """See the port."""
         conditions = _conditions(principal, wanted)
         statement = (
-            select(*_REQUEST)
+            select(*REQUEST)
             .where(*conditions)
             .order_by(RequestRow.created_at.desc(), RequestRow.id)
             .limit(limit)
@@ -153,7 +148,7 @@ class Requests:
         rows = (await self._connection.execute(statement)).all()
         counting = select(func.count()).select_from(RequestRow).where(*conditions)
         total = (await self._connection.execute(counting)).scalar_one()
-        return Page([_request(row) for row in rows], total)
+        return Page([request_of(row) for row in rows], total)
 
     async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
         """See the port."""
@@ -161,10 +156,10 @@ class Requests:
             update(RequestRow)
             .where(RequestRow.id == request_id, RequestRow.status == Status.PENDING)
             .values(status=Status.PROCESSING, started_at=now)
-            .returning(*_REQUEST)
+            .returning(*REQUEST)
         )
         row = (await self._connection.execute(statement)).one_or_none()
-        return _request(row) if row else None
+        return request_of(row) if row else None
 
     async def release(self, request_id: UUID) -> None:
         """See the port."""
@@ -248,12 +243,12 @@ class Requests:
     async def unfinished(self) -> Sequence[tuple[UUID, Order, Status]]:
         """See the port."""
         statement = (
-            select(*_ORDER, RequestRow.id, RequestRow.status)
+            select(*ORDER, RequestRow.id, RequestRow.status)
             .where(_IS_UNFINISHED)
             .order_by(RequestRow.created_at, RequestRow.id)
         )
         rows = await self._connection.execute(statement)
-        return [(request_id, _order(order), Status(status)) for *order, request_id, status in rows]
+        return [(request_id, order_of(order), Status(status)) for *order, request_id, status in rows]
 
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         """See the port."""
@@ -263,58 +258,16 @@ class Requests:
         )
         return [(request_id, key) for request_id, key in await self._connection.execute(statement)]
 
+    async def without_result(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        """See the port."""
+        is_needed = or_(_IS_UNFINISHED, RequestRow.result_key.is_not(None))
+        statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), is_needed)
+        return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
+
     async def forget_result(self, request_id: UUID) -> None:
         """See the port."""
         nothing = {"result_key": None, "result_bytes": None}
         await self._connection.execute(update(RequestRow).where(RequestRow.id == request_id).values(nothing))
-
-
-class DownloadTokens:
-    """Rights to fetch a result once; see the port."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    async def add(self, token: DownloadToken) -> None:
-        """See the port."""
-        values = {
-            "digest": token.digest,
-            "request_id": token.request_id,
-            "expires_at": token.expires_at,
-            "used_at": token.used_at,
-        }
-        await self._connection.execute(insert(DownloadTokenRow).values(values))
-
-    async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
-        """See the port."""
-        is_it = and_(DownloadTokenRow.digest == digest, DownloadTokenRow.request_id == request_id)
-        # Callers wait for each other at the row; all but the first find it used.
-        statement = (
-            update(DownloadTokenRow)
-            .where(
-                is_it,
-                RequestRow.id == DownloadTokenRow.request_id,
-                DownloadTokenRow.used_at.is_(None),
-                DownloadTokenRow.expires_at > now,
-            )
-            .values(used_at=now)
-            .returning(*_REQUEST)
-        )
-        row = (await self._connection.execute(statement)).one_or_none()
-        if row is not None:
-            return _request(row)
-        reason = select(DownloadTokenRow.used_at).where(is_it)
-        token = (await self._connection.execute(reason)).one_or_none()
-        if token is None:
-            raise TokenNotFoundError("there is no such download link", "ask for a new one")
-        if token.used_at is not None:
-            raise TokenUsedError("the download link was used already", "ask for a new one")
-        raise TokenExpiredError("the download link has expired", "ask for a new one")
-
-    async def remove_spent(self, now: datetime) -> int:
-        """See the port."""
-        is_spent = or_(DownloadTokenRow.used_at.is_not(None), DownloadTokenRow.expires_at <= now)
-        return (await self._connection.execute(delete(DownloadTokenRow).where(is_spent))).rowcount
 
 
 def _conditions(principal: Principal, wanted: RequestFilter) -> list[ColumnElement[bool]]:
@@ -322,21 +275,7 @@ def _conditions(principal: Principal, wanted: RequestFilter) -> list[ColumnEleme
     if not principal.is_admin:
         conditions.append(RequestRow.user_id == principal.user_id)
     if wanted.video_id is not None:
-        conditions.append(RequestRow.video_id == wanted.video_id)
+        conditions.append(RequestRow.video_id == row_id(wanted.video_id))
     if wanted.status is not None:
         conditions.append(RequestRow.status == wanted.status)
     return conditions
-
-
-def _order(columns: Sequence[Any]) -> Order:
-    video_id, segment_ids, level, output_format, quality, style, shape, priority, webhook_url = columns
-    appearance = Appearance(
-        OutputFormat(output_format), quality, RedactionStyle(style), RedactionShape(shape)
-    )
-    return Order(video_id, tuple(segment_ids), Level(level), appearance, Priority(priority), webhook_url)
-
-
-def _request(row: Record | Sequence[Any]) -> AnonymizationRequest:
-    order = _order(row[: len(_ORDER)])
-    request_id, user_id, status, *rest = row[len(_ORDER) :]
-    return AnonymizationRequest(request_id, user_id, order, Status(status), *rest)

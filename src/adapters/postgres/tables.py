@@ -53,6 +53,18 @@ def _digest(column: str = "digest") -> CheckConstraint:
     return CheckConstraint(f"octet_length({column}) = 32", name=column)
 
 
+def _frames() -> CheckConstraint:
+    return CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames")
+
+
+def _area() -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint("x >= 0 AND y >= 0 AND width > 0 AND height > 0", name="area"),
+        CheckConstraint("(start_frame IS NULL) = (end_frame IS NULL)", name="both_frames"),
+        _frames(),
+    )
+
+
 class UserRow(IdentityBase):
     """Accounts."""
 
@@ -61,6 +73,7 @@ class UserRow(IdentityBase):
         Index("uq_users_username_lower", func.lower(text("username")), unique=True),
         CheckConstraint("username <> ''", name="username"),
         _one_of("role", Role),
+        CheckConstraint("token_generation >= 0", name="token_generation"),
     )
 
     username: Mapped[str] = mapped_column(Text)
@@ -68,6 +81,7 @@ class UserRow(IdentityBase):
     role: Mapped[str] = mapped_column(Text)
     disabled: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
+    token_generation: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
 class SessionRow(DefaultBase):
@@ -140,7 +154,7 @@ class SegmentRow(IdentityBase):
     __tablename__ = "segments"
     __table_args__ = (
         Index("ix_segments_video_id_start_frame", "video_id", "start_frame"),
-        CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames"),
+        _frames(),
     )
 
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
@@ -153,11 +167,7 @@ class RegionRow(IdentityBase):
     """Areas marked on videos; for the whole of it where no frames are named."""
 
     __tablename__ = "regions"
-    __table_args__ = (
-        CheckConstraint("x >= 0 AND y >= 0 AND width > 0 AND height > 0", name="area"),
-        CheckConstraint("(start_frame IS NULL) = (end_frame IS NULL)", name="both_frames"),
-        CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames"),
-    )
+    __table_args__ = _area()
 
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), index=True)
     x: Mapped[int] = mapped_column(Integer)
@@ -265,6 +275,38 @@ class RequestRow(DefaultBase):
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class RequestSegmentRow(DefaultBase):
+    """Segments of a request as they were when it was submitted; they outlive what they are copies of."""
+
+    __tablename__ = "request_segments"
+    __table_args__ = (PrimaryKeyConstraint("request_id", "segment_id"), _frames())
+
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
+    segment_id: Mapped[int] = mapped_column(BigInteger)
+    start_frame: Mapped[int] = mapped_column(Integer)
+    end_frame: Mapped[int] = mapped_column(Integer)
+
+
+class RequestRegionRow(DefaultBase):
+    """Regions of the video of a request as they were when it was submitted."""
+
+    __tablename__ = "request_regions"
+    __table_args__ = (
+        PrimaryKeyConstraint("request_id", "number"),
+        CheckConstraint("number >= 0", name="number"),
+        *_area(),
+    )
+
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    x: Mapped[int] = mapped_column(Integer)
+    y: Mapped[int] = mapped_column(Integer)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    start_frame: Mapped[int | None] = mapped_column(Integer)
+    end_frame: Mapped[int | None] = mapped_column(Integer)
+
+
 class SliceRow(DefaultBase):
     """Runs of frames of a request, leased to workers one at a time."""
 
@@ -273,7 +315,7 @@ class SliceRow(DefaultBase):
         PrimaryKeyConstraint("request_id", "number"),
         Index("ix_slices_lease_until", "lease_until", postgresql_where=text("state <> 'completed'")),
         CheckConstraint("number >= 0", name="number"),
-        CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames"),
+        _frames(),
         _one_of("state", ("pending", "leased", "completed")),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="owner"),
         CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from adapters.postgres import accounts, marks, requests, videos
+from adapters.postgres import accounts, download_tokens, marks, requests, videos
 from adapters.postgres.connection import Connection, translated
 from adapters.postgres.engine import configuration
 from domain.ports import persistence as ports
@@ -53,7 +53,7 @@ class PostgresUnitOfWork:
         self.uploads = videos.Uploads(connection)
         self.marks = marks.Marks(connection)
         self.requests = requests.Requests(connection)
-        self.download_tokens = requests.DownloadTokens(connection)
+        self.download_tokens = download_tokens.DownloadTokens(connection)
         return self
 
     async def __aexit__(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from adapters.postgres.connection import Connection, Record
+from adapters.postgres.connection import Connection, Record, row_id, row_name
 from adapters.postgres.tables import FrameIndexRow, GrantRow, UploadRow, UserRow, VideoRow
 from domain.accounts import Principal
 from domain.errors import (
@@ -70,7 +70,7 @@ class Videos:
             select(GrantRow.role, *_VIDEO)
             .select_from(VideoRow)
             .outerjoin(GrantRow, _is_grant_to(principal))
-            .where(VideoRow.id == video_id, _is_visible_to(principal))
+            .where(VideoRow.id == row_id(video_id), _is_visible_to(principal))
         )
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
@@ -81,6 +81,14 @@ class Videos:
         if not role.allows(needed):
             raise ForbiddenError(f"a {role} of video {video_id} may not do that", f"ask for {needed} rights")
         return video
+
+    async def frame_index(self, video_id: int) -> bytes:
+        """See the port."""
+        statement = select(FrameIndexRow.content).where(FrameIndexRow.video_id == row_id(video_id))
+        content = (await self._connection.execute(statement)).scalar_one_or_none()
+        if content is None:
+            raise VideoNotFoundError(f"there is no video {video_id}")
+        return bytes(content)
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
         """See the port."""
@@ -100,7 +108,7 @@ class Videos:
         in_use = VideoInUseError(
             f"an unfinished request needs video {video_id}", "wait for its end or cancel it"
         )
-        statement = delete(VideoRow).where(VideoRow.id == video_id)
+        statement = delete(VideoRow).where(VideoRow.id == row_id(video_id))
         await self._connection.execute(statement, violations={"fk_requests_needed_video_id_videos": in_use})
 
 
@@ -115,14 +123,14 @@ class Grants:
         statement = (
             select(GrantRow.video_id, GrantRow.user_id, UserRow.username, GrantRow.role)
             .join(UserRow, UserRow.id == GrantRow.user_id)
-            .where(GrantRow.video_id == video_id)
+            .where(GrantRow.video_id == row_id(video_id))
             .order_by(GrantRow.user_id)
         )
         return [_grant(*row) for row in await self._connection.execute(statement)]
 
     async def put(self, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
         """See the port."""
-        account = select(UserRow.username).where(UserRow.id == user_id)
+        account = select(UserRow.username).where(UserRow.id == row_id(user_id))
         username = (await self._connection.execute(account)).scalar_one_or_none()
         if username is None:
             raise UserNotFoundError(f"there is no account {user_id}")
@@ -136,7 +144,9 @@ class Grants:
 
     async def remove(self, video_id: int, user_id: int) -> None:
         """See the port."""
-        statement = delete(GrantRow).where(GrantRow.video_id == video_id, GrantRow.user_id == user_id)
+        statement = delete(GrantRow).where(
+            GrantRow.video_id == row_id(video_id), GrantRow.user_id == row_id(user_id)
+        )
         if not (await self._connection.execute(statement)).rowcount:
             raise GrantNotFoundError(f"account {user_id} has no grant on video {video_id}")
 
@@ -154,7 +164,7 @@ class Uploads:
     async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
         """See the port."""
         statement = delete(UploadRow).where(
-            UploadRow.id == upload_id, UploadRow.owner_id == owner_id, UploadRow.expires_at > now
+            UploadRow.id == row_name(upload_id), UploadRow.owner_id == owner_id, UploadRow.expires_at > now
         )
         row = (await self._connection.execute(statement.returning(*_UPLOAD))).one_or_none()
         if row is None:

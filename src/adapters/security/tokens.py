@@ -8,7 +8,7 @@ from secrets import token_hex
 import jwt
 
 from domain.errors import NotAuthenticatedError
-from domain.ports.services import Clock, TokenPair
+from domain.ports.services import Clock, TokenPair, TokenSubject
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=7)
@@ -18,7 +18,9 @@ _ISSUER = "framecloak"
 _AUDIENCE = "framecloak-api"
 _ACCESS = "access"
 _REFRESH = "refresh"
-_REQUIRED = ["aud", "exp", "iat", "iss", "jti", "sub", "typ"]
+_GENERATION = "gen"
+"""Private claim: the account's generation of tokens; a change of the account makes older ones worthless."""
+_REQUIRED = ["aud", "exp", _GENERATION, "iat", "iss", "jti", "sub", "typ"]
 
 
 class JwtIssuer:
@@ -45,15 +47,16 @@ class JwtIssuer:
         self._access_lifetime = access_lifetime
         self._refresh_lifetime = refresh_lifetime
 
-    def issue(self, user_id: int) -> TokenPair:
-        """A new pair."""
+    def issue(self, user_id: int, generation: int) -> TokenPair:
+        """A new pair for an account in that generation of its tokens."""
+        subject = TokenSubject(user_id, generation)
         return TokenPair(
-            self._sign(user_id, _ACCESS, self._access_lifetime),
-            self._sign(user_id, _REFRESH, self._refresh_lifetime),
+            self._sign(subject, _ACCESS, self._access_lifetime),
+            self._sign(subject, _REFRESH, self._refresh_lifetime),
             int(self._access_lifetime.total_seconds()),
         )
 
-    def verify_access(self, token: str) -> int:
+    def verify_access(self, token: str) -> TokenSubject:
         """Whose access token it is.
 
         Raises:
@@ -61,7 +64,7 @@ class JwtIssuer:
         """
         return self._verify(token, _ACCESS)
 
-    def verify_refresh(self, token: str) -> int:
+    def verify_refresh(self, token: str) -> TokenSubject:
         """Whose refresh token it is.
 
         Raises:
@@ -69,20 +72,21 @@ class JwtIssuer:
         """
         return self._verify(token, _REFRESH)
 
-    def _sign(self, user_id: int, kind: str, lifetime: timedelta) -> str:
+    def _sign(self, subject: TokenSubject, kind: str, lifetime: timedelta) -> str:
         now = self._clock.now()
         claims = {
             "iss": _ISSUER,
             "aud": _AUDIENCE,
-            "sub": str(user_id),
+            "sub": str(subject.user_id),
             "typ": kind,
+            _GENERATION: subject.generation,
             "iat": int(now.timestamp()),
             "exp": int((now + lifetime).timestamp()),
             "jti": token_hex(16),
         }
         return jwt.encode(claims, self._key, _ALGORITHM)
 
-    def _verify(self, token: str, kind: str) -> int:
+    def _verify(self, token: str, kind: str) -> TokenSubject:
         try:
             claims = jwt.decode(
                 token,
@@ -95,11 +99,12 @@ class JwtIssuer:
             )
         except (jwt.InvalidTokenError, UnicodeError) as error:
             raise _refused() from error
-        if claims["typ"] != kind or not claims["sub"].isdecimal():
+        generation = claims[_GENERATION]
+        if claims["typ"] != kind or not claims["sub"].isdecimal() or type(generation) is not int:
             raise _refused()
         if self._clock.now().timestamp() >= claims["exp"]:
             raise NotAuthenticatedError("the token has expired", "get a new one, or sign in again")
-        return int(claims["sub"])
+        return TokenSubject(int(claims["sub"]), generation)
 
 
 def _refused() -> NotAuthenticatedError:

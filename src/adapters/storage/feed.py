@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import BytesIO
 
 
 class Feed:
     """Hands chunks from the event loop, where this is made, to the thread that reads.
+
+    In memory are the bytes that are being read, once, and what is left of the last chunk.
 
     Args:
         chunks: read only as far as the thread asks.
@@ -19,12 +22,12 @@ class Feed:
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
         self.error: Exception | None = None
         self._chunks = chunks
-        self._rest = b""
+        self._rest = memoryview(b"")
         self._loop = asyncio.get_running_loop()
         self._taking: asyncio.Task[bytes] | None = None
         self._stopped = False
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         """As many bytes as asked for; fewer only at the end. Called by the thread.
 
         Raises:
@@ -51,10 +54,16 @@ class Feed:
             self._taking = None
 
     async def _gather(self, size: int) -> bytes:
-        held, length = [self._rest], len(self._rest)
-        while length < size and (chunk := await anext(self._chunks, None)) is not None:
-            held.append(chunk)
-            length += len(chunk)
-        joined = b"".join(held)
-        self._rest = joined[size:]
-        return joined[:size]
+        # Gives its buffer away without a copy, unlike a join of chunks or a bytearray.
+        block = BytesIO()
+        missing = size - self._move(block, size)
+        while missing and (chunk := await anext(self._chunks, None)) is not None:
+            self._rest = memoryview(chunk)
+            missing -= self._move(block, missing)
+        return block.getvalue()
+
+    def _move(self, block: BytesIO, most: int) -> int:
+        """Move bytes from what is left of the last chunk; returns how many."""
+        moved = block.write(self._rest[:most])
+        self._rest = self._rest[moved:]
+        return moved

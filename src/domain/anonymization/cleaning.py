@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from domain.anonymization.service import REQUESTS, result_prefix
 from domain.collection import UPLOAD_LASTS, UPLOADS
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
@@ -13,21 +15,27 @@ UPLOAD_KEPT = 2 * UPLOAD_LASTS
 """Bytes older than that belong to no upload that can be, or is being, completed."""
 
 
+LOOKED_UP_AT_ONCE = 500
+"""Requests that one question to the database is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class CleanupReport:
     """What was removed.
 
     Attributes:
-        tokens: download tokens that were used or expired.
+        tokens: download tokens that expired.
         sessions: browsers whose sign-in ran out.
         results: ZIPs that were kept long enough.
         uploads: uploads that were begun and never completed.
+        leftovers: requests without a result of which something was still in the object store.
     """
 
     tokens: int
     sessions: int
     results: int
     uploads: int
+    leftovers: int = 0
 
 
 class Cleaner:
@@ -55,7 +63,7 @@ class Cleaner:
         """
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
-            tokens = await work.download_tokens.remove_spent(now)
+            tokens = await work.download_tokens.remove_expired(now)
             sessions = await work.sessions.remove_expired(now)
             uploads = await work.uploads.remove_expired(now)
             old = await work.requests.results_older_than(now - self._result_lasts)
@@ -67,7 +75,8 @@ class Cleaner:
             async with self._database.unit_of_work() as work:
                 await work.requests.forget_result(request_id)
                 await work.commit()
-        return CleanupReport(tokens, sessions, len(old), len(uploads))
+        leftovers = await self._remove_leftovers()
+        return CleanupReport(tokens, sessions, len(old), len(uploads), leftovers)
 
     async def _remove_uploads(self, before: datetime) -> None:
         """Remove bytes by their age: some come after their upload was completed, or expired."""
@@ -75,3 +84,27 @@ class Cleaner:
         for stored in found:
             if stored.modified_at < before:
                 await self._store.remove(stored.key)
+
+    async def _remove_leftovers(self) -> int:
+        """Remove what is there of requests that have no result, as after a cancellation without a store."""
+        # Listed to the end first: an object store need not like it when a listed folder changes.
+        found = {one async for stored in self._store.list(REQUESTS) if (one := _request_id(stored.key))}
+        ids = list(found)
+        removed = 0
+        for first in range(0, len(ids), LOOKED_UP_AT_ONCE):
+            async with self._database.unit_of_work() as work:
+                doomed = await work.requests.without_result(ids[first : first + LOOKED_UP_AT_ONCE])
+            for request_id in doomed:
+                await self._store.remove_all(result_prefix(request_id))
+            removed += len(doomed)
+        return removed
+
+
+def _request_id(key: str) -> UUID | None:
+    """Whose object it is; None for one that the service did not put there."""
+    name, slash, _ = key.removeprefix(REQUESTS).partition("/")
+    try:
+        found = UUID(name)
+    except ValueError:
+        return None
+    return found if slash and name == str(found) else None

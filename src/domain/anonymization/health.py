@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +11,6 @@ from typing import TypeVar
 
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.service import RATED_REQUESTS
-from domain.errors import DomainError
 from domain.ports.persistence import Database
 from domain.ports.services import JobQueue, ObjectStore
 
@@ -18,6 +18,8 @@ PATIENCE = 2.0
 """Seconds that each check may take."""
 
 OK, FAILED = "ok", "failed"
+
+_LOG = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
@@ -78,10 +80,10 @@ class Health:
     async def check(self) -> HealthReport:
         """Look now; never raises for what it looks at."""
         numbers, storage, workers, models = await asyncio.gather(
-            _patiently(self._numbers()),
-            _patiently(self._store.used_bytes()),
-            _patiently(self._queue.workers()),
-            _patiently(self._models_present()),
+            _patiently("database", self._numbers()),
+            _patiently("storage", self._store.used_bytes()),
+            _patiently("redis", self._queue.workers()),
+            _patiently("models", self._models_present()),
         )
         checks = {
             "database": FAILED if numbers is None else OK,
@@ -111,10 +113,12 @@ class Health:
         return pending, sum(seconds) / len(seconds) if seconds else None
 
 
-async def _patiently(question: Awaitable[Value]) -> Value | None:
+async def _patiently(name: str, question: Awaitable[Value]) -> Value | None:
     """The answer, or None when it is an error or does not come in time."""
     try:
         async with asyncio.timeout(PATIENCE):
             return await question
-    except (DomainError, TimeoutError):
+    except Exception as error:  # noqa: BLE001 -- whatever a check runs into is what it was to find out
+        reason = " ".join(str(error).split())
+        _LOG.warning("the check of %s failed: %s: %s", name, type(error).__name__, reason)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from domain.anonymization.request import Appearance, Level
 from domain.errors import AlreadyFinishedError, NotReadyError
+from domain.videos import Region, Segment, union
 
 
 class Status(StrEnum):
@@ -52,6 +54,29 @@ class Order:
     appearance: Appearance
     priority: Priority = Priority.NORMAL
     webhook_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was marked on the video when an order was submitted; this is worked on, whatever happens to marks.
+
+    Attributes:
+        segments: those of the order, by their ids.
+        regions: all of the video.
+    """
+
+    segments: Mapping[int, Segment]
+    regions: tuple[Region, ...]
+
+    @property
+    def stretches(self) -> tuple[Segment, ...]:
+        """The frames to deliver, each once: disjoint and ascending."""
+        return tuple(union(self.segments.values()))
+
+    @property
+    def frame_count(self) -> int:
+        """Frames to deliver; overlaps between segments count once."""
+        return sum(len(stretch) for stretch in self.stretches)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.accounts import Principal
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Status
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Snapshot, Status
 from domain.anonymization.request import Level
 from domain.errors import (
     InvalidSegmentsError,
@@ -22,7 +22,7 @@ from domain.errors import (
 from domain.library import GrantRole
 from domain.ports.persistence import Database, Page, RequestFilter, UnitOfWork
 from domain.ports.services import Clock, JobQueue, ObjectStore
-from domain.videos import union
+from domain.resilience import uninterrupted
 
 MOST_SEGMENTS = 100
 """Segments one order may name."""
@@ -35,6 +35,10 @@ PRIOR_RATE = 20.0
 
 LINK_LASTS = timedelta(minutes=1)
 """How long the presigned address behind a download token is good for."""
+
+
+REQUESTS = "requests/"
+"""What the keys of everything made for any request begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +150,15 @@ class Anonymization:
     ) -> Submitted:
         """Take in an order.
 
+        The result is made from what is marked on the video at this moment. Segments that are moved or
+        removed later are delivered as they were ordered, and a region that is marked later is not redacted.
+        An order is taken in as a whole, or not at all, even when the caller goes away meanwhile.
+
         Args:
             principal: who asks.
             order: what for.
-            idempotency_key: the same key with the same order gives the request of the first time.
+            idempotency_key: the same key with the same order gives the request of the first time, whatever
+                has happened to the video and its segments since.
 
         Raises:
             VideoNotFoundError: there is no such video that the caller may see.
@@ -160,24 +169,8 @@ class Anonymization:
             IdempotencyConflictError: the key was used with a different order.
             QueueUnavailableError: nobody could be told to do it; nothing was stored.
         """
-        if order.level is Level.FULL:
-            raise LevelUnavailableError(
-                "level full is not available in this version: it does not find text and licence plates yet",
-                "use level faces, and mark texts and plates as regions",
-            )
-        async with self._database.unit_of_work() as work:
-            frames = await self._frames(work, principal, order)
-            key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
-            request, is_new = await work.requests.add(principal.user_id, order, frames, key)
-            waiting = 0 if request.status.is_final else await work.requests.frames_waiting()
-            rate = _rate(await work.requests.rates(RATED_REQUESTS))
-            if is_new:
-                details = {"video_id": order.video_id, "level": order.level, "frames": frames}
-                await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
-            await work.commit()
-        if is_new:
-            await self._enqueue(request)
-        return Submitted(request, math.ceil(waiting / rate))
+        # Between the commit and the queue nobody else would know that there is something to do.
+        return await uninterrupted(self._take_in(principal, order, idempotency_key))
 
     async def status(self, principal: Principal, request_id: UUID) -> Progress:
         """Where a request stands.
@@ -211,7 +204,8 @@ class Anonymization:
         Raises:
             RequestNotFoundError: there is none that the caller may see.
             AlreadyFinishedError: it is over.
-            StorageUnavailableError: it is cancelled, and what was made of it could not be deleted.
+            StorageUnavailableError: it is cancelled, and what was made of it could not be deleted; the
+                next cleaning will.
         """
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
@@ -277,8 +271,35 @@ class Anonymization:
             frames_waiting=waiting,
         )
 
-    async def _frames(self, work: UnitOfWork, principal: Principal, order: Order) -> int:
-        """How many frames an order comes to, once everything about it is allowed."""
+    async def _take_in(self, principal: Principal, order: Order, idempotency_key: str | None) -> Submitted:
+        key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
+        async with self._database.unit_of_work() as work:
+            request = await work.requests.submitted_before(principal.user_id, key) if key else None
+            is_new = False
+            if request is None:
+                snapshot = await self._snapshot(work, principal, order)
+                request, is_new = await work.requests.add(principal.user_id, order, snapshot, key)
+            waiting = 0 if request.status.is_final else await work.requests.frames_waiting()
+            rate = _rate(await work.requests.rates(RATED_REQUESTS))
+            if is_new:
+                details = {
+                    "video_id": order.video_id,
+                    "level": order.level,
+                    "frames": request.total_frames,
+                }
+                await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
+            await work.commit()
+        if is_new:
+            await self._enqueue(request)
+        return Submitted(request, math.ceil(waiting / rate))
+
+    async def _snapshot(self, work: UnitOfWork, principal: Principal, order: Order) -> Snapshot:
+        """What an order is to be made from, once everything about it is allowed."""
+        if order.level is Level.FULL:
+            raise LevelUnavailableError(
+                "level full is not available in this version: it does not find text and licence plates yet",
+                "use level faces, and mark texts and plates as regions",
+            )
         await work.videos.get(order.video_id, principal, GrantRole.EDITOR)
         if not 1 <= len(order.segment_ids) <= MOST_SEGMENTS:
             raise InvalidSegmentsError("Invalid segments", f"name 1 to {MOST_SEGMENTS} segments of the video")
@@ -287,12 +308,13 @@ class Anonymization:
         if unknown:
             hint = f"segments {', '.join(unknown)} do not belong to video {order.video_id}"
             raise InvalidSegmentsError("Invalid segments", hint)
-        segments = union(marked[one] for one in order.segment_ids)
-        frames = sum(len(one) for one in segments)
+        regions = tuple(one.region for one in await work.marks.regions(order.video_id))
+        snapshot = Snapshot({one: marked[one] for one in order.segment_ids}, regions)
+        frames = snapshot.frame_count
         if frames > self._limits.max_frames:
             message = f"the request has {frames} frames, and may have {self._limits.max_frames}"
             raise TooManyFramesError(message, "split it into several requests")
-        return frames
+        return snapshot
 
     async def _enqueue(self, request: AnonymizationRequest) -> None:
         try:
@@ -306,7 +328,7 @@ class Anonymization:
 
 def result_prefix(request_id: UUID) -> str:
     """What the keys of everything made for a request begin with."""
-    return f"requests/{request_id}/"
+    return f"{REQUESTS}{request_id}/"
 
 
 def _rate(recent: Sequence[tuple[int, float]]) -> float:

@@ -11,17 +11,18 @@ from uuid import UUID
 
 from domain.accounts import Means, Principal, Role
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.lifecycle import AnonymizationRequest, Status
+from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.manifest import Summary
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.service import result_prefix
-from domain.errors import DomainError, InvalidSegmentsError
+from domain.errors import DomainError, ObjectNotFoundError, VideoNotFoundError
 from domain.library import GrantRole, Video
 from domain.ports import Archive, FrameSource
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
-from domain.videos import Region, Segment, union
+from domain.resilience import Backoff, uninterrupted
+from domain.videos import Segment
 
 HEARTBEAT = 0.5
 """Seconds between two looks at whether the request was cancelled."""
@@ -54,20 +55,7 @@ class _Task:
 
     request: AnonymizationRequest
     video: Video
-    segments: Mapping[int, Segment]
-    regions: tuple[Region, ...]
-
-    def require_as_ordered(self) -> None:
-        """Refuse to deliver other frames than were counted and held against the limit at submission.
-
-        Raises:
-            InvalidSegmentsError: segments were moved or removed meanwhile.
-        """
-        frames = sum(len(one) for one in union(self.segments.values()))
-        if frames != self.request.total_frames:
-            ordered = self.request.total_frames
-            message = f"the segments have {frames} frames now, and had {ordered} when they were submitted"
-            raise InvalidSegmentsError(message, "submit them again")
+    snapshot: Snapshot
 
 
 class RequestProcessor:
@@ -78,13 +66,22 @@ class RequestProcessor:
         store: where videos are and results go.
         clock: tells the time.
         workshop: what to work with.
+        backoff: for how long to wait for a database that goes away during the work.
     """
 
-    def __init__(self, database: Database, store: ObjectStore, clock: Clock, workshop: Workshop) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        clock: Clock,
+        workshop: Workshop,
+        backoff: Backoff | None = None,
+    ) -> None:
         self._database = database
         self._store = store
         self._clock = clock
         self._workshop = workshop
+        self._backoff = backoff or Backoff()
 
     async def process(self, request_id: UUID, on_progress: Callable[[int, int], None] | None = None) -> None:
         """Process a request if it is still pending; else do nothing.
@@ -97,9 +94,10 @@ class RequestProcessor:
             on_progress: called now and then with frames done and frames in all.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached.
+            DatabaseUnavailableError: the database cannot be reached, and when the request was begun already,
+                has not been for minutes.
         """
-        task = await self._claim(request_id)
+        task = await self._begin(request_id)
         if task is None:
             return
         try:
@@ -107,9 +105,7 @@ class RequestProcessor:
         except _CancelledError:
             pass
         except asyncio.CancelledError:
-            async with self._database.unit_of_work() as work:
-                await work.requests.release(request_id)
-                await work.commit()
+            await self._release(request_id)
             raise
         except DomainError as error:
             await self._fail(request_id, str(error))
@@ -117,40 +113,41 @@ class RequestProcessor:
             await self._fail(request_id, "the program failed on this request; its log says how")
             raise
 
+    async def _begin(self, request_id: UUID) -> _Task | None:
+        """Claim a request, which is pending again when this task is cancelled meanwhile."""
+        claiming = asyncio.ensure_future(self._claim(request_id))
+        try:
+            return await uninterrupted(claiming)
+        except asyncio.CancelledError:
+            if claiming.exception() is None and claiming.result():
+                await self._release(request_id)
+            raise
+
     async def _claim(self, request_id: UUID) -> _Task | None:
         async with self._database.unit_of_work() as work:
             request = await work.requests.claim(request_id, self._clock.now())
             if request is None:
                 return None
-            order = request.order
-            video = await work.videos.get(order.video_id, WORKER, GrantRole.VIEWER)
-            marked = {one.id: one.segment for one in await work.marks.segments(order.video_id)}
-            regions = tuple(one.region for one in await work.marks.regions(order.video_id))
+            video = await work.videos.get(request.order.video_id, WORKER, GrantRole.VIEWER)
+            snapshot = await work.requests.snapshot(request_id)
             await work.commit()
-        segments = {number: marked[number] for number in order.segment_ids if number in marked}
-        return _Task(request, video, segments, regions)
+        return _Task(request, video, snapshot)
 
     async def _deliver(self, task: _Task, on_progress: Callable[[int, int], None]) -> None:
         request = task.request
-        task.require_as_ordered()
         with tempfile.TemporaryDirectory(
             dir=self._workshop.scratch, prefix=f"request-{request.id}-"
         ) as folder:
             archive = Path(folder) / "frames.zip"
-            async with self._store.local(task.video.object_key, Path(folder)) as path:
-                summary = await self._follow(task, path, archive, on_progress)
+            try:
+                async with self._store.local(task.video.object_key, Path(folder)) as path:
+                    summary = await self._follow(task, path, archive, on_progress)
+            except ObjectNotFoundError as error:
+                raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
             key = f"{result_prefix(request.id)}frames.zip"
             stored = await self._store.put_file(key, archive)
-        async with self._database.unit_of_work() as work:
-            finished = await work.requests.finish(
-                request.id,
-                Status.COMPLETED,
-                self._clock.now(),
-                blanked_frames=summary.blanked,
-                result=(key, stored.size),
-            )
-            await work.commit()
-        if not finished:
+        result = key, stored.size
+        if not await self._backoff.run(lambda: self._complete(request.id, summary.blanked, result)):
             await self._store.remove(key)
 
     async def _follow(
@@ -159,20 +156,22 @@ class RequestProcessor:
         """Run the pipeline in a thread, tell how far it is, and stop it when the request is cancelled."""
         request = task.request
         progress = _Progress()
-        running = asyncio.create_task(asyncio.to_thread(self._redact, task, path, archive, progress))
+        # No task, because those are cancelled when the event loop ends, and the thread would go on.
+        running = asyncio.get_running_loop().run_in_executor(
+            None, self._redact, task, path, archive, progress
+        )
         try:
             while not running.done():
                 await asyncio.wait([running], timeout=HEARTBEAT)
                 on_progress(progress.done, request.total_frames)
-                async with self._database.unit_of_work() as work:
-                    status = await work.requests.advance(request.id, progress.done)
-                    await work.commit()
+                status = await self._backoff.run(lambda: self._advance(request.id, progress.done))
                 progress.cancelled = status.is_final
             return running.result()
         finally:
-            # Threads cannot be stopped from outside; this one looks at the flag after every frame.
+            # Threads cannot be stopped from outside; this one looks at the flag after every frame. Until it
+            # has ended, nobody else may begin with the request, nor may its files be removed.
             progress.cancelled = True
-            await asyncio.wait([running])
+            await uninterrupted(asyncio.wait([running]))
             # Looked at, or asyncio would log it as never retrieved when this is left by another error.
             running.exception()
 
@@ -183,9 +182,9 @@ class RequestProcessor:
             id=0,
             source=source,
             name=None,
-            stem=_stem(task.segments),
-            segments=tuple(union(task.segments.values())),
-            regions=task.regions,
+            stem=_stem(task.snapshot.segments),
+            segments=task.snapshot.stretches,
+            regions=task.snapshot.regions,
         )
         export = Export(self._workshop.tool, order.level, order.appearance, batches([exhibit]))
         zipped = self._workshop.create_archive(archive)
@@ -194,10 +193,43 @@ class RequestProcessor:
         finally:
             zipped.discard()
 
-    async def _fail(self, request_id: UUID, error: str) -> None:
+    async def _advance(self, request_id: UUID, processed_frames: int) -> Status:
         async with self._database.unit_of_work() as work:
-            await work.requests.finish(request_id, Status.FAILED, self._clock.now(), error=error)
+            status = await work.requests.advance(request_id, processed_frames)
             await work.commit()
+        return status
+
+    async def _release(self, request_id: UUID) -> None:
+        async def release() -> None:
+            async with self._database.unit_of_work() as work:
+                await work.requests.release(request_id)
+                await work.commit()
+
+        await uninterrupted(self._backoff.run(release))
+
+    async def _complete(self, request_id: UUID, blanked_frames: int, result: tuple[str, int]) -> bool:
+        """Whether the request is completed; False when somebody cancelled it before."""
+        async with self._database.unit_of_work() as work:
+            finished = await work.requests.finish(
+                request_id,
+                Status.COMPLETED,
+                self._clock.now(),
+                blanked_frames=blanked_frames,
+                result=result,
+            )
+            if not finished:
+                # Unless an earlier try came through, and only its answer was lost.
+                finished = (await work.requests.get(request_id, WORKER)).status is Status.COMPLETED
+            await work.commit()
+        return finished
+
+    async def _fail(self, request_id: UUID, error: str) -> None:
+        async def fail() -> None:
+            async with self._database.unit_of_work() as work:
+                await work.requests.finish(request_id, Status.FAILED, self._clock.now(), error=error)
+                await work.commit()
+
+        await uninterrupted(self._backoff.run(fail))
 
 
 class _CancelledError(Exception):

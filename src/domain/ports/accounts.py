@@ -29,6 +29,18 @@ class Users(Protocol):
         """
         ...
 
+    async def lock(self, user_id: int) -> User:
+        """One account, which nobody else changes or locks until this unit of work ends.
+
+        Raises:
+            UserNotFoundError: there is none.
+        """
+        ...
+
+    async def lock_administrators(self) -> int:
+        """How many enabled administrators there are, each locked as by ``lock``."""
+        ...
+
     async def by_name(self, username: str) -> User | None:
         """The account of that name, whatever its case."""
         ...
@@ -38,7 +50,7 @@ class Users(Protocol):
         ...
 
     async def update(self, user: User) -> None:
-        """Store what changed: role, password hash, whether it is disabled.
+        """Store what changed: role, password hash, whether it is disabled, generation of tokens.
 
         Raises:
             UserNotFoundError: there is none.

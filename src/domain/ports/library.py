@@ -42,6 +42,14 @@ class Videos(Protocol):
         """
         ...
 
+    async def frame_index(self, video_id: int) -> bytes:
+        """Where the frames of a video are, as it was stored; the caller has checked access to the video.
+
+        Raises:
+            VideoNotFoundError: there is none.
+        """
+        ...
+
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
         """Videos that the caller may see, newest first."""
         ...

@@ -7,13 +7,14 @@ timezone-aware UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from domain.accounts import Principal
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Status
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Snapshot, Status
 from domain.ports.paging import Page
 
 
@@ -29,14 +30,14 @@ class Requests(Protocol):
     """Requests for anonymised frames."""
 
     async def add(
-        self, user_id: int, order: Order, total_frames: int, idempotency: tuple[str, bytes] | None
+        self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
         """Store an order as pending.
 
         Args:
             user_id: who submits it.
             order: checked already.
-            total_frames: frames to deliver.
+            snapshot: what is to be worked on.
             idempotency: the caller's key and a digest of the order.
 
         Returns:
@@ -44,7 +45,26 @@ class Requests(Protocol):
 
         Raises:
             IdempotencyConflictError: the key was used with a different order.
+            VideoNotFoundError: the video was deleted meanwhile.
         """
+        ...
+
+    async def submitted_before(
+        self, user_id: int, idempotency: tuple[str, bytes]
+    ) -> AnonymizationRequest | None:
+        """The request that an account submitted with an idempotency key.
+
+        Args:
+            user_id: whose key it is.
+            idempotency: the key and a digest of the order.
+
+        Raises:
+            IdempotencyConflictError: the key was used with a different order.
+        """
+        ...
+
+    async def snapshot(self, request_id: UUID) -> Snapshot:
+        """What a request is to be made from; empty when there is no such request."""
         ...
 
     async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
@@ -110,6 +130,13 @@ class Requests(Protocol):
         """Ids and result keys of requests completed before a moment."""
         ...
 
+    async def without_result(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        """Of these ids, those whose objects may go.
+
+        They are of requests that failed or were cancelled, whose result was deleted, or that do not exist.
+        """
+        ...
+
     async def forget_result(self, request_id: UUID) -> None:
         """Note that its result was deleted."""
         ...
@@ -132,6 +159,6 @@ class DownloadTokens(Protocol):
         """
         ...
 
-    async def remove_spent(self, now: datetime) -> int:
-        """Forget those that were used or expired; returns how many."""
+    async def remove_expired(self, now: datetime) -> int:
+        """Forget those that expired; returns how many. Used ones stay until then, to be told apart."""
         ...

@@ -188,14 +188,27 @@ class TokenPair:
     expires_in: int
 
 
+@dataclass(frozen=True, slots=True)
+class TokenSubject:
+    """Whose token it is, and when in the account's life it was issued.
+
+    Attributes:
+        user_id: of the account.
+        generation: the account's ``token_generation`` at that time.
+    """
+
+    user_id: int
+    generation: int
+
+
 class TokenIssuer(Protocol):
     """Issues and checks JSON Web Tokens (RFC 7519), signed with the installation's key."""
 
-    def issue(self, user_id: int) -> TokenPair:
-        """A new pair."""
+    def issue(self, user_id: int, generation: int) -> TokenPair:
+        """A new pair for an account in that generation of its tokens."""
         ...
 
-    def verify_access(self, token: str) -> int:
+    def verify_access(self, token: str) -> TokenSubject:
         """Whose access token it is.
 
         Raises:
@@ -203,7 +216,7 @@ class TokenIssuer(Protocol):
         """
         ...
 
-    def verify_refresh(self, token: str) -> int:
+    def verify_refresh(self, token: str) -> TokenSubject:
         """Whose refresh token it is.
 
         Raises:

@@ -12,6 +12,8 @@ from domain.errors import DomainError
 SUCCESS = 0
 USAGE = 2
 FRAMES_BLANKED = 3
+ITEMS_REJECTED = 4
+REQUEST_FAILED = 5
 INTERNAL = 70
 KILLED_BY = 128
 """Plus the number of the signal, as shells have it."""

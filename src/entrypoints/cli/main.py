@@ -34,10 +34,15 @@ class _LazyGroup(click.Group):
         "serve": "Run the whole service on this machine.",
         "api": "Answer HTTP requests.",
         "worker": "Work on requests.",
+        "anonymize-frames": "Submit, follow and look after requests.",
+        "videos": "Import and list stored videos.",
+        "users": "Create, list and disable accounts.",
+        "db": "Upgrade, downgrade and inspect the database.",
+        "settings": "Show what this installation is set up for.",
         "models": "List, verify, build and fetch model weights.",
     }
 
-    modules: ClassVar = {"api": "roles", "worker": "roles"}
+    modules: ClassVar = {"api": "roles", "worker": "roles", "settings": "settings_command"}
     """Where a command lies that has no module of its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
@@ -46,8 +51,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in self.summaries:
             return None
-        module = self.modules.get(cmd_name, cmd_name)
-        command: click.Command = getattr(import_module(f"entrypoints.cli.{module}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = self.modules.get(cmd_name, name)
+        command: click.Command = getattr(import_module(f"entrypoints.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

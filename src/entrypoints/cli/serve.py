@@ -63,13 +63,11 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
         DomainError: the servers behind it do not start or cannot be reached.
     """
     # SQLAlchemy, Litestar and the models' runtime take a moment to import; `--help` needs none of it.
-    from adapters.postgres.schema import Schema  # noqa: PLC0415
     from entrypoints.http.server import address_of, listening_socket  # noqa: PLC0415
     from entrypoints.stack import own_stack  # noqa: PLC0415
 
     with listening_socket(settings.host, settings.port) as listener:
         async with own_stack(settings) as connected:
-            await Schema(connected.database_url).upgrade()
             await _first_administrator(connected)
             address = address_of(listener)
             async with _processes(connected, listener, address):

@@ -24,21 +24,21 @@ class Interrupted(BaseException):
         self.number = number
 
 
+def heeded_signals() -> list[signal.Signals]:
+    """Those that ask us to end; what the parent process made us ignore, as ``nohup`` does, stays ignored."""
+    return [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 @contextmanager
 def signals_raise() -> Generator[None, None, None]:
-    """Raise ``Interrupted`` on the first signal to end; later ones wait for the clean-up it starts.
-
-    A signal that the parent process made this one ignore, as ``nohup`` does, stays ignored.
-    """
+    """Raise ``Interrupted`` on the first signal to end; later ones wait for the clean-up it starts."""
 
     def interrupt(number: int, _: FrameType | None) -> NoReturn:
         for ending in previous:
             signal.signal(ending, signal.SIG_IGN)
         raise Interrupted(number)
 
-    previous = {
-        number: handler for number in _ENDING if (handler := signal.getsignal(number)) is not signal.SIG_IGN
-    }
+    previous = {number: signal.getsignal(number) for number in heeded_signals()}
     for number in previous:
         signal.signal(number, interrupt)
     try:
@@ -55,9 +55,8 @@ def signals_set(stop: asyncio.Event) -> Generator[None, None, None]:
     Must be entered inside the event loop that is to learn of it.
     """
     loop = asyncio.get_running_loop()
-    heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    previous = {number: signal.getsignal(number) for number in heeded}
-    for number in heeded:
+    previous = {number: signal.getsignal(number) for number in heeded_signals()}
+    for number in previous:
         loop.add_signal_handler(number, stop.set)
     try:
         yield

@@ -1,0 +1,66 @@
+"""What was marked on the videos of requests when they were submitted."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import insert, select
+
+from adapters.postgres.connection import Connection
+from adapters.postgres.tables import RequestRegionRow, RequestSegmentRow
+from domain.anonymization.lifecycle import Snapshot
+from domain.videos import Region, Segment
+
+
+async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> None:
+    """Store the snapshot of a request that was added in the same transaction."""
+    segments = [
+        {
+            "request_id": request_id,
+            "segment_id": segment_id,
+            "start_frame": segment.start_frame,
+            "end_frame": segment.end_frame,
+        }
+        for segment_id, segment in snapshot.segments.items()
+    ]
+    await connection.execute(insert(RequestSegmentRow), segments)
+    regions = [
+        {
+            "request_id": request_id,
+            "number": number,
+            "x": region.x,
+            "y": region.y,
+            "width": region.width,
+            "height": region.height,
+            "start_frame": region.segment.start_frame if region.segment else None,
+            "end_frame": region.segment.end_frame if region.segment else None,
+        }
+        for number, region in enumerate(snapshot.regions)
+    ]
+    if regions:
+        await connection.execute(insert(RequestRegionRow), regions)
+
+
+async def get(connection: Connection, request_id: UUID) -> Snapshot:
+    """The snapshot of a request; segments in order of time, regions as they were added."""
+    row = RequestSegmentRow
+    statement = (
+        select(row.segment_id, row.start_frame, row.end_frame)
+        .where(row.request_id == request_id)
+        .order_by(row.start_frame, row.end_frame, row.segment_id)
+    )
+    segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
+    return Snapshot(segments, await _regions(connection, request_id))
+
+
+async def _regions(connection: Connection, request_id: UUID) -> tuple[Region, ...]:
+    row = RequestRegionRow
+    statement = (
+        select(row.x, row.y, row.width, row.height, row.start_frame, row.end_frame)
+        .where(row.request_id == request_id)
+        .order_by(row.number)
+    )
+    return tuple(
+        Region(x, y, width, height, None if start is None else Segment(start, end))
+        for x, y, width, height, start, end in await connection.execute(statement)
+    )

@@ -1,0 +1,67 @@
+"""How to bring something to its end although callers go away and servers are down for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from domain.errors import DatabaseUnavailableError
+
+Value = TypeVar("Value")
+
+
+async def uninterrupted(work: Awaitable[Value]) -> Value:
+    """What the work gives. However often this task is cancelled meanwhile, the work is done first.
+
+    Raises:
+        CancelledError: this task was cancelled; the work came to its end before.
+    """
+    future = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            # Unlike awaiting the future itself, waiting for it does not cancel it.
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is None:
+        return future.result()
+    if not future.cancelled():
+        # Looked at, or asyncio would log it as never retrieved.
+        future.exception()
+    raise cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Tries again, ever more slowly, while the database is away.
+
+    Attributes:
+        lasts: seconds after which no new try is made.
+        first_pause: seconds between the first two tries; each pause is twice as long as the one before.
+        longest_pause: seconds that no pause exceeds.
+    """
+
+    lasts: float = 120.0
+    first_pause: float = 0.25
+    longest_pause: float = 10.0
+
+    async def run(self, action: Callable[[], Awaitable[Value]]) -> Value:
+        """Do something that may be done twice.
+
+        Raises:
+            DatabaseUnavailableError: the database is still away.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.lasts
+        pause = self.first_pause
+        while True:
+            try:
+                return await action()
+            except DatabaseUnavailableError:
+                if loop.time() + pause > end:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, self.longest_pause)

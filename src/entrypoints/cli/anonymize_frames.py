@@ -1,0 +1,160 @@
+"""``framecloak anonymize-frames``: requests for anonymised frames, for operators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from entrypoints.cli.connected import run
+from entrypoints.cli.options import data_dir_option
+
+_EPILOG = """\b
+Examples:
+    framecloak anonymize-frames --video-id 123 --segment-ids 1,2,3 -o frames.zip
+    framecloak anonymize-frames --batch-file batch.json --async
+    framecloak anonymize-frames --status UUID -o frames.zip
+
+\b
+Exit codes beside those of `framecloak redact`:
+    4  some items of the batch were rejected
+    5  a request failed; its error is printed
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the command line asks for; exactly one of the modes is set.
+
+    Attributes:
+        video_id: mode: submit an order for this video.
+        batch_file: mode: submit every order in this file.
+        status: mode: show where this request stands.
+        list_requests, statistics, cleanup_expired: modes.
+        order: of a submitted order, in the words of the HTTP API; what is None is left to the settings.
+        in_background: whether workers do it, rather than this process.
+        output: where to write the result.
+        username: whom to act as; None for the first administrator.
+        as_json: whether to print JSON.
+        data_dir: as on the command line.
+    """
+
+    video_id: int | None
+    batch_file: Path | None
+    status: UUID | None
+    list_requests: bool
+    statistics: bool
+    cleanup_expired: bool
+    order: dict[str, object]
+    in_background: bool
+    output: Path | None
+    username: str | None
+    as_json: bool
+    data_dir: str | None
+
+    def require_one_mode(self) -> None:
+        """Refuse to guess.
+
+        Raises:
+            UsageError: there is no mode, more than one, or an option that does not go with it.
+        """
+        modes = {
+            "--video-id": self.video_id is not None,
+            "--batch-file": self.batch_file is not None,
+            "--status": self.status is not None,
+            "--list-requests": self.list_requests,
+            "--statistics": self.statistics,
+            "--cleanup-expired": self.cleanup_expired,
+        }
+        if sum(modes.values()) != 1:
+            raise click.UsageError(f"give exactly one of {', '.join(modes)}")
+        if self.video_id is not None and self.order["segment_ids"] is None:
+            raise click.UsageError("--video-id needs --segment-ids, as in --segment-ids 1,2,3")
+        if self.output is not None and (self.in_background or not (self.video_id or self.status)):
+            raise click.UsageError("--output goes with --video-id in the foreground, or with --status")
+
+
+@click.command("anonymize-frames", epilog=_EPILOG, short_help="Submit, follow and look after requests.")
+@click.option("--video-id", type=click.IntRange(min=1), help="Anonymise frames of this video.")
+@click.option("--segment-ids", metavar="1,2,3", help="Segments of the video.")
+@click.option("--anonymization-level", metavar="LEVEL", help="minimal, faces or full.")
+@click.option("--output-format", metavar="FORMAT", help="jpg, jpeg, png or webp.")
+@click.option(
+    "--redaction", type=click.Choice(["solid", "pixelate", "blur"]), help="What replaces the pixels."
+)
+@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP.")
+@click.option("--priority", type=click.Choice(["normal", "high"]), help="Which queue it waits in.")
+@click.option("--async", "in_background", is_flag=True, help="Leave it to the workers, and return at once.")
+@click.option(
+    "-o", "--output", metavar="OUT.zip", type=click.Path(path_type=Path), help="Write the result there."
+)
+@click.option("--status", metavar="UUID", type=click.UUID, help="Show where a request stands.")
+@click.option("--list-requests", is_flag=True, help="List the newest requests of everybody.")
+@click.option("--statistics", is_flag=True, help="Show what the installation has done.")
+@click.option("--cleanup-expired", is_flag=True, help="Remove what has had its time, now.")
+@click.option(
+    "--batch-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Submit every order of a JSON list, as in examples/frame_anonymization_batch.json.",
+)
+@click.option(
+    "--as", "username", metavar="NAME", help="Act as this account; the first administrator otherwise."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@data_dir_option
+def anonymize_frames(
+    *,
+    video_id: int | None,
+    segment_ids: str | None,
+    anonymization_level: str | None,
+    output_format: str | None,
+    redaction: str | None,
+    quality: int | None,
+    priority: str | None,
+    in_background: bool,
+    output: Path | None,
+    status: UUID | None,
+    list_requests: bool,
+    statistics: bool,
+    cleanup_expired: bool,
+    batch_file: Path | None,
+    username: str | None,
+    as_json: bool,
+    data_dir: str | None,
+) -> int:
+    """Have frames of stored videos anonymised, and look after requests.
+
+    Without --async this process does the work, unless a worker is quicker, and shows how far it is. Ctrl-C
+    cancels the request.
+    """
+    order: dict[str, object] = {
+        "video_id": video_id,
+        "segment_ids": segment_ids,
+        "anonymization_level": anonymization_level,
+        "output_format": output_format,
+        "redaction": redaction,
+        "quality": quality,
+        "priority": priority,
+    }
+    wanted = Wanted(
+        video_id=video_id,
+        batch_file=batch_file,
+        status=status,
+        list_requests=list_requests,
+        statistics=statistics,
+        cleanup_expired=cleanup_expired,
+        order=order,
+        in_background=in_background,
+        output=output,
+        username=username,
+        as_json=as_json,
+        data_dir=data_dir,
+    )
+    wanted.require_one_mode()
+    # The service takes a moment to import; `--help` needs none of it.
+    from entrypoints.cli.requests import carry_out  # noqa: PLC0415
+
+    return run(lambda: carry_out(wanted))

@@ -1,0 +1,98 @@
+"""What the management commands stand on: the service's use cases, and an event loop that heeds signals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import uvloop
+
+from domain.accounts import Means, Principal, Role
+from domain.errors import UserNotFoundError
+from entrypoints.cli.options import service_settings
+from entrypoints.cli.signals import Interrupted, heeded_signals
+
+if TYPE_CHECKING:
+    from entrypoints.service import Service
+
+Value = TypeVar("Value")
+
+OPERATOR = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
+"""Whoever may run commands on this machine; sees everything, and owns nothing."""
+
+_PAGE = 100
+
+
+def run(main: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
+    """Run a coroutine on an event loop of its own. A signal to end cancels it, so that it can clean up.
+
+    Raises:
+        Interrupted: there was such a signal.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_interruptible(main))
+
+
+async def _interruptible(main: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
+    loop, running = asyncio.get_running_loop(), asyncio.ensure_future(main())
+    received: list[int] = []
+
+    def end(number: int) -> None:
+        received.append(number)
+        running.cancel()
+
+    for number in heeded_signals():
+        loop.add_signal_handler(number, end, number)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        if received:
+            raise Interrupted(received[0]) from None
+        raise
+
+
+@asynccontextmanager
+async def connected_service(data_dir: str | None) -> AsyncIterator[Service]:
+    """The service's use cases, on the servers of the settings or on embedded ones.
+
+    Args:
+        data_dir: as given on the command line.
+
+    Raises:
+        DomainError: a setting is not allowed, or a server cannot be reached.
+    """
+    # SQLAlchemy and the models' runtime take a moment to import; `--help` needs none of it.
+    from entrypoints.service import build_service  # noqa: PLC0415
+    from entrypoints.stack import any_stack  # noqa: PLC0415
+
+    async with (
+        any_stack(service_settings(data_dir=data_dir)) as settings,
+        build_service(settings) as service,
+    ):
+        yield service
+
+
+async def account(service: Service, username: str | None, *, including_disabled: bool = False) -> Principal:
+    """Somebody's account to act as; the first administrator's when no name is given.
+
+    Raises:
+        UserNotFoundError: there is none.
+    """
+    hint = "`framecloak users list` shows all; `framecloak users create NAME --admin` makes one"
+    offset = 0
+    while True:
+        page = await service.identity.list_users(OPERATOR, _PAGE, offset)
+        for user in page.items:
+            wanted = user.role is Role.ADMIN if username is None else _same(user.username, username)
+            if wanted and (including_disabled or not user.disabled):
+                return Principal(user.id, user.username, user.role, Means.COMMAND)
+        offset += _PAGE
+        if offset >= page.total:
+            who = "administrator" if username is None else f"account {username!r}"
+            raise UserNotFoundError(f"there is no {who} that could act", hint)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.strip().casefold()

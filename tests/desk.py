@@ -1,0 +1,102 @@
+"""A worker on fakes, with one request waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from uuid import UUID
+from zipfile import ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.accounts import Principal
+from domain.anonymization.lifecycle import AnonymizationRequest, Order
+from domain.anonymization.processing import Instruments
+from domain.anonymization.request import Level
+from domain.anonymization.work import RequestProcessor, Workshop
+from domain.ports import FrameSource
+from domain.resilience import Backoff
+from domain.videos import Region
+from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes_vision import FakeFaceDetector
+from world import World
+
+
+class FiledArchive(FakeArchive):
+    """Leaves a ZIP behind, for the store to take."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def commit(self) -> None:
+        super().commit()
+        with ZipFile(self.path, "w") as zipped:
+            for name, data in self.entries.items():
+                zipped.writestr(name, data)
+
+
+class Desk:
+    """A worker with one request waiting for it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
+        self.on_progress: Callable[[int, int], None] | None = None
+        self.detector: FakeFaceDetector | None = FakeFaceDetector()
+        self.level = Level.FACES
+        self.levels: list[Level] = []
+        self.backoff = Backoff(lasts=0)
+        self.room = 1_000_000
+        self.archives: list[FiledArchive] = []
+
+    async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
+        self.anna: Principal = await self.world.person("anna")
+        self.order: Order = replace(await self.world.order(self.anna, *segments), level=self.level)
+        for region in regions:
+            await self.world.marking.add_region(self.anna, self.order.video_id, region, None)
+        return (await self.world.anonymization.submit(self.anna, self.order)).request.id
+
+    async def process(self, request_id: UUID) -> None:
+        workshop = Workshop(
+            tool="framecloak test",
+            scratch=self.world.scratch,
+            open_video=self.open_video,
+            create_archive=self.create_archive,
+            instruments=self.instruments,
+        )
+        world = self.world
+        processor = RequestProcessor(world.database, world.store, world.clock, workshop, self.backoff)
+        await processor.process(request_id, self.on_progress)
+
+    def instruments(self, level: Level) -> Instruments:
+        self.levels.append(level)
+        return Instruments(self.detector, FakeRedactor(), FakeEncoder(), 2)
+
+    def create_archive(self, path: Path) -> FiledArchive:
+        self.archives.append(FiledArchive(path))
+        self.archives[-1].room = self.room
+        return self.archives[-1]
+
+    async def request(self, request_id: UUID) -> AnonymizationRequest:
+        return (await self.world.anonymization.status(self.anna, request_id)).request
+
+    def results(self) -> dict[str, bytes]:
+        return {key: data for key, data in self.world.store.objects.items() if key.startswith("requests/")}
+
+
+def unzipped(data: bytes) -> dict[str, bytes]:
+    with ZipFile(BytesIO(data)) as zipped:
+        return {name: zipped.read(name) for name in zipped.namelist()}
+
+
+def frames(data: bytes) -> dict[str, NDArray[np.uint8]]:
+    """Frames of 64 x 64 x 3 by their names, as the fake encoder left them."""
+    return {
+        name: np.frombuffer(picture, np.uint8).reshape(64, 64, 3)
+        for name, picture in unzipped(data).items()
+        if name != "manifest.json"
+    }

@@ -1,0 +1,202 @@
+"""What a worker does when it is stopped, or loses its database, in the middle of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from pathlib import Path
+
+import pytest
+
+from desk import Desk
+from domain.anonymization.lifecycle import Status
+from domain.errors import DatabaseUnavailableError, UnreadableVideoError
+from domain.ports import FrameSource
+from domain.resilience import Backoff
+from fakes import FakeSource
+from fakes_persistence import FakeUnitOfWork
+from world import World
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(World(tmp_path))
+
+
+async def test_a_worker_that_stops_puts_its_request_back(desk: Desk) -> None:
+    request_id = await desk.submit((0, 50))
+    opened, loop = asyncio.Event(), asyncio.get_running_loop()
+    complaints: list[dict[str, object]] = []
+    loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
+
+    def open_video(_: Path) -> FrameSource:
+        loop.call_soon_threadsafe(opened.set)
+        return FakeSource("film.mp4", 100)
+
+    desk.open_video = open_video
+    task = asyncio.create_task(desk.process(request_id))
+    await opened.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    request = await desk.request(request_id)
+    assert (request.status, request.started_at, request.processed_frames) == (Status.PENDING, None, 0)
+    del task
+    gc.collect()
+    assert complaints == []  # asyncio makes one of every exception that nobody looked at
+    await desk.process(request_id)
+    assert (await desk.request(request_id)).status is Status.COMPLETED
+
+
+async def test_a_database_that_is_down_is_reported_and_nothing_begun(desk: Desk) -> None:
+    request_id = await desk.submit((0, 5))
+    desk.world.fake_database.reachable = False
+    with pytest.raises(DatabaseUnavailableError):
+        await desk.process(request_id)
+    desk.world.fake_database.reachable = True
+    assert (await desk.request(request_id)).status is Status.PENDING
+    assert desk.archives == []
+
+
+async def test_a_database_that_goes_down_meanwhile_stops_the_work(desk: Desk) -> None:
+    request_id = await desk.submit((0, 50))
+    source = FakeSource("film.mp4", 100)
+
+    def open_video(_: Path) -> FrameSource:
+        desk.world.fake_database.reachable = False
+        return source
+
+    desk.open_video = open_video
+    with pytest.raises(DatabaseUnavailableError):
+        await desk.process(request_id)
+    assert desk.results() == {}
+    assert list(desk.world.scratch.iterdir()) == []
+    assert not [one for one in threading.enumerate() if one.name.startswith("frames")]
+
+
+class Outage:
+    """Has the database go away when asked to, and come back after so many failed tries."""
+
+    def __init__(self, world: World, tries: int) -> None:
+        self._database, self._ping, self._tries = world.fake_database, world.fake_database.ping, tries
+        self.failed = 0
+
+    def begin(self) -> None:
+        self._database.ping = self._refuse
+
+    async def _refuse(self) -> None:
+        if self.failed == self._tries:
+            return await self._ping()
+        self.failed += 1
+        raise DatabaseUnavailableError("the database is away", "wait")
+
+
+QUICKLY = Backoff(lasts=60, first_pause=0.001, longest_pause=0.002)
+
+
+async def test_a_database_that_comes_back_meanwhile_is_waited_for(desk: Desk) -> None:
+    request_id = await desk.submit((0, 50))
+    outage, desk.backoff = Outage(desk.world, 5), QUICKLY
+
+    def open_video(_: Path) -> FrameSource:
+        outage.begin()
+        return FakeSource("film.mp4", 100)
+
+    desk.open_video = open_video
+    await desk.process(request_id)
+    assert outage.failed == 5
+    assert (await desk.request(request_id)).status is Status.COMPLETED
+
+
+async def test_a_failure_is_noted_once_the_database_is_back(desk: Desk) -> None:
+    request_id = await desk.submit((0, 50))
+    outage, desk.backoff = Outage(desk.world, 5), QUICKLY
+
+    def open_video(_: Path) -> FrameSource:
+        outage.begin()
+        raise UnreadableVideoError("the video is damaged")
+
+    desk.open_video = open_video
+    await desk.process(request_id)
+    assert outage.failed == 5
+    assert (await desk.request(request_id)).error == "the video is damaged"
+
+
+async def test_a_worker_that_stops_without_a_database_puts_its_request_back_later(desk: Desk) -> None:
+    request_id = await desk.submit((0, 50))
+    outage, desk.backoff = Outage(desk.world, 5), QUICKLY
+    opened, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def open_video(_: Path) -> FrameSource:
+        loop.call_soon_threadsafe(opened.set)
+        return FakeSource("film.mp4", 100)
+
+    desk.open_video = open_video
+    task = asyncio.create_task(desk.process(request_id))
+    await opened.wait()
+    outage.begin()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert outage.failed == 5
+    assert (await desk.request(request_id)).status is Status.PENDING
+
+
+async def test_a_result_whose_completion_was_noted_without_an_answer_stays(desk: Desk) -> None:
+    request_id = await desk.submit((0, 5))
+    desk.backoff = QUICKLY
+    commit, lost = FakeUnitOfWork.commit, []
+
+    class Forgetful(FakeUnitOfWork):
+        async def commit(self) -> None:
+            await commit(self)
+            if desk.results() and not lost:
+                lost.append(True)
+                raise DatabaseUnavailableError("the answer was lost")
+
+    desk.world.fake_database.unit_of_work = lambda: Forgetful(desk.world.fake_database)
+    await desk.process(request_id)
+    assert lost
+    request = await desk.request(request_id)
+    assert (request.status, [request.result_key]) == (Status.COMPLETED, list(desk.results()))
+
+
+async def test_a_worker_that_is_stopped_again_and_again_still_waits_for_its_thread(desk: Desk) -> None:
+    """Else another worker begins with the request while this one is at it."""
+    request_id = await desk.submit((0, 50))
+    opened, loop, go_on = asyncio.Event(), asyncio.get_running_loop(), threading.Event()
+
+    def open_video(_: Path) -> FrameSource:
+        loop.call_soon_threadsafe(opened.set)
+        go_on.wait(10)
+        return FakeSource("film.mp4", 100)
+
+    desk.open_video = open_video
+    task = asyncio.create_task(desk.process(request_id))
+    await opened.wait()
+    for _ in range(3):
+        task.cancel()
+        await asyncio.wait([task], timeout=0.01)
+        assert not task.done()
+        assert (await desk.request(request_id)).status is Status.PROCESSING
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await desk.request(request_id)).status is Status.PENDING
+    assert list(desk.world.scratch.iterdir()) == []
+
+
+async def test_a_worker_that_stops_while_it_claims_puts_its_request_back(desk: Desk) -> None:
+    request_id = await desk.submit((0, 5))
+    async with desk.world.database.unit_of_work() as other:
+        await other.users.lock(desk.anna.user_id)
+        task = asyncio.create_task(desk.process(request_id))
+        await asyncio.sleep(0.01)  # it waits for this writer
+        task.cancel()
+        await asyncio.sleep(0)
+        await other.commit()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await desk.request(request_id)).status is Status.PENDING
+    assert desk.archives == []
