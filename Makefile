@@ -56,6 +56,10 @@ bench: setup ## Compare with the deface command line: whole processes, medians, 
 bench-hard: setup ## Score both on footage made to be hard
 	$(BIN)/python benchmarks/hard_footage.py
 
+.PHONY: bench-service
+bench-service: setup ## Load the service: status requests, first frame, a large upload
+	$(BIN)/python benchmarks/service_load.py
+
 .PHONY: clean
 clean: ## Remove what the tasks above made
 	rm -rf $(VENV) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,167 @@
+"""Runs the installed service, as an operator would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from command import FRAMECLOAK
+
+PASSWORD = "correct horse battery"
+START_SECONDS = 90
+STOP_SECONDS = 60
+
+
+@dataclass
+class ServiceProcess:
+    """A process of ``framecloak serve``, ``api`` or ``worker``.
+
+    Attributes:
+        process: of the command.
+        lines: what it has said on standard output.
+    """
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    _said: threading.Condition = field(default_factory=threading.Condition)
+
+    def __post_init__(self) -> None:
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def close(self) -> None:
+        """Read what is left; the process has ended."""
+        self._listener.join(STOP_SECONDS)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+    def _listen(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            with self._said:
+                self.lines.append(line.rstrip("\n"))
+                self._said.notify_all()
+        with self._said:
+            self.lines.append("")
+            self._said.notify_all()
+
+    def wait_for(self, beginning: str) -> str:
+        """The rest of the first line that begins so."""
+
+        def found() -> str | None:
+            return next((line for line in self.lines if line.startswith(beginning)), None)
+
+        with self._said:
+            in_time = self._said.wait_for(lambda: found() or "" in self.lines, START_SECONDS)
+            line = found()
+        assert in_time, f"{beginning!r} was not said in time, but {self.lines}"
+        assert line, f"{beginning!r} was never said, but {self.lines}"
+        return line.removeprefix(beginning).strip()
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Have it end; returns its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+    def descendants(self) -> list[int]:
+        """Process ids of everything it has started."""
+        children: dict[int, list[int]] = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                try:
+                    parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                except OSError:
+                    continue
+                children.setdefault(parent, []).append(int(entry.name))
+        found, waiting = [], [self.process.pid]
+        while waiting:
+            of_one = children.get(waiting.pop(), [])
+            found += of_one
+            waiting += of_one
+        return found
+
+    def role(self, name: str) -> int:
+        """Process id of its API or its worker."""
+        for pid in self.descendants():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"entrypoints" in words and name.encode() in words:
+                return pid
+        raise AssertionError(f"there is no {name} process")
+
+
+@contextmanager
+def started(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, user: int | None = None
+) -> Iterator[ServiceProcess]:
+    """Start the real command, and make sure that nothing of it outlives the test."""
+    own = {name: value for name, value in os.environ.items() if name != "FRAMECLOAK_ADMIN_PASSWORD"}
+    process = subprocess.Popen(
+        [FRAMECLOAK, *arguments],
+        env={**own, **(environment or {})},
+        stdout=subprocess.PIPE,
+        text=True,
+        user=user,
+        extra_groups=None if user is None else [],
+    )
+    service = ServiceProcess(process)
+    try:
+        yield service
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        service.close()
+
+
+def signed_in(address: str, username: str = "admin", password: str = PASSWORD) -> httpx.Client:
+    """A client with an API key."""
+    http = httpx.Client(base_url=address, timeout=60)
+    tokens = http.post("/api/auth/token", json={"username": username, "password": password})
+    tokens.raise_for_status()
+    http.headers["Authorization"] = f"Bearer {tokens.json()['access_token']}"
+    key = http.post("/api/auth/api-keys", json={"name": "tests"}).raise_for_status().json()["key"]
+    http.headers["Authorization"] = f"Token {key}"
+    return http
+
+
+def upload(http: httpx.Client, path: Path) -> dict[str, Any]:
+    """Upload a video; returns its facts."""
+    answer = http.post(
+        f"/api/videos/?filename={path.name}", content=path.read_bytes(), headers={"Content-Type": "video/mp4"}
+    )
+    facts: dict[str, Any] = answer.raise_for_status().json()
+    return facts
+
+
+def mark(http: httpx.Client, video_id: int, start: int, end: int) -> int:
+    """Mark a segment; returns its number."""
+    body = {"start_frame": start, "end_frame": end}
+    return int(http.post(f"/api/videos/{video_id}/segments/", json=body).raise_for_status().json()["id"])
+
+
+def submit(http: httpx.Client, video_id: int, segments: list[int], **more: object) -> str:
+    """Submit an order; returns the request's id."""
+    body = {"video_id": video_id, "segment_ids": segments, **more}
+    return str(http.post("/api/frames/anonymize/", json=body).raise_for_status().json()["request_id"])
+
+
+def follow(http: httpx.Client, request_id: str) -> list[dict[str, Any]]:
+    """Every state that the event stream tells, up to the last."""
+    with http.stream("GET", f"/api/frames/anonymize/events/{request_id}/") as response:
+        response.raise_for_status()
+        lines = [line for line in response.iter_lines() if line.startswith("data: ")]
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
