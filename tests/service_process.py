@@ -127,15 +127,15 @@ def started(
         service.close()
 
 
-def signed_in(address: str, username: str = "admin", password: str = PASSWORD) -> httpx.Client:
+@contextmanager
+def signed_in(address: str, username: str = "admin", password: str = PASSWORD) -> Iterator[httpx.Client]:
     """A client with an API key."""
-    http = httpx.Client(base_url=address, timeout=60)
-    tokens = http.post("/api/auth/token", json={"username": username, "password": password})
-    tokens.raise_for_status()
-    http.headers["Authorization"] = f"Bearer {tokens.json()['access_token']}"
-    key = http.post("/api/auth/api-keys", json={"name": "tests"}).raise_for_status().json()["key"]
-    http.headers["Authorization"] = f"Token {key}"
-    return http
+    with httpx.Client(base_url=address, timeout=60) as http:
+        tokens = http.post("/api/auth/token", json={"username": username, "password": password})
+        http.headers["Authorization"] = f"Bearer {tokens.raise_for_status().json()['access_token']}"
+        key = http.post("/api/auth/api-keys", json={"name": "tests"}).raise_for_status().json()["key"]
+        http.headers["Authorization"] = f"Token {key}"
+        yield http
 
 
 def upload(http: httpx.Client, path: Path) -> dict[str, Any]:

@@ -45,9 +45,8 @@ def address(service: ServiceProcess) -> str:
 
 @pytest.fixture
 def http(address: str) -> Iterator[httpx.Client]:
-    client = service_process.signed_in(address)
-    yield client
-    client.close()
+    with service_process.signed_in(address) as client:
+        yield client
 
 
 def alive(pid: int) -> bool:
@@ -150,12 +149,12 @@ def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) ->
         address = first.wait_for("ready ")
         assert first.wait_for("administrator ") == "admin"
         password = first.wait_for("password ")
-        http = service_process.signed_in(address, password=password)
-        facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 600, size=(640, 360)))
-        segment = service_process.mark(http, facts["id"], 0, 600)
-        request = service_process.submit(http, facts["id"], [segment], output_format="png")
-        while http.get(f"/api/frames/anonymize/status/{request}/").json()["status"] != "processing":
-            pass
+        with service_process.signed_in(address, password=password) as http:
+            facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 600, size=(640, 360)))
+            segment = service_process.mark(http, facts["id"], 0, 600)
+            request = service_process.submit(http, facts["id"], [segment], output_format="png")
+            while http.get(f"/api/frames/anonymize/status/{request}/").json()["status"] != "processing":
+                pass
         started = [first.process.pid, *first.descendants()]
         assert len(started) >= 5  # Postgres and its own, Redis, the API, the worker
         assert first.stop(signal.SIGINT) == 0
@@ -165,12 +164,12 @@ def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) ->
         assert not stat.S_IMODE(path.stat().st_mode) & 0o066, path
 
     with service_process.started(*arguments) as second:
-        http.base_url = second.wait_for("ready ")
+        address = second.wait_for("ready ")
         assert not any(line.startswith(("administrator", "password")) for line in second.lines)
-        assert service_process.follow(http, request)[-1]["status"] == "completed"
-        assert http.get(f"/api/videos/{facts['id']}/").json() == facts
+        with service_process.signed_in(address, password=password) as http:
+            assert service_process.follow(http, request)[-1]["status"] == "completed"
+            assert http.get(f"/api/videos/{facts['id']}/").json() == facts
         assert second.stop(signal.SIGTERM) == 0
-    http.close()
 
 
 def test_what_is_started_ends_when_the_command_is_killed(tmp_path: Path) -> None:

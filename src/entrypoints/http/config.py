@@ -43,6 +43,7 @@ class HttpConfig:
         default_format: likewise.
         docs: whether the OpenAPI document is served.
         principal_lasts: how long a credential that was found good is not looked up again.
+        fresh: how long a request counts as new; its status is told once it is taken up, or after this time.
         event_interval: time between two looks at a request whose events are streamed.
         heartbeat: time after which a silent event stream gives a sign of life.
         stream_lasts: after this time an event stream ends, and its client connects again.
@@ -62,6 +63,7 @@ class HttpConfig:
     docs: bool = True
     principal_lasts: timedelta = timedelta(seconds=1)
     session_lasts: timedelta = timedelta(hours=12)
+    fresh: timedelta = timedelta(seconds=2)
     event_interval: timedelta = timedelta(milliseconds=500)
     heartbeat: timedelta = timedelta(seconds=15)
     stream_lasts: timedelta = timedelta(minutes=15)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID
 
 import msgspec
 
 from domain.accounts import Principal
-from domain.anonymization.service import Anonymization
+from domain.anonymization.lifecycle import Status
+from domain.anonymization.service import Anonymization, Progress
 from domain.errors import DomainError
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.errors import domain_problem
@@ -18,7 +20,32 @@ from entrypoints.http.schemas.requests import StatusView
 
 EVENT_STREAM = "text/event-stream"
 
+_TAKEN_UP_POLL = 0.05
+"""Seconds between two looks at a new request."""
+
 _HEARTBEAT = b": still here\n\n"
+
+
+async def settled(
+    anonymization: Anonymization, config: HttpConfig, caller: Principal, request_id: UUID
+) -> Progress:
+    """Where a request stands, once it is taken up or no longer new.
+
+    Clients that were written for the service before this one stop asking when they see ``pending``, so they
+    must not see it merely because they were quicker than an idle worker.
+
+    Raises:
+        RequestNotFoundError: there is none that the caller may see.
+    """
+    fresh, ends_at = config.fresh.total_seconds(), monotonic() + config.fresh.total_seconds()
+    progress = await anonymization.status(caller, request_id)
+    while progress.request.status is Status.PENDING and monotonic() < ends_at:
+        age = datetime.now(UTC) - progress.request.created_at
+        if age.total_seconds() >= fresh:
+            break
+        await asyncio.sleep(_TAKEN_UP_POLL)
+        progress = await anonymization.status(caller, request_id)
+    return progress
 
 
 class EventFeed:

@@ -18,7 +18,7 @@ from entrypoints.http.bodies import BatchDTO, convert
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.dependencies import Caller, TheAnonymization, TheConfig
 from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_body_problem
-from entrypoints.http.events import EVENT_STREAM, EventFeed
+from entrypoints.http.events import EVENT_STREAM, EventFeed, settled
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
 from entrypoints.http.schemas.requests import (
@@ -131,10 +131,14 @@ class RequestsController(Controller):
         responses=problems("request_not_found"),
     )
     async def status(
-        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
+        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization, config: TheConfig
     ) -> StatusView:
-        """Progress in whole percent, frames done, and seconds left."""
-        return StatusView.of(await anonymization.status(caller, request_id))
+        """Progress in whole percent, frames done, and seconds left.
+
+        A request that was submitted a moment ago is about to be taken up: who asks then is answered once it
+        is, or after two seconds.
+        """
+        return StatusView.of(await settled(anonymization, config, caller, request_id))
 
     @get(
         "/events/{request_id:uuid}",
