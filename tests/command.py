@@ -35,7 +35,9 @@ class Result:
     err: str
 
 
-def run(*arguments: str | Path, environment: dict[str, str] | None = None) -> Result:
+def run(
+    *arguments: str | Path, environment: dict[str, str] | None = None, stdin: str | None = None
+) -> Result:
     """Run the real command in a process of its own."""
     done = subprocess.run(
         [FRAMECLOAK, *arguments],
@@ -43,6 +45,7 @@ def run(*arguments: str | Path, environment: dict[str, str] | None = None) -> Re
         text=True,
         timeout=120,
         check=False,
+        input=stdin,
         env={**os.environ, **(environment or {})},
     )
     return Result(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,93 @@
+"""API and worker in processes of their own, on servers that the environment names, as in production."""
+
+from __future__ import annotations
+
+import io
+import signal
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import command
+import service_process
+from media_samples import write_video
+from s3_server import S3Server, running_s3
+from service_process import PASSWORD
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_a_request_goes_all_the_way_over_servers_of_the_environment(
+    database_url: str, redis_url: str, tmp_path: Path, kind: str
+) -> None:
+    environment = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "DATA_DIR": str(tmp_path / "data"),
+        "SECRET_KEY": "one secret for all the processes",
+    }
+    with ExitStack() as resources:
+        if kind == "s3":
+            folder = tmp_path / "s3"
+            folder.mkdir()
+            environment |= addressed(resources.enter_context(running_s3(folder)))
+        go_all_the_way(environment, tmp_path)
+
+
+def addressed(server: S3Server) -> dict[str, str]:
+    return {
+        "MINIO_ENDPOINT": server.endpoint,
+        "MINIO_ACCESS_KEY": server.access_key,
+        "MINIO_SECRET_KEY": server.secret_key,
+        "MINIO_REGION": server.region,
+        "MINIO_SECURE": "false",
+    }
+
+
+def go_all_the_way(environment: dict[str, str], tmp_path: Path) -> None:
+    store = environment.get("MINIO_ENDPOINT")
+    created = command.run(
+        "users",
+        "create",
+        "admin",
+        "--admin",
+        "--password-stdin",
+        environment=environment,
+        stdin=f"{PASSWORD}\n",
+    )
+    assert (created.code, created.err) == (0, "")
+    with (
+        service_process.started("api", "--port", "0", environment=environment) as api,
+        service_process.started("worker", environment=environment) as first,
+        service_process.started("worker", environment=environment) as second,
+        service_process.signed_in(api.wait_for("listening on ")) as http,
+    ):
+        facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 12))
+        segment = service_process.mark(http, facts["id"], 0, 12)
+        submitted = service_process.submit(http, facts["id"], [segment])
+        assert service_process.follow(http, submitted)[-1]["status"] == "completed"
+        assert http.get("/api/frames/anonymize/health/").json()["workers"] == 2
+
+        link = http.get(f"/api/frames/anonymize/download/{submitted}/").headers["location"]
+        redeemed = httpx.get(http.base_url.join(link))
+        if store:
+            assert redeemed.status_code == 307
+            assert urlsplit(redeemed.headers["location"]).netloc == store
+            redeemed = httpx.get(redeemed.headers["location"])
+        assert redeemed.status_code == 200
+        with zipfile.ZipFile(io.BytesIO(redeemed.content)) as archive:
+            assert sum(name.startswith("frames/") for name in archive.namelist()) == 12
+
+        upload = http.post("/api/videos/uploads/", json={"filename": "past.mp4"}).raise_for_status().json()
+        target = http.base_url.join(upload["url"])
+        assert httpx.put(target, content=(tmp_path / "film.mp4").read_bytes()).is_success
+        completed = http.post(f"/api/videos/uploads/{upload['id']}/complete")
+        assert completed.json()["sha256"] == facts["sha256"]
+        assert (completed.status_code, completed.json()["filename"]) == (201, "past.mp4")
+
+        assert [one.stop(signal.SIGTERM) for one in (first, second)] == [0, 0]
+        assert http.get("/api/frames/anonymize/health/").json()["status"] == "degraded"
+        assert api.stop(signal.SIGTERM) == 0
