@@ -182,7 +182,7 @@ def measure_status(running: Running, request: str, rounds: int, seconds: float) 
     rates, slowest = [], []
     for _ in range(rounds):
         command = [sys.executable, __file__, "--load", running.address, running.key, request, str(seconds)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         took = sorted(json.loads(done.stdout))
         rates.append(len(took) / seconds)
         slowest.append(1000 * took[int(0.99 * len(took))])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from time import monotonic
 from typing import Any
@@ -45,7 +47,7 @@ class Access(StrEnum):
     """Who brings a good credential sees more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Credential:
     """What a caller shows.
 
@@ -57,6 +59,7 @@ class Credential:
     means: Means
     secret: str
 
+    @cached_property
     def digest(self) -> bytes:
         """What it is remembered by; the secret itself does not stay in memory."""
         return sha256(f"{self.means}:{self.secret}".encode("utf-8", "surrogatepass")).digest()
@@ -83,6 +86,10 @@ class PrincipalCache:
         if found is None or found[0] <= self._clock():
             return None
         return found[1]
+
+    def was_good(self, digest: bytes) -> bool:
+        """Whether it was good when it was last looked up, be that longer ago than a moment."""
+        return digest in self._known
 
     def put(self, digest: bytes, principal: Principal, generation: int) -> None:
         """Remember, unless something was forgotten since ``generation``, when the look-up began."""
@@ -114,6 +121,7 @@ class Authenticator:
         self._limiter = limiter
         self._config = config
         self._cache = PrincipalCache(config.principal_lasts.total_seconds())
+        self._looking_up: dict[tuple[bytes, int], asyncio.Future[Principal]] = {}
 
     async def authenticate(self, connection: Connection, access: Access) -> Principal | None:
         """Let a caller in, or not.
@@ -154,12 +162,11 @@ class Authenticator:
         try:
             credential = self._shown(connection)
         finally:
-            known = self._cache.get(credential.digest()) if credential else None
-            if known is None:
+            if credential is None or not self._cache.was_good(credential.digest):
                 await self._limiter.admit_address(client_address(connection.scope))
         if credential is None:
             raise NotAuthenticatedError("a credential is needed", "sign in, or send a token or an API key")
-        principal = known or await self._look_up(credential)
+        principal = self._cache.get(credential.digest) or await self._looked_up(credential)
         if principal.means is Means.SESSION and connection.scope.get("method") not in SAFE_METHODS:
             self._require_csrf(connection, credential.secret)
         return principal
@@ -185,6 +192,22 @@ class Authenticator:
         secret_of_session = self.session_secret(connection)
         return Credential(Means.SESSION, secret_of_session) if secret_of_session else None
 
+    async def _looked_up(self, credential: Credential) -> Principal:
+        """Look a credential up; calls that come with the same one meanwhile wait for the same answer."""
+        key = credential.digest, self._cache.generation
+        running = self._looking_up.get(key)
+        if running is None:
+            running = asyncio.ensure_future(self._look_up(credential))
+            self._looking_up[key] = running
+            running.add_done_callback(lambda done: self._answered(key, done))
+        # A client that goes away must not take the answer from the others.
+        return await asyncio.shield(running)
+
+    def _answered(self, key: tuple[bytes, int], done: asyncio.Future[Principal]) -> None:
+        del self._looking_up[key]
+        # Looked at, or asyncio would log it as never retrieved when all who waited have gone away.
+        done.cancelled() or done.exception()
+
     async def _look_up(self, credential: Credential) -> Principal:
         generation = self._cache.generation
         match credential.means:
@@ -194,7 +217,7 @@ class Authenticator:
                 principal = await self._identity.by_api_key(credential.secret)
             case _:
                 principal = await self._identity.by_session(credential.secret)
-        self._cache.put(credential.digest(), principal, generation)
+        self._cache.put(credential.digest, principal, generation)
         return principal
 
     def _require_csrf(self, connection: Connection, session_secret: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -18,6 +19,9 @@ from entrypoints.worker.run import WorkerParts, run_worker
 
 logger = logging.getLogger(__name__)
 
+NICENESS = 5
+"""How much the worker yields to whoever else is on the machine: people wait for the API."""
+
 
 async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
     """Work on requests until told to stop.
@@ -30,6 +34,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
     Raises:
         DomainError: as for `build_service`.
     """
+    os.nice(NICENESS)
     container = Container.build(settings)
     # One set of model sessions for the whole process, however many requests are in work.
     instruments = cache(container.instruments)
