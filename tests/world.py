@@ -19,6 +19,7 @@ from domain.identity import Identity, Secrets
 from domain.library import Video
 from domain.marking import Marking
 from domain.ports.persistence import Database
+from domain.ports.services import ObjectStore, TokenIssuer
 from domain.videos import Segment
 from fakes_persistence import FakeDatabase
 from fakes_services import (
@@ -50,13 +51,15 @@ class World:
     queue: FakeJobQueue = field(default_factory=FakeJobQueue)
     prober: FakeVideoProber = field(default_factory=FakeVideoProber)
     hasher: FakePasswordHasher = field(default_factory=FakePasswordHasher)
-    tokens: FakeTokenIssuer = field(default_factory=FakeTokenIssuer)
+    tokens: TokenIssuer = field(default_factory=FakeTokenIssuer)
     real_database: Database | None = None
+    real_store: ObjectStore | None = None
 
     def __post_init__(self) -> None:
         self.fake_database = FakeDatabase(now=self.clock.now)
         self.database: Database = self.real_database or self.fake_database
-        self.store = FakeObjectStore(clock=self.clock)
+        self.fake_store = FakeObjectStore(clock=self.clock)
+        self.store: ObjectStore = self.real_store or self.fake_store
         self.limiter = FakeAttemptLimiter(clock=self.clock)
         numbers = count()
         secrets = Secrets(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)

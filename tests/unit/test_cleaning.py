@@ -89,7 +89,7 @@ async def test_results_go_when_their_time_is_over(world: World, anna: Principal,
     unfinished = (await world.anonymization.submit(anna, order)).request.id
     world.clock.advance(KEPT)
     assert (await cleaner(world).run()).results == 1
-    assert [key for key in world.store.objects if key.startswith("requests/")] == [
+    assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [
         f"requests/{young}/frames.zip"
     ]
     with pytest.raises(NotReadyError):
@@ -132,12 +132,12 @@ async def test_what_a_cancellation_could_not_delete_goes_later(
         await work.requests.finish(failed, Status.FAILED, world.clock.now())
         await work.requests.claim(busy, world.clock.now())
         await work.commit()
-    world.store.unavailable = True
+    world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await world.anonymization.cancel(anna, cancelled)
-    world.store.unavailable = False
+    world.fake_store.unavailable = False
     assert (await cleaner(world).run()).leftovers == 3
-    assert {key for key in world.store.objects if key.startswith("requests/")} == {
+    assert {key for key in world.fake_store.objects if key.startswith("requests/")} == {
         f"requests/{done}/frames.zip",
         *(f"requests/{one}/part/{part}" for one in (waiting, busy) for part in (1, 2)),
         "requests/notes.txt",
@@ -163,7 +163,7 @@ async def test_uploads_that_were_never_completed_go_with_their_bytes(world: Worl
     waiting = await world.collection.begin_upload(anna, "b.mp4")
     await world.store.put(waiting.upload.object_key, chunks(b"film"))
     assert await cleaner(world).run() == CleanupReport(tokens=0, sessions=0, results=0, uploads=1)
-    assert list(world.store.objects) == [waiting.upload.object_key]
+    assert list(world.fake_store.objects) == [waiting.upload.object_key]
     with pytest.raises(UploadNotFoundError):
         await world.collection.complete_upload(anna, started.upload.id)
     assert await world.collection.complete_upload(anna, waiting.upload.id)
@@ -179,7 +179,7 @@ async def test_bytes_that_come_after_their_upload_was_completed_do_not_stay(
     await world.store.put(started.upload.object_key, chunks(b"the address still works"))
     world.clock.advance(UPLOAD_KEPT + MOMENT)
     assert (await cleaner(world).run()).uploads == 0
-    assert list(world.store.objects) == [video.object_key]
+    assert list(world.fake_store.objects) == [video.object_key]
 
 
 async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Principal) -> None:
@@ -187,7 +187,7 @@ async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Pr
     await world.store.put(started.upload.object_key, chunks(b"film"))
     world.clock.advance(UPLOAD_LASTS)
     assert (await cleaner(world).run()).uploads == 1
-    assert list(world.store.objects) == [started.upload.object_key]
+    assert list(world.fake_store.objects) == [started.upload.object_key]
 
 
 async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the_next_run(
@@ -199,10 +199,10 @@ async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the
     with pytest.raises(StorageUnavailableError):
         await failing_after(world, 1).run()
     known = {one.result_key for one in world.fake_database.tables.requests.values() if one.result_key}
-    assert {key for key in world.store.objects if key.startswith("requests/")} == known
+    assert {key for key in world.fake_store.objects if key.startswith("requests/")} == known
     assert len(known) == 2
     assert (await cleaner(world).run()).results == 2
-    assert not [key for key in world.store.objects if key.startswith("requests/")]
+    assert not [key for key in world.fake_store.objects if key.startswith("requests/")]
 
 
 async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the_next_run(
@@ -214,15 +214,15 @@ async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the
     world.clock.advance(UPLOAD_KEPT + MOMENT)
     with pytest.raises(StorageUnavailableError):
         await failing_after(world, 1).run()
-    assert len(world.store.objects) == 2
+    assert len(world.fake_store.objects) == 2
     await cleaner(world).run()
-    assert world.store.objects == {}
+    assert world.fake_store.objects == {}
 
 
 async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, anna: Principal) -> None:
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(days=1))
-    world.store.unavailable = True
+    world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await cleaner(world).run()
     assert world.fake_database.tables.sessions == {}
@@ -230,9 +230,9 @@ async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, a
 
 async def test_without_the_database_nothing_is_removed(world: World, anna: Principal, order: Order) -> None:
     await completed(world, anna, order)
-    before = dict(world.store.objects)
+    before = dict(world.fake_store.objects)
     world.clock.advance(KEPT + MOMENT)
     world.fake_database.reachable = False
     with pytest.raises(DatabaseUnavailableError):
         await cleaner(world).run()
-    assert world.store.objects == before
+    assert world.fake_store.objects == before

@@ -42,7 +42,7 @@ def world(tmp_path: Path) -> World:
 async def test_an_upload_is_hashed_probed_and_recorded(world: World) -> None:
     anna = await world.person("anna")
     video = await world.collection.upload(anna, "film.mp4", chunks(b"fi", b"lm"))
-    assert world.store.objects == {video.object_key: b"film"}
+    assert world.fake_store.objects == {video.object_key: b"film"}
     assert video.facts.sha256 == hashlib.sha256(b"film").hexdigest()
     assert (video.facts.size_bytes, video.facts.frame_count) == (4, 100)
     assert (await world.collection.list(anna, 10, 0)).items == [video]
@@ -52,7 +52,7 @@ async def test_what_is_no_video_is_not_kept(world: World) -> None:
     anna = await world.person("anna")
     with pytest.raises(UnreadableVideoError):
         await world.collection.upload(anna, "a.mp4", chunks(b"not a video"))
-    assert world.store.objects == {}
+    assert world.fake_store.objects == {}
     assert (await world.collection.list(anna, 10, 0)).total == 0
 
 
@@ -60,7 +60,7 @@ async def test_what_is_too_large_is_not_kept(world: World) -> None:
     anna = await world.person("anna")
     with pytest.raises(UploadTooLargeError):
         await world.collection.upload(anna, "a.mp4", chunks(b"x" * 600, b"x" * 401))
-    assert world.store.objects == {}
+    assert world.fake_store.objects == {}
 
 
 async def test_an_upload_that_breaks_off_is_not_kept(world: World) -> None:
@@ -71,7 +71,7 @@ async def test_an_upload_that_breaks_off_is_not_kept(world: World) -> None:
     anna = await world.person("anna")
     with pytest.raises(ConnectionResetError):
         await world.collection.upload(anna, "a.mp4", broken())
-    assert world.store.objects == {}
+    assert world.fake_store.objects == {}
 
 
 async def test_whatever_opening_it_complains_of_is_said_and_nothing_kept(world: World) -> None:
@@ -79,7 +79,7 @@ async def test_whatever_opening_it_complains_of_is_said_and_nothing_kept(world: 
     world.prober.error = TruncatedVideoError("the video is cut off")
     with pytest.raises(TruncatedVideoError):
         await world.video(anna)
-    assert world.store.objects == {}
+    assert world.fake_store.objects == {}
     assert list(world.scratch.iterdir()) == []
 
 
@@ -91,10 +91,10 @@ async def test_exactly_as_much_as_allowed_may_be_uploaded(world: World) -> None:
 
 async def test_a_full_store_and_one_that_is_down_are_told_apart(world: World) -> None:
     anna = await world.person("anna")
-    world.store.room = 3
+    world.fake_store.room = 3
     with pytest.raises(StorageFullError):
         await world.video(anna)
-    world.store.unavailable = True
+    world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await world.video(anna)
     with pytest.raises(StorageUnavailableError):
@@ -115,7 +115,7 @@ async def test_a_failing_database_leaves_no_bytes_behind(world: World) -> None:
     world.fake_database.reachable = False
     with pytest.raises(DomainError):
         await world.video(anna)
-    assert world.store.objects == {}
+    assert world.fake_store.objects == {}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_a_direct_upload_becomes_a_video_once(world: World) -> None:
     started = await world.collection.begin_upload(anna, "film.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     video = await world.collection.complete_upload(anna, started.upload.id)
-    assert world.store.objects == {video.object_key: b"film"}
+    assert world.fake_store.objects == {video.object_key: b"film"}
     with pytest.raises(UploadNotFoundError):
         await world.collection.complete_upload(anna, started.upload.id)
 
@@ -186,7 +186,7 @@ async def test_of_many_completions_at_once_one_makes_the_video(world: World) -> 
     tries = [world.collection.complete_upload(anna, started.upload.id) for _ in range(10)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(one, UploadNotFoundError) for one in results) == 9
-    assert len(world.fake_database.tables.videos) == len(world.store.objects) == 1
+    assert len(world.fake_database.tables.videos) == len(world.fake_store.objects) == 1
 
 
 @pytest.mark.parametrize(
@@ -200,17 +200,17 @@ async def test_a_direct_upload_that_is_refused_leaves_nothing(
     await world.store.put(started.upload.object_key, chunks(content))
     with pytest.raises(refusal):
         await world.collection.complete_upload(anna, started.upload.id)
-    assert world.store.objects == world.fake_database.tables.videos == {}
+    assert world.fake_store.objects == world.fake_database.tables.videos == {}
 
 
 async def test_an_upload_survives_a_store_that_is_down(world: World) -> None:
     anna = await world.person("anna")
     started = await world.collection.begin_upload(anna, "film.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
-    world.store.unavailable = True
+    world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await world.collection.complete_upload(anna, started.upload.id)
-    world.store.unavailable = False
+    world.fake_store.unavailable = False
     assert await world.collection.complete_upload(anna, started.upload.id)
 
 
@@ -314,12 +314,12 @@ async def test_a_grant_is_changed_listed_and_taken_back_once(world: World) -> No
 async def test_a_video_that_cannot_be_deleted_now_can_be_deleted_later(world: World) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
-    world.store.unavailable = True
+    world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await world.collection.delete(anna, video.id)
-    world.store.unavailable = False
+    world.fake_store.unavailable = False
     await world.collection.delete(anna, video.id)
-    assert world.store.objects == world.fake_database.tables.videos == {}
+    assert world.fake_store.objects == world.fake_database.tables.videos == {}
 
 
 async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: World) -> None:
@@ -328,10 +328,10 @@ async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: Wor
     submitted = await world.anonymization.submit(anna, order)
     with pytest.raises(VideoInUseError):
         await world.collection.delete(anna, order.video_id)
-    assert len(world.store.objects) == 1
+    assert len(world.fake_store.objects) == 1
     await world.anonymization.cancel(anna, submitted.request.id)
     await world.collection.delete(anna, order.video_id)
-    assert world.store.objects == {}
+    assert world.fake_store.objects == {}
 
 
 async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
@@ -347,6 +347,6 @@ async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
 async def test_a_video_whose_file_is_gone_has_no_frames(world: World) -> None:
     anna = await world.person("anna")
     video = await world.video(anna)
-    world.store.objects.clear()
+    world.fake_store.objects.clear()
     with pytest.raises(VideoNotFoundError, match="is gone: upload the video again"):
         await world.collection.frame(anna, video.id, 0, None)

@@ -81,7 +81,7 @@ async def test_nothing_can_be_taken_in_without_any_of_the_servers(
 ) -> None:
     world.fake_database.reachable = broken != "database"
     world.queue.unavailable = broken == "redis"
-    world.store.unavailable = broken == "storage"
+    world.fake_store.unavailable = broken == "storage"
     if not with_workers:
         world.queue.known_workers = []
     report = await examined(world, models).check()

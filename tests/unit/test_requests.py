@@ -145,7 +145,7 @@ async def test_cancelling_removes_what_was_made_and_nothing_of_others(world: Wor
     for request_id in (doomed, other):
         await world.store.put(f"requests/{request_id}/part", chunks(b"part"))
     await world.anonymization.cancel(boss, doomed)
-    assert [key for key in world.store.objects if key.startswith("requests/")] == [f"requests/{other}/part"]
+    assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [f"requests/{other}/part"]
     assert (await world.anonymization.status(anna, doomed)).request.status is Status.CANCELLED
 
 
@@ -161,14 +161,14 @@ async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world:
         await work.commit()
     with pytest.raises(AlreadyFinishedError, match="completed already"):
         await cancelling
-    assert world.store.objects[key] == b"zip"
+    assert world.fake_store.objects[key] == b"zip"
     assert (await world.anonymization.status(anna, request_id)).request.status is Status.COMPLETED
 
 
 async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(world: World) -> None:
     anna = await world.person("anna")
     request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
-    world.store.unavailable = True
+    world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await world.anonymization.cancel(anna, request_id)
     assert (await world.anonymization.status(anna, request_id)).request.status is Status.CANCELLED
@@ -179,10 +179,10 @@ async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
     request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
-    world.store.unavailable = True
+    world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await world.anonymization.redeem_download(request_id, token)
-    world.store.unavailable = False
+    world.fake_store.unavailable = False
     assert await world.anonymization.redeem_download(request_id, token)
 
 

@@ -119,9 +119,9 @@ async def test_an_unforeseen_failure_is_reported_to_the_operator_and_not_to_the_
 
 async def test_a_store_that_is_down_fails_the_request(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
-    desk.world.store.unavailable = True
+    desk.world.fake_store.unavailable = True
     await desk.process(request_id)
-    desk.world.store.unavailable = False
+    desk.world.fake_store.unavailable = False
     assert (await desk.request(request_id)).status is Status.FAILED
 
 
@@ -185,7 +185,7 @@ async def test_marks_that_change_after_the_submission_change_nothing(desk: Desk)
 
 async def test_a_video_whose_file_is_gone_fails_the_request_in_words(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
-    desk.world.store.objects.clear()
+    desk.world.fake_store.objects.clear()
     await desk.process(request_id)
     request = await desk.request(request_id)
     assert request.status is Status.FAILED

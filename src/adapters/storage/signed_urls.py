@@ -75,7 +75,8 @@ class SignedUrls:
         filename = query.get("filename", "")
         expected = self._signature(method, key, expires, filename)
         given = query.get("signature", "")
-        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass")):
+        is_signed = hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass"))
+        if not is_signed or query.get("method") != method:
             raise ForbiddenError("the address was altered or is not complete", "ask for a new one")
         if now.timestamp() >= int(expires):
             raise TokenExpiredError("the address has expired", "ask for a new one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Controller, delete, get, patch, post
+from litestar.params import JSONBody
 from msgspec import UNSET
 
 from entrypoints.http.dependencies import Caller, TheAuthenticator, TheIdentity
@@ -38,7 +39,7 @@ class AccountsController(Controller):
         responses=problems("invalid_option", writes=True, body=True),
     )
     async def create_api_key(
-        self, data: CreateApiKeyBody, caller: Caller, identity: TheIdentity
+        self, data: JSONBody[CreateApiKeyBody], caller: Caller, identity: TheIdentity
     ) -> NewApiKeyView:
         """A key for programs; its secret is shown this once."""
         key, secret = await identity.create_api_key(caller, data.name, data.expires_at)
@@ -81,7 +82,9 @@ class AccountsController(Controller):
             "forbidden", "username_taken", "weak_password", "invalid_option", writes=True, body=True
         ),
     )
-    async def create_user(self, data: CreateUserBody, caller: Caller, identity: TheIdentity) -> UserView:
+    async def create_user(
+        self, data: JSONBody[CreateUserBody], caller: Caller, identity: TheIdentity
+    ) -> UserView:
         """For administrators."""
         return UserView.of(await identity.create_user(caller, data.username, data.password, data.role))
 
@@ -107,7 +110,7 @@ class AccountsController(Controller):
     async def change_user(
         self,
         user_id: UserId,
-        data: ChangeUserBody,
+        data: JSONBody[ChangeUserBody],
         caller: Caller,
         identity: TheIdentity,
         authenticator: TheAuthenticator,

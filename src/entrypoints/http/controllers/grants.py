@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Controller, delete, get, put
+from litestar.params import JSONBody
 
 from domain.library import GrantRole
 from entrypoints.http.dependencies import Caller, TheCollection
@@ -38,7 +39,7 @@ class GrantsController(Controller):
         ),
     )
     async def put_grant(
-        self, video_id: VideoId, data: PutGrantBody, caller: Caller, collection: TheCollection
+        self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, collection: TheCollection
     ) -> GrantView:
         """A viewer may look; an editor may also mark the video and have it anonymised."""
         return GrantView.of(await collection.share(caller, video_id, data.user_id, GrantRole(data.role)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Controller, delete, get, post
+from litestar.params import JSONBody
 
 from entrypoints.http.dependencies import Caller, TheMarking
 from entrypoints.http.openapi import problems
@@ -41,7 +42,7 @@ class RegionsController(Controller):
         ),
     )
     async def create_region(
-        self, video_id: VideoId, data: CreateRegionBody, caller: Caller, marking: TheMarking
+        self, video_id: VideoId, data: JSONBody[CreateRegionBody], caller: Caller, marking: TheMarking
     ) -> RegionView:
         """In pixels of the displayed frame; in the whole video where no frames are given."""
         return RegionView.of(await marking.add_region(caller, video_id, data.region(), data.label))

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from litestar import Controller, delete, get, post
 from litestar.openapi import ResponseSpec
-from litestar.params import HeaderParameter, QueryParameter, SkipValidation
+from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
 from domain.accounts import Principal
@@ -57,7 +57,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 Orders: TypeAlias = SkipValidation[
-    Annotated[list[SubmitBody], QueryParameter(max_items=MOST_ORDERS, description="At most 100 orders.")]
+    Annotated[list[SubmitBody], BodyKwarg(max_items=MOST_ORDERS, description="At most 100 orders.")]
 ]
 VideoFilter = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="Those of one video.")]
 StatusFilter = Annotated[Status | None, QueryParameter(description="Those that stand so.")]
@@ -78,7 +78,7 @@ class RequestsController(Controller):
     )
     async def submit(
         self,
-        data: SubmitBody,
+        data: JSONBody[SubmitBody],
         caller: Caller,
         anonymization: TheAnonymization,
         config: TheConfig,

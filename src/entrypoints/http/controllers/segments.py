@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Controller, delete, get, patch, post
+from litestar.params import JSONBody
 from msgspec import UNSET
 
 from entrypoints.http.dependencies import Caller, TheCollection, TheMarking
@@ -40,7 +41,7 @@ class SegmentsController(Controller):
     async def create_segment(
         self,
         video_id: VideoId,
-        data: CreateSegmentBody,
+        data: JSONBody[CreateSegmentBody],
         caller: Caller,
         marking: TheMarking,
         collection: TheCollection,
@@ -79,7 +80,7 @@ class SegmentsController(Controller):
         self,
         video_id: VideoId,
         segment_id: SegmentId,
-        data: ChangeSegmentBody,
+        data: JSONBody[ChangeSegmentBody],
         caller: Caller,
         marking: TheMarking,
         collection: TheCollection,

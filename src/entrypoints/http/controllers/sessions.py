@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Controller, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.params import JSONBody
 
 from domain.identity import SignedIn
 from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
@@ -34,7 +35,7 @@ class SessionsController(Controller):
         responses=_SIGN_IN_PROBLEMS,
     )
     async def sign_in(
-        self, data: Credentials, request: ApiRequest, identity: TheIdentity, config: TheConfig
+        self, data: JSONBody[Credentials], request: ApiRequest, identity: TheIdentity, config: TheConfig
     ) -> Response[SessionView]:
         """Start a session: its secret is in a cookie that scripts cannot read.
 
@@ -79,7 +80,9 @@ class SessionsController(Controller):
         security=[{}],
         responses=_SIGN_IN_PROBLEMS,
     )
-    async def issue_tokens(self, data: Credentials, request: ApiRequest, identity: TheIdentity) -> TokenView:
+    async def issue_tokens(
+        self, data: JSONBody[Credentials], request: ApiRequest, identity: TheIdentity
+    ) -> TokenView:
         """For programs that cannot keep an API key; the access token lives for minutes."""
         address = client_address(request.scope)
         return TokenView.of(await identity.issue_tokens(data.username, data.password, address))
@@ -93,7 +96,7 @@ class SessionsController(Controller):
         security=[{}],
         responses=problems("not_authenticated", strangers=True, body=True),
     )
-    async def refresh_tokens(self, data: RefreshBody, identity: TheIdentity) -> TokenView:
+    async def refresh_tokens(self, data: JSONBody[RefreshBody], identity: TheIdentity) -> TokenView:
         """A new pair; worthless once the account is disabled or its password changed."""
         return TokenView.of(await identity.refresh_tokens(data.refresh_token))
 

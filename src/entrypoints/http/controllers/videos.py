@@ -6,7 +6,7 @@ import re
 from typing import Annotated
 
 from litestar import Controller, Response, delete, get, post
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from domain.errors import FrameNotFoundError
 from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
@@ -81,7 +81,7 @@ class VideosController(Controller):
         responses=problems(*_STORE, writes=True, body=True),
     )
     async def begin_upload(
-        self, data: BeginUploadBody, caller: Caller, collection: TheCollection
+        self, data: JSONBody[BeginUploadBody], caller: Caller, collection: TheCollection
     ) -> UploadView:
         """An address that takes the video by PUT, for an hour; then complete the upload."""
         return UploadView.of(await collection.begin_upload(caller, data.filename))

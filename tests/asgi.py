@@ -1,0 +1,90 @@
+"""Speaks ASGI to an application, to send what no honest client sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Litestar
+from litestar.types import Message
+
+
+@dataclass
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: 0 when nothing came.
+        headers: by lower-case name.
+        body: all of it.
+        read: pieces of the request's body that the application took.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    read: int
+
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.json.decode(self.body)
+        return found
+
+
+async def call(
+    app: Litestar,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    pieces: Iterable[bytes] = (),
+    *,
+    hang_up: bool = False,
+) -> Answer:
+    """Make one request.
+
+    Args:
+        app: to be called.
+        method: as in HTTP.
+        url: path and query.
+        headers: as they are; nothing is added.
+        pieces: of the body.
+        hang_up: whether the client goes away after the last piece, instead of ending the body.
+    """
+    parts = urlsplit(url)
+    scope: Any = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": parts.path,
+        "raw_path": parts.path.encode(),
+        "query_string": parts.query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("192.0.2.1", 1234),
+        "server": ("framecloak.test", 80),
+        "state": {},
+    }
+    waiting = list(pieces)
+    answer = Answer(0, {}, b"", 0)
+
+    async def receive() -> Message:
+        if waiting:
+            answer.read += 1
+            return {"type": "http.request", "body": waiting.pop(0), "more_body": True}
+        if hang_up:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answer.status = message["status"]
+            answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+        elif message["type"] == "http.response.body":
+            answer.body += message.get("body", b"")
+
+    await app(scope, receive, send)
+    return answer
