@@ -18,6 +18,8 @@ from domain.ports.services import Clock
 PATH = "/objects/"
 """Where the API serves objects: this, followed by the key."""
 
+_PARAMETERS = {"expires", "filename", "method", "signature"}
+
 
 class SignedUrls:
     """Makes and checks ``{base_url}/objects/{key}?expires=..&filename=..&method=..&signature=..``.
@@ -76,7 +78,7 @@ class SignedUrls:
         expected = self._signature(method, key, expires, filename)
         given = query.get("signature", "")
         is_signed = hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass"))
-        if not is_signed or query.get("method") != method:
+        if not is_signed or query.get("method") != method or set(query) != _PARAMETERS:
             raise ForbiddenError("the address was altered or is not complete", "ask for a new one")
         if now.timestamp() >= int(expires):
             raise TokenExpiredError("the address has expired", "ask for a new one")

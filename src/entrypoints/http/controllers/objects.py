@@ -29,8 +29,8 @@ class ObjectsController(Controller):
     @get("/{key:path}")
     async def hand_out(self, key: Key, request: ApiRequest, objects: TheObjects) -> Stream:
         """An object that an address was signed for; ranges work."""
-        query = dict(request.query_params)
-        return await handed_out(_present(objects), key.lstrip("/"), query, request.headers.get("range"))
+        wanted = request.headers.get("range")
+        return await handed_out(_present(objects), key.lstrip("/"), _signed_query(request), wanted)
 
     @put("/{key:path}", status_code=204, request_max_body_size=None)
     async def take_in(
@@ -38,8 +38,15 @@ class ObjectsController(Controller):
     ) -> None:
         """An object that an address was signed for; nothing is kept of an upload that breaks off."""
         server, name = _present(objects), key.lstrip("/")
-        server.urls.verify("PUT", name, dict(request.query_params), server.clock.now())
+        server.urls.verify("PUT", name, _signed_query(request), server.clock.now())
         await server.store.put(name, blocks(declared_body(request, collection.max_upload_bytes)))
+
+
+def _signed_query(request: ApiRequest) -> dict[str, str]:
+    """The parameters that an address was signed with; none of them when one is there twice."""
+    pairs = request.query_params.multi_items()
+    query = dict(pairs)
+    return query if len(query) == len(pairs) else {}
 
 
 def _present(objects: ObjectServer | None) -> ObjectServer:
