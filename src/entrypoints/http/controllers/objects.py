@@ -44,7 +44,7 @@ class ObjectsController(Controller):
 
 def _signed_query(request: ApiRequest) -> dict[str, str]:
     """The parameters that an address was signed with; none of them when one is there twice."""
-    pairs = request.query_params.multi_items()
+    pairs = list(request.query_params.multi_items())
     query = dict(pairs)
     return query if len(query) == len(pairs) else {}
 
