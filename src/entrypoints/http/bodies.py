@@ -15,7 +15,8 @@ from litestar.enums import MediaType
 from litestar.exceptions import ClientException, HTTPException, InternalServerException
 from litestar.openapi.spec import Reference, Schema
 from litestar.response.base import ASGIResponse
-from litestar.types import TypeEncodersMap
+from litestar.serialization import default_serializer
+from litestar.types import Serializer, TypeEncodersMap
 from litestar.typing import FieldDefinition
 
 from entrypoints.http.errors import InvalidBodyError, invalid_value
@@ -32,6 +33,9 @@ _DECODERS: dict[str, Callable[..., Any]] = {
     MSGPACK: msgspec.msgpack.decode,
     "application/x-msgpack": msgspec.msgpack.decode,
 }
+
+_UNDECIDED = {None, MediaType.JSON, JSON}
+"""Media types of answers that msgpack can give as well."""
 
 Model = TypeVar("Model")
 
@@ -158,6 +162,12 @@ def convert(value: object, wanted: type[Model]) -> Model:
 class NegotiatedResponse(Response[Any]):
     """Answers in msgpack whoever prefers it to JSON."""
 
+    def render(self, content: Any, media_type: str, enc_hook: Serializer = default_serializer) -> bytes:  # noqa: ANN401 - as declared by litestar
+        """The content as bytes; litestar knows msgpack by an older name only."""
+        if media_type == MSGPACK:
+            return msgspec.msgpack.encode(content, enc_hook=enc_hook)
+        return super().render(content, media_type, enc_hook)
+
     def to_asgi_response(
         self,
         app: Litestar | None,
@@ -173,8 +183,8 @@ class NegotiatedResponse(Response[Any]):
         type_encoders: TypeEncodersMap | None = None,
     ) -> ASGIResponse:
         """The response as bytes, in the format that the client prefers."""
-        if self.media_type is None and media_type in {None, MediaType.JSON, JSON}:
-            media_type = _preferred(request)
+        if self.media_type in _UNDECIDED and media_type in _UNDECIDED:
+            self.media_type = media_type = _preferred(request)
         return super().to_asgi_response(
             app,
             request,

@@ -9,7 +9,7 @@ from litestar import Controller, Response, get
 from litestar.datastructures import ResponseHeader
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
-from litestar.response import Stream
+from litestar.response import Redirect, Stream
 
 from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
 from entrypoints.http.dependencies import Caller, TheAnonymization, TheConfig, TheObjects
@@ -53,13 +53,13 @@ class DownloadsController(Controller):
         redirect: Annotated[
             bool, QueryParameter(description="Whether to be sent to the link at once.")
         ] = True,
-    ) -> Response[DownloadView | None]:
+    ) -> Response[DownloadView] | Redirect:
         """Makes a link that works once and redirects there: a browser or `requests.get` ends with the ZIP."""
         download = await anonymization.mint_download(caller, request_id)
         url = f"{config.base_url}{self.path}/{download.request_id}/{download.token}/"
         if not redirect:
             return NegotiatedResponse(DownloadView.of(download, url), status_code=200)
-        return NegotiatedResponse(None, status_code=303, headers={"Location": url})
+        return Redirect(url, status_code=303)
 
     @get(
         "/{request_id:uuid}/{token:str}",
@@ -89,11 +89,11 @@ class DownloadsController(Controller):
         request: ApiRequest,
         anonymization: TheAnonymization,
         objects: TheObjects,
-    ) -> Response[None] | Stream:
+    ) -> Redirect | Stream:
         """Answers with the ZIP, or sends you to where the object store hands it out for a minute."""
         address = await anonymization.redeem_download(request_id, token)
         if objects is None:
-            return NegotiatedResponse(None, status_code=307, headers={"Location": address})
+            return Redirect(address, status_code=307)
         parts = urlsplit(address)
         key = unquote(parts.path).partition(OBJECTS_PATH)[2]
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}

@@ -21,6 +21,7 @@ from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_bo
 from entrypoints.http.events import EVENT_STREAM, EventFeed, settled
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
+from entrypoints.http.schemas.problems import FieldError
 from entrypoints.http.schemas.requests import (
     BatchResult,
     CancelledView,
@@ -100,6 +101,8 @@ class RequestsController(Controller):
         self, data: Orders, caller: Caller, anonymization: TheAnonymization, config: TheConfig
     ) -> list[BatchResult]:
         """Each is accepted or rejected for itself; one bad order does not stop the others."""
+        if len(data) > MOST_ORDERS:
+            raise InvalidBodyError((FieldError(field="", message=f"Expected at most {MOST_ORDERS} orders"),))
         return [
             await _submitted(index, item, caller, anonymization, config) for index, item in enumerate(data)
         ]
