@@ -85,7 +85,9 @@ class Desk:
         return (await self.world.anonymization.status(self.anna, request_id)).request
 
     def results(self) -> dict[str, bytes]:
-        return {key: data for key, data in self.world.fake_store.objects.items() if key.startswith("requests/")}
+        return {
+            key: data for key, data in self.world.fake_store.objects.items() if key.startswith("requests/")
+        }
 
 
 def unzipped(data: bytes) -> dict[str, bytes]:

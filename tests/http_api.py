@@ -32,7 +32,7 @@ CONFIG = HttpConfig(csrf_secret=b"c" * 32, rates=RateLimits(0, 0), event_interva
 
 
 class Client(httpx.AsyncClient):
-    """Speaks to an application in this process; nothing is open behind it, so it need not be entered first."""
+    """Speaks to an application in this process; nothing is open behind it."""
 
     async def __aenter__(self) -> Self:
         return self

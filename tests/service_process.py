@@ -33,6 +33,7 @@ class ServiceProcess:
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    _ended: bool = False
     _said: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
@@ -52,7 +53,7 @@ class ServiceProcess:
                 self.lines.append(line.rstrip("\n"))
                 self._said.notify_all()
         with self._said:
-            self.lines.append("")
+            self._ended = True
             self._said.notify_all()
 
     def wait_for(self, beginning: str) -> str:
@@ -62,7 +63,7 @@ class ServiceProcess:
             return next((line for line in self.lines if line.startswith(beginning)), None)
 
         with self._said:
-            in_time = self._said.wait_for(lambda: found() or "" in self.lines, START_SECONDS)
+            in_time = self._said.wait_for(lambda: found() or self._ended, START_SECONDS)
             line = found()
         assert in_time, f"{beginning!r} was not said in time, but {self.lines}"
         assert line, f"{beginning!r} was never said, but {self.lines}"

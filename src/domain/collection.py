@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from domain.accounts import Principal
 from domain.errors import (
+    DomainError,
     InvalidOptionError,
     ObjectNotFoundError,
     UploadNotFoundError,
@@ -27,7 +28,7 @@ from domain.library import (
     VideoGrant,
 )
 from domain.ports.persistence import Database, Page
-from domain.ports.services import Clock, ObjectStore, VideoProber
+from domain.ports.services import Clock, ObjectStore, ProbedVideo, VideoProber
 
 LONGEST_FILENAME = 255
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -238,7 +239,7 @@ class Collection:
         try:
             async with self._store.local(key, self._scratch) as path:
                 size = path.stat().st_size
-                probed = await asyncio.to_thread(self._prober.probe, path)
+                probed = await self._probed(path, filename)
             facts = VideoFacts(
                 sha256=digest,
                 size_bytes=size,
@@ -257,6 +258,14 @@ class Collection:
             await self._store.remove(key)
             raise
         return video
+
+    async def _probed(self, path: Path, filename: str) -> ProbedVideo:
+        try:
+            return await asyncio.to_thread(self._prober.probe, path)
+        except DomainError as error:
+            # What the store calls it says nothing to whoever uploaded it.
+            error.message = error.message.replace(path.name, filename)
+            raise
 
     async def _measured(
         self, chunks: AsyncIterator[bytes], update: Callable[[bytes], None]

@@ -1,24 +1,28 @@
 """The environment, read once into one frozen struct; options of the command line override it."""
 
-# Annotations are evaluated here, not kept as text: they carry the description of every variable.
+# ruff: noqa: RUF009 -- `setting` makes a field, as `dataclasses.field` does, and no default
+
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Self, get_type_hints
+from typing import Any, Self
 
 from adapters.vision.weights import models_folder
 from domain.anonymization.request import Level, OutputFormat
 from domain.errors import InvalidSettingError
-from domain.identity import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from entrypoints.machine import available_cores
 from entrypoints.variables import (
+    Address,
     Variable,
-    address,
     at_least,
+    network_names,
     one_of,
     parsed_by,
     path,
     positive,
+    setting,
     switch,
     text,
     whole,
@@ -38,6 +42,19 @@ def data_folder(environment: Mapping[str, str]) -> Path:
     return Path(data).expanduser().absolute() / "framecloak"
 
 
+def _scratch_folder(environment: Mapping[str, str]) -> Path:
+    return path(environment.get("DATA_DIR") or str(data_folder(environment))) / "scratch"
+
+
+def _password(value: str) -> str:
+    # Passwords come with NumPy in tow, which `redact --help` need not wait for.
+    from domain.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD  # noqa: PLC0415 - as the comment says
+
+    if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
+        raise ValueError(f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What an installation is set up for; every field describes its variable.
@@ -46,306 +63,199 @@ class Settings:
     """
 
     # Models: what looks for faces, where, and with how much of the machine.
-    models: Annotated[
-        Path,
-        Variable(
-            "MODEL_PATH",
-            path,
-            models_folder,
-            "Folder that holds the model files.",
-            default_text="the user's cache folder",
-        ),
-    ]
-    detector: Annotated[
-        str,
-        Variable(
-            "FRAMECLOAK_DETECTOR", text, "auto", "What finds faces: auto, centerface or the name of a pack."
-        ),
-    ]
-    provider: Annotated[
-        str, Variable("FRAMECLOAK_PROVIDER", one_of(PROVIDERS), "auto", "What models run on.")
-    ]
-    precision: Annotated[
-        str, Variable("FRAMECLOAK_PRECISION", one_of(PRECISIONS), "auto", "What models calculate with.")
-    ]
-    threads: Annotated[
-        int,
-        Variable(
-            "FRAMECLOAK_THREADS",
-            whole(1, MAX_THREADS),
-            lambda _: available_cores(),
-            "Frames worked on at the same time.",
-            unit="threads",
-            default_text="all cores there are",
-        ),
-    ]
+    models: Path = setting(
+        "MODEL_PATH",
+        "Folder that holds the model files.",
+        path,
+        models_folder,
+        default_text="the user's cache folder",
+    )
+    detector: str = setting(
+        "FRAMECLOAK_DETECTOR", "What finds faces: auto, centerface or the name of a pack.", text, "auto"
+    )
+    provider: str = setting(
+        "FRAMECLOAK_PROVIDER", f"What models run on: {', '.join(PROVIDERS)}.", one_of(PROVIDERS), "auto"
+    )
+    precision: str = setting(
+        "FRAMECLOAK_PRECISION",
+        f"What models calculate with: {', '.join(PRECISIONS)}.",
+        one_of(PRECISIONS),
+        "auto",
+    )
+    threads: int = setting(
+        "FRAMECLOAK_THREADS",
+        "Frames worked on at the same time.",
+        whole(1, MAX_THREADS),
+        lambda _: available_cores(),
+        unit="threads",
+        default_text="all cores there are",
+    )
 
     # Places: where everything is kept.
-    data_dir: Annotated[
-        Path,
-        Variable(
-            "DATA_DIR",
-            path,
-            data_folder,
-            "Folder of the embedded servers, of stored objects and of the installation's key.",
-            default_text="the user's data folder",
-        ),
-    ]
-    temp_storage_path: Annotated[
-        Path,
-        Variable(
-            "TEMP_STORAGE_PATH",
-            path,
-            lambda environment: (
-                path(environment.get("DATA_DIR") or str(data_folder(environment))) / "scratch"
-            ),
-            "Folder for files that are needed for a moment; it holds unredacted frames, so keep it private.",
-            default_text="scratch in DATA_DIR",
-        ),
-    ]
-    database_url: Annotated[
-        str,
-        Variable(
-            "DATABASE_URL",
-            address("postgresql", "postgres", "postgresql+asyncpg"),
-            "",
-            "Postgres with pgvector.",
-            secret=True,
-            default_text="an embedded server",
-        ),
-    ] = field(repr=False)
-    redis_url: Annotated[
-        str,
-        Variable(
-            "REDIS_URL",
-            address("redis", "rediss", "unix"),
-            "",
-            "Redis 6.2 or later, for the queue and for counting attempts.",
-            secret=True,
-            default_text="an embedded server",
-        ),
-    ] = field(repr=False)
-    minio_endpoint: Annotated[
-        str,
-        Variable(
-            "MINIO_ENDPOINT",
-            text,
-            "",
-            "Host and port of an object store that speaks S3.",
-            default_text="a folder in DATA_DIR",
-        ),
-    ]
-    minio_access_key: Annotated[
-        str,
-        Variable("MINIO_ACCESS_KEY", text, "", "Who the service is to the object store.", secret=True),
-    ] = field(repr=False)
-    minio_secret_key: Annotated[
-        str, Variable("MINIO_SECRET_KEY", text, "", "What it signs its calls with.", secret=True)
-    ] = field(repr=False)
-    minio_bucket: Annotated[
-        str, Variable("MINIO_BUCKET", text, "framecloak", "Bucket of its objects; made when missing.")
-    ]
-    minio_region: Annotated[str, Variable("MINIO_REGION", text, "us-east-1", "Region of the bucket.")]
-    minio_secure: Annotated[
-        bool, Variable("MINIO_SECURE", switch, "true", "Whether the object store speaks HTTPS.")
-    ]
-    minio_public_endpoint: Annotated[
-        str,
-        Variable(
-            "MINIO_PUBLIC_ENDPOINT",
-            text,
-            "",
-            "The object store as browsers reach it.",
-            default_text="MINIO_ENDPOINT",
-        ),
-    ]
+    data_dir: Path = setting(
+        "DATA_DIR",
+        "Folder of the embedded servers, of stored objects and of the installation's key.",
+        path,
+        data_folder,
+        default_text="the user's data folder",
+    )
+    temp_storage_path: Path = setting(
+        "TEMP_STORAGE_PATH",
+        "Folder for files that are needed for a moment; it holds unredacted frames, so keep it private.",
+        path,
+        _scratch_folder,
+        default_text="scratch in DATA_DIR",
+    )
+    database_url: str = setting(
+        "DATABASE_URL",
+        "Postgres with pgvector.",
+        Address("postgresql", "postgres", "postgresql+asyncpg"),
+        secret=True,
+        default_text="an embedded server",
+    )
+    redis_url: str = setting(
+        "REDIS_URL",
+        "Redis 6.2 or later, for the queue and for counting attempts.",
+        Address("redis", "rediss", "unix"),
+        secret=True,
+        default_text="an embedded server",
+    )
+    minio_endpoint: str = setting(
+        "MINIO_ENDPOINT",
+        "Host and port of an object store that speaks S3.",
+        text,
+        default_text="a folder in DATA_DIR",
+    )
+    minio_access_key: str = setting(
+        "MINIO_ACCESS_KEY", "Who the service is to the object store.", text, secret=True
+    )
+    minio_secret_key: str = setting("MINIO_SECRET_KEY", "What it signs its calls with.", text, secret=True)
+    minio_bucket: str = setting(
+        "MINIO_BUCKET", "Bucket of its objects; made when missing.", text, "framecloak"
+    )
+    minio_region: str = setting("MINIO_REGION", "Region of the bucket.", text, "us-east-1")
+    minio_secure: bool = setting("MINIO_SECURE", "Whether the object store speaks HTTPS.", switch, "true")
+    minio_public_endpoint: str = setting(
+        "MINIO_PUBLIC_ENDPOINT",
+        "The object store as browsers reach it.",
+        text,
+        default_text="MINIO_ENDPOINT",
+    )
 
     # The HTTP API and who may use it.
-    host: Annotated[str, Variable("HOST", text, "127.0.0.1", "Address that the API listens on.")]
-    port: Annotated[
-        int, Variable("PORT", whole(0, 65535), "8000", "Port that the API listens on; 0 is any free one.")
-    ]
-    base_url: Annotated[
-        str,
-        Variable(
-            "BASE_URL",
-            address("http", "https"),
-            "",
-            "The API as its users reach it, when that is through a proxy.",
-            default_text="addresses are relative",
-        ),
-    ]
-    secret_key: Annotated[
-        str,
-        Variable(
-            "SECRET_KEY",
-            at_least(32),
-            "",
-            "What tokens and links are signed with; the same for all processes of an installation.",
-            secret=True,
-            default_text="made once and kept in DATA_DIR",
-        ),
-    ] = field(repr=False)
-    session_cookie_secure: Annotated[
-        bool,
-        Variable(
-            "SESSION_COOKIE_SECURE",
-            switch,
-            lambda environment: environment.get("BASE_URL", "").startswith("https://"),
-            "Whether browsers send the session over HTTPS only.",
-            default_text="whether BASE_URL is https",
-        ),
-    ]
-    session_lifetime_hours: Annotated[
-        float,
-        Variable(
-            "SESSION_LIFETIME_HOURS",
-            positive(_YEAR),
-            "12",
-            "How long a browser stays signed in.",
-            unit="hours",
-        ),
-    ]
-    access_token_minutes: Annotated[
-        float,
-        Variable(
-            "ACCESS_TOKEN_MINUTES",
-            positive(24 * 60),
-            "15",
-            "How long an access token is good.",
-            unit="minutes",
-        ),
-    ]
-    refresh_token_hours: Annotated[
-        float,
-        Variable(
-            "REFRESH_TOKEN_HOURS", positive(_YEAR), "168", "How long a refresh token is good.", unit="hours"
-        ),
-    ]
-    rate_limit_per_account: Annotated[
-        int,
-        Variable(
-            "RATE_LIMIT_PER_ACCOUNT",
-            whole(0, 10_000_000),
-            "100000",
-            "Requests a minute that one account may make; 0 is any number.",
-            unit="requests",
-        ),
-    ]
-    rate_limit_per_address: Annotated[
-        int,
-        Variable(
-            "RATE_LIMIT_PER_ADDRESS",
-            whole(0, 10_000_000),
-            "600",
-            "Requests a minute that strangers may make from one address; 0 is any number.",
-            unit="requests",
-        ),
-    ]
-    trusted_proxies: Annotated[
-        str,
-        Variable(
-            "TRUSTED_PROXIES",
-            text,
-            "",
-            "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, with commas.",
-            default_text="nobody is believed",
-        ),
-    ]
-    api_docs: Annotated[bool, Variable("API_DOCS", switch, "true", "Whether /schema/openapi.json is served.")]
-    max_upload_bytes: Annotated[
-        int,
-        Variable(
-            "MAX_UPLOAD_BYTES", whole(1, 1 << 50), str(10 * 1024**3), "The largest upload.", unit="bytes"
-        ),
-    ]
-    admin_password: Annotated[
-        str,
-        Variable(
-            "FRAMECLOAK_ADMIN_PASSWORD",
-            at_least(SHORTEST_PASSWORD),
-            "",
-            f"Of the first administrator; {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
-            secret=True,
-            default_text="made and printed once",
-        ),
-    ] = field(repr=False)
+    host: str = setting("HOST", "Address that the API listens on.", text, "127.0.0.1")
+    port: int = setting("PORT", "Port that the API listens on; 0 is any free one.", whole(0, 65535), "8000")
+    base_url: str = setting(
+        "BASE_URL",
+        "The API as its users reach it, when that is through a proxy.",
+        Address("http", "https"),
+        default_text="addresses are relative",
+    )
+    secret_key: str = setting(
+        "SECRET_KEY",
+        "What tokens and links are signed with; the same for all processes of an installation.",
+        at_least(32),
+        secret=True,
+        default_text="made once and kept in DATA_DIR",
+    )
+    session_cookie_secure: bool = setting(
+        "SESSION_COOKIE_SECURE",
+        "Whether browsers send the session over HTTPS only.",
+        switch,
+        lambda environment: environment.get("BASE_URL", "").startswith("https://"),
+        default_text="whether BASE_URL is https",
+    )
+    session_lifetime_hours: float = setting(
+        "SESSION_LIFETIME_HOURS", "How long a browser stays signed in.", positive(_YEAR), "12", unit="hours"
+    )
+    access_token_minutes: float = setting(
+        "ACCESS_TOKEN_MINUTES", "How long an access token is good.", positive(24 * 60), "15", unit="minutes"
+    )
+    refresh_token_hours: float = setting(
+        "REFRESH_TOKEN_HOURS", "How long a refresh token is good.", positive(_YEAR), "168", unit="hours"
+    )
+    rate_limit_per_account: int = setting(
+        "RATE_LIMIT_PER_ACCOUNT",
+        "Requests a minute that one account may make; 0 is any number.",
+        whole(0, 10_000_000),
+        "100000",
+        unit="requests",
+    )
+    rate_limit_per_address: int = setting(
+        "RATE_LIMIT_PER_ADDRESS",
+        "Requests a minute that strangers may make from one address; 0 is any number.",
+        whole(0, 10_000_000),
+        "600",
+        unit="requests",
+    )
+    trusted_proxies: str = setting(
+        "TRUSTED_PROXIES",
+        "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, with commas.",
+        network_names,
+        default_text="nobody is believed",
+    )
+    api_docs: bool = setting("API_DOCS", "Whether /schema/openapi.json is served.", switch, "true")
+    max_upload_bytes: int = setting(
+        "MAX_UPLOAD_BYTES", "The largest upload.", whole(1, 1 << 50), str(10 * 1024**3), unit="bytes"
+    )
+    admin_password: str = setting(
+        "FRAMECLOAK_ADMIN_PASSWORD",
+        "Password of the first administrator.",
+        _password,
+        secret=True,
+        default_text="made and printed once",
+    )
 
     # Anonymisation: what a request may be, and how long things are kept.
-    max_concurrent_requests: Annotated[
-        int,
-        Variable(
-            "MAX_CONCURRENT_REQUESTS",
-            whole(1, 1000),
-            "5",
-            "Requests that one worker process works on at the same time.",
-            unit="requests",
-        ),
-    ]
-    default_level: Annotated[
-        Level,
-        Variable(
-            "DEFAULT_ANONYMIZATION_LEVEL",
-            parsed_by(Level.parse, Level),
-            Level.FACES.value,
-            "The level of requests that name none.",
-        ),
-    ]
-    default_output_format: Annotated[
-        OutputFormat,
-        Variable(
-            "DEFAULT_OUTPUT_FORMAT",
-            parsed_by(OutputFormat.parse, OutputFormat),
-            OutputFormat.JPG.value,
-            "The format of requests that name none.",
-        ),
-    ]
-    max_frames_per_request: Annotated[
-        int,
-        Variable(
-            "MAX_FRAMES_PER_REQUEST",
-            whole(1, 100_000_000),
-            "10000",
-            "The most frames of one request.",
-            unit="frames",
-        ),
-    ]
-    download_token_expiry_hours: Annotated[
-        float,
-        Variable(
-            "DOWNLOAD_TOKEN_EXPIRY_HOURS",
-            positive(_YEAR),
-            "24",
-            "How long a download link waits to be used.",
-            unit="hours",
-        ),
-    ]
-    result_retention_hours: Annotated[
-        float,
-        Variable(
-            "RESULT_RETENTION_HOURS", positive(100 * _YEAR), "168", "How long results are kept.", unit="hours"
-        ),
-    ]
-    cleanup_interval_hours: Annotated[
-        float,
-        Variable(
-            "CLEANUP_INTERVAL_HOURS", positive(_YEAR), "6", "How often what expired is removed.", unit="hours"
-        ),
-    ]
-    worker_grace_seconds: Annotated[
-        float,
-        Variable(
-            "WORKER_GRACE_SECONDS",
-            positive(3600),
-            "5",
-            "How long a worker that is told to stop goes on with its requests before it gives them back.",
-            unit="seconds",
-        ),
-    ]
-    debug: Annotated[
-        bool,
-        Variable("FRAME_ANONYMIZATION_DEBUG", switch, "false", "Whether everything that happens is logged."),
-    ]
+    max_concurrent_requests: int = setting(
+        "MAX_CONCURRENT_REQUESTS",
+        "Requests that one worker process works on at the same time.",
+        whole(1, 1000),
+        "5",
+        unit="requests",
+    )
+    default_level: Level = setting(
+        "DEFAULT_ANONYMIZATION_LEVEL",
+        "The level of requests that name none.",
+        parsed_by(Level.parse, Level),
+        Level.FACES.value,
+    )
+    default_output_format: OutputFormat = setting(
+        "DEFAULT_OUTPUT_FORMAT",
+        "The format of requests that name none.",
+        parsed_by(OutputFormat.parse, OutputFormat),
+        OutputFormat.JPG.value,
+    )
+    max_frames_per_request: int = setting(
+        "MAX_FRAMES_PER_REQUEST",
+        "The most frames of one request.",
+        whole(1, 100_000_000),
+        "10000",
+        unit="frames",
+    )
+    download_token_expiry_hours: float = setting(
+        "DOWNLOAD_TOKEN_EXPIRY_HOURS",
+        "How long a download link waits to be used.",
+        positive(_YEAR),
+        "24",
+        unit="hours",
+    )
+    result_retention_hours: float = setting(
+        "RESULT_RETENTION_HOURS", "How long results are kept.", positive(100 * _YEAR), "168", unit="hours"
+    )
+    cleanup_interval_hours: float = setting(
+        "CLEANUP_INTERVAL_HOURS", "How often what expired is removed.", positive(_YEAR), "6", unit="hours"
+    )
+    worker_grace_seconds: float = setting(
+        "WORKER_GRACE_SECONDS",
+        "How long a worker that is told to stop goes on with its requests before it gives them back.",
+        positive(3600),
+        "5",
+        unit="seconds",
+    )
+    debug: bool = setting(
+        "FRAME_ANONYMIZATION_DEBUG", "Whether everything that happens is logged.", switch, "false"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -377,5 +287,5 @@ class Settings:
 
 def variables() -> Iterator[tuple[str, Variable]]:
     """The name of every field of ``Settings`` with its variable, in the order they are documented in."""
-    for name, hint in get_type_hints(Settings, include_extras=True).items():
-        yield name, hint.__metadata__[0]
+    for one in fields(Settings):
+        yield one.name, one.metadata["variable"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -28,18 +29,18 @@ class Variable:
 
     Attributes:
         name: of the variable; a secret may also be in a file that ``{name}_FILE`` names.
+        description: one sentence, for people who operate the service.
         parse: reads it.
         default: as one would write it; or what computes it from the other variables. An empty one means none.
-        description: one sentence, for people who operate the service.
         unit: of the value, or an empty string.
         secret: whether it must not be shown.
         default_text: the default in words, where it is computed.
     """
 
     name: str
-    parse: Parser
-    default: str | Callable[[Mapping[str, str]], Any]
     description: str
+    parse: Parser
+    default: str | Callable[[Mapping[str, str]], Any] = ""
     unit: str = ""
     secret: bool = False
     default_text: str = ""
@@ -77,7 +78,9 @@ class Variable:
             return ""
         if isinstance(value, bool):
             return "true" if value else "false"
-        return _masked(str(value)) if self.secret else str(value)
+        if not self.secret:
+            return str(value)
+        return _without_password(str(value)) if isinstance(self.parse, Address) else _MASK
 
     def _from_file(self, environment: Mapping[str, str]) -> str:
         path = environment.get(f"{self.name}_FILE") if self.secret else None
@@ -92,6 +95,21 @@ class Variable:
             ) from error
 
 
+def setting(
+    name: str,
+    description: str,
+    parse: Parser,
+    default: str | Callable[[Mapping[str, str]], Any] = "",
+    *,
+    unit: str = "",
+    secret: bool = False,
+    default_text: str = "",
+) -> Any:  # noqa: ANN401 - as for `dataclasses.field`, so that the annotation beside it counts
+    """A field of a dataclass that is read from a variable; the arguments are those of `Variable`."""
+    described = Variable(name, description, parse, default, unit, secret, default_text)
+    return field(repr=not secret, metadata={"variable": described})
+
+
 def text(value: str) -> str:
     """Any text."""
     return value
@@ -99,7 +117,10 @@ def text(value: str) -> str:
 
 def path(value: str) -> Path:
     """A path; ``~`` is the user's home."""
-    return Path(value).expanduser().absolute()
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("a path that begins with the home of a user that exists") from error
 
 
 def switch(value: str) -> bool:
@@ -160,20 +181,41 @@ def parsed_by(parse: Callable[[str], Choice], kind: type[Choice]) -> Callable[[s
     return checked
 
 
-def address(*schemes: str) -> Callable[[str], str]:
-    """An address with one of some schemes, without a slash at its end."""
+class Address:
+    """Parses an address with one of some schemes, without a slash at its end.
 
-    def parse(value: str) -> str:
+    Args:
+        schemes: allowed ones.
+    """
+
+    def __init__(self, *schemes: str) -> None:
+        self._schemes = schemes
+
+    def __call__(self, value: str) -> str:
+        """Check one."""
         try:
             parts = urlsplit(value)
-            complete = parts.scheme in schemes and bool(parts.hostname or parts.path) and parts.port != 0
+            complete = (
+                parts.scheme in self._schemes and bool(parts.hostname or parts.path) and parts.port != 0
+            )
         except ValueError:
             complete = False
-        if not complete:
-            raise ValueError(f"an address that begins with {' or '.join(f'{one}://' for one in schemes)}")
+        if not complete or not value.isprintable() or " " in value:
+            schemes = " or ".join(f"{one}://" for one in self._schemes)
+            raise ValueError(f"an address that begins with {schemes}")
         return value.rstrip("/")
 
-    return parse
+
+def network_names(value: str) -> str:
+    """Addresses and networks of IP with commas between them, or ``*`` for all."""
+    names = [name.strip() for name in value.split(",")]
+    try:
+        for name in names:
+            if name != "*":
+                ip_network(name)
+    except ValueError as error:
+        raise ValueError("IP addresses or networks with commas, as in 10.0.0.1,10.1.0.0/16") from error
+    return ",".join(names)
 
 
 def at_least(length: int) -> Callable[[str], str]:
@@ -187,10 +229,11 @@ def at_least(length: int) -> Callable[[str], str]:
     return parse
 
 
-def _masked(value: str) -> str:
-    """What may be shown of a secret: of an address, everything but the password."""
-    parts = urlsplit(value)
-    if not parts.scheme or not parts.netloc:
+def _without_password(address: str) -> str:
+    """An address with everything but the password."""
+    parts = urlsplit(address)
+    # An unescaped slash in a password ends the part of the address that credentials are looked for in.
+    if not parts.netloc or "@" in f"{parts.path}{parts.query}{parts.fragment}":
         return _MASK
     credentials, at, host = parts.netloc.rpartition("@")
     user, colon, _ = credentials.partition(":")

@@ -278,7 +278,7 @@ def test_a_bad_variable_is_named(folders: Path) -> None:
     source = video(folders / "in")
     output = folders / "out" / "redacted.zip"
     result = command.run("redact", source, "-o", output, environment={"FRAMECLOAK_THREADS": "many"})
-    assert result.code == 25
+    assert result.code == 26
     assert_one_clear_line(result, "FRAMECLOAK_THREADS is 'many'")
 
 

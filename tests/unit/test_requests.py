@@ -145,7 +145,9 @@ async def test_cancelling_removes_what_was_made_and_nothing_of_others(world: Wor
     for request_id in (doomed, other):
         await world.store.put(f"requests/{request_id}/part", chunks(b"part"))
     await world.anonymization.cancel(boss, doomed)
-    assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [f"requests/{other}/part"]
+    assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [
+        f"requests/{other}/part"
+    ]
     assert (await world.anonymization.status(anna, doomed)).request.status is Status.CANCELLED
 
 

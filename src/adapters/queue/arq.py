@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from arq.connections import ArqRedis
 
-from adapters.queue.connection import connect, redis_errors
+from adapters.queue.connection import connect, disconnect, redis_errors
 from domain.anonymization.lifecycle import Priority
 from domain.ports.services import WorkerInfo
 
@@ -58,7 +58,7 @@ class ArqJobQueue:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all connections."""
-        await self._redis.aclose()
+        await disconnect(self._redis)
 
     @property
     def redis(self) -> ArqRedis:

@@ -57,8 +57,12 @@ def connect(url: str) -> ArqRedis:
         pool,
         job_serializer=msgspec.msgpack.encode,
         job_deserializer=msgspec.msgpack.decode,
-        auto_close_connection_pool=True,
     )
+
+
+async def disconnect(client: ArqRedis) -> None:
+    """Close all connections of a client; it would leave a pool that it was given open."""
+    await client.aclose(close_connection_pool=True)
 
 
 @contextmanager

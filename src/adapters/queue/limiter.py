@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
-from adapters.queue.connection import connect, redis_errors
+from adapters.queue.connection import connect, disconnect, redis_errors
 
 _PREFIX = "framecloak:attempts:"
 
@@ -49,7 +49,7 @@ class RedisAttemptLimiter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all connections."""
-        await self._redis.aclose()
+        await disconnect(self._redis)
 
     async def hit(self, key: str, limit: int, window: timedelta) -> int:
         """See the port."""

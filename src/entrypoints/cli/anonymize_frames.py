@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -9,18 +10,19 @@ from uuid import UUID
 import click
 
 from entrypoints.cli.connected import run
+from entrypoints.cli.errors import describe_service_exit_codes
 from entrypoints.cli.options import data_dir_option
 
-_EPILOG = """\b
-Examples:
-    framecloak anonymize-frames --video-id 123 --segment-ids 1,2,3 -o frames.zip
-    framecloak anonymize-frames --batch-file batch.json --async
-    framecloak anonymize-frames --status UUID -o frames.zip
+_EPILOG = f"""\
+\b
+Examples
+  framecloak anonymize-frames --video-id 123 --segment-ids 1,2,3 -o frames.zip
+  framecloak anonymize-frames --batch-file batch.json --async
+  framecloak anonymize-frames --status UUID -o frames.zip
 
 \b
-Exit codes beside those of `framecloak redact`:
-    4  some items of the batch were rejected
-    5  a request failed; its error is printed
+Exit codes of this and the other commands of the service, beside those of `framecloak redact`
+{describe_service_exit_codes()}
 """
 
 
@@ -70,15 +72,33 @@ class Wanted:
         }
         if sum(modes.values()) != 1:
             raise click.UsageError(f"give exactly one of {', '.join(modes)}")
-        if self.video_id is not None and self.order["segment_ids"] is None:
-            raise click.UsageError("--video-id needs --segment-ids, as in --segment-ids 1,2,3")
+        self._require_matching_options()
+
+    def _require_matching_options(self) -> None:
+        if self.video_id is not None:
+            if self.order["segment_ids"] is None:
+                raise click.UsageError("--video-id needs --segment-ids, as in --segment-ids 1,2,3")
+        else:
+            for name, value in self.order.items():
+                if value is not None:
+                    raise click.UsageError(f"--{name.replace('_', '-')} goes with --video-id")
+        if self.video_id is None and self.batch_file is None:
+            for option, given in (("--async", self.in_background), ("--as", self.username is not None)):
+                if given:
+                    raise click.UsageError(f"{option} goes with --video-id or --batch-file")
         if self.output is not None and (self.in_background or not (self.video_id or self.status)):
             raise click.UsageError("--output goes with --video-id in the foreground, or with --status")
 
 
+def _segment_ids(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r" *\d{1,19} *(, *\d{1,19} *)*", value, re.ASCII):
+        raise click.BadParameter(f"{value!r} is no list of numbers, such as 1,2,3")
+    return value
+
+
 @click.command("anonymize-frames", epilog=_EPILOG, short_help="Submit, follow and look after requests.")
 @click.option("--video-id", type=click.IntRange(min=1), help="Anonymise frames of this video.")
-@click.option("--segment-ids", metavar="1,2,3", help="Segments of the video.")
+@click.option("--segment-ids", metavar="1,2,3", callback=_segment_ids, help="Segments of the video.")
 @click.option("--anonymization-level", metavar="LEVEL", help="minimal, faces or full.")
 @click.option("--output-format", metavar="FORMAT", help="jpg, jpeg, png or webp.")
 @click.option(
@@ -128,7 +148,7 @@ def anonymize_frames(
     """Have frames of stored videos anonymised, and look after requests.
 
     Without --async this process does the work, unless a worker is quicker, and shows how far it is. Ctrl-C
-    cancels the request.
+    cancels the request. With --json every line of standard output is one JSON value.
     """
     order: dict[str, object] = {
         "video_id": video_id,

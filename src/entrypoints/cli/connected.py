@@ -28,6 +28,8 @@ _PAGE = 100
 def run(main: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
     """Run a coroutine on an event loop of its own. A signal to end cancels it, so that it can clean up.
 
+    So does every further signal: whoever waits while cleaning up for what may take long can be told not to.
+
     Raises:
         Interrupted: there was such a signal.
     """

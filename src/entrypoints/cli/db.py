@@ -65,7 +65,12 @@ def _with_schema(data_dir: str | None, work: Callable[[Schema], Awaitable[None]]
     from entrypoints.stack import any_stack  # noqa: PLC0415 - as above
 
     async def main() -> None:
-        async with any_stack(service_settings(data_dir=data_dir)) as settings:
+        settings = service_settings(data_dir=data_dir)
+        if settings.database_url:
+            # Without a stack, which would start a Redis that nobody asks.
             await work(Schema(settings.database_url))
+            return
+        async with any_stack(settings) as running:
+            await work(Schema(running.database_url))
 
     run(main)

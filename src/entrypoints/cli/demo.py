@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
-import uvloop
 
-from domain.errors import OutputUnwritableError
+from domain.errors import InputNotFoundError, OutputUnwritableError
+from entrypoints.cli.connected import run
 from entrypoints.cli.options import service_settings
 from entrypoints.cli.progress import Monitor
-from entrypoints.cli.signals import signals_set
 from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings
 
@@ -69,51 +68,45 @@ def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
 
     Without VIDEO, a short film is made: a camera that moves over a photograph of six people.
     """
-    from adapters.security.secrets import new_secret  # noqa: PLC0415 - `--help` does not need it
+    # NumPy, SQLAlchemy and the like take a moment to import; `--help` needs none of it.
+    from adapters.security.secrets import new_secret  # noqa: PLC0415
+    from entrypoints.stack import remove_data_folder  # noqa: PLC0415
 
+    if video is not None and not video.is_file():
+        raise InputNotFoundError(f"there is no file {video}", "check the path")
     data = folder / "service"
     settings = service_settings(data_dir=str(data), port=port)
     settings = replace(settings, port=port, admin_password=settings.admin_password or new_secret())
     configure_logging(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if data.exists():
-            shutil.rmtree(data)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_demo(settings, _Results(folder), video, once=once))
+        remove_data_folder(data)
+        run(lambda: _demo(settings, _Results(folder), video, once=once))
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputUnwritableError(f"cannot write to {folder}: {reason}", "choose another folder") from error
 
 
 async def _demo(settings: Settings, results: _Results, video: Path | None, *, once: bool) -> None:
-    # NumPy and what stands on it take a moment to import; `--help` needs none of it.
-    from entrypoints.cli import demo_film  # noqa: PLC0415
-    from entrypoints.cli.serve import ADMINISTRATOR, running_service  # noqa: PLC0415
+    from entrypoints.cli import demo_film  # noqa: PLC0415 - as above
+    from entrypoints.cli.serve import ADMINISTRATOR, running_service  # noqa: PLC0415 - as above
 
-    monitor, stop = Monitor(), asyncio.Event()
+    monitor = Monitor()
     if video is None:
         video = results.folder / "demo.mp4"
         monitor.say(f"Making a film of a moving camera: {video}")
         await asyncio.to_thread(demo_film.shoot, video)
     monitor.say("Starting Postgres, Redis, the API and a worker")
-    with signals_set(stop):
-        async with running_service(settings) as address:
-            monitor.say(f"ready {address}")
-            working = asyncio.create_task(_go_through_the_api(settings, address, video, results, monitor))
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                working.cancel()
-                return
-            await working
-            monitor.say(_RESULTS.format(results=results))
-            if once:
-                return
-            monitor.say(
-                _RUNNING.format(address=address, name=ADMINISTRATOR, password=settings.admin_password)
-            )
-            await stopping
+    async with running_service(settings) as address:
+        monitor.say(f"ready {address}")
+        await _go_through_the_api(settings, address, video, results, monitor)
+        monitor.say(_RESULTS.format(results=results))
+        if not once:
+            password = settings.admin_password
+            monitor.say(_RUNNING.format(address=address, name=ADMINISTRATOR, password=password))
+            # All is done; from here on Ctrl-C is the way to end, and no interruption.
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
 
 
 async def _go_through_the_api(

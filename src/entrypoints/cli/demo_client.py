@@ -109,12 +109,13 @@ def _require_success(response: httpx.Response) -> None:
     """Refuse to go on after an error.
 
     Raises:
-        DomainError: what the service says is wrong.
+        DomainError: what the service says is wrong, with the code that it says it with.
     """
     if response.is_success:
         return
     problem = response.json()
-    raise DomainError(problem["detail"], problem.get("hint") or "")
+    kinds = {kind.code: kind for kind in DomainError.__subclasses__()}
+    raise kinds.get(problem.get("code"), DomainError)(problem["detail"], problem.get("hint") or "")
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 
 import click
 
@@ -32,6 +33,7 @@ EXIT_CODES = {
     "level_unavailable": 23,
     "invalid_format": 24,
     "invalid_option": 25,
+    "invalid_setting": 26,
     "provider_unavailable": 30,
     "model_missing": 31,
     "model_corrupt": 32,
@@ -45,7 +47,6 @@ EXIT_CODES = {
 """Exit code by ``DomainError.code``, for what redacting files can end with."""
 
 SERVICE_EXIT_CODES = {
-    "invalid_setting": 26,
     "schema_outdated": 50,
     "database_unavailable": 51,
     "queue_unavailable": 52,
@@ -83,7 +84,7 @@ SERVICE_EXIT_CODES = {
 
 
 def describe_exit_codes() -> str:
-    """The table for ``--help``: one line per code."""
+    """The table for ``redact --help``: one line per code."""
     rows = [
         (SUCCESS, "every frame was examined"),
         (USAGE, "the command line was not understood"),
@@ -92,6 +93,20 @@ def describe_exit_codes() -> str:
         (130, "interrupted with Ctrl-C"),
         (143, "terminated"),
     ]
+    return _table(rows)
+
+
+def describe_service_exit_codes() -> str:
+    """What the service and its management commands add to that table."""
+    rows = [
+        (ITEMS_REJECTED, "some items of the batch were rejected"),
+        (REQUEST_FAILED, "a request failed; its error is printed"),
+        *((code, name.replace("_", " ")) for name, code in SERVICE_EXIT_CODES.items()),
+    ]
+    return _table(rows)
+
+
+def _table(rows: Iterable[tuple[int, str]]) -> str:
     return "\n".join(f"{code:>5}  {meaning}" for code, meaning in rows)
 
 

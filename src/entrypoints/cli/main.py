@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from typing import ClassVar
 
 import click
@@ -63,6 +62,8 @@ class _LazyGroup(click.Group):
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
+        from importlib.metadata import version  # noqa: PLC0415 - takes longer to import than all the rest
+
         click.echo(f"framecloak {version('framecloak')}")
         context.exit()
 
@@ -74,8 +75,9 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
 def framecloak() -> None:
     """Remove people's identities from video frames.
 
-    An error is one line on standard error and an exit code of its own; `framecloak redact --help` lists
-    them. Set FRAMECLOAK_DEBUG=1 to see where in the program an error comes from.
+    An error is one line on standard error and an exit code of its own; `framecloak redact --help` and
+    `framecloak anonymize-frames --help` list them. Set FRAMECLOAK_DEBUG=1 to see where in the program an
+    error comes from.
     """
 
 

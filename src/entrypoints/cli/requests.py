@@ -19,12 +19,14 @@ from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Status
 from domain.anonymization.service import Submitted
 from domain.errors import (
+    AlreadyFinishedError,
     DomainError,
     InputNotFoundError,
     InvalidOptionError,
     OutputUnwritableError,
 )
 from domain.ports.persistence import RequestFilter
+from domain.resilience import uninterrupted
 from entrypoints.bootstrap import Container
 from entrypoints.cli.anonymize_frames import Wanted
 from entrypoints.cli.connected import OPERATOR, account, connected_service
@@ -44,6 +46,8 @@ async def carry_out(wanted: Wanted) -> int:
     Raises:
         DomainError: it cannot be done.
     """
+    if wanted.output is not None:
+        _require_place_for(wanted.output)
     async with connected_service(wanted.data_dir) as service:
         desk = _Desk(service, wanted)
         if wanted.video_id is not None:
@@ -118,14 +122,15 @@ class _Desk:
         if self._wanted.as_json:
             _print_json(views)
             return SUCCESS
-        table = Table("request", "status", "frames", "video", "level", "submitted")
+        table = Table("request", "status", "frames", "video", "submitted", box=None, pad_edge=False)
+        # One copies it, so it has to be whole and on one line.
+        table.columns[0].no_wrap = True
         for view in views:
             table.add_row(
                 str(view.request_id),
                 view.status,
                 f"{view.processed_frames}/{view.total_frames}",
                 str(view.video_id),
-                view.anonymization_level,
                 f"{view.created_at:%Y-%m-%d %H:%M}",
             )
         Console().print(table)
@@ -181,10 +186,16 @@ class _Desk:
                     await asyncio.sleep(_POLL)
                     done = (await anonymization.status(principal, request.id)).request
         except asyncio.CancelledError:
-            await anonymization.cancel(principal, request.id)
-            click.echo(f"request {request.id} is cancelled", err=True)
+            await uninterrupted(self._cancel(principal, request))
             raise
         return await self._tell_finished(done)
+
+    async def _cancel(self, principal: Principal, request: AnonymizationRequest) -> None:
+        try:
+            await self._service.anonymization.cancel(principal, request.id)
+        except AlreadyFinishedError:
+            return  # it was quicker than whoever interrupted it
+        click.echo(f"request {request.id} is cancelled", err=True)
 
     async def _tell_finished(self, request: AnonymizationRequest) -> int:
         if self._wanted.output is not None and request.status is Status.COMPLETED:
@@ -246,6 +257,20 @@ class _Desk:
             )
         else:
             click.echo(f"item {index}: rejected, {error}")
+
+
+def _require_place_for(output: Path) -> None:
+    """Find out before the work begins that its result cannot be written.
+
+    Raises:
+        OutputUnwritableError: it is a folder, or would be in none.
+    """
+    if output.is_dir():
+        raise OutputUnwritableError(f"cannot write {output}: it is a folder", "name a file in it")
+    if not output.parent.is_dir():
+        raise OutputUnwritableError(
+            f"cannot write {output}: {output.parent} is not a folder", "make it, or choose another place"
+        )
 
 
 def _read_list(path: Path) -> list[Any]:

@@ -25,11 +25,19 @@ def settings(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("variable", "value", "unit", "description")
+    table = Table("variable", "value and meaning", show_lines=True)
+    table.columns[0].no_wrap = True
+    # Addresses and paths hold no spaces to break a line at, and nothing of them may get lost.
+    table.columns[1].overflow = "fold"
     for row in rows:
-        value = Text(row["value"] or f"({row['default']})", style="" if row["set"] else "dim")
-        table.add_row(row["name"], value, row["unit"], row["description"])
+        table.add_row(row["name"], _described(row))
     Console().print(table)
+
+
+def _described(row: dict[str, Any]) -> Text:
+    value = row["value"] or f"({row['default'] or 'none'})"
+    unit = f" {row['unit']}" if row["value"] and row["unit"] else ""
+    return Text.assemble((value + unit, "bold" if row["set"] else ""), "\n", (row["description"], "dim"))
 
 
 def _rows() -> list[dict[str, Any]]:

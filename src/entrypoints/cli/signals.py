@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import asyncio
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -54,7 +56,10 @@ def signals_set(stop: asyncio.Event) -> Generator[None, None, None]:
 
     Must be entered inside the event loop that is to learn of it.
     """
-    loop = asyncio.get_running_loop()
+    # Every command imports this module, and most of them have no event loop to wait for.
+    from asyncio import get_running_loop  # noqa: PLC0415 - as the comment says
+
+    loop = get_running_loop()
     previous = {number: signal.getsignal(number) for number in heeded_signals()}
     for number in previous:
         loop.add_signal_handler(number, stop.set)

@@ -67,6 +67,7 @@ def list_users(*, as_json: bool, data_dir: str | None) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     table = Table("id", "name", "role", "state")
+    table.columns[1].overflow = "fold"
     for row in rows:
         state = "disabled" if row["disabled"] else "enabled"
         table.add_row(str(row["id"]), str(row["username"]), str(row["role"]), state)
@@ -120,5 +121,10 @@ def _change(
 def _password(*, from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to type the password at; pipe it to --password-stdin")
     prompt = f"Password ({SHORTEST_PASSWORD} characters or more)"
-    return str(click.prompt(prompt, hide_input=True, confirmation_prompt=True))
+    try:
+        return str(click.prompt(prompt, hide_input=True, confirmation_prompt=True))
+    except click.Abort as error:
+        raise click.UsageError("no password was typed") from error

@@ -84,6 +84,7 @@ def list_videos(*, as_json: bool, data_dir: str | None) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     table = Table("id", "name", "frames", "size", "owner")
+    table.columns[1].overflow = "fold"
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console().print(table)
@@ -101,7 +102,8 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
 
 
 def _naming(error: DomainError, path: Path) -> DomainError:
-    """The same error, with the file in its message."""
+    """The same error, with the path in its message."""
     if str(path) not in error.message:
-        error.message = f"{path}: {error.message}"
+        named = error.message.replace(path.name, str(path), 1)
+        error.message = named if named != error.message else f"{path}: {error.message}"
     return error

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+from litestar import Request
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
@@ -20,7 +23,9 @@ from litestar.openapi.spec import (
     Tag,
 )
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+from msgspec import Struct
 
+from entrypoints.http.bodies import JSON, MSGPACK
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
 from entrypoints.http.schemas.problems import Problem
@@ -136,5 +141,57 @@ def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
         ],
         use_handler_docstrings=True,
         path="/schema",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        render_plugins=[ExactDocument()],
     )
+
+
+class ExactDocument(JsonRenderPlugin):
+    """Serves the document with what litestar does not know put right."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/openapi.json")
+        self._rendered: bytes | None = None
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The document; made once."""
+        del request
+        if self._rendered is None:
+            self._rendered = msgspec.json.encode(completed(openapi_schema))
+        return self._rendered
+
+
+def completed(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document, with exact schemas and with msgpack wherever JSON is.
+
+    msgspec, which decodes and encodes, says itself what it takes and gives: litestar loses limits of union
+    members, rounds large integers, and does not say that unknown fields are refused.
+    """
+    schemas = document["components"]["schemas"]
+    structs = [kind for kind in _descendants(Struct) if kind.__name__ in schemas]
+    _, exact = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
+    for item in document["paths"].values():
+        for operation in item.values():
+            _forget_validation_answer(operation)
+            _offer_msgpack(operation)
+    return document | {"components": document["components"] | {"schemas": schemas | exact}}
+
+
+def _forget_validation_answer(operation: dict[str, Any]) -> None:
+    """Take out the 400 that litestar adds wherever there are parameters: ours are 422, as documented."""
+    if JSON in operation["responses"].get("400", {}).get("content", {}):
+        del operation["responses"]["400"]
+
+
+def _offer_msgpack(operation: dict[str, Any]) -> None:
+    for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+        content = part.get("content") or {}
+        if JSON in content:
+            content[MSGPACK] = content[JSON]
+
+
+def _descendants(kind: type[Struct]) -> Iterator[type[Struct]]:
+    """All structs of this package that derive from one."""
+    for child in kind.__subclasses__():
+        if child.__module__.startswith("entrypoints.http.schemas"):
+            yield child
+        yield from _descendants(child)

@@ -16,7 +16,7 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from adapters.queue.arq import ANONYMIZE, CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE, ArqJobQueue
-from adapters.queue.connection import connect
+from adapters.queue.connection import connect, disconnect
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.work import RequestProcessor
@@ -203,7 +203,7 @@ class _Consumer:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await worker.pool.aclose()
+        await disconnect(worker.pool)
 
 
 async def _drain(consumers: Sequence[_Consumer], grace: timedelta) -> None:

@@ -25,6 +25,7 @@ from entrypoints.http.schemas.problems import FieldError
 from entrypoints.http.schemas.requests import (
     BatchResult,
     CancelledView,
+    EventView,
     RequestPage,
     RequestView,
     StatusView,
@@ -149,7 +150,7 @@ class RequestsController(Controller):
         summary="Follow a request",
         responses={
             200: ResponseSpec(
-                str,
+                EventView,
                 media_type=EVENT_STREAM,
                 generate_examples=False,
                 description="Server-sent events; the data of each is what `getRequestStatus` answers.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Controller, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
 from domain.identity import SignedIn
@@ -54,7 +55,7 @@ class SessionsController(Controller):
         operation_id="signOut",
         summary="Sign a browser out",
         status_code=204,
-        responses=problems(writes=True),
+        responses={204: ResponseSpec(None, description="Signed out."), **problems(writes=True)},
     )
     async def sign_out(
         self,

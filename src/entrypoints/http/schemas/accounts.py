@@ -8,17 +8,19 @@ from typing import Annotated, Literal, Self
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.accounts import ApiKey, Means, Principal, Role, User
-from domain.identity import SignedIn
+from domain.identity import LONGEST_PASSWORD, SHORTEST_PASSWORD, SignedIn
 from domain.ports.services import TokenPair
 from entrypoints.http.schemas.common import NO_NUL, Body, PageBase, Secret, Username, View
 
 Password = Annotated[
+    str, Meta(min_length=1, max_length=4096, pattern=NO_NUL, examples=["correct horse battery"])
+]
+NewPassword = Annotated[
     str,
     Meta(
-        min_length=1,
-        max_length=4096,
+        max_length=LONGEST_PASSWORD,
         pattern=NO_NUL,
-        description="12 to 1024 characters.",
+        description=f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
         examples=["correct horse battery"],
     ),
 ]
@@ -41,7 +43,7 @@ class CreateUserBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True
     """An account to open."""
 
     username: Username
-    password: Password
+    password: NewPassword
     role: Annotated[Role, Meta(description="What kind of account it is.", examples=["user"])] = Role.USER
 
 
@@ -50,7 +52,7 @@ class ChangeUserBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     role: Annotated[Role, Meta(description="What kind of account it is to be.")] | UnsetType = UNSET
     disabled: Annotated[bool, Meta(description="Whether it is to be locked out.")] | UnsetType = UNSET
-    password: Password | UnsetType = UNSET
+    password: NewPassword | UnsetType = UNSET
 
 
 class CreateApiKeyBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):

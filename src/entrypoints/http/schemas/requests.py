@@ -17,7 +17,7 @@ from entrypoints.http.schemas.common import NO_NUL, Body, Id, PageBase, View
 from entrypoints.http.schemas.problems import Problem
 
 SegmentIds = (
-    Annotated[list[int], Meta(description="Numbers of 1 to 100 segments of the video.", examples=[[1, 2, 3]])]
+    list[int]
     | Annotated[
         str,
         Meta(
@@ -35,7 +35,10 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An order for anonymised frames."""
 
     video_id: Annotated[Id, Meta(description="Number of a video that you may edit.", examples=[123])]
-    segment_ids: SegmentIds
+    segment_ids: Annotated[
+        SegmentIds,
+        Meta(description="Numbers of 1 to 100 segments of the video.", examples=[[1, 2, 3], "1,2,3"]),
+    ]
     anonymization_level: (
         Annotated[Name, Meta(description="`minimal`, `faces` or `full`, in any case.", examples=["faces"])]
         | None
@@ -149,6 +152,19 @@ class StatusView(View, frozen=True, kw_only=True):
             completed_at=request.completed_at,
             error=request.error,
         )
+
+
+class EventView(View, frozen=True, kw_only=True):
+    """One server-sent event."""
+
+    event: Annotated[
+        Literal["status", "problem"],
+        Meta(description="`problem` when the request can be seen no more; the stream ends then."),
+    ]
+    data: Annotated[
+        str,
+        Meta(description="JSON: what `getRequestStatus` answers, or problem details."),
+    ]
 
 
 class RequestView(View, frozen=True, kw_only=True):

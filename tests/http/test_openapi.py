@@ -1,0 +1,106 @@
+"""What generated clients are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from http_api import Api
+
+METHODS = ("get", "post", "put", "patch", "delete")
+FOR_STRANGERS = {"getLiveness", "signIn", "issueTokens", "refreshTokens", "redeemDownload", "getHealth"}
+
+
+@pytest.fixture
+async def document(api: Api) -> dict[str, Any]:
+    _, ada = await api.person("ada")
+    answer = await ada.get("/schema/openapi.json")
+    found: dict[str, Any] = answer.raise_for_status().json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def test_it_is_openapi_3_1_and_its_schemas_are_schemas(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert {"title", "version", "description", "license"} <= set(document["info"])
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_operation_has_a_name_of_its_own_and_is_explained(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names)) > 35
+    for path, method, operation in operations(document):
+        assert operation["summary"], (method, path)
+        assert operation["description"], (method, path)
+        assert operation["tags"], (method, path)
+        for parameter in operation.get("parameters", []):
+            assert parameter["description"], (method, path, parameter["name"])
+
+
+def test_every_operation_says_who_may_call_it(document: dict[str, Any]) -> None:
+    schemes = set(document["components"]["securitySchemes"])
+    assert schemes == {"session", "bearer", "apiKey"}
+    for _, _, operation in operations(document):
+        allowed = operation.get("security", document["security"])
+        assert ({} in allowed) == (operation["operationId"] in FOR_STRANGERS), operation["operationId"]
+        assert {name for one in allowed for name in one} <= schemes
+
+
+def test_every_operation_says_what_can_go_wrong(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        answers = operation["responses"]
+        if operation["operationId"] == "getLiveness":
+            continue
+        assert {"429", "500", "503"} <= set(answers), (method, path)
+        if operation["operationId"] not in FOR_STRANGERS:
+            assert "401" in answers, (method, path)
+            assert method == "get" or "403" in answers, (method, path)
+        for status, answer in answers.items():
+            if int(status) >= 400 and operation["operationId"] != "getHealth":
+                assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+                assert "`" in answer["description"]  # the codes
+        assert "204" not in answers or not answers["204"].get("content"), (method, path)
+
+
+def test_msgpack_is_offered_wherever_json_is(document: dict[str, Any]) -> None:
+    seen = 0
+    for _, _, operation in operations(document):
+        contents = [operation.get("requestBody", {}).get("content", {})]
+        contents += [answer.get("content") or {} for answer in operation["responses"].values()]
+        for content in contents:
+            assert ("application/json" in content) == ("application/msgpack" in content)
+            seen += "application/json" in content
+    assert seen > 40
+
+
+def test_the_example_of_an_order_is_the_documented_one(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["SubmitBody"]
+    assert schema["additionalProperties"] is False
+    examples = {name: one.get("examples") for name, one in schema["properties"].items()}
+    assert examples["video_id"] == [123]
+    described = [name for name, one in schema["properties"].items() if "description" in str(one)]
+    assert sorted(described) == sorted(schema["properties"])
+    assert schema["required"] == ["segment_ids", "video_id"] or sorted(schema["required"]) == [
+        "segment_ids",
+        "video_id",
+    ]
+
+
+async def test_it_can_be_switched_off(tmp_path_factory: pytest.TempPathFactory) -> None:
+    from dataclasses import replace
+
+    from http_api import CONFIG, make_api
+
+    api = make_api(tmp_path_factory.mktemp("closed"), replace(CONFIG, docs=False))
+    _, ada = await api.person("ada")
+    assert (await ada.get("/schema/openapi.json")).status_code == 404

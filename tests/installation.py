@@ -1,0 +1,143 @@
+"""An installation with embedded servers, which the tests of commands share and look into."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+import command
+from domain.anonymization.lifecycle import AnonymizationRequest, Status
+from domain.ports.persistence import RequestFilter
+from domain.videos import Segment
+from entrypoints.cli.connected import OPERATOR
+from entrypoints.service import Service, build_service
+from entrypoints.settings import Settings
+from entrypoints.stack import own_stack
+from media_samples import write_video
+
+PASSWORD = "correct horse battery"
+SHORT, LONG = 1, 2
+"""Numbers of two videos: one of 12 frames, and one that takes a while."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Embedded servers with an administrator and two videos.
+
+    Attributes:
+        settings: with the addresses of the servers.
+        service: use cases, to look at what commands did.
+        segments: by video, the number of the segment that is marked on it: frames 2 to 8 of the short one,
+            all of the long one.
+        portal: where the use cases run.
+    """
+
+    settings: Settings
+    service: Service
+    segments: dict[int, int]
+    portal: BlockingPortal
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands need to know, which is not the addresses."""
+        return {"DATA_DIR": str(self.settings.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+
+    @property
+    def objects(self) -> set[str]:
+        """Keys of what is stored."""
+        folder = self.settings.data_dir / "objects"
+        return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+    def run(self, *arguments: str | Path, stdin: str | None = None) -> command.Result:
+        """Run a command on it."""
+        return command.run(*arguments, environment=self.environment, stdin=stdin)
+
+    def rows(self, *arguments: str) -> list[dict[str, Any]]:
+        """What a command lists."""
+        rows: list[dict[str, Any]] = json.loads(self.run(*arguments, "--json").out)
+        return rows
+
+    def newest_request(self) -> AnonymizationRequest | None:
+        page = self.portal.call(self.service.anonymization.list, OPERATOR, RequestFilter(), 1, 0)
+        return page.items[0] if page.items else None
+
+    def status(self, request_id: str | UUID) -> Status:
+        """Where a request stands."""
+        return self.portal.call(
+            self.service.anonymization.status, OPERATOR, UUID(str(request_id))
+        ).request.status
+
+    @contextmanager
+    def working_on_the_long_video(self, output: Path) -> Iterator[tuple[subprocess.Popen[str], UUID]]:
+        """A command in the foreground, and the request that it is working on."""
+        words = ["--video-id", str(LONG), "--segment-ids", str(self.segments[LONG]), "-o", str(output)]
+        process = subprocess.Popen(
+            [command.FRAMECLOAK, "anonymize-frames", *words],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            request = self.newest_request()
+            while (
+                request is None or request.order.video_id != LONG or request.status is not Status.PROCESSING
+            ):
+                assert process.poll() is None
+                time.sleep(0.05)
+                request = self.newest_request()
+            yield process, request.id
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@contextmanager
+def installed(folder: Path) -> Iterator[Installation]:
+    """Start one and fill it."""
+    settings = Settings.from_environment({"DATA_DIR": str(folder / "data")})
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(own_stack(settings)) as running,
+        portal.wrap_async_context_manager(build_service(running)) as service,
+    ):
+        segments: dict[int, int] = {}
+        made = Installation(running, service, segments, portal)
+        films = [write_video(folder / "short.mp4", 12), write_video(folder / "long.mp4", 3000)]
+        for arguments, stdin, said in (
+            (
+                ["users", "create", "root", "--admin", "--password-stdin"],
+                f"{PASSWORD}\n",
+                "account 1: root (admin)",
+            ),
+            (
+                ["videos", "import", *films],
+                None,
+                "video 1: short.mp4, 128x96, 12 frames\nvideo 2: long.mp4, 128x96, 3000 frames",
+            ),
+        ):
+            done = made.run(*arguments, stdin=stdin)
+            assert (done.code, done.out, done.err) == (0, f"{said}\n", "")
+        for video, segment in ((SHORT, Segment(2, 8)), (LONG, Segment(0, 3000))):
+            marked = portal.call(service.marking.add_segment, OPERATOR, video, segment, None)
+            segments[video] = marked.id
+        yield made
+
+
+def error_line(result: command.Result, code: int) -> str:
+    """The one line of an error."""
+    assert (result.code, result.out) == (code, "")
+    (line,) = result.err.splitlines()
+    assert line.startswith("framecloak: ")
+    return line
