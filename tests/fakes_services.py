@@ -180,7 +180,7 @@ class FakeJobQueue:
 
     async def depth(self) -> int:
         self._check()
-        return len(set(self.anonymizations)) + bool(self.cleanups)
+        return len(self.anonymizations)
 
     async def ping(self) -> None:
         self._check()

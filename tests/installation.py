@@ -67,9 +67,13 @@ class Installation:
         rows: list[dict[str, Any]] = json.loads(self.run(*arguments, "--json").out)
         return rows
 
-    def newest_request(self) -> AnonymizationRequest | None:
-        page = self.portal.call(self.service.anonymization.list, OPERATOR, RequestFilter(), 1, 0)
-        return page.items[0] if page.items else None
+    def requests(self) -> list[AnonymizationRequest]:
+        """The newest one, if there is any."""
+        return list(self.portal.call(self.service.anonymization.list, OPERATOR, RequestFilter(), 1, 0).items)
+
+    def newest_request(self) -> AnonymizationRequest:
+        (newest,) = self.requests()
+        return newest
 
     def status(self, request_id: str | UUID) -> Status:
         """Where a request stands."""
@@ -89,14 +93,13 @@ class Installation:
             text=True,
         )
         try:
-            request = self.newest_request()
-            while (
-                request is None or request.order.video_id != LONG or request.status is not Status.PROCESSING
-            ):
+            while True:
                 assert process.poll() is None
+                for request in self.requests():
+                    if request.order.video_id == LONG and request.status is Status.PROCESSING:
+                        yield process, request.id
+                        return
                 time.sleep(0.05)
-                request = self.newest_request()
-            yield process, request.id
         finally:
             if process.poll() is None:
                 process.kill()

@@ -133,7 +133,7 @@ class JobQueue(Protocol):
         ...
 
     async def depth(self) -> int:
-        """Jobs that wait."""
+        """Requests that wait or are in work; one that was asked for twice may count twice."""
         ...
 
     async def ping(self) -> None:
