@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -62,7 +61,7 @@ class Broom:
 
     async def run(self) -> CleanupReport:
         self.sweeps += 1
-        return CleanupReport()
+        return CleanupReport(0, 0, 0, 0)
 
 
 @dataclass
@@ -228,8 +227,7 @@ async def test_a_redis_that_comes_back_empty_costs_no_request(
             # Submitted while nobody could be told.
             request = (await world.anonymization.submit(anna, await world.order(anna, (0, 4)))).request
             await asyncio.sleep(0.5)
-            (kept,) = (tmp_path / "redis").rglob("appendonlydir")
-            shutil.rmtree(kept)
+            (tmp_path / "redis" / "appendonly.aof").unlink()
             assert await redis.start() == url
             shift.desk.open.set()
             await until(lambda: request.id in shift.desk.ended)
