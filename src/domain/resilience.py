@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from domain.errors import DatabaseUnavailableError
 
 Value = TypeVar("Value")
+
+_ASK_AGAIN = 0.5
+"""Seconds after which a task that was cancelled and goes on is cancelled again."""
 
 
 async def uninterrupted(work: Awaitable[Value]) -> Value:
@@ -32,6 +35,19 @@ async def uninterrupted(work: Awaitable[Value]) -> Value:
         # Looked at, or asyncio would log it as never retrieved.
         future.exception()
     raise cancellation
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they have come to their end, whatever that is.
+
+    Once is not always enough: a client library that turns a time-out of its own into an error can swallow a
+    cancellation that comes at the same moment. So this is for tasks that may be cancelled at any point.
+    """
+    while unfinished := [task for task in tasks if not task.done()]:
+        for task in unfinished:
+            task.cancel()
+        await asyncio.wait(unfinished, timeout=_ASK_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from domain.anonymization.lifecycle import Status
 from domain.anonymization.work import RequestProcessor
 from domain.errors import DomainError
 from domain.ports.persistence import Database
+from domain.resilience import ended, uninterrupted
 from entrypoints.worker.gate import PriorityGate
 
 logger = logging.getLogger(__name__)
@@ -99,8 +100,8 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
         taking = [group.create_task(consumer.run()) for consumer in consumers]
         await stop.wait()
         await _drain(consumers, parts.grace)
-        for task in (*taking, *chores):
-            task.cancel()
+        await ended(*taking, *chores)
+        await asyncio.gather(*(consumer.put_back() for consumer in consumers))
     await _retire(parts)
 
 
@@ -165,7 +166,7 @@ class _Consumer:
             self._worker.allow_pick_jobs = False
 
     async def run(self) -> None:
-        """Take jobs until cancelled; what is in work then goes back into the queue."""
+        """Take jobs until cancelled."""
         pause = FIRST_PAUSE
         while True:
             self._worker = self._new_worker()
@@ -175,8 +176,7 @@ class _Consumer:
                 logger.warning(
                     "cannot take jobs from %s: %s; trying again in %.1f s", self._queue, error, pause
                 )
-            finally:
-                await self._put_back(self._worker)
+            await uninterrupted(self.put_back())
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 
@@ -197,13 +197,15 @@ class _Consumer:
             log_results=False,
         )
 
-    async def _put_back(self, worker: Worker) -> None:
+    async def put_back(self) -> None:
         """Cancel what is in work: requests become pending again, and their jobs are left for others."""
-        running = [task for task in worker.tasks.values() if not task.done()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await disconnect(worker.pool)
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            running = [task for task in worker.tasks.values() if not task.done()]
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await disconnect(worker.pool)
 
 
 async def _drain(consumers: Sequence[_Consumer], grace: timedelta) -> None:
