@@ -79,6 +79,18 @@ class Container:
         return Instruments(detector, self.redactor, self.encoder, self.threads)
 
 
+def require_detector(settings: Settings) -> None:
+    """Make sure that what the settings name can look for faces.
+
+    With nothing but ``auto`` in them a service may start without: requests then say what is missing.
+
+    Raises:
+        DomainError: as for `Container.instruments`.
+    """
+    if {settings.detector, settings.provider, settings.precision} != {"auto"}:
+        _load_detector(settings)
+
+
 def _open_source(path: Path) -> FrameSource:
     return open_picture(path) if is_picture(path) else open_video(path)
 

@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 
+import command
 import service_process
 from command import FRAMECLOAK
 from media_samples import write_video
@@ -140,6 +141,24 @@ def test_a_port_that_is_taken_is_named(address: str, tmp_path: Path) -> None:
     with service_process.started("serve", "--port", port, "--data-dir", tmp_path) as other:
         assert other.process.wait(60) == 26
     assert not (tmp_path / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code", "says"),
+    [
+        ("FRAMECLOAK_DETECTOR", "nosuch", 31, "there is no detector 'nosuch'"),
+        ("FRAMECLOAK_PROVIDER", "tensorrt", 30, "TensorRT"),
+    ],
+)
+def test_a_model_or_device_that_is_not_there_stops_the_start(
+    tmp_path: Path, variable: str, value: str, code: int, says: str
+) -> None:
+    for role in (["serve", "--port", "0"], ["worker"]):
+        environment = {variable: value, "DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"}
+        result = command.run(*role, "--data-dir", tmp_path / "data", environment=environment)
+        assert (result.code, result.out) == (code, "")
+        assert says in result.err
+        assert not (tmp_path / "data").exists()
 
 
 def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import domain.errors
 from domain.accounts import Role
 from domain.anonymization.lifecycle import Priority
 from domain.errors import DomainError
-from entrypoints.http.errors import STATUS_BY_CODE
+from entrypoints.http.errors import PUBLIC_CODES, STATUS_BY_CODE
 from http_api import CONFIG, VIDEO, Api, Scene, make_api
 from world import PASSWORD
 
@@ -31,7 +31,9 @@ def test_every_error_has_a_status() -> None:
         for kind in vars(domain.errors).values()
         if isinstance(kind, type) and issubclass(kind, DomainError)
     }
-    assert named == set(STATUS_BY_CODE)
+    assert named == set(STATUS_BY_CODE) | set(PUBLIC_CODES)
+    assert not set(STATUS_BY_CODE) & set(PUBLIC_CODES)
+    assert set(PUBLIC_CODES.values()) <= set(STATUS_BY_CODE)
     assert all(400 <= status < 600 for status in STATUS_BY_CODE.values())
 
 
@@ -182,7 +184,7 @@ async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
         ({"segment_ids": [77]}, 422, "invalid_segments"),
         ({"segment_ids": [-1]}, 422, "invalid_segments"),
         ({"segment_ids": list(range(1, 102))}, 422, "invalid_segments"),
-        ({"segment_ids": "1,,2"}, 422, "validation_failed"),
+        ({"segment_ids": "1,,2"}, 422, "invalid_segments"),
         ({"segment_ids": None}, 422, "validation_failed"),
         ({"anonymization_level": "most"}, 422, "invalid_level"),
         ({"anonymization_level": "full"}, 422, "level_unavailable"),
@@ -341,8 +343,48 @@ async def test_with_an_object_store_of_its_own_the_link_sends_there(scene: Scene
 
 
 def events(body: bytes) -> list[tuple[str, dict[str, object]]]:
-    found = re.findall(rb"event: (\w+)\ndata: (.*)\n\n", body)
-    return [(name.decode(), json.loads(data)) for name, data in found]
+    """The named ones by their names; a browser calls those without one ``message``."""
+    found = re.findall(rb"(?:event: (\w+)\n)?data: (.*)\n\n", body)
+    return [(name.decode() or "message", json.loads(data)) for name, data in found]
+
+
+@pytest.mark.parametrize("segments", [[], "", "a,b", "1,,2", [0], [-1], "0"])
+async def test_segments_that_are_none_are_invalid_segments(scene: Scene, segments: object) -> None:
+    body = {"video_id": scene.video, "segment_ids": segments}
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_segments")
+
+
+@pytest.mark.parametrize(
+    ("field", "code", "allowed"),
+    [
+        ("anonymization_level", "invalid_level", "minimal, faces, full"),
+        ("output_format", "invalid_format", "jpg, jpeg, png, webp"),
+    ],
+)
+async def test_an_unheard_of_level_or_format_names_the_allowed_ones(
+    scene: Scene, field: str, code: str, allowed: str
+) -> None:
+    for value in ("x", "", "x" * 200, "fa\0ces"):
+        body = {"video_id": scene.video, "segment_ids": [scene.segment], field: value}
+        answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (422, code)
+        assert allowed in f"{problem['detail']} {problem['hint']}"
+
+
+async def test_a_batch_sent_again_with_its_key_gives_the_same_requests(scene: Scene) -> None:
+    order = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    batch = [order, order, {**order, "segment_ids": []}]
+    key = {"Idempotency-Key": "monday"}
+    first, again, other = [
+        (await scene.ada.post(f"{REQUESTS}/batch/", json=batch, headers=headers)).json()
+        for headers in (key, key, {"Idempotency-Key": "tuesday"})
+    ]
+    assert first == again
+    ids = [one["request_id"] for one in (*first[:2], *other[:2])]
+    assert len(set(ids)) == 4
+    assert [one["status"] for one in first] == ["accepted", "accepted", "rejected"]
 
 
 async def test_events_tell_the_state_then_every_change_and_end(scene: Scene) -> None:
@@ -362,7 +404,7 @@ async def test_events_tell_the_state_then_every_change_and_end(scene: Scene) -> 
     answer, _ = await asyncio.gather(scene.ada.get(f"{REQUESTS}/events/{request}/"), work())
     assert answer.headers["content-type"].startswith("text/event-stream")
     told = events(answer.content)
-    assert {name for name, _ in told} == {"status"}
+    assert {name for name, _ in told} == {"message"}
     states = [(state["status"], state["processed_frames"]) for _, state in told]
     assert states == [("pending", 0), ("processing", 4), ("completed", 10)]
     late = await scene.ada.get(f"{REQUESTS}/events/{request}/")

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 import asgi
-from domain.errors import UnreadableVideoError
+from domain.errors import (
+    DomainError,
+    EmptyFileError,
+    NoFramesError,
+    NoVideoStreamError,
+    TruncatedVideoError,
+    UnreadableVideoError,
+)
 from http_api import CONFIG, VIDEO, Api, make_api
 
 LIMIT = 1000
@@ -103,14 +110,18 @@ async def test_a_file_name_is_one_tidy_line(api: Api, sent: str, kept: str) -> N
     assert started.status_code == 201
 
 
-async def test_what_is_no_video_is_not_kept(api: Api) -> None:
+@pytest.mark.parametrize(
+    "kind", [UnreadableVideoError, NoVideoStreamError, NoFramesError, TruncatedVideoError, EmptyFileError]
+)
+async def test_what_is_no_video_is_not_kept(api: Api, kind: type[DomainError]) -> None:
     _, ada = await api.person("ada")
-    api.world.prober.error = UnreadableVideoError("this is not a video", "give an MP4")
+    api.world.prober.error = kind("this is not a video", "give an MP4")
     for answer in (
         await ada.post("/api/videos/", content=b"text", headers=VIDEO),
         await ada.post("/api/videos/", files={"file": ("a.mp4", b"text")}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (422, "unreadable_video")
+        assert answer.json()["detail"] == "this is not a video"
     assert api.stored() == []
     assert (await ada.get("/api/videos/")).json()["total"] == 0
 

@@ -60,12 +60,14 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
 
     Raises:
         InvalidSettingError: the port is taken.
-        DomainError: the servers behind it do not start or cannot be reached.
+        DomainError: the settings name a model or a device that is not there, or the servers behind it do not start or cannot be reached.
     """
     # SQLAlchemy, Litestar and the models' runtime take a moment to import; `--help` needs none of it.
+    from entrypoints.bootstrap import require_detector  # noqa: PLC0415
     from entrypoints.http.server import address_of, listening_socket  # noqa: PLC0415
     from entrypoints.stack import own_stack  # noqa: PLC0415
 
+    await asyncio.to_thread(require_detector, settings)
     with listening_socket(settings.host, settings.port) as listener:
         async with own_stack(settings) as connected:
             await _first_administrator(connected)

@@ -27,7 +27,6 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "api_key_not_found": 404,
     "csrf_failed": 403,
     "database_unavailable": 503,
-    "empty_file": 422,
     "examination_failed": 500,
     "forbidden": 403,
     "frame_not_found": 404,
@@ -49,8 +48,6 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "model_corrupt": 503,
     "model_download_failed": 503,
     "model_missing": 503,
-    "no_frames": 422,
-    "no_video_stream": 422,
     "not_authenticated": 401,
     "not_ready": 409,
     "object_not_found": 404,
@@ -68,7 +65,6 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "token_used": 410,
     "too_many_attempts": 429,
     "too_many_frames": 422,
-    "truncated_video": 422,
     "unreadable_video": 422,
     "upload_incomplete": 400,
     "upload_not_found": 404,
@@ -80,6 +76,14 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "weak_password": 422,
 }
 """The one place that knows statuses; a test holds it against every code of ``domain.errors``."""
+
+PUBLIC_CODES: Mapping[str, str] = {
+    "empty_file": "unreadable_video",
+    "no_frames": "unreadable_video",
+    "no_video_stream": "unreadable_video",
+    "truncated_video": "unreadable_video",
+}
+"""What the contract has one code for and exit codes tell apart; the detail says which it is."""
 
 CODE_BY_STATUS: Mapping[int, str] = {
     400: "bad_request",
@@ -147,7 +151,8 @@ def problem(
 
 def domain_problem(error: DomainError) -> Problem:
     """Problem details of an error that has a name."""
-    return problem(error.code, STATUS_BY_CODE.get(error.code, 500), error.message, hint=error.hint)
+    code = PUBLIC_CODES.get(error.code, error.code)
+    return problem(code, STATUS_BY_CODE.get(code, 500), error.message, hint=error.hint)
 
 
 def invalid_body_problem(error: InvalidBodyError) -> Problem:

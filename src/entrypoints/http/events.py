@@ -73,21 +73,22 @@ class EventFeed:
         """
         ends_at = monotonic() + self._config.stream_lasts.total_seconds()
         spoke_at = monotonic()
-        yield _event("status", current)
+        yield _event(current)
         while not current.status.is_final and monotonic() < ends_at:
             await asyncio.sleep(self._config.event_interval.total_seconds())
             try:
                 found = StatusView.of(await self._anonymization.status(self._caller, self._request_id))
             except DomainError as error:
-                yield _event("problem", domain_problem(error))
+                yield b"event: problem\n" + _event(domain_problem(error))
                 return
             if found != current:
                 current, spoke_at = found, monotonic()
-                yield _event("status", current)
+                yield _event(current)
             elif monotonic() - spoke_at >= self._config.heartbeat.total_seconds():
                 spoke_at = monotonic()
                 yield _HEARTBEAT
 
 
-def _event(name: str, data: msgspec.Struct) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (name.encode("ascii"), msgspec.json.encode(data))
+def _event(data: msgspec.Struct) -> bytes:
+    """Without a name, so that ``EventSource.onmessage`` of a browser gets it."""
+    return b"data: %s\n\n" % msgspec.json.encode(data)

@@ -12,7 +12,7 @@ from functools import cache
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.errors import DomainError
-from entrypoints.bootstrap import Container
+from entrypoints.bootstrap import Container, require_detector
 from entrypoints.service import build_service
 from entrypoints.settings import Settings
 from entrypoints.worker.run import WorkerParts, run_worker
@@ -32,8 +32,9 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
         name: tells this worker from all others.
 
     Raises:
-        DomainError: as for `build_service`.
+        DomainError: as for `build_service` and `require_detector`.
     """
+    require_detector(settings)
     os.nice(NICENESS)
     container = Container.build(settings)
     # One set of model sessions for the whole process, however many requests are in work.

@@ -58,6 +58,7 @@ IdempotencyKey = Annotated[
         description="Chosen by you; the same key with the same order gives the request of the first time.",
     ),
 ]
+"""Of a batch it is one for every order, by its place."""
 Orders: TypeAlias = SkipValidation[
     Annotated[list[SubmitBody], BodyKwarg(max_items=MOST_ORDERS, description="At most 100 orders.")]
 ]
@@ -99,13 +100,24 @@ class RequestsController(Controller):
         responses=problems(writes=True, body=True),
     )
     async def submit_batch(
-        self, data: Orders, caller: Caller, anonymization: TheAnonymization, config: TheConfig
+        self,
+        data: Orders,
+        caller: Caller,
+        anonymization: TheAnonymization,
+        config: TheConfig,
+        idempotency_key: IdempotencyKey = None,
     ) -> list[BatchResult]:
-        """Each is accepted or rejected for itself; one bad order does not stop the others."""
+        """Each is accepted or rejected for itself; one bad order does not stop the others.
+
+        With an idempotency key, the same batch sent again gives the requests of the first time.
+        """
         if len(data) > MOST_ORDERS:
             raise InvalidBodyError((FieldError(field="", message=f"Expected at most {MOST_ORDERS} orders"),))
+        # A blank cannot be in a key, so that no key of a batch is one of a single order.
+        keys = [idempotency_key and f"{idempotency_key} {index}" for index in range(len(data))]
         return [
-            await _submitted(index, item, caller, anonymization, config) for index, item in enumerate(data)
+            await _submitted(index, item, caller, anonymization, config, keys[index])
+            for index, item in enumerate(data)
         ]
 
     @get(
@@ -183,11 +195,16 @@ class RequestsController(Controller):
 
 
 async def _submitted(
-    index: int, item: object, caller: Principal, anonymization: Anonymization, config: HttpConfig
+    index: int,
+    item: object,
+    caller: Principal,
+    anonymization: Anonymization,
+    config: HttpConfig,
+    idempotency_key: str | None,
 ) -> BatchResult:
     try:
         order = convert(item, SubmitBody).order(config.default_level, config.default_format)
-        submitted = await anonymization.submit(caller, order)
+        submitted = await anonymization.submit(caller, order, idempotency_key)
     except InvalidBodyError as error:
         return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))
     except DomainError as error:

@@ -25,10 +25,6 @@ FRAMES_KEPT = "private, max-age=300"
 _FRAME_NAME = re.compile(r"([0-9]{1,18})\.jpg")
 _UNREADABLE = (
     "unreadable_video",
-    "no_video_stream",
-    "no_frames",
-    "truncated_video",
-    "empty_file",
     "image_too_large",
 )
 _STORE = ("storage_unavailable", "storage_full")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -13,22 +14,14 @@ from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority
 from domain.anonymization.request import DEFAULT_QUALITY, Appearance, Level, OutputFormat, RedactionStyle
 from domain.anonymization.service import Download, Progress, Statistics, Submitted
 from domain.errors import InvalidOptionError, InvalidSegmentsError
-from entrypoints.http.schemas.common import NO_NUL, Body, Id, PageBase, View
+from entrypoints.http.schemas.common import Body, Id, PageBase, View
 from entrypoints.http.schemas.problems import Problem
 
 SegmentIds = (
-    list[int]
-    | Annotated[
-        str,
-        Meta(
-            max_length=4096,
-            pattern=r"^ *[0-9]{1,19} *(, *[0-9]{1,19} *)*$",
-            description="The same as text.",
-            examples=["1,2,3"],
-        ),
-    ]
+    list[int] | Annotated[str, Meta(max_length=4096, description="The same as text.", examples=["1,2,3"])]
 )
-Name = Annotated[str, Meta(max_length=40, pattern=NO_NUL)]
+Name = Annotated[str, Meta(max_length=200)]
+_NUMBERS = re.compile(r" *[0-9]{1,19} *(, *[0-9]{1,19} *)*", re.ASCII)
 
 
 class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,9 +151,12 @@ class EventView(View, frozen=True, kw_only=True):
     """One server-sent event."""
 
     event: Annotated[
-        Literal["status", "problem"],
-        Meta(description="`problem` when the request can be seen no more; the stream ends then."),
-    ]
+        Literal["message", "problem"],
+        Meta(
+            description="`message`, which is not written out, tells the state; `problem` that the request "
+            "can be seen no more, and the stream ends."
+        ),
+    ] = "message"
     data: Annotated[
         str,
         Meta(description="JSON: what `getRequestStatus` answers, or problem details."),
@@ -270,6 +266,8 @@ class StatisticsView(View, frozen=True, kw_only=True):
 
 
 def _segment_ids(given: list[int] | str) -> tuple[int, ...]:
+    if isinstance(given, str) and not _NUMBERS.fullmatch(given):
+        raise InvalidSegmentsError("Invalid segments", 'name them by number, as in [1, 2, 3] or "1,2,3"')
     ids = tuple(map(int, given.split(","))) if isinstance(given, str) else tuple(given)
     if any(one < 1 for one in ids):
         raise InvalidSegmentsError("Invalid segments", "numbers of segments are positive")
