@@ -215,10 +215,12 @@ class FakeDownloadTokens:
         rows.download_tokens[digest] = replace(token, used_at=now)
         return rows.requests[request_id]
 
-    async def remove_expired(self, now: datetime) -> int:
+    async def remove_without_result(self) -> int:
         rows = await self._tx.write()
         before = len(rows.download_tokens)
         rows.download_tokens = {
-            digest: token for digest, token in rows.download_tokens.items() if token.expires_at > now
+            digest: token
+            for digest, token in rows.download_tokens.items()
+            if rows.requests[token.request_id].result_key
         }
         return before - len(rows.download_tokens)

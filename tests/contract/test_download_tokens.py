@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
 from domain.errors import (
     TokenExpiredError,
     TokenNotFoundError,
@@ -64,16 +64,20 @@ async def test_a_token_is_still_good_when_redeeming_was_not_committed(database: 
         assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request
 
 
-async def test_tokens_are_forgotten_when_they_have_expired_used_or_not(database: Database) -> None:
+async def test_tokens_are_forgotten_when_their_result_is_gone(database: Database) -> None:
     request = await _with_token(database)
     async with database.unit_of_work() as work:
-        used = DownloadToken(digest("used"), request.id, NOW + SECOND, NOW)
-        old = DownloadToken(digest("old"), request.id, NOW, NOW - SECOND)
-        late = DownloadToken(digest("late"), request.id, NOW, None)
-        for token in (used, old, late):
-            await work.download_tokens.add(token)
-        assert await work.download_tokens.remove_expired(NOW) == 2
-        assert await work.download_tokens.remove_expired(NOW) == 0
+        await work.requests.claim(request.id, NOW)
+        await work.requests.finish(request.id, Status.COMPLETED, NOW, result=("requests/x.zip", 3))
+        await work.download_tokens.add(DownloadToken(digest("used"), request.id, NOW + SECOND, NOW))
+        await work.download_tokens.add(DownloadToken(digest("late"), request.id, NOW, None))
+        assert await work.download_tokens.remove_without_result() == 0
         with pytest.raises(TokenUsedError):
+            await work.download_tokens.redeem(digest("used"), request.id, NOW + 5 * SECOND)
+        with pytest.raises(TokenExpiredError):
+            await work.download_tokens.redeem(digest("late"), request.id, NOW)
+        await work.requests.forget_result(request.id)
+        assert await work.download_tokens.remove_without_result() == 3
+        assert await work.download_tokens.remove_without_result() == 0
+        with pytest.raises(TokenNotFoundError):
             await work.download_tokens.redeem(digest("used"), request.id, NOW)
-        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request

@@ -18,6 +18,8 @@ from domain.errors import (
     DatabaseUnavailableError,
     NotReadyError,
     StorageUnavailableError,
+    TokenExpiredError,
+    TokenNotFoundError,
     TokenUsedError,
     UploadNotFoundError,
 )
@@ -100,18 +102,23 @@ async def test_results_go_when_their_time_is_over(world: World, anna: Principal,
     assert (await cleaner(world).run()).results == 0
 
 
-async def test_tokens_go_when_they_have_expired(world: World, anna: Principal, order: Order) -> None:
+async def test_tokens_go_with_their_result_and_not_before(
+    world: World, anna: Principal, order: Order
+) -> None:
     request_id = await completed(world, anna, order)
     used, expired = [await world.anonymization.mint_download(anna, request_id) for _ in range(2)]
     await world.anonymization.redeem_download(request_id, used.token)
-    world.clock.advance(MOMENT)
-    good = await world.anonymization.mint_download(anna, request_id)
+    world.clock.time = expired.expires_at
     assert (await cleaner(world).run()).tokens == 0
     with pytest.raises(TokenUsedError):
         await world.anonymization.redeem_download(request_id, used.token)
-    world.clock.time = expired.expires_at
-    assert (await cleaner(world).run()).tokens == 2
-    assert await world.anonymization.redeem_download(request_id, good.token)
+    with pytest.raises(TokenExpiredError):
+        await world.anonymization.redeem_download(request_id, expired.token)
+    world.clock.advance(KEPT)
+    report = await cleaner(world).run()
+    assert (report.results, report.tokens) == (1, 2)
+    with pytest.raises(TokenNotFoundError):
+        await world.anonymization.redeem_download(request_id, used.token)
 
 
 async def test_what_a_cancellation_could_not_delete_goes_later(

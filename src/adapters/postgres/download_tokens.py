@@ -56,7 +56,9 @@ class DownloadTokens:
             raise TokenUsedError("the download link was used already", "ask for a new one")
         raise TokenExpiredError("the download link has expired", "ask for a new one")
 
-    async def remove_expired(self, now: datetime) -> int:
+    async def remove_without_result(self) -> int:
         """See the port."""
-        statement = delete(DownloadTokenRow).where(DownloadTokenRow.expires_at <= now)
+        statement = delete(DownloadTokenRow).where(
+            RequestRow.id == DownloadTokenRow.request_id, RequestRow.result_key.is_(None)
+        )
         return (await self._connection.execute(statement)).rowcount

@@ -24,7 +24,7 @@ class CleanupReport:
     """What was removed.
 
     Attributes:
-        tokens: download tokens that expired.
+        tokens: download tokens of results that are gone.
         sessions: browsers whose sign-in ran out.
         results: ZIPs that were kept long enough.
         uploads: uploads that were begun and never completed.
@@ -63,7 +63,6 @@ class Cleaner:
         """
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
-            tokens = await work.download_tokens.remove_expired(now)
             sessions = await work.sessions.remove_expired(now)
             uploads = await work.uploads.remove_expired(now)
             old = await work.requests.results_older_than(now - self._result_lasts)
@@ -75,6 +74,10 @@ class Cleaner:
             async with self._database.unit_of_work() as work:
                 await work.requests.forget_result(request_id)
                 await work.commit()
+        async with self._database.unit_of_work() as work:
+            # Used and expired ones are told apart from unknown ones for as long as there is a result.
+            tokens = await work.download_tokens.remove_without_result()
+            await work.commit()
         leftovers = await self._remove_leftovers()
         return CleanupReport(tokens, sessions, len(old), len(uploads), leftovers)
 

@@ -159,6 +159,9 @@ class DownloadTokens(Protocol):
         """
         ...
 
-    async def remove_expired(self, now: datetime) -> int:
-        """Forget those that expired; returns how many. Used ones stay until then, to be told apart."""
+    async def remove_without_result(self) -> int:
+        """Forget those of results that were deleted; returns how many.
+
+        Until then used and expired ones stay, to be told apart from those that never were.
+        """
         ...
