@@ -202,12 +202,17 @@ class FakeAttemptLimiter:
         self._check()
         now = self.clock.now()
         recent = [time for time in self.hits.get(key, []) if time > now - window]
-        recent.append(now)
         self.hits[key] = recent
-        if len(recent) <= limit:
+        if len(recent) < limit:
+            recent.append(now)
             return 0
         oldest_that_counts = recent[-limit] if limit else now
         return max(1, ceil((oldest_that_counts + window - now).total_seconds()))
+
+    async def give_back(self, key: str) -> None:
+        self._check()
+        if self.hits.get(key):
+            self.hits[key].pop()
 
     async def forget(self, key: str) -> None:
         self._check()

@@ -15,9 +15,31 @@ SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
 """Characters; hashing must not be made expensive by what is sent."""
 
-LOGIN_ATTEMPTS = 10
 LOGIN_WINDOW = timedelta(minutes=5)
-"""Tries allowed for one name, and for one address, in this time; a success clears those of its name."""
+"""The time that failures are counted in."""
+
+LOGIN_ATTEMPTS = 10
+"""Failures allowed for one name from one address; a success clears them."""
+
+LOGIN_ATTEMPTS_OF_ADDRESS = 30
+"""Failures allowed from one address, which may be that of a whole office."""
+
+LOGIN_ATTEMPTS_OF_NAME = 100
+"""Failures allowed for one name: few enough to make guessing from many addresses hopeless, and so many
+that keeping somebody out takes more than a few of them."""
+
+
+class TooManySignInsError(TooManyAttemptsError):
+    """A sign-in that has to wait.
+
+    Args:
+        limit: failures allowed in ``LOGIN_WINDOW``.
+        retry_after: seconds until the next try is welcome.
+    """
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        super().__init__("too many attempts to sign in", "wait a while", retry_after)
+        self.limit = limit
 
 
 class Passwords:
@@ -51,14 +73,36 @@ class Passwords:
 
         Raises:
             InvalidCredentialsError: they do not belong together, or the account is disabled.
-            TooManyAttemptsError: too many tries of this name, or from this address.
+            TooManySignInsError: too many failures of this name, from this address, or of both together.
         """
-        by_name = f"login:name:{username.strip().casefold()[:150]}"
-        # The address first: one that has to wait must not use up the tries of ever more names.
-        for key in (f"login:address:{address}", by_name):
-            wait = await self._limiter.hit(key, LOGIN_ATTEMPTS, LOGIN_WINDOW)
+        name = username.strip().casefold()[:150]
+        pair = f"login:pair:{address} {name}"
+        by_address, by_name = f"login:address:{address}", f"login:name:{name}"
+        await self._count(
+            # First, so that an address that has to wait does not get ever more names remembered.
+            (by_address, LOGIN_ATTEMPTS_OF_ADDRESS),
+            (pair, LOGIN_ATTEMPTS),
+            (by_name, LOGIN_ATTEMPTS_OF_NAME),
+        )
+        user = await self._matching(username, password)
+        await self._limiter.forget(pair)
+        for key in (by_address, by_name):
+            await self._limiter.give_back(key)
+        return user
+
+    async def _count(self, *limits: tuple[str, int]) -> None:
+        """Count a try as a failure before it is looked at: of many at once no more are than may."""
+        counted: list[str] = []
+        for key, limit in limits:
+            wait = await self._limiter.hit(key, limit, LOGIN_WINDOW)
             if wait:
-                raise TooManyAttemptsError("too many attempts to sign in", "wait a while", wait)
+                # It guessed nothing. Above all, who has to wait must not use up what others have.
+                for earlier in counted:
+                    await self._limiter.give_back(earlier)
+                raise TooManySignInsError(limit, wait)
+            counted.append(key)
+
+    async def _matching(self, username: str, password: str) -> User:
         async with self._database.unit_of_work() as work:
             user = await work.users.by_name(username.strip())
         if user is None or len(password) > LONGEST_PASSWORD:
@@ -67,7 +111,6 @@ class Passwords:
         matches = await self._hasher.verify(user.password_hash, password)
         if user.disabled or not matches:
             raise wrong_credentials()
-        await self._limiter.forget(by_name)
         return user
 
 

@@ -47,6 +47,25 @@ async def test_forgetting_opens_the_door_again(limiter: AttemptLimiter) -> None:
     await limiter.forget("somebody else")
 
 
+async def test_what_is_given_back_may_be_used_again(limiter: AttemptLimiter) -> None:
+    assert [await limiter.hit("anna", 2, WINDOW) for _ in range(2)] == [0, 0]
+    # Those that were refused did not count, so that one given back is room for one.
+    assert [await limiter.hit("anna", 2, WINDOW) > 0 for _ in range(3)] == [True] * 3
+    await limiter.give_back("anna")
+    assert await limiter.hit("anna", 2, WINDOW) == 0
+    assert await limiter.hit("anna", 2, WINDOW) > 0
+
+
+async def test_nothing_is_given_back_that_was_not_used(limiter: AttemptLimiter) -> None:
+    for _ in range(3):
+        await limiter.give_back("anna")
+    assert await limiter.hit("anna", 1, WINDOW) == 0
+    for _ in range(3):
+        await limiter.give_back("anna")
+    assert await limiter.hit("anna", 1, WINDOW) == 0
+    assert 1 <= await limiter.hit("anna", 1, WINDOW) <= 60
+
+
 async def test_of_many_at_once_exactly_as_many_pass_as_may(limiter: AttemptLimiter) -> None:
     waits = await asyncio.gather(*(limiter.hit("anna", 5, WINDOW) for _ in range(50)))
     assert waits.count(0) == 5
@@ -60,7 +79,7 @@ async def test_a_limit_of_none_lets_nobody_pass(limiter: AttemptLimiter) -> None
 async def test_it_says_when_it_cannot_count(kind: str) -> None:
     async with RedisAttemptLimiter("redis://:hunter2@127.0.0.1:1/0") as real:
         limiter: AttemptLimiter = FakeAttemptLimiter(unavailable=True) if kind == "fake" else real
-        for call in (limiter.hit("anna", 1, WINDOW), limiter.forget("anna")):
+        for call in (limiter.hit("anna", 1, WINDOW), limiter.give_back("anna"), limiter.forget("anna")):
             with pytest.raises(QueueUnavailableError) as caught:
                 await call
             assert "hunter2" not in f"{caught.value} {caught.value.hint}"

@@ -297,6 +297,9 @@ async def test_guessing_passwords_is_slowed_down(api: Api) -> None:
         assert [answer.status_code for answer in answers] == [401] * 10 + [429]
         assert answers[-1].json()["code"] == "too_many_attempts"
         assert 0 < int(answers[-1].headers["retry-after"]) <= 300
+        assert answers[-1].headers["ratelimit-limit"] == "10"
+        assert answers[-1].headers["ratelimit-remaining"] == "0"
+        assert answers[-1].headers["ratelimit-reset"] == answers[-1].headers["retry-after"]
         right = {"username": "ada", "password": PASSWORD}
         assert (await stranger.post("/api/auth/token", json=right)).status_code == 429
         api.world.clock.advance(timedelta(minutes=5))

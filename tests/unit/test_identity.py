@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,12 @@ from domain.errors import (
     QueueUnavailableError,
     TooManyAttemptsError,
 )
-from domain.passwords import LOGIN_ATTEMPTS, LOGIN_WINDOW
+from domain.passwords import (
+    LOGIN_ATTEMPTS,
+    LOGIN_ATTEMPTS_OF_ADDRESS,
+    LOGIN_ATTEMPTS_OF_NAME,
+    LOGIN_WINDOW,
+)
 from world import PASSWORD, World, digest
 
 
@@ -60,36 +66,84 @@ async def test_what_need_not_be_verified_takes_as_long(world: World, name: str, 
     assert world.hasher.wasted == 1
 
 
-async def test_too_many_tries_have_to_wait_even_with_the_right_password(world: World) -> None:
+async def fail(world: World, name: str, address: str) -> None:
+    with pytest.raises(InvalidCredentialsError):
+        await world.identity.sign_in(name, "wrong", address)
+
+
+@pytest.mark.parametrize("name", ["anna", "nobody"])
+async def test_too_many_failures_have_to_wait_even_with_the_right_password(world: World, name: str) -> None:
     await world.person("anna")
-    for attempt in range(LOGIN_ATTEMPTS):
-        with pytest.raises(InvalidCredentialsError):
-            await world.identity.sign_in("anna", "wrong", f"10.0.0.{attempt}")
+    for _ in range(LOGIN_ATTEMPTS):
+        await fail(world, name, "10.0.0.1")
     with pytest.raises(TooManyAttemptsError) as refused:
-        await world.identity.sign_in("ANNA", PASSWORD, "10.0.1.1")
+        await world.identity.sign_in(name.upper(), PASSWORD, "10.0.0.1")
     assert 0 < refused.value.retry_after <= LOGIN_WINDOW.total_seconds()
     world.clock.advance(LOGIN_WINDOW)
-    assert await world.identity.sign_in("anna", PASSWORD, "10.0.1.1")
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
 
 
-async def test_a_success_forgets_the_failures_of_its_name(world: World) -> None:
+async def test_failures_from_one_address_lock_the_name_for_no_other(world: World) -> None:
     await world.person("anna")
-    for round_ in range(3):
-        for attempt in range(LOGIN_ATTEMPTS - 1):
-            with pytest.raises(InvalidCredentialsError):
-                await world.identity.issue_tokens("anna", "wrong", f"10.{round_}.0.{attempt}")
-        assert await world.identity.issue_tokens("anna", PASSWORD, f"10.{round_}.1.1")
+    for _ in range(LOGIN_ATTEMPTS):
+        await fail(world, "anna", "10.0.0.1")
+    # Not even when it goes on and on: what is refused does not count for the name.
+    for _ in range(LOGIN_ATTEMPTS_OF_NAME):
+        with pytest.raises(TooManyAttemptsError):
+            await world.identity.sign_in("anna", "wrong", "10.0.0.1")
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.2")
+
+
+@pytest.mark.parametrize("name", ["anna", "nobody"])
+async def test_guessing_from_many_addresses_comes_to_an_end(world: World, name: str) -> None:
+    await world.person("anna")
+    for attempt in range(LOGIN_ATTEMPTS_OF_NAME):
+        await fail(world, name, f"10.0.{attempt}.1")
+    with pytest.raises(TooManyAttemptsError):
+        await world.identity.sign_in(name, PASSWORD, "10.1.0.1")
+
+
+async def test_of_many_guesses_at_once_no_more_than_allowed_are_looked_at(world: World) -> None:
+    await world.person("anna")
+    tries = [world.identity.sign_in("anna", "wrong", "10.0.0.1") for _ in range(50)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, InvalidCredentialsError) for one in results) == LOGIN_ATTEMPTS
+    assert sum(isinstance(one, TooManyAttemptsError) for one in results) == 50 - LOGIN_ATTEMPTS
+
+
+async def test_a_success_forgets_the_failures_of_its_name_there(world: World) -> None:
+    await world.person("anna")
+    for _ in range(3):
+        for _ in range(LOGIN_ATTEMPTS - 1):
+            await fail(world, "anna", "10.0.0.1")
+        assert await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+
+
+async def test_who_has_the_right_password_signs_in_as_often_as_it_likes(world: World) -> None:
+    for number in range(2):
+        await world.person(f"name{number}")
+    for attempt in range(LOGIN_ATTEMPTS_OF_NAME * 2):
+        assert await world.identity.sign_in(f"name{attempt % 2}", PASSWORD, "10.0.0.1")
 
 
 async def test_an_address_that_has_to_wait_locks_nobody_out(world: World) -> None:
     await world.person("anna")
-    for attempt in range(LOGIN_ATTEMPTS):
-        with pytest.raises(InvalidCredentialsError):
-            await world.identity.sign_in(f"name{attempt}", "wrong", "10.0.0.1")
-    for _ in range(LOGIN_ATTEMPTS):
+    for attempt in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+        await fail(world, f"name{attempt}", "10.0.0.1")
+    for _ in range(LOGIN_ATTEMPTS_OF_NAME):
         with pytest.raises(TooManyAttemptsError):
             await world.identity.sign_in("anna", "wrong", "10.0.0.1")
     assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.2")
+
+
+async def test_a_name_that_has_to_wait_does_not_use_up_what_its_address_has(world: World) -> None:
+    await world.person("anna")
+    for _ in range(LOGIN_ATTEMPTS):
+        await fail(world, "ben", "10.0.0.1")
+    for _ in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+        with pytest.raises(TooManyAttemptsError):
+            await world.identity.sign_in("ben", "wrong", "10.0.0.1")
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
 
 
 async def test_who_cannot_be_counted_is_not_let_in(world: World) -> None:
@@ -101,9 +155,8 @@ async def test_who_cannot_be_counted_is_not_let_in(world: World) -> None:
 
 
 async def test_one_address_cannot_try_many_names(world: World) -> None:
-    for attempt in range(LOGIN_ATTEMPTS):
-        with pytest.raises(InvalidCredentialsError):
-            await world.identity.sign_in(f"name{attempt}", "wrong", "10.0.0.1")
+    for attempt in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+        await fail(world, f"name{attempt}", "10.0.0.1")
     with pytest.raises(TooManyAttemptsError):
         await world.identity.sign_in("another", "wrong", "10.0.0.1")
 

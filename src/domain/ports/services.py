@@ -145,11 +145,15 @@ class AttemptLimiter(Protocol):
     """Counts tries, over all processes; raises ``QueueUnavailableError`` when it cannot count."""
 
     async def hit(self, key: str, limit: int, window: timedelta) -> int:
-        """Count one try.
+        """Count one try, unless there were ``limit`` in the window already.
 
         Returns:
-            0 while there are at most ``limit`` in the window, else seconds until the next is welcome.
+            0 when it was counted, else seconds until the next is welcome.
         """
+        ...
+
+    async def give_back(self, key: str) -> None:
+        """Take back one try that was counted; no matter if its window is over."""
         ...
 
     async def forget(self, key: str) -> None:

@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
 from domain.errors import DomainError, TooManyAttemptsError
+from domain.passwords import TooManySignInsError
 from entrypoints.http.headers import request_id
 from entrypoints.http.schemas.problems import FieldError, Problem
 
@@ -186,7 +187,7 @@ def _domain_headers(error: DomainError, status: int) -> Iterator[tuple[str, str]
         yield "Retry-After", "5"
     if isinstance(error, TooManyAttemptsError):
         yield "Retry-After", str(error.retry_after)
-    if isinstance(error, RateExceededError):
+    if isinstance(error, RateExceededError | TooManySignInsError):
         yield "RateLimit-Limit", str(error.limit)
         yield "RateLimit-Remaining", "0"
         yield "RateLimit-Reset", str(error.retry_after)
