@@ -36,6 +36,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.accounts import Role
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.request import Level, OutputFormat, RedactionShape, RedactionStyle
+from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole
 
 _Time = DateTime(timezone=True)
@@ -308,30 +309,39 @@ class RequestRegionRow(DefaultBase):
 
 
 class SliceRow(DefaultBase):
-    """Runs of frames of a request, leased to workers one at a time."""
+    """What there is to do for a request, leased to workers; only unfinished requests have any."""
 
     __tablename__ = "slices"
     __table_args__ = (
         PrimaryKeyConstraint("request_id", "number"),
-        Index("ix_slices_lease_until", "lease_until", postgresql_where=text("state <> 'completed'")),
         CheckConstraint("number >= 0", name="number"),
+        _one_of("kind", SliceKind),
         _frames(),
-        _one_of("state", ("pending", "leased", "completed")),
+        _one_of("state", ("waiting", "leased", "completed")),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="owner"),
         CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),
+        CheckConstraint("not_before IS NULL OR state = 'waiting'", name="not_before"),
         CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("failures BETWEEN 0 AND attempts", name="failures"),
         CheckConstraint("processed_frames BETWEEN 0 AND end_frame - start_frame", name="processed_frames"),
+        CheckConstraint("blanked_frames BETWEEN 0 AND end_frame - start_frame", name="blanked_frames"),
+        CheckConstraint("(state = 'completed') = (part_key IS NOT NULL)", name="part_key"),
     )
 
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(Text)
     start_frame: Mapped[int] = mapped_column(Integer)
     end_frame: Mapped[int] = mapped_column(Integer)
-    state: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, server_default=text("'waiting'"))
     owner: Mapped[str | None] = mapped_column(Text)
     lease_until: Mapped[datetime | None] = mapped_column(_Time)
+    not_before: Mapped[datetime | None] = mapped_column(_Time)
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    part_key: Mapped[str | None] = mapped_column(Text)
 
 
 class DownloadTokenRow(DefaultBase):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from adapters.postgres import accounts, download_tokens, marks, requests, videos
+from adapters.postgres import accounts, download_tokens, marks, requests, slices, videos
 from adapters.postgres.connection import Connection, translated
 from adapters.postgres.engine import configuration
 from domain.ports import persistence as ports
@@ -30,6 +30,7 @@ class PostgresUnitOfWork:
     grants: ports.Grants
     uploads: ports.Uploads
     requests: ports.Requests
+    slices: ports.Slices
     download_tokens: ports.DownloadTokens
     audit: ports.AuditLog
 
@@ -53,6 +54,7 @@ class PostgresUnitOfWork:
         self.uploads = videos.Uploads(connection)
         self.marks = marks.Marks(connection)
         self.requests = requests.Requests(connection)
+        self.slices = slices.Slices(connection)
         self.download_tokens = download_tokens.DownloadTokens(connection)
         return self
 

@@ -11,6 +11,7 @@ from domain.ports.accounts import ApiKeys, Sessions, Users
 from domain.ports.library import Grants, Marks, Uploads, Videos
 from domain.ports.paging import Page
 from domain.ports.requests import DownloadTokens, RequestFilter, Requests
+from domain.ports.slices import Slices
 
 __all__ = [
     "ApiKeys",
@@ -23,6 +24,7 @@ __all__ = [
     "RequestFilter",
     "Requests",
     "Sessions",
+    "Slices",
     "UnitOfWork",
     "Uploads",
     "Users",
@@ -51,6 +53,7 @@ class UnitOfWork(Protocol):
     grants: Grants
     uploads: Uploads
     requests: Requests
+    slices: Slices
     download_tokens: DownloadTokens
     audit: AuditLog
 
