@@ -17,7 +17,16 @@ from domain.anonymization.tracking import Origin, TrackingSettings
 from domain.detection import Detections, Image
 from domain.errors import ExaminationError, TruncatedVideoError
 from domain.videos import Region, Segment
-from scripted import HEIGHT, WIDTH, BlackBoxes, RawBytes, ScriptedDetector, ScriptedSource, walking
+from scripted import (
+    HEIGHT,
+    WIDTH,
+    BlackBoxes,
+    RawBytes,
+    ScriptedDetector,
+    ScriptedFrame,
+    ScriptedSource,
+    walking,
+)
 
 TRACKING = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
 
