@@ -92,8 +92,16 @@ class Identity:
         self._clock = clock
         self._session_lasts = session_lasts
 
-    async def sign_in(self, username: str, password: str, address: str) -> SignedIn:
+    async def sign_in(
+        self, username: str, password: str, address: str, before: str | None = None
+    ) -> SignedIn:
         """Sign a browser in.
+
+        Args:
+            username: of the account, whatever its case.
+            password: of the account.
+            address: where the browser is.
+            before: the secret of the session that the browser had so far, which ends; no matter whose it was.
 
         Raises:
             InvalidCredentialsError: name and password do not belong together, or the account is disabled.
@@ -108,6 +116,9 @@ class Identity:
             user = await work.users.lock(checked.id)
             if user.disabled or user.password_hash != checked.password_hash:
                 raise wrong_credentials()
+            if before:
+                # Nobody could end it any more once the browser has forgotten it.
+                await work.sessions.remove(self._secrets.digest(before))
             await work.sessions.add(session)
             await work.audit.add(_principal(user, Means.SESSION), "session.open", f"user:{user.id}", {})
             await work.commit()

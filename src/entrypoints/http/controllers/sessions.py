@@ -36,15 +36,24 @@ class SessionsController(Controller):
         responses=_SIGN_IN_PROBLEMS,
     )
     async def sign_in(
-        self, data: JSONBody[Credentials], request: ApiRequest, identity: TheIdentity, config: TheConfig
+        self,
+        data: JSONBody[Credentials],
+        request: ApiRequest,
+        identity: TheIdentity,
+        authenticator: TheAuthenticator,
+        config: TheConfig,
     ) -> Response[SessionView]:
         """Start a session: its secret is in a cookie that scripts cannot read.
 
-        Requests of the session that change something need the header `X-CSRFToken` with the token that is
-        answered here and that the cookie `csrftoken` holds.
+        It takes the place of the session that the browser had before, which ends. Requests of the session
+        that change something need the header `X-CSRFToken` with the token that is answered here and that the
+        cookie `csrftoken` holds.
         """
         address = client_address(request.scope)
-        signed_in = await identity.sign_in(data.username, data.password, address)
+        before = authenticator.session_secret(request)
+        signed_in = await identity.sign_in(data.username, data.password, address, before)
+        if before:
+            authenticator.forget_session(before)
         token = csrf_token(config.csrf_secret, signed_in.secret)
         return NegotiatedResponse(
             SessionView.of(signed_in, token), cookies=_session_cookies(config, signed_in, token)
