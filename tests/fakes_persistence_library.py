@@ -160,11 +160,18 @@ class FakeUploads:
         rows = await self._tx.write()
         rows.uploads[upload.id] = upload
 
-    async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
-        rows = await self._tx.write()
-        upload = rows.uploads.get(upload_id)
+    async def get(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        upload = self._tx.rows.uploads.get(upload_id)
         if upload is None or upload.owner_id != owner_id or upload.expires_at <= now:
             raise UploadNotFoundError(f"there is no upload {upload_id}", "ask for a new one")
+        return upload
+
+    async def expects(self, object_key: str) -> bool:
+        return any(upload.object_key == object_key for upload in self._tx.rows.uploads.values())
+
+    async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        rows = await self._tx.write()
+        await self.get(upload_id, owner_id, now)
         return rows.uploads.pop(upload_id)
 
     async def remove_expired(self, now: datetime) -> Sequence[PendingUpload]:

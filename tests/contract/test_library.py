@@ -183,6 +183,25 @@ async def test_of_many_who_complete_an_upload_one_does(database: Database) -> No
     assert sum(isinstance(one, UploadNotFoundError) for one in results) == 49
 
 
+async def test_an_upload_is_expected_until_it_is_taken(database: Database) -> None:
+    owner, other = await add_user(database, "owner"), await add_user(database, "other")
+    upload = PendingUpload("0f" * 16, owner.id, "a.mp4", "uploads/1", NOW + SECOND)
+    async with database.unit_of_work() as work:
+        await work.uploads.add(upload)
+        assert await work.uploads.get(upload.id, owner.id, NOW) == upload
+        for upload_id, owner_id, now in (
+            (upload.id, other.id, NOW),
+            (upload.id, owner.id, NOW + SECOND),
+            ("\0", owner.id, NOW),
+        ):
+            with pytest.raises(UploadNotFoundError):
+                await work.uploads.get(upload_id, owner_id, now)
+        keys = ("uploads/1", "uploads/2", "\0")
+        assert [await work.uploads.expects(key) for key in keys] == [True, False, False]
+        await work.uploads.take(upload.id, owner.id, NOW)
+        assert not await work.uploads.expects("uploads/1")
+
+
 async def test_overdue_uploads_are_forgotten(database: Database) -> None:
     owner = await add_user(database, "owner")
     uploads = [

@@ -161,15 +161,20 @@ class Uploads:
         """See the port."""
         await self._connection.execute(insert(UploadRow).values(asdict(upload)))
 
+    async def get(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        """See the port."""
+        statement = select(*_UPLOAD).where(_is_upload(upload_id, owner_id, now))
+        return _upload(upload_id, (await self._connection.execute(statement)).one_or_none())
+
+    async def expects(self, object_key: str) -> bool:
+        """See the port."""
+        statement = select(UploadRow.id).where(UploadRow.object_key == row_name(object_key))
+        return (await self._connection.execute(statement)).one_or_none() is not None
+
     async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
         """See the port."""
-        statement = delete(UploadRow).where(
-            UploadRow.id == row_name(upload_id), UploadRow.owner_id == owner_id, UploadRow.expires_at > now
-        )
-        row = (await self._connection.execute(statement.returning(*_UPLOAD))).one_or_none()
-        if row is None:
-            raise UploadNotFoundError(f"there is no upload {upload_id}", "ask for a new one")
-        return PendingUpload(*row)
+        statement = delete(UploadRow).where(_is_upload(upload_id, owner_id, now)).returning(*_UPLOAD)
+        return _upload(upload_id, (await self._connection.execute(statement)).one_or_none())
 
     async def remove_expired(self, now: datetime) -> Sequence[PendingUpload]:
         """See the port."""
@@ -195,3 +200,15 @@ def _video(row: Record | tuple[Any, ...]) -> Video:
 
 def _grant(video_id: int, user_id: int, username: str, role: str) -> VideoGrant:
     return VideoGrant(video_id, user_id, username, GrantRole(role))
+
+
+def _is_upload(upload_id: str, owner_id: int, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        UploadRow.id == row_name(upload_id), UploadRow.owner_id == owner_id, UploadRow.expires_at > now
+    )
+
+
+def _upload(upload_id: str, row: Record | None) -> PendingUpload:
+    if row is None:
+        raise UploadNotFoundError(f"there is no upload {upload_id}", "ask for a new one")
+    return PendingUpload(*row)
