@@ -62,6 +62,9 @@ class FakeVideos:
         videos = [video for video in reversed(self._tx.rows.videos.values()) if self._role(video, principal)]
         return Page(videos[offset : offset + limit], len(videos))
 
+    async def stored_bytes(self) -> int:
+        return sum(video.facts.size_bytes for video in self._tx.rows.videos.values())
+
     async def remove(self, video_id: int) -> None:
         rows = await self._tx.write()
         requests = rows.requests.values()

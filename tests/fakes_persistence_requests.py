@@ -177,6 +177,9 @@ class FakeRequests:
             if not each.status.is_final
         ]
 
+    async def result_bytes(self) -> int:
+        return sum(each.result_bytes or 0 for each in self._tx.rows.requests.values())
+
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         return [
             (each.id, each.result_key)

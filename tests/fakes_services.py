@@ -124,10 +124,6 @@ class FakeObjectStore:
     async def ping(self) -> None:
         self._check()
 
-    async def used_bytes(self) -> int:
-        self._check()
-        return sum(map(len, self.objects.values()))
-
     def _check(self) -> None:
         if self.unavailable:
             raise StorageUnavailableError("the fake store is down", "wait until it is up again")

@@ -250,6 +250,11 @@ class Requests:
         rows = await self._connection.execute(statement)
         return [(request_id, order_of(order), Status(status)) for *order, request_id, status in rows]
 
+    async def result_bytes(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(RequestRow.result_bytes), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         """See the port."""
         is_old = and_(RequestRow.status == Status.COMPLETED, RequestRow.completed_at < moment)

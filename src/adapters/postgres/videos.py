@@ -104,6 +104,11 @@ class Videos:
         return Page([_video(row) for row in rows], total.scalar_one())
 
     async def remove(self, video_id: int) -> None:
+    async def stored_bytes(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(VideoRow.size_bytes), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
         """See the port."""
         in_use = VideoInUseError(
             f"an unfinished request needs video {video_id}", "wait for its end or cancel it"

@@ -118,10 +118,6 @@ class FilesystemStore:
             message = f"the storage folder {self._root} is not there or cannot be written to"
             raise StorageUnavailableError(message, "check that its disk is mounted, and its permissions")
 
-    async def used_bytes(self) -> int:
-        """The sum of all sizes."""
-        return await in_thread(lambda: sum(stored.size for stored in self._walk("")))
-
     async def remove_partial(self, before: datetime) -> int:
         """Delete what processes that were killed left unfinished; returns how many.
 

@@ -184,10 +184,6 @@ class MinioStore:
         """Make sure that the store answers and has the bucket."""
         await self._call("find the bucket", self._create_bucket)
 
-    async def used_bytes(self) -> int:
-        """The sum of all sizes."""
-        return await self._call("list objects", lambda: sum(stored.size for stored in self._listed("")))
-
     async def _call(self, what: str, work: Callable[[], T]) -> T:
         def call() -> T:
             with s3_errors(self._endpoint, what):

@@ -54,6 +54,10 @@ class Videos(Protocol):
         """Videos that the caller may see, newest first."""
         ...
 
+    async def stored_bytes(self) -> int:
+        """What all of them take in the object store."""
+        ...
+
     async def remove(self, video_id: int) -> None:
         """Delete it with everything marked on it.
 

@@ -126,6 +126,10 @@ class Requests(Protocol):
         """What is pending or in work, oldest first."""
         ...
 
+    async def result_bytes(self) -> int:
+        """What all results take in the object store."""
+        ...
+
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         """Ids and result keys of requests completed before a moment."""
         ...

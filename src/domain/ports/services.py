@@ -94,10 +94,6 @@ class ObjectStore(Protocol):
         """Ask it for a sign of life."""
         ...
 
-    async def used_bytes(self) -> int:
-        """How much it holds."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
