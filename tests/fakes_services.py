@@ -23,7 +23,14 @@ from domain.errors import (
     StorageUnavailableError,
     UnreadableVideoError,
 )
-from domain.ports.services import ProbedVideo, StoredObject, TokenPair, TokenSubject, WorkerInfo
+from domain.ports.services import (
+    ProbedVideo,
+    RefreshToken,
+    StoredObject,
+    TokenPair,
+    TokenSubject,
+    WorkerInfo,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHUNK = 4
@@ -259,8 +266,8 @@ class FakeTokenIssuer:
     def verify_access(self, token: str) -> TokenSubject:
         return self._verify("access", token)
 
-    def verify_refresh(self, token: str) -> TokenSubject:
-        return self._verify("refresh", token)
+    def verify_refresh(self, token: str) -> RefreshToken:
+        return RefreshToken(token, self._verify("refresh", token), NOON + timedelta(days=7))
 
     def _verify(self, kind: str, token: str) -> TokenSubject:
         match token.split("."):

@@ -105,3 +105,40 @@ async def test_who_signs_in_again_leaves_no_session_behind(api: Api) -> None:
     async with api.client(Cookie=f"framecloak_session={first}") as thief:
         assert (await thief.get("/api/auth/me")).status_code == 401
     assert len(api.world.fake_database.tables.sessions) == 1
+
+
+async def test_a_refresh_token_is_good_once(api: Api) -> None:
+    await api.world.person("ada")
+    async with api.client() as program:
+        credentials = {"username": "ada", "password": PASSWORD}
+        first = (await program.post("/api/auth/token", json=credentials)).json()
+        url, body = "/api/auth/token/refresh", {"refresh_token": first["refresh_token"]}
+        second = (await program.post(url, json=body)).raise_for_status().json()
+        again = await program.post(url, json=body)
+        assert (again.status_code, again.json()["code"]) == (401, "not_authenticated")
+        # Whoever holds the other one may be the thief.
+        stolen = await program.post(url, json={"refresh_token": second["refresh_token"]})
+        assert stolen.status_code == 401
+        bearer = {"Authorization": f"Bearer {second['access_token']}"}
+        assert (await program.get("/api/auth/me", headers=bearer)).status_code == 401
+
+
+async def test_signing_out_with_a_token_ends_every_token_and_session(api: Api) -> None:
+    _, with_key = await api.person("ada")
+    _, bob = await api.person("bob")
+    browser = await api.browser("ada")
+    credentials = {"username": "ada", "password": PASSWORD}
+    tokens = (await with_key.post("/api/auth/token", json=credentials)).json()
+    with_jwt = api.client(Authorization=f"Bearer {tokens['access_token']}")
+    async with with_key, bob, browser, with_jwt:
+        for client in (with_jwt, browser):
+            assert (await client.get("/api/auth/me")).status_code == 200
+        assert (await with_jwt.post("/api/auth/logout")).status_code == 204
+        for client in (with_jwt, browser):
+            assert (await client.get("/api/auth/me")).status_code == 401
+        refresh = {"refresh_token": tokens["refresh_token"]}
+        assert (await bob.post("/api/auth/token/refresh", json=refresh)).status_code == 401
+        # A key is no sign-in, neither to be ended so nor to end others.
+        assert (await with_key.post("/api/auth/logout")).status_code == 204
+        for client in (with_key, bob):
+            assert (await client.get("/api/auth/me")).status_code == 200

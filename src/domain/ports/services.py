@@ -201,6 +201,21 @@ class TokenSubject:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A refresh token that is good, unless it was used.
+
+    Attributes:
+        id: told apart from every other by it.
+        subject: whose it is.
+        expires_at: UTC.
+    """
+
+    id: str
+    subject: TokenSubject
+    expires_at: datetime
+
+
 class TokenIssuer(Protocol):
     """Issues and checks JSON Web Tokens (RFC 7519), signed with the installation's key."""
 
@@ -216,8 +231,8 @@ class TokenIssuer(Protocol):
         """
         ...
 
-    def verify_refresh(self, token: str) -> TokenSubject:
-        """Whose refresh token it is.
+    def verify_refresh(self, token: str) -> RefreshToken:
+        """Which refresh token it is, and whose.
 
         Raises:
             NotAuthenticatedError: as for ``verify_access``.
