@@ -104,12 +104,12 @@ class Videos:
         total = await self._connection.execute(select(func.count()).select_from(visible))
         return Page([_video(row) for row in rows], total.scalar_one())
 
-    async def remove(self, video_id: int) -> None:
     async def stored_bytes(self) -> int:
         """See the port."""
         statement = select(func.coalesce(func.sum(VideoRow.size_bytes), 0))
         return int((await self._connection.execute(statement)).scalar_one())
 
+    async def remove(self, video_id: int) -> None:
         """See the port."""
         in_use = VideoInUseError(
             f"an unfinished request needs video {video_id}", "wait for its end or cancel it"
