@@ -26,6 +26,7 @@ from adapters.storage.minio import MinioStore
 from adapters.storage.signed_urls import SignedUrls
 from adapters.vision.insightface import detector_is_installed
 from domain.anonymization.cleaning import Cleaner
+from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
@@ -60,6 +61,7 @@ class Service:
         collection: videos and who may use them.
         marking: segments and regions.
         anonymization: requests for frames.
+        delivery: results behind download links.
         health: how the installation is doing.
         cleaner: removes what has had its time.
     """
@@ -76,6 +78,7 @@ class Service:
     collection: Collection
     marking: Marking
     anonymization: Anonymization
+    delivery: Delivery
     health: Health
     cleaner: Cleaner
 
@@ -159,6 +162,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             ),
             marking=Marking(database),
             anonymization=Anonymization(database, store, queue, clock, limits, new_secret, digest),
+            delivery=Delivery(database, store, clock, digest),
             health=Health(database, store, queue, lambda: _models_present(settings)),
             cleaner=Cleaner(database, store, clock, limits.result_lasts),
         )

@@ -20,7 +20,7 @@ from domain.anonymization.lifecycle import Priority
 from domain.errors import DomainError
 from entrypoints.http.errors import PUBLIC_CODES, STATUS_BY_CODE
 from http_api import CONFIG, VIDEO, Api, Scene, make_api
-from world import PASSWORD
+from world import PASSWORD, chunks
 
 REQUESTS = "/api/frames/anonymize"
 
@@ -314,26 +314,28 @@ async def test_ranges_of_a_result(scene: Scene, wanted: str, status: int, conten
         assert (answer.content, answer.headers["content-length"]) == (content, str(len(content)))
 
 
-async def test_with_an_object_store_of_its_own_the_link_sends_there(scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("own_store", [False, True])
+async def test_a_link_is_not_used_up_by_what_cannot_be_answered(scene: Scene, own_store: bool) -> None:
     request = await scene.request()
-    from entrypoints.http.app import create_app
-    from entrypoints.http.services import Services
-
     world = scene.api.world
+    app = scene.api.with_own_store() if own_store else scene.api.app
+    anybody = replace(scene.api, app=app).client()
+    minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
+    beyond = await anybody.get(minted["url"], headers={"Range": "bytes=3-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */3")
+    key = f"requests/{request}/frames.zip"
+    await world.store.remove(key)
+    gone = await anybody.get(minted["url"])
+    assert (gone.status_code, gone.json()["code"]) == (409, "not_ready")
+    await world.store.put(key, chunks(b"zip"))
+    wanted = {"Range": "bytes=1-"}
+    answers = await asyncio.gather(*(anybody.get(minted["url"], headers=wanted) for _ in range(20)))
+    assert sorted(answer.status_code for answer in answers) == [307 if own_store else 206] + [410] * 19
 
-    class NoHealth:
-        pass
 
-    services = Services(
-        world.identity,
-        world.collection,
-        world.marking,
-        world.anonymization,
-        NoHealth(),  # type: ignore[arg-type]
-        world.limiter,
-        None,
-    )
-    app = create_app(services, CONFIG)
+async def test_with_an_object_store_of_its_own_the_link_sends_there(scene: Scene) -> None:
+    request = await scene.request()
+    app = scene.api.with_own_store()
     credential = {"authorization": scene.ada.headers["authorization"]}
     minted = await asgi.call(app, "GET", f"{REQUESTS}/download/{request}/", credential)
     redeemed = await asgi.call(app, "GET", minted.headers["location"], {})

@@ -153,6 +153,16 @@ class DownloadTokens(Protocol):
         """Store one."""
         ...
 
+    async def get(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        """The request that one is good for, without using it up.
+
+        Raises:
+            TokenNotFoundError: there is none like that for this request.
+            TokenUsedError: it was used.
+            TokenExpiredError: it came too late.
+        """
+        ...
+
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
         """Use one up, atomically: of many callers, one gets the request.
 
