@@ -478,12 +478,33 @@ async def test_frames_for_marking(scene: Scene) -> None:
     base = f"/api/videos/{scene.video}/frames"
     whole = await scene.ada.get(f"{base}/7.jpg")
     assert (whole.status_code, whole.headers["content-type"]) == (200, "image/jpeg")
-    assert whole.headers["cache-control"].startswith("private")
+    assert whole.headers["cache-control"] == "private, no-cache"
+    assert whole.headers["vary"] == "Cookie, Authorization, X-API-Key"
     assert (await scene.ada.get(f"{base}/7.jpg?width=320")).content != whole.content
     for name in ("100.jpg", "7.png", "7", "-1.jpg", "x.jpg", "9" * 30 + ".jpg"):
         answer = await scene.ada.get(f"{base}/{name}")
         assert (answer.status_code, answer.json()["code"]) == (404, "frame_not_found"), name
     assert (await scene.ada.get(f"{base}/7.jpg?width=0")).status_code == 422
+
+
+async def test_a_frame_that_was_kept_is_shown_again_to_who_may_see_it(scene: Scene) -> None:
+    base = f"/api/videos/{scene.video}/frames"
+    seen = await scene.ada.get(f"{base}/7.jpg?width=320")
+    tag = seen.headers["etag"]
+    for wanted in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = await scene.ada.get(f"{base}/7.jpg?width=320", headers={"If-None-Match": wanted})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), wanted
+        assert (again.headers["cache-control"], again.headers["vary"]) == (
+            "private, no-cache",
+            "Cookie, Authorization, X-API-Key",
+        )
+    kept = {"If-None-Match": tag}
+    for other in ("7.jpg", "8.jpg?width=320"):
+        assert (await scene.ada.get(f"{base}/{other}", headers=kept)).status_code == 200
+    assert (await scene.ada.get(f"{base}/100.jpg", headers={"If-None-Match": "*"})).status_code == 404
+    assert (await scene.bob.get(f"{base}/7.jpg?width=320", headers=kept)).status_code == 404
+    async with scene.api.client() as stranger:
+        assert (await stranger.get(f"{base}/7.jpg?width=320", headers=kept)).status_code == 401
 
 
 async def test_deleting_a_video(scene: Scene) -> None:
