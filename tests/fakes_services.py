@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -94,6 +94,9 @@ class FakeObjectStore:
         finally:
             self.fetched.remove(path)
             path.unlink()
+
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        return self.local(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         data = self._bytes(key)[start:stop]

@@ -16,6 +16,7 @@ from domain.errors import (
     DomainError,
     EmptyFileError,
     ImageTooLargeError,
+    InputNotFoundError,
     InvalidOptionError,
     NoFramesError,
     NoVideoStreamError,
@@ -227,9 +228,9 @@ class Collection:
         """
         video = await self.get(principal, video_id)
         try:
-            async with self._store.local(video.object_key, self._scratch) as path:
+            async with self._store.kept(video.object_key, self._scratch) as path:
                 return await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
-        except ObjectNotFoundError as error:
+        except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(
                 f"the file of video {video_id} is gone", "upload the video again"
             ) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.storage.local_cache import LocalCache
 from domain.accounts import Principal, Role
 from domain.errors import (
     DomainError,
@@ -421,6 +422,20 @@ async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
             await world.collection.frame(anna, video.id, beyond, None)
     assert await world.collection.frame(anna, video.id, 99, 320) == b"\xff\xd899@320\xff\xd9"
     assert list(world.scratch.iterdir()) == []
+
+
+async def test_a_video_that_is_leafed_through_is_not_fetched_for_every_frame(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await world.person("anna")
+    video = await world.video(anna)
+    cache = LocalCache(tmp_path, 1000)
+    monkeypatch.setattr(world.fake_store, "kept", lambda key, _: cache.copy(key, world.fake_store))
+    for index in range(3):
+        assert await world.collection.frame(anna, video.id, index, 320)
+    world.fake_store.objects.clear()
+    assert await world.collection.frame(anna, video.id, 4, 320)
+    await cache.close()
 
 
 async def test_a_video_whose_file_is_gone_has_no_frames(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -72,6 +72,10 @@ class FilesystemStore:
         del scratch  # only stores that are elsewhere need it
         await self.stat(key)
         yield self._path(key)
+
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        """The file itself, likewise."""
+        return self.local(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes ``[start, stop)``; they stay those of one version when the object is replaced."""

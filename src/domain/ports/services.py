@@ -54,6 +54,16 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        """As ``local``, for what is looked into again and again: what was fetched may be kept for a while.
+
+        What was deleted is not kept, though who has it open may read it to the end.
+
+        Raises:
+            ObjectNotFoundError: on entering, there is none.
+        """
+        ...
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes ``[start, stop)`` in chunks.
 
