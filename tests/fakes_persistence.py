@@ -14,13 +14,20 @@ from domain.ports.persistence import (
     DownloadTokens,
     Grants,
     Marks,
+    RefreshTokens,
     Requests,
     Sessions,
     Uploads,
     Users,
     Videos,
 )
-from fakes_persistence_accounts import FakeApiKeys, FakeAuditLog, FakeSessions, FakeUsers
+from fakes_persistence_accounts import (
+    FakeApiKeys,
+    FakeAuditLog,
+    FakeRefreshTokens,
+    FakeSessions,
+    FakeUsers,
+)
 from fakes_persistence_library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
 from fakes_persistence_requests import FakeDownloadTokens, FakeRequests
 from fakes_persistence_tables import Store, Tables, Transaction
@@ -34,6 +41,7 @@ class FakeUnitOfWork:
         self._transaction = Transaction(database.store)
         self.users: Users = FakeUsers(self._transaction)
         self.sessions: Sessions = FakeSessions(self._transaction)
+        self.refresh_tokens: RefreshTokens = FakeRefreshTokens(self._transaction)
         self.api_keys: ApiKeys = FakeApiKeys(self._transaction)
         self.videos: Videos = FakeVideos(self._transaction)
         self.marks: Marks = FakeMarks(self._transaction)

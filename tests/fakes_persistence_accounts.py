@@ -84,6 +84,25 @@ class FakeSessions:
         return before - len(rows.sessions)
 
 
+class FakeRefreshTokens:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
+        del user_id
+        used = (await self._tx.write()).used_refresh_tokens
+        if digest in used:
+            return False
+        used[digest] = expires_at
+        return True
+
+    async def remove_expired(self, now: datetime) -> int:
+        rows = await self._tx.write()
+        before = len(rows.used_refresh_tokens)
+        rows.used_refresh_tokens = {key: end for key, end in rows.used_refresh_tokens.items() if end > now}
+        return before - len(rows.used_refresh_tokens)
+
+
 class FakeApiKeys:
     def __init__(self, transaction: Transaction) -> None:
         self._tx = transaction

@@ -62,6 +62,9 @@ class FakeVideos:
         videos = [video for video in reversed(self._tx.rows.videos.values()) if self._role(video, principal)]
         return Page(videos[offset : offset + limit], len(videos))
 
+    async def stored_bytes(self) -> int:
+        return sum(video.facts.size_bytes for video in self._tx.rows.videos.values())
+
     async def remove(self, video_id: int) -> None:
         rows = await self._tx.write()
         requests = rows.requests.values()
@@ -160,11 +163,18 @@ class FakeUploads:
         rows = await self._tx.write()
         rows.uploads[upload.id] = upload
 
-    async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
-        rows = await self._tx.write()
-        upload = rows.uploads.get(upload_id)
+    async def get(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        upload = self._tx.rows.uploads.get(upload_id)
         if upload is None or upload.owner_id != owner_id or upload.expires_at <= now:
             raise UploadNotFoundError(f"there is no upload {upload_id}", "ask for a new one")
+        return upload
+
+    async def expects(self, object_key: str) -> bool:
+        return any(upload.object_key == object_key for upload in self._tx.rows.uploads.values())
+
+    async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        rows = await self._tx.write()
+        await self.get(upload_id, owner_id, now)
         return rows.uploads.pop(upload_id)
 
     async def remove_expired(self, now: datetime) -> Sequence[PendingUpload]:

@@ -177,6 +177,9 @@ class FakeRequests:
             if not each.status.is_final
         ]
 
+    async def result_bytes(self) -> int:
+        return sum(each.result_bytes or 0 for each in self._tx.rows.requests.values())
+
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         return [
             (each.id, each.result_key)
@@ -203,17 +206,21 @@ class FakeDownloadTokens:
         rows = await self._tx.write()
         rows.download_tokens[token.digest] = token
 
-    async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
-        rows = await self._tx.write()
-        token = rows.download_tokens.get(digest)
+    async def get(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        token = self._tx.rows.download_tokens.get(digest)
         if token is None or token.request_id != request_id:
             raise TokenNotFoundError("there is no such download link", "ask for a new one")
         if token.used_at is not None:
             raise TokenUsedError("the download link was used already", "ask for a new one")
         if token.expires_at <= now:
             raise TokenExpiredError("the download link has expired", "ask for a new one")
-        rows.download_tokens[digest] = replace(token, used_at=now)
-        return rows.requests[request_id]
+        return self._tx.rows.requests[request_id]
+
+    async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        rows = await self._tx.write()
+        request = await self.get(digest, request_id, now)
+        rows.download_tokens[digest] = replace(rows.download_tokens[digest], used_at=now)
+        return request
 
     async def remove_without_result(self) -> int:
         rows = await self._tx.write()

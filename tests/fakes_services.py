@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -23,7 +23,14 @@ from domain.errors import (
     StorageUnavailableError,
     UnreadableVideoError,
 )
-from domain.ports.services import ProbedVideo, StoredObject, TokenPair, TokenSubject, WorkerInfo
+from domain.ports.services import (
+    ProbedVideo,
+    RefreshToken,
+    StoredObject,
+    TokenPair,
+    TokenSubject,
+    WorkerInfo,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHUNK = 4
@@ -88,6 +95,9 @@ class FakeObjectStore:
             self.fetched.remove(path)
             path.unlink()
 
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        return self.local(key, scratch)
+
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         data = self._bytes(key)[start:stop]
         for at in range(0, len(data), CHUNK):
@@ -123,10 +133,6 @@ class FakeObjectStore:
 
     async def ping(self) -> None:
         self._check()
-
-    async def used_bytes(self) -> int:
-        self._check()
-        return sum(map(len, self.objects.values()))
 
     def _check(self) -> None:
         if self.unavailable:
@@ -263,8 +269,8 @@ class FakeTokenIssuer:
     def verify_access(self, token: str) -> TokenSubject:
         return self._verify("access", token)
 
-    def verify_refresh(self, token: str) -> TokenSubject:
-        return self._verify("refresh", token)
+    def verify_refresh(self, token: str) -> RefreshToken:
+        return RefreshToken(token, self._verify("refresh", token), NOON + timedelta(days=7))
 
     def _verify(self, kind: str, token: str) -> TokenSubject:
         match token.split("."):

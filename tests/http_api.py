@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -48,6 +48,11 @@ class Api:
     world: World
     app: Litestar
     store: FilesystemStore
+    services: Services
+
+    def with_own_store(self) -> Litestar:
+        """The same behind a store that serves its objects itself."""
+        return create_app(replace(self.services, objects=None), CONFIG)
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         """A stranger, unless the headers say more."""
@@ -88,11 +93,12 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
         collection=world.collection,
         marking=world.marking,
         anonymization=world.anonymization,
+        delivery=world.delivery,
         health=Health(world.database, world.store, world.queue, models_are_there),
         limiter=world.limiter,
         objects=ObjectServer(urls, store, clock),
     )
-    return Api(world, create_app(services, config), store)
+    return Api(world, create_app(services, config), store, services)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from domain.accounts import Means, Principal, Role
+from domain.anonymization.delivery import Delivery
 from domain.anonymization.lifecycle import Order, Status
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.service import Anonymization, Limits
@@ -77,6 +78,7 @@ class World:
             lambda: secrets.new(""),
             digest,
         )
+        self.delivery = Delivery(self.database, self.store, self.clock, digest)
 
     async def person(self, name: str, role: Role = Role.USER) -> Principal:
         operator = Principal(0, "operator", Role.ADMIN, Means.COMMAND)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.errors import ForbiddenError
+from domain.errors import ForbiddenError, NotAuthenticatedError
 
 
 class Role(StrEnum):
@@ -85,6 +85,22 @@ class Principal:
         """
         if not self.is_admin:
             raise ForbiddenError("this is for administrators", "ask one of them")
+
+
+def enabled(user: User | None) -> User:
+    """The account that a credential was found to belong to.
+
+    Raises:
+        NotAuthenticatedError: there is none, or it is disabled.
+    """
+    if user is None or user.disabled:
+        raise NotAuthenticatedError("the sign-in is not valid any more", "sign in again")
+    return user
+
+
+def principal_of(user: User, means: Means) -> Principal:
+    """The caller that an account is."""
+    return Principal(user.id, user.username, user.role, means)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from uuid import uuid4
 
 from domain.accounts import Principal
 from domain.errors import (
     DomainError,
+    EmptyFileError,
+    ImageTooLargeError,
+    InputNotFoundError,
     InvalidOptionError,
+    NoFramesError,
+    NoVideoStreamError,
     ObjectNotFoundError,
+    StorageUnavailableError,
+    TruncatedVideoError,
+    UnreadableVideoError,
     UploadNotFoundError,
     UploadTooLargeError,
     VideoNotFoundError,
 )
+from domain.filenames import tidy
 from domain.library import (
     GrantRole,
     PendingUpload,
@@ -27,15 +36,23 @@ from domain.library import (
     VideoFacts,
     VideoGrant,
 )
-from domain.ports.persistence import Database, Page
+from domain.ports.persistence import Database, Page, UnitOfWork
 from domain.ports.services import Clock, ObjectStore, ProbedVideo, VideoProber
 
-LONGEST_FILENAME = 255
-INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode's categories of what must not get into a line of text: controls, formats, line separators."""
 UPLOAD_LASTS = timedelta(hours=1)
 UPLOADS = "uploads/"
 """What the keys of bytes that were put straight into the object store begin with."""
+
+VERDICTS = (
+    EmptyFileError,
+    ImageTooLargeError,
+    NoFramesError,
+    NoVideoStreamError,
+    TruncatedVideoError,
+    UnreadableVideoError,
+    UploadTooLargeError,
+)
+"""What is wrong with the bytes themselves, so that the same bytes need not be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,7 @@ class Collection:
         key = f"videos/{uuid4().hex}"
         digest = sha256()
         await self._store.put(key, self._measured(chunks, digest.update))
-        return await self._register(principal, _tidy(filename), key, digest.hexdigest())
+        return await self._register(principal, tidy(filename), key, digest.hexdigest())
 
     async def begin_upload(self, principal: Principal, filename: str) -> StartedUpload:
         """Have a video put straight into the object store.
@@ -107,39 +124,69 @@ class Collection:
         upload_id = uuid4().hex
         expires_at = self._clock.now() + UPLOAD_LASTS
         key = f"{UPLOADS}{upload_id}"
-        upload = PendingUpload(upload_id, principal.user_id, _tidy(filename), key, expires_at)
+        upload = PendingUpload(upload_id, principal.user_id, tidy(filename), key, expires_at)
         url = await self._store.presigned_put(key, UPLOAD_LASTS)
         async with self._database.unit_of_work() as work:
             await work.uploads.add(upload)
             await work.commit()
         return StartedUpload(upload, url)
 
+    async def receive(self, object_key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Store bytes that were put to the address of an upload.
+
+        Raises:
+            UploadNotFoundError: no upload expects them (any more); nothing is kept.
+            StorageUnavailableError: the store cannot be reached.
+            StorageFullError: it is full.
+        """
+        await self._require_expected(object_key)
+        await self._store.put(object_key, chunks)
+        try:
+            await self._require_expected(object_key)
+        except UploadNotFoundError:
+            # Completed while they arrived: nobody else would look for them again.
+            await self._store.remove(object_key)
+            raise
+
     async def complete_upload(self, principal: Principal, upload_id: str) -> Video:
         """Turn bytes that were put into the object store into a video.
 
+        They are kept until they are one, or are found to be none: after any other error this can be
+        repeated.
+
         Raises:
-            UploadNotFoundError: the caller has no such upload; or its bytes have not arrived, and it can
-                still be completed when they have.
+            UploadNotFoundError: the caller has no such upload, or somebody else was quicker to complete it;
+                or its bytes have not arrived, and it can still be completed when they have.
             UploadTooLargeError: it has more bytes than allowed.
             UnreadableVideoError: it is no video; and the other errors of opening one.
+            StorageUnavailableError: the store cannot be reached.
+            StorageFullError: it is full.
         """
+        begun = self._clock.now()
         async with self._database.unit_of_work() as work:
-            upload = await work.uploads.take(upload_id, principal.user_id, self._clock.now())
-            try:
-                await self._store.stat(upload.object_key)
-            except ObjectNotFoundError as error:
-                raise UploadNotFoundError(
-                    "nothing was uploaded", "PUT the file to the address first"
-                ) from error
-            await work.commit()
+            upload = await work.uploads.get(upload_id, principal.user_id, begun)
+
+        async def take(work: UnitOfWork) -> None:
+            # As of the beginning: a long upload must not expire while it is being copied.
+            await work.uploads.take(upload_id, principal.user_id, begun)
+
         key = f"videos/{uuid4().hex}"
         digest = sha256()
         try:
             # Read through, so that what is hashed and probed cannot be replaced by a later PUT.
             await self._store.put(key, self._measured(self._store.read(upload.object_key), digest.update))
-        finally:
-            await self._store.remove(upload.object_key)
-        return await self._register(principal, upload.filename, key, digest.hexdigest())
+            video = await self._register(principal, upload.filename, key, digest.hexdigest(), take)
+        except ObjectNotFoundError as error:
+            raise UploadNotFoundError("nothing was uploaded", "PUT the file to the address first") from error
+        except VERDICTS:
+            async with self._database.unit_of_work() as work:
+                with suppress(UploadNotFoundError):  # another completion came to the same verdict
+                    await take(work)
+                    await work.commit()
+            await self._discard(upload)
+            raise
+        await self._discard(upload)
+        return video
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
         """Videos that the caller may see, newest first."""
@@ -181,9 +228,9 @@ class Collection:
         """
         video = await self.get(principal, video_id)
         try:
-            async with self._store.local(video.object_key, self._scratch) as path:
+            async with self._store.kept(video.object_key, self._scratch) as path:
                 return await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
-        except ObjectNotFoundError as error:
+        except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(
                 f"the file of video {video_id} is gone", "upload the video again"
             ) from error
@@ -234,8 +281,33 @@ class Collection:
             await work.audit.add(principal, "video.unshare", f"video:{video_id}", {"user_id": user_id})
             await work.commit()
 
-    async def _register(self, principal: Principal, filename: str, key: str, digest: str) -> Video:
-        """Look at stored bytes and record them as a video; delete them when they are none."""
+    async def _require_expected(self, object_key: str) -> None:
+        async with self._database.unit_of_work() as work:
+            if not await work.uploads.expects(object_key):
+                raise UploadNotFoundError("no upload expects these bytes", "begin a new one")
+
+    async def _discard(self, upload: PendingUpload) -> None:
+        """Remove the bytes of an upload that was dealt with, whatever came of it."""
+        with suppress(StorageUnavailableError):  # the next cleaning finds them
+            await self._store.remove(upload.object_key)
+
+    async def _register(
+        self,
+        principal: Principal,
+        filename: str,
+        key: str,
+        digest: str,
+        take: Callable[[UnitOfWork], Awaitable[None]] | None = None,
+    ) -> Video:
+        """Look at stored bytes and record them as a video; delete them when that fails.
+
+        Args:
+            principal: whose video it is to be.
+            filename: what they call it.
+            key: of the bytes.
+            digest: of the bytes.
+            take: part of recording it, where only one of several callers may.
+        """
         try:
             async with self._store.local(key, self._scratch) as path:
                 size = path.stat().st_size
@@ -251,6 +323,8 @@ class Collection:
                 rotation=probed.rotation,
             )
             async with self._database.unit_of_work() as work:
+                if take:
+                    await take(work)
                 video = await work.videos.add(principal.user_id, filename, key, facts, probed.frame_index)
                 await work.audit.add(principal, "video.upload", f"video:{video.id}", {"sha256": digest})
                 await work.commit()
@@ -280,10 +354,3 @@ class Collection:
             # hashlib lets other threads run, but not the event loop's other tasks.
             await asyncio.to_thread(update, chunk) if len(chunk) > 1 << 20 else update(chunk)
             yield chunk
-
-
-def _tidy(filename: str) -> str:
-    """What is left of a name that somebody sent: one printable line, no folders."""
-    name = PureWindowsPath(PurePosixPath(filename).name).name
-    visible = "".join(one for one in name if unicodedata.category(one) not in INVISIBLE).strip()
-    return visible[:LONGEST_FILENAME] if visible.strip(".") else "video"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from domain.accounts import ApiKey, Means, Principal, Role, Session, User
-from domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError, UserNotFoundError
+from domain.accounts import ApiKey, Means, Principal, Role, Session, User, enabled, principal_of
+from domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
 from domain.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, Passwords, wrong_credentials
 from domain.ports.persistence import Database, Page
 from domain.ports.services import (
@@ -16,8 +16,8 @@ from domain.ports.services import (
     PasswordHasher,
     TokenIssuer,
     TokenPair,
-    TokenSubject,
 )
+from domain.tokens import Tokens
 
 __all__ = [
     "KEY_PREFIX",
@@ -87,13 +87,21 @@ class Identity:
     ) -> None:
         self._database = database
         self._passwords = Passwords(database, hasher, limiter)
-        self._tokens = tokens
+        self._tokens = Tokens(database, tokens, secrets.digest)
         self._secrets = secrets
         self._clock = clock
         self._session_lasts = session_lasts
 
-    async def sign_in(self, username: str, password: str, address: str) -> SignedIn:
+    async def sign_in(
+        self, username: str, password: str, address: str, before: str | None = None
+    ) -> SignedIn:
         """Sign a browser in.
+
+        Args:
+            username: of the account, whatever its case.
+            password: of the account.
+            address: where the browser is.
+            before: the secret of the session that the browser had so far, which ends; no matter whose it was.
 
         Raises:
             InvalidCredentialsError: name and password do not belong together, or the account is disabled.
@@ -108,8 +116,11 @@ class Identity:
             user = await work.users.lock(checked.id)
             if user.disabled or user.password_hash != checked.password_hash:
                 raise wrong_credentials()
+            if before:
+                # Nobody could end it any more once the browser has forgotten it.
+                await work.sessions.remove(self._secrets.digest(before))
             await work.sessions.add(session)
-            await work.audit.add(_principal(user, Means.SESSION), "session.open", f"user:{user.id}", {})
+            await work.audit.add(principal_of(user, Means.SESSION), "session.open", f"user:{user.id}", {})
             await work.commit()
         return SignedIn(secret, user, session.expires_at)
 
@@ -141,17 +152,15 @@ class Identity:
         """
         user = await self._passwords.check(username, password, address)
         # Those of a password that is changed at this moment carry its generation, and are worthless.
-        return self._tokens.issue(user.id, user.token_generation)
+        return self._tokens.issue(user)
 
     async def refresh_tokens(self, refresh: str) -> TokenPair:
-        """Exchange a refresh token for new JWTs.
+        """Exchange a refresh token for new JWTs; a second time, it ends all JWTs of the account instead.
 
         Raises:
-            NotAuthenticatedError: it is not good (any more), or the account is disabled or gone.
+            NotAuthenticatedError: it is not good (any more), was used, or the account is disabled or gone.
         """
-        subject = self._tokens.verify_refresh(refresh)
-        await self._account(subject)
-        return self._tokens.issue(subject.user_id, subject.generation)
+        return await self._tokens.refresh(refresh)
 
     async def by_session(self, secret: str) -> Principal:
         """Who a session cookie belongs to.
@@ -161,7 +170,7 @@ class Identity:
         """
         async with self._database.unit_of_work() as work:
             user = await work.sessions.find(self._secrets.digest(secret), self._clock.now())
-        return _enabled(user, Means.SESSION)
+        return principal_of(enabled(user), Means.SESSION)
 
     async def by_access_token(self, token: str) -> Principal:
         """Who an access token belongs to.
@@ -169,7 +178,7 @@ class Identity:
         Raises:
             NotAuthenticatedError: it is not good (any more), or the account is disabled or gone.
         """
-        return await self._account(self._tokens.verify_access(token))
+        return await self._tokens.principal(token)
 
     async def by_api_key(self, secret: str) -> Principal:
         """Who an API key belongs to.
@@ -183,7 +192,7 @@ class Identity:
             if found is None:
                 raise NotAuthenticatedError("the API key is not valid", "create a new one")
             key, user = found
-            principal = _enabled(user, Means.API_KEY)
+            principal = principal_of(enabled(user), Means.API_KEY)
             minute = now.replace(second=0, microsecond=0)
             if key.last_used_at is None or key.last_used_at < minute:
                 await work.api_keys.touch(key.id, minute)
@@ -330,23 +339,3 @@ class Identity:
         except UsernameTakenError:
             # Another process that starts at the same moment was quicker.
             return None
-
-    async def _account(self, subject: TokenSubject) -> Principal:
-        async with self._database.unit_of_work() as work:
-            try:
-                user = await work.users.get(subject.user_id)
-            except UserNotFoundError:
-                user = None
-        if user is not None and user.token_generation != subject.generation:
-            user = None
-        return _enabled(user, Means.JWT)
-
-
-def _enabled(user: User | None, means: Means) -> Principal:
-    if user is None or user.disabled:
-        raise NotAuthenticatedError("the sign-in is not valid any more", "sign in again")
-    return _principal(user, means)
-
-
-def _principal(user: User, means: Means) -> Principal:
-    return Principal(user.id, user.username, user.role, means)

@@ -22,10 +22,12 @@ from adapters.security.passwords import Argon2PasswordHasher
 from adapters.security.secrets import InstallationSecret, digest, new_secret
 from adapters.security.tokens import JwtIssuer
 from adapters.storage.filesystem import FilesystemStore
+from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio import MinioStore
 from adapters.storage.signed_urls import SignedUrls
 from adapters.vision.insightface import detector_is_installed
 from domain.anonymization.cleaning import Cleaner
+from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
@@ -60,6 +62,7 @@ class Service:
         collection: videos and who may use them.
         marking: segments and regions.
         anonymization: requests for frames.
+        delivery: results behind download links.
         health: how the installation is doing.
         cleaner: removes what has had its time.
     """
@@ -76,6 +79,7 @@ class Service:
     collection: Collection
     marking: Marking
     anonymization: Anonymization
+    delivery: Delivery
     health: Health
     cleaner: Cleaner
 
@@ -119,7 +123,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
         queue = await resources.enter_async_context(ArqJobQueue(settings.redis_url))
         limiter = await resources.enter_async_context(RedisAttemptLimiter(settings.redis_url))
         urls = SignedUrls(settings.base_url, secret.derive_key("object addresses"), clock)
-        store = await _object_store(settings, urls)
+        store = await _object_store(settings, urls, resources)
         tokens = JwtIssuer(
             secret.derive_key("json web tokens"),
             clock,
@@ -159,6 +163,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             ),
             marking=Marking(database),
             anonymization=Anonymization(database, store, queue, clock, limits, new_secret, digest),
+            delivery=Delivery(database, store, clock, digest),
             health=Health(database, store, queue, lambda: _models_present(settings)),
             cleaner=Cleaner(database, store, clock, limits.result_lasts),
         )
@@ -170,7 +175,7 @@ def _installation_secret(settings: Settings) -> InstallationSecret:
     return InstallationSecret.from_file(settings.data_dir / KEY_FILE)
 
 
-async def _object_store(settings: Settings, urls: SignedUrls) -> ObjectStore:
+async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncExitStack) -> ObjectStore:
     if not settings.minio_endpoint:
         return FilesystemStore(settings.data_dir / "objects", urls)
     store = MinioStore(
@@ -181,7 +186,10 @@ async def _object_store(settings: Settings, urls: SignedUrls) -> ObjectStore:
         secure=settings.minio_secure,
         region=settings.minio_region,
         public_endpoint=settings.minio_public_endpoint or None,
+        # Room for any one video, so that leafing through it fetches it once.
+        cache=LocalCache(settings.temp_storage_path, settings.max_upload_bytes),
     )
+    resources.push_async_callback(store.close)
     # Makes the bucket when it is missing, and shows at once whether the credentials are good.
     await store.ping()
     return store

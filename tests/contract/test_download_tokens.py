@@ -56,6 +56,21 @@ async def test_a_token_is_good_for_its_request_and_its_time(database: Database) 
             await work.download_tokens.redeem(digest("t"), request.id, NOW + 5 * SECOND)
 
 
+async def test_a_token_is_looked_at_without_using_it_up(database: Database) -> None:
+    request = await _with_token(database)
+    async with database.unit_of_work() as work:
+        for _ in range(2):
+            assert await work.download_tokens.get(digest("t"), request.id, NOW) == request
+        for secret, request_id in (("altered", request.id), ("t", uuid4())):
+            with pytest.raises(TokenNotFoundError):
+                await work.download_tokens.get(digest(secret), request_id, NOW)
+        with pytest.raises(TokenExpiredError):
+            await work.download_tokens.get(digest("t"), request.id, NOW + SECOND)
+        await work.download_tokens.redeem(digest("t"), request.id, NOW)
+        with pytest.raises(TokenUsedError):
+            await work.download_tokens.get(digest("t"), request.id, NOW)
+
+
 async def test_a_token_is_still_good_when_redeeming_was_not_committed(database: Database) -> None:
     request = await _with_token(database)
     async with database.unit_of_work() as work:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from domain.accounts import Role, User
+from domain.anonymization.lifecycle import Status
 from domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
@@ -183,6 +184,25 @@ async def test_of_many_who_complete_an_upload_one_does(database: Database) -> No
     assert sum(isinstance(one, UploadNotFoundError) for one in results) == 49
 
 
+async def test_an_upload_is_expected_until_it_is_taken(database: Database) -> None:
+    owner, other = await add_user(database, "owner"), await add_user(database, "other")
+    upload = PendingUpload("0f" * 16, owner.id, "a.mp4", "uploads/1", NOW + SECOND)
+    async with database.unit_of_work() as work:
+        await work.uploads.add(upload)
+        assert await work.uploads.get(upload.id, owner.id, NOW) == upload
+        for upload_id, owner_id, now in (
+            (upload.id, other.id, NOW),
+            (upload.id, owner.id, NOW + SECOND),
+            ("\0", owner.id, NOW),
+        ):
+            with pytest.raises(UploadNotFoundError):
+                await work.uploads.get(upload_id, owner_id, now)
+        keys = ("uploads/1", "uploads/2", "\0")
+        assert [await work.uploads.expects(key) for key in keys] == [True, False, False]
+        await work.uploads.take(upload.id, owner.id, NOW)
+        assert not await work.uploads.expects("uploads/1")
+
+
 async def test_overdue_uploads_are_forgotten(database: Database) -> None:
     owner = await add_user(database, "owner")
     uploads = [
@@ -209,3 +229,21 @@ async def test_facts_come_back_as_they_went_in(database: Database) -> None:
             await work.videos.frame_index(added.id)
     assert found == added
     assert (found.facts, found.filename) == (odd, "'; drop table videos; --")
+
+
+async def test_bytes_are_added_up(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    async with database.unit_of_work() as work:
+        assert (await work.videos.stored_bytes(), await work.requests.result_bytes()) == (0, 0)
+        for number in range(3):
+            await work.videos.add(owner.id, "a.mp4", f"videos/sum-{number}", facts(size_bytes=2**62), b"")
+        assert await work.videos.stored_bytes() == 3 * 2**62
+        await work.commit()
+    video = await add_video(database, owner)
+    done, other = [await add_request(database, owner, video) for _ in range(2)]
+    async with database.unit_of_work() as work:
+        await work.requests.finish(done.id, Status.COMPLETED, NOW, result=("requests/a.zip", 2**40))
+        await work.requests.finish(other.id, Status.COMPLETED, NOW, result=("requests/b.zip", 7))
+        assert await work.requests.result_bytes() == 2**40 + 7
+        await work.requests.forget_result(done.id)
+        assert await work.requests.result_bytes() == 7

@@ -17,6 +17,7 @@ import pytest
 
 from adapters.storage.filenames import content_disposition
 from adapters.storage.filesystem import FilesystemStore
+from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio import MinioStore
 from adapters.storage.signed_urls import PATH, SignedUrls
 from domain.errors import (
@@ -74,6 +75,10 @@ def files_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.is_file()]
 
 
+def kept_in(scratch: Path) -> list[str]:
+    return [path.name for path in scratch.glob("previews-*/*")]
+
+
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with running_s3(tmp_path_factory.mktemp("swift")) as server:
@@ -122,8 +127,8 @@ def folder_sample(root: Path) -> Sample:
     return Sample(store, send, wait, lambda: [path.name for path in root.iterdir() if "~" in path.name])
 
 
-def minio_store(s3: S3Server, bucket: str, **options: str) -> MinioStore:
-    return MinioStore(s3.endpoint, s3.access_key, s3.secret_key, bucket, secure=False, **options)
+def minio_store(s3: S3Server, bucket: str, cache: LocalCache | None = None) -> MinioStore:
+    return MinioStore(s3.endpoint, s3.access_key, s3.secret_key, bucket, secure=False, cache=cache)
 
 
 def minio_sample(store: MinioStore, bucket: str) -> Sample:
@@ -142,16 +147,17 @@ def minio_sample(store: MinioStore, bucket: str) -> Sample:
     return Sample(store, send, wait, leftovers)
 
 
-@pytest.fixture(params=["fake", "folder", "minio"])
+@pytest.fixture(params=["fake", "folder", "minio", "minio with a cache"])
 async def sample(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sample]:
     match request.param:
         case "fake":
             yield fake_sample()
         case "folder":
             yield folder_sample(tmp_path / "objects")
-        case _:
+        case kind:
             bucket = f"test-{uuid4().hex}"
-            store = minio_store(request.getfixturevalue("s3"), bucket)
+            cache = LocalCache(tmp_path, 30 * MEBI) if kind == "minio with a cache" else None
+            store = minio_store(request.getfixturevalue("s3"), bucket, cache)
             yield minio_sample(store, bucket)
             await store.close()
 
@@ -182,7 +188,6 @@ async def test_a_second_put_replaces_the_first(store: ObjectStore) -> None:
     await store.put("a", stream(b"the first, which is longer"))
     await store.put("a", stream(b"the second"))
     assert await content(store, "a") == b"the second"
-    assert await store.used_bytes() == 10
 
 
 async def test_twenty_megabytes_in_odd_chunks_arrive_whole(store: ObjectStore) -> None:
@@ -276,7 +281,6 @@ async def test_lists_come_in_the_order_of_keys(store: ObjectStore) -> None:
     assert await keys(store, "a/b") == ["a/b-c", "a/b.d/e", "a/b/a", "a/b/c"]
     assert await keys(store, "nothing/at/all") == []
     assert [stored.size async for stored in store.list("a/b/")] == [5, 5]
-    assert await store.used_bytes() == sum(map(len, names))
 
 
 async def test_remove_all_takes_what_begins_so_and_nothing_else(store: ObjectStore) -> None:
@@ -355,6 +359,46 @@ async def test_an_object_can_be_had_as_a_file(store: ObjectStore, tmp_path: Path
     assert files_in(tmp_path) == []
 
 
+async def test_an_object_that_is_looked_into_again_and_again_is_always_the_present_one(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    for content_now in (b"first", b"second"):
+        await store.put("a/b", stream(content_now))
+        for _ in range(2):
+            async with store.kept("a/b", tmp_path) as path, store.kept("a/b", tmp_path) as same:
+                assert path.read_bytes() == same.read_bytes() == content_now
+    await store.remove("a/b")
+    with pytest.raises(ObjectNotFoundError):
+        async with store.kept("a/b", tmp_path):
+            pass
+    await store.put("a/b", stream(b"third"))
+    async with store.kept("a/b", tmp_path):
+        pass
+    await store.remove_all("a/")
+    with pytest.raises(ObjectNotFoundError):
+        async with store.kept("a/b", tmp_path):
+            pass
+    assert kept_in(tmp_path) == files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("sample", ["minio with a cache"], indirect=True)
+async def test_a_kept_object_is_fetched_once(
+    store: MinioStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.put("film", stream(b"x" * MEBI))
+    fetched: list[str] = []
+    get = store._get
+    monkeypatch.setattr(store, "_get", lambda key, *args: (fetched.append(key), get(key, *args))[1])
+
+    async def look() -> bytes:
+        async with store.kept("film", tmp_path) as path:
+            return path.read_bytes()
+
+    assert set(await asyncio.gather(*(look() for _ in range(10)))) == {b"x" * MEBI}
+    assert await look() == b"x" * MEBI
+    assert fetched == ["film"]
+
+
 async def test_a_presigned_address_hands_the_object_out(sample: Sample) -> None:
     await sample.store.put("results/1.zip", stream(b"frames"))
     address = await sample.store.presigned_get("results/1.zip", "frames.zip", MINUTE)
@@ -426,7 +470,6 @@ async def test_odd_names_do_no_harm_in_a_header(sample: Sample, name: str, plain
 
 async def test_a_living_store_answers(store: ObjectStore) -> None:
     await store.ping()
-    assert await store.used_bytes() == 0
 
 
 async def test_many_may_work_at_once(store: ObjectStore) -> None:

@@ -22,7 +22,7 @@ from adapters.security.secrets import InstallationSecret, derive_key, digest, ne
 from adapters.security.tokens import JwtIssuer
 from domain.errors import InvalidSettingError, NotAuthenticatedError
 from domain.ports.services import PasswordHasher, TokenIssuer, TokenSubject
-from fakes_services import FakeClock, FakePasswordHasher, FakeTokenIssuer
+from fakes_services import NOON, FakeClock, FakePasswordHasher, FakeTokenIssuer
 
 KEY = bytes(range(32))
 CLAIMS: dict[str, str | int] = {
@@ -91,9 +91,15 @@ async def test_a_flood_of_sign_ins_is_worked_off_in_two_threads() -> None:
 def test_tokens_say_whose_they_are(any_issuer: TokenIssuer) -> None:
     pair = any_issuer.issue(42, 7)
     assert any_issuer.verify_access(pair.access) == TokenSubject(42, 7)
-    assert any_issuer.verify_refresh(pair.refresh) == TokenSubject(42, 7)
+    assert any_issuer.verify_refresh(pair.refresh).subject == TokenSubject(42, 7)
     assert pair.expires_in == 900
     assert any_issuer.issue(42, 7).access != pair.access
+
+
+def test_refresh_tokens_are_told_apart_and_say_when_they_end(any_issuer: TokenIssuer) -> None:
+    first, second = [any_issuer.verify_refresh(any_issuer.issue(42, 7).refresh) for _ in range(2)]
+    assert first.id != second.id
+    assert first.expires_at == NOON + timedelta(days=7)
 
 
 def test_one_kind_of_token_does_not_pass_for_the_other(any_issuer: TokenIssuer) -> None:
@@ -120,7 +126,7 @@ def test_tokens_expire(issuer: JwtIssuer, clock: FakeClock) -> None:
     with pytest.raises(NotAuthenticatedError, match="expired"):
         issuer.verify_access(pair.access)
     clock.advance(timedelta(days=7) - timedelta(minutes=15, seconds=1))
-    assert issuer.verify_refresh(pair.refresh).user_id == 1
+    assert issuer.verify_refresh(pair.refresh).subject.user_id == 1
     clock.advance(timedelta(seconds=1))
     with pytest.raises(NotAuthenticatedError, match="expired"):
         issuer.verify_refresh(pair.refresh)

@@ -22,7 +22,7 @@ from domain.errors import (
 from domain.library import GrantRole
 from domain.ports.persistence import Database, RequestFilter
 from domain.videos import Segment
-from persistence_samples import NOW, add_user, add_video, digest, principal_of
+from persistence_samples import CALLERS, NOW, add_user, add_video, at_once, digest, principal_of
 
 SECOND = timedelta(seconds=1)
 
@@ -167,6 +167,28 @@ async def test_sessions_end(database: Database) -> None:
         assert await work.sessions.find(digest("b"), NOW) == user
         await work.sessions.remove_of(user.id)
         assert await work.sessions.find(digest("b"), NOW) is None
+
+
+async def test_a_refresh_token_is_used_by_one_of_many(database: Database) -> None:
+    user = await add_user(database, "ada")
+    answers = await at_once(
+        database, lambda work: work.refresh_tokens.use(digest("a"), user.id, NOW + 10 * SECOND)
+    )
+    assert sorted(map(str, answers)) == ["False"] * (CALLERS - 1) + ["True"]
+
+
+async def test_used_refresh_tokens_are_remembered_until_they_expire(database: Database) -> None:
+    user = await add_user(database, "ada")
+    async with database.unit_of_work() as work:
+        assert await work.refresh_tokens.use(digest("a"), user.id, NOW + 10 * SECOND)
+        # It is not used up without a commit.
+    async with database.unit_of_work() as work:
+        assert await work.refresh_tokens.use(digest("a"), user.id, NOW + 10 * SECOND)
+        assert await work.refresh_tokens.use(digest("b"), user.id, NOW + 20 * SECOND)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert await work.refresh_tokens.remove_expired(NOW + 10 * SECOND) == 1
+        assert not await work.refresh_tokens.use(digest("b"), user.id, NOW + 20 * SECOND)
 
 
 async def test_api_keys_are_found_until_they_expire(database: Database) -> None:

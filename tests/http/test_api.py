@@ -20,7 +20,7 @@ from domain.anonymization.lifecycle import Priority
 from domain.errors import DomainError
 from entrypoints.http.errors import PUBLIC_CODES, STATUS_BY_CODE
 from http_api import CONFIG, VIDEO, Api, Scene, make_api
-from world import PASSWORD
+from world import PASSWORD, chunks
 
 REQUESTS = "/api/frames/anonymize"
 
@@ -314,26 +314,28 @@ async def test_ranges_of_a_result(scene: Scene, wanted: str, status: int, conten
         assert (answer.content, answer.headers["content-length"]) == (content, str(len(content)))
 
 
-async def test_with_an_object_store_of_its_own_the_link_sends_there(scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("own_store", [False, True])
+async def test_a_link_is_not_used_up_by_what_cannot_be_answered(scene: Scene, own_store: bool) -> None:
     request = await scene.request()
-    from entrypoints.http.app import create_app
-    from entrypoints.http.services import Services
-
     world = scene.api.world
+    app = scene.api.with_own_store() if own_store else scene.api.app
+    anybody = replace(scene.api, app=app).client()
+    minted = (await scene.ada.get(f"{REQUESTS}/download/{request}/?redirect=false")).json()
+    beyond = await anybody.get(minted["url"], headers={"Range": "bytes=3-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */3")
+    key = f"requests/{request}/frames.zip"
+    await world.store.remove(key)
+    gone = await anybody.get(minted["url"])
+    assert (gone.status_code, gone.json()["code"]) == (409, "not_ready")
+    await world.store.put(key, chunks(b"zip"))
+    wanted = {"Range": "bytes=1-"}
+    answers = await asyncio.gather(*(anybody.get(minted["url"], headers=wanted) for _ in range(20)))
+    assert sorted(answer.status_code for answer in answers) == [307 if own_store else 206] + [410] * 19
 
-    class NoHealth:
-        pass
 
-    services = Services(
-        world.identity,
-        world.collection,
-        world.marking,
-        world.anonymization,
-        NoHealth(),  # type: ignore[arg-type]
-        world.limiter,
-        None,
-    )
-    app = create_app(services, CONFIG)
+async def test_with_an_object_store_of_its_own_the_link_sends_there(scene: Scene) -> None:
+    request = await scene.request()
+    app = scene.api.with_own_store()
     credential = {"authorization": scene.ada.headers["authorization"]}
     minted = await asgi.call(app, "GET", f"{REQUESTS}/download/{request}/", credential)
     redeemed = await asgi.call(app, "GET", minted.headers["location"], {})
@@ -476,12 +478,33 @@ async def test_frames_for_marking(scene: Scene) -> None:
     base = f"/api/videos/{scene.video}/frames"
     whole = await scene.ada.get(f"{base}/7.jpg")
     assert (whole.status_code, whole.headers["content-type"]) == (200, "image/jpeg")
-    assert whole.headers["cache-control"].startswith("private")
+    assert whole.headers["cache-control"] == "private, no-cache"
+    assert whole.headers["vary"] == "Cookie, Authorization, X-API-Key"
     assert (await scene.ada.get(f"{base}/7.jpg?width=320")).content != whole.content
     for name in ("100.jpg", "7.png", "7", "-1.jpg", "x.jpg", "9" * 30 + ".jpg"):
         answer = await scene.ada.get(f"{base}/{name}")
         assert (answer.status_code, answer.json()["code"]) == (404, "frame_not_found"), name
     assert (await scene.ada.get(f"{base}/7.jpg?width=0")).status_code == 422
+
+
+async def test_a_frame_that_was_kept_is_shown_again_to_who_may_see_it(scene: Scene) -> None:
+    base = f"/api/videos/{scene.video}/frames"
+    seen = await scene.ada.get(f"{base}/7.jpg?width=320")
+    tag = seen.headers["etag"]
+    for wanted in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = await scene.ada.get(f"{base}/7.jpg?width=320", headers={"If-None-Match": wanted})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), wanted
+        assert (again.headers["cache-control"], again.headers["vary"]) == (
+            "private, no-cache",
+            "Cookie, Authorization, X-API-Key",
+        )
+    kept = {"If-None-Match": tag}
+    for other in ("7.jpg", "8.jpg?width=320"):
+        assert (await scene.ada.get(f"{base}/{other}", headers=kept)).status_code == 200
+    assert (await scene.ada.get(f"{base}/100.jpg", headers={"If-None-Match": "*"})).status_code == 404
+    assert (await scene.bob.get(f"{base}/7.jpg?width=320", headers=kept)).status_code == 404
+    async with scene.api.client() as stranger:
+        assert (await stranger.get(f"{base}/7.jpg?width=320", headers=kept)).status_code == 401
 
 
 async def test_deleting_a_video(scene: Scene) -> None:

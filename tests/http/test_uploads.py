@@ -183,6 +183,17 @@ async def test_an_upload_past_the_api_that_is_cut_off_leaves_nothing(api: Api) -
     assert api.stored() == []
 
 
+async def test_a_completed_upload_takes_nothing_in_any_more(api: Api) -> None:
+    _, ada = await api.person("ada")
+    started = (await ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})).json()
+    async with api.client() as anybody:
+        assert (await anybody.put(started["url"], content=b"film")).status_code == 204
+        assert (await ada.post(f"/api/videos/uploads/{started['id']}/complete")).status_code == 201
+        late = await anybody.put(started["url"], content=b"more")
+    assert (late.status_code, late.json()["code"]) == (404, "upload_not_found")
+    assert [key.partition("/")[0] for key in api.stored()] == ["videos"]
+
+
 async def test_json_is_limited_too(tmp_path: Path) -> None:
     api = make_api(tmp_path, replace(CONFIG, max_body_bytes=1000))
     _, ada = await api.person("ada")

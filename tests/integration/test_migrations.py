@@ -119,7 +119,8 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
     await schema.downgrade("0001")
     assert await schema.current_revision() == "0001"
     tables = {name for (name,) in await fetch(empty_database_url, _TABLES)}
-    assert tables == {*METADATA.tables, "alembic_version"} - {"request_segments", "request_regions"}
+    newer = {"request_segments", "request_regions", "used_refresh_tokens"}
+    assert tables == {*METADATA.tables, "alembic_version"} - newer
     with pytest.raises(SchemaOutdatedError, match=r"older schema 0001.*framecloak db upgrade"):
         await schema.require_current()
     await schema.upgrade()
@@ -247,6 +248,7 @@ def _copy_of_region(number_and_size: str) -> str:
         ("insert into users (username, password_hash, role) values ('', 'x', 'user')", "ck_users_username"),
         ("insert into users (username, password_hash, role) values ('b', 'x', 'king')", "ck_users_role"),
         ("insert into sessions values ('short', 1, now())", "ck_sessions_digest"),
+        ("insert into used_refresh_tokens values ('short', 1, now())", "ck_used_refresh_tokens_digest"),
         ("insert into segments (video_id, start_frame, end_frame) values (1, 5, 5)", "ck_segments_frames"),
         ("insert into segments (video_id, start_frame, end_frame) values (1, -1, 5)", "ck_segments_frames"),
         ("insert into segments (video_id, start_frame, end_frame) values (2, 0, 5)", "fk_segments_video_id"),

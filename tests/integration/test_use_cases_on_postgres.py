@@ -41,6 +41,7 @@ from domain.errors import (
 from domain.identity import SignedIn
 from domain.library import GrantRole
 from domain.ports.persistence import RequestFilter
+from domain.ports.services import TokenPair
 from domain.videos import Region, Segment
 from world import PASSWORD, World, chunks
 
@@ -106,6 +107,17 @@ async def test_sign_ins_during_a_new_password_leave_no_session(world: World) -> 
         if isinstance(one, SignedIn):
             with pytest.raises(NotAuthenticatedError):
                 await world.identity.by_session(one.secret)
+
+
+async def test_of_many_who_refresh_at_once_one_gets_tokens_and_reuse_ends_them(world: World) -> None:
+    await world.person("anna")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    tries = [world.identity.refresh_tokens(pair.refresh) for _ in range(20)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    (won,) = [one for one in results if isinstance(one, TokenPair)]
+    assert sum(isinstance(one, NotAuthenticatedError) for one in results) == 19
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_access_token(won.access)
 
 
 async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) -> None:

@@ -163,6 +163,18 @@ async def test_sessions_go_when_they_have_expired(world: World, anna: Principal)
     assert (await world.identity.by_session(young.secret)).user_id == anna.user_id
 
 
+async def test_used_refresh_tokens_go_when_they_have_expired(world: World, anna: Principal) -> None:
+    pair = await world.identity.issue_tokens(anna.username, PASSWORD, "10.0.0.1")
+    await world.identity.refresh_tokens(pair.refresh)
+    used = world.tokens.verify_refresh(pair.refresh)
+    world.clock.time = used.expires_at - MOMENT
+    await cleaner(world).run()
+    assert len(world.fake_database.tables.used_refresh_tokens) == 1
+    world.clock.time = used.expires_at
+    await cleaner(world).run()
+    assert world.fake_database.tables.used_refresh_tokens == {}
+
+
 async def test_uploads_that_were_never_completed_go_with_their_bytes(world: World, anna: Principal) -> None:
     started = await world.collection.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
@@ -193,8 +205,10 @@ async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Pr
     started = await world.collection.begin_upload(anna, "a.mp4")
     await world.store.put(started.upload.object_key, chunks(b"film"))
     world.clock.advance(UPLOAD_LASTS)
-    assert (await cleaner(world).run()).uploads == 1
+    assert (await cleaner(world).run()).uploads == 0
     assert list(world.fake_store.objects) == [started.upload.object_key]
+    world.clock.advance(UPLOAD_LASTS)
+    assert (await cleaner(world).run()).uploads == 1
 
 
 async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the_next_run(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from adapters.storage.local_cache import LocalCache
 from domain.accounts import Principal, Role
 from domain.errors import (
     DomainError,
@@ -28,7 +30,9 @@ from domain.errors import (
     VideoNotFoundError,
 )
 from domain.library import GrantRole, VideoGrant
+from domain.ports.services import StoredObject
 from domain.videos import Region, Segment
+from fakes_services import FakeObjectStore
 from world import World, chunks
 
 Act = Callable[[World, Principal, int, int], Awaitable[object]]
@@ -214,6 +218,82 @@ async def test_an_upload_survives_a_store_that_is_down(world: World) -> None:
     assert await world.collection.complete_upload(anna, started.upload.id)
 
 
+@dataclass
+class FailingStore(FakeObjectStore):
+    """Refuses to write so many times."""
+
+    refusals: int = 1
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
+        if key.startswith("videos/") and self.refusals:
+            self.refusals -= 1
+            raise StorageUnavailableError("the fake store stumbled")
+        return await super().put(key, chunks)
+
+
+async def test_an_upload_survives_an_error_that_passes(tmp_path: Path) -> None:
+    store = FailingStore()
+    world = World(tmp_path, real_store=store)
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await store.put(started.upload.object_key, chunks(b"film"))
+    with pytest.raises(StorageUnavailableError):
+        await world.collection.complete_upload(anna, started.upload.id)
+    store.room = 4
+    with pytest.raises(StorageFullError):
+        await world.collection.complete_upload(anna, started.upload.id)
+    assert list(store.objects) == [started.upload.object_key]
+    store.room = 1000
+    video = await world.collection.complete_upload(anna, started.upload.id)
+    assert store.objects == {video.object_key: b"film"}
+
+
+async def test_an_upload_may_expire_while_it_is_completed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    read = world.fake_store.read
+
+    async def slowly(key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        world.clock.advance(timedelta(hours=1, minutes=30))
+        async for chunk in read(key, start, stop):
+            yield chunk
+
+    monkeypatch.setattr(world.fake_store, "read", slowly)
+    assert await world.collection.complete_upload(anna, started.upload.id)
+
+
+async def test_a_video_is_one_although_its_upload_cannot_be_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(key: str) -> None:
+        raise StorageUnavailableError(f"cannot delete {key}")
+
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    monkeypatch.setattr(world.fake_store, "remove", refuse)
+    assert await world.collection.complete_upload(anna, started.upload.id)
+
+
+async def test_bytes_that_no_upload_expects_are_not_kept(world: World) -> None:
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await world.collection.receive(started.upload.object_key, chunks(b"film"))
+
+    async def overtaken() -> AsyncIterator[bytes]:
+        yield b"late"
+        await world.collection.complete_upload(anna, started.upload.id)
+
+    for late in (overtaken(), chunks(b"later still")):
+        with pytest.raises(UploadNotFoundError):
+            await world.collection.receive(started.upload.object_key, late)
+    (video,) = (await world.collection.list(anna, 10, 0)).items
+    assert world.fake_store.objects == {video.object_key: b"film"}
+
+
 async def share_with_viewer(world: World, principal: Principal, video_id: int) -> None:
     viewer = next(one.id for one in world.fake_database.tables.users.values() if one.username == "viewer")
     await world.collection.share(principal, video_id, viewer, GrantRole.EDITOR)
@@ -342,6 +422,20 @@ async def test_a_frame_beyond_the_end_is_not_found(world: World) -> None:
             await world.collection.frame(anna, video.id, beyond, None)
     assert await world.collection.frame(anna, video.id, 99, 320) == b"\xff\xd899@320\xff\xd9"
     assert list(world.scratch.iterdir()) == []
+
+
+async def test_a_video_that_is_leafed_through_is_not_fetched_for_every_frame(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await world.person("anna")
+    video = await world.video(anna)
+    cache = LocalCache(tmp_path, 1000)
+    monkeypatch.setattr(world.fake_store, "kept", lambda key, _: cache.copy(key, world.fake_store))
+    for index in range(3):
+        assert await world.collection.frame(anna, video.id, index, 320)
+    world.fake_store.objects.clear()
+    assert await world.collection.frame(anna, video.id, 4, 320)
+    await cache.close()
 
 
 async def test_a_video_whose_file_is_gone_has_no_frames(world: World) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from domain.anonymization import health
+from adapters.storage.threads import in_thread
+from domain.anonymization import checks
 from domain.anonymization.health import Condition, Health
 from domain.anonymization.lifecycle import Status
 from domain.errors import ModelMissingError
@@ -65,7 +67,7 @@ async def test_all_is_well(world: World) -> None:
     assert report.condition is Condition.HEALTHY
     assert report.checks == ALL_WELL
     assert (report.workers, report.pending_requests, report.average_seconds) == (1, 1, 90.0)
-    assert report.storage_bytes == len(b"film")
+    assert report.storage_bytes == len(b"film") + 1
 
 
 async def test_before_the_first_request_there_is_no_average(world: World) -> None:
@@ -92,7 +94,7 @@ async def test_nothing_can_be_taken_in_without_any_of_the_servers(
     ]
     assert report.workers == (1 if with_workers and broken != "redis" else 0)
     assert (report.pending_requests is None) == (broken == "database")
-    assert (report.storage_bytes is None) == (broken == "storage")
+    assert (report.storage_bytes is None) == (broken == "database")
 
 
 @pytest.mark.parametrize("models", [absent, missing, broken])
@@ -120,7 +122,7 @@ async def test_without_workers_requests_wait(world: World) -> None:
 async def test_a_check_that_hangs_has_failed_and_holds_nothing_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE", 0.05)
+    monkeypatch.setattr(checks, "PATIENCE", 0.05)
     async with asyncio.timeout(5):
         report = await examined(world, hanging).check()
     assert report.checks == ALL_WELL | {"models": "failed"}
@@ -136,18 +138,75 @@ async def test_every_check_is_waited_for_at_the_same_time(
         await everyone.wait()
         return world.queue.known_workers
 
-    async def used_bytes() -> int:
+    async def ping() -> None:
         await everyone.wait()
-        return 7
 
     async def models() -> bool:
         await everyone.wait()
         return True
 
     monkeypatch.setattr(world.queue, "workers", workers)
-    monkeypatch.setattr(world.store, "used_bytes", used_bytes)
-    report = await examined(world, models).check()
-    assert (report.condition, report.storage_bytes) == (Condition.HEALTHY, 7)
+    monkeypatch.setattr(world.store, "ping", ping)
+    assert (await examined(world, models).check()).condition is Condition.HEALTHY
+
+
+async def test_a_check_that_blocks_a_thread_holds_nothing_up_and_takes_no_second_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "PATIENCE", 0.05)
+    release, ended, threads = threading.Event(), asyncio.Event(), []
+
+    async def ping() -> None:
+        threads.append(1)
+        try:
+            await in_thread(release.wait, 10)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(world.store, "ping", ping)
+    health = examined(world)
+    try:
+        async with asyncio.timeout(5):
+            for _ in range(3):
+                reports = await asyncio.gather(*(health.check(detailed=False) for _ in range(20)))
+                assert {report.condition for report in reports} == {Condition.UNHEALTHY}
+                assert {report.checks["storage"] for report in reports} == {"failed"}
+        assert len(threads) == 1
+    finally:
+        release.set()
+    await ended.wait()
+    assert (await health.check()).condition is Condition.HEALTHY
+    assert len(threads) == 2
+
+
+async def test_a_stranger_costs_the_database_no_more_than_a_ping(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise AssertionError("a unit of work was asked for")
+
+    monkeypatch.setattr(world.database, "unit_of_work", refuse)
+    report = await examined(world).check(detailed=False)
+    assert (report.condition, report.checks) == (Condition.HEALTHY, ALL_WELL)
+    assert (report.pending_requests, report.storage_bytes) == (None, None)
+    world.fake_database.reachable = False
+    assert (await examined(world).check(detailed=False)).checks["database"] == "failed"
+
+
+async def test_the_use_of_storage_is_added_up_now_and_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await world.person("anna")
+    health = examined(world)
+    reports = await asyncio.gather(*(health.check() for _ in range(5)))
+    assert {report.storage_bytes for report in reports} == {0}
+    await world.video(anna)
+    assert (await health.check()).storage_bytes == 0
+    monkeypatch.setattr(checks, "REFRESH", 0.0)
+    again = examined(world)
+    assert (await again.check()).storage_bytes == 4
+    world.fake_database.reachable = False
+    assert (await again.check()).storage_bytes == 4
 
 
 async def test_whoever_asks_may_stop_asking(world: World) -> None:

@@ -23,6 +23,7 @@ from domain.passwords import (
     LOGIN_ATTEMPTS_OF_NAME,
     LOGIN_WINDOW,
 )
+from domain.ports.services import TokenPair
 from world import PASSWORD, World, digest
 
 
@@ -212,6 +213,40 @@ async def test_tokens_are_exchanged_and_kinds_are_not_confused(world: World) -> 
         await world.identity.by_access_token(pair.refresh)
     with pytest.raises(NotAuthenticatedError):
         await world.identity.refresh_tokens(pair.access)
+
+
+async def test_a_refresh_token_that_comes_twice_ends_all_tokens_of_the_account(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    first, other = [await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1") for _ in range(2)]
+    bens = await world.identity.issue_tokens("ben", PASSWORD, "10.0.0.1")
+    browser = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    renewed = await world.identity.refresh_tokens(first.refresh)
+    with pytest.raises(NotAuthenticatedError, match="used before"):
+        await world.identity.refresh_tokens(first.refresh)
+    for access in (first.access, renewed.access, other.access):
+        with pytest.raises(NotAuthenticatedError):
+            await world.identity.by_access_token(access)
+    for refresh in (first.refresh, renewed.refresh, other.refresh):
+        with pytest.raises(NotAuthenticatedError, match="not valid any more"):
+            await world.identity.refresh_tokens(refresh)
+    assert await world.identity.by_session(browser.secret) == anna
+    assert (await world.identity.by_access_token(bens.access)).user_id == ben.user_id
+    assert [one.action for one in world.fake_database.tables.audit.values()].count("token.reuse") == 1
+    assert first.refresh not in repr(world.fake_database.tables)
+    # Whoever knows the password gets tokens that last: the old one ends nothing any more.
+    fresh = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens(first.refresh)
+    assert await world.identity.refresh_tokens(fresh.refresh)
+
+
+async def test_of_many_who_refresh_at_once_one_gets_tokens(world: World) -> None:
+    await world.person("anna")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    tries = [world.identity.refresh_tokens(pair.refresh) for _ in range(20)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, TokenPair) for one in results) == 1
+    assert sum(isinstance(one, NotAuthenticatedError) for one in results) == 19
 
 
 async def test_an_api_key_is_shown_once_and_stored_as_a_digest(world: World) -> None:

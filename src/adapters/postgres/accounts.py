@@ -9,8 +9,14 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from adapters.postgres.account_tables import (
+    ApiKeyRow,
+    AuditRow,
+    SessionRow,
+    UsedRefreshTokenRow,
+    UserRow,
+)
 from adapters.postgres.connection import Connection, Record, row_id, row_name
-from adapters.postgres.tables import ApiKeyRow, AuditRow, SessionRow, UserRow
 from domain.accounts import ApiKey, Principal, Role, Session, User
 from domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
 from domain.ports.persistence import Page
@@ -152,6 +158,25 @@ class Sessions:
     async def remove_expired(self, now: datetime) -> int:
         """See the port."""
         statement = delete(SessionRow).where(SessionRow.expires_at <= now)
+        return (await self._connection.execute(statement)).rowcount
+
+
+class RefreshTokens:
+    """Refresh tokens that were used; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
+        """See the port."""
+        values = {"digest": digest, "user_id": user_id, "expires_at": expires_at}
+        # Whoever comes second waits until the first has committed, and then finds its row.
+        statement = upsert(UsedRefreshTokenRow).values(values).on_conflict_do_nothing()
+        return (await self._connection.execute(statement)).rowcount == 1
+
+    async def remove_expired(self, now: datetime) -> int:
+        """See the port."""
+        statement = delete(UsedRefreshTokenRow).where(UsedRefreshTokenRow.expires_at <= now)
         return (await self._connection.execute(statement)).rowcount
 
 

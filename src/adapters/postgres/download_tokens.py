@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.request_rows import REQUEST, request_of
 from adapters.postgres.tables import DownloadTokenRow, RequestRow
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken
-from domain.errors import TokenExpiredError, TokenNotFoundError, TokenUsedError
+from domain.errors import DomainError, TokenExpiredError, TokenNotFoundError, TokenUsedError
 
 
 class DownloadTokens:
@@ -30,31 +30,27 @@ class DownloadTokens:
         }
         await self._connection.execute(insert(DownloadTokenRow).values(values))
 
+    async def get(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        """See the port."""
+        statement = select(*REQUEST).where(_is(digest, request_id), _is_good(now))
+        row = (await self._connection.execute(statement)).one_or_none()
+        if row is None:
+            raise await self._refusal(digest, request_id)
+        return request_of(row)
+
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
         """See the port."""
-        is_it = and_(DownloadTokenRow.digest == digest, DownloadTokenRow.request_id == request_id)
         # Callers wait for each other at the row; all but the first find it used.
         statement = (
             update(DownloadTokenRow)
-            .where(
-                is_it,
-                RequestRow.id == DownloadTokenRow.request_id,
-                DownloadTokenRow.used_at.is_(None),
-                DownloadTokenRow.expires_at > now,
-            )
+            .where(_is(digest, request_id), _is_good(now))
             .values(used_at=now)
             .returning(*REQUEST)
         )
         row = (await self._connection.execute(statement)).one_or_none()
-        if row is not None:
-            return request_of(row)
-        reason = select(DownloadTokenRow.used_at).where(is_it)
-        token = (await self._connection.execute(reason)).one_or_none()
-        if token is None:
-            raise TokenNotFoundError("there is no such download link", "ask for a new one")
-        if token.used_at is not None:
-            raise TokenUsedError("the download link was used already", "ask for a new one")
-        raise TokenExpiredError("the download link has expired", "ask for a new one")
+        if row is None:
+            raise await self._refusal(digest, request_id)
+        return request_of(row)
 
     async def remove_without_result(self) -> int:
         """See the port."""
@@ -62,3 +58,26 @@ class DownloadTokens:
             RequestRow.id == DownloadTokenRow.request_id, RequestRow.result_key.is_(None)
         )
         return (await self._connection.execute(statement)).rowcount
+
+    async def _refusal(self, digest: bytes, request_id: UUID) -> DomainError:
+        """Why a token is not good."""
+        reason = select(DownloadTokenRow.used_at).where(_is(digest, request_id))
+        token = (await self._connection.execute(reason)).one_or_none()
+        if token is None:
+            return TokenNotFoundError("there is no such download link", "ask for a new one")
+        if token.used_at is not None:
+            return TokenUsedError("the download link was used already", "ask for a new one")
+        return TokenExpiredError("the download link has expired", "ask for a new one")
+
+
+def _is(digest: bytes, request_id: UUID) -> ColumnElement[bool]:
+    return and_(DownloadTokenRow.digest == digest, DownloadTokenRow.request_id == request_id)
+
+
+def _is_good(now: datetime) -> ColumnElement[bool]:
+    """Of tokens joined with their requests."""
+    return and_(
+        RequestRow.id == DownloadTokenRow.request_id,
+        DownloadTokenRow.used_at.is_(None),
+        DownloadTokenRow.expires_at > now,
+    )

@@ -212,6 +212,11 @@ class Requests:
         statement = select(func.coalesce(left, 0)).where(_IS_UNFINISHED)
         return int((await self._connection.execute(statement)).scalar_one())
 
+    async def result_bytes(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(RequestRow.result_bytes), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         """See the port."""
         is_old = and_(RequestRow.status == Status.COMPLETED, RequestRow.completed_at < moment)

@@ -6,7 +6,6 @@ immutable and a unit of work asks for each of them once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Computed,
-    DateTime,
     Double,
     ForeignKey,
     Index,
@@ -27,31 +25,18 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
-    func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.accounts import Role
+from adapters.postgres.account_tables import UserRow
+from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.request import Level, OutputFormat, RedactionShape, RedactionStyle
 from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole
 
-_Time = DateTime(timezone=True)
-# Not now(), which is the same for everything in one transaction and would leave its rows without an order.
-_CLOCK = text("clock_timestamp()")
 _LIVE = "completed_at IS NULL"
-
-
-def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _digest(column: str = "digest") -> CheckConstraint:
-    return CheckConstraint(f"octet_length({column}) = 32", name=column)
 
 
 def _frames() -> CheckConstraint:
@@ -64,51 +49,6 @@ def _area() -> tuple[CheckConstraint, ...]:
         CheckConstraint("(start_frame IS NULL) = (end_frame IS NULL)", name="both_frames"),
         _frames(),
     )
-
-
-class UserRow(IdentityBase):
-    """Accounts."""
-
-    __tablename__ = "users"
-    __table_args__ = (
-        Index("uq_users_username_lower", func.lower(text("username")), unique=True),
-        CheckConstraint("username <> ''", name="username"),
-        _one_of("role", Role),
-        CheckConstraint("token_generation >= 0", name="token_generation"),
-    )
-
-    username: Mapped[str] = mapped_column(Text)
-    password_hash: Mapped[str] = mapped_column(Text)
-    role: Mapped[str] = mapped_column(Text)
-    disabled: Mapped[bool] = mapped_column(server_default=text("false"))
-    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
-    token_generation: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-
-
-class SessionRow(DefaultBase):
-    """Browsers that are signed in."""
-
-    __tablename__ = "sessions"
-    __table_args__ = (_digest(),)
-
-    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    expires_at: Mapped[datetime] = mapped_column(_Time, index=True)
-
-
-class ApiKeyRow(IdentityBase):
-    """Secrets for programs."""
-
-    __tablename__ = "api_keys"
-    __table_args__ = (UniqueConstraint("digest"), _digest())
-
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(Text)
-    prefix: Mapped[str] = mapped_column(Text)
-    digest: Mapped[bytes] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
-    expires_at: Mapped[datetime | None] = mapped_column(_Time)
-    last_used_at: Mapped[datetime | None] = mapped_column(_Time)
 
 
 class VideoRow(IdentityBase):
@@ -137,7 +77,7 @@ class VideoRow(IdentityBase):
     frame_count: Mapped[int] = mapped_column(Integer)
     duration: Mapped[float] = mapped_column(Double)
     rotation: Mapped[int] = mapped_column(Integer)
-    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
+    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
 
 
 class FrameIndexRow(DefaultBase):
@@ -186,7 +126,7 @@ class GrantRow(DefaultBase):
     __tablename__ = "grants"
     __table_args__ = (
         PrimaryKeyConstraint("video_id", "user_id"),
-        _one_of("role", (GrantRole.VIEWER, GrantRole.EDITOR)),
+        one_of("role", (GrantRole.VIEWER, GrantRole.EDITOR)),
     )
 
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
@@ -204,7 +144,7 @@ class UploadRow(DefaultBase):
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     filename: Mapped[str] = mapped_column(Text)
     object_key: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(_Time, index=True)
+    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
 
 
 class RequestRow(DefaultBase):
@@ -228,15 +168,15 @@ class RequestRow(DefaultBase):
             postgresql_where=text("needed_video_id IS NOT NULL"),
         ),
         CheckConstraint("cardinality(segment_ids) BETWEEN 1 AND 100", name="segment_ids"),
-        _one_of("level", Level),
-        _one_of("output_format", OutputFormat),
+        one_of("level", Level),
+        one_of("output_format", OutputFormat),
         CheckConstraint("quality BETWEEN 1 AND 100", name="quality"),
-        _one_of("style", RedactionStyle),
-        _one_of("shape", RedactionShape),
-        _one_of("priority", Priority),
+        one_of("style", RedactionStyle),
+        one_of("shape", RedactionShape),
+        one_of("priority", Priority),
         CheckConstraint("(idempotency_key IS NULL) = (order_digest IS NULL)", name="idempotency"),
-        _digest("order_digest"),
-        _one_of("status", Status),
+        digest_of("order_digest"),
+        one_of("status", Status),
         CheckConstraint("total_frames > 0", name="total_frames"),
         CheckConstraint("processed_frames BETWEEN 0 AND total_frames", name="processed_frames"),
         CheckConstraint("blanked_frames BETWEEN 0 AND total_frames", name="blanked_frames"),
@@ -268,9 +208,9 @@ class RequestRow(DefaultBase):
     total_frames: Mapped[int] = mapped_column(Integer)
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
-    started_at: Mapped[datetime | None] = mapped_column(_Time)
-    completed_at: Mapped[datetime | None] = mapped_column(_Time)
+    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    started_at: Mapped[datetime | None] = mapped_column(Time)
+    completed_at: Mapped[datetime | None] = mapped_column(Time)
     error: Mapped[str | None] = mapped_column(Text)
     result_key: Mapped[str | None] = mapped_column(Text)
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
@@ -315,9 +255,9 @@ class SliceRow(DefaultBase):
     __table_args__ = (
         PrimaryKeyConstraint("request_id", "number"),
         CheckConstraint("number >= 0", name="number"),
-        _one_of("kind", SliceKind),
+        one_of("kind", SliceKind),
         _frames(),
-        _one_of("state", ("waiting", "leased", "completed")),
+        one_of("state", ("waiting", "leased", "completed")),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="owner"),
         CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),
         CheckConstraint("not_before IS NULL OR state = 'waiting'", name="not_before"),
@@ -335,8 +275,8 @@ class SliceRow(DefaultBase):
     end_frame: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(Text, server_default=text("'waiting'"))
     owner: Mapped[str | None] = mapped_column(Text)
-    lease_until: Mapped[datetime | None] = mapped_column(_Time)
-    not_before: Mapped[datetime | None] = mapped_column(_Time)
+    lease_until: Mapped[datetime | None] = mapped_column(Time)
+    not_before: Mapped[datetime | None] = mapped_column(Time)
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
@@ -348,27 +288,13 @@ class DownloadTokenRow(DefaultBase):
     """Rights to fetch a result once."""
 
     __tablename__ = "download_tokens"
-    __table_args__ = (_digest(),)
+    __table_args__ = (digest_of(),)
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"), index=True)
-    expires_at: Mapped[datetime] = mapped_column(_Time, index=True)
-    used_at: Mapped[datetime | None] = mapped_column(_Time)
+    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(Time)
 
 
-class AuditRow(IdentityBase):
-    """Who did what. A trigger refuses every change, so accounts are named and not referred to."""
-
-    __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_subject", "subject", "id"),)
-
-    created_at: Mapped[datetime] = mapped_column(_Time, server_default=_CLOCK)
-    user_id: Mapped[int | None] = mapped_column(BigInteger)
-    username: Mapped[str | None] = mapped_column(Text)
-    action: Mapped[str] = mapped_column(Text)
-    subject: Mapped[str] = mapped_column(Text)
-    details: Mapped[dict[str, object]] = mapped_column(JSONB)
-
-
-METADATA: MetaData = DefaultBase.metadata
-"""Of all tables."""
+METADATA: MetaData = UserRow.metadata
+"""Of all tables: those of accounts have the same."""

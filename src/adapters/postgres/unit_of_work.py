@@ -24,6 +24,7 @@ class PostgresUnitOfWork:
 
     users: ports.Users
     sessions: ports.Sessions
+    refresh_tokens: ports.RefreshTokens
     api_keys: ports.ApiKeys
     videos: ports.Videos
     marks: ports.Marks
@@ -47,6 +48,7 @@ class PostgresUnitOfWork:
         self._connection = connection
         self.users = accounts.Users(connection)
         self.sessions = accounts.Sessions(connection)
+        self.refresh_tokens = accounts.RefreshTokens(connection)
         self.api_keys = accounts.ApiKeys(connection)
         self.audit = accounts.AuditLog(connection)
         self.videos = videos.Videos(connection)

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from adapters.postgres.account_tables import UserRow
 from adapters.postgres.connection import Connection, Record, row_id, row_name
-from adapters.postgres.tables import FrameIndexRow, GrantRow, UploadRow, UserRow, VideoRow
+from adapters.postgres.tables import FrameIndexRow, GrantRow, UploadRow, VideoRow
 from domain.accounts import Principal
 from domain.errors import (
     ForbiddenError,
@@ -103,6 +104,11 @@ class Videos:
         total = await self._connection.execute(select(func.count()).select_from(visible))
         return Page([_video(row) for row in rows], total.scalar_one())
 
+    async def stored_bytes(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(VideoRow.size_bytes), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
     async def remove(self, video_id: int) -> None:
         """See the port."""
         in_use = VideoInUseError(
@@ -161,15 +167,20 @@ class Uploads:
         """See the port."""
         await self._connection.execute(insert(UploadRow).values(asdict(upload)))
 
+    async def get(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        """See the port."""
+        statement = select(*_UPLOAD).where(_is_upload(upload_id, owner_id, now))
+        return _upload(upload_id, (await self._connection.execute(statement)).one_or_none())
+
+    async def expects(self, object_key: str) -> bool:
+        """See the port."""
+        statement = select(UploadRow.id).where(UploadRow.object_key == row_name(object_key))
+        return (await self._connection.execute(statement)).one_or_none() is not None
+
     async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
         """See the port."""
-        statement = delete(UploadRow).where(
-            UploadRow.id == row_name(upload_id), UploadRow.owner_id == owner_id, UploadRow.expires_at > now
-        )
-        row = (await self._connection.execute(statement.returning(*_UPLOAD))).one_or_none()
-        if row is None:
-            raise UploadNotFoundError(f"there is no upload {upload_id}", "ask for a new one")
-        return PendingUpload(*row)
+        statement = delete(UploadRow).where(_is_upload(upload_id, owner_id, now)).returning(*_UPLOAD)
+        return _upload(upload_id, (await self._connection.execute(statement)).one_or_none())
 
     async def remove_expired(self, now: datetime) -> Sequence[PendingUpload]:
         """See the port."""
@@ -195,3 +206,15 @@ def _video(row: Record | tuple[Any, ...]) -> Video:
 
 def _grant(video_id: int, user_id: int, username: str, role: str) -> VideoGrant:
     return VideoGrant(video_id, user_id, username, GrantRole(role))
+
+
+def _is_upload(upload_id: str, owner_id: int, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        UploadRow.id == row_name(upload_id), UploadRow.owner_id == owner_id, UploadRow.expires_at > now
+    )
+
+
+def _upload(upload_id: str, row: Record | None) -> PendingUpload:
+    if row is None:
+        raise UploadNotFoundError(f"there is no upload {upload_id}", "ask for a new one")
+    return PendingUpload(*row)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
+from typing import Any
 
 import jwt
 
 from domain.errors import NotAuthenticatedError
-from domain.ports.services import Clock, TokenPair, TokenSubject
+from domain.ports.services import Clock, RefreshToken, TokenPair, TokenSubject
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=7)
@@ -62,15 +64,16 @@ class JwtIssuer:
         Raises:
             NotAuthenticatedError: it is altered, expired, of another kind or of another installation.
         """
-        return self._verify(token, _ACCESS)
+        return _subject(self._verify(token, _ACCESS))
 
-    def verify_refresh(self, token: str) -> TokenSubject:
-        """Whose refresh token it is.
+    def verify_refresh(self, token: str) -> RefreshToken:
+        """Which refresh token it is, and whose.
 
         Raises:
             NotAuthenticatedError: as for ``verify_access``.
         """
-        return self._verify(token, _REFRESH)
+        claims = self._verify(token, _REFRESH)
+        return RefreshToken(claims["jti"], _subject(claims), datetime.fromtimestamp(claims["exp"], UTC))
 
     def _sign(self, subject: TokenSubject, kind: str, lifetime: timedelta) -> str:
         now = self._clock.now()
@@ -86,9 +89,9 @@ class JwtIssuer:
         }
         return jwt.encode(claims, self._key, _ALGORITHM)
 
-    def _verify(self, token: str, kind: str) -> TokenSubject:
+    def _verify(self, token: str, kind: str) -> Mapping[str, Any]:
         try:
-            claims = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 self._key,
                 algorithms=[_ALGORITHM],
@@ -104,7 +107,11 @@ class JwtIssuer:
             raise _refused()
         if self._clock.now().timestamp() >= claims["exp"]:
             raise NotAuthenticatedError("the token has expired", "get a new one, or sign in again")
-        return TokenSubject(int(claims["sub"]), generation)
+        return claims
+
+
+def _subject(claims: Mapping[str, Any]) -> TokenSubject:
+    return TokenSubject(int(claims["sub"]), claims[_GENERATION])
 
 
 def _refused() -> NotAuthenticatedError:

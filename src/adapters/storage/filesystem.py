@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -73,6 +73,10 @@ class FilesystemStore:
         await self.stat(key)
         yield self._path(key)
 
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        """The file itself, likewise."""
+        return self.local(key, scratch)
+
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes ``[start, stop)``; they stay those of one version when the object is replaced."""
         require_range(start, stop)
@@ -117,10 +121,6 @@ class FilesystemStore:
         if not await in_thread(os.access, self._root, os.R_OK | os.W_OK | os.X_OK):
             message = f"the storage folder {self._root} is not there or cannot be written to"
             raise StorageUnavailableError(message, "check that its disk is mounted, and its permissions")
-
-    async def used_bytes(self) -> int:
-        """The sum of all sizes."""
-        return await in_thread(lambda: sum(stored.size for stored in self._walk("")))
 
     async def remove_partial(self, before: datetime) -> int:
         """Delete what processes that were killed left unfinished; returns how many.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from adapters.storage.feed import Feed
 from adapters.storage.filenames import content_disposition
 from adapters.storage.files import PARTIAL_PREFIX, READ_SIZE, disk_errors, read_stream, write_stream
 from adapters.storage.keys import require_key, require_prefix, require_range
+from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio_client import minio_client
 from adapters.storage.minio_errors import s3_errors
 from adapters.storage.threads import in_executor, in_thread
@@ -51,6 +52,8 @@ class MinioStore:
         region: of the bucket.
         public_endpoint: as browsers reach the store, perhaps with ``https://`` in front; by default the
             same.
+        cache: keeps what is looked into again and again, and is closed with the store; without it, such
+            objects are fetched each time.
 
     Raises:
         InvalidSettingError: an endpoint is no host and port.
@@ -66,6 +69,7 @@ class MinioStore:
         secure: bool = True,
         region: str = "us-east-1",
         public_endpoint: str | None = None,
+        cache: LocalCache | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._bucket = bucket
@@ -84,9 +88,12 @@ class MinioStore:
         self._calls = ThreadPoolExecutor(_CALLS_AT_ONCE, "minio")
         self._uploads = ThreadPoolExecutor(_UPLOADS_AT_ONCE, "minio-upload")
         self._bucket_exists = False
+        self._cache = cache
 
     async def close(self) -> None:
         """End the threads; nothing can be asked afterwards."""
+        if self._cache:
+            await self._cache.close()
         await in_thread(self._uploads.shutdown)
         await in_thread(self._calls.shutdown)
 
@@ -101,6 +108,8 @@ class MinioStore:
                 # Taking back what had been sent may have failed too, but that is not what went wrong.
                 raise feed.error from None
             raise
+        if self._cache:
+            await self._cache.forget(key)
         return await self.stat(key)
 
     async def put_file(self, key: str, path: Path) -> StoredObject:
@@ -125,6 +134,11 @@ class MinioStore:
             yield path
         finally:
             await in_thread(path.unlink, missing_ok=True)
+
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        """A copy in the cache, if there is one."""
+        require_key(key)
+        return self._cache.copy(key, self) if self._cache else self.local(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes ``[start, stop)`` as they arrive."""
@@ -153,11 +167,16 @@ class MinioStore:
         """Delete the object."""
         require_key(key)
         await self._call(f"delete {key}", lambda: self._client.remove_object(self._bucket, key))
+        if self._cache:  # afterwards, or the object could be fetched once more
+            await self._cache.forget(key)
 
     async def remove_all(self, prefix: str) -> int:
         """Delete all objects whose keys begin so, many a request."""
         require_prefix(prefix)
-        return await self._call(f"delete {prefix}*", lambda: self._remove_all(prefix))
+        removed = await self._call(f"delete {prefix}*", lambda: self._remove_all(prefix))
+        if self._cache:
+            await self._cache.forget_all(prefix)
+        return removed
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """Objects in the order of their keys."""
@@ -183,10 +202,6 @@ class MinioStore:
     async def ping(self) -> None:
         """Make sure that the store answers and has the bucket."""
         await self._call("find the bucket", self._create_bucket)
-
-    async def used_bytes(self) -> int:
-        """The sum of all sizes."""
-        return await self._call("list objects", lambda: sum(stored.size for stored in self._listed("")))
 
     async def _call(self, what: str, work: Callable[[], T]) -> T:
         def call() -> T:

@@ -64,7 +64,9 @@ class Cleaner:
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
             sessions = await work.sessions.remove_expired(now)
-            uploads = await work.uploads.remove_expired(now)
+            await work.refresh_tokens.remove_expired(now)
+            # One that expired just now may be in the middle of being completed.
+            uploads = await work.uploads.remove_expired(now - (UPLOAD_KEPT - UPLOAD_LASTS))
             old = await work.requests.results_older_than(now - self._result_lasts)
             await work.commit()
         await self._remove_uploads(now - UPLOAD_KEPT)

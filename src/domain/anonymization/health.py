@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
 
+from domain.anonymization.checks import Checks, StorageUse
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.service import RATED_REQUESTS
 from domain.ports.persistence import Database
 from domain.ports.services import JobQueue, ObjectStore
 
-PATIENCE = 2.0
-"""Seconds that each check may take."""
-
 OK, FAILED = "ok", "failed"
-
-_LOG = logging.getLogger(__name__)
-
-Value = TypeVar("Value")
 
 
 class Condition(StrEnum):
@@ -41,9 +33,9 @@ class HealthReport:
     Attributes:
         condition: in one word.
         workers: processes that gave a sign of life; 0 when the queue cannot be asked.
-        pending_requests: submitted and not begun; None when the database cannot be asked.
+        pending_requests: submitted and not begun; None when the database was not or cannot be asked.
         average_seconds: of the last completed requests; None when there are none.
-        storage_bytes: what the object store holds; None when it cannot be asked.
+        storage_bytes: what videos and results took not long ago; None while that is unknown.
         checks: ``ok`` or ``failed`` for database, redis, storage and models.
     """
 
@@ -76,19 +68,29 @@ class Health:
         self._store = store
         self._queue = queue
         self._models_present = models_present
+        self._checks = Checks()
+        self._storage_use = StorageUse(database)
 
-    async def check(self) -> HealthReport:
-        """Look now; never raises for what it looks at."""
-        numbers, storage, workers, models = await asyncio.gather(
-            _patiently("database", self._numbers()),
-            _patiently("storage", self._store.used_bytes()),
-            _patiently("redis", self._queue.workers()),
-            _patiently("models", self._models_present()),
+    async def check(self, *, detailed: bool = True) -> HealthReport:
+        """Look now; never raises for what it looks at.
+
+        Args:
+            detailed: whether numbers of the database are wanted too; without, it is asked for no more than a
+                sign of life.
+        """
+        if detailed:
+            self._storage_use.refresh()
+        answer = self._checks.answer
+        numbers, stored, workers, models = await asyncio.gather(
+            answer("database", self._numbers) if detailed else answer("database (ping)", self._no_numbers),
+            answer("storage", self._stored),
+            answer("redis", self._queue.workers),
+            answer("models", self._models_present),
         )
         checks = {
             "database": FAILED if numbers is None else OK,
             "redis": FAILED if workers is None else OK,
-            "storage": FAILED if storage is None else OK,
+            "storage": OK if stored else FAILED,
             "models": OK if models else FAILED,
         }
         if FAILED in (checks["database"], checks["redis"], checks["storage"]):
@@ -102,23 +104,20 @@ class Health:
             workers=len(workers or ()),
             pending_requests=None if numbers is None else numbers[0],
             average_seconds=None if numbers is None else numbers[1],
-            storage_bytes=storage,
+            storage_bytes=self._storage_use.known_bytes if detailed else None,
             checks=checks,
         )
+
+    async def _stored(self) -> bool:
+        await self._store.ping()
+        return True
+
+    async def _no_numbers(self) -> tuple[None, None]:
+        await self._database.ping()
+        return None, None
 
     async def _numbers(self) -> tuple[int, float | None]:
         async with self._database.unit_of_work() as work:
             pending = (await work.requests.counts()).get(Status.PENDING, 0)
             seconds = [took for _, took in await work.requests.rates(RATED_REQUESTS)]
         return pending, sum(seconds) / len(seconds) if seconds else None
-
-
-async def _patiently(name: str, question: Awaitable[Value]) -> Value | None:
-    """The answer, or None when it is an error or does not come in time."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            return await question
-    except Exception as error:  # noqa: BLE001 -- whatever a check runs into is what it was to find out
-        reason = " ".join(str(error).split())
-        _LOG.warning("the check of %s failed: %s: %s", name, type(error).__name__, reason)
-        return None

@@ -82,6 +82,27 @@ class Sessions(Protocol):
         ...
 
 
+class RefreshTokens(Protocol):
+    """Refresh tokens that were used: each is good for one exchange."""
+
+    async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
+        """Use a token up.
+
+        Args:
+            digest: SHA-256 of its id.
+            user_id: whose it is.
+            expires_at: from then on it is worthless anyway, and need not be remembered.
+
+        Returns:
+            Whether it was unused; of many at once exactly one is told so.
+        """
+        ...
+
+    async def remove_expired(self, now: datetime) -> int:
+        """Forget what is over; returns how many."""
+        ...
+
+
 class ApiKeys(Protocol):
     """Secrets for programs."""
 

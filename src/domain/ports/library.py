@@ -54,6 +54,10 @@ class Videos(Protocol):
         """Videos that the caller may see, newest first."""
         ...
 
+    async def stored_bytes(self) -> int:
+        """What all of them take in the object store."""
+        ...
+
     async def remove(self, video_id: int) -> None:
         """Delete it with everything marked on it.
 
@@ -146,8 +150,20 @@ class Uploads(Protocol):
         """Expect one."""
         ...
 
+    async def get(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        """One that is expected.
+
+        Raises:
+            UploadNotFoundError: the account has none of that id, or it expired.
+        """
+        ...
+
+    async def expects(self, object_key: str) -> bool:
+        """Whether bytes under that key belong to one that was neither completed nor forgotten."""
+        ...
+
     async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
-        """Stop expecting one, because it is being completed; only one caller succeeds.
+        """Stop expecting one, because it is completed; only one caller succeeds.
 
         Raises:
             UploadNotFoundError: the account has none of that id, or it expired.

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from domain.accounts import Principal
-from domain.ports.accounts import ApiKeys, Sessions, Users
+from domain.ports.accounts import ApiKeys, RefreshTokens, Sessions, Users
 from domain.ports.library import Grants, Marks, Uploads, Videos
 from domain.ports.paging import Page
 from domain.ports.requests import DownloadTokens, RequestFilter, Requests
@@ -21,6 +21,7 @@ __all__ = [
     "Grants",
     "Marks",
     "Page",
+    "RefreshTokens",
     "RequestFilter",
     "Requests",
     "Sessions",
@@ -47,6 +48,7 @@ class UnitOfWork(Protocol):
 
     users: Users
     sessions: Sessions
+    refresh_tokens: RefreshTokens
     api_keys: ApiKeys
     videos: Videos
     marks: Marks

@@ -113,6 +113,10 @@ class Requests(Protocol):
         """Frames still to be done in all unfinished requests."""
         ...
 
+    async def result_bytes(self) -> int:
+        """What all results take in the object store."""
+        ...
+
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         """Ids and result keys of requests completed before a moment."""
         ...
@@ -134,6 +138,16 @@ class DownloadTokens(Protocol):
 
     async def add(self, token: DownloadToken) -> None:
         """Store one."""
+        ...
+
+    async def get(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        """The request that one is good for, without using it up.
+
+        Raises:
+            TokenNotFoundError: there is none like that for this request.
+            TokenUsedError: it was used.
+            TokenExpiredError: it came too late.
+        """
         ...
 
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:

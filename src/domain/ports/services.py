@@ -54,6 +54,16 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        """As ``local``, for what is looked into again and again: what was fetched may be kept for a while.
+
+        What was deleted is not kept, though who has it open may read it to the end.
+
+        Raises:
+            ObjectNotFoundError: on entering, there is none.
+        """
+        ...
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes ``[start, stop)`` in chunks.
 
@@ -92,10 +102,6 @@ class ObjectStore(Protocol):
 
     async def ping(self) -> None:
         """Ask it for a sign of life."""
-        ...
-
-    async def used_bytes(self) -> int:
-        """How much it holds."""
         ...
 
 
@@ -205,6 +211,21 @@ class TokenSubject:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A refresh token that is good, unless it was used.
+
+    Attributes:
+        id: told apart from every other by it.
+        subject: whose it is.
+        expires_at: UTC.
+    """
+
+    id: str
+    subject: TokenSubject
+    expires_at: datetime
+
+
 class TokenIssuer(Protocol):
     """Issues and checks JSON Web Tokens (RFC 7519), signed with the installation's key."""
 
@@ -220,8 +241,8 @@ class TokenIssuer(Protocol):
         """
         ...
 
-    def verify_refresh(self, token: str) -> TokenSubject:
-        """Whose refresh token it is.
+    def verify_refresh(self, token: str) -> RefreshToken:
+        """Which refresh token it is, and whose.
 
         Raises:
             NotAuthenticatedError: as for ``verify_access``.

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
 from domain.accounts import Principal
+from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.service import Anonymization
 from domain.collection import Collection
@@ -25,6 +26,7 @@ TheAnonymization: TypeAlias = NamedDependency[SkipValidation[Anonymization]]
 TheAuthenticator: TypeAlias = NamedDependency[SkipValidation[Authenticator]]
 TheCollection: TypeAlias = NamedDependency[SkipValidation[Collection]]
 TheConfig: TypeAlias = NamedDependency[SkipValidation[HttpConfig]]
+TheDelivery: TypeAlias = NamedDependency[SkipValidation[Delivery]]
 TheHealth: TypeAlias = NamedDependency[SkipValidation[Health]]
 TheIdentity: TypeAlias = NamedDependency[SkipValidation[Identity]]
 TheMarking: TypeAlias = NamedDependency[SkipValidation[Marking]]
@@ -38,6 +40,7 @@ def dependencies(services: Services, config: HttpConfig, authenticator: Authenti
         "authenticator": authenticator,
         "collection": services.collection,
         "config": config,
+        "delivery": services.delivery,
         "health": services.health,
         "identity": services.identity,
         "marking": services.marking,

@@ -100,6 +100,15 @@ class PrincipalCache:
         if len(self._known) > MOST_REMEMBERED:
             self._known.popitem(last=False)
 
+    def drop(self, digest: bytes) -> None:
+        """Forget a credential that turned out not to be good: from now on it is as good as a guess."""
+        self._known.pop(digest, None)
+
+    def forget_one(self, digest: bytes) -> None:
+        """Forget a credential that was good until now, at once."""
+        self.generation += 1
+        self.drop(digest)
+
     def forget(self, user_id: int) -> None:
         """Forget every credential of an account, at once."""
         self.generation += 1
@@ -152,6 +161,10 @@ class Authenticator:
     def forget(self, user_id: int) -> None:
         """Look an account's credentials up anew, because they may have become worthless."""
         self._cache.forget(user_id)
+
+    def forget_session(self, secret: str) -> None:
+        """Look a session up anew, because it has ended."""
+        self._cache.forget_one(Credential(Means.SESSION, secret).digest)
 
     def session_secret(self, connection: Connection) -> str | None:
         """What the session cookie holds."""
@@ -210,15 +223,22 @@ class Authenticator:
 
     async def _look_up(self, credential: Credential) -> Principal:
         generation = self._cache.generation
-        match credential.means:
-            case Means.JWT:
-                principal = await self._identity.by_access_token(credential.secret)
-            case Means.API_KEY:
-                principal = await self._identity.by_api_key(credential.secret)
-            case _:
-                principal = await self._identity.by_session(credential.secret)
+        try:
+            principal = await self._found(credential)
+        except NotAuthenticatedError:
+            self._cache.drop(credential.digest)
+            raise
         self._cache.put(credential.digest, principal, generation)
         return principal
+
+    async def _found(self, credential: Credential) -> Principal:
+        match credential.means:
+            case Means.JWT:
+                return await self._identity.by_access_token(credential.secret)
+            case Means.API_KEY:
+                return await self._identity.by_api_key(credential.secret)
+            case _:
+                return await self._identity.by_session(credential.secret)
 
     def _require_csrf(self, connection: Connection, session_secret: str) -> None:
         sent = connection.headers.get(CSRF_HEADER, "")

@@ -125,6 +125,7 @@ def services_of(service: Service) -> Services:
         collection=service.collection,
         marking=service.marking,
         anonymization=service.anonymization,
+        delivery=service.delivery,
         health=service.health,
         limiter=service.limiter,
         objects=objects,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.service import Anonymization
 from domain.collection import Collection
@@ -52,6 +53,7 @@ class Services:
         collection: videos and who may use them.
         marking: segments and regions.
         anonymization: requests for frames.
+        delivery: results behind download links.
         health: how the installation is doing.
         limiter: counts calls, over all processes.
         objects: set for the folder store, None where clients fetch objects from the store itself.
@@ -61,6 +63,7 @@ class Services:
     collection: Collection
     marking: Marking
     anonymization: Anonymization
+    delivery: Delivery
     health: Health
     limiter: AttemptLimiter
     objects: ObjectServer | None = None

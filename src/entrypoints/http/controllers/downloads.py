@@ -12,8 +12,8 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect, Stream
 
 from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
-from entrypoints.http.dependencies import Caller, TheAnonymization, TheConfig, TheObjects
-from entrypoints.http.objects import OBJECTS_PATH, handed_out
+from entrypoints.http.dependencies import Caller, TheAnonymization, TheConfig, TheDelivery, TheObjects
+from entrypoints.http.objects import OBJECTS_PATH, byte_range, handed_out
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import RequestId
 from entrypoints.http.schemas.requests import DownloadView
@@ -22,6 +22,12 @@ from entrypoints.http.security import Access
 _LINK = ResponseHeader("Location", documentation_only=True, description="Where to go on.")
 _ZIP = ResponseSpec(
     bytes, media_type="application/zip", generate_examples=False, description="The ZIP, from a folder store."
+)
+_PART = ResponseSpec(
+    bytes,
+    media_type="application/zip",
+    generate_examples=False,
+    description="The part of the ZIP that the header `Range` asks for, from a folder store.",
 )
 
 
@@ -71,11 +77,13 @@ class DownloadsController(Controller):
         response_headers=[_LINK],
         responses={
             200: _ZIP,
+            206: _PART,
             **problems(
                 "token_not_found",
                 "token_used",
                 "token_expired",
                 "not_ready",
+                "range_not_satisfiable",
                 "storage_unavailable",
                 strangers=True,
                 parameters=True,
@@ -88,13 +96,17 @@ class DownloadsController(Controller):
         token: Annotated[str, PathParameter(max_length=200, description="From the first step.")],
         request: ApiRequest,
         anonymization: TheAnonymization,
+        delivery: TheDelivery,
         objects: TheObjects,
     ) -> Redirect | Stream:
         """Answers with the ZIP, or sends you to where the object store hands it out for a minute."""
+        wanted = request.headers.get("range")
+        # Whoever asks for what is not there can ask again: looked at first, the link is not used up by it.
+        byte_range(wanted, (await delivery.result(request_id, token)).size)
         address = await anonymization.redeem_download(request_id, token)
         if objects is None:
             return Redirect(address, status_code=307)
         parts = urlsplit(address)
         key = unquote(parts.path).partition(OBJECTS_PATH)[2]
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        return await handed_out(objects, key, query, request.headers.get("range"))
+        return await handed_out(objects, key, query, wanted)

@@ -28,7 +28,7 @@ class GrantsController(Controller):
         self, video_id: VideoId, caller: Caller, collection: TheCollection
     ) -> list[GrantView]:
         """Everybody who may use the video beside its owner."""
-        return [GrantView.of(grant) for grant in await collection.grants(caller, video_id)]
+        return [GrantView.of(grant, caller) for grant in await collection.grants(caller, video_id)]
 
     @put(
         "/",
@@ -42,7 +42,8 @@ class GrantsController(Controller):
         self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, collection: TheCollection
     ) -> GrantView:
         """A viewer may look; an editor may also mark the video and have it anonymised."""
-        return GrantView.of(await collection.share(caller, video_id, data.user_id, GrantRole(data.role)))
+        grant = await collection.share(caller, video_id, data.user_id, GrantRole(data.role))
+        return GrantView.of(grant, caller)
 
     @delete(
         "/{user_id:int}",

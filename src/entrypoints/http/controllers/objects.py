@@ -36,10 +36,10 @@ class ObjectsController(Controller):
     async def take_in(
         self, key: Key, request: ApiRequest, objects: TheObjects, collection: TheCollection
     ) -> None:
-        """An object that an address was signed for; nothing is kept of an upload that breaks off."""
+        """The bytes of an upload that is expected; nothing is kept of one that breaks off."""
         server, name = _present(objects), key.lstrip("/")
         server.urls.verify("PUT", name, _signed_query(request), server.clock.now())
-        await server.store.put(name, blocks(declared_body(request, collection.max_upload_bytes)))
+        await collection.receive(name, blocks(declared_body(request, collection.max_upload_bytes)))
 
 
 def _signed_query(request: ApiRequest) -> dict[str, str]:

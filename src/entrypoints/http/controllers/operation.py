@@ -47,7 +47,7 @@ class OperationController(Controller):
     )
     async def health(self, caller: MaybeCaller, health: TheHealth) -> Response[HealthView]:
         """Looks at database, queue, storage, models and workers; a stranger is told `status` alone."""
-        report = await health.check()
+        report = await health.check(detailed=caller is not None)
         view = HealthView.of(report) if caller else HealthView.for_strangers(report)
         return NegotiatedResponse(view, status_code=503 if report.condition is Condition.UNHEALTHY else 200)
 

@@ -7,6 +7,7 @@ from litestar.datastructures import Cookie
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
+from domain.accounts import Means
 from domain.identity import SignedIn
 from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
 from entrypoints.http.config import HttpConfig
@@ -36,15 +37,24 @@ class SessionsController(Controller):
         responses=_SIGN_IN_PROBLEMS,
     )
     async def sign_in(
-        self, data: JSONBody[Credentials], request: ApiRequest, identity: TheIdentity, config: TheConfig
+        self,
+        data: JSONBody[Credentials],
+        request: ApiRequest,
+        identity: TheIdentity,
+        authenticator: TheAuthenticator,
+        config: TheConfig,
     ) -> Response[SessionView]:
         """Start a session: its secret is in a cookie that scripts cannot read.
 
-        Requests of the session that change something need the header `X-CSRFToken` with the token that is
-        answered here and that the cookie `csrftoken` holds.
+        It takes the place of the session that the browser had before, which ends. Requests of the session
+        that change something need the header `X-CSRFToken` with the token that is answered here and that the
+        cookie `csrftoken` holds.
         """
         address = client_address(request.scope)
-        signed_in = await identity.sign_in(data.username, data.password, address)
+        before = authenticator.session_secret(request)
+        signed_in = await identity.sign_in(data.username, data.password, address, before)
+        if before:
+            authenticator.forget_session(before)
         token = csrf_token(config.csrf_secret, signed_in.secret)
         return NegotiatedResponse(
             SessionView.of(signed_in, token), cookies=_session_cookies(config, signed_in, token)
@@ -53,7 +63,7 @@ class SessionsController(Controller):
     @post(
         "/logout",
         operation_id="signOut",
-        summary="Sign a browser out",
+        summary="Sign out",
         status_code=204,
         responses={204: ResponseSpec(None, description="Signed out."), **problems(writes=True)},
     )
@@ -65,10 +75,17 @@ class SessionsController(Controller):
         authenticator: TheAuthenticator,
         config: TheConfig,
     ) -> Response[None]:
-        """End the session; does nothing for callers that have none."""
+        """End the browser's session.
+
+        Called with a JWT, which cannot be ended alone, it ends all that the account signed in with: every
+        JWT, refresh tokens too, and every browser's session. API keys stay; they are revoked one by one.
+        """
         secret = authenticator.session_secret(request)
         if secret:
             await identity.sign_out(secret)
+            authenticator.forget_session(secret)
+        if caller.means is Means.JWT:
+            await identity.sign_out_everywhere(caller)
             authenticator.forget(caller.user_id)
         return NegotiatedResponse(None, status_code=204, cookies=_expired_cookies(config))
 
@@ -98,7 +115,11 @@ class SessionsController(Controller):
         responses=problems("not_authenticated", strangers=True, body=True),
     )
     async def refresh_tokens(self, data: JSONBody[RefreshBody], identity: TheIdentity) -> TokenView:
-        """A new pair; worthless once the account is disabled or its password changed."""
+        """A new pair; worthless once the account is disabled or its password changed.
+
+        A refresh token is good for one exchange. One that comes a second time may have been stolen, so all
+        tokens of the account become worthless.
+        """
         return TokenView.of(await identity.refresh_tokens(data.refresh_token))
 
     @get("/me", operation_id="whoAmI", summary="Who is calling", responses=problems())

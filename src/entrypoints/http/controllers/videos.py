@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Annotated
 
 from litestar import Controller, Response, delete, get, post
+from litestar.datastructures import ResponseHeader
+from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from domain.errors import FrameNotFoundError
+from domain.library import Video
 from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
 from entrypoints.http.dependencies import Caller, TheCollection
 from entrypoints.http.openapi import UploadOperation, problems
@@ -19,9 +23,17 @@ from entrypoints.http.uploads import incoming_video
 MAX_PREVIEW_WIDTH = 8192
 """Pixels; no frame is enlarged beyond what it is."""
 
-FRAMES_KEPT = "private, max-age=300"
-"""Frames never change, and scrubbing comes back to them; nobody but the browser may keep them."""
+FRAMES_KEPT = "private, no-cache"
+"""Frames never change, and scrubbing comes back to them. A browser that kept one asks before it shows it
+again, as whoever it was for may have signed out by then."""
 
+CREDENTIALS = "Cookie, Authorization, X-API-Key"
+"""Headers that decide who sees a frame."""
+
+_TAG = ResponseHeader("ETag", documentation_only=True, description="For `If-None-Match`.")
+_UNCHANGED = ResponseSpec(
+    None, generate_examples=False, description="It is the one that `If-None-Match` names; without a body."
+)
 _FRAME_NAME = re.compile(r"([0-9]{1,18})\.jpg")
 _UNREADABLE = (
     "unreadable_video",
@@ -140,20 +152,40 @@ class VideosController(Controller):
         operation_id="getFrame",
         summary="Look at an original frame",
         media_type="image/jpeg",
-        responses=problems("video_not_found", "frame_not_found", "storage_unavailable", parameters=True),
+        response_headers=[_TAG],
+        responses={
+            304: _UNCHANGED,
+            **problems("video_not_found", "frame_not_found", *_STORE, parameters=True),
+        },
     )
     async def frame(
         self,
         video_id: VideoId,
         name: FrameName,
+        request: ApiRequest,
         caller: Caller,
         collection: TheCollection,
         width: Width = None,
     ) -> Response[bytes]:
         """One frame before anonymisation, for marking."""
+        video = await collection.get(caller, video_id)
         number = _FRAME_NAME.fullmatch(name)
         if number is None:
-            await collection.get(caller, video_id)
             raise FrameNotFoundError(f"there is no frame {name}", "ask for one as 0.jpg")
-        picture = await collection.frame(caller, video_id, int(number[1]), width)
-        return NegotiatedResponse(picture, media_type="image/jpeg", headers={"Cache-Control": FRAMES_KEPT})
+        index = int(number[1])
+        tag = frame_tag(video, index, width)
+        headers = {"Cache-Control": FRAMES_KEPT, "ETag": tag, "Vary": CREDENTIALS}
+        if index < video.facts.frame_count and names_tag(request.headers.get("if-none-match", ""), tag):
+            return NegotiatedResponse(b"", status_code=304, media_type="image/jpeg", headers=headers)
+        picture = await collection.frame(caller, video_id, index, width)
+        return NegotiatedResponse(picture, media_type="image/jpeg", headers=headers)
+
+
+def frame_tag(video: Video, index: int, width: int | None) -> str:
+    """What tells a frame, at a width, from all others; the digest of the video cannot be told from it."""
+    return f'"{sha256(f"{video.facts.sha256}:{index}:{width}".encode()).hexdigest()[:32]}"'
+
+
+def names_tag(wanted: str, tag: str) -> bool:
+    """Whether an ``If-None-Match`` header names a tag (RFC 9110, section 13.1.2)."""
+    return any(one.strip().removeprefix("W/") in {tag, "*"} for one in wanted.split(","))

@@ -139,7 +139,7 @@ class TokenView(View, frozen=True, kw_only=True):
     """JSON Web Tokens for a program."""
 
     access_token: Annotated[str, Meta(description="For `Authorization: Bearer`.")]
-    refresh_token: Annotated[str, Meta(description="Earns the next pair.")]
+    refresh_token: Annotated[str, Meta(description="Earns the next pair, once.")]
     token_type: Annotated[Literal["Bearer"], Meta(description="Always `Bearer`.")] = "Bearer"  # noqa: S105 - a name
     expires_in: Annotated[int, Meta(description="Seconds that the access token is good for.", examples=[900])]
 

@@ -36,7 +36,10 @@ class HealthView(View, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     storage_usage: (
-        Annotated[str | None, Meta(description="What the object store holds.", examples=["15.2 GB"])]
+        Annotated[
+            str | None,
+            Meta(description="What videos and results take; null until known.", examples=["15.2 GB"]),
+        ]
         | UnsetType
     ) = UNSET
     checks: (

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.accounts import Principal
 from domain.collection import StartedUpload
 from domain.errors import InvalidRegionError, InvalidSegmentError
 from domain.library import MarkedRegion, MarkedSegment, Video, VideoGrant
@@ -239,13 +240,20 @@ class GrantView(View, frozen=True, kw_only=True):
     """What an account may do with a video of somebody else."""
 
     user_id: Annotated[int, Meta(examples=[2])]
-    username: Annotated[str, Meta(examples=["grace"])]
+    username: Annotated[
+        str | None,
+        Meta(
+            description="For administrators; null for others, to whom a number must not give away a name.",
+            examples=["grace"],
+        ),
+    ]
     role: Annotated[Literal["viewer", "editor", "owner"], Meta(examples=["viewer"])]
 
     @classmethod
-    def of(cls, grant: VideoGrant) -> Self:
-        """As shown to the owner."""
-        return cls(user_id=grant.user_id, username=grant.username, role=grant.role.value)
+    def of(cls, grant: VideoGrant, caller: Principal) -> Self:
+        """As shown to the owner, who knows the number, or to an administrator."""
+        username = grant.username if caller.is_admin else None
+        return cls(user_id=grant.user_id, username=username, role=grant.role.value)
 
 
 def nearest_frame(seconds: float, frame_rate: float) -> int:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -58,7 +58,8 @@ _PLAN = """
         SELECT request_id, 'frames' AS kind, lower(stretch) AS start_frame, upper(stretch) AS end_frame
         FROM stretches
         UNION ALL
-        SELECT request_id, 'assembly', min(lower(stretch)), max(upper(stretch)) FROM stretches GROUP BY request_id
+        SELECT request_id, 'assembly', min(lower(stretch)), max(upper(stretch))
+        FROM stretches GROUP BY request_id
     )
     INSERT INTO slices (request_id, number, kind, start_frame, end_frame)
     SELECT request_id,

@@ -1,0 +1,213 @@
+"""Copies of objects that are looked into again and again, on the disk of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from adapters.storage.files import disk_errors, write_stream
+from adapters.storage.threads import in_thread, settled
+from domain.ports.services import StoredObject
+
+_PREFIX = "previews-"
+
+
+class Source(Protocol):
+    """Where objects are fetched from; the part of `domain.ports.services.ObjectStore` that is needed."""
+
+    async def stat(self, key: str) -> StoredObject:
+        """What is there."""
+        ...
+
+    def read(self, key: str) -> AsyncIterator[bytes]:
+        """All bytes in chunks."""
+        ...
+
+
+@dataclass(eq=False)
+class _Copy:
+    """A file that is there, or is being fetched.
+
+    Attributes:
+        path: used by no other copy, not even a later one of the same object.
+        size: bytes that it takes or will take; 0 until that is known.
+        users: callers that have it open or wait for it.
+        fetching: ends when the file is complete.
+    """
+
+    path: Path
+    size: int = 0
+    users: int = 0
+    fetching: asyncio.Future[None] = field(init=False)
+
+
+class LocalCache:
+    """Keeps copies in a folder of this process's own until others need the room.
+
+    The folder goes when the cache is closed. That of a process that was killed goes when the next one begins:
+    each process holds a lock on its own.
+
+    Args:
+        parent: where the folder is made; other processes may use the same.
+        limit: bytes of all copies together. Those that are open may exceed it, for as long as they are.
+
+    Raises:
+        StorageUnavailableError: the folder cannot be made.
+        StorageFullError: the disk is full.
+    """
+
+    def __init__(self, parent: Path, limit: int) -> None:
+        self._parent = parent
+        self._limit = limit
+        self._numbers = count()
+        self._copies: dict[str, _Copy] = {}
+        """Used least recently first."""
+        with disk_errors(f"make a folder in {parent}"):
+            _sweep(parent)
+            self._folder, self._lock = _own_folder(parent)
+
+    async def close(self) -> None:
+        """Remove everything; nothing can be asked for afterwards."""
+        fetching = [copy.fetching for copy in self._copies.values()]
+        self._copies.clear()
+        for one in fetching:
+            one.cancel()
+            await settled(one)
+        await in_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+    @asynccontextmanager
+    async def copy(self, key: str, source: Source) -> AsyncIterator[Path]:
+        """A copy of an object, readable by this user only; it stays while the block lasts.
+
+        However many want it at the same time, it is fetched once; and not at all while it is kept.
+
+        Args:
+            key: of the object.
+            source: has it.
+
+        Raises:
+            ObjectNotFoundError: there is none.
+            StorageUnavailableError: it cannot be fetched.
+            StorageFullError: the disk is full.
+        """
+        copy = self._copies.pop(key, None)
+        # Another process removes copies here too, of what it deletes.
+        if copy is None or (copy.fetching.done() and not copy.path.exists()):
+            copy = _Copy(self._folder / f"{_name(key)}{next(self._numbers)}")
+            copy.fetching = asyncio.ensure_future(self._fetch(key, copy, source))
+        self._copies[key] = copy
+        copy.users += 1
+        try:
+            await asyncio.shield(copy.fetching)
+            yield copy.path
+        finally:
+            copy.users -= 1
+            if not copy.users:
+                await self._leave(key, copy)
+
+    async def forget(self, key: str) -> None:
+        """Remove the copies of an object, those of other processes on this machine among them.
+
+        Who reads one at this moment reads it to the end.
+        """
+        self._copies.pop(key, None)
+        await in_thread(_remove, self._parent, f"{_PREFIX}*/{_name(key)}*")
+
+    async def forget_all(self, prefix: str) -> None:
+        """Remove this process's copies of all objects whose keys begin so."""
+        for key in [key for key in self._copies if key.startswith(prefix)]:
+            await self.forget(key)
+
+    async def _fetch(self, key: str, copy: _Copy, source: Source) -> None:
+        try:
+            copy.size = (await source.stat(key)).size
+            await self._make_room()
+            with disk_errors(f"write to {self._folder}"):
+                file = await in_thread(_create, copy.path)
+            try:
+                await write_stream(file, source.read(key))
+            finally:
+                with suppress(OSError):  # what a full disk did not take is tried again, in vain
+                    file.close()
+        except BaseException:
+            if self._copies.get(key) is copy:
+                del self._copies[key]
+            await in_thread(copy.path.unlink, missing_ok=True)
+            raise
+
+    async def _leave(self, key: str, copy: _Copy) -> None:
+        """Nobody uses a copy any more: keep it if it is whole, wanted, and there is room."""
+        kept = self._copies.get(key) is copy
+        if not copy.fetching.done():
+            if kept:
+                del self._copies[key]
+            copy.fetching.cancel()
+            await settled(copy.fetching)
+        elif kept:
+            await self._make_room()
+        else:
+            await in_thread(copy.path.unlink, missing_ok=True)
+
+    async def _make_room(self) -> None:
+        doomed = []
+        excess = sum(copy.size for copy in self._copies.values()) - self._limit
+        for key, copy in list(self._copies.items()):
+            if excess > 0 and not copy.users:
+                del self._copies[key]
+                excess -= copy.size
+                doomed.append(copy.path)
+        for path in doomed:
+            await in_thread(path.unlink, missing_ok=True)
+
+
+def _name(key: str) -> str:
+    """What the names of an object's copies begin with, in every process."""
+    return f"{sha256(key.encode()).hexdigest()}-"
+
+
+def _create(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _remove(parent: Path, pattern: str) -> None:
+    with disk_errors(f"clean up {parent}"):
+        for path in parent.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def _own_folder(parent: Path) -> tuple[Path, int]:
+    """A new folder that nobody else may read, and the lock that keeps others from sweeping it away."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        # Perhaps somebody is just taking it for one that was left behind, and has the lock.
+        with suppress(FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the folders of processes that ended without doing so."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            except BlockingIOError:
+                continue  # its process lives
+            finally:
+                os.close(lock)
