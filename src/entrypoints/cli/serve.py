@@ -60,7 +60,8 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
 
     Raises:
         InvalidSettingError: the port is taken.
-        DomainError: the settings name a model or a device that is not there, or the servers behind it do not start or cannot be reached.
+        DomainError: the settings name a model or a device that is not there, or the servers behind it do not
+            start or cannot be reached.
     """
     # SQLAlchemy, Litestar and the models' runtime take a moment to import; `--help` needs none of it.
     from entrypoints.bootstrap import require_detector  # noqa: PLC0415
