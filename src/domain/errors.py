@@ -326,6 +326,12 @@ class IdempotencyConflictError(DomainError):
     code = "idempotency_conflict"
 
 
+class ProcessingTimeoutError(DomainError):
+    """A slice of a request took too long."""
+
+    code = "processing_timeout"
+
+
 class QueueUnavailableError(DomainError):
     """The job queue cannot be reached; nothing was submitted."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.parts import PART_FILE, Binding, bind, write_part
+from domain.anonymization.parts import PART_FILE, Binder, Binding, write_part
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
@@ -80,7 +80,10 @@ def in_parts(
         parts.append(Part(archive))
     result = FakeArchive()
     binding = Binding(TOOL, level, export.appearance, source.sha256(), tuple(segments), (REGION,))
-    bind(binding, parts, result, nothing)
+    binder = Binder(binding, result, nothing)
+    for part in parts:
+        binder.add(part)
+    binder.finish()
     assert result.committed
     return result
 

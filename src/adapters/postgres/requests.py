@@ -217,6 +217,11 @@ class Requests:
         statement = select(func.coalesce(func.sum(RequestRow.result_bytes), 0))
         return int((await self._connection.execute(statement)).scalar_one())
 
+    async def frames_done(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(RequestRow.processed_frames), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
         """See the port."""
         is_old = and_(RequestRow.status == Status.COMPLETED, RequestRow.completed_at < moment)

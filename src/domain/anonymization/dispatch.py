@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from domain.anonymization.lifecycle import Priority
 from domain.anonymization.slices import Demand
-from domain.errors import QueueUnavailableError
+from domain.errors import DatabaseUnavailableError, QueueUnavailableError
 from domain.ports.persistence import Database
 from domain.ports.services import JobQueue, ProgressBoard
 
@@ -18,13 +19,15 @@ TICKETS_PER_WORKER = 2
 FEWEST_TICKETS = 4
 """Tickets that may wait however few workers there are."""
 
+logger = logging.getLogger(__name__)
+
 
 class Dispatcher:
-    """Keeps requests in work and tickets in the queue.
+    """Takes requests into work, calls workers for them, and says whose turn it is.
 
-    A ticket says that a request has something to do. It is no truth of its own: a lost one is written again,
-    and one too many finds nothing to do. Only a few are written ahead, so that a request that comes later and
-    is more urgent, or is of somebody who waits for the first time, need not wait behind all of them.
+    A ticket wakes a worker that has nothing to do, and is no truth of its own: a lost one is written again, and
+    one too many finds nothing. Whoever is awake asks here what is next, so that a request that is more urgent,
+    or of somebody who has less in work, need not wait behind what came before it.
 
     Args:
         database: where requests are.
@@ -39,12 +42,16 @@ class Dispatcher:
         self._board = board
         self._max_requests = max_requests
 
-    async def run(self) -> int:
-        """Take requests into work and write tickets for them; returns how many tickets.
+    async def run(self) -> list[UUID]:
+        """Take requests into work and call workers for them.
+
+        The queue may be away: workers that have nothing to do ask here by themselves now and then.
+
+        Returns:
+            Requests of which a slice could be begun now, in the order of their turn.
 
         Raises:
             DatabaseUnavailableError: the database cannot be reached.
-            QueueUnavailableError: the queue cannot be reached.
         """
         async with self._database.unit_of_work() as work:
             started = await work.slices.start_requests(self._max_requests)
@@ -52,30 +59,46 @@ class Dispatcher:
             await work.commit()
         for request_id in started:
             await self._board.announce(request_id)
-        if not any(demand.ready for demand in demands):
-            return 0
-        waiting = await self._queue.tickets()
-        room = max(FEWEST_TICKETS, TICKETS_PER_WORKER * len(await self._queue.workers()))
-        chosen = choose_tickets(demands, waiting, room)
-        for request_id, priority in chosen:
-            await self._queue.call_for(request_id, priority)
-        return len(chosen)
+        turns = in_turn(demands)
+        if turns:
+            try:
+                await self._call(demands)
+            except QueueUnavailableError as error:
+                logger.warning("%s", error)
+        return turns
 
     async def try_run(self) -> None:
         """As `run`; what cannot be done now is done when somebody runs it the next time."""
         try:
             await self.run()
-        except QueueUnavailableError:
-            return
+        except DatabaseUnavailableError as error:
+            logger.warning("%s", error)
+
+    async def _call(self, demands: Sequence[Demand]) -> None:
+        waiting = await self._queue.tickets()
+        room = max(FEWEST_TICKETS, TICKETS_PER_WORKER * len(await self._queue.workers()))
+        for request_id, priority in choose_tickets(demands, waiting, room):
+            await self._queue.call_for(request_id, priority)
+
+
+def in_turn(demands: Sequence[Demand]) -> list[UUID]:
+    """Requests of which a slice could be begun, the one whose turn it is first.
+
+    The urgent come before all others; among equals whoever has the least in work, and of that person the
+    oldest request.
+    """
+    busy = Counter[int]()
+    for one in demands:
+        busy[one.user_id] += one.leased
+    ready = [one for one in demands if one.ready]
+    ready.sort(key=lambda one: (one.priority is not Priority.HIGH, busy[one.user_id], one.created_at))
+    return [one.request_id for one in ready]
 
 
 def choose_tickets(
     demands: Sequence[Demand], waiting: Mapping[UUID, int], room: int
 ) -> list[tuple[UUID, Priority]]:
-    """Which tickets to write.
-
-    The urgent come before all others. Among equals it is the turn of whoever has the least in work and in the
-    queue, and of the oldest request of that person.
+    """Which tickets to write, in turns as `in_turn` has them; tickets that wait count as work.
 
     Args:
         demands: of the requests in work.

@@ -6,7 +6,7 @@ The result is the same to the byte as if all of it had been done in one go (`Exp
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
@@ -132,46 +132,64 @@ class Binding:
     regions: tuple[Region, ...]
 
 
-def bind(
-    binding: Binding, parts: Iterable[ArchiveReader], archive: Archive, on_frame: Callable[[], None]
-) -> Summary:
-    """Make one archive out of all parts.
+class Binder:
+    """Makes one archive out of all parts.
 
     Args:
         binding: what to say in the manifest.
-        parts: in the order of their frames; each is read to its end before the next is asked for.
-        archive: open and empty; the caller discards it when this raises.
+        archive: open and empty; the caller discards it when anything here raises.
         on_frame: called after each written frame.
-
-    Raises:
-        ValueError: frames are missing, or come twice.
-        DomainError: a part cannot be read, or the archive cannot be written.
     """
-    log = FrameLog()
-    wanted = (
-        index for segment in binding.segments for index in range(segment.start_frame, segment.end_frame)
-    )
-    starts = {segment.start_frame for segment in binding.segments}
-    chain = TrackChain()
-    content: _Content | None = None
-    for part in parts:
-        content = json.loads(part.read(PART_FILE))
-        if content["frames"][0][0] in starts:
+
+    def __init__(self, binding: Binding, archive: Archive, on_frame: Callable[[], None]) -> None:
+        self._binding = binding
+        self._archive = archive
+        self._on_frame = on_frame
+        self._log = FrameLog()
+        self._wanted = (
+            index for segment in binding.segments for index in range(segment.start_frame, segment.end_frame)
+        )
+        self._starts = {segment.start_frame for segment in binding.segments}
+        self._chain = TrackChain()
+        self._content: _Content | None = None
+
+    def add(self, part: ArchiveReader) -> None:
+        """Take over the frames of the next part.
+
+        Args:
+            part: in the order of their frames.
+
+        Raises:
+            ValueError: a frame is missing, or comes twice.
+            ObjectNotFoundError: the part is damaged.
+            DomainError: the archive cannot be written.
+        """
+        content: _Content = json.loads(part.read(PART_FILE))
+        if content["frames"][0][0] in self._starts:
             # Tracks do not reach from one stretch into the next.
-            chain = TrackChain(chain.following)
-        numbers = chain.numbers(_links(content))
+            self._chain = TrackChain(self._chain.following)
+        numbers = self._chain.numbers(_links(content))
         for row in content["frames"]:
             frame, file = _frame(row, numbers)
-            if frame.index != next(wanted, None):
+            if frame.index != next(self._wanted, None):
                 raise ValueError(f"frame {frame.index} is not the next one")
-            archive.add(file, part.read(file))
-            log.add(0, file, frame)
-            on_frame()
-    if content is None or next(wanted, None) is not None:
-        raise ValueError("frames are missing")
-    archive.add(MANIFEST_FILE, _manifest(binding, content, log))
-    archive.commit()
-    return log.summary
+            self._archive.add(file, part.read(file))
+            self._log.add(0, file, frame)
+            self._on_frame()
+        self._content = content
+
+    def finish(self) -> Summary:
+        """Write the manifest and give the archive its name.
+
+        Raises:
+            ValueError: frames are missing.
+            DomainError: the archive cannot be written.
+        """
+        if self._content is None or next(self._wanted, None) is not None:
+            raise ValueError("frames are missing")
+        self._archive.add(MANIFEST_FILE, _manifest(self._binding, self._content, self._log))
+        self._archive.commit()
+        return self._log.summary
 
 
 def _consume(frames: Generator[RedactedFrame, None, Seam], take: Callable[[RedactedFrame], None]) -> Seam:

@@ -113,6 +113,10 @@ class Requests(Protocol):
         """Frames still to be done in all unfinished requests."""
         ...
 
+    async def frames_done(self) -> int:
+        """Frames that were processed, of all requests."""
+        ...
+
     async def result_bytes(self) -> int:
         """What all results take in the object store."""
         ...
