@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,6 +91,13 @@ class ServiceProcess:
             found += of_one
             waiting += of_one
         return found
+
+    def outlives(self, pid: int) -> bool:
+        """Wait for a process that was killed to be gone; whether that happens in time."""
+        patience = time.monotonic() + STOP_SECONDS
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < patience:
+            time.sleep(0.01)
+        return self.process.poll() is None and not Path(f"/proc/{pid}").exists()
 
     def role(self, name: str) -> int:
         """Process id of its API or its worker."""

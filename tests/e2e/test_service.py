@@ -122,6 +122,8 @@ def test_a_role_that_dies_is_started_again(
 ) -> None:
     killed = service.role(role)
     os.kill(killed, signal.SIGKILL)
+    # Until it is dead its connections are not, and what is sent over one of them is lost with it.
+    assert service.outlives(killed)
     # The socket stays open meanwhile, so this is answered by the new process.
     facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 6))
     segment = service_process.mark(http, facts["id"], 0, 6)
