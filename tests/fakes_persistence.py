@@ -17,6 +17,7 @@ from domain.ports.persistence import (
     RefreshTokens,
     Requests,
     Sessions,
+    Slices,
     Uploads,
     Users,
     Videos,
@@ -30,6 +31,7 @@ from fakes_persistence_accounts import (
 )
 from fakes_persistence_library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
 from fakes_persistence_requests import FakeDownloadTokens, FakeRequests
+from fakes_persistence_slices import FakeSlices
 from fakes_persistence_tables import Store, Tables, Transaction
 
 
@@ -48,6 +50,7 @@ class FakeUnitOfWork:
         self.grants: Grants = FakeGrants(self._transaction)
         self.uploads: Uploads = FakeUploads(self._transaction)
         self.requests: Requests = FakeRequests(self._transaction)
+        self.slices: Slices = FakeSlices(self._transaction)
         self.download_tokens: DownloadTokens = FakeDownloadTokens(self._transaction)
         self.audit: AuditLog = FakeAuditLog(self._transaction)
 

@@ -11,7 +11,9 @@ from uuid import UUID
 
 from domain.accounts import ApiKey, Session, User
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
+from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
+from domain.videos import Segment
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,23 @@ class AuditEntry:
     action: str
     subject: str
     details: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class SliceEntry:
+    """A row of slices; ``lease_until`` counts while it is leased, ``not_before`` while it waits."""
+
+    kind: SliceKind
+    segment: Segment
+    state: str = "waiting"
+    owner: str | None = None
+    lease_until: datetime | None = None
+    not_before: datetime | None = None
+    attempts: int = 0
+    failures: int = 0
+    processed_frames: int = 0
+    blanked_frames: int = 0
+    part_key: str | None = None
 
 
 @dataclass
@@ -41,6 +60,8 @@ class Tables:
     uploads: dict[str, PendingUpload] = field(default_factory=dict)
     requests: dict[UUID, AnonymizationRequest] = field(default_factory=dict)
     snapshots: dict[UUID, Snapshot] = field(default_factory=dict)
+    admitted: dict[UUID, datetime] = field(default_factory=dict)
+    slices: dict[tuple[UUID, int], SliceEntry] = field(default_factory=dict)
     idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)

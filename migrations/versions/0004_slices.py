@@ -1,4 +1,4 @@
-"""Slices that workers lease, with the assembly of their parts behind them."""
+"""Slices that workers lease, with the assembly of their parts behind them; when a request was admitted."""
 
 from alembic import op
 
@@ -40,6 +40,15 @@ _SLICES = """
             REFERENCES requests (id) ON DELETE CASCADE
     )
 """
+
+_ADMISSION = (
+    "ALTER TABLE requests ADD COLUMN admitted_at TIMESTAMP WITH TIME ZONE",
+    "UPDATE requests SET admitted_at = started_at",
+    """
+    ALTER TABLE requests ADD CONSTRAINT ck_requests_admitted_at
+        CHECK (started_at IS NULL OR admitted_at IS NOT NULL)
+    """,
+)
 
 # A version without slices began every request anew when it started.
 _BEGIN_ANEW = """
@@ -96,7 +105,7 @@ _SLICES_BEFORE = """
 def upgrade() -> None:
     """Make the table anew; nothing was ever in it. What is unfinished is planned and begins anew."""
     op.drop_table("slices")
-    for statement in (_SLICES, _BEGIN_ANEW, _PLAN):
+    for statement in (_SLICES, _BEGIN_ANEW, _PLAN, *_ADMISSION):
         op.execute(statement)
 
 
@@ -105,4 +114,5 @@ def downgrade() -> None:
     op.drop_table("slices")
     op.execute(_SLICES_BEFORE)
     op.execute("CREATE INDEX ix_slices_lease_until ON slices (lease_until) WHERE state <> 'completed'")
+    op.execute("ALTER TABLE requests DROP COLUMN admitted_at")
     op.execute(_BEGIN_ANEW)

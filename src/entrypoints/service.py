@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from adapters.clock import SystemClock
-from adapters.media.archive import ZipArchive
-from adapters.media.probing import PyAvProber
-from adapters.media.pyav import open_video
+from adapters.events.redis import RedisProgressBoard
+from adapters.media.archive import ZipArchive, ZipReader
+from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from adapters.queue.arq import ArqJobQueue
@@ -28,11 +28,13 @@ from adapters.storage.signed_urls import SignedUrls
 from adapters.vision.insightface import detector_is_installed
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.delivery import Delivery
+from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.health import Health
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
-from domain.anonymization.service import Anonymization, Limits
-from domain.anonymization.work import RequestProcessor, Workshop
+from domain.anonymization.service import Anonymization, Retention
+from domain.anonymization.submission import Submissions
+from domain.anonymization.work import SliceWorker, Workshop
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError
 from domain.identity import Identity, Secrets
@@ -61,6 +63,9 @@ class Service:
         identity: accounts, sessions, keys.
         collection: videos and who may use them.
         marking: segments and regions.
+        board: tells whoever listens how far requests are.
+        dispatcher: says which request is next.
+        submissions: takes in orders.
         anonymization: requests for frames.
         delivery: results behind download links.
         health: how the installation is doing.
@@ -78,25 +83,32 @@ class Service:
     identity: Identity
     collection: Collection
     marking: Marking
+    board: RedisProgressBoard
+    dispatcher: Dispatcher
+    submissions: Submissions
     anonymization: Anonymization
     delivery: Delivery
     health: Health
     cleaner: Cleaner
 
-    def processor(self, instruments: Callable[[Level], Instruments]) -> RequestProcessor:
-        """What works on requests; only workers need it, and the models behind it.
+    def worker(self, name: str, instruments: Callable[[Level], Instruments]) -> SliceWorker:
+        """What does slices; only workers need it, and the models behind it.
 
         Args:
+            name: tells this worker from all others.
             instruments: what the pipeline works with at a level.
         """
         workshop = Workshop(
             tool=f"framecloak {version('framecloak')}",
             scratch=self.settings.temp_storage_path,
-            open_video=open_video,
+            open_video=VideoShelf().open,
             create_archive=ZipArchive,
+            read_archive=ZipReader,
             instruments=instruments,
+            time_limit=self.settings.slice_timeout_seconds,
+            keep_parts=self.settings.debug,
         )
-        return RequestProcessor(self.database, self.store, self.clock, workshop)
+        return SliceWorker(self.database, self.store, self.clock, self.board, workshop, name)
 
 
 @asynccontextmanager
@@ -121,6 +133,8 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
         database = PostgresDatabase(settings.database_url)
         resources.push_async_callback(database.close)
         queue = await resources.enter_async_context(ArqJobQueue(settings.redis_url))
+        board = await resources.enter_async_context(RedisProgressBoard(settings.redis_url))
+        dispatcher = Dispatcher(database, queue, settings.max_concurrent_requests)
         limiter = await resources.enter_async_context(RedisAttemptLimiter(settings.redis_url))
         urls = SignedUrls(settings.base_url, secret.derive_key("object addresses"), clock)
         store = await _object_store(settings, urls, resources)
@@ -130,8 +144,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             timedelta(minutes=settings.access_token_minutes),
             timedelta(hours=settings.refresh_token_hours),
         )
-        limits = Limits(
-            max_frames=settings.max_frames_per_request,
+        retention = Retention(
             token_lasts=timedelta(hours=settings.download_token_expiry_hours),
             result_lasts=timedelta(hours=settings.result_retention_hours),
         )
@@ -162,10 +175,22 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 settings.max_upload_bytes,
             ),
             marking=Marking(database),
-            anonymization=Anonymization(database, store, queue, clock, limits, new_secret, digest),
+            board=board,
+            dispatcher=dispatcher,
+            submissions=Submissions(
+                database,
+                queue,
+                dispatcher,
+                keyframes,
+                settings.max_frames_per_request,
+                settings.slice_frames,
+            ),
+            anonymization=Anonymization(
+                database, store, dispatcher, board, clock, retention, new_secret, digest
+            ),
             delivery=Delivery(database, store, clock, digest),
             health=Health(database, store, queue, lambda: _models_present(settings)),
-            cleaner=Cleaner(database, store, clock, limits.result_lasts),
+            cleaner=Cleaner(database, store, clock, retention.result_lasts),
         )
 
 

@@ -209,7 +209,7 @@ class Settings:
     # Anonymisation: what a request may be, and how long things are kept.
     max_concurrent_requests: int = setting(
         "MAX_CONCURRENT_REQUESTS",
-        "Requests that one worker process works on at the same time.",
+        "Requests in work at the same time, over all workers.",
         whole(1, 1000),
         "5",
         unit="requests",
@@ -233,6 +233,20 @@ class Settings:
         "10000",
         unit="frames",
     )
+    slice_frames: int = setting(
+        "SLICE_FRAMES",
+        "The most frames that a worker does in one go; what is lost with a worker is done again.",
+        whole(1, 1_000_000),
+        "250",
+        unit="frames",
+    )
+    slice_timeout_seconds: float = setting(
+        "SLICE_TIMEOUT_SECONDS",
+        "How long they may take; a request fails when it takes longer three times.",
+        positive(7 * 24 * 3600),
+        "1800",
+        unit="seconds",
+    )
     download_token_expiry_hours: float = setting(
         "DOWNLOAD_TOKEN_EXPIRY_HOURS",
         "How long a download link waits to be used.",
@@ -248,7 +262,7 @@ class Settings:
     )
     worker_grace_seconds: float = setting(
         "WORKER_GRACE_SECONDS",
-        "How long a worker that is told to stop goes on with its requests before it gives them back.",
+        "How long a worker that is told to stop goes on with its slice before it gives it back.",
         positive(3600),
         "5",
         unit="seconds",

@@ -123,7 +123,7 @@ async def test_of_many_who_refresh_at_once_one_gets_tokens_and_reuse_ends_them(w
 async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
-    submitted = await asyncio.gather(*(world.anonymization.submit(anna, order, "key") for _ in range(20)))
+    submitted = await asyncio.gather(*(world.submissions.submit(anna, order, "key") for _ in range(20)))
     assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.anonymizations}
     assert len(world.queue.anonymizations) == 1
     assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 1
@@ -131,7 +131,7 @@ async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) ->
     request = submitted[0].request
     await world.anonymization.cancel(anna, request.id)
     await world.collection.delete(anna, order.video_id)
-    again = await world.anonymization.submit(anna, order, "key")
+    again = await world.submissions.submit(anna, order, "key")
     assert (again.request.id, again.request.status) == (request.id, Status.CANCELLED)
 
 
@@ -182,12 +182,12 @@ async def test_an_upload_is_taken_by_one_of_many(world: World) -> None:
 async def test_a_request_lives_as_on_the_fake(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     order = await world.order(anna, (0, 10), (5, 20))
-    submitted = await world.anonymization.submit(anna, order, "key")
+    submitted = await world.submissions.submit(anna, order, "key")
     request = submitted.request
     assert (request.order, request.total_frames, submitted.estimated_seconds) == (order, 20, 1)
-    assert (await world.anonymization.submit(anna, order, "key")).request.id == request.id
+    assert (await world.submissions.submit(anna, order, "key")).request.id == request.id
     with pytest.raises(IdempotencyConflictError):
-        await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
+        await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.status(ben, request.id)
     with pytest.raises(VideoInUseError):
@@ -215,7 +215,7 @@ async def test_a_request_lives_as_on_the_fake(world: World) -> None:
 
 async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
 
     async def claim() -> bool:
         async with world.database.unit_of_work() as work:
@@ -231,15 +231,15 @@ async def test_a_withdrawn_request_leaves_its_key_free(world: World) -> None:
     order = await world.order(anna, (0, 10))
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
-        await world.anonymization.submit(anna, order, "key")
+        await world.submissions.submit(anna, order, "key")
     world.queue.unavailable = False
     assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 0
-    assert await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
+    assert await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
 
 
 async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
         await world.anonymization.mint_download(anna, request_id)
     await world.complete(request_id)
@@ -259,7 +259,7 @@ async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> Non
 async def test_numbers_and_cleaning(world: World) -> None:
     anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
     order = await world.order(anna, (0, 50))
-    done, waiting = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
+    done, waiting = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
     await world.complete(done)
     statistics = await world.anonymization.statistics(boss)
     assert (statistics.frames_per_second, statistics.frames_waiting) == (5.0, 50)

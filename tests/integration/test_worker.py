@@ -225,7 +225,7 @@ async def test_a_redis_that_comes_back_empty_costs_no_request(
             await until(lives)
             await redis.stop()
             # Submitted while nobody could be told.
-            request = (await world.anonymization.submit(anna, await world.order(anna, (0, 4)))).request
+            request = (await world.submissions.submit(anna, await world.order(anna, (0, 4)))).request
             await asyncio.sleep(0.5)
             (tmp_path / "redis" / "appendonly.aof").unlink()
             assert await redis.start() == url

@@ -71,7 +71,7 @@ def failing_after(world: World, removals: int) -> Cleaner:
 
 
 async def completed(world: World, anna: Principal, order: Order) -> UUID:
-    request_id = (await world.anonymization.submit(anna, order)).request.id
+    request_id = (await world.submissions.submit(anna, order)).request.id
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
     async with world.database.unit_of_work() as work:
@@ -88,7 +88,7 @@ async def test_results_go_when_their_time_is_over(world: World, anna: Principal,
     old = await completed(world, anna, order)
     world.clock.advance(MOMENT)
     young = await completed(world, anna, order)
-    unfinished = (await world.anonymization.submit(anna, order)).request.id
+    unfinished = (await world.submissions.submit(anna, order)).request.id
     world.clock.advance(KEPT)
     assert (await cleaner(world).run()).results == 1
     assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [
@@ -127,7 +127,7 @@ async def test_what_a_cancellation_could_not_delete_goes_later(
     monkeypatch.setattr(cleaning, "LOOKED_UP_AT_ONCE", 2)
     done = await completed(world, anna, order)
     cancelled, failed, waiting, busy = [
-        (await world.anonymization.submit(anna, order)).request.id for _ in range(4)
+        (await world.submissions.submit(anna, order)).request.id for _ in range(4)
     ]
     gone = uuid4()
     for request_id in (cancelled, failed, waiting, busy, gone):

@@ -154,7 +154,7 @@ class Requests:
         statement = (
             update(RequestRow)
             .where(RequestRow.id == request_id, RequestRow.status == Status.PENDING)
-            .values(status=Status.PROCESSING, started_at=now)
+            .values(status=Status.PROCESSING, admitted_at=now, started_at=now)
             .returning(*REQUEST)
         )
         row = (await self._connection.execute(statement)).one_or_none()

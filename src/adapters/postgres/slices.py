@@ -14,7 +14,7 @@ from sqlalchemy import TextClause, insert, text
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.tables import SliceRow
-from domain.anonymization.lifecycle import Priority, Status
+from domain.anonymization.lifecycle import Priority
 from domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
 from domain.videos import Segment
 
@@ -30,27 +30,30 @@ _IS_READY = """
         WHERE others.request_id = :request_id AND others.kind = 'frames' AND others.state <> 'completed'))
 """
 
-_LOCK_REQUEST = text("SELECT status FROM requests WHERE id = :request_id FOR NO KEY UPDATE")
+_IN_WORK = "requests.admitted_at IS NOT NULL AND requests.completed_at IS NULL"
 
-_START = text(
-    """
+_LOCK_REQUEST = text(
+    f"SELECT {_IN_WORK} FROM requests WHERE id = :request_id FOR NO KEY UPDATE"  # noqa: S608 -- constants
+)
+
+_ADMIT = text(
+    f"""
     WITH busy AS (
-        SELECT user_id, count(*) AS requests FROM requests WHERE status = 'processing' GROUP BY user_id
+        SELECT user_id, count(*) AS requests FROM requests WHERE {_IN_WORK} GROUP BY user_id
     ), waiting AS (
         SELECT id, priority, created_at, coalesce(busy.requests, 0) + row_number() OVER (
             PARTITION BY user_id ORDER BY priority = 'high' DESC, created_at, id) AS turn
         FROM requests LEFT JOIN busy USING (user_id)
-        WHERE status = 'pending'
+        WHERE admitted_at IS NULL AND completed_at IS NULL
     ), chosen AS (
         SELECT id FROM waiting
         WHERE turn <= :most_of_one
         ORDER BY priority = 'high' DESC, turn, created_at, id
         LIMIT greatest(0, :limit - (SELECT coalesce(sum(requests), 0) FROM busy))
     )
-    UPDATE requests SET status = 'processing' FROM chosen
-    WHERE requests.id = chosen.id AND requests.status = 'pending'
-    RETURNING requests.id
-    """
+    UPDATE requests SET admitted_at = clock_timestamp() FROM chosen
+    WHERE requests.id = chosen.id AND requests.admitted_at IS NULL AND requests.completed_at IS NULL
+    """  # noqa: S608 -- put together from constants
 )
 
 _DEMANDS = text(
@@ -59,7 +62,7 @@ _DEMANDS = text(
         count(*) FILTER (WHERE {_IS_READY.replace(":request_id", "requests.id")}),
         count(*) FILTER (WHERE slices.state = 'leased' AND slices.lease_until > clock_timestamp())
     FROM requests JOIN slices ON slices.request_id = requests.id
-    WHERE requests.status = 'processing'
+    WHERE {_IN_WORK}
     GROUP BY requests.id
     ORDER BY requests.created_at, requests.id
     """  # noqa: S608 -- put together from constants
@@ -68,7 +71,7 @@ _DEMANDS = text(
 _READY = text(
     f"""
     SELECT number FROM slices JOIN requests ON requests.id = slices.request_id
-    WHERE requests.status = 'processing' AND {_IS_READY}
+    WHERE {_IN_WORK} AND {_IS_READY}
     ORDER BY number
     """  # noqa: S608 -- as above
 )
@@ -87,7 +90,10 @@ _LEASE = text(
 )
 
 _BEGUN = text(
-    "UPDATE requests SET started_at = coalesce(started_at, clock_timestamp()) WHERE id = :request_id"
+    """
+    UPDATE requests SET status = 'processing', started_at = coalesce(started_at, clock_timestamp())
+    WHERE id = :request_id
+    """
 )
 
 _IS_HELD = """
@@ -143,7 +149,9 @@ _PARTS = text(
     """
 )
 
-_BLANKED = text("SELECT coalesce(sum(blanked_frames), 0) FROM slices WHERE request_id = :request_id")
+_IS_FINISHED = text(
+    "SELECT FROM slices WHERE request_id = :request_id AND number = :number AND part_key = :key"
+)
 
 
 class Slices:
@@ -168,11 +176,10 @@ class Slices:
         ]
         await self._connection.execute(insert(SliceRow), rows)
 
-    async def start_requests(self, limit: int) -> Sequence[UUID]:
+    async def admit_requests(self, limit: int) -> None:
         """See the port."""
         await self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DISPATCHING})
-        values = {"limit": limit, "most_of_one": max(1, limit - 1)}
-        return list((await self._connection.execute(_START, values)).scalars())
+        await self._connection.execute(_ADMIT, {"limit": limit, "most_of_one": max(1, limit - 1)})
 
     async def demands(self) -> Sequence[Demand]:
         """See the port."""
@@ -188,7 +195,7 @@ class Slices:
 
     async def lease(self, request_id: UUID, number: int, owner: str, lasts: timedelta) -> Lease | None:
         """See the port."""
-        if await self._status(request_id) is not Status.PROCESSING:
+        if not await self._locked_in_work(request_id):
             return None
         values = {"request_id": request_id, "number": number, "owner": owner, "lasts": lasts}
         row = (await self._connection.execute(_LEASE, values)).one_or_none()
@@ -201,15 +208,19 @@ class Slices:
 
     async def renew(self, lease: Lease, lasts: timedelta, processed_frames: int) -> Standing:
         """See the port."""
-        status = await self._status(lease.request_id)
+        in_work = await self._locked_in_work(lease.request_id)
         values = {**_identity(lease), "lasts": lasts, "processed_frames": processed_frames}
-        return await self._changed(lease, status, _RENEW, values)
+        return await self._changed(lease, in_work, _RENEW, values)
 
     async def finish(self, lease: Lease, blanked_frames: int) -> Standing:
         """See the port."""
-        status = await self._status(lease.request_id)
+        in_work = await self._locked_in_work(lease.request_id)
         values = {**_identity(lease), "blanked_frames": blanked_frames, "key": lease.key}
-        return await self._changed(lease, status, _FINISH, values)
+        standing = await self._changed(lease, in_work, _FINISH, values)
+        if standing is Standing.LOST:
+            finished = await self._connection.execute(_IS_FINISHED, values)
+            return Standing.LOST if finished.one_or_none() is None else Standing.HELD
+        return standing
 
     async def release(self, lease: Lease, pause: timedelta) -> None:
         """See the port."""
@@ -224,19 +235,14 @@ class Slices:
         rows = await self._connection.execute(_PARTS, {"request_id": request_id})
         return [FinishedSlice(number, key) for number, key in rows]
 
-    async def blanked_frames(self, request_id: UUID) -> int:
-        """See the port."""
-        return int((await self._connection.execute(_BLANKED, {"request_id": request_id})).scalar_one())
-
-    async def _status(self, request_id: UUID) -> Status | None:
-        """Where a request stands; nobody else changes it, or its slices, until the transaction ends."""
-        found = (await self._connection.execute(_LOCK_REQUEST, {"request_id": request_id})).scalar()
-        return None if found is None else Status(found)
+    async def _locked_in_work(self, request_id: UUID) -> bool:
+        """Whether it is; nobody else changes it, or its slices, until the transaction ends."""
+        return bool((await self._connection.execute(_LOCK_REQUEST, {"request_id": request_id})).scalar())
 
     async def _changed(
-        self, lease: Lease, status: Status | None, statement: TextClause, values: dict[str, object]
+        self, lease: Lease, in_work: bool, statement: TextClause, values: dict[str, object]
     ) -> Standing:
-        if status is not Status.PROCESSING:
+        if not in_work:
             return Standing.CANCELLED
         changed = await self._connection.execute(statement, values)
         if changed.one_or_none() is None:
@@ -245,7 +251,7 @@ class Slices:
         return Standing.HELD
 
     async def _give_back(self, lease: Lease, pause: timedelta, blame: int) -> int | None:
-        await self._status(lease.request_id)
+        await self._locked_in_work(lease.request_id)
         values = {**_identity(lease), "pause": pause, "blame": blame}
         row = (await self._connection.execute(_GIVE_BACK, values)).one_or_none()
         return None if row is None else int(row[0])

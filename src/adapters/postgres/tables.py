@@ -182,6 +182,7 @@ class RequestRow(DefaultBase):
         CheckConstraint("blanked_frames BETWEEN 0 AND total_frames", name="blanked_frames"),
         CheckConstraint(f"({_LIVE}) = (status IN ('pending', 'processing'))", name="completed_at"),
         CheckConstraint("status <> 'pending' OR started_at IS NULL", name="started_at"),
+        CheckConstraint("started_at IS NULL OR admitted_at IS NOT NULL", name="admitted_at"),
         CheckConstraint("(result_key IS NULL) = (result_bytes IS NULL)", name="result"),
         CheckConstraint("result_key IS NULL OR status = 'completed'", name="result_key"),
         CheckConstraint("result_bytes > 0", name="result_bytes"),
@@ -209,6 +210,7 @@ class RequestRow(DefaultBase):
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    admitted_at: Mapped[datetime | None] = mapped_column(Time)
     started_at: Mapped[datetime | None] = mapped_column(Time)
     completed_at: Mapped[datetime | None] = mapped_column(Time)
     error: Mapped[str | None] = mapped_column(Text)

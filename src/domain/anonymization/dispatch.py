@@ -11,7 +11,7 @@ from domain.anonymization.lifecycle import Priority
 from domain.anonymization.slices import Demand
 from domain.errors import DatabaseUnavailableError, QueueUnavailableError
 from domain.ports.persistence import Database
-from domain.ports.services import JobQueue, ProgressBoard
+from domain.ports.services import JobQueue
 
 TICKETS_PER_WORKER = 2
 """Tickets that wait for each worker: one is taken while the next is written."""
@@ -25,21 +25,19 @@ logger = logging.getLogger(__name__)
 class Dispatcher:
     """Takes requests into work, calls workers for them, and says whose turn it is.
 
-    A ticket wakes a worker that has nothing to do, and is no truth of its own: a lost one is written again, and
-    one too many finds nothing. Whoever is awake asks here what is next, so that a request that is more urgent,
-    or of somebody who has less in work, need not wait behind what came before it.
+    A ticket wakes a worker that has nothing to do, and is no truth of its own: a lost one is written again,
+    and one too many finds nothing. Whoever is awake asks here what is next, so that a request that is more
+    urgent, or of somebody who has less in work, need not wait behind what came before it.
 
     Args:
         database: where requests are.
         queue: where workers look.
-        board: where listeners are told.
         max_requests: in work at the same time, over all workers.
     """
 
-    def __init__(self, database: Database, queue: JobQueue, board: ProgressBoard, max_requests: int) -> None:
+    def __init__(self, database: Database, queue: JobQueue, max_requests: int) -> None:
         self._database = database
         self._queue = queue
-        self._board = board
         self._max_requests = max_requests
 
     async def run(self) -> list[UUID]:
@@ -54,11 +52,9 @@ class Dispatcher:
             DatabaseUnavailableError: the database cannot be reached.
         """
         async with self._database.unit_of_work() as work:
-            started = await work.slices.start_requests(self._max_requests)
+            await work.slices.admit_requests(self._max_requests)
             demands = await work.slices.demands()
             await work.commit()
-        for request_id in started:
-            await self._board.announce(request_id)
         turns = in_turn(demands)
         if turns:
             try:

@@ -101,22 +101,24 @@ class Submissions:
             if request is None:
                 snapshot = await self._snapshot(work, principal, order)
                 request, is_new = await work.requests.add(principal.user_id, order, snapshot, key)
-            if is_new:
-                keyframes = self._keyframes(await work.videos.frame_index(order.video_id))
-                slices = plan_slices(snapshot.stretches, keyframes, self._slice_frames)
-                await work.slices.add(request.id, slices)
-                details = {
-                    "video_id": order.video_id,
-                    "level": order.level,
-                    "frames": request.total_frames,
-                }
-                await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
+                if is_new:
+                    await self._plan(work, principal, request, snapshot)
             waiting = 0 if request.status.is_final else await work.requests.frames_waiting()
             rate = frames_per_second(await work.requests.rates(RATED_REQUESTS))
             await work.commit()
         if is_new:
             await self._dispatcher.try_run()
         return Submitted(request, math.ceil(waiting / rate))
+
+    async def _plan(
+        self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: Snapshot
+    ) -> None:
+        """Say what there is to do for a new request."""
+        order = request.order
+        keyframes = self._keyframes(await work.videos.frame_index(order.video_id))
+        await work.slices.add(request.id, plan_slices(snapshot.stretches, keyframes, self._slice_frames))
+        details = {"video_id": order.video_id, "level": order.level, "frames": request.total_frames}
+        await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
 
     async def _snapshot(self, work: UnitOfWork, principal: Principal, order: Order) -> Snapshot:
         """What an order is to be made from, once everything about it is allowed."""

@@ -26,15 +26,12 @@ class Slices(Protocol):
         """
         ...
 
-    async def start_requests(self, limit: int) -> Sequence[UUID]:
-        """Take pending requests into work while fewer than ``limit`` are.
+    async def admit_requests(self, limit: int) -> None:
+        """Take requests that wait into work while fewer than ``limit`` are.
 
         The urgent before all others, then those of whoever has the fewest in work, then the oldest. Nobody
         has more than ``limit - 1`` of them, so that somebody who comes later does not find all places taken;
         unless the limit is 1.
-
-        Returns:
-            Those that were taken.
         """
         ...
 
@@ -51,7 +48,7 @@ class Slices(Protocol):
         ...
 
     async def lease(self, request_id: UUID, number: int, owner: str, lasts: timedelta) -> Lease | None:
-        """Take a slice that is ready; None when it is not (any more). The first lease starts the request."""
+        """Take a slice that is ready; None when it is not (any more). The first one begins the request."""
         ...
 
     async def renew(self, lease: Lease, lasts: timedelta, processed_frames: int) -> Standing:
@@ -59,7 +56,10 @@ class Slices(Protocol):
         ...
 
     async def finish(self, lease: Lease, blanked_frames: int) -> Standing:
-        """Note that a part lies in the object store; once for every slice, and only while it is held."""
+        """Note that a part lies in the object store; once for every slice, and only while it is held.
+
+        Who did not get the answer may ask again: what was noted is ``HELD``.
+        """
         ...
 
     async def release(self, lease: Lease, pause: timedelta) -> None:
@@ -76,8 +76,4 @@ class Slices(Protocol):
 
     async def parts(self, request_id: UUID) -> Sequence[FinishedSlice]:
         """Every part of a request, in the order of their frames."""
-        ...
-
-    async def blanked_frames(self, request_id: UUID) -> int:
-        """Frames of finished slices that are black because they could not be examined."""
         ...

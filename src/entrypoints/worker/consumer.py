@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 from arq.typing import WorkerCoroutine
-from arq.worker import Worker, func
+from arq.worker import Function, Worker, func
 from redis.exceptions import RedisError
 
 from adapters.queue.connection import connect, disconnect
@@ -83,7 +83,11 @@ class _ChoosyWorker(Worker):
     """An ARQ worker that takes a job only when it is welcome, so that others can have it."""
 
     def __init__(
-        self, redis_url: str, queue: str, function: Any, is_welcome: Callable[[], bool]  # noqa: ANN401 - arq's
+        self,
+        redis_url: str,
+        queue: str,
+        function: Function,
+        is_welcome: Callable[[], bool],
     ) -> None:
         super().__init__(
             [function],

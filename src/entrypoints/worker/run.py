@@ -174,4 +174,3 @@ async def _retire(parts: WorkerParts) -> None:
         await parts.queue.retire(parts.name)
     except DomainError as error:
         logger.warning("%s", error)
-
