@@ -15,6 +15,7 @@ from domain.accounts import Role
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.request import Level
+from domain.anonymization.slices import LEASE, Standing
 from domain.errors import (
     AlreadyFinishedError,
     ApiKeyNotFoundError,
@@ -124,8 +125,8 @@ async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) ->
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
     submitted = await asyncio.gather(*(world.submissions.submit(anna, order, "key") for _ in range(20)))
-    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.anonymizations}
-    assert len(world.queue.anonymizations) == 1
+    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.written}
+    assert len(world.queue.written) == 1
     assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 1
     # The key still answers when nothing of the order is left.
     request = submitted[0].request
@@ -193,17 +194,15 @@ async def test_a_request_lives_as_on_the_fake(world: World) -> None:
     with pytest.raises(VideoInUseError):
         await world.collection.delete(anna, order.video_id)
     async with world.database.unit_of_work() as work:
-        claimed = await work.requests.claim(request.id, world.clock.now())
-        assert claimed is not None
-        assert claimed.status is Status.PROCESSING
-        assert await work.requests.advance(request.id, 7) is Status.PROCESSING
+        lease = await work.slices.lease(request.id, 0, "worker", LEASE)
+        assert lease is not None
+        assert await work.slices.renew(lease, LEASE, 7) is Standing.HELD
         await work.commit()
     assert (await world.anonymization.status(anna, request.id)).request.progress == 35
     async with world.database.unit_of_work() as work:
-        await work.requests.release(request.id)
+        await work.slices.release(lease, timedelta())
+        assert await work.slices.ready(request.id) == [0]
         await work.commit()
-    again = (await world.anonymization.status(anna, request.id)).request
-    assert (again.status, again.processed_frames, again.started_at) == (Status.PENDING, 0, None)
     await world.anonymization.cancel(anna, request.id)
     with pytest.raises(AlreadyFinishedError):
         await world.anonymization.cancel(anna, request.id)
@@ -226,7 +225,7 @@ async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
     assert sum(await asyncio.gather(*(claim() for _ in range(50)))) == 1
 
 
-async def test_a_withdrawn_request_leaves_its_key_free(world: World) -> None:
+async def test_without_a_queue_the_key_stays_free(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
     world.queue.unavailable = True
@@ -265,7 +264,7 @@ async def test_numbers_and_cleaning(world: World) -> None:
     assert (statistics.frames_per_second, statistics.frames_waiting) == (5.0, 50)
     assert (statistics.requests[Status.COMPLETED], statistics.requests[Status.PENDING]) == (1, 1)
     async with world.database.unit_of_work() as work:
-        assert [one[0] for one in await work.requests.unfinished()] == [waiting]
+        assert [one.request_id for one in await work.slices.demands()] == [waiting]
     await world.anonymization.mint_download(anna, done)
     await world.collection.begin_upload(anna, "a.mp4")
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")

@@ -11,6 +11,7 @@ import pytest
 
 from domain.accounts import Role
 from domain.anonymization.lifecycle import Status
+from domain.anonymization.slices import LEASE
 from domain.errors import (
     AlreadyFinishedError,
     ForbiddenError,
@@ -45,8 +46,9 @@ async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: Wo
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 2
     async with world.database.unit_of_work() as work:
-        await work.requests.claim(request_id, world.clock.now())
-        await work.requests.advance(request_id, 20)
+        lease = await work.slices.lease(request_id, 0, "worker", LEASE)
+        assert lease
+        await work.slices.renew(lease, LEASE, 20)
         await work.commit()
     world.clock.advance(timedelta(seconds=10))
     progress = await world.anonymization.status(anna, request_id)
@@ -132,9 +134,11 @@ async def test_a_clock_that_is_behind_the_workers_makes_no_negative_estimate(wor
     anna = await world.person("anna")
     request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
     async with world.database.unit_of_work() as work:
-        await work.requests.claim(request_id, world.clock.now() + timedelta(seconds=5))
-        await work.requests.advance(request_id, 10)
+        lease = await work.slices.lease(request_id, 0, "worker", LEASE)
+        assert lease
+        await work.slices.renew(lease, LEASE, 10)
         await work.commit()
+    world.clock.advance(-timedelta(seconds=5))
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 0
 
 

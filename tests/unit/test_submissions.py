@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -37,7 +36,7 @@ async def test_an_order_becomes_a_pending_request_that_a_worker_is_told_of(world
     submitted = await world.submissions.submit(anna, replace(order, priority=Priority.HIGH))
     request = submitted.request
     assert (request.status, request.total_frames) == (Status.PENDING, 30)
-    assert world.queue.anonymizations == [(request.id, Priority.HIGH)]
+    assert world.queue.written == [(request.id, Priority.HIGH)] * 2  # a slice for each stretch
     assert submitted.estimated_seconds == 2  # thirty frames at the rate expected of a new installation
 
 
@@ -65,7 +64,7 @@ async def test_orders_that_cannot_be_fulfilled_are_refused(world: World) -> None
         await world.submissions.submit(anna, long)
     with pytest.raises(LevelUnavailableError):
         await world.submissions.submit(anna, replace(order, level=Level.FULL))
-    assert world.queue.anonymizations == []
+    assert world.queue.written == []
     assert not world.fake_database.tables.requests
 
 
@@ -75,7 +74,7 @@ async def test_the_same_key_with_the_same_order_is_the_same_request(world: World
     first = await world.submissions.submit(anna, order, "key")
     again = await world.submissions.submit(anna, order, "key")
     assert again.request.id == first.request.id
-    assert len(world.queue.anonymizations) == 1
+    assert len(world.queue.written) == 1
     with pytest.raises(IdempotencyConflictError):
         await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
     bens = await world.order(ben, (0, 10))
@@ -95,7 +94,7 @@ async def test_a_key_answers_with_its_request_whatever_has_become_of_the_order(w
     for different in (replace(order, segment_ids=()), replace(order, level=Level.FULL)):
         with pytest.raises(IdempotencyConflictError):
             await world.submissions.submit(anna, different, "key")
-    assert len(world.queue.anonymizations) == 1
+    assert {id_ for id_, _ in world.queue.written} == {first.request.id}
 
 
 @dataclass
@@ -110,10 +109,10 @@ class SlowQueue(FakeJobQueue):
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def anonymize(self, request_id: UUID, priority: Priority) -> None:
+    async def ping(self) -> None:
         self.asked.set()
         await self.gate.wait()
-        await super().anonymize(request_id, priority)
+        await super().ping()
 
 
 @pytest.mark.parametrize("unavailable", [False, True])
@@ -131,7 +130,7 @@ async def test_a_caller_that_goes_away_leaves_a_whole_request_or_none(
     with pytest.raises(asyncio.CancelledError):
         await submitting
     requests = list(world.fake_database.tables.requests)
-    assert requests == [request_id for request_id, _ in queue.anonymizations]
+    assert requests == [request_id for request_id, _ in queue.written]
     assert len(requests) == (0 if unavailable else 1)
 
 
@@ -179,8 +178,8 @@ async def test_of_many_submissions_with_one_key_one_is_enqueued(world: World) ->
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
     submitted = await asyncio.gather(*(world.submissions.submit(anna, order, "key") for _ in range(10)))
-    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.anonymizations}
-    assert len(world.queue.anonymizations) == 1
+    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.written}
+    assert len(world.queue.written) == 1
 
 
 CHANGES: dict[str, Callable[[Order], Order]] = {
@@ -201,13 +200,29 @@ async def test_an_order_that_differs_in_anything_is_a_different_order(world: Wor
         await world.submissions.submit(anna, CHANGES[change](order), "key")
 
 
-async def test_a_queue_that_fails_takes_back_only_what_it_was_not_told_of(world: World) -> None:
+async def test_a_queue_that_is_down_takes_nothing_back(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
     kept = (await world.submissions.submit(anna, order, "one")).request
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
         await world.submissions.submit(anna, order, "two")
+    with pytest.raises(QueueUnavailableError):
+        await world.submissions.submit(anna, order, "one")
+    world.queue.unavailable = False
     assert (await world.submissions.submit(anna, order, "one")).request == kept
     assert list(world.fake_database.tables.requests) == [kept.id]
     assert list(world.fake_database.tables.idempotency) == [(anna.user_id, "one")]
+
+
+async def test_a_queue_that_goes_away_behind_the_question_costs_no_request(tmp_path: Path) -> None:
+    class GoneAfterPing(FakeJobQueue):
+        async def ping(self) -> None:
+            await super().ping()
+            self.unavailable = True
+
+    world = World(tmp_path, queue=GoneAfterPing())
+    anna = await world.person("anna")
+    request = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request
+    # Workers that have nothing to do look by themselves.
+    assert await world.dispatcher.run() == [request.id]

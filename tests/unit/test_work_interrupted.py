@@ -25,7 +25,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 async def test_a_worker_that_stops_puts_its_request_back(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     opened, loop = asyncio.Event(), asyncio.get_running_loop()
     complaints: list[dict[str, object]] = []
     loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
@@ -59,7 +59,7 @@ async def test_a_database_that_is_down_is_reported_and_nothing_begun(desk: Desk)
 
 
 async def test_a_database_that_goes_down_meanwhile_stops_the_work(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     source = FakeSource("film.mp4", 100)
 
     def open_video(_: Path) -> FrameSource:
@@ -97,7 +97,7 @@ QUICKLY = Backoff(lasts=60, first_pause=0.001, longest_pause=0.002)
 
 
 async def test_a_database_that_comes_back_meanwhile_is_waited_for(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     outage, desk.backoff = Outage(desk.world, 5), QUICKLY
 
     def open_video(_: Path) -> FrameSource:
@@ -111,7 +111,7 @@ async def test_a_database_that_comes_back_meanwhile_is_waited_for(desk: Desk) ->
 
 
 async def test_a_failure_is_noted_once_the_database_is_back(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     outage, desk.backoff = Outage(desk.world, 5), QUICKLY
 
     def open_video(_: Path) -> FrameSource:
@@ -125,7 +125,7 @@ async def test_a_failure_is_noted_once_the_database_is_back(desk: Desk) -> None:
 
 
 async def test_a_worker_that_stops_without_a_database_puts_its_request_back_later(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     outage, desk.backoff = Outage(desk.world, 5), QUICKLY
     opened, loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -165,7 +165,7 @@ async def test_a_result_whose_completion_was_noted_without_an_answer_stays(desk:
 
 async def test_a_worker_that_is_stopped_again_and_again_still_waits_for_its_thread(desk: Desk) -> None:
     """Else another worker begins with the request while this one is at it."""
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     opened, loop, go_on = asyncio.Event(), asyncio.get_running_loop(), threading.Event()
 
     def open_video(_: Path) -> FrameSource:

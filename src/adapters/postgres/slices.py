@@ -150,7 +150,7 @@ _PARTS = text(
 )
 
 _IS_FINISHED = text(
-    "SELECT FROM slices WHERE request_id = :request_id AND number = :number AND part_key = :key"
+    "SELECT number FROM slices WHERE request_id = :request_id AND number = :number AND part_key = :key"
 )
 
 

@@ -390,8 +390,8 @@ async def _in_thread(held: HeldLease, work: Callable[[], Value]) -> Value:
         if not running.done():
             held.abandon()
             await uninterrupted(asyncio.wait([running]))
-            # Looked at, or asyncio would log it as never retrieved when this is left by another error.
-            running.exception()
+        # Looked at, or asyncio would log it as never retrieved when this is left by another error.
+        running.exception()
 
 
 def _continues(before: Lease, lease: Lease) -> bool:

@@ -66,6 +66,7 @@ SERVICE_EXIT_CODES = {
     "request_not_found": 92,
     "already_finished": 93,
     "not_ready": 94,
+    "processing_timeout": 99,
     "token_not_found": 95,
     "token_used": 96,
     "token_expired": 97,

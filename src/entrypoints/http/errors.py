@@ -53,6 +53,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "not_ready": 409,
     "object_not_found": 404,
     "output_unwritable": 500,
+    "processing_timeout": 500,
     "provider_unavailable": 503,
     "queue_unavailable": 503,
     "region_not_found": 404,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID
@@ -66,8 +66,8 @@ class EventFeed:
         anonymization: asked where the request stands.
         board: says when something has changed.
         config: how often to tell at most, and at least.
-        caller: who listens.
         request_id: of the request.
+        identify: who listens; asked again and again, because credentials are revoked.
     """
 
     def __init__(
@@ -75,14 +75,14 @@ class EventFeed:
         anonymization: Anonymization,
         board: ProgressBoard,
         config: HttpConfig,
-        caller: Principal,
         request_id: UUID,
+        identify: Callable[[], Awaitable[Principal]],
     ) -> None:
         self._anonymization = anonymization
         self._board = board
         self._config = config
-        self._caller = caller
         self._request_id = request_id
+        self._identify = identify
 
     async def messages(self) -> AsyncIterator[bytes]:
         """The current state, then every change, until a final state.
@@ -90,11 +90,13 @@ class EventFeed:
         A client that is cut off connects again and is told the current state first, so it misses nothing.
         """
         heartbeat = self._config.heartbeat.total_seconds()
+        ends_at = monotonic() + self._config.stream_lasts.total_seconds()
         told: StatusView | None = None
         with self._board.listen(self._request_id) as listener:
-            while told is None or not told.status.is_final:
+            while told is None or (not told.status.is_final and monotonic() < ends_at):
                 try:
-                    found = StatusView.of(await self._anonymization.status(self._caller, self._request_id))
+                    caller = await self._identify()
+                    found = StatusView.of(await self._anonymization.status(caller, self._request_id))
                 except DomainError as error:
                     yield b"event: problem\n" + _event(domain_problem(error))
                     return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from functools import partial
+from typing import Annotated, Any, TypeAlias
 
-from litestar import Controller, delete, get, post
+from litestar import Controller, Request, delete, get, post
+from litestar.datastructures import State
 from litestar.openapi import ResponseSpec
 from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
@@ -16,7 +18,14 @@ from domain.errors import DomainError
 from domain.ports.persistence import RequestFilter
 from entrypoints.http.bodies import BatchDTO, convert
 from entrypoints.http.config import HttpConfig
-from entrypoints.http.dependencies import Caller, TheAnonymization, TheBoard, TheConfig, TheSubmissions
+from entrypoints.http.dependencies import (
+    Caller,
+    TheAnonymization,
+    TheAuthenticator,
+    TheBoard,
+    TheConfig,
+    TheSubmissions,
+)
 from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_body_problem
 from entrypoints.http.events import EVENT_STREAM, EventFeed, settled
 from entrypoints.http.openapi import problems
@@ -181,10 +190,13 @@ class RequestsController(Controller):
         caller: Caller,
         anonymization: TheAnonymization,
         board: TheBoard,
+        authenticator: TheAuthenticator,
         config: TheConfig,
+        request: Request[Principal, Any, State],
     ) -> Stream:
         """The current state at once, then every change, until a final state; a comment every 15 seconds."""
-        feed = EventFeed(anonymization, board, config, caller, request_id)
+        identify = partial(authenticator.identify, request)
+        feed = EventFeed(anonymization, board, config, request_id, identify)
         # Asked before the stream begins, so that an error can still be answered as one.
         await anonymization.status(caller, request_id)
         return Stream(feed.messages(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
