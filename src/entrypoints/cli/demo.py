@@ -13,7 +13,6 @@ from domain.errors import InputNotFoundError, OutputUnwritableError
 from entrypoints.cli.connected import run
 from entrypoints.cli.options import service_settings
 from entrypoints.cli.progress import Monitor
-from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings
 
 _MOMENTS = 4
@@ -70,6 +69,7 @@ def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
     """
     # NumPy, SQLAlchemy and the like take a moment to import; `--help` needs none of it.
     from adapters.security.secrets import new_secret  # noqa: PLC0415
+    from entrypoints.logs import configure_logging  # noqa: PLC0415
     from entrypoints.stack import remove_data_folder  # noqa: PLC0415
 
     if video is not None and not video.is_file():
