@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import count
@@ -12,17 +12,7 @@ from uuid import UUID
 from domain.accounts import ApiKey, Session, User
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
 from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
-
-
-@dataclass(frozen=True)
-class AuditEntry:
-    """A row of the audit log."""
-
-    user_id: int | None
-    username: str | None
-    action: str
-    subject: str
-    details: Mapping[str, object]
+from domain.ports.persistence import AuditEntry
 
 
 @dataclass

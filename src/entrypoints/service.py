@@ -33,6 +33,7 @@ from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.service import Anonymization, Limits
 from domain.anonymization.work import RequestProcessor, Workshop
+from domain.auditing import Auditing
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError
 from domain.identity import Identity, Secrets
@@ -64,6 +65,7 @@ class Service:
         anonymization: requests for frames.
         delivery: results behind download links.
         health: how the installation is doing.
+        auditing: who did what.
         cleaner: removes what has had its time.
     """
 
@@ -81,6 +83,7 @@ class Service:
     anonymization: Anonymization
     delivery: Delivery
     health: Health
+    auditing: Auditing
     cleaner: Cleaner
 
     def processor(self, instruments: Callable[[Level], Instruments]) -> RequestProcessor:
@@ -165,6 +168,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             anonymization=Anonymization(database, store, queue, clock, limits, new_secret, digest),
             delivery=Delivery(database, store, clock, digest),
             health=Health(database, store, queue, lambda: _models_present(settings)),
+            auditing=Auditing(database),
             cleaner=Cleaner(database, store, clock, limits.result_lasts),
         )
 

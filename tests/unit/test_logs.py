@@ -79,6 +79,7 @@ async def test_the_context_of_one_task_is_not_that_of_another(capsys: pytest.Cap
 @pytest.mark.parametrize(
     "secret",
     [JWT, JWT.rpartition(".")[0], new_secret(KEY_PREFIX), new_secret(), new_secret()[:42] + "A", "hunter2"],
+    ids=["jwt", "unsigned jwt", "api key", "random", "other random", "password"],
 )
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_secrets_are_masked_wherever_they_are(
