@@ -164,7 +164,7 @@ class FakeAuditLog:
             entry
             for entry in reversed(self._tx.rows.audit.values())
             if wanted.subject in {None, entry.subject}
-            and (name is None or (entry.username or "").lower() == name)
+            and (name is None or (entry.username is not None and entry.username.lower() == name))
             and (wanted.since is None or entry.created_at >= wanted.since)
         ]
         return found[:limit]

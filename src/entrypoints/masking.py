@@ -19,7 +19,8 @@ _SECRET_NAME = re.compile(
 )
 _ASSIGNED = re.compile(
     r"""(?ix)
-        (?P<name> [\w-]* (?: token | passw(?:or)?d | secret | csrf | credential | signature | api[_-]?key )
+        (?P<name> [\w-]* (?: token | passw(?:or)?d | secret | csrf | credential | signature
+            | api[_-]?key(?!:\d+\b) )  # api_key:7 is the number of one
         [\w-]* ["']? ) (?P<sign> = | :\s? ) (?! \s | \*{3} ) [^\s&,;)]+"""
 )
 _HEADER = re.compile(r"(?i)\b((?:set-)?cookie|authorization)(['\"]?\s*[:=,]\s*)\S[^\r\n]*")

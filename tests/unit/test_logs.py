@@ -148,10 +148,18 @@ def test_what_is_no_secret_stays(capsys: pytest.CaptureFixture[str]) -> None:
     digest, request = "a" * 64, UUID(int=7)
     LOGGER.info(
         "http://127.0.0.1:8000/health",
-        extra={"sha256": digest, "request": request, "password": True, "seconds": 1.5, "when": None},
+        extra={
+            "subject": "api_key:7",
+            "sha256": digest,
+            "request": request,
+            "password": True,
+            "seconds": 1.5,
+            "when": None,
+        },
     )
     (line,) = lines(capsys)
     assert line["event"] == "http://127.0.0.1:8000/health"
+    assert line["subject"] == "api_key:7"
     assert (line["sha256"], line["request"], line["password"]) == (digest, str(request), True)
     assert (line["seconds"], line["when"]) == (1.5, None)
 
