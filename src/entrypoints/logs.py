@@ -53,12 +53,10 @@ def configure_logging(settings: Settings) -> None:
     logging.captureWarnings(capture=True)
     level = logging.DEBUG if settings.debug else logging.getLevelNamesMapping()[settings.log_level.upper()]
     logging.getLogger().setLevel(logging.INFO if settings.debug else max(level, logging.WARNING))
-    for name in OWN:
+    for name in (*OWN, _AUDIT):
         logging.getLogger(name).setLevel(level)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # What it says is a record, and no matter of how much one wants to read.
-    logging.getLogger(_AUDIT).setLevel(logging.INFO)
 
 
 @contextmanager

@@ -17,14 +17,15 @@ _DEEPEST = 8
 _SECRET_NAME = re.compile(
     r"token|passw|secret|authorization|cookie|csrf|credential|embedding|signature|(^|[_-])key$", re.IGNORECASE
 )
+# Bounded, so that a long word costs no more than its length: some of what is logged was sent by strangers.
 _ASSIGNED = re.compile(
     r"""(?ix)
-        (?P<name> [\w-]* (?: token | passw(?:or)?d | secret | csrf | credential | signature
+        (?P<name> (?: token | passw(?:or)?d | secret | csrf | credential | signature
             | api[_-]?key(?!:\d+\b) )  # api_key:7 is the number of one
-        [\w-]* ["']? ) (?P<sign> = | :\s? ) (?! \s | \*{3} ) [^\s&,;)]+"""
+        [\w-]{0,40} ["']? ) (?P<sign> = | :\s? ) (?! \s | \*{3} ) [^\s&,;)]+"""
 )
 _HEADER = re.compile(r"(?i)\b((?:set-)?cookie|authorization)(['\"]?\s*[:=,]\s*)\S[^\r\n]*")
-_CREDENTIALS = re.compile(r"(?<=://)[^\s@]+@")
+_CREDENTIALS = re.compile(r"(?<=://)\S{1,500}@")
 _JWT = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*)*")
 _API_KEY = re.compile(r"\bfck?_[\w-]{6,}")
 _RANDOM = re.compile(r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])")

@@ -265,7 +265,7 @@ class Settings:
     )
     log_level: str = setting(
         "LOG_LEVEL",
-        f"The least that is logged: {', '.join(LOG_LEVELS)}; the audit log always is.",
+        f"The least that is logged: {', '.join(LOG_LEVELS)}.",
         one_of(LOG_LEVELS),
         "info",
     )

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from adapters.security.secrets import new_secret
 from adapters.security.tokens import JwtIssuer
 from domain.identity import KEY_PREFIX
 from entrypoints.logs import OWN, TALKATIVE, bound, configure_logging
+from entrypoints.masking import masked
 from entrypoints.settings import Settings
 from fakes_services import FakeClock
 
@@ -88,6 +90,7 @@ def test_secrets_are_masked_wherever_they_are(
     configure_logging(replace(SETTINGS, log_format=log_format))
     text = [
         f"redis://:{secret}@host:1/0 is away",
+        f"redis://:not@escaped/{secret}@host:1/0 is away",
         f"postgresql://user:{secret}@[::1]/name?sslmode=off",
         f"GET /objects/a.zip?expires=1&signature={secret}&x=1",
         f"PUT https://s3/a?X-Amz-Signature={secret}&X-Amz-Credential={secret}",
@@ -134,6 +137,13 @@ def test_pixels_and_embeddings_are_told_by_their_size(
     assert "<bytearray of 8>" in written
     assert "<list of 512>" in written
     assert not any(word in written for word in ("pixels", "77", "0.12345", "memory at"))
+
+
+@pytest.mark.parametrize("word", ["token", "a", "://", "eyJaaaaaaaa.", "cookie:", "fck_", "Aa-", "password="])
+def test_long_lines_take_no_longer_than_they_are_long(word: str) -> None:
+    began = perf_counter()
+    masked(word * (200_000 // len(word)))
+    assert perf_counter() - began < 2
 
 
 def test_a_slip_in_a_line_does_not_cost_the_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,8 +206,8 @@ def test_people_get_lines_that_they_can_read(capsys: pytest.CaptureFixture[str])
     ("level", "debug", "expected"),
     [
         ("info", False, ["own info", "own warning", "their warning", "audit"]),
-        ("warning", False, ["own warning", "their warning", "audit"]),
-        ("error", False, ["audit"]),
+        ("warning", False, ["own warning", "their warning"]),
+        ("error", False, []),
         ("error", True, ["own debug", "own info", "own warning", "their info", "their warning", "audit"]),
     ],
 )

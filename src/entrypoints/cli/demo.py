@@ -76,7 +76,9 @@ def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
         raise InputNotFoundError(f"there is no file {video}", "check the path")
     data = folder / "service"
     settings = service_settings(data_dir=str(data), port=port)
-    settings = replace(settings, port=port, admin_password=settings.admin_password or new_secret())
+    password = settings.admin_password or new_secret()
+    # The demo tells its own story; a line for each request would drown it.
+    settings = replace(settings, port=port, admin_password=password, log_level="warning")
     configure_logging(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -105,6 +105,7 @@ async def _processes(settings: Settings, listener: socket, address: str) -> Asyn
             "REDIS_URL": settings.redis_url,
             "DATA_DIR": str(settings.data_dir),
             "TEMP_STORAGE_PATH": str(settings.temp_storage_path),
+            "LOG_LEVEL": settings.log_level,
         }
     )
     descriptor = listener.fileno()
