@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import count
@@ -13,18 +13,8 @@ from domain.accounts import ApiKey, Session, User
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
 from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
+from domain.ports.persistence import AuditEntry
 from domain.videos import Segment
-
-
-@dataclass(frozen=True)
-class AuditEntry:
-    """A row of the audit log."""
-
-    user_id: int | None
-    username: str | None
-    action: str
-    subject: str
-    details: Mapping[str, object]
 
 
 @dataclass(frozen=True)

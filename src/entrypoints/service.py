@@ -35,6 +35,7 @@ from domain.anonymization.request import Level
 from domain.anonymization.service import Anonymization, Retention
 from domain.anonymization.submission import Submissions
 from domain.anonymization.work import SliceWorker, Workshop
+from domain.auditing import Auditing
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError
 from domain.identity import Identity, Secrets
@@ -69,6 +70,7 @@ class Service:
         anonymization: requests for frames.
         delivery: results behind download links.
         health: how the installation is doing.
+        auditing: who did what.
         cleaner: removes what has had its time.
     """
 
@@ -89,6 +91,7 @@ class Service:
     anonymization: Anonymization
     delivery: Delivery
     health: Health
+    auditing: Auditing
     cleaner: Cleaner
 
     def worker(self, name: str, instruments: Callable[[Level], Instruments]) -> SliceWorker:
@@ -190,6 +193,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             ),
             delivery=Delivery(database, store, clock, digest),
             health=Health(database, store, queue, lambda: _models_present(settings)),
+            auditing=Auditing(database),
             cleaner=Cleaner(database, store, clock, retention.result_lasts),
         )
 

@@ -30,6 +30,8 @@ from entrypoints.variables import (
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 PRECISIONS = ("auto", "fp32", "int8")
+LOG_FORMATS = ("auto", "json", "console")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_THREADS = 256
 
 _YEAR = 24 * 366.0
@@ -266,6 +268,20 @@ class Settings:
         positive(3600),
         "5",
         unit="seconds",
+    )
+
+    # What is told about all that.
+    log_format: str = setting(
+        "LOG_FORMAT",
+        f"How log lines look: {', '.join(LOG_FORMATS)}; auto is console on a terminal.",
+        one_of(LOG_FORMATS),
+        "auto",
+    )
+    log_level: str = setting(
+        "LOG_LEVEL",
+        f"The least that is logged: {', '.join(LOG_LEVELS)}.",
+        one_of(LOG_LEVELS),
+        "info",
     )
     debug: bool = setting(
         "FRAME_ANONYMIZATION_DEBUG", "Whether everything that happens is logged.", switch, "false"

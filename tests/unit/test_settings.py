@@ -99,6 +99,8 @@ def test_settings_come_from_the_environment() -> None:
         ("MAX_UPLOAD_BYTES", "10GB"),
         ("WORKER_GRACE_SECONDS", "-1"),
         ("FRAME_ANONYMIZATION_DEBUG", "2"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
     ],
 )
 def test_a_bad_setting_is_named(name: str, value: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from adapters.postgres import accounts, download_tokens, marks, requests, slices, videos
+from adapters.postgres import accounts, audit, download_tokens, marks, requests, slices, videos
 from adapters.postgres.connection import Connection, translated
 from adapters.postgres.engine import configuration
 from domain.ports import persistence as ports
@@ -38,6 +38,7 @@ class PostgresUnitOfWork:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
+        self._audit: audit.AuditLog | None = None
 
     async def __aenter__(self) -> Self:
         """See the port."""
@@ -50,7 +51,7 @@ class PostgresUnitOfWork:
         self.sessions = accounts.Sessions(connection)
         self.refresh_tokens = accounts.RefreshTokens(connection)
         self.api_keys = accounts.ApiKeys(connection)
-        self.audit = accounts.AuditLog(connection)
+        self.audit = self._audit = audit.AuditLog(connection)
         self.videos = videos.Videos(connection)
         self.grants = videos.Grants(connection)
         self.uploads = videos.Uploads(connection)
@@ -77,6 +78,8 @@ class PostgresUnitOfWork:
         if self._connection is None:
             raise RuntimeError("the unit of work was left, or never entered")
         await self._connection.commit()
+        if self._audit is not None:
+            self._audit.tell()
 
 
 class PostgresDatabase:

@@ -75,6 +75,7 @@ class Cleaner:
             await self._store.remove(key)
             async with self._database.unit_of_work() as work:
                 await work.requests.forget_result(request_id)
+                await work.audit.add(None, "result.expire", f"request:{request_id}", {})
                 await work.commit()
         async with self._database.unit_of_work() as work:
             # Used and expired ones are told apart from unknown ones for as long as there is a result.

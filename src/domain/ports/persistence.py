@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
-from domain.accounts import Principal
 from domain.ports.accounts import ApiKeys, RefreshTokens, Sessions, Users
+from domain.ports.audit import AuditEntry, AuditFilter, AuditLog
 from domain.ports.library import Grants, Marks, Uploads, Videos
 from domain.ports.paging import Page
 from domain.ports.requests import DownloadTokens, RequestFilter, Requests
@@ -15,6 +14,8 @@ from domain.ports.slices import Slices
 
 __all__ = [
     "ApiKeys",
+    "AuditEntry",
+    "AuditFilter",
     "AuditLog",
     "Database",
     "DownloadTokens",
@@ -31,16 +32,6 @@ __all__ = [
     "Users",
     "Videos",
 ]
-
-
-class AuditLog(Protocol):
-    """Who did what; rows are only ever added."""
-
-    async def add(
-        self, principal: Principal | None, action: str, subject: str, details: Mapping[str, object]
-    ) -> None:
-        """Record an action, as ``request.submit``, on a subject, as ``request:<id>``."""
-        ...
 
 
 class UnitOfWork(Protocol):

@@ -216,13 +216,14 @@ class _Desk:
         return FRAMES_BLANKED if request.blanked_frames else SUCCESS
 
     async def _write_result(self, request: AnonymizationRequest, output: Path) -> None:
-        """Copy a result out of the store; the file appears when it is complete.
+        """Copy a result out of the store, which is recorded; the file appears when it is complete.
 
         Raises:
             NotReadyError: there is none.
             OutputUnwritableError: the file cannot be written.
         """
         key = request.require_result()
+        await self._service.auditing.record(OPERATOR, "result.fetch", f"request:{request.id}")
         draft = output.with_name(f".{output.name}.part")
         try:
             with draft.open("wb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Annotated, Any, TypeAlias
 
@@ -13,7 +14,7 @@ from litestar.response import Stream
 
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import Status
-from domain.anonymization.submission import Submissions
+from domain.anonymization.submission import Submissions, Submitted
 from domain.errors import DomainError
 from domain.ports.persistence import RequestFilter
 from entrypoints.http.bodies import BatchDTO, convert
@@ -41,6 +42,8 @@ from entrypoints.http.schemas.requests import (
     SubmitBody,
     SubmittedView,
 )
+
+logger = logging.getLogger(__name__)
 
 MOST_ORDERS = 100
 """Orders in one batch."""
@@ -98,7 +101,9 @@ class RequestsController(Controller):
     ) -> SubmittedView:
         """Frames of the named segments, as they and the video's regions are now, are redacted and zipped."""
         order = data.order(config.default_level, config.default_format)
-        return SubmittedView.of(await submissions.submit(caller, order, idempotency_key))
+        submitted = await submissions.submit(caller, order, idempotency_key)
+        _tell(submitted)
+        return SubmittedView.of(submitted)
 
     @post(
         "/batch",
@@ -231,4 +236,17 @@ async def _submitted(
         return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))
     except DomainError as error:
         return BatchResult(index=index, status="rejected", error=domain_problem(error))
+    _tell(submitted)
     return BatchResult(index=index, status="accepted", request_id=submitted.request.id)
+
+
+def _tell(submitted: Submitted) -> None:
+    """The line that leads from the id of the HTTP request, which every line here carries, to the worker's."""
+    request = submitted.request
+    facts = {
+        "request_id": request.id,
+        "video_id": request.order.video_id,
+        "frames": request.total_frames,
+        "priority": request.order.priority,
+    }
+    logger.info("submitted", extra=facts)
