@@ -21,6 +21,7 @@ from domain.errors import (
 )
 from domain.ports.persistence import Page, RequestFilter
 from fakes_persistence_tables import Transaction
+from fakes_persistence_webhooks import FakeNotices
 
 
 class FakeRequests:
@@ -141,6 +142,8 @@ class FakeRequests:
             result_bytes=result[1] if result else None,
             error=error,
         )
+        if request.order.webhook_url is not None:
+            await FakeNotices(self._tx).add(request_id, request.order.webhook_url, now)
         return True
 
     async def withdraw(self, request_id: UUID) -> None:

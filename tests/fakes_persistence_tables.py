@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.accounts import ApiKey, Session, User
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
 from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
+from domain.ports.webhooks import NoticeState
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,19 @@ class AuditEntry:
     action: str
     subject: str
     details: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class NoticeEntry:
+    """A row of the notices."""
+
+    request_id: UUID
+    url: str
+    due_at: datetime | None
+    state: NoticeState = NoticeState.PENDING
+    attempts: int = 0
+    settled_at: datetime | None = None
+    failure: str | None = None
 
 
 @dataclass
@@ -43,6 +57,7 @@ class Tables:
     snapshots: dict[UUID, Snapshot] = field(default_factory=dict)
     idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
+    notices: dict[UUID, NoticeEntry] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
 
     def copy(self) -> Tables:

@@ -27,6 +27,7 @@ from adapters.postgres import snapshots
 from adapters.postgres.connection import Connection, row_id
 from adapters.postgres.request_rows import ORDER, REQUEST, order_of, request_of
 from adapters.postgres.tables import RequestRow
+from adapters.postgres.webhooks import Notices
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import (
     AnonymizationRequest,
@@ -209,8 +210,11 @@ class Requests:
             "error": error,
         }
         statement = update(RequestRow).where(RequestRow.id == request_id, _IS_UNFINISHED).values(changes)
-        finished = await self._connection.execute(statement.returning(RequestRow.id))
-        return finished.one_or_none() is not None
+        finished = await self._connection.execute(statement.returning(RequestRow.webhook_url))
+        row = finished.one_or_none()
+        if row is not None and row.webhook_url is not None:
+            await Notices(self._connection).add(request_id, row.webhook_url, now)
+        return row is not None
 
     async def withdraw(self, request_id: UUID) -> None:
         """See the port."""

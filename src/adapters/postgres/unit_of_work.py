@@ -11,7 +11,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from adapters.postgres import accounts, download_tokens, marks, requests, videos
+from adapters.postgres import accounts, download_tokens, marks, requests, videos, webhooks
 from adapters.postgres.connection import Connection, translated
 from adapters.postgres.engine import configuration
 from domain.ports import persistence as ports
@@ -32,6 +32,7 @@ class PostgresUnitOfWork:
     uploads: ports.Uploads
     requests: ports.Requests
     download_tokens: ports.DownloadTokens
+    notices: ports.Notices
     audit: ports.AuditLog
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -56,6 +57,7 @@ class PostgresUnitOfWork:
         self.marks = marks.Marks(connection)
         self.requests = requests.Requests(connection)
         self.download_tokens = download_tokens.DownloadTokens(connection)
+        self.notices = webhooks.Notices(connection)
         return self
 
     async def __aexit__(

@@ -11,6 +11,7 @@ from domain.ports.accounts import ApiKeys, RefreshTokens, Sessions, Users
 from domain.ports.library import Grants, Marks, Uploads, Videos
 from domain.ports.paging import Page
 from domain.ports.requests import DownloadTokens, RequestFilter, Requests
+from domain.ports.webhooks import Notices
 
 __all__ = [
     "ApiKeys",
@@ -19,6 +20,7 @@ __all__ = [
     "DownloadTokens",
     "Grants",
     "Marks",
+    "Notices",
     "Page",
     "RefreshTokens",
     "RequestFilter",
@@ -54,6 +56,7 @@ class UnitOfWork(Protocol):
     uploads: Uploads
     requests: Requests
     download_tokens: DownloadTokens
+    notices: Notices
     audit: AuditLog
 
     async def __aenter__(self) -> Self:

@@ -103,7 +103,10 @@ class Requests(Protocol):
         result: tuple[str, int] | None = None,
         error: str | None = None,
     ) -> bool:
-        """Bring it to a final status, with the result's key and bytes; False when it had one already."""
+        """Bring it to a final status, with the result's key and bytes; False when it had one already.
+
+        With the status comes a notice for the webhook of the order, if it has one.
+        """
         ...
 
     async def withdraw(self, request_id: UUID) -> None:
