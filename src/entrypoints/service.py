@@ -26,12 +26,14 @@ from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio import MinioStore
 from adapters.storage.signed_urls import SignedUrls
 from adapters.vision.insightface import detector_is_installed
+from adapters.webhooks.http import HttpWebhookSender
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.service import Anonymization, Limits
+from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import RequestProcessor, Workshop
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError
@@ -39,10 +41,8 @@ from domain.identity import Identity, Secrets
 from domain.marking import Marking
 from domain.ports.persistence import Database
 from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+from entrypoints.keys import installation_secret, webhook_secret
 from entrypoints.settings import Settings
-
-KEY_FILE = "secret-key"
-"""In the data folder: what all signatures are derived from, unless SECRET_KEY is set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ class Service:
         delivery: results behind download links.
         health: how the installation is doing.
         cleaner: removes what has had its time.
+        webhooks: tells receivers about the end of requests.
     """
 
     settings: Settings
@@ -82,6 +83,7 @@ class Service:
     delivery: Delivery
     health: Health
     cleaner: Cleaner
+    webhooks: Webhooks
 
     def processor(self, instruments: Callable[[Level], Instruments]) -> RequestProcessor:
         """What works on requests; only workers need it, and the models behind it.
@@ -116,7 +118,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
     await Schema(settings.database_url).require_current()
     _make_private(settings.temp_storage_path)
     clock = SystemClock()
-    secret = _installation_secret(settings)
+    secret = installation_secret(settings)
     async with AsyncExitStack() as resources:
         database = PostgresDatabase(settings.database_url)
         resources.push_async_callback(database.close)
@@ -166,13 +168,13 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             delivery=Delivery(database, store, clock, digest),
             health=Health(database, store, queue, lambda: _models_present(settings)),
             cleaner=Cleaner(database, store, clock, limits.result_lasts),
+            webhooks=Webhooks(
+                database,
+                HttpWebhookSender(allow_private=settings.webhook_allow_private),
+                clock,
+                webhook_secret(settings),
+            ),
         )
-
-
-def _installation_secret(settings: Settings) -> InstallationSecret:
-    if settings.secret_key:
-        return InstallationSecret.from_text(settings.secret_key)
-    return InstallationSecret.from_file(settings.data_dir / KEY_FILE)
 
 
 async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncExitStack) -> ObjectStore:

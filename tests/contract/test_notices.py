@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from domain.accounts import User
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Status
+from domain.anonymization.lifecycle import AnonymizationRequest, Status
 from domain.library import Video
 from domain.ports.persistence import Database
 from domain.ports.webhooks import Notice
@@ -63,8 +64,7 @@ async def test_the_end_of_a_request_is_to_be_told_to_its_webhook(database: Datab
 
 async def test_without_a_webhook_nobody_is_told(database: Database) -> None:
     user, video = await _user_and_video(database)
-    plain = order_for(video)
-    order = Order(plain.video_id, plain.segment_ids, plain.level, plain.appearance)
+    order = replace(order_for(video), webhook_url=None)
     async with database.unit_of_work() as work:
         request, _ = await work.requests.add(user.id, order, snapshot_for(order, 10), None)
         await work.requests.finish(request.id, Status.CANCELLED, NOW)
