@@ -14,6 +14,7 @@ from domain.ports.persistence import (
     DownloadTokens,
     Grants,
     Marks,
+    Notices,
     RefreshTokens,
     Requests,
     Sessions,
@@ -33,6 +34,7 @@ from fakes_persistence_library import FakeGrants, FakeMarks, FakeUploads, FakeVi
 from fakes_persistence_requests import FakeDownloadTokens, FakeRequests
 from fakes_persistence_slices import FakeSlices
 from fakes_persistence_tables import Store, Tables, Transaction
+from fakes_persistence_webhooks import FakeNotices
 
 
 class FakeUnitOfWork:
@@ -52,6 +54,7 @@ class FakeUnitOfWork:
         self.requests: Requests = FakeRequests(self._transaction)
         self.slices: Slices = FakeSlices(self._transaction)
         self.download_tokens: DownloadTokens = FakeDownloadTokens(self._transaction)
+        self.notices: Notices = FakeNotices(self._transaction)
         self.audit: AuditLog = FakeAuditLog(self._transaction)
 
     async def __aenter__(self) -> Self:

@@ -21,6 +21,7 @@ from domain.errors import (
 )
 from domain.ports.persistence import Page, RequestFilter
 from fakes_persistence_tables import Transaction
+from fakes_persistence_webhooks import FakeNotices
 
 
 class FakeRequests:
@@ -126,6 +127,8 @@ class FakeRequests:
         )
         for key in [key for key in rows.slices if key[0] == request_id]:
             del rows.slices[key]
+        if request.order.webhook_url is not None:
+            await FakeNotices(self._tx).add(request_id, request.order.webhook_url, now)
         return True
 
     async def counts(self) -> Mapping[Status, int]:

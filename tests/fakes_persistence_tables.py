@@ -14,6 +14,7 @@ from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, 
 from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
 from domain.ports.persistence import AuditEntry
+from domain.ports.webhooks import NoticeState
 from domain.videos import Segment
 
 
@@ -32,6 +33,19 @@ class SliceEntry:
     processed_frames: int = 0
     blanked_frames: int = 0
     part_key: str | None = None
+
+
+@dataclass(frozen=True)
+class NoticeEntry:
+    """A row of the notices."""
+
+    request_id: UUID
+    url: str
+    due_at: datetime | None
+    state: NoticeState = NoticeState.PENDING
+    attempts: int = 0
+    settled_at: datetime | None = None
+    failure: str | None = None
 
 
 @dataclass
@@ -54,6 +68,7 @@ class Tables:
     slices: dict[tuple[UUID, int], SliceEntry] = field(default_factory=dict)
     idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
+    notices: dict[UUID, NoticeEntry] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
 
     def copy(self) -> Tables:

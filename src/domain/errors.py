@@ -338,6 +338,22 @@ class QueueUnavailableError(DomainError):
     code = "queue_unavailable"
 
 
+class WebhookFailedError(DomainError):
+    """A receiver could not be told what it asked to be told.
+
+    Args:
+        message: as for every ``DomainError``; without the receiver's address, which may hold a secret.
+        hint: likewise.
+        retry: whether another attempt makes sense.
+    """
+
+    code = "webhook_failed"
+
+    def __init__(self, message: str, hint: str = "", *, retry: bool) -> None:
+        super().__init__(message, hint)
+        self.retry = retry
+
+
 class StorageUnavailableError(DomainError):
     """The object store cannot be reached, or refuses."""
 

@@ -11,12 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from adapters.clock import SystemClock
-from adapters.events.redis import RedisProgressBoard
 from adapters.media.archive import ZipArchive, ZipReader
 from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from adapters.queue.arq import ArqJobQueue
+from adapters.queue.board import RedisProgressBoard
 from adapters.queue.limiter import RedisAttemptLimiter
 from adapters.security.passwords import Argon2PasswordHasher
 from adapters.security.secrets import InstallationSecret, digest, new_secret
@@ -26,6 +26,7 @@ from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio import MinioStore
 from adapters.storage.signed_urls import SignedUrls
 from adapters.vision.insightface import detector_is_installed
+from adapters.webhooks.http import HttpWebhookSender
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.dispatch import Dispatcher
@@ -34,6 +35,7 @@ from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.service import Anonymization, Retention
 from domain.anonymization.submission import Submissions
+from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import SliceWorker, Workshop
 from domain.auditing import Auditing
 from domain.collection import Collection
@@ -42,10 +44,8 @@ from domain.identity import Identity, Secrets
 from domain.marking import Marking
 from domain.ports.persistence import Database
 from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+from entrypoints.keys import installation_secret, webhook_secret
 from entrypoints.settings import Settings
-
-KEY_FILE = "secret-key"
-"""In the data folder: what all signatures are derived from, unless SECRET_KEY is set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,7 @@ class Service:
         health: how the installation is doing.
         auditing: who did what.
         cleaner: removes what has had its time.
+        webhooks: tells receivers about the end of requests.
     """
 
     settings: Settings
@@ -93,6 +94,7 @@ class Service:
     health: Health
     auditing: Auditing
     cleaner: Cleaner
+    webhooks: Webhooks
 
     def worker(self, name: str, instruments: Callable[[Level], Instruments]) -> SliceWorker:
         """What does slices; only workers need it, and the models behind it.
@@ -131,7 +133,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
     await Schema(settings.database_url).require_current()
     _make_private(settings.temp_storage_path)
     clock = SystemClock()
-    secret = _installation_secret(settings)
+    secret = installation_secret(settings)
     async with AsyncExitStack() as resources:
         database = PostgresDatabase(settings.database_url)
         resources.push_async_callback(database.close)
@@ -195,13 +197,13 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             health=Health(database, store, queue, lambda: _models_present(settings)),
             auditing=Auditing(database),
             cleaner=Cleaner(database, store, clock, retention.result_lasts),
+            webhooks=Webhooks(
+                database,
+                HttpWebhookSender(allow_private=settings.webhook_allow_private),
+                clock,
+                webhook_secret(settings),
+            ),
         )
-
-
-def _installation_secret(settings: Settings) -> InstallationSecret:
-    if settings.secret_key:
-        return InstallationSecret.from_text(settings.secret_key)
-    return InstallationSecret.from_file(settings.data_dir / KEY_FILE)
 
 
 async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncExitStack) -> ObjectStore:

@@ -262,6 +262,19 @@ class Settings:
     cleanup_interval_hours: float = setting(
         "CLEANUP_INTERVAL_HOURS", "How often what expired is removed.", positive(_YEAR), "6", unit="hours"
     )
+    webhook_secret: str = setting(
+        "WEBHOOK_SECRET",
+        "What webhooks are signed with; `framecloak webhook-secret` prints it for receivers.",
+        at_least(32),
+        secret=True,
+        default_text="derived from SECRET_KEY",
+    )
+    webhook_allow_private: bool = setting(
+        "WEBHOOK_ALLOW_PRIVATE",
+        "Whether webhooks may call this machine and private networks.",
+        switch,
+        "false",
+    )
     worker_grace_seconds: float = setting(
         "WORKER_GRACE_SECONDS",
         "How long a worker that is told to stop goes on with its slice before it gives it back.",

@@ -90,7 +90,7 @@ async def test_whoever_sees_an_original_frame_is_recorded(world: World, anna: Pr
 
 
 async def test_results_that_expire_are_recorded(world: World, anna: Principal) -> None:
-    submitted = await world.anonymization.submit(anna, await world.order(anna, (0, 10)))
+    submitted = await world.submissions.submit(anna, await world.order(anna, (0, 10)))
     await world.complete(submitted.request.id)
     world.clock.advance(timedelta(hours=3))
     await Cleaner(world.database, world.store, world.clock, timedelta(hours=2)).run()

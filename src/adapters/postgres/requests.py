@@ -26,6 +26,7 @@ from adapters.postgres import snapshots
 from adapters.postgres.connection import Connection, row_id
 from adapters.postgres.request_rows import REQUEST, request_of
 from adapters.postgres.tables import RequestRow, SliceRow
+from adapters.postgres.webhooks import Notices
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import (
     AnonymizationRequest,
@@ -183,10 +184,13 @@ class Requests:
             "error": error,
         }
         statement = update(RequestRow).where(RequestRow.id == request_id, _IS_UNFINISHED).values(changes)
-        finished = await self._connection.execute(statement.returning(RequestRow.id))
-        if finished.one_or_none() is None:
+        finished = await self._connection.execute(statement.returning(RequestRow.webhook_url))
+        row = finished.one_or_none()
+        if row is None:
             return False
         await self._connection.execute(delete(SliceRow).where(SliceRow.request_id == request_id))
+        if row.webhook_url is not None:
+            await Notices(self._connection).add(request_id, row.webhook_url, now)
         return True
 
     async def counts(self) -> Mapping[Status, int]:

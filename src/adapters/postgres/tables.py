@@ -31,6 +31,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.account_tables import UserRow
 from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
+from adapters.postgres.webhook_tables import WebhookNoticeRow
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.request import Level, OutputFormat, RedactionShape, RedactionStyle
 from domain.anonymization.slices import SliceKind
@@ -298,5 +299,6 @@ class DownloadTokenRow(DefaultBase):
     used_at: Mapped[datetime | None] = mapped_column(Time)
 
 
-METADATA: MetaData = UserRow.metadata
-"""Of all tables: those of accounts have the same."""
+METADATA: MetaData
+"""Of all tables: those of accounts and webhooks have the same."""
+(METADATA,) = {table.metadata for table in (RequestRow, UserRow, WebhookNoticeRow)}

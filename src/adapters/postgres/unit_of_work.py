@@ -11,7 +11,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from adapters.postgres import accounts, audit, download_tokens, marks, requests, slices, videos
+from adapters.postgres import accounts, audit, download_tokens, marks, requests, slices, videos, webhooks
 from adapters.postgres.connection import Connection, translated
 from adapters.postgres.engine import configuration
 from domain.ports import persistence as ports
@@ -33,6 +33,7 @@ class PostgresUnitOfWork:
     requests: ports.Requests
     slices: ports.Slices
     download_tokens: ports.DownloadTokens
+    notices: ports.Notices
     audit: ports.AuditLog
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -59,6 +60,7 @@ class PostgresUnitOfWork:
         self.requests = requests.Requests(connection)
         self.slices = slices.Slices(connection)
         self.download_tokens = download_tokens.DownloadTokens(connection)
+        self.notices = webhooks.Notices(connection)
         return self
 
     async def __aexit__(

@@ -14,6 +14,8 @@ from domain.ports.services import Clock, ObjectStore
 UPLOAD_KEPT = 2 * UPLOAD_LASTS
 """Bytes older than that belong to no upload that can be, or is being, completed."""
 
+NOTICE_KEPT = timedelta(days=7)
+"""How long it can be looked up what became of a webhook."""
 
 LOOKED_UP_AT_ONCE = 500
 """Requests that one question to the database is about."""
@@ -67,6 +69,7 @@ class Cleaner:
             await work.refresh_tokens.remove_expired(now)
             # One that expired just now may be in the middle of being completed.
             uploads = await work.uploads.remove_expired(now - (UPLOAD_KEPT - UPLOAD_LASTS))
+            await work.notices.remove_settled(now - NOTICE_KEPT)
             old = await work.requests.results_older_than(now - self._result_lasts)
             await work.commit()
         await self._remove_uploads(now - UPLOAD_KEPT)

@@ -11,6 +11,7 @@ from domain.ports.library import Grants, Marks, Uploads, Videos
 from domain.ports.paging import Page
 from domain.ports.requests import DownloadTokens, RequestFilter, Requests
 from domain.ports.slices import Slices
+from domain.ports.webhooks import Notices
 
 __all__ = [
     "ApiKeys",
@@ -21,6 +22,7 @@ __all__ = [
     "DownloadTokens",
     "Grants",
     "Marks",
+    "Notices",
     "Page",
     "RefreshTokens",
     "RequestFilter",
@@ -48,6 +50,7 @@ class UnitOfWork(Protocol):
     requests: Requests
     slices: Slices
     download_tokens: DownloadTokens
+    notices: Notices
     audit: AuditLog
 
     async def __aenter__(self) -> Self:

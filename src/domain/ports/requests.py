@@ -97,7 +97,8 @@ class Requests(Protocol):
     ) -> bool:
         """Bring it to a final status, with the result's key and bytes; False when it had one already.
 
-        Its slices are gone then, and with them every lease.
+        Its slices are gone then, and with them every lease. With the status comes a notice for the webhook of
+        the order, if it has one.
         """
         ...
 

@@ -52,6 +52,7 @@ SERVICE_EXIT_CODES = {
     "queue_unavailable": 52,
     "storage_unavailable": 53,
     "object_not_found": 54,
+    "webhook_failed": 55,
     "video_not_found": 80,
     "segment_not_found": 81,
     "region_not_found": 82,

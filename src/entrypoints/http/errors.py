@@ -76,6 +76,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "video_in_use": 409,
     "video_not_found": 404,
     "weak_password": 422,
+    "webhook_failed": 502,
 }
 """The one place that knows statuses; a test holds it against every code of ``domain.errors``."""
 

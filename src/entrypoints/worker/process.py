@@ -44,6 +44,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
         parts = WorkerParts(
             slices=service.worker(name, instruments),
             dispatcher=service.dispatcher,
+            webhooks=service.webhooks,
             cleaner=service.cleaner,
             queue=service.queue,
             redis_url=settings.redis_url,

@@ -12,9 +12,11 @@ from adapters.queue.arq import CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.slices import Lease
+from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import SliceWorker
 from domain.errors import DomainError
 from domain.resilience import ended
+from entrypoints.logs import bound
 from entrypoints.worker.consumer import Consumer
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,9 @@ SIGN_OF_LIFE = 2.0
 LOOK = 2.0
 """Seconds between two looks for what nobody was called for."""
 
+NEWS = 2.0
+"""Seconds between two looks for webhooks to call."""
+
 PAUSE_AFTER_TROUBLE = 1.0
 """Seconds before a worker goes on when a server was away."""
 
@@ -38,6 +43,7 @@ class WorkerParts:
     Attributes:
         slices: does slices.
         dispatcher: says what is next.
+        webhooks: told about the ends of requests.
         cleaner: removes what has had its time.
         queue: where this worker announces itself.
         redis_url: where tickets come from.
@@ -49,6 +55,7 @@ class WorkerParts:
 
     slices: SliceWorker
     dispatcher: Dispatcher
+    webhooks: Webhooks
     cleaner: Cleaner
     queue: ArqJobQueue
     redis_url: str
@@ -78,6 +85,7 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
         chores = [
             group.create_task(_repeat(SIGN_OF_LIFE, lambda: parts.queue.announce(parts.name, QUEUES))),
             group.create_task(_repeat(LOOK, desk.wake)),
+            group.create_task(_repeat(NEWS, parts.webhooks.deliver_due)),
             group.create_task(_repeat(_slot(parts.cleanup_interval), lambda: _order_cleanup(parts))),
             *(group.create_task(consumer.run()) for consumer in consumers),
         ]
@@ -131,13 +139,26 @@ class Desk:
                 lease = await self._next()
                 if lease is None:
                     return
-                await self._parts.slices.do(lease)
+                with bound(request_id=str(lease.request_id), slice=lease.number, attempt=lease.attempt):
+                    await self._do(lease)
             except DomainError as error:
-                # What is unfinished stands in the database, from where it is taken up again.
                 logger.warning("%s", error)
                 await asyncio.sleep(PAUSE_AFTER_TROUBLE)
-            except Exception:
-                logger.exception("a slice failed")
+
+    async def _do(self, lease: Lease) -> None:
+        if lease.recovered:
+            logger.warning("took over a slice whose worker fell silent")
+        logger.debug("begins %s %s", lease.kind, lease.segment)
+        try:
+            await self._parts.slices.do(lease)
+        except DomainError as error:
+            # What is unfinished stands in the database, from where it is taken up again.
+            logger.warning("given back: %s", error)
+            await asyncio.sleep(PAUSE_AFTER_TROUBLE)
+        except Exception:
+            logger.exception("failed unexpectedly")
+        else:
+            logger.debug("done")
 
     async def _next(self) -> Lease | None:
         """What to do now; somebody else may be quicker with one or the other."""

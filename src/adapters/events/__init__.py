@@ -1,1 +1,0 @@
-"""Telling other processes that something has changed."""
