@@ -168,6 +168,10 @@ class FakeRequests:
         needed = {each.id for each in requests.values() if each.result_key or not each.status.is_final}
         return {*request_ids} - needed
 
+    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        requests = self._tx.rows.requests
+        return {*request_ids} - {each.id for each in requests.values() if not each.status.is_final}
+
     async def forget_result(self, request_id: UUID) -> None:
         rows = await self._tx.write()
         if request := rows.requests.get(request_id):

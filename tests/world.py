@@ -115,3 +115,8 @@ class World:
             self.clock.advance(timedelta(seconds=10))
             await work.requests.finish(request_id, Status.COMPLETED, self.clock.now(), result=(key, 3))
             await work.commit()
+
+
+async def nothing_to_sweep() -> int:
+    """No process was killed."""
+    return 0

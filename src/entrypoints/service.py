@@ -24,6 +24,7 @@ from adapters.security.tokens import JwtIssuer
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio import MinioStore
+from adapters.storage.own_folder import OwnFolder, sweep
 from adapters.storage.signed_urls import SignedUrls
 from adapters.vision.insightface import detector_is_installed
 from adapters.webhooks.http import HttpWebhookSender
@@ -47,6 +48,9 @@ from domain.ports.services import AttemptLimiter, Clock, ObjectStore
 from entrypoints.keys import installation_secret, webhook_secret
 from entrypoints.settings import Settings
 
+SCRATCH = "process-"
+"""What the names of the folders begin with that processes have for themselves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -58,6 +62,7 @@ class Service:
         clock: tells the time.
         database: where everything is recorded.
         store: where videos and results are.
+        scratch: this process's folder for files that are needed for a moment.
         signed_urls: checks the addresses of a folder store; None where the store serves its objects itself.
         queue: hands work to workers.
         limiter: counts attempts, over all processes.
@@ -80,6 +85,7 @@ class Service:
     clock: Clock
     database: Database
     store: ObjectStore
+    scratch: Path
     signed_urls: SignedUrls | None
     queue: ArqJobQueue
     limiter: AttemptLimiter
@@ -105,7 +111,7 @@ class Service:
         """
         workshop = Workshop(
             tool=f"framecloak {version('framecloak')}",
-            scratch=self.settings.temp_storage_path,
+            scratch=self.scratch,
             open_video=VideoShelf().open,
             create_archive=ZipArchive,
             read_archive=ZipReader,
@@ -135,6 +141,8 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
     clock = SystemClock()
     secret = installation_secret(settings)
     async with AsyncExitStack() as resources:
+        sweep(settings.temp_storage_path, SCRATCH)
+        scratch = resources.enter_context(OwnFolder(settings.temp_storage_path, SCRATCH))
         database = PostgresDatabase(settings.database_url)
         resources.push_async_callback(database.close)
         queue = await resources.enter_async_context(ArqJobQueue(settings.redis_url))
@@ -159,6 +167,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             database=database,
             store=store,
+            scratch=scratch.path,
             signed_urls=None if settings.minio_endpoint else urls,
             queue=queue,
             limiter=limiter,
@@ -176,7 +185,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 store,
                 PyAvProber(),
                 clock,
-                settings.temp_storage_path,
+                scratch.path,
                 settings.max_upload_bytes,
             ),
             marking=Marking(database),
@@ -196,7 +205,14 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             delivery=Delivery(database, store, clock, digest),
             health=Health(database, store, queue, lambda: _models_present(settings)),
             auditing=Auditing(database),
-            cleaner=Cleaner(database, store, clock, retention.result_lasts),
+            cleaner=Cleaner(
+                database,
+                store,
+                clock,
+                retention.result_lasts,
+                lambda: asyncio.to_thread(sweep, settings.temp_storage_path, SCRATCH),
+                keep_parts=settings.debug,
+            ),
             webhooks=Webhooks(
                 database,
                 HttpWebhookSender(allow_private=settings.webhook_allow_private),

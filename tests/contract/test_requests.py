@@ -103,6 +103,7 @@ async def test_objects_may_go_of_requests_that_have_no_result(database: Database
         await work.requests.finish(cancelled, Status.CANCELLED, NOW)
         everything = [pending, busy, done, deleted, failed, cancelled, unknown]
         assert await work.requests.without_result(everything) == {deleted, failed, cancelled, unknown}
+        assert await work.requests.over(everything) == {done, deleted, failed, cancelled, unknown}
         assert await work.requests.without_result([done]) == set()
         assert await work.requests.without_result([]) == set()
 

@@ -44,7 +44,7 @@ from domain.library import GrantRole
 from domain.ports.persistence import RequestFilter
 from domain.ports.services import TokenPair
 from domain.videos import Region, Segment
-from world import PASSWORD, World, chunks
+from world import PASSWORD, World, chunks, nothing_to_sweep
 
 
 @pytest.fixture
@@ -269,7 +269,9 @@ async def test_numbers_and_cleaning(world: World) -> None:
     await world.collection.begin_upload(anna, "a.mp4")
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(hours=13))
-    report = await Cleaner(world.database, world.store, world.clock, timedelta(hours=2)).run()
+    report = await Cleaner(
+        world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep
+    ).run()
     assert (report.tokens, report.sessions, report.results, report.uploads) == (1, 1, 1, 1)
     with pytest.raises(NotReadyError):
         await world.anonymization.mint_download(anna, done)

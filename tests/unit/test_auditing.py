@@ -13,7 +13,7 @@ from domain.auditing import Auditing
 from domain.errors import ForbiddenError, FrameNotFoundError, InvalidCredentialsError
 from domain.ports.persistence import AuditEntry, AuditFilter
 from domain.videos import Region, Segment
-from world import PASSWORD, World
+from world import PASSWORD, World, nothing_to_sweep
 
 ADDRESS = "192.0.2.7"
 WRONG = "a wrong horse battery"
@@ -93,7 +93,7 @@ async def test_results_that_expire_are_recorded(world: World, anna: Principal) -
     submitted = await world.submissions.submit(anna, await world.order(anna, (0, 10)))
     await world.complete(submitted.request.id)
     world.clock.advance(timedelta(hours=3))
-    await Cleaner(world.database, world.store, world.clock, timedelta(hours=2)).run()
+    await Cleaner(world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep).run()
     assert told(recorded(world, "result.expire")) == [
         (None, "result.expire", f"request:{submitted.request.id}", {})
     ]

@@ -23,7 +23,7 @@ from domain.ports.webhooks import NoticeState
 from entrypoints.http.schemas.requests import StatusView
 from fakes_persistence_tables import NoticeEntry
 from fakes_webhooks import FakeWebhookSender, failed
-from world import World
+from world import World, nothing_to_sweep
 
 SECRET = "a secret that only receivers know"
 URL = "https://hooks.example/done?token=hush"
@@ -236,7 +236,7 @@ async def test_without_the_database_nobody_is_called(
 async def test_notices_go_a_week_after_they_were_settled(
     world: World, anna: Principal, webhooks: Webhooks
 ) -> None:
-    cleaner = Cleaner(world.database, world.store, world.clock, timedelta(days=1))
+    cleaner = Cleaner(world.database, world.store, world.clock, timedelta(days=1), nothing_to_sweep)
     await ended(world, anna)
     await webhooks.deliver_due()
     world.clock.advance(NOTICE_KEPT)

@@ -240,6 +240,11 @@ class Requests:
         statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), is_needed)
         return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
 
+    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        """See the port."""
+        statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), _IS_UNFINISHED)
+        return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
+
     async def forget_result(self, request_id: UUID) -> None:
         """See the port."""
         nothing = {"result_key": None, "result_bytes": None}

@@ -133,6 +133,10 @@ class Requests(Protocol):
         """
         ...
 
+    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        """Of these ids, those that nobody works on any more, or that do not exist."""
+        ...
+
     async def forget_result(self, request_id: UUID) -> None:
         """Note that its result was deleted."""
         ...
