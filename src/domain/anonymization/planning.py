@@ -40,7 +40,9 @@ def _pieces(stretch: Segment, keyframes: Sequence[int], longest: int) -> Iterato
         pieces = -(-left // longest)
         end = start + -(-left // pieces)
         if pieces > 1:
-            end = _moved_to_keyframe(end, keyframes, lowest=end - longest // _LEEWAY, highest=start + longest)
+            # Not so far back that what is left would need another slice.
+            lowest = max(end - longest // _LEEWAY, stretch.end_frame - (pieces - 1) * longest)
+            end = _moved_to_keyframe(end, keyframes, lowest, highest=start + longest)
         yield Segment(start, min(end, stretch.end_frame))
         start = end
 
