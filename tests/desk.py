@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from uuid import UUID
@@ -12,11 +13,12 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.media.archive import ZipReader
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, Order
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
-from domain.anonymization.work import RequestProcessor, Workshop
+from domain.anonymization.work import SliceWorker, Workshop
 from domain.ports import FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region
@@ -45,32 +47,48 @@ class Desk:
     def __init__(self, world: World) -> None:
         self.world = world
         self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
-        self.on_progress: Callable[[int, int], None] | None = None
         self.detector: FakeFaceDetector | None = FakeFaceDetector()
         self.level = Level.FACES
         self.levels: list[Level] = []
         self.backoff = Backoff(lasts=0)
         self.room = 1_000_000
         self.archives: list[FiledArchive] = []
+        self.time_limit = 60.0
+        self.stored_parts: set[str] = set()
 
     async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
         self.anna: Principal = await self.world.person("anna")
         self.order: Order = replace(await self.world.order(self.anna, *segments), level=self.level)
         for region in regions:
             await self.world.marking.add_region(self.anna, self.order.video_id, region, None)
-        return (await self.world.anonymization.submit(self.anna, self.order)).request.id
+        return (await self.world.submissions.submit(self.anna, self.order)).request.id
 
-    async def process(self, request_id: UUID) -> None:
+    def worker(self, name: str = "worker-1") -> SliceWorker:
         workshop = Workshop(
             tool="framecloak test",
             scratch=self.world.scratch,
             open_video=self.open_video,
             create_archive=self.create_archive,
+            read_archive=ZipReader,
             instruments=self.instruments,
+            time_limit=self.time_limit,
         )
         world = self.world
-        processor = RequestProcessor(world.database, world.store, world.clock, workshop, self.backoff)
-        await processor.process(request_id, self.on_progress)
+        return SliceWorker(
+            world.database, world.store, world.clock, world.board, workshop, name, self.backoff
+        )
+
+    async def process(self, request_id: UUID, worker: SliceWorker | None = None) -> None:
+        """Do slices of a request until it is over; pauses pass at once."""
+        worker = worker or self.worker()
+        await self.world.dispatcher.run()
+        for _ in range(10):
+            while lease := await worker.lease(request_id):
+                await worker.do(lease)
+                self.stored_parts |= self.parts().keys()
+            if (await self.request(request_id)).status.is_final:
+                return
+            self.world.clock.advance(timedelta(seconds=10))
 
     def instruments(self, level: Level) -> Instruments:
         self.levels.append(level)
@@ -85,6 +103,22 @@ class Desk:
         return (await self.world.anonymization.status(self.anna, request_id)).request
 
     def results(self) -> dict[str, bytes]:
+        return {key: data for key, data in self._made().items() if "/slices/" not in key}
+
+    async def can_be_begun(self, request_id: UUID) -> bool:
+        """Whether some worker could take a slice of it now."""
+        async with self.world.database.unit_of_work() as work:
+            return bool(await work.slices.ready(request_id))
+
+    async def finished_parts(self, request_id: UUID) -> list[str]:
+        """Keys of the parts that count."""
+        async with self.world.database.unit_of_work() as work:
+            return [part.key for part in await work.slices.parts(request_id)]
+
+    def parts(self) -> dict[str, bytes]:
+        return {key: data for key, data in self._made().items() if "/slices/" in key}
+
+    def _made(self) -> dict[str, bytes]:
         return {
             key: data for key, data in self.world.fake_store.objects.items() if key.startswith("requests/")
         }

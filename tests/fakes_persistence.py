@@ -14,9 +14,11 @@ from domain.ports.persistence import (
     DownloadTokens,
     Grants,
     Marks,
+    Notices,
     RefreshTokens,
     Requests,
     Sessions,
+    Slices,
     Uploads,
     Users,
     Videos,
@@ -30,7 +32,9 @@ from fakes_persistence_accounts import (
 )
 from fakes_persistence_library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
 from fakes_persistence_requests import FakeDownloadTokens, FakeRequests
+from fakes_persistence_slices import FakeSlices
 from fakes_persistence_tables import Store, Tables, Transaction
+from fakes_persistence_webhooks import FakeNotices
 
 
 class FakeUnitOfWork:
@@ -48,7 +52,9 @@ class FakeUnitOfWork:
         self.grants: Grants = FakeGrants(self._transaction)
         self.uploads: Uploads = FakeUploads(self._transaction)
         self.requests: Requests = FakeRequests(self._transaction)
+        self.slices: Slices = FakeSlices(self._transaction)
         self.download_tokens: DownloadTokens = FakeDownloadTokens(self._transaction)
+        self.notices: Notices = FakeNotices(self._transaction)
         self.audit: AuditLog = FakeAuditLog(self._transaction)
 
     async def __aenter__(self) -> Self:

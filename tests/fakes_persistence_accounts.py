@@ -8,8 +8,8 @@ from datetime import datetime
 
 from domain.accounts import ApiKey, Principal, Role, Session, User
 from domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
-from domain.ports.persistence import Page
-from fakes_persistence_tables import AuditEntry, Transaction
+from domain.ports.persistence import AuditEntry, AuditFilter, Page
+from fakes_persistence_tables import Transaction
 
 
 class FakeUsers:
@@ -155,5 +155,16 @@ class FakeAuditLog:
     ) -> None:
         rows = await self._tx.write()
         user_id, username = (principal.user_id, principal.username) if principal else (None, None)
-        entry = AuditEntry(user_id, username, action, subject, dict(details))
-        rows.audit[self._tx.store.new_id()] = entry
+        number, now = self._tx.store.new_id(), self._tx.store.now()
+        rows.audit[number] = AuditEntry(number, now, user_id, username, action, subject, dict(details))
+
+    async def list(self, wanted: AuditFilter, limit: int) -> Sequence[AuditEntry]:
+        name = wanted.username and wanted.username.lower()
+        found = [
+            entry
+            for entry in reversed(self._tx.rows.audit.values())
+            if wanted.subject in {None, entry.subject}
+            and (name is None or (entry.username is not None and entry.username.lower() == name))
+            and (wanted.since is None or entry.created_at >= wanted.since)
+        ]
+        return found[:limit]

@@ -21,6 +21,7 @@ from domain.errors import (
 )
 from domain.ports.persistence import Page, RequestFilter
 from fakes_persistence_tables import Transaction
+from fakes_persistence_webhooks import FakeNotices
 
 
 class FakeRequests:
@@ -95,26 +96,9 @@ class FakeRequests:
         request = rows.requests.get(request_id)
         if request is None or request.status is not Status.PENDING:
             return None
+        rows.admitted[request_id] = now
         rows.requests[request_id] = replace(request, status=Status.PROCESSING, started_at=now)
         return rows.requests[request_id]
-
-    async def release(self, request_id: UUID) -> None:
-        rows = await self._tx.write()
-        request = rows.requests.get(request_id)
-        if request and request.status is Status.PROCESSING:
-            rows.requests[request_id] = replace(
-                request, status=Status.PENDING, started_at=None, processed_frames=0
-            )
-
-    async def advance(self, request_id: UUID, processed_frames: int) -> Status:
-        rows = await self._tx.write()
-        request = rows.requests.get(request_id)
-        if request is None:
-            raise RequestNotFoundError(f"there is no request {request_id}")
-        if request.status is Status.PROCESSING:
-            done = max(request.processed_frames, processed_frames)
-            rows.requests[request_id] = replace(request, processed_frames=done)
-        return request.status
 
     async def finish(
         self,
@@ -141,15 +125,11 @@ class FakeRequests:
             result_bytes=result[1] if result else None,
             error=error,
         )
+        for key in [key for key in rows.slices if key[0] == request_id]:
+            del rows.slices[key]
+        if request.order.webhook_url is not None:
+            await FakeNotices(self._tx).add(request_id, request.order.webhook_url, now)
         return True
-
-    async def withdraw(self, request_id: UUID) -> None:
-        rows = await self._tx.write()
-        request = rows.requests.get(request_id)
-        if request and request.status is Status.PENDING:
-            del rows.requests[request_id]
-            del rows.snapshots[request_id]
-            rows.idempotency = {key: each for key, each in rows.idempotency.items() if each[0] != request_id}
 
     async def counts(self) -> Mapping[Status, int]:
         found = Counter(request.status for request in self._tx.rows.requests.values())
@@ -163,19 +143,15 @@ class FakeRequests:
         ]
         return [(frames, seconds) for _, frames, seconds in sorted(done, reverse=True)[:last]]
 
+    async def frames_done(self) -> int:
+        return sum(each.processed_frames for each in self._tx.rows.requests.values())
+
     async def frames_waiting(self) -> int:
         return sum(
             each.total_frames - each.processed_frames
             for each in self._tx.rows.requests.values()
             if not each.status.is_final
         )
-
-    async def unfinished(self) -> Sequence[tuple[UUID, Order, Status]]:
-        return [
-            (each.id, each.order, each.status)
-            for each in self._tx.rows.requests.values()
-            if not each.status.is_final
-        ]
 
     async def result_bytes(self) -> int:
         return sum(each.result_bytes or 0 for each in self._tx.rows.requests.values())
@@ -191,6 +167,10 @@ class FakeRequests:
         requests = self._tx.rows.requests
         needed = {each.id for each in requests.values() if each.result_key or not each.status.is_final}
         return {*request_ids} - needed
+
+    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        requests = self._tx.rows.requests
+        return {*request_ids} - {each.id for each in requests.values() if not each.status.is_final}
 
     async def forget_result(self, request_id: UUID) -> None:
         rows = await self._tx.write()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import count
@@ -11,18 +11,41 @@ from uuid import UUID
 
 from domain.accounts import ApiKey, Session, User
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
+from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
+from domain.ports.persistence import AuditEntry
+from domain.ports.webhooks import NoticeState
+from domain.videos import Segment
 
 
 @dataclass(frozen=True)
-class AuditEntry:
-    """A row of the audit log."""
+class SliceEntry:
+    """A row of slices; ``lease_until`` counts while it is leased, ``not_before`` while it waits."""
 
-    user_id: int | None
-    username: str | None
-    action: str
-    subject: str
-    details: Mapping[str, object]
+    kind: SliceKind
+    segment: Segment
+    state: str = "waiting"
+    owner: str | None = None
+    lease_until: datetime | None = None
+    not_before: datetime | None = None
+    attempts: int = 0
+    failures: int = 0
+    processed_frames: int = 0
+    blanked_frames: int = 0
+    part_key: str | None = None
+
+
+@dataclass(frozen=True)
+class NoticeEntry:
+    """A row of the notices."""
+
+    request_id: UUID
+    url: str
+    due_at: datetime | None
+    state: NoticeState = NoticeState.PENDING
+    attempts: int = 0
+    settled_at: datetime | None = None
+    failure: str | None = None
 
 
 @dataclass
@@ -41,8 +64,11 @@ class Tables:
     uploads: dict[str, PendingUpload] = field(default_factory=dict)
     requests: dict[UUID, AnonymizationRequest] = field(default_factory=dict)
     snapshots: dict[UUID, Snapshot] = field(default_factory=dict)
+    admitted: dict[UUID, datetime] = field(default_factory=dict)
+    slices: dict[tuple[UUID, int], SliceEntry] = field(default_factory=dict)
     idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
+    notices: dict[UUID, NoticeEntry] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
 
     def copy(self) -> Tables:

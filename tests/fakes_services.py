@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -161,20 +163,24 @@ class FakeJobQueue:
     """Remembers what it was asked for.
 
     Attributes:
-        anonymizations: every call in order, repeated ones too.
+        written: every ticket in order.
         cleanups: calls of `clean_up`.
         known_workers: what `workers` answers.
         unavailable: whether every call fails, as without Redis.
     """
 
-    anonymizations: list[tuple[UUID, Priority]] = field(default_factory=list)
+    written: list[tuple[UUID, Priority]] = field(default_factory=list)
     cleanups: int = 0
     known_workers: list[WorkerInfo] = field(default_factory=list)
     unavailable: bool = False
 
-    async def anonymize(self, request_id: UUID, priority: Priority) -> None:
+    async def call_for(self, request_id: UUID, priority: Priority) -> None:
         self._check()
-        self.anonymizations.append((request_id, priority))
+        self.written.append((request_id, priority))
+
+    async def tickets(self) -> Mapping[UUID, int]:
+        self._check()
+        return Counter(request_id for request_id, _ in self.written)
 
     async def clean_up(self) -> None:
         self._check()
@@ -184,16 +190,57 @@ class FakeJobQueue:
         self._check()
         return tuple(self.known_workers)
 
-    async def depth(self) -> int:
-        self._check()
-        return len(self.anonymizations)
-
     async def ping(self) -> None:
         self._check()
 
     def _check(self) -> None:
         if self.unavailable:
             raise QueueUnavailableError("the fake queue is down", "wait until it is up again")
+
+
+class FakeListener:
+    """Hears what a `FakeProgressBoard` is told."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+
+    async def changed(self, patience: float) -> bool:
+        try:
+            async with asyncio.timeout(patience):
+                await self.news.wait()
+        except TimeoutError:
+            return False
+        self.news.clear()
+        return True
+
+
+@dataclass
+class FakeProgressBoard:
+    """Tells listeners in this process.
+
+    Attributes:
+        announced: every call, in order.
+        deaf: whether announcements get lost.
+    """
+
+    announced: list[UUID] = field(default_factory=list)
+    deaf: bool = False
+    listeners: list[tuple[UUID, FakeListener]] = field(default_factory=list)
+
+    async def announce(self, request_id: UUID) -> None:
+        self.announced.append(request_id)
+        for wanted, listener in self.listeners:
+            if wanted == request_id and not self.deaf:
+                listener.news.set()
+
+    @contextmanager
+    def listen(self, request_id: UUID) -> Iterator[FakeListener]:
+        entry = (request_id, FakeListener())
+        self.listeners.append(entry)
+        try:
+            yield entry[1]
+        finally:
+            self.listeners.remove(entry)
 
 
 @dataclass

@@ -131,7 +131,7 @@ def installed(folder: Path) -> Iterator[Installation]:
             ),
         ):
             done = made.run(*arguments, stdin=stdin)
-            assert (done.code, done.out, done.err) == (0, f"{said}\n", "")
+            assert (done.code, done.out, done.err) == (0, f"{said}\n", ""), done
         for video, segment in ((SHORT, Segment(2, 8)), (LONG, Segment(0, 3000))):
             marked = portal.call(service.marking.add_segment, OPERATOR, video, segment, None)
             segments[video] = marked.id

@@ -76,6 +76,7 @@ async def add_request(
     async with database.unit_of_work() as work:
         order = order_for(video)
         request, _ = await work.requests.add(user.id, order, snapshot_for(order, total_frames), None)
+        await work.slices.add(request.id, [Segment(0, total_frames)])
         await work.commit()
     return request
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,18 +110,30 @@ class ServiceProcess:
 
 @contextmanager
 def started(
-    *arguments: str | Path, environment: Mapping[str, str] | None = None, user: int | None = None
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    user: int | None = None,
+    errors: Path | None = None,
 ) -> Iterator[ServiceProcess]:
-    """Start the real command, and make sure that nothing of it outlives the test."""
+    """Start the real command, and make sure that nothing of it outlives the test.
+
+    Args:
+        *arguments: of the command.
+        environment: variables beside our own.
+        user: to run it as.
+        errors: file for its standard error; that of the tests when left out.
+    """
     own = {name: value for name, value in os.environ.items() if name != "FRAMECLOAK_ADMIN_PASSWORD"}
-    process = subprocess.Popen(
-        [FRAMECLOAK, *arguments],
-        env={**own, **(environment or {})},
-        stdout=subprocess.PIPE,
-        text=True,
-        user=user,
-        extra_groups=None if user is None else [],
-    )
+    with ExitStack() as files:
+        process = subprocess.Popen(
+            [FRAMECLOAK, *arguments],
+            env={**own, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=files.enter_context(errors.open("wb")) if errors else None,
+            text=True,
+            user=user,
+            extra_groups=None if user is None else [],
+        )
     service = ServiceProcess(process)
     try:
         yield service

@@ -12,9 +12,11 @@ from uuid import UUID
 
 from domain.accounts import Means, Principal, Role
 from domain.anonymization.delivery import Delivery
+from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.lifecycle import Order, Status
 from domain.anonymization.request import Appearance, Level
-from domain.anonymization.service import Anonymization, Limits
+from domain.anonymization.service import Anonymization, Retention
+from domain.anonymization.submission import Submissions
 from domain.collection import Collection
 from domain.identity import Identity, Secrets
 from domain.library import Video
@@ -29,6 +31,7 @@ from fakes_services import (
     FakeJobQueue,
     FakeObjectStore,
     FakePasswordHasher,
+    FakeProgressBoard,
     FakeTokenIssuer,
     FakeVideoProber,
 )
@@ -50,6 +53,7 @@ class World:
     scratch: Path
     clock: FakeClock = field(default_factory=FakeClock)
     queue: FakeJobQueue = field(default_factory=FakeJobQueue)
+    board: FakeProgressBoard = field(default_factory=FakeProgressBoard)
     prober: FakeVideoProber = field(default_factory=FakeVideoProber)
     hasher: FakePasswordHasher = field(default_factory=FakePasswordHasher)
     tokens: TokenIssuer = field(default_factory=FakeTokenIssuer)
@@ -69,12 +73,17 @@ class World:
             self.database, self.store, self.prober, self.clock, self.scratch, max_upload_bytes=1000
         )
         self.marking = Marking(self.database)
+        self.dispatcher = Dispatcher(self.database, self.queue, max_requests=3)
+        self.submissions = Submissions(
+            self.database, self.queue, self.dispatcher, lambda _: [], max_frames=80, slice_frames=20
+        )
         self.anonymization = Anonymization(
             self.database,
             self.store,
-            self.queue,
+            self.dispatcher,
+            self.board,
             self.clock,
-            Limits(max_frames=80, token_lasts=timedelta(hours=1)),
+            Retention(token_lasts=timedelta(hours=1)),
             lambda: secrets.new(""),
             digest,
         )
@@ -106,3 +115,8 @@ class World:
             self.clock.advance(timedelta(seconds=10))
             await work.requests.finish(request_id, Status.COMPLETED, self.clock.now(), result=(key, 3))
             await work.commit()
+
+
+async def nothing_to_sweep() -> int:
+    """No process was killed."""
+    return 0

@@ -220,7 +220,7 @@ class Collection:
             await work.commit()
 
     async def frame(self, principal: Principal, video_id: int, index: int, width: int | None) -> bytes:
-        """One original frame as JPEG, for marking.
+        """One original frame as JPEG, for marking; whoever gets to see one is recorded.
 
         Raises:
             VideoNotFoundError: there is none that the caller may see, or its file is gone.
@@ -229,11 +229,15 @@ class Collection:
         video = await self.get(principal, video_id)
         try:
             async with self._store.kept(video.object_key, self._scratch) as path:
-                return await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
+                picture = await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
         except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(
                 f"the file of video {video_id} is gone", "upload the video again"
             ) from error
+        async with self._database.unit_of_work() as work:
+            await work.audit.add(principal, "frame.view", f"video:{video_id}", {"index": index})
+            await work.commit()
+        return picture
 
     async def grants(self, principal: Principal, video_id: int) -> Sequence[VideoGrant]:
         """Who else may use a video; for its owner.

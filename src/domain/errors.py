@@ -326,10 +326,32 @@ class IdempotencyConflictError(DomainError):
     code = "idempotency_conflict"
 
 
+class ProcessingTimeoutError(DomainError):
+    """A slice of a request took too long."""
+
+    code = "processing_timeout"
+
+
 class QueueUnavailableError(DomainError):
     """The job queue cannot be reached; nothing was submitted."""
 
     code = "queue_unavailable"
+
+
+class WebhookFailedError(DomainError):
+    """A receiver could not be told what it asked to be told.
+
+    Args:
+        message: as for every ``DomainError``; without the receiver's address, which may hold a secret.
+        hint: likewise.
+        retry: whether another attempt makes sense.
+    """
+
+    code = "webhook_failed"
+
+    def __init__(self, message: str, hint: str = "", *, retry: bool) -> None:
+        super().__init__(message, hint)
+        self.retry = retry
 
 
 class StorageUnavailableError(DomainError):

@@ -120,14 +120,20 @@ class Identity:
                 # Nobody could end it any more once the browser has forgotten it.
                 await work.sessions.remove(self._secrets.digest(before))
             await work.sessions.add(session)
-            await work.audit.add(principal_of(user, Means.SESSION), "session.open", f"user:{user.id}", {})
+            caller, details = principal_of(user, Means.SESSION), {"address": address}
+            await work.audit.add(caller, "session.open", f"user:{user.id}", details)
             await work.commit()
         return SignedIn(secret, user, session.expires_at)
 
     async def sign_out(self, secret: str) -> None:
         """Sign a browser out; no matter if it was not signed in."""
+        digest = self._secrets.digest(secret)
         async with self._database.unit_of_work() as work:
-            await work.sessions.remove(self._secrets.digest(secret))
+            user = await work.sessions.find(digest, self._clock.now())
+            await work.sessions.remove(digest)
+            if user is not None:
+                caller = principal_of(user, Means.SESSION)
+                await work.audit.add(caller, "session.close", f"user:{user.id}", {})
             await work.commit()
 
     async def sign_out_everywhere(self, principal: Principal) -> None:
@@ -151,6 +157,10 @@ class Identity:
             TooManyAttemptsError: as for ``sign_in``.
         """
         user = await self._passwords.check(username, password, address)
+        async with self._database.unit_of_work() as work:
+            caller = principal_of(user, Means.JWT)
+            await work.audit.add(caller, "token.issue", f"user:{user.id}", {"address": address})
+            await work.commit()
         # Those of a password that is changed at this moment carry its generation, and are worthless.
         return self._tokens.issue(user)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from domain.accounts import Principal
 from domain.errors import InvalidOptionError
 from domain.library import GrantRole, MarkedRegion, MarkedSegment
-from domain.ports.persistence import Database
+from domain.ports.persistence import Database, UnitOfWork
 from domain.videos import Region, Segment, require_within
 
 LONGEST_LABEL = 200
@@ -60,6 +60,7 @@ class Marking:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
             segment.require_within(video.facts.frame_count)
             marked = await work.marks.add_segment(video_id, segment, _label(label))
+            await _record(work, principal, "segment.mark", marked)
             await work.commit()
         return marked
 
@@ -92,6 +93,7 @@ class Marking:
             limits.require_within(video.facts.frame_count)
             changed = replace(marked, segment=limits, label=marked.label if label is None else _label(label))
             await work.marks.update_segment(changed)
+            await _record(work, principal, "segment.change", changed)
             await work.commit()
         return changed
 
@@ -106,6 +108,8 @@ class Marking:
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.EDITOR)
             await work.marks.remove_segment(video_id, segment_id)
+            details = {"segment_id": segment_id}
+            await work.audit.add(principal, "segment.unmark", f"video:{video_id}", details)
             await work.commit()
 
     async def regions(self, principal: Principal, video_id: int) -> Sequence[MarkedRegion]:
@@ -135,6 +139,8 @@ class Marking:
             size = facts.width, facts.height
             require_within([], [region], size=size, frame_count=facts.frame_count)
             marked = await work.marks.add_region(video_id, region, _label(label))
+            details = {"region_id": marked.id}
+            await work.audit.add(principal, "region.mark", f"video:{video_id}", details)
             await work.commit()
         return marked
 
@@ -149,7 +155,16 @@ class Marking:
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.EDITOR)
             await work.marks.remove_region(video_id, region_id)
+            details = {"region_id": region_id}
+            await work.audit.add(principal, "region.unmark", f"video:{video_id}", details)
             await work.commit()
+
+
+async def _record(work: UnitOfWork, principal: Principal, action: str, marked: MarkedSegment) -> None:
+    """Record what became of a segment, without its label: that may name a patient."""
+    limits = marked.segment
+    details = {"segment_id": marked.id, "start_frame": limits.start_frame, "end_frame": limits.end_frame}
+    await work.audit.add(principal, action, f"video:{marked.video_id}", details)
 
 
 def _label(label: str | None) -> str | None:

@@ -84,7 +84,7 @@ class Passwords:
             (pair, LOGIN_ATTEMPTS),
             (by_name, LOGIN_ATTEMPTS_OF_NAME),
         )
-        user = await self._matching(username, password)
+        user = await self._matching(username, password, address)
         await self._limiter.forget(pair)
         for key in (by_address, by_name):
             await self._limiter.give_back(key)
@@ -102,16 +102,28 @@ class Passwords:
                 raise TooManySignInsError(limit, wait)
             counted.append(key)
 
-    async def _matching(self, username: str, password: str) -> User:
+    async def _matching(self, username: str, password: str, address: str) -> User:
         async with self._database.unit_of_work() as work:
             user = await work.users.by_name(username.strip())
         if user is None or len(password) > LONGEST_PASSWORD:
             await self._hasher.verify_nothing()
+            await self._record_refusal(user, address)
             raise wrong_credentials()
         matches = await self._hasher.verify(user.password_hash, password)
         if user.disabled or not matches:
+            await self._record_refusal(user, address)
             raise wrong_credentials()
         return user
+
+    async def _record_refusal(self, user: User | None, address: str) -> None:
+        """Record that somebody could not sign in.
+
+        A name that is nobody's is not recorded: people type passwords into the wrong field.
+        """
+        async with self._database.unit_of_work() as work:
+            subject = f"user:{user.id}" if user else "user:unknown"
+            await work.audit.add(None, "session.refuse", subject, {"address": address})
+            await work.commit()
 
 
 def wrong_credentials() -> InvalidCredentialsError:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from domain.errors import DatabaseUnavailableError
+from domain.errors import DatabaseUnavailableError, DomainError
 
 Value = TypeVar("Value")
 
@@ -52,7 +52,7 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Tries again, ever more slowly, while the database is away.
+    """Tries again, ever more slowly, while a server is away.
 
     Attributes:
         lasts: seconds after which no new try is made.
@@ -64,11 +64,19 @@ class Backoff:
     first_pause: float = 0.25
     longest_pause: float = 10.0
 
-    async def run(self, action: Callable[[], Awaitable[Value]]) -> Value:
+    async def run(
+        self,
+        action: Callable[[], Awaitable[Value]],
+        unavailable: type[DomainError] = DatabaseUnavailableError,
+    ) -> Value:
         """Do something that may be done twice.
 
+        Args:
+            action: does it.
+            unavailable: the error that says that the server is away.
+
         Raises:
-            DatabaseUnavailableError: the database is still away.
+            DomainError: that one; the server is still away.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + self.lasts
@@ -76,7 +84,7 @@ class Backoff:
         while True:
             try:
                 return await action()
-            except DatabaseUnavailableError:
+            except unavailable:
                 if loop.time() + pause > end:
                     raise
             await asyncio.sleep(pause)

@@ -11,12 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from adapters.clock import SystemClock
-from adapters.media.archive import ZipArchive
-from adapters.media.probing import PyAvProber
-from adapters.media.pyav import open_video
+from adapters.media.archive import ZipArchive, ZipReader
+from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from adapters.queue.arq import ArqJobQueue
+from adapters.queue.board import RedisProgressBoard
 from adapters.queue.limiter import RedisAttemptLimiter
 from adapters.security.passwords import Argon2PasswordHasher
 from adapters.security.secrets import InstallationSecret, digest, new_secret
@@ -24,25 +24,32 @@ from adapters.security.tokens import JwtIssuer
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio import MinioStore
+from adapters.storage.own_folder import OwnFolder, sweep
 from adapters.storage.signed_urls import SignedUrls
 from adapters.vision.insightface import detector_is_installed
+from adapters.webhooks.http import HttpWebhookSender
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.delivery import Delivery
+from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.health import Health
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
-from domain.anonymization.service import Anonymization, Limits
-from domain.anonymization.work import RequestProcessor, Workshop
+from domain.anonymization.service import Anonymization, Retention
+from domain.anonymization.submission import Submissions
+from domain.anonymization.webhooks import Webhooks
+from domain.anonymization.work import SliceWorker, Workshop
+from domain.auditing import Auditing
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError
 from domain.identity import Identity, Secrets
 from domain.marking import Marking
 from domain.ports.persistence import Database
 from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+from entrypoints.keys import installation_secret, webhook_secret
 from entrypoints.settings import Settings
 
-KEY_FILE = "secret-key"
-"""In the data folder: what all signatures are derived from, unless SECRET_KEY is set."""
+SCRATCH = "process-"
+"""What the names of the folders begin with that processes have for themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +62,22 @@ class Service:
         clock: tells the time.
         database: where everything is recorded.
         store: where videos and results are.
+        scratch: this process's folder for files that are needed for a moment.
         signed_urls: checks the addresses of a folder store; None where the store serves its objects itself.
         queue: hands work to workers.
         limiter: counts attempts, over all processes.
         identity: accounts, sessions, keys.
         collection: videos and who may use them.
         marking: segments and regions.
+        board: tells whoever listens how far requests are.
+        dispatcher: says which request is next.
+        submissions: takes in orders.
         anonymization: requests for frames.
         delivery: results behind download links.
         health: how the installation is doing.
+        auditing: who did what.
         cleaner: removes what has had its time.
+        webhooks: tells receivers about the end of requests.
     """
 
     settings: Settings
@@ -72,31 +85,41 @@ class Service:
     clock: Clock
     database: Database
     store: ObjectStore
+    scratch: Path
     signed_urls: SignedUrls | None
     queue: ArqJobQueue
     limiter: AttemptLimiter
     identity: Identity
     collection: Collection
     marking: Marking
+    board: RedisProgressBoard
+    dispatcher: Dispatcher
+    submissions: Submissions
     anonymization: Anonymization
     delivery: Delivery
     health: Health
+    auditing: Auditing
     cleaner: Cleaner
+    webhooks: Webhooks
 
-    def processor(self, instruments: Callable[[Level], Instruments]) -> RequestProcessor:
-        """What works on requests; only workers need it, and the models behind it.
+    def worker(self, name: str, instruments: Callable[[Level], Instruments]) -> SliceWorker:
+        """What does slices; only workers need it, and the models behind it.
 
         Args:
+            name: tells this worker from all others.
             instruments: what the pipeline works with at a level.
         """
         workshop = Workshop(
             tool=f"framecloak {version('framecloak')}",
-            scratch=self.settings.temp_storage_path,
-            open_video=open_video,
+            scratch=self.scratch,
+            open_video=VideoShelf().open,
             create_archive=ZipArchive,
+            read_archive=ZipReader,
             instruments=instruments,
+            time_limit=self.settings.slice_timeout_seconds,
+            keep_parts=self.settings.debug,
         )
-        return RequestProcessor(self.database, self.store, self.clock, workshop)
+        return SliceWorker(self.database, self.store, self.clock, self.board, workshop, name)
 
 
 @asynccontextmanager
@@ -116,11 +139,15 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
     await Schema(settings.database_url).require_current()
     _make_private(settings.temp_storage_path)
     clock = SystemClock()
-    secret = _installation_secret(settings)
+    secret = installation_secret(settings)
     async with AsyncExitStack() as resources:
+        sweep(settings.temp_storage_path, SCRATCH)
+        scratch = resources.enter_context(OwnFolder(settings.temp_storage_path, SCRATCH))
         database = PostgresDatabase(settings.database_url)
         resources.push_async_callback(database.close)
         queue = await resources.enter_async_context(ArqJobQueue(settings.redis_url))
+        board = await resources.enter_async_context(RedisProgressBoard(settings.redis_url))
+        dispatcher = Dispatcher(database, queue, settings.max_concurrent_requests)
         limiter = await resources.enter_async_context(RedisAttemptLimiter(settings.redis_url))
         urls = SignedUrls(settings.base_url, secret.derive_key("object addresses"), clock)
         store = await _object_store(settings, urls, resources)
@@ -130,8 +157,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             timedelta(minutes=settings.access_token_minutes),
             timedelta(hours=settings.refresh_token_hours),
         )
-        limits = Limits(
-            max_frames=settings.max_frames_per_request,
+        retention = Retention(
             token_lasts=timedelta(hours=settings.download_token_expiry_hours),
             result_lasts=timedelta(hours=settings.result_retention_hours),
         )
@@ -141,6 +167,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             database=database,
             store=store,
+            scratch=scratch.path,
             signed_urls=None if settings.minio_endpoint else urls,
             queue=queue,
             limiter=limiter,
@@ -158,21 +185,41 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 store,
                 PyAvProber(),
                 clock,
-                settings.temp_storage_path,
+                scratch.path,
                 settings.max_upload_bytes,
             ),
             marking=Marking(database),
-            anonymization=Anonymization(database, store, queue, clock, limits, new_secret, digest),
+            board=board,
+            dispatcher=dispatcher,
+            submissions=Submissions(
+                database,
+                queue,
+                dispatcher,
+                keyframes,
+                settings.max_frames_per_request,
+                settings.slice_frames,
+            ),
+            anonymization=Anonymization(
+                database, store, dispatcher, board, clock, retention, new_secret, digest
+            ),
             delivery=Delivery(database, store, clock, digest),
             health=Health(database, store, queue, lambda: _models_present(settings)),
-            cleaner=Cleaner(database, store, clock, limits.result_lasts),
+            auditing=Auditing(database),
+            cleaner=Cleaner(
+                database,
+                store,
+                clock,
+                retention.result_lasts,
+                lambda: asyncio.to_thread(sweep, settings.temp_storage_path, SCRATCH),
+                keep_parts=settings.debug,
+            ),
+            webhooks=Webhooks(
+                database,
+                HttpWebhookSender(allow_private=settings.webhook_allow_private),
+                clock,
+                webhook_secret(settings),
+            ),
         )
-
-
-def _installation_secret(settings: Settings) -> InstallationSecret:
-    if settings.secret_key:
-        return InstallationSecret.from_text(settings.secret_key)
-    return InstallationSecret.from_file(settings.data_dir / KEY_FILE)
 
 
 async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncExitStack) -> ObjectStore:

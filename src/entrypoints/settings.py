@@ -30,6 +30,8 @@ from entrypoints.variables import (
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 PRECISIONS = ("auto", "fp32", "int8")
+LOG_FORMATS = ("auto", "json", "console")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_THREADS = 256
 
 _YEAR = 24 * 366.0
@@ -209,7 +211,7 @@ class Settings:
     # Anonymisation: what a request may be, and how long things are kept.
     max_concurrent_requests: int = setting(
         "MAX_CONCURRENT_REQUESTS",
-        "Requests that one worker process works on at the same time.",
+        "Requests in work at the same time, over all workers.",
         whole(1, 1000),
         "5",
         unit="requests",
@@ -233,6 +235,20 @@ class Settings:
         "10000",
         unit="frames",
     )
+    slice_frames: int = setting(
+        "SLICE_FRAMES",
+        "The most frames that a worker does in one go; what is lost with a worker is done again.",
+        whole(1, 1_000_000),
+        "250",
+        unit="frames",
+    )
+    slice_timeout_seconds: float = setting(
+        "SLICE_TIMEOUT_SECONDS",
+        "How long they may take; a request fails when it takes longer three times.",
+        positive(7 * 24 * 3600),
+        "1800",
+        unit="seconds",
+    )
     download_token_expiry_hours: float = setting(
         "DOWNLOAD_TOKEN_EXPIRY_HOURS",
         "How long a download link waits to be used.",
@@ -246,12 +262,39 @@ class Settings:
     cleanup_interval_hours: float = setting(
         "CLEANUP_INTERVAL_HOURS", "How often what expired is removed.", positive(_YEAR), "6", unit="hours"
     )
+    webhook_secret: str = setting(
+        "WEBHOOK_SECRET",
+        "What webhooks are signed with; `framecloak webhook-secret` prints it for receivers.",
+        at_least(32),
+        secret=True,
+        default_text="derived from SECRET_KEY",
+    )
+    webhook_allow_private: bool = setting(
+        "WEBHOOK_ALLOW_PRIVATE",
+        "Whether webhooks may call this machine and private networks.",
+        switch,
+        "false",
+    )
     worker_grace_seconds: float = setting(
         "WORKER_GRACE_SECONDS",
-        "How long a worker that is told to stop goes on with its requests before it gives them back.",
+        "How long a worker that is told to stop goes on with its slice before it gives it back.",
         positive(3600),
         "5",
         unit="seconds",
+    )
+
+    # What is told about all that.
+    log_format: str = setting(
+        "LOG_FORMAT",
+        f"How log lines look: {', '.join(LOG_FORMATS)}; auto is console on a terminal.",
+        one_of(LOG_FORMATS),
+        "auto",
+    )
+    log_level: str = setting(
+        "LOG_LEVEL",
+        f"The least that is logged: {', '.join(LOG_LEVELS)}.",
+        one_of(LOG_LEVELS),
+        "info",
     )
     debug: bool = setting(
         "FRAME_ANONYMIZATION_DEBUG", "Whether everything that happens is logged.", switch, "false"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from adapters.queue.arq import ArqJobQueue
+from adapters.queue import arq
+from adapters.queue.arq import NORMAL_QUEUE, ArqJobQueue
 from domain.anonymization.lifecycle import Priority
 from domain.errors import InvalidSettingError, QueueUnavailableError
 from domain.ports.services import JobQueue
@@ -36,28 +38,39 @@ async def queue_that_is_down(request: pytest.FixtureRequest) -> AsyncIterator[Jo
 
 async def test_a_new_queue_is_empty(queue: JobQueue) -> None:
     await queue.ping()
-    assert await queue.depth() == 0
+    assert dict(await queue.tickets()) == {}
     assert list(await queue.workers()) == []
 
 
-async def test_jobs_of_both_priorities_count(queue: JobQueue) -> None:
-    await queue.anonymize(uuid4(), Priority.NORMAL)
-    await queue.anonymize(uuid4(), Priority.NORMAL)
-    await queue.anonymize(uuid4(), Priority.HIGH)
-    assert await queue.depth() == 3
+async def test_tickets_of_both_priorities_are_counted_by_request(queue: JobQueue) -> None:
+    one, other = uuid4(), uuid4()
+    for request_id, priority in ((one, Priority.NORMAL), (one, Priority.HIGH), (other, Priority.NORMAL)):
+        await queue.call_for(request_id, priority)
+    assert dict(await queue.tickets()) == {one: 2, other: 1}
 
 
-async def test_a_clean_up_is_no_request_that_waits(queue: JobQueue) -> None:
+async def test_a_clean_up_is_no_ticket(queue: JobQueue) -> None:
     await queue.clean_up()
-    assert await queue.depth() == 0
+    assert dict(await queue.tickets()) == {}
 
 
-@pytest.mark.parametrize("call", ["anonymize", "clean_up", "workers", "depth", "ping"])
+@pytest.mark.parametrize("call", ["call_for", "clean_up", "workers", "tickets", "ping"])
 async def test_every_call_says_when_the_queue_is_down(queue_that_is_down: JobQueue, call: str) -> None:
-    arguments = (uuid4(), Priority.NORMAL) if call == "anonymize" else ()
+    arguments = (uuid4(), Priority.NORMAL) if call == "call_for" else ()
     with pytest.raises(QueueUnavailableError) as caught:
         await getattr(queue_that_is_down, call)(*arguments)
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
+async def test_tickets_that_nobody_took_in_time_and_what_is_none_are_thrown_away(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ArqJobQueue(redis_url) as queue:
+        await queue.redis.zadd(NORMAL_QUEUE, {"garbage": 1, f"{uuid4()}.x.y": 2})
+        await queue.call_for(uuid4(), Priority.NORMAL)
+        monkeypatch.setattr(arq, "TICKET_LASTS", -timedelta(seconds=1))
+        assert dict(await queue.tickets()) == {}
+        assert await queue.redis.zcard(NORMAL_QUEUE) == 0
 
 
 async def test_workers_are_known_while_they_give_signs_of_life(redis_url: str) -> None:

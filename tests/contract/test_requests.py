@@ -10,6 +10,7 @@ import pytest
 
 from domain.accounts import Role, User
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
+from domain.anonymization.slices import LEASE
 from domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
@@ -102,6 +103,7 @@ async def test_objects_may_go_of_requests_that_have_no_result(database: Database
         await work.requests.finish(cancelled, Status.CANCELLED, NOW)
         everything = [pending, busy, done, deleted, failed, cancelled, unknown]
         assert await work.requests.without_result(everything) == {deleted, failed, cancelled, unknown}
+        assert await work.requests.over(everything) == {done, deleted, failed, cancelled, unknown}
         assert await work.requests.without_result([done]) == set()
         assert await work.requests.without_result([]) == set()
 
@@ -200,45 +202,6 @@ async def test_of_many_workers_one_claims(database: Database) -> None:
     assert len(answers) == CALLERS
 
 
-async def test_a_request_goes_back_when_its_worker_stops(database: Database) -> None:
-    user = await add_user(database, "ada")
-    request = await add_request(database, user, await add_video(database, user))
-    async with database.unit_of_work() as work:
-        await work.requests.claim(request.id, NOW)
-        await work.requests.advance(request.id, 4)
-        await work.requests.release(request.id)
-        assert await work.requests.get(request.id, principal_of(user)) == request
-        await work.requests.finish(request.id, Status.CANCELLED, NOW)
-        await work.requests.release(request.id)
-        assert (await work.requests.get(request.id, principal_of(user))).status is Status.CANCELLED
-
-
-async def test_a_worker_says_how_far_it_is_and_sees_where_it_stands(database: Database) -> None:
-    user = await add_user(database, "ada")
-    request = await add_request(database, user, await add_video(database, user))
-
-    async def stands() -> tuple[Status, int]:
-        async with database.unit_of_work() as work:
-            found = await work.requests.get(request.id, principal_of(user))
-        return found.status, found.processed_frames
-
-    async with database.unit_of_work() as work:
-        assert await work.requests.advance(request.id, 3) is Status.PENDING
-        await work.requests.claim(request.id, NOW)
-        assert await work.requests.advance(request.id, 3) is Status.PROCESSING
-        await work.requests.advance(request.id, 2)
-        await work.commit()
-    assert await stands() == (Status.PROCESSING, 3)
-    async with database.unit_of_work() as work:
-        assert await work.requests.finish(request.id, Status.CANCELLED, NOW)
-        assert await work.requests.advance(request.id, 9) is Status.CANCELLED
-        await work.commit()
-    assert await stands() == (Status.CANCELLED, 3)
-    async with database.unit_of_work() as work:
-        with pytest.raises(RequestNotFoundError):
-            await work.requests.advance(uuid4(), 1)
-
-
 async def test_a_completed_request_has_a_result_until_it_is_deleted(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
@@ -290,24 +253,6 @@ async def test_of_many_ends_one_counts(database: Database) -> None:
     assert sorted(answers) == [False] * (CALLERS - 1) + [True]
 
 
-async def test_a_withdrawn_request_was_never_there(database: Database) -> None:
-    user = await add_user(database, "ada")
-    video = await add_video(database, user)
-    key, order = ("key", digest("order")), order_for(video)
-    snapshot = snapshot_for(order, 5)
-    async with database.unit_of_work() as work:
-        request, _ = await work.requests.add(user.id, order, snapshot, key)
-        await work.requests.withdraw(request.id)
-        with pytest.raises(RequestNotFoundError):
-            await work.requests.get(request.id, principal_of(user))
-        again, is_new = await work.requests.add(user.id, order, snapshot, key)
-        assert is_new
-        await work.requests.claim(again.id, NOW)
-        # Somebody was told to do it after all.
-        await work.requests.withdraw(again.id)
-        assert (await work.requests.get(again.id, principal_of(user))).status is Status.PROCESSING
-
-
 async def test_what_an_installation_has_to_do_and_has_done(database: Database) -> None:
     user = await add_user(database, "ada")
     video = await add_video(database, user)
@@ -317,8 +262,10 @@ async def test_what_an_installation_has_to_do_and_has_done(database: Database) -
             await work.requests.claim(requests[number].id, NOW)
             end = NOW + timedelta(seconds=seconds)
             await work.requests.finish(requests[number].id, Status.COMPLETED, end, result=("key", 1))
-        await work.requests.claim(requests[2].id, NOW)
-        await work.requests.advance(requests[2].id, 7)
+        await work.slices.admit_requests(3)
+        lease = await work.slices.lease(requests[2].id, 0, "worker", LEASE)
+        assert lease
+        await work.slices.renew(lease, LEASE, 7)
         assert await work.requests.counts() == {
             Status.PENDING: 1,
             Status.PROCESSING: 1,
@@ -329,10 +276,7 @@ async def test_what_an_installation_has_to_do_and_has_done(database: Database) -
         assert await work.requests.rates(10) == [(10, 4.5), (20, 2.25)]
         assert await work.requests.rates(1) == [(10, 4.5)]
         assert await work.requests.frames_waiting() == 23 + 40
-        assert await work.requests.unfinished() == [
-            (requests[2].id, requests[2].order, Status.PROCESSING),
-            (requests[3].id, requests[3].order, Status.PENDING),
-        ]
+        assert await work.requests.frames_done() == 10 + 20 + 7
 
 
 async def test_an_installation_without_requests(database: Database) -> None:
@@ -340,4 +284,4 @@ async def test_an_installation_without_requests(database: Database) -> None:
         assert await work.requests.counts() == dict.fromkeys(Status, 0)
         assert await work.requests.frames_waiting() == 0
         assert await work.requests.rates(10) == []
-        assert await work.requests.unfinished() == []
+        assert await work.requests.frames_done() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.media.probing import FrameTimes, PyAvProber
+from adapters.media.container import open_container
+from adapters.media.probing import FrameTimes, PyAvProber, VideoShelf, keyframes
 from domain.detection import Image
 from domain.errors import (
     FrameNotFoundError,
@@ -127,3 +129,26 @@ def test_frame_times_survive_being_stored() -> None:
     for broken in (b"", b"x" * 40, b"FCI1"):
         with pytest.raises(ValueError, match="no frame index"):
             FrameTimes.from_bytes(broken)
+
+
+def test_keyframes_are_read_out_of_the_frame_index(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 40)
+    index = PyAvProber().probe(path).frame_index
+    with closing(open_container(path)) as container:
+        pictures = [frame.key_frame for frame in container.decode(video=0)]
+    assert keyframes(index) == [number for number, is_key in enumerate(pictures) if is_key]
+    assert keyframes(index)[0] == 0
+    assert keyframes(b"") == []
+
+
+def test_a_shelf_keeps_a_video_open_until_its_file_is_another(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 5)
+    shelf = VideoShelf()
+    first = shelf.open(path)
+    assert shelf.open(path) is first
+    path.unlink()
+    write_video(path, 7)
+    assert shelf.open(path).info.frame_count == 7
+    path.unlink()
+    with pytest.raises(InputNotFoundError):
+        shelf.open(path)

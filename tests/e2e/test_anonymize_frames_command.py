@@ -137,7 +137,7 @@ def test_statistics_and_cleaning_can_be_read_by_people_and_programs(installation
     assert "frames waiting" in table.out
 
     (removed,) = lines_of_json((installation.run("anonymize-frames", "--cleanup-expired", "--json")).out)
-    assert set(removed) == {"tokens", "sessions", "results", "uploads", "leftovers"}
+    assert set(removed) == {"tokens", "sessions", "results", "uploads", "leftovers", "parts", "folders"}
     told = installation.run("anonymize-frames", "--cleanup-expired")
     assert (told.code, told.err) == (0, "")
     assert told.out == "removed 0 tokens, 0 sessions, 0 results, 0 uploads, 0 leftovers\n"
@@ -270,5 +270,7 @@ def test_ctrl_c_in_the_foreground_cancels_the_request_and_leaves_nothing(
     assert interrupted.startswith("framecloak: interrupted: ")
     assert installation.status(str(request_id)) is Status.CANCELLED
     assert list(tmp_path.iterdir()) == []
-    assert list(installation.settings.temp_storage_path.iterdir()) == []
+    # The folder that is left is that of the service in this very process.
+    assert list(installation.settings.temp_storage_path.iterdir()) == [installation.service.scratch]
+    assert list(installation.service.scratch.iterdir()) == []
     assert not any(str(request_id) in key for key in installation.objects)

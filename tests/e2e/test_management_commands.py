@@ -106,6 +106,28 @@ def test_a_video_may_be_imported_for_somebody_else(installation: Installation, t
     assert "'nobody'" in error_line(installation.run("videos", "import", film, "--owner", "nobody"), 100)
 
 
+def test_operators_see_who_did_what(installation: Installation) -> None:
+    installation.run("users", "create", "Zoe", "--password-stdin", stdin=f"{PASSWORD}\n")
+    service, portal = installation.service, installation.portal
+    portal.call(service.identity.sign_in, "zoe", PASSWORD, "192.0.2.7")
+    zoe = next(row["id"] for row in installation.rows("users", "list") if row["username"] == "Zoe")
+
+    newest, opened = installation.rows("audit", "--subject", f"user:{zoe}")
+    facts = {"user_id": zoe, "username": "Zoe", "action": "session.open", "subject": f"user:{zoe}"}
+    assert newest | facts | {"details": {"address": "192.0.2.7"}} == newest
+    assert (opened["username"], opened["action"]) == ("operator", "user.create")
+    assert installation.rows("audit", "--user", "ZOE") == [newest]
+    assert installation.rows("audit", "--user", "zoe", "--since", "2000-01-01") == [newest]
+    assert installation.rows("audit", "--since", "2999-01-01T00:00:00") == []
+    assert installation.rows("audit", "--limit", "1") == [newest]
+
+    table = installation.run("audit", "--user", "zoe")
+    assert table.code == 0
+    assert "session.open" in table.out
+    assert error_line(installation.run("audit", "--since", "yesterday"), 2)
+    assert error_line(installation.run("audit", "--limit", "0"), 2)
+
+
 def test_a_database_with_an_address_is_upgraded_only_when_told(
     empty_database_url: str, redis_url: str, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ import asgi
 import domain.errors
 from domain.accounts import Role
 from domain.anonymization.lifecycle import Priority
+from domain.anonymization.slices import LEASE
 from domain.errors import DomainError
 from entrypoints.http.errors import PUBLIC_CODES, STATUS_BY_CODE
 from http_api import CONFIG, VIDEO, Api, Scene, make_api
@@ -151,7 +152,7 @@ async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
         "message": "Frame anonymization started",
         "estimated_processing_time": 1,
     }
-    assert scene.api.world.queue.anonymizations == [(UUID(request), Priority.HIGH)]
+    assert scene.api.world.queue.written == [(UUID(request), Priority.HIGH)] * 2  # a ticket for each slice
     status = (await scene.ada.get(f"{REQUESTS}/status/{request}/")).json()
     assert status == {
         "request_id": request,
@@ -204,7 +205,7 @@ async def test_an_order_that_cannot_be_taken(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     if code in {"invalid_level", "invalid_format"}:
         assert "minimal" in answer.text or "webp" in answer.text  # what is allowed is said
-    assert scene.api.world.queue.anonymizations == []
+    assert scene.api.world.queue.written == []
 
 
 async def test_too_many_frames(scene: Scene) -> None:
@@ -397,11 +398,14 @@ async def test_events_tell_the_state_then_every_change_and_end(scene: Scene) -> 
     async def work() -> None:
         await asyncio.sleep(0.05)
         async with world.database.unit_of_work() as unit:
-            await unit.requests.claim(request, world.clock.now())
-            await unit.requests.advance(request, 4)
+            lease = await unit.slices.lease(request, 0, "worker", LEASE)
+            assert lease
+            await unit.slices.renew(lease, LEASE, 4)
             await unit.commit()
+        await world.board.announce(request)
         await asyncio.sleep(0.05)
         await world.complete(request)
+        await world.board.announce(request)
 
     answer, _ = await asyncio.gather(scene.ada.get(f"{REQUESTS}/events/{request}/"), work())
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -413,18 +417,25 @@ async def test_events_tell_the_state_then_every_change_and_end(scene: Scene) -> 
     assert [state["status"] for _, state in events(late.content)] == ["completed"]
 
 
-async def test_silence_is_broken_by_comments_and_the_stream_ends_in_time(tmp_path: Path) -> None:
-    config = replace(CONFIG, heartbeat=timedelta(milliseconds=1), stream_lasts=timedelta(milliseconds=60))
+async def test_silence_is_broken_by_comments_and_what_was_not_announced_is_told(tmp_path: Path) -> None:
+    config = replace(CONFIG, heartbeat=timedelta(milliseconds=5))
     api = make_api(tmp_path, config)
+    api.world.board.deaf = True
     _, ada = await api.person("ada")
     video = (await ada.post("/api/videos/", content=b"film", headers=VIDEO)).json()["id"]
     limits = {"start_frame": 0, "end_frame": 10}
     segment = (await ada.post(f"/api/videos/{video}/segments/", json=limits)).json()["id"]
     body = {"video_id": video, "segment_ids": [segment]}
     request = (await ada.post(f"{REQUESTS}/", json=body)).json()["request_id"]
-    answer = await ada.get(f"{REQUESTS}/events/{request}/")
+
+    async def work() -> None:
+        await asyncio.sleep(0.1)
+        await api.world.complete(UUID(request))
+
+    answer, _ = await asyncio.gather(ada.get(f"{REQUESTS}/events/{request}/"), work())
     assert answer.content.count(b": still here\n\n") >= 1
-    assert len(events(answer.content)) == 1
+    assert [state["status"] for _, state in events(answer.content)] == ["pending", "completed"]
+    assert api.world.board.listeners == []
 
 
 async def test_segments_and_regions(scene: Scene) -> None:
@@ -548,3 +559,20 @@ async def test_accounts(api: Api) -> None:
     refreshed = await grace.post("/api/auth/token/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert refreshed.json()["expires_in"] == 900
     assert (await admin.post("/api/auth/token", json=credentials | {"password": PASSWORD})).status_code == 401
+
+
+async def test_a_stream_ends_when_its_listener_may_listen_no_more(scene: Scene) -> None:
+    world = scene.api.world
+    body = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    request = UUID((await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"])
+    boss = await world.person("boss", Role.ADMIN)
+
+    async def lock_out() -> None:
+        await asyncio.sleep(0.05)
+        await world.identity.change_user(boss, scene.owner.user_id, disabled=True)
+        await asyncio.sleep(1.1)  # as long as a credential is believed
+        await world.board.announce(request)
+
+    answer, _ = await asyncio.gather(scene.ada.get(f"{REQUESTS}/events/{request}/"), lock_out())
+    (_, first), (name, last) = events(answer.content)
+    assert (first["status"], name, last["code"]) == ("pending", "problem", "not_authenticated")

@@ -119,7 +119,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
     await schema.downgrade("0001")
     assert await schema.current_revision() == "0001"
     tables = {name for (name,) in await fetch(empty_database_url, _TABLES)}
-    newer = {"request_segments", "request_regions", "used_refresh_tokens"}
+    newer = {"request_segments", "request_regions", "used_refresh_tokens", "webhook_notices"}
     assert tables == {*METADATA.tables, "alembic_version"} - newer
     with pytest.raises(SchemaOutdatedError, match=r"older schema 0001.*framecloak db upgrade"):
         await schema.require_current()
@@ -238,6 +238,18 @@ def _copy_of_region(number_and_size: str) -> str:
     return f"insert into request_regions ({columns}) values (gen_random_uuid(), 0, 0, {number_and_size})"  # noqa: S608 -- as above
 
 
+def _notice(**changes: str) -> str:
+    values = {
+        "id": "gen_random_uuid()",
+        "request_id": "gen_random_uuid()",
+        "url": "'u'",
+        "state": "'pending'",
+        "due_at": "now()",
+        **changes,
+    }
+    return f"insert into webhook_notices ({', '.join(values)}) values ({', '.join(values.values())})"  # noqa: S608 -- as above
+
+
 @pytest.mark.parametrize(
     ("statement", "constraint"),
     [
@@ -275,9 +287,17 @@ def _copy_of_region(number_and_size: str) -> str:
         (request_with(status="'completed'"), "ck_requests_completed_at"),
         (request_with(processed_frames="11"), "ck_requests_processed_frames"),
         (request_with(blanked_frames="-1"), "ck_requests_blanked_frames"),
-        (request_with(started_at="now()"), "ck_requests_started_at"),
+        (request_with(started_at="now()", admitted_at="now()"), "ck_requests_started_at"),
+        (request_with(started_at="now()", status="'processing'"), "ck_requests_admitted_at"),
         (request_with(result_key="'k'", result_bytes="1"), "ck_requests_result_key"),
         (request_with(video_id="2"), "fk_requests_needed_video_id"),
+        (_notice(url="''"), "ck_webhook_notices_url"),
+        (_notice(state="'lost'", due_at="null", settled_at="now()"), "ck_webhook_notices_state"),
+        (_notice(due_at="null"), "ck_webhook_notices_due_at"),
+        (_notice(settled_at="now()"), "ck_webhook_notices_settled_at"),
+        (_notice(attempts="-1"), "ck_webhook_notices_attempts"),
+        (_notice(state="'given_up'", due_at="null", settled_at="now()"), "ck_webhook_notices_failure"),
+        (_notice(), "fk_webhook_notices_request_id"),
         (request_with() + _THEN_REMOVE_THE_VIDEO, "fk_requests_needed_video_id"),
     ],
 )

@@ -15,7 +15,6 @@ from adapters.postgres import engine
 from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from domain.accounts import Role
-from domain.anonymization.lifecycle import AnonymizationRequest
 from domain.errors import (
     DatabaseUnavailableError,
     DomainError,
@@ -23,7 +22,7 @@ from domain.errors import (
     SchemaOutdatedError,
 )
 from domain.videos import Segment
-from persistence_samples import add_user, add_video, digest, order_for, principal_of, snapshot_for
+from persistence_samples import add_user, add_video, principal_of
 
 
 async def test_values_that_cannot_be_stored(postgres_database: PostgresDatabase) -> None:
@@ -39,32 +38,6 @@ async def test_values_that_cannot_be_stored(postgres_database: PostgresDatabase)
         with pytest.raises(InvalidOptionError):
             await work.videos.list(principal_of(user), 10, 10**30)
     await postgres_database.ping()
-
-
-async def test_a_key_whose_request_is_withdrawn_at_this_moment_is_free(
-    postgres_database: PostgresDatabase,
-) -> None:
-    user = await add_user(postgres_database, "ada")
-    order = order_for(await add_video(postgres_database, user))
-    snapshot, key = snapshot_for(order, 5), ("key", digest("order"))
-    async with postgres_database.unit_of_work() as work:
-        first, _ = await work.requests.add(user.id, order, snapshot, key)
-        await work.commit()
-    async with postgres_database.unit_of_work() as work:
-        find = work.requests.submitted_before
-
-        async def withdraw_and_find(
-            user_id: int, idempotency: tuple[str, bytes]
-        ) -> AnonymizationRequest | None:
-            async with postgres_database.unit_of_work() as other:
-                await other.requests.withdraw(first.id)
-                await other.commit()
-            return await find(user_id, idempotency)
-
-        work.requests.submitted_before = withdraw_and_find
-        second, is_new = await work.requests.add(user.id, order, snapshot, key)
-        assert is_new
-        assert second.id != first.id
 
 
 async def test_an_offset_beyond_everything(postgres_database: PostgresDatabase) -> None:

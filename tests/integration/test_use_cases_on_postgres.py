@@ -15,6 +15,7 @@ from domain.accounts import Role
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.request import Level
+from domain.anonymization.slices import LEASE, Standing
 from domain.errors import (
     AlreadyFinishedError,
     ApiKeyNotFoundError,
@@ -43,7 +44,7 @@ from domain.library import GrantRole
 from domain.ports.persistence import RequestFilter
 from domain.ports.services import TokenPair
 from domain.videos import Region, Segment
-from world import PASSWORD, World, chunks
+from world import PASSWORD, World, chunks, nothing_to_sweep
 
 
 @pytest.fixture
@@ -123,15 +124,15 @@ async def test_of_many_who_refresh_at_once_one_gets_tokens_and_reuse_ends_them(w
 async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
-    submitted = await asyncio.gather(*(world.anonymization.submit(anna, order, "key") for _ in range(20)))
-    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.anonymizations}
-    assert len(world.queue.anonymizations) == 1
+    submitted = await asyncio.gather(*(world.submissions.submit(anna, order, "key") for _ in range(20)))
+    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.written}
+    assert len(world.queue.written) == 1
     assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 1
     # The key still answers when nothing of the order is left.
     request = submitted[0].request
     await world.anonymization.cancel(anna, request.id)
     await world.collection.delete(anna, order.video_id)
-    again = await world.anonymization.submit(anna, order, "key")
+    again = await world.submissions.submit(anna, order, "key")
     assert (again.request.id, again.request.status) == (request.id, Status.CANCELLED)
 
 
@@ -182,28 +183,26 @@ async def test_an_upload_is_taken_by_one_of_many(world: World) -> None:
 async def test_a_request_lives_as_on_the_fake(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     order = await world.order(anna, (0, 10), (5, 20))
-    submitted = await world.anonymization.submit(anna, order, "key")
+    submitted = await world.submissions.submit(anna, order, "key")
     request = submitted.request
     assert (request.order, request.total_frames, submitted.estimated_seconds) == (order, 20, 1)
-    assert (await world.anonymization.submit(anna, order, "key")).request.id == request.id
+    assert (await world.submissions.submit(anna, order, "key")).request.id == request.id
     with pytest.raises(IdempotencyConflictError):
-        await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
+        await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.status(ben, request.id)
     with pytest.raises(VideoInUseError):
         await world.collection.delete(anna, order.video_id)
     async with world.database.unit_of_work() as work:
-        claimed = await work.requests.claim(request.id, world.clock.now())
-        assert claimed is not None
-        assert claimed.status is Status.PROCESSING
-        assert await work.requests.advance(request.id, 7) is Status.PROCESSING
+        lease = await work.slices.lease(request.id, 0, "worker", LEASE)
+        assert lease is not None
+        assert await work.slices.renew(lease, LEASE, 7) is Standing.HELD
         await work.commit()
     assert (await world.anonymization.status(anna, request.id)).request.progress == 35
     async with world.database.unit_of_work() as work:
-        await work.requests.release(request.id)
+        await work.slices.release(lease, timedelta())
+        assert await work.slices.ready(request.id) == [0]
         await work.commit()
-    again = (await world.anonymization.status(anna, request.id)).request
-    assert (again.status, again.processed_frames, again.started_at) == (Status.PENDING, 0, None)
     await world.anonymization.cancel(anna, request.id)
     with pytest.raises(AlreadyFinishedError):
         await world.anonymization.cancel(anna, request.id)
@@ -215,7 +214,7 @@ async def test_a_request_lives_as_on_the_fake(world: World) -> None:
 
 async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
 
     async def claim() -> bool:
         async with world.database.unit_of_work() as work:
@@ -226,20 +225,20 @@ async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
     assert sum(await asyncio.gather(*(claim() for _ in range(50)))) == 1
 
 
-async def test_a_withdrawn_request_leaves_its_key_free(world: World) -> None:
+async def test_without_a_queue_the_key_stays_free(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
     world.queue.unavailable = True
     with pytest.raises(QueueUnavailableError):
-        await world.anonymization.submit(anna, order, "key")
+        await world.submissions.submit(anna, order, "key")
     world.queue.unavailable = False
     assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 0
-    assert await world.anonymization.submit(anna, replace(order, level=Level.MINIMAL), "key")
+    assert await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
 
 
 async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
         await world.anonymization.mint_download(anna, request_id)
     await world.complete(request_id)
@@ -259,18 +258,20 @@ async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> Non
 async def test_numbers_and_cleaning(world: World) -> None:
     anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
     order = await world.order(anna, (0, 50))
-    done, waiting = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
+    done, waiting = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
     await world.complete(done)
     statistics = await world.anonymization.statistics(boss)
     assert (statistics.frames_per_second, statistics.frames_waiting) == (5.0, 50)
     assert (statistics.requests[Status.COMPLETED], statistics.requests[Status.PENDING]) == (1, 1)
     async with world.database.unit_of_work() as work:
-        assert [one[0] for one in await work.requests.unfinished()] == [waiting]
+        assert [one.request_id for one in await work.slices.demands()] == [waiting]
     await world.anonymization.mint_download(anna, done)
     await world.collection.begin_upload(anna, "a.mp4")
     await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
     world.clock.advance(timedelta(hours=13))
-    report = await Cleaner(world.database, world.store, world.clock, timedelta(hours=2)).run()
+    report = await Cleaner(
+        world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep
+    ).run()
     assert (report.tokens, report.sessions, report.results, report.uploads) == (1, 1, 1, 1)
     with pytest.raises(NotReadyError):
         await world.anonymization.mint_download(anna, done)

@@ -1,11 +1,11 @@
-"""A worker on a real Redis: what it takes, in which order, and what becomes of it when something stops."""
+"""A worker on a real Redis: what wakes it, what it does first, and what becomes of it when it is stopped."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -15,9 +15,11 @@ from redis.asyncio import Redis
 
 from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
-from adapters.queue.arq import ANONYMIZE, NORMAL_QUEUE, ArqJobQueue
+from adapters.queue.arq import NORMAL_QUEUE, TICKET, ArqJobQueue
+from desk import Desk
 from domain.anonymization.cleaning import CleanupReport
-from domain.anonymization.lifecycle import Priority
+from domain.anonymization.lifecycle import Priority, Status
+from domain.anonymization.slices import Lease
 from domain.errors import DatabaseUnavailableError
 from entrypoints.worker import run as worker_run
 from entrypoints.worker.run import QUEUES, WorkerParts, run_worker
@@ -25,37 +27,8 @@ from world import World
 
 
 @dataclass
-class Desk:
-    """Stands in for what works on requests.
-
-    Attributes:
-        begun: in order.
-        ended: in order.
-        interrupted: by cancellation.
-        open: while clear, requests take for ever.
-    """
-
-    begun: list[UUID] = field(default_factory=list)
-    ended: list[UUID] = field(default_factory=list)
-    interrupted: list[UUID] = field(default_factory=list)
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-    error: Exception | None = None
-
-    async def process(self, request_id: UUID) -> None:
-        self.begun.append(request_id)
-        if self.error:
-            raise self.error
-        try:
-            await self.open.wait()
-        except asyncio.CancelledError:
-            self.interrupted.append(request_id)
-            raise
-        self.ended.append(request_id)
-
-
-@dataclass
 class Broom:
-    """Stands in for the clean-up."""
+    """Stands in for the clean-up, and for webhooks."""
 
     sweeps: int = 0
 
@@ -63,17 +36,58 @@ class Broom:
         self.sweeps += 1
         return CleanupReport(0, 0, 0, 0)
 
+    async def deliver_due(self) -> int:
+        return 0
+
+
+@dataclass
+class Bench:
+    """Stands in for what does slices: writes down which, and may wait or fail."""
+
+    real: Desk
+    begun: list[UUID] = field(default_factory=list)
+    interrupted: list[UUID] = field(default_factory=list)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self._worker = self.real.worker()
+
+    async def lease(self, request_id: UUID) -> Lease | None:
+        return await self._worker.lease(request_id)
+
+    async def do(self, lease: Lease) -> None:
+        self.begun.append(lease.request_id)
+        if self.error:
+            error, self.error = self.error, None
+            raise error
+        try:
+            await self.open.wait()
+        except asyncio.CancelledError:
+            self.interrupted.append(lease.request_id)
+            raise
+        await self._worker.do(lease)
+
 
 @dataclass
 class Shift:
     """A worker at work, and what it works with."""
 
-    desk: Desk
+    bench: Bench
     broom: Broom
     world: World
     queue: ArqJobQueue
     stop: asyncio.Event
     task: asyncio.Task[None]
+
+    async def submit(self, name: str, priority: Priority = Priority.NORMAL) -> UUID:
+        """A request of one slice, of somebody with that name."""
+        person = await self.world.person(name)
+        order = replace(await self.world.order(person, (0, 4)), priority=priority)
+        return (await self.world.submissions.submit(person, order)).request.id
+
+    async def statuses(self) -> list[Status]:
+        return [one.status for one in self.world.fake_database.tables.requests.values()]
 
 
 async def until(true: Callable[[], bool | Awaitable[bool]], seconds: float = 20) -> None:
@@ -90,119 +104,147 @@ async def working(
     url: str,
     scratch: Path,
     *,
-    at_once: int = 2,
     grace: float = 0.2,
     interval: timedelta = timedelta(hours=1),
+    has_room: Callable[[], bool] = lambda: True,
     world: World | None = None,
 ) -> AsyncIterator[Shift]:
-    desk, broom, stop = Desk(), Broom(), asyncio.Event()
+    broom, stop = Broom(), asyncio.Event()
     async with ArqJobQueue(url) as queue:
-        world = world or World(scratch)
+        world = world or World(scratch, queue=queue)
+        bench = Bench(Desk(world))
         parts = WorkerParts(
-            processor=desk,  # type: ignore[arg-type] - has all that is asked of it
+            slices=bench,  # type: ignore[arg-type] - has all that is asked of it
+            dispatcher=world.dispatcher,
+            webhooks=broom,  # type: ignore[arg-type] - as above
             cleaner=broom,  # type: ignore[arg-type] - as above
-            database=world.database,
             queue=queue,
             redis_url=url,
-            max_concurrent_requests=at_once,
             cleanup_interval=interval,
             grace=timedelta(seconds=grace),
             name="tests:1",
+            has_room=has_room,
         )
         task = asyncio.create_task(run_worker(parts, stop))
         try:
-            yield Shift(desk, broom, world, queue, stop, task)
+            yield Shift(bench, broom, world, queue, stop, task)
         finally:
             stop.set()
             async with asyncio.timeout(20):
                 await task
 
 
-async def test_it_does_what_it_is_asked_and_tells_that_it_lives(redis_url: str, tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def only_tickets_wake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks of its own would hide what tickets do."""
+    monkeypatch.setattr(worker_run, "LOOK", 3600.0)
+
+
+async def test_a_ticket_wakes_it_and_it_tells_that_it_lives(redis_url: str, tmp_path: Path) -> None:
     async with working(redis_url, tmp_path) as shift:
-        shift.desk.open.set()
-        wanted = [uuid4() for _ in range(5)]
-        for one in wanted:
-            await shift.queue.anonymize(one, Priority.NORMAL)
-        await until(lambda: len(shift.desk.ended) == 5)
-        assert sorted(shift.desk.ended) == sorted(wanted)
+        shift.bench.open.set()
+        await asyncio.sleep(0.2)  # the look that it began with found nothing
+        for name in ("anna", "ben", "cleo"):
+            await shift.submit(name)
 
-        async def is_empty() -> bool:
-            return await shift.queue.depth() == 0
+        async def is_done() -> bool:
+            return await shift.statuses() == [Status.COMPLETED] * 3
 
-        await until(is_empty)
+        await until(is_done)
+
+        async def has_used_all_tickets() -> bool:
+            return not await shift.queue.tickets()
+
+        await until(has_used_all_tickets)
         (known,) = await shift.queue.workers()
         assert (known.name, known.queues) == ("tests:1", QUEUES)
     async with ArqJobQueue(redis_url) as queue:
         assert list(await queue.workers()) == []
 
 
-async def test_no_more_than_allowed_are_in_work_and_the_urgent_come_first(
-    redis_url: str, tmp_path: Path
+async def test_it_looks_by_itself_when_no_ticket_comes(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with working(redis_url, tmp_path, at_once=2) as shift:
-        running = [uuid4(), uuid4()]
-        for one in running:
-            await shift.queue.anonymize(one, Priority.NORMAL)
-        await until(lambda: len(shift.desk.begun) == 2)
-        later, urgent = uuid4(), uuid4()
-        await shift.queue.anonymize(later, Priority.NORMAL)
-        await shift.queue.anonymize(urgent, Priority.HIGH)
-        await asyncio.sleep(0.5)
-        assert len(shift.desk.begun) == 2
-        shift.desk.open.set()
-        await until(lambda: len(shift.desk.ended) == 4)
-        assert shift.desk.begun.index(urgent) < shift.desk.begun.index(later)
+    monkeypatch.setattr(worker_run, "LOOK", 0.1)
+    async with working(redis_url, tmp_path, world=World(tmp_path)) as shift:
+        shift.bench.open.set()
+        await shift.submit("anna")
+        await until(lambda: len(shift.bench.begun) == 2)  # the slice, and the assembly
 
 
-async def test_told_to_stop_it_finishes_what_it_can_and_leaves_the_rest_to_others(
+async def test_the_urgent_come_first(redis_url: str, tmp_path: Path) -> None:
+    async with working(redis_url, tmp_path) as shift:
+        first = await shift.submit("anna")
+        await until(lambda: shift.bench.begun == [first])
+        normal = await shift.submit("ben")
+        urgent = await shift.submit("cleo", Priority.HIGH)
+        shift.bench.open.set()
+        await until(lambda: len(shift.bench.begun) == 6)
+        assert shift.bench.begun.index(urgent) < shift.bench.begun.index(normal)
+
+
+async def test_told_to_stop_it_finishes_what_it_can_and_gives_the_rest_back(
     redis_url: str, tmp_path: Path
 ) -> None:
-    async with working(redis_url, tmp_path, grace=0.2) as shift:
-        unfinished = uuid4()
-        await shift.queue.anonymize(unfinished, Priority.NORMAL)
-        await until(lambda: shift.desk.begun == [unfinished])
+    world = World(tmp_path)
+    async with working(redis_url, tmp_path, grace=0.2, world=world) as shift:
+        unfinished = await shift.submit("anna")
+        await shift.queue.call_for(unfinished, Priority.NORMAL)
+        await until(lambda: shift.bench.begun == [unfinished])
         shift.stop.set()
         await until(shift.task.done)
-        assert shift.desk.interrupted == [unfinished]
-        assert await shift.queue.depth() == 1
-    async with working(redis_url, tmp_path, grace=30) as other:
-        await until(lambda: other.desk.begun == [unfinished])
+        assert shift.bench.interrupted == [unfinished]
+    world.clock.advance(timedelta(minutes=1))  # this bench has no hands to give a lease back with
+    async with working(redis_url, tmp_path, grace=30, world=world) as other:
+        await until(lambda: other.bench.begun == [unfinished])
         other.stop.set()
         await asyncio.sleep(0.3)
-        other.desk.open.set()
+        other.bench.open.set()
         await until(other.task.done)
-        assert other.desk.ended == [unfinished]
-        assert await other.queue.depth() == 0
+        async with world.database.unit_of_work() as work:
+            assert len(await work.slices.parts(unfinished)) == 1
 
 
-async def test_an_error_of_one_request_does_not_end_the_worker(redis_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [DatabaseUnavailableError("it is away"), RuntimeError("a defect")])
+async def test_an_error_does_not_end_the_worker(redis_url: str, tmp_path: Path, error: Exception) -> None:
     async with working(redis_url, tmp_path) as shift:
-        shift.desk.open.set()
-        for error in (DatabaseUnavailableError("it is away"), RuntimeError("a defect")):
-            shift.desk.error = error
-            one = uuid4()
-            await shift.queue.anonymize(one, Priority.NORMAL)
-            await until(lambda one=one: one in shift.desk.begun)  # type: ignore[misc]
-        shift.desk.error = None
-        last = uuid4()
-        await shift.queue.anonymize(last, Priority.NORMAL)
-        await until(lambda: last in shift.desk.ended)
+        shift.bench.open.set()
+        shift.bench.error = error
+        await shift.submit("anna")
+        await until(lambda: len(shift.bench.begun) >= 1)
+        await shift.submit("ben")
+
+        async def is_done() -> bool:
+            return Status.COMPLETED in await shift.statuses()
+
+        await until(is_done)
 
 
-async def test_what_is_no_job_is_dropped(redis_url: str, tmp_path: Path) -> None:
+async def test_without_room_it_takes_nothing(redis_url: str, tmp_path: Path) -> None:
+    room = [False]
+    async with working(redis_url, tmp_path, has_room=lambda: room[0]) as shift:
+        shift.bench.open.set()
+        request = await shift.submit("anna")
+        await asyncio.sleep(0.5)
+        assert shift.bench.begun == []
+        room[0] = True
+        await shift.queue.call_for(request, Priority.NORMAL)
+        await until(lambda: shift.bench.begun == [request, request])
+
+
+async def test_what_is_no_ticket_is_dropped(redis_url: str, tmp_path: Path) -> None:
     async with working(redis_url, tmp_path) as shift, Redis.from_url(redis_url) as redis:
-        shift.desk.open.set()
+        shift.bench.open.set()
         await redis.set("arq:job:garbage", b"\xc1 nothing that msgpack knows")
         await redis.zadd(NORMAL_QUEUE, {"garbage": 1})
-        await shift.queue.redis.enqueue_job(ANONYMIZE, "no uuid", _queue_name=NORMAL_QUEUE)
+        await shift.queue.redis.enqueue_job(TICKET, "no uuid", _queue_name=NORMAL_QUEUE)
         await shift.queue.redis.enqueue_job("unheard_of", _queue_name=NORMAL_QUEUE)
-        good = uuid4()
-        await shift.queue.anonymize(good, Priority.NORMAL)
-        await until(lambda: good in shift.desk.ended)
+        await shift.queue.call_for(uuid4(), Priority.NORMAL)
+        request = await shift.submit("anna")
+        await until(lambda: shift.bench.begun == [request, request])
 
         async def is_empty() -> bool:
-            return await shift.queue.depth() == 0
+            return not await redis.zcard(NORMAL_QUEUE)
 
         await until(is_empty)
 
@@ -210,27 +252,26 @@ async def test_what_is_no_job_is_dropped(redis_url: str, tmp_path: Path) -> None
 async def test_a_redis_that_comes_back_empty_costs_no_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_run, "SWEEP", 0.3)
-    monkeypatch.setattr(worker_run, "LONGEST_PAUSE", 1.0)
-    world = World(tmp_path)
-    anna = await world.person("anna")
+    monkeypatch.setattr(worker_run, "LOOK", 0.3)
     redis = EmbeddedRedis(tmp_path / "redis", available_port(None))
     url = await redis.start()
     try:
-        async with working(url, tmp_path, world=world) as shift:
+        async with working(url, tmp_path) as shift:
 
             async def lives() -> bool:
                 return bool(await shift.queue.workers())
 
             await until(lives)
+            held = await shift.submit("anna")
+            await until(lambda: shift.bench.begun == [held])
+            later = await shift.submit("ben")
             await redis.stop()
-            # Submitted while nobody could be told.
-            request = (await world.anonymization.submit(anna, await world.order(anna, (0, 4)))).request
             await asyncio.sleep(0.5)
             (tmp_path / "redis" / "appendonly.aof").unlink()
             assert await redis.start() == url
-            shift.desk.open.set()
-            await until(lambda: request.id in shift.desk.ended)
+            shift.bench.open.set()
+            await until(lambda: shift.bench.begun.count(later) == 2)
+            await until(lives)
     finally:
         await redis.stop()
 

@@ -24,7 +24,7 @@ from domain.errors import (
     UploadNotFoundError,
 )
 from fakes_services import FakeObjectStore
-from world import PASSWORD, World, chunks
+from world import PASSWORD, World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
@@ -60,18 +60,18 @@ async def order(world: World, anna: Principal) -> Order:
 
 
 def cleaner(world: World) -> Cleaner:
-    return Cleaner(world.database, world.store, world.clock, KEPT)
+    return Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
 
 
 def failing_after(world: World, removals: int) -> Cleaner:
     """One on the same objects, in a store that goes down."""
     ours = world.store
     store = FailingStore(ours.clock, ours.objects, _modified=ours._modified, removals_left=removals)
-    return Cleaner(world.database, store, world.clock, KEPT)
+    return Cleaner(world.database, store, world.clock, KEPT, nothing_to_sweep)
 
 
 async def completed(world: World, anna: Principal, order: Order) -> UUID:
-    request_id = (await world.anonymization.submit(anna, order)).request.id
+    request_id = (await world.submissions.submit(anna, order)).request.id
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
     async with world.database.unit_of_work() as work:
@@ -88,7 +88,7 @@ async def test_results_go_when_their_time_is_over(world: World, anna: Principal,
     old = await completed(world, anna, order)
     world.clock.advance(MOMENT)
     young = await completed(world, anna, order)
-    unfinished = (await world.anonymization.submit(anna, order)).request.id
+    unfinished = (await world.submissions.submit(anna, order)).request.id
     world.clock.advance(KEPT)
     assert (await cleaner(world).run()).results == 1
     assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [
@@ -127,7 +127,7 @@ async def test_what_a_cancellation_could_not_delete_goes_later(
     monkeypatch.setattr(cleaning, "LOOKED_UP_AT_ONCE", 2)
     done = await completed(world, anna, order)
     cancelled, failed, waiting, busy = [
-        (await world.anonymization.submit(anna, order)).request.id for _ in range(4)
+        (await world.submissions.submit(anna, order)).request.id for _ in range(4)
     ]
     gone = uuid4()
     for request_id in (cancelled, failed, waiting, busy, gone):
@@ -257,3 +257,40 @@ async def test_without_the_database_nothing_is_removed(world: World, anna: Princ
     with pytest.raises(DatabaseUnavailableError):
         await cleaner(world).run()
     assert world.fake_store.objects == before
+
+
+async def test_parts_go_once_their_request_is_over_and_not_before(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    done, busy = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
+    for request_id in (done, busy):
+        await world.store.put(f"requests/{request_id}/slices/00000-1.zip", chunks(b"part"))
+    await world.complete(done)
+    report = await cleaner(world).run()
+    assert (report.parts, report.leftovers) == (1, 0)
+    assert sorted(key for key in world.fake_store.objects if key.startswith("requests/")) == sorted(
+        [f"requests/{done}/frames.zip", f"requests/{busy}/slices/00000-1.zip"]
+    )
+    assert (await cleaner(world).run()).parts == 0
+
+
+async def test_parts_that_are_to_be_looked_into_stay(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    anna = await world.person("anna")
+    done = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    await world.store.put(f"requests/{done}/slices/00000-1.zip", chunks(b"part"))
+    await world.complete(done)
+    keeping = Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep, keep_parts=True)
+    assert (await keeping.run()).parts == 0
+    assert f"requests/{done}/slices/00000-1.zip" in world.fake_store.objects
+
+
+async def test_what_killed_processes_left_is_swept_and_counted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    async def sweep() -> int:
+        return 3
+
+    report = await Cleaner(world.database, world.store, world.clock, KEPT, sweep).run()
+    assert report.folders == 3

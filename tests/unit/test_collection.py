@@ -405,7 +405,7 @@ async def test_a_video_that_cannot_be_deleted_now_can_be_deleted_later(world: Wo
 async def test_deleting_removes_the_bytes_unless_a_request_needs_them(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
-    submitted = await world.anonymization.submit(anna, order)
+    submitted = await world.submissions.submit(anna, order)
     with pytest.raises(VideoInUseError):
         await world.collection.delete(anna, order.video_id)
     assert len(world.fake_store.objects) == 1

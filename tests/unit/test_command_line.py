@@ -94,7 +94,7 @@ def test_what_needs_no_service_does_not_wait_for_its_libraries(arguments: list[s
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     code, *modules = done.stdout.splitlines()[-1].split()
     assert code == "0"
-    assert not {"asyncio", "numpy", "rich", "sqlalchemy", "litestar", "uvloop"} & set(modules)
+    assert not {"asyncio", "numpy", "rich", "sqlalchemy", "litestar", "structlog", "uvloop"} & set(modules)
 
 
 def test_every_command_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) -> None:

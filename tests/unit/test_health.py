@@ -57,7 +57,7 @@ ALL_WELL = {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
 async def test_all_is_well(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10))
-    done, _ = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
+    done, _ = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
     async with world.database.unit_of_work() as work:
         await work.requests.claim(done, world.clock.now())
         ended = world.clock.now() + timedelta(seconds=90)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator
 
 import numpy as np
 import pytest
@@ -13,111 +12,23 @@ from domain.anonymization import processing
 from domain.anonymization.looks import Look
 from domain.anonymization.processing import Instructions, Instruments, redacted_frames
 from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from domain.anonymization.request import Appearance
 from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import Detections, FloatArray, Image, ModelCard
+from domain.detection import Detections, Image
 from domain.errors import ExaminationError, TruncatedVideoError
-from domain.ports import SourceInfo
 from domain.videos import Region, Segment
+from scripted import (
+    HEIGHT,
+    WIDTH,
+    BlackBoxes,
+    RawBytes,
+    ScriptedDetector,
+    ScriptedFrame,
+    ScriptedSource,
+    walking,
+)
 
-WIDTH, HEIGHT = 320, 192
 TRACKING = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
-Script = dict[int, list[tuple[float, float, float, float]]]
-"""Per frame: centre x, centre y, size, score."""
-
-
-@dataclass(frozen=True)
-class ScriptedFrame:
-    index: int
-    lost: bool = False
-    width: int = WIDTH
-    height: int = HEIGHT
-    nbytes: int = WIDTH * HEIGHT * 3
-
-    def bgr(self) -> Image:
-        if self.lost:
-            raise ExaminationError(f"frame {self.index} was not decoded")
-        return np.full((HEIGHT, WIDTH, 3), self.index, np.uint8)
-
-    def rgb(self, width: int, height: int) -> Image:
-        return np.resize(self.bgr(), (height, width, 3))
-
-
-@dataclass
-class ScriptedSource:
-    count: int
-    lost: frozenset[int] = frozenset()
-    ends_at: int | None = None
-    cut_off_at: int | None = None
-    opened: int = 0
-    closed: int = 0
-
-    @property
-    def readable(self) -> int:
-        return self.count if self.cut_off_at is None else self.cut_off_at
-
-    @property
-    def info(self) -> SourceInfo:
-        return SourceInfo(
-            "script.mp4", WIDTH, HEIGHT, self.count, self.readable, 25.0, self.count / 25, 0, True
-        )
-
-    def sha256(self) -> str:
-        return "0" * 64
-
-    def frames(self, start: int, stop: int) -> Generator[ScriptedFrame, None, None]:
-        if stop > self.readable:
-            raise TruncatedVideoError(f"the file holds {self.readable} frames")
-        self.opened += 1
-        try:
-            for index in range(start, stop):
-                if index == self.ends_at:
-                    raise TruncatedVideoError(f"the video ends at frame {index}")
-                yield ScriptedFrame(index, lost=index in self.lost)
-        finally:
-            self.closed += 1
-
-
-@dataclass
-class ScriptedDetector:
-    script: Script
-    broken_at: frozenset[int] = frozenset()
-    crash_at: int | None = None
-    max_batch: int = 1
-    stride: int = 32
-    batches: list[int] = field(default_factory=list)
-    card: ModelCard = field(default_factory=lambda: ModelCard("script", "0" * 64, "none", "CPU", "fp32"))
-
-    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
-        self.batches.append(len(images))
-        return [self._detect(image, threshold) for image in images]
-
-    def _detect(self, image: Image, threshold: float) -> Detections:
-        index = int(image[0, 0, 0])
-        if index in self.broken_at:
-            raise ExaminationError("not a number")
-        if index == self.crash_at:
-            raise ZeroDivisionError
-        rows = [row for row in self.script.get(index, []) if row[3] >= threshold]
-        table = np.array(rows, np.float32).reshape(-1, 4)
-        half = table[:, 2:3] / 2
-        boxes = np.hstack([table[:, :2] - half, table[:, :2] + half]) * (image.shape[1] / WIDTH)
-        return Detections(boxes, table[:, 3], np.zeros((len(table), 5, 2), np.float32))
-
-
-class BlackBoxes:
-    def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
-        for x1, y1, x2, y2 in boxes.astype(int):
-            image[y1:y2, x1:x2] = 0
-
-
-class RawBytes:
-    def encode(self, image: Image, appearance: Appearance) -> bytes:
-        return image.tobytes()
-
-
-def walking(frames: range, *, missing: frozenset[int] = frozenset()) -> Script:
-    return {t: [(40.0 + 2 * t, 90.0, 30.0, 0.9)] for t in frames if t not in missing}
 
 
 def run(

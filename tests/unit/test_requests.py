@@ -11,6 +11,7 @@ import pytest
 
 from domain.accounts import Role
 from domain.anonymization.lifecycle import Status
+from domain.anonymization.slices import LEASE
 from domain.errors import (
     AlreadyFinishedError,
     ForbiddenError,
@@ -33,20 +34,21 @@ def world(tmp_path: Path) -> World:
 async def test_the_estimate_counts_who_waits_and_uses_measured_rates(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 50))
-    first = await world.anonymization.submit(anna, order)
+    first = await world.submissions.submit(anna, order)
     await world.complete(first.request.id)
-    second = await world.anonymization.submit(anna, order)
+    second = await world.submissions.submit(anna, order)
     assert second.estimated_seconds == 10  # fifty frames at five a second
-    assert (await world.anonymization.submit(anna, order)).estimated_seconds == 20
+    assert (await world.submissions.submit(anna, order)).estimated_seconds == 20
 
 
 async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 30)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 2
     async with world.database.unit_of_work() as work:
-        await work.requests.claim(request_id, world.clock.now())
-        await work.requests.advance(request_id, 20)
+        lease = await work.slices.lease(request_id, 0, "worker", LEASE)
+        assert lease
+        await work.slices.renew(lease, LEASE, 20)
         await work.commit()
     world.clock.advance(timedelta(seconds=10))
     progress = await world.anonymization.status(anna, request_id)
@@ -62,8 +64,8 @@ async def test_lists_are_scoped_and_filtered(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
     boss = await world.person("boss", Role.ADMIN)
     first = await world.order(anna, (0, 10))
-    ids = [(await world.anonymization.submit(anna, first)).request.id for _ in range(3)]
-    other = (await world.anonymization.submit(ben, await world.order(ben, (0, 10)))).request.id
+    ids = [(await world.submissions.submit(anna, first)).request.id for _ in range(3)]
+    other = (await world.submissions.submit(ben, await world.order(ben, (0, 10)))).request.id
     await world.anonymization.cancel(anna, ids[0])
     everything = RequestFilter()
     page = await world.anonymization.list(anna, everything, 2, 0)
@@ -76,7 +78,7 @@ async def test_lists_are_scoped_and_filtered(world: World) -> None:
 
 async def test_a_request_is_cancelled_once_and_by_whom_it_belongs_to(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.cancel(ben, request_id)
     await world.anonymization.cancel(anna, request_id)
@@ -86,7 +88,7 @@ async def test_a_request_is_cancelled_once_and_by_whom_it_belongs_to(world: Worl
 
 async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     with pytest.raises(NotReadyError):
         await world.anonymization.mint_download(anna, request_id)
     await world.complete(request_id)
@@ -102,7 +104,7 @@ async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) ->
 
 async def test_a_token_that_is_late_altered_or_for_another_request_is_refused(world: World) -> None:
     anna, ben = await world.person("anna"), await world.person("ben")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)
     with pytest.raises(RequestNotFoundError):
         await world.anonymization.mint_download(ben, request_id)
@@ -117,7 +119,7 @@ async def test_a_token_that_is_late_altered_or_for_another_request_is_refused(wo
 
 async def test_statistics_are_for_administrators(world: World) -> None:
     anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 50)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 50)))).request.id
     with pytest.raises(ForbiddenError):
         await world.anonymization.statistics(anna)
     assert (await world.anonymization.statistics(boss)).frames_per_second is None
@@ -130,18 +132,20 @@ async def test_statistics_are_for_administrators(world: World) -> None:
 
 async def test_a_clock_that_is_behind_the_workers_makes_no_negative_estimate(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 30)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
     async with world.database.unit_of_work() as work:
-        await work.requests.claim(request_id, world.clock.now() + timedelta(seconds=5))
-        await work.requests.advance(request_id, 10)
+        lease = await work.slices.lease(request_id, 0, "worker", LEASE)
+        assert lease
+        await work.slices.renew(lease, LEASE, 10)
         await work.commit()
+    world.clock.advance(-timedelta(seconds=5))
     assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 0
 
 
 async def test_cancelling_removes_what_was_made_and_nothing_of_others(world: World) -> None:
     anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
     order = await world.order(anna, (0, 10))
-    doomed, other = [(await world.anonymization.submit(anna, order)).request.id for _ in range(2)]
+    doomed, other = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
     for request_id in (doomed, other):
         await world.store.put(f"requests/{request_id}/part", chunks(b"part"))
     await world.anonymization.cancel(boss, doomed)
@@ -153,7 +157,7 @@ async def test_cancelling_removes_what_was_made_and_nothing_of_others(world: Wor
 
 async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     key = f"requests/{request_id}/frames.zip"
     await world.store.put(key, chunks(b"zip"))
     async with world.database.unit_of_work() as work:
@@ -169,7 +173,7 @@ async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world:
 
 async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     world.fake_store.unavailable = True
     with pytest.raises(StorageUnavailableError):
         await world.anonymization.cancel(anna, request_id)
@@ -178,7 +182,7 @@ async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(worl
 
 async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
     world.fake_store.unavailable = True
@@ -190,7 +194,7 @@ async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
 
 async def test_a_result_that_was_deleted_is_neither_promised_nor_fetched(world: World) -> None:
     anna = await world.person("anna")
-    request_id = (await world.anonymization.submit(anna, await world.order(anna, (0, 10)))).request.id
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
     await world.complete(request_id)
     token = (await world.anonymization.mint_download(anna, request_id)).token
     async with world.database.unit_of_work() as work:

@@ -22,6 +22,7 @@ SECRETS = {
     "MINIO_SECRET_KEY": "hunter2-secret",
     "SECRET_KEY": "hunter2 and thirty-two characters",
     "FRAMECLOAK_ADMIN_PASSWORD": "hunter2 hunter2",
+    "WEBHOOK_SECRET": "hunter2, known to receivers as well",
 }
 
 
@@ -47,6 +48,7 @@ def test_settings_have_defaults() -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert (settings.default_level, settings.default_output_format) == (Level.FACES, OutputFormat.JPG)
     assert (settings.session_cookie_secure, settings.debug) == (False, False)
+    assert (settings.webhook_secret, settings.webhook_allow_private) == ("", False)
     assert settings.max_frames_per_request == 10_000
 
 
@@ -99,6 +101,8 @@ def test_settings_come_from_the_environment() -> None:
         ("MAX_UPLOAD_BYTES", "10GB"),
         ("WORKER_GRACE_SECONDS", "-1"),
         ("FRAME_ANONYMIZATION_DEBUG", "2"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
     ],
 )
 def test_a_bad_setting_is_named(name: str, value: str) -> None:
@@ -112,6 +116,7 @@ def test_a_bad_setting_is_named(name: str, value: str) -> None:
         ("FRAMECLOAK_ADMIN_PASSWORD", "hunter2", "12 to 1024 characters"),
         ("FRAMECLOAK_ADMIN_PASSWORD", "hunter2" * 200, "12 to 1024 characters"),
         ("SECRET_KEY", "hunter2", "at least 32 characters"),
+        ("WEBHOOK_SECRET", "hunter2", "at least 32 characters"),
         ("DATABASE_URL", "mysql://user:hunter2@db/name", "postgresql://"),
         ("REDIS_URL", "http://:hunter2@queue", "redis://"),
     ],

@@ -6,16 +6,19 @@ import asyncio
 import json
 import time
 from collections.abc import Generator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from desk import Desk, frames, unzipped
-from domain.anonymization import work
+from domain.anonymization import holding
 from domain.anonymization.lifecycle import AnonymizationRequest, Status
 from domain.anonymization.request import Level
-from domain.errors import UnreadableVideoError
+from domain.anonymization.slices import LEASE, MOST_ATTEMPTS, MOST_FAILURES
+from domain.anonymization.work import LATER, PAUSES
+from domain.errors import StorageFullError, StorageUnavailableError, UnreadableVideoError
 from domain.ports import FrameSource
 from domain.ports.services import StoredObject
 from domain.videos import Region, Segment
@@ -49,8 +52,14 @@ async def test_a_pending_request_becomes_a_zip_named_by_segments(desk: Desk) -> 
 
 async def test_a_request_is_worked_on_once(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
-    await asyncio.gather(desk.process(request_id), desk.process(request_id))
+    await desk.world.dispatcher.run()
+    one, other = desk.worker("one"), desk.worker("other")
+    leases = await asyncio.gather(*(worker.lease(request_id) for worker in (one, other, one, other)))
+    assert len([lease for lease in leases if lease]) == 1
+    desk.world.clock.advance(timedelta(minutes=1))  # none of them does it
+    await asyncio.gather(desk.process(request_id, one), desk.process(request_id, other))
     assert len(desk.results()) == 1
+    assert desk.parts() == {}
     await desk.process(request_id)
     assert (await desk.request(request_id)).status is Status.COMPLETED
 
@@ -76,16 +85,17 @@ async def test_what_is_cancelled_meanwhile_stops_and_leaves_nothing(desk: Desk) 
 
 
 class SlowSource(FakeSource):
-    """Has the request cancelled once the first frame was asked for, and then takes its time."""
+    """Has a request cancelled once the first frame was asked for, and then takes its time."""
 
-    def __init__(self, world: World, desk: Desk, request_id: UUID) -> None:
+    def __init__(self, world: World, desk: Desk, request_id: UUID | None) -> None:
         super().__init__("film.mp4", 100)
         self.delivered = 0
         self._loop = asyncio.get_running_loop()
-        self._cancel = lambda: world.anonymization.cancel(desk.anna, request_id)
+        self._cancel = (lambda: world.anonymization.cancel(desk.anna, request_id)) if request_id else None
 
     def frames(self, start: int, stop: int) -> Generator[FakeFrame, None, None]:
-        asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(5)
+        if self._cancel:
+            asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(5)
         for frame in super().frames(start, stop):
             self.delivered += 1
             time.sleep(0.02)  # all frames together take longer than the worker's heartbeat
@@ -110,19 +120,25 @@ async def test_an_unforeseen_failure_is_reported_to_the_operator_and_not_to_the_
 
     request_id = await desk.submit((0, 5))
     desk.open_video = crash
-    with pytest.raises(ZeroDivisionError):
-        await desk.process(request_id)
+    for _ in range(MOST_FAILURES):
+        with pytest.raises(ZeroDivisionError):
+            await desk.process(request_id)
+        desk.world.clock.advance(PAUSES[-1])
     request = await desk.request(request_id)
     assert request.status is Status.FAILED
     assert "secret" not in (request.error or "")
 
 
-async def test_a_store_that_is_down_fails_the_request(desk: Desk) -> None:
+async def test_a_store_that_is_down_is_waited_for(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
-    desk.world.fake_store.unavailable = True
-    await desk.process(request_id)
+    for _ in range(2 * MOST_FAILURES):
+        desk.world.fake_store.unavailable = True
+        with pytest.raises(StorageUnavailableError):
+            await desk.process(request_id)
+        desk.world.clock.advance(LATER)
     desk.world.fake_store.unavailable = False
-    assert (await desk.request(request_id)).status is Status.FAILED
+    await desk.process(request_id)
+    assert (await desk.request(request_id)).status is Status.COMPLETED
 
 
 async def test_faces_and_marked_regions_are_redacted(desk: Desk) -> None:
@@ -192,14 +208,18 @@ async def test_a_video_whose_file_is_gone_fails_the_request_in_words(desk: Desk)
     assert request.error == "the video's file is gone: upload the video again"
 
 
-async def test_a_full_disk_fails_the_request_in_words(desk: Desk) -> None:
+async def test_a_full_disk_is_tried_again_later(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
     desk.room = 3
-    await desk.process(request_id)
-    request = await desk.request(request_id)
-    assert (request.status, request.error) == (Status.FAILED, "no space left")
-    assert desk.archives[0].entries == {}
+    with pytest.raises(StorageFullError):
+        await desk.process(request_id)
+    assert (await desk.request(request_id)).status is Status.PROCESSING
     assert list(desk.world.scratch.iterdir()) == []
+    assert (await desk.worker().lease(request_id)) is None  # not at once: nobody has made room yet
+    desk.room = 1_000_000
+    desk.world.clock.advance(LATER)
+    await desk.process(request_id)
+    assert (await desk.request(request_id)).status is Status.COMPLETED
 
 
 async def test_a_result_that_comes_after_the_cancellation_is_removed(desk: Desk) -> None:
@@ -216,18 +236,11 @@ async def test_a_result_that_comes_after_the_cancellation_is_removed(desk: Desk)
     assert desk.results() == {}
 
 
-async def test_progress_is_told(desk: Desk) -> None:
-    told: list[tuple[int, int]] = []
-    request_id = await desk.submit((0, 50))
-    desk.on_progress = lambda done, total: told.append((done, total))
-    await desk.process(request_id)
-    assert told[-1] == (50, 50)
-    assert told == sorted(told)
-
-
 async def test_progress_is_noted_while_the_work_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "HEARTBEAT", 0.001)
+    monkeypatch.setattr(holding, "BEAT", 0.001)
     request_id = await desk.submit((0, 50))
+    source = SlowSource(desk.world, desk, None)
+    desk.open_video = lambda _: source
     looked: list[AnonymizationRequest] = []
 
     async def look() -> None:
@@ -240,3 +253,84 @@ async def test_progress_is_noted_while_the_work_goes_on(desk: Desk, monkeypatch:
     assert done == sorted(done)
     assert any(0 < one.processed_frames <= 50 and one.status is Status.PROCESSING for one in looked)
     assert looked[-1].started_at is not None
+    assert desk.world.board.announced.count(request_id) >= 3
+
+
+async def test_a_request_in_slices_is_the_request_in_one(desk: Desk) -> None:
+    request_id = await desk.submit((0, 80))
+    await desk.process(request_id)
+    (in_slices,) = desk.results().values()
+    assert len({key.rsplit("/")[-1] for key in desk.stored_parts}) == 4
+    whole = Desk(World(desk.world.scratch.parent / "whole"))
+    whole.world.scratch.mkdir(parents=True)
+    whole.world.submissions._slice_frames = 1000
+    await whole.process(await whole.submit((0, 80)))
+    (in_one,) = whole.results().values()
+    assert unzipped(in_slices) == unzipped(in_one)
+
+
+async def test_a_slice_whose_worker_is_silent_is_done_by_another_and_counts_once(desk: Desk) -> None:
+    request_id = await desk.submit((0, 40))
+    await desk.world.dispatcher.run()
+    silent = await desk.worker("silent").lease(request_id)
+    assert silent
+    desk.world.clock.advance(LEASE)
+    await desk.process(request_id, desk.worker("other"))
+    request = await desk.request(request_id)
+    assert (request.status, request.processed_frames) == (Status.COMPLETED, 40)
+
+
+async def test_a_worker_that_wakes_up_late_changes_nothing(desk: Desk) -> None:
+    request_id = await desk.submit((0, 40))
+    await desk.world.dispatcher.run()
+    late = desk.worker("late")
+    lease = await late.lease(request_id)
+    assert lease
+    desk.world.clock.advance(LEASE)
+    other = desk.worker("other")
+    taken = await other.lease(request_id)
+    assert taken
+    assert (taken.number, taken.attempt, taken.recovered) == (lease.number, 2, True)
+    await late.do(lease)
+    assert await desk.finished_parts(request_id) == []
+    await other.do(taken)
+    assert await desk.finished_parts(request_id) == [taken.key]
+    await desk.process(request_id, other)
+    (result,) = desk.results().values()
+    assert len(unzipped(result)) == 41
+
+
+async def test_a_slice_that_takes_every_worker_down_ends_its_request(desk: Desk) -> None:
+    request_id = await desk.submit((0, 5))
+    await desk.world.dispatcher.run()
+    for _ in range(MOST_ATTEMPTS):
+        assert await desk.worker().lease(request_id)
+        desk.world.clock.advance(LEASE)
+    await desk.process(request_id)
+    request = await desk.request(request_id)
+    assert request.status is Status.FAILED
+    assert "no worker survived" in (request.error or "")
+
+
+async def test_a_slice_that_takes_too_long_fails_with_processing_timeout(desk: Desk) -> None:
+    desk.time_limit = -1.0
+    request_id = await desk.submit((0, 5))
+    await desk.process(request_id)
+    request = await desk.request(request_id)
+    assert request.status is Status.FAILED
+    assert (request.error or "").startswith("Processing timeout")
+    assert (desk.results(), desk.parts()) == ({}, {})
+
+
+async def test_a_part_that_is_gone_fails_the_request_and_leaves_no_partial_result(desk: Desk) -> None:
+    request_id = await desk.submit((0, 40))
+    await desk.world.dispatcher.run()
+    worker = desk.worker()
+    for _ in range(2):
+        lease = await worker.lease(request_id)
+        assert lease
+        await worker.do(lease)
+    desk.world.fake_store.objects.pop(next(iter(desk.parts())))
+    await desk.process(request_id, worker)
+    assert (await desk.request(request_id)).status is Status.FAILED
+    assert (desk.results(), desk.parts()) == ({}, {})

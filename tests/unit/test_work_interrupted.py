@@ -25,7 +25,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 async def test_a_worker_that_stops_puts_its_request_back(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     opened, loop = asyncio.Event(), asyncio.get_running_loop()
     complaints: list[dict[str, object]] = []
     loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
@@ -40,8 +40,7 @@ async def test_a_worker_that_stops_puts_its_request_back(desk: Desk) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    request = await desk.request(request_id)
-    assert (request.status, request.started_at, request.processed_frames) == (Status.PENDING, None, 0)
+    assert await desk.can_be_begun(request_id)
     del task
     gc.collect()
     assert complaints == []  # asyncio makes one of every exception that nobody looked at
@@ -60,7 +59,7 @@ async def test_a_database_that_is_down_is_reported_and_nothing_begun(desk: Desk)
 
 
 async def test_a_database_that_goes_down_meanwhile_stops_the_work(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     source = FakeSource("film.mp4", 100)
 
     def open_video(_: Path) -> FrameSource:
@@ -70,7 +69,9 @@ async def test_a_database_that_goes_down_meanwhile_stops_the_work(desk: Desk) ->
     desk.open_video = open_video
     with pytest.raises(DatabaseUnavailableError):
         await desk.process(request_id)
+    desk.world.fake_database.reachable = True
     assert desk.results() == {}
+    assert await desk.finished_parts(request_id) == []
     assert list(desk.world.scratch.iterdir()) == []
     assert not [one for one in threading.enumerate() if one.name.startswith("frames")]
 
@@ -96,7 +97,7 @@ QUICKLY = Backoff(lasts=60, first_pause=0.001, longest_pause=0.002)
 
 
 async def test_a_database_that_comes_back_meanwhile_is_waited_for(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     outage, desk.backoff = Outage(desk.world, 5), QUICKLY
 
     def open_video(_: Path) -> FrameSource:
@@ -110,7 +111,7 @@ async def test_a_database_that_comes_back_meanwhile_is_waited_for(desk: Desk) ->
 
 
 async def test_a_failure_is_noted_once_the_database_is_back(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     outage, desk.backoff = Outage(desk.world, 5), QUICKLY
 
     def open_video(_: Path) -> FrameSource:
@@ -124,7 +125,7 @@ async def test_a_failure_is_noted_once_the_database_is_back(desk: Desk) -> None:
 
 
 async def test_a_worker_that_stops_without_a_database_puts_its_request_back_later(desk: Desk) -> None:
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     outage, desk.backoff = Outage(desk.world, 5), QUICKLY
     opened, loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -140,7 +141,7 @@ async def test_a_worker_that_stops_without_a_database_puts_its_request_back_late
     with pytest.raises(asyncio.CancelledError):
         await task
     assert outage.failed == 5
-    assert (await desk.request(request_id)).status is Status.PENDING
+    assert await desk.can_be_begun(request_id)
 
 
 async def test_a_result_whose_completion_was_noted_without_an_answer_stays(desk: Desk) -> None:
@@ -164,7 +165,7 @@ async def test_a_result_whose_completion_was_noted_without_an_answer_stays(desk:
 
 async def test_a_worker_that_is_stopped_again_and_again_still_waits_for_its_thread(desk: Desk) -> None:
     """Else another worker begins with the request while this one is at it."""
-    request_id = await desk.submit((0, 50))
+    request_id = await desk.submit((0, 20))
     opened, loop, go_on = asyncio.Event(), asyncio.get_running_loop(), threading.Event()
 
     def open_video(_: Path) -> FrameSource:
@@ -179,24 +180,9 @@ async def test_a_worker_that_is_stopped_again_and_again_still_waits_for_its_thre
         task.cancel()
         await asyncio.wait([task], timeout=0.01)
         assert not task.done()
-        assert (await desk.request(request_id)).status is Status.PROCESSING
+        assert not await desk.can_be_begun(request_id)
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (await desk.request(request_id)).status is Status.PENDING
+    assert await desk.can_be_begun(request_id)
     assert list(desk.world.scratch.iterdir()) == []
-
-
-async def test_a_worker_that_stops_while_it_claims_puts_its_request_back(desk: Desk) -> None:
-    request_id = await desk.submit((0, 5))
-    async with desk.world.database.unit_of_work() as other:
-        await other.users.lock(desk.anna.user_id)
-        task = asyncio.create_task(desk.process(request_id))
-        await asyncio.sleep(0.01)  # it waits for this writer
-        task.cancel()
-        await asyncio.sleep(0)
-        await other.commit()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert (await desk.request(request_id)).status is Status.PENDING
-    assert desk.archives == []

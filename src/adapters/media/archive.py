@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from domain.errors import DomainError, OutputUnwritableError, StorageFullError
+from domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableError, StorageFullError
 
 # The earliest time that ZIP can say; a real one would make every archive different and tell when it ran.
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
@@ -108,6 +108,49 @@ class ZipArchive:
             yield
         except OSError as error:
             raise _translate(error, self._path) from error
+
+
+class ZipReader:
+    """Reads the entries of a ZIP; what is read was checked against its CRC.
+
+    Args:
+        path: of the ZIP.
+
+    Raises:
+        ObjectNotFoundError: it is not there, or no ZIP.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with _damage_translated(path.name):
+            self._zip = zipfile.ZipFile(path)
+
+    def read(self, name: str) -> bytes:
+        """One entry.
+
+        Raises:
+            ObjectNotFoundError: there is none, or the archive is damaged.
+        """
+        with _damage_translated(name):
+            return self._zip.read(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._zip.close()
+
+
+@contextmanager
+def _damage_translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ObjectNotFoundError(f"{name} is gone or damaged") from error
 
 
 def _translate(error: OSError, path: Path) -> DomainError:

@@ -67,14 +67,32 @@ class FrameTimes:
         return cls(Fraction(int(header["numerator"]), int(header["denominator"])), pts, keyframe)
 
 
-class PyAvProber:
-    """Looks at video files with libav; blocking, and safe in several threads.
-
-    The videos that were looked at last stay open: people leaf through the frames of one video.
-    """
+class VideoShelf:
+    """Keeps the videos that were looked at last open: they are looked at again, slice by slice."""
 
     def __init__(self) -> None:
         self._open = lru_cache(_VIDEOS_KEPT_OPEN)(_open_version)
+
+    def open(self, path: Path) -> VideoSource:
+        """A video, as it is now.
+
+        Raises:
+            InputNotFoundError: it cannot be opened.
+            DomainError: as for `open_video`.
+        """
+        try:
+            found = path.stat()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputNotFoundError(f"cannot open {path.name}: {reason}", "check the path") from error
+        return self._open(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class PyAvProber:
+    """Looks at video files with libav; blocking, and safe in several threads."""
+
+    def __init__(self) -> None:
+        self._shelf = VideoShelf()
 
     def probe(self, path: Path) -> ProbedVideo:
         """Find out what a file is, reading its packets but decoding next to nothing.
@@ -86,7 +104,7 @@ class PyAvProber:
             TruncatedVideoError: it ends before the frames that its header promises.
             DomainError: as for `open_video`.
         """
-        info = self._source(path).info
+        info = self._shelf.open(path).info
         if info.readable_frames < info.frame_count:
             message = f"the video is cut off: {info.readable_frames} of {info.frame_count} frames can be read"
             raise TruncatedVideoError(message, "copy, export or upload it again")
@@ -109,7 +127,7 @@ class PyAvProber:
             ExaminationError: the frame is damaged.
             DomainError: as for `open_video`.
         """
-        source = self._source(path)
+        source = self._shelf.open(path)
         if not 0 <= index < source.info.readable_frames:
             message = f"the video has no frame {index}"
             raise FrameNotFoundError(message, f"frames are numbered 0 to {source.info.readable_frames - 1}")
@@ -117,13 +135,10 @@ class PyAvProber:
             picture = next(frames).bgr()
         return OpenCvEncoder().encode(_shrunk(picture, width), _PREVIEW)
 
-    def _source(self, path: Path) -> VideoSource:
-        try:
-            found = path.stat()
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputNotFoundError(f"cannot open {path.name}: {reason}", "check the path") from error
-        return self._open(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+def keyframes(frame_index: bytes) -> list[int]:
+    """Numbers of the frames that decoding can begin with, out of a frame index; none out of an empty one."""
+    return np.flatnonzero(FrameTimes.from_bytes(frame_index).keyframe).tolist() if frame_index else []
 
 
 def _open_version(path: Path, inode: int, size: int, modified: int) -> VideoSource:

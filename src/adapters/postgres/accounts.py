@@ -1,8 +1,8 @@
-"""Accounts, sessions, keys and the audit log."""
+"""Accounts, sessions and keys."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +11,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.postgres.account_tables import (
     ApiKeyRow,
-    AuditRow,
     SessionRow,
     UsedRefreshTokenRow,
     UserRow,
 )
 from adapters.postgres.connection import Connection, Record, row_id, row_name
-from domain.accounts import ApiKey, Principal, Role, Session, User
+from domain.accounts import ApiKey, Role, Session, User
 from domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
 from domain.ports.persistence import Page
 
@@ -229,26 +228,6 @@ class ApiKeys:
         if row is None:
             raise ApiKeyNotFoundError(f"there is no API key {key_id}")
         return ApiKey(*row)
-
-
-class AuditLog:
-    """Who did what; see the port."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    async def add(
-        self, principal: Principal | None, action: str, subject: str, details: Mapping[str, object]
-    ) -> None:
-        """See the port."""
-        values = {
-            "user_id": principal.user_id if principal else None,
-            "username": principal.username if principal else None,
-            "action": action,
-            "subject": subject,
-            "details": dict(details),
-        }
-        await self._connection.execute(insert(AuditRow).values(values))
 
 
 def _user(row: Record | tuple[Any, ...]) -> User:

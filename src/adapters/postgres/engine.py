@@ -75,5 +75,10 @@ def _engine_config(pool_size: int | None) -> EngineConfig:
         poolclass: type[Pool] = NullPool
         return EngineConfig(connect_args=connect_args, poolclass=poolclass)
     return EngineConfig(
-        connect_args=connect_args, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_SECONDS
+        connect_args=connect_args,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        # What is stored must not turn up in the text of an error.
+        hide_parameters=True,
     )

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     delete,
     func,
     or_,
@@ -25,8 +24,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from adapters.postgres import snapshots
 from adapters.postgres.connection import Connection, row_id
-from adapters.postgres.request_rows import ORDER, REQUEST, order_of, request_of
-from adapters.postgres.tables import RequestRow
+from adapters.postgres.request_rows import REQUEST, request_of
+from adapters.postgres.tables import RequestRow, SliceRow
+from adapters.postgres.webhooks import Notices
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import (
     AnonymizationRequest,
@@ -155,36 +155,11 @@ class Requests:
         statement = (
             update(RequestRow)
             .where(RequestRow.id == request_id, RequestRow.status == Status.PENDING)
-            .values(status=Status.PROCESSING, started_at=now)
+            .values(status=Status.PROCESSING, admitted_at=now, started_at=now)
             .returning(*REQUEST)
         )
         row = (await self._connection.execute(statement)).one_or_none()
         return request_of(row) if row else None
-
-    async def release(self, request_id: UUID) -> None:
-        """See the port."""
-        statement = (
-            update(RequestRow)
-            .where(RequestRow.id == request_id, RequestRow.status == Status.PROCESSING)
-            .values(status=Status.PENDING, started_at=None, processed_frames=0)
-        )
-        await self._connection.execute(statement)
-
-    async def advance(self, request_id: UUID, processed_frames: int) -> Status:
-        """See the port."""
-        # One statement for both questions, so that no cancellation slips in between.
-        done = func.greatest(RequestRow.processed_frames, processed_frames)
-        is_in_work = RequestRow.status == Status.PROCESSING
-        statement = (
-            update(RequestRow)
-            .where(RequestRow.id == request_id)
-            .values(processed_frames=case((is_in_work, done), else_=RequestRow.processed_frames))
-            .returning(RequestRow.status)
-        )
-        status = (await self._connection.execute(statement)).scalar_one_or_none()
-        if status is None:
-            raise RequestNotFoundError(f"there is no request {request_id}")
-        return Status(status)
 
     async def finish(
         self,
@@ -209,13 +184,14 @@ class Requests:
             "error": error,
         }
         statement = update(RequestRow).where(RequestRow.id == request_id, _IS_UNFINISHED).values(changes)
-        finished = await self._connection.execute(statement.returning(RequestRow.id))
-        return finished.one_or_none() is not None
-
-    async def withdraw(self, request_id: UUID) -> None:
-        """See the port."""
-        is_untouched = RequestRow.status == Status.PENDING
-        await self._connection.execute(delete(RequestRow).where(RequestRow.id == request_id, is_untouched))
+        finished = await self._connection.execute(statement.returning(RequestRow.webhook_url))
+        row = finished.one_or_none()
+        if row is None:
+            return False
+        await self._connection.execute(delete(SliceRow).where(SliceRow.request_id == request_id))
+        if row.webhook_url is not None:
+            await Notices(self._connection).add(request_id, row.webhook_url, now)
+        return True
 
     async def counts(self) -> Mapping[Status, int]:
         """See the port."""
@@ -240,19 +216,14 @@ class Requests:
         statement = select(func.coalesce(left, 0)).where(_IS_UNFINISHED)
         return int((await self._connection.execute(statement)).scalar_one())
 
-    async def unfinished(self) -> Sequence[tuple[UUID, Order, Status]]:
-        """See the port."""
-        statement = (
-            select(*ORDER, RequestRow.id, RequestRow.status)
-            .where(_IS_UNFINISHED)
-            .order_by(RequestRow.created_at, RequestRow.id)
-        )
-        rows = await self._connection.execute(statement)
-        return [(request_id, order_of(order), Status(status)) for *order, request_id, status in rows]
-
     async def result_bytes(self) -> int:
         """See the port."""
         statement = select(func.coalesce(func.sum(RequestRow.result_bytes), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
+    async def frames_done(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(RequestRow.processed_frames), 0))
         return int((await self._connection.execute(statement)).scalar_one())
 
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
@@ -267,6 +238,11 @@ class Requests:
         """See the port."""
         is_needed = or_(_IS_UNFINISHED, RequestRow.result_key.is_not(None))
         statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), is_needed)
+        return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
+
+    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        """See the port."""
+        statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), _IS_UNFINISHED)
         return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
 
     async def forget_result(self, request_id: UUID) -> None:

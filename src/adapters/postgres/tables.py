@@ -31,8 +31,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.account_tables import UserRow
 from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
+from adapters.postgres.webhook_tables import WebhookNoticeRow
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.request import Level, OutputFormat, RedactionShape, RedactionStyle
+from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole
 
 _LIVE = "completed_at IS NULL"
@@ -181,6 +183,7 @@ class RequestRow(DefaultBase):
         CheckConstraint("blanked_frames BETWEEN 0 AND total_frames", name="blanked_frames"),
         CheckConstraint(f"({_LIVE}) = (status IN ('pending', 'processing'))", name="completed_at"),
         CheckConstraint("status <> 'pending' OR started_at IS NULL", name="started_at"),
+        CheckConstraint("started_at IS NULL OR admitted_at IS NOT NULL", name="admitted_at"),
         CheckConstraint("(result_key IS NULL) = (result_bytes IS NULL)", name="result"),
         CheckConstraint("result_key IS NULL OR status = 'completed'", name="result_key"),
         CheckConstraint("result_bytes > 0", name="result_bytes"),
@@ -208,6 +211,7 @@ class RequestRow(DefaultBase):
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    admitted_at: Mapped[datetime | None] = mapped_column(Time)
     started_at: Mapped[datetime | None] = mapped_column(Time)
     completed_at: Mapped[datetime | None] = mapped_column(Time)
     error: Mapped[str | None] = mapped_column(Text)
@@ -248,30 +252,39 @@ class RequestRegionRow(DefaultBase):
 
 
 class SliceRow(DefaultBase):
-    """Runs of frames of a request, leased to workers one at a time."""
+    """What there is to do for a request, leased to workers; only unfinished requests have any."""
 
     __tablename__ = "slices"
     __table_args__ = (
         PrimaryKeyConstraint("request_id", "number"),
-        Index("ix_slices_lease_until", "lease_until", postgresql_where=text("state <> 'completed'")),
         CheckConstraint("number >= 0", name="number"),
+        one_of("kind", SliceKind),
         _frames(),
-        one_of("state", ("pending", "leased", "completed")),
+        one_of("state", ("waiting", "leased", "completed")),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="owner"),
         CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),
+        CheckConstraint("not_before IS NULL OR state = 'waiting'", name="not_before"),
         CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("failures BETWEEN 0 AND attempts", name="failures"),
         CheckConstraint("processed_frames BETWEEN 0 AND end_frame - start_frame", name="processed_frames"),
+        CheckConstraint("blanked_frames BETWEEN 0 AND end_frame - start_frame", name="blanked_frames"),
+        CheckConstraint("(state = 'completed') = (part_key IS NOT NULL)", name="part_key"),
     )
 
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(Text)
     start_frame: Mapped[int] = mapped_column(Integer)
     end_frame: Mapped[int] = mapped_column(Integer)
-    state: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, server_default=text("'waiting'"))
     owner: Mapped[str | None] = mapped_column(Text)
     lease_until: Mapped[datetime | None] = mapped_column(Time)
+    not_before: Mapped[datetime | None] = mapped_column(Time)
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    part_key: Mapped[str | None] = mapped_column(Text)
 
 
 class DownloadTokenRow(DefaultBase):
@@ -286,5 +299,6 @@ class DownloadTokenRow(DefaultBase):
     used_at: Mapped[datetime | None] = mapped_column(Time)
 
 
-METADATA: MetaData = UserRow.metadata
-"""Of all tables: those of accounts have the same."""
+METADATA: MetaData
+"""Of all tables: those of accounts and webhooks have the same."""
+(METADATA,) = {table.metadata for table in (RequestRow, UserRow, WebhookNoticeRow)}

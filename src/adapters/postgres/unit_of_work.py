@@ -11,7 +11,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from adapters.postgres import accounts, download_tokens, marks, requests, videos
+from adapters.postgres import accounts, audit, download_tokens, marks, requests, slices, videos, webhooks
 from adapters.postgres.connection import Connection, translated
 from adapters.postgres.engine import configuration
 from domain.ports import persistence as ports
@@ -31,12 +31,15 @@ class PostgresUnitOfWork:
     grants: ports.Grants
     uploads: ports.Uploads
     requests: ports.Requests
+    slices: ports.Slices
     download_tokens: ports.DownloadTokens
+    notices: ports.Notices
     audit: ports.AuditLog
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
+        self._audit: audit.AuditLog | None = None
 
     async def __aenter__(self) -> Self:
         """See the port."""
@@ -49,13 +52,15 @@ class PostgresUnitOfWork:
         self.sessions = accounts.Sessions(connection)
         self.refresh_tokens = accounts.RefreshTokens(connection)
         self.api_keys = accounts.ApiKeys(connection)
-        self.audit = accounts.AuditLog(connection)
+        self.audit = self._audit = audit.AuditLog(connection)
         self.videos = videos.Videos(connection)
         self.grants = videos.Grants(connection)
         self.uploads = videos.Uploads(connection)
         self.marks = marks.Marks(connection)
         self.requests = requests.Requests(connection)
+        self.slices = slices.Slices(connection)
         self.download_tokens = download_tokens.DownloadTokens(connection)
+        self.notices = webhooks.Notices(connection)
         return self
 
     async def __aexit__(
@@ -75,6 +80,8 @@ class PostgresUnitOfWork:
         if self._connection is None:
             raise RuntimeError("the unit of work was left, or never entered")
         await self._connection.commit()
+        if self._audit is not None:
+            self._audit.tell()
 
 
 class PostgresDatabase:

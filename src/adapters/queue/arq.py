@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -19,15 +21,18 @@ NORMAL_QUEUE = "anonymization"
 HIGH_QUEUE = "anonymization-high"
 CLEANUP_QUEUE = "cleanup"
 
-ANONYMIZE = "anonymize"
+TICKET = "do_a_slice"
 CLEAN_UP = "clean_up"
 """Names of the tasks that workers know."""
+
+TICKET_LASTS = timedelta(seconds=20)
+"""After so long a ticket counts as lost: whoever took it out of the queue may have been killed."""
 
 WORKER_LASTS = timedelta(seconds=10)
 """How long a worker counts as alive after its last sign of life."""
 
 _JOB_LASTS = timedelta(days=365)
-"""A job may wait behind many others; ARQ would drop it silently after a day."""
+"""ARQ would drop what waits silently after a day."""
 
 _WORKERS = "framecloak:workers:"
 _QUEUES = {Priority.NORMAL: NORMAL_QUEUE, Priority.HIGH: HIGH_QUEUE}
@@ -65,12 +70,28 @@ class ArqJobQueue:
         """The client, for the workers that take jobs out."""
         return self._redis
 
-    async def anonymize(self, request_id: UUID, priority: Priority) -> None:
+    async def call_for(self, request_id: UUID, priority: Priority) -> None:
         """See the port."""
+        # A name of its own: ARQ remembers the names of jobs whose worker was killed.
+        name = f"{request_id}.{_milliseconds(datetime.now(UTC))}.{token_hex(4)}"
         with redis_errors("submit the request"):
             await self._redis.enqueue_job(
-                ANONYMIZE, str(request_id), _queue_name=_QUEUES[priority], _expires=_JOB_LASTS
+                TICKET, str(request_id), _job_id=name, _queue_name=_QUEUES[priority], _expires=_JOB_LASTS
             )
+
+    async def tickets(self) -> Mapping[UUID, int]:
+        """See the port."""
+        waiting = Counter[UUID]()
+        oldest = _milliseconds(datetime.now(UTC) - TICKET_LASTS)
+        with redis_errors("look into the queue"):
+            for queue in _QUEUES.values():
+                for name in await self._redis.zrange(queue, 0, -1):
+                    request_id, written_at = _ticket(name)
+                    if request_id is None or written_at < oldest:
+                        await self._redis.zrem(queue, name)
+                    else:
+                        waiting[request_id] += 1
+        return waiting
 
     async def clean_up(self) -> None:
         """See the port."""
@@ -117,14 +138,6 @@ class ArqJobQueue:
         with redis_errors("claim a slot"):
             return bool(await self._redis.set(f"framecloak:slots:{name}", b"", nx=True, px=lasts))
 
-    async def depth(self) -> int:
-        """See the port."""
-        with redis_errors("measure the queue"):
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for queue in _QUEUES.values():
-                    pipe.zcard(queue)
-                return sum(await pipe.execute())
-
     async def ping(self) -> None:
         """See the port."""
         with redis_errors("reach the queue"):
@@ -135,3 +148,16 @@ def _worker(key: bytes, sign: bytes) -> WorkerInfo:
     said = msgspec.msgpack.decode(sign, type=_Sign)
     name = key.decode().removeprefix(_WORKERS)
     return WorkerInfo(name, said.queues, datetime.fromtimestamp(said.seen_at, UTC))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _ticket(name: bytes) -> tuple[UUID | None, int]:
+    """Whose ticket it is, and when it was written; None for what is none."""
+    request_id, _, rest = name.decode("ascii", "replace").partition(".")
+    try:
+        return UUID(request_id), int(rest.partition(".")[0])
+    except ValueError:
+        return None, 0

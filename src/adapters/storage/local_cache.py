@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from adapters.storage.files import disk_errors, write_stream
+from adapters.storage.own_folder import OwnFolder, sweep
 from adapters.storage.threads import in_thread, settled
 from domain.ports.services import StoredObject
 
@@ -54,8 +52,7 @@ class _Copy:
 class LocalCache:
     """Keeps copies in a folder of this process's own until others need the room.
 
-    The folder goes when the cache is closed. That of a process that was killed goes when the next one begins:
-    each process holds a lock on its own.
+    The folder goes when the cache is closed. That of a process that was killed goes when the next one begins.
 
     Args:
         parent: where the folder is made; other processes may use the same.
@@ -72,9 +69,8 @@ class LocalCache:
         self._numbers = count()
         self._copies: dict[str, _Copy] = {}
         """Used least recently first."""
-        with disk_errors(f"make a folder in {parent}"):
-            _sweep(parent)
-            self._folder, self._lock = _own_folder(parent)
+        sweep(parent, _PREFIX)
+        self._own = OwnFolder(parent, _PREFIX)
 
     async def close(self) -> None:
         """Remove everything; nothing can be asked for afterwards."""
@@ -83,8 +79,7 @@ class LocalCache:
         for one in fetching:
             one.cancel()
             await settled(one)
-        await in_thread(shutil.rmtree, self._folder, ignore_errors=True)
-        os.close(self._lock)
+        await in_thread(self._own.close)
 
     @asynccontextmanager
     async def copy(self, key: str, source: Source) -> AsyncIterator[Path]:
@@ -104,7 +99,7 @@ class LocalCache:
         copy = self._copies.pop(key, None)
         # Another process removes copies here too, of what it deletes.
         if copy is None or (copy.fetching.done() and not copy.path.exists()):
-            copy = _Copy(self._folder / f"{_name(key)}{next(self._numbers)}")
+            copy = _Copy(self._own.path / f"{_name(key)}{next(self._numbers)}")
             copy.fetching = asyncio.ensure_future(self._fetch(key, copy, source))
         self._copies[key] = copy
         copy.users += 1
@@ -133,7 +128,7 @@ class LocalCache:
         try:
             copy.size = (await source.stat(key)).size
             await self._make_room()
-            with disk_errors(f"write to {self._folder}"):
+            with disk_errors(f"write to {self._own.path}"):
                 file = await in_thread(_create, copy.path)
             try:
                 await write_stream(file, source.read(key))
@@ -184,30 +179,3 @@ def _remove(parent: Path, pattern: str) -> None:
     with disk_errors(f"clean up {parent}"):
         for path in parent.glob(pattern):
             path.unlink(missing_ok=True)
-
-
-def _own_folder(parent: Path) -> tuple[Path, int]:
-    """A new folder that nobody else may read, and the lock that keeps others from sweeping it away."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        # Perhaps somebody is just taking it for one that was left behind, and has the lock.
-        with suppress(FileNotFoundError):
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if folder.exists():
-                return folder, lock
-            os.close(lock)
-
-
-def _sweep(parent: Path) -> None:
-    """Remove the folders of processes that ended without doing so."""
-    for folder in parent.glob(f"{_PREFIX}*"):
-        with suppress(FileNotFoundError):
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-            except BlockingIOError:
-                continue  # its process lives
-            finally:
-                os.close(lock)

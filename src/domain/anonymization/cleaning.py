@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from domain.anonymization.service import REQUESTS, result_prefix
+from domain.anonymization.service import REQUESTS, parts_prefix, result_prefix
 from domain.collection import UPLOAD_LASTS, UPLOADS
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
@@ -14,6 +15,8 @@ from domain.ports.services import Clock, ObjectStore
 UPLOAD_KEPT = 2 * UPLOAD_LASTS
 """Bytes older than that belong to no upload that can be, or is being, completed."""
 
+NOTICE_KEPT = timedelta(days=7)
+"""How long it can be looked up what became of a webhook."""
 
 LOOKED_UP_AT_ONCE = 500
 """Requests that one question to the database is about."""
@@ -29,6 +32,8 @@ class CleanupReport:
         results: ZIPs that were kept long enough.
         uploads: uploads that were begun and never completed.
         leftovers: requests without a result of which something was still in the object store.
+        parts: finished requests of which a part was; of a worker that was too late, or killed.
+        folders: of processes on this machine that were killed.
     """
 
     tokens: int
@@ -36,6 +41,8 @@ class CleanupReport:
     results: int
     uploads: int
     leftovers: int = 0
+    parts: int = 0
+    folders: int = 0
 
 
 class Cleaner:
@@ -46,13 +53,26 @@ class Cleaner:
         store: where results and uploads are.
         clock: tells the time.
         result_lasts: how long results are kept.
+        sweep: removes what killed processes left on this machine; returns how many did.
+        keep_parts: whether parts stay, to be looked into.
     """
 
-    def __init__(self, database: Database, store: ObjectStore, clock: Clock, result_lasts: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        clock: Clock,
+        result_lasts: timedelta,
+        sweep: Callable[[], Awaitable[int]],
+        *,
+        keep_parts: bool = False,
+    ) -> None:
         self._database = database
         self._store = store
         self._clock = clock
         self._result_lasts = result_lasts
+        self._sweep = sweep
+        self._keep_parts = keep_parts
 
     async def run(self) -> CleanupReport:
         """Remove it now.
@@ -67,6 +87,7 @@ class Cleaner:
             await work.refresh_tokens.remove_expired(now)
             # One that expired just now may be in the middle of being completed.
             uploads = await work.uploads.remove_expired(now - (UPLOAD_KEPT - UPLOAD_LASTS))
+            await work.notices.remove_settled(now - NOTICE_KEPT)
             old = await work.requests.results_older_than(now - self._result_lasts)
             await work.commit()
         await self._remove_uploads(now - UPLOAD_KEPT)
@@ -75,13 +96,15 @@ class Cleaner:
             await self._store.remove(key)
             async with self._database.unit_of_work() as work:
                 await work.requests.forget_result(request_id)
+                await work.audit.add(None, "result.expire", f"request:{request_id}", {})
                 await work.commit()
         async with self._database.unit_of_work() as work:
             # Used and expired ones are told apart from unknown ones for as long as there is a result.
             tokens = await work.download_tokens.remove_without_result()
             await work.commit()
-        leftovers = await self._remove_leftovers()
-        return CleanupReport(tokens, sessions, len(old), len(uploads), leftovers)
+        leftovers, parts = await self._remove_leftovers()
+        folders = await self._sweep()
+        return CleanupReport(tokens, sessions, len(old), len(uploads), leftovers, parts, folders)
 
     async def _remove_uploads(self, before: datetime) -> None:
         """Remove bytes by their age: some come after their upload was completed, or expired."""
@@ -90,19 +113,34 @@ class Cleaner:
             if stored.modified_at < before:
                 await self._store.remove(stored.key)
 
-    async def _remove_leftovers(self) -> int:
-        """Remove what is there of requests that have no result, as after a cancellation without a store."""
+    async def _remove_leftovers(self) -> tuple[int, int]:
+        """Remove what is there of requests that need it no more; counts those without a result, and others.
+
+        Everything of a request without a result, as after a cancellation without a store; of one that has a
+        result, the parts.
+        """
         # Listed to the end first: an object store need not like it when a listed folder changes.
-        found = {one async for stored in self._store.list(REQUESTS) if (one := _request_id(stored.key))}
-        ids = list(found)
-        removed = 0
+        found: dict[UUID, bool] = {}
+        async for stored in self._store.list(REQUESTS):
+            if request_id := _request_id(stored.key):
+                found[request_id] = found.get(request_id, False) or stored.key.startswith(
+                    parts_prefix(request_id)
+                )
+        ids, leftovers, parts = list(found), 0, 0
         for first in range(0, len(ids), LOOKED_UP_AT_ONCE):
+            some = ids[first : first + LOOKED_UP_AT_ONCE]
             async with self._database.unit_of_work() as work:
-                doomed = await work.requests.without_result(ids[first : first + LOOKED_UP_AT_ONCE])
+                doomed = await work.requests.without_result(some)
+                over = await work.requests.over(some)
             for request_id in doomed:
                 await self._store.remove_all(result_prefix(request_id))
-            removed += len(doomed)
-        return removed
+            leftovers += len(doomed)
+            if not self._keep_parts:
+                bound = [one for one in over - doomed if found[one]]
+                for request_id in bound:
+                    await self._store.remove_all(parts_prefix(request_id))
+                parts += len(bound)
+        return leftovers, parts
 
 
 def _request_id(key: str) -> UUID | None:

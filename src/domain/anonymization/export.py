@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -17,8 +17,8 @@ from domain.anonymization.manifest import (
     Summary,
     manifest,
 )
-from domain.anonymization.processing import Instructions, Instruments, redacted_frames
-from domain.anonymization.rendering import RedactedBox, RedactedFrame
+from domain.anonymization.processing import Instructions, Instruments, Seam, redacted_frames
+from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level, RedactionShape
 from domain.anonymization.tracking import TrackingSettings
 from domain.ports import Archive, FrameSource
@@ -133,36 +133,40 @@ class Export:
         """Every frame of a batch, its tracks numbered through all segments."""
         first_track = 0
         for segment in batch.segments:
-            next_track = first_track
-            run = redacted_frames(batch.source, segment, self._instructions(batch), instruments)
+            run = redacted_frames(batch.source, segment, self.instructions(batch), instruments)
             # Closing ends the pipeline's threads at once when writing fails or a person interrupts.
             with closing(run) as frames:
-                for frame in frames:
-                    boxes = tuple(_renumbered(box, first_track) for box in frame.boxes)
-                    next_track = max([next_track, *(box.track + 1 for box in boxes if box.track is not None)])
-                    yield replace(frame, boxes=boxes)
-            first_track = next_track
+                seam = yield from _renumbered(frames, first_track)
+            first_track += len(seam.links.heads)
 
-    def _instructions(self, batch: Batch) -> Instructions:
+    def instructions(self, batch: Batch) -> Instructions:
+        """What is to be redacted in a batch, and how."""
         exhibit = batch.exhibits[0]
         looks = VIDEO_LOOKS if batch.source.info.continuous else PICTURE_LOOKS
         return Instructions(self.appearance, exhibit.regions, exhibit.tracking(self.appearance.shape), looks)
 
     def _manifest(self, instruments: Instruments, log: FrameLog) -> bytes:
         detector = instruments.detector
-        settings = RecordedSettings(
-            level=self.level,
-            appearance=self.appearance,
-            threshold=self._instructions(self.batches[0]).threshold if detector else None,
-            video_looks=VIDEO_LOOKS,
-            picture_looks=PICTURE_LOOKS,
-        )
         exhibits = [exhibit for batch in self.batches for exhibit in batch.exhibits]
         sources = [
             _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
         ]
         models = [detector.card] if detector else []
-        return manifest(self.tool, settings, models, sources, log)
+        threshold = self.instructions(self.batches[0]).threshold if detector else None
+        return manifest(
+            self.tool, recorded_settings(self.level, self.appearance, threshold), models, sources, log
+        )
+
+
+def recorded_settings(level: Level, appearance: Appearance, threshold: float | None) -> RecordedSettings:
+    """What a manifest says of how its frames were made."""
+    return RecordedSettings(
+        level=level,
+        appearance=appearance,
+        threshold=threshold,
+        video_looks=VIDEO_LOOKS,
+        picture_looks=PICTURE_LOOKS,
+    )
 
 
 def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
@@ -177,8 +181,20 @@ def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
     return tuple(made)
 
 
-def _renumbered(box: RedactedBox, first_track: int) -> RedactedBox:
-    return box if box.track is None else replace(box, track=box.track + first_track)
+def _renumbered(
+    frames: Generator[RedactedFrame, None, Seam], first_track: int
+) -> Generator[RedactedFrame, None, Seam]:
+    """The same frames, their tracks numbered from a number on."""
+    while True:
+        try:
+            frame = next(frames)
+        except StopIteration as end:
+            seam: Seam = end.value
+            return seam
+        boxes = (
+            box if box.track is None else replace(box, track=box.track + first_track) for box in frame.boxes
+        )
+        yield replace(frame, boxes=tuple(boxes))
 
 
 def _recorded(exhibit: Exhibit, tracking: TrackingSettings | None) -> RecordedSource:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from domain.anonymization.checks import Checks, StorageUse
 from domain.anonymization.lifecycle import Status
-from domain.anonymization.service import RATED_REQUESTS
+from domain.anonymization.rates import RATED_REQUESTS
 from domain.ports.persistence import Database
 from domain.ports.services import JobQueue, ObjectStore
 

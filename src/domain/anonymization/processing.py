@@ -11,10 +11,10 @@ failure ends the run, and nothing is delivered from there on.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ from domain.anonymization.looks import Look
 from domain.anonymization.rendering import RedactedFrame, boxes_to_redact, render
 from domain.anonymization.request import Appearance
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
-from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, Tracks, track
+from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
+from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, track
 from domain.ports import FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
 from domain.videos import Region, Segment
 
@@ -74,9 +75,26 @@ class Instructions:
     threshold: float = 0.12
 
 
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """What the next segment has to know of the one before.
+
+    Attributes:
+        links: which tracks reach over the end.
+        examined: frames on both sides of the end, so that they need not be examined twice.
+    """
+
+    links: TrackLinks
+    examined: tuple[Examination, ...]
+
+
 def redacted_frames(
-    source: FrameSource, segment: Segment, instructions: Instructions, instruments: Instruments
-) -> Generator[RedactedFrame, None, None]:
+    source: FrameSource,
+    segment: Segment,
+    instructions: Instructions,
+    instruments: Instruments,
+    examined: Sequence[Examination] = (),
+) -> Generator[RedactedFrame, None, Seam]:
     """Redact one segment of a video.
 
     Frames around the segment are examined too, as far as the tracker reaches, so that the result does not
@@ -87,16 +105,22 @@ def redacted_frames(
         segment: frames to deliver; must lie inside the video.
         instructions: what to redact.
         instruments: what to do it with.
+        examined: what the segment that ends where this one begins left, under the same instructions and
+            instruments; or nothing.
 
     Yields:
         Every frame of the segment once, in order. Close the iterator to stop early.
+
+    Returns:
+        What to continue with where the segment ends.
 
     Raises:
         TruncatedVideoError: the video ends before the segment does.
         UnreadableVideoError: the video cannot be decoded.
     """
-    with closing(_Run(source, segment, instructions, instruments)) as run:
+    with closing(_Run(source, segment, instructions, instruments, examined)) as run:
         yield from run.frames()
+        return run.seam()
 
 
 class _Run:
@@ -112,13 +136,17 @@ class _Run:
         segment: Segment,
         instructions: Instructions,
         instruments: Instruments,
+        examined: Sequence[Examination],
     ) -> None:
         self._source = source
         self._instructions = instructions
         self._instruments = instruments
         looks_ahead = source.info.continuous and instruments.detector is not None
         self._horizon = instructions.tracking.horizon + SCENE_HORIZON if looks_ahead else 0
-        self._start = max(0, segment.start_frame - self._horizon)
+        start = max(0, segment.start_frame - self._horizon)
+        carried = _run_from(start, segment.start_frame, examined)
+        self._start = segment.start_frame if carried else start
+        self._known_until = carried[-1].index + 1 if carried else 0
         # What a file that was cut off lacks behind the segment, the tracker does without.
         readable = max(source.info.readable_frames, segment.end_frame)
         self._stop = min(readable, segment.end_frame + self._horizon)
@@ -128,11 +156,12 @@ class _Run:
         self._batch: list[Frame] = []
         self._batch_size = instruments.detector.max_batch if instruments.detector else 1
         self._examining: deque[Future[list[Examination]]] = deque()
-        self._examined: deque[Examination] = deque()
+        self._examined = deque(carried)
         self._waiting: deque[Frame] = deque()
         self._rendering: deque[Future[RedactedFrame]] = deque()
         self._reread: Generator[Frame, None, None] | None = None
-        self._numbers = _TrackNumbers(instructions.tracking.max_gap + instructions.tracking.extension)
+        reach = instructions.tracking.max_gap + instructions.tracking.extension
+        self._numbers = TrackNumbers(reach, self._first)
 
     def close(self) -> None:
         """Stop the threads; what has not begun never does."""
@@ -146,7 +175,8 @@ class _Run:
         with closing(self._source.frames(self._start, self._stop)) as decoded:
             for frame in decoded:
                 block = block or self._plan_memory(frame)
-                self._batch.append(frame)
+                if frame.index >= self._known_until:
+                    self._batch.append(frame)
                 if len(self._batch) == self._batch_size:
                     self._start_examining()
                 if self._due <= frame.index < self._end and not self._reread:
@@ -160,6 +190,10 @@ class _Run:
         self._settle(0)
         self._track_and_render(self._end - self._due)
         yield from self._finished(0)
+
+    def seam(self) -> Seam:
+        """What to continue with; once all frames were handed out."""
+        return Seam(self._numbers.links(), tuple(self._examined))
 
     def _plan_memory(self, frame: Frame) -> int:
         """Choose how many frames to track at a time, and whether to keep them until they are rendered."""
@@ -230,44 +264,10 @@ class _Run:
         return render(frame, boxes, instructions.appearance, instruments.redactor, instruments.encoder)
 
 
-class _TrackNumbers:
-    """Gives a track the same number in every block it passes through.
-
-    A block is tracked with margins, so neighbouring blocks see some of the same detections; those tell
-    which tracks are the same.
-    """
-
-    def __init__(self, reach: int) -> None:
-        self._reach = reach
-        self._known: dict[tuple[int, int], int] = {}
-        self._next = 0
-
-    def numbered(self, tracks: Tracks, first: int, due: range) -> list[list[TrackedBox]]:
-        """The boxes of the frames that are due, with numbers that hold for the whole run.
-
-        Args:
-            tracks: of a run of frames.
-            first: number in the video of the run's first frame.
-            due: the frames to deliver, in the video's numbers.
-        """
-        numbers: dict[int, int] = {}
-        delivered = []
-        for index in due:
-            boxes = sorted(tracks.boxes[index - first], key=lambda box: box.xyxy)
-            for box in boxes:
-                if box.track not in numbers:
-                    members = tracks.members[box.track]
-                    numbers[box.track] = self._number([(first + t, row) for t, row in members], due)
-            delivered.append([replace(box, track=numbers[box.track]) for box in boxes])
-        oldest = due.stop - self._reach
-        self._known = {key: number for key, number in self._known.items() if key[0] >= oldest}
-        return delivered
-
-    def _number(self, members: list[tuple[int, int]], due: range) -> int:
-        number = min((self._known[key] for key in members if key in self._known), default=self._next)
-        if number == self._next:
-            self._next += 1
-        # Links further ahead may still change when more of the video is known.
-        certain = [key for key in members if key[0] < due.stop + self._reach]
-        self._known.update(dict.fromkeys(certain, number))
-        return number
+def _run_from(start: int, needed: int, examined: Sequence[Examination]) -> list[Examination]:
+    """Examinations from a frame on, without a gap; none unless they reach the frame that is needed."""
+    run: list[Examination] = []
+    for one in examined:
+        if one.index == start + len(run):
+            run.append(one)
+    return run if start + len(run) >= needed and run else []

@@ -7,6 +7,7 @@ hand-written fake and on the real adapter. ``imaging`` holds what the pipeline n
 
 from domain.ports.imaging import (
     Archive,
+    ArchiveReader,
     FaceDetector,
     Frame,
     FrameEncoder,
@@ -15,4 +16,13 @@ from domain.ports.imaging import (
     SourceInfo,
 )
 
-__all__ = ["Archive", "FaceDetector", "Frame", "FrameEncoder", "FrameSource", "Redactor", "SourceInfo"]
+__all__ = [
+    "Archive",
+    "ArchiveReader",
+    "FaceDetector",
+    "Frame",
+    "FrameEncoder",
+    "FrameSource",
+    "Redactor",
+    "SourceInfo",
+]

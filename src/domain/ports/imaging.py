@@ -193,3 +193,15 @@ class Archive(Protocol):
     def discard(self) -> None:
         """Remove every trace of an archive that was not committed; harmless after ``commit``."""
         ...
+
+
+class ArchiveReader(Protocol):
+    """An archive that is there."""
+
+    def read(self, name: str) -> bytes:
+        """One entry.
+
+        Raises:
+            ObjectNotFoundError: there is none, or the archive is damaged.
+        """
+        ...

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
-from domain.accounts import Principal
 from domain.ports.accounts import ApiKeys, RefreshTokens, Sessions, Users
+from domain.ports.audit import AuditEntry, AuditFilter, AuditLog
 from domain.ports.library import Grants, Marks, Uploads, Videos
 from domain.ports.paging import Page
 from domain.ports.requests import DownloadTokens, RequestFilter, Requests
+from domain.ports.slices import Slices
+from domain.ports.webhooks import Notices
 
 __all__ = [
     "ApiKeys",
+    "AuditEntry",
+    "AuditFilter",
     "AuditLog",
     "Database",
     "DownloadTokens",
     "Grants",
     "Marks",
+    "Notices",
     "Page",
     "RefreshTokens",
     "RequestFilter",
     "Requests",
     "Sessions",
+    "Slices",
     "UnitOfWork",
     "Uploads",
     "Users",
     "Videos",
 ]
-
-
-class AuditLog(Protocol):
-    """Who did what; rows are only ever added."""
-
-    async def add(
-        self, principal: Principal | None, action: str, subject: str, details: Mapping[str, object]
-    ) -> None:
-        """Record an action, as ``request.submit``, on a subject, as ``request:<id>``."""
-        ...
 
 
 class UnitOfWork(Protocol):
@@ -53,7 +48,9 @@ class UnitOfWork(Protocol):
     grants: Grants
     uploads: Uploads
     requests: Requests
+    slices: Slices
     download_tokens: DownloadTokens
+    notices: Notices
     audit: AuditLog
 
     async def __aenter__(self) -> Self:

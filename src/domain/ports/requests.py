@@ -82,15 +82,7 @@ class Requests(Protocol):
         ...
 
     async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
-        """Take a pending request into work; None when it is not pending (any more)."""
-        ...
-
-    async def release(self, request_id: UUID) -> None:
-        """Put a request back from processing to pending, because its worker stops; none of it is done."""
-        ...
-
-    async def advance(self, request_id: UUID, processed_frames: int) -> Status:
-        """Note how far it is; returns where it stands now, so that the worker sees a cancellation."""
+        """Take a pending request into work, however many are; None when it is not pending (any more)."""
         ...
 
     async def finish(
@@ -103,11 +95,11 @@ class Requests(Protocol):
         result: tuple[str, int] | None = None,
         error: str | None = None,
     ) -> bool:
-        """Bring it to a final status, with the result's key and bytes; False when it had one already."""
-        ...
+        """Bring it to a final status, with the result's key and bytes; False when it had one already.
 
-    async def withdraw(self, request_id: UUID) -> None:
-        """Remove a request that nobody could be told to do, as if it had never been submitted."""
+        Its slices are gone then, and with them every lease. With the status comes a notice for the webhook of
+        the order, if it has one.
+        """
         ...
 
     async def counts(self) -> Mapping[Status, int]:
@@ -122,8 +114,8 @@ class Requests(Protocol):
         """Frames still to be done in all unfinished requests."""
         ...
 
-    async def unfinished(self) -> Sequence[tuple[UUID, Order, Status]]:
-        """What is pending or in work, oldest first."""
+    async def frames_done(self) -> int:
+        """Frames that were processed, of all requests."""
         ...
 
     async def result_bytes(self) -> int:
@@ -139,6 +131,10 @@ class Requests(Protocol):
 
         They are of requests that failed or were cancelled, whose result was deleted, or that do not exist.
         """
+        ...
+
+    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        """Of these ids, those that nobody works on any more, or that do not exist."""
         ...
 
     async def forget_result(self, request_id: UUID) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -121,13 +121,17 @@ class WorkerInfo:
 
 
 class JobQueue(Protocol):
-    """Hands work to worker processes; a transport, not the truth.
+    """Calls workers; a transport, not the truth. What is to be done stands in the database.
 
     Every method raises ``QueueUnavailableError`` when the queue cannot be reached.
     """
 
-    async def anonymize(self, request_id: UUID, priority: Priority) -> None:
-        """Have a request processed; asking twice does no harm."""
+    async def call_for(self, request_id: UUID, priority: Priority) -> None:
+        """Write a ticket: some worker shall do a slice of a request. One too many does no harm."""
+        ...
+
+    async def tickets(self) -> Mapping[UUID, int]:
+        """How many tickets of which requests wait."""
         ...
 
     async def clean_up(self) -> None:
@@ -138,12 +142,38 @@ class JobQueue(Protocol):
         """Who is working."""
         ...
 
-    async def depth(self) -> int:
-        """Requests that wait or are in work; one that was asked for twice may count twice."""
-        ...
-
     async def ping(self) -> None:
         """Ask it for a sign of life."""
+        ...
+
+
+class Listener(Protocol):
+    """Hears that something about one request has changed."""
+
+    async def changed(self, patience: float) -> bool:
+        """Wait for a change since the last call, or since it began to listen.
+
+        Args:
+            patience: seconds to wait at most.
+
+        Returns:
+            False when there was none in that time, as far as is known.
+        """
+        ...
+
+
+class ProgressBoard(Protocol):
+    """Tells whoever listens, in any process, that a request has changed. What has changed says the database.
+
+    It may lose an announcement, so listeners look by themselves now and then.
+    """
+
+    async def announce(self, request_id: UUID) -> None:
+        """Say that something has changed; never raises."""
+        ...
+
+    def listen(self, request_id: UUID) -> AbstractContextManager[Listener]:
+        """Listen to a request while the block lasts."""
         ...
 
 

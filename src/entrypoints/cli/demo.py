@@ -13,7 +13,6 @@ from domain.errors import InputNotFoundError, OutputUnwritableError
 from entrypoints.cli.connected import run
 from entrypoints.cli.options import service_settings
 from entrypoints.cli.progress import Monitor
-from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings
 
 _MOMENTS = 4
@@ -70,13 +69,16 @@ def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
     """
     # NumPy, SQLAlchemy and the like take a moment to import; `--help` needs none of it.
     from adapters.security.secrets import new_secret  # noqa: PLC0415
+    from entrypoints.logs import configure_logging  # noqa: PLC0415
     from entrypoints.stack import remove_data_folder  # noqa: PLC0415
 
     if video is not None and not video.is_file():
         raise InputNotFoundError(f"there is no file {video}", "check the path")
     data = folder / "service"
     settings = service_settings(data_dir=str(data), port=port)
-    settings = replace(settings, port=port, admin_password=settings.admin_password or new_secret())
+    password = settings.admin_password or new_secret()
+    # The demo tells its own story; a line for each request would drown it.
+    settings = replace(settings, port=port, admin_password=password, log_level="warning")
     configure_logging(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)

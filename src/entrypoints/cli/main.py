@@ -36,8 +36,10 @@ class _LazyGroup(click.Group):
         "anonymize-frames": "Submit, follow and look after requests.",
         "videos": "Import and list stored videos.",
         "users": "Create, list and disable accounts.",
+        "audit": "Show who did what.",
         "db": "Upgrade, downgrade and inspect the database.",
         "settings": "Show what this installation is set up for.",
+        "webhook-secret": "Print the secret that webhooks are signed with.",
         "models": "List, verify, build and fetch model weights.",
     }
 

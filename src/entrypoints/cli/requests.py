@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Status
-from domain.anonymization.service import Submitted
+from domain.anonymization.submission import Submitted
 from domain.errors import (
     AlreadyFinishedError,
     DomainError,
@@ -26,7 +27,7 @@ from domain.errors import (
     OutputUnwritableError,
 )
 from domain.ports.persistence import RequestFilter
-from domain.resilience import uninterrupted
+from domain.resilience import ended, uninterrupted
 from entrypoints.bootstrap import Container
 from entrypoints.cli.anonymize_frames import Wanted
 from entrypoints.cli.connected import OPERATOR, account, connected_service
@@ -37,7 +38,7 @@ from entrypoints.service import Service
 
 _LISTED = 50
 _POLL = 0.5
-"""Seconds between two looks at a request that a worker does."""
+"""Seconds between two looks at a request that is in work."""
 
 
 async def carry_out(wanted: Wanted) -> int:
@@ -80,7 +81,7 @@ class _Desk:
         """Submit one order, and do it unless the workers shall."""
         principal = await account(self._service, self._wanted.username)
         given = {name: value for name, value in self._wanted.order.items() if value is not None}
-        submitted = await self._service.anonymization.submit(principal, self._order(given))
+        submitted = await self._service.submissions.submit(principal, self._order(given))
         if self._wanted.in_background:
             self._tell_submitted(submitted)
             return SUCCESS
@@ -93,7 +94,7 @@ class _Desk:
         code = SUCCESS
         for index, item in enumerate(items):
             try:
-                submitted = await self._service.anonymization.submit(principal, self._order(item))
+                submitted = await self._service.submissions.submit(principal, self._order(item))
             except DomainError as error:
                 self._tell_rejected(index, error)
                 code = ITEMS_REJECTED
@@ -177,14 +178,17 @@ class _Desk:
         anonymization = self._service.anonymization
         try:
             with monitor.distant_progress(request.total_frames) as show:
-                await self._service.processor(self._instruments).process(
-                    request.id, lambda done, _: show(done)
-                )
-                done = (await anonymization.status(principal, request.id)).request
-                while not done.status.is_final:
-                    show(done.processed_frames)
-                    await asyncio.sleep(_POLL)
-                    done = (await anonymization.status(principal, request.id)).request
+                worker = self._service.worker(f"command-{token_hex(4)}", self._instruments)
+                working = asyncio.create_task(worker.work_through(request.id))
+                try:
+                    while not working.done():
+                        await asyncio.wait([working], timeout=_POLL)
+                        done = (await anonymization.status(principal, request.id)).request
+                        show(done.processed_frames)
+                    await working
+                finally:
+                    await ended(working)
+            done = (await anonymization.status(principal, request.id)).request
         except asyncio.CancelledError:
             await uninterrupted(self._cancel(principal, request))
             raise
@@ -212,13 +216,14 @@ class _Desk:
         return FRAMES_BLANKED if request.blanked_frames else SUCCESS
 
     async def _write_result(self, request: AnonymizationRequest, output: Path) -> None:
-        """Copy a result out of the store; the file appears when it is complete.
+        """Copy a result out of the store, which is recorded; the file appears when it is complete.
 
         Raises:
             NotReadyError: there is none.
             OutputUnwritableError: the file cannot be written.
         """
         key = request.require_result()
+        await self._service.auditing.record(OPERATOR, "result.fetch", f"request:{request.id}")
         draft = output.with_name(f".{output.name}.part")
         try:
             with draft.open("wb") as file:

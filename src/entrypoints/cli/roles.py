@@ -11,7 +11,6 @@ import uvloop
 
 from entrypoints.cli.options import data_dir_option, require_addresses, service_settings
 from entrypoints.cli.signals import signals_set
-from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings
 
 
@@ -30,6 +29,7 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
     """
     # Litestar and SQLAlchemy take a moment to import; `--help` needs none of it.
     from entrypoints.http.server import address_of, listening_socket  # noqa: PLC0415
+    from entrypoints.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir, host=host, port=port)
     require_addresses(settings)
@@ -52,6 +52,8 @@ def worker(*, data_dir: str | None) -> None:
     Needs DATABASE_URL and REDIS_URL, and the same DATA_DIR or MINIO_ENDPOINT as the API. Start as many as you
     like.
     """
+    from entrypoints.logs import configure_logging  # noqa: PLC0415 - as above
+
     settings = service_settings(data_dir=data_dir)
     require_addresses(settings)
     configure_logging(settings)

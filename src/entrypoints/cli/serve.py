@@ -14,7 +14,6 @@ import uvloop
 from domain.errors import QueueUnavailableError
 from entrypoints.cli.options import data_dir_option, service_settings
 from entrypoints.cli.signals import signals_set
-from entrypoints.logs import configure_logging
 from entrypoints.settings import Settings
 
 ADMINISTRATOR = "admin"
@@ -39,6 +38,9 @@ def serve(*, host: str | None, port: int | None, data_dir: str | None) -> None:
     The first time an administrator's account is made; its password is FRAMECLOAK_ADMIN_PASSWORD, or one that
     is made up and printed this once. Prints `ready http://HOST:PORT` when it can serve.
     """
+    # structlog takes a moment to import; `--help` does not need it.
+    from entrypoints.logs import configure_logging  # noqa: PLC0415
+
     settings = service_settings(data_dir=data_dir, host=host, port=port)
     configure_logging(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -103,6 +105,7 @@ async def _processes(settings: Settings, listener: socket, address: str) -> Asyn
             "REDIS_URL": settings.redis_url,
             "DATA_DIR": str(settings.data_dir),
             "TEMP_STORAGE_PATH": str(settings.temp_storage_path),
+            "LOG_LEVEL": settings.log_level,
         }
     )
     descriptor = listener.fileno()

@@ -44,9 +44,9 @@ class HttpConfig:
         docs: whether the OpenAPI document is served.
         principal_lasts: how long a credential that was found good is not looked up again.
         fresh: how long a request counts as new; its status is told once it is taken up, or after this time.
-        event_interval: time between two looks at a request whose events are streamed.
-        heartbeat: time after which a silent event stream gives a sign of life.
+        event_interval: time at least between two events of a stream.
         stream_lasts: after this time an event stream ends, and its client connects again.
+        heartbeat: time after which a silent event stream gives a sign of life.
         version: of the program, as told by the liveness check.
     """
 
@@ -65,8 +65,8 @@ class HttpConfig:
     session_lasts: timedelta = timedelta(hours=12)
     fresh: timedelta = timedelta(seconds=2)
     event_interval: timedelta = timedelta(milliseconds=500)
+    stream_lasts: timedelta = timedelta(hours=24)
     heartbeat: timedelta = timedelta(seconds=15)
-    stream_lasts: timedelta = timedelta(minutes=15)
     version: str = "0.1.0"
 
     @property

@@ -13,9 +13,11 @@ from domain.accounts import Principal
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.service import Anonymization
+from domain.anonymization.submission import Submissions
 from domain.collection import Collection
 from domain.identity import Identity
 from domain.marking import Marking
+from domain.ports.services import ProgressBoard
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.security import Authenticator
 from entrypoints.http.services import ObjectServer, Services
@@ -30,7 +32,9 @@ TheDelivery: TypeAlias = NamedDependency[SkipValidation[Delivery]]
 TheHealth: TypeAlias = NamedDependency[SkipValidation[Health]]
 TheIdentity: TypeAlias = NamedDependency[SkipValidation[Identity]]
 TheMarking: TypeAlias = NamedDependency[SkipValidation[Marking]]
+TheBoard: TypeAlias = NamedDependency[SkipValidation[ProgressBoard]]
 TheObjects: TypeAlias = NamedDependency[SkipValidation[ObjectServer | None]]
+TheSubmissions: TypeAlias = NamedDependency[SkipValidation[Submissions]]
 
 
 def dependencies(services: Services, config: HttpConfig, authenticator: Authenticator) -> dict[str, Provide]:
@@ -38,6 +42,7 @@ def dependencies(services: Services, config: HttpConfig, authenticator: Authenti
     made: dict[str, Any] = {
         "anonymization": services.anonymization,
         "authenticator": authenticator,
+        "board": services.board,
         "collection": services.collection,
         "config": config,
         "delivery": services.delivery,
@@ -45,6 +50,7 @@ def dependencies(services: Services, config: HttpConfig, authenticator: Authenti
         "identity": services.identity,
         "marking": services.marking,
         "objects": services.objects,
+        "submissions": services.submissions,
     }
     provided = {name: _constant(value) for name, value in made.items()}
     return provided | {"caller": Provide(_caller, sync_to_thread=False)}

@@ -53,6 +53,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "not_ready": 409,
     "object_not_found": 404,
     "output_unwritable": 500,
+    "processing_timeout": 500,
     "provider_unavailable": 503,
     "queue_unavailable": 503,
     "region_not_found": 404,
@@ -75,6 +76,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "video_in_use": 409,
     "video_not_found": 404,
     "weak_password": 422,
+    "webhook_failed": 502,
 }
 """The one place that knows statuses; a test holds it against every code of ``domain.errors``."""
 

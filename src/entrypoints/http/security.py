@@ -158,6 +158,14 @@ class Authenticator:
         await self._limiter.admit_principal(principal)
         return principal
 
+    async def identify(self, connection: Connection) -> Principal:
+        """Who is at the other end of a connection that lasts; the call was let in before.
+
+        Raises:
+            NotAuthenticatedError: the credential is not good any more.
+        """
+        return await self._identify(connection)
+
     def forget(self, user_id: int) -> None:
         """Look an account's credentials up anew, because they may have become worthless."""
         self._cache.forget(user_id)

@@ -13,6 +13,7 @@ from importlib.metadata import version
 import uvicorn
 
 from domain.errors import InvalidSettingError
+from entrypoints.http.access import with_access_log
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
 from entrypoints.http.services import ObjectServer, Services
@@ -80,7 +81,7 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
     async with build_service(settings) as service:
         server = _Server(
             uvicorn.Config(
-                create_app(services_of(service), http_config(service)),
+                with_access_log(create_app(services_of(service), http_config(service))),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -124,7 +125,9 @@ def services_of(service: Service) -> Services:
         identity=service.identity,
         collection=service.collection,
         marking=service.marking,
+        submissions=service.submissions,
         anonymization=service.anonymization,
+        board=service.board,
         delivery=service.delivery,
         health=service.health,
         limiter=service.limiter,

@@ -10,10 +10,11 @@ from typing import Protocol
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.service import Anonymization
+from domain.anonymization.submission import Submissions
 from domain.collection import Collection
 from domain.identity import Identity
 from domain.marking import Marking
-from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+from domain.ports.services import AttemptLimiter, Clock, ObjectStore, ProgressBoard
 
 
 class UrlVerifier(Protocol):
@@ -52,7 +53,9 @@ class Services:
         identity: accounts, sessions, keys.
         collection: videos and who may use them.
         marking: segments and regions.
+        submissions: takes in orders.
         anonymization: requests for frames.
+        board: tells whoever listens how far requests are.
         delivery: results behind download links.
         health: how the installation is doing.
         limiter: counts calls, over all processes.
@@ -62,7 +65,9 @@ class Services:
     identity: Identity
     collection: Collection
     marking: Marking
+    submissions: Submissions
     anonymization: Anonymization
+    board: ProgressBoard
     delivery: Delivery
     health: Health
     limiter: AttemptLimiter

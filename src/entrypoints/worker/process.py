@@ -42,12 +42,12 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
     async with build_service(settings) as service:
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, instruments))
         parts = WorkerParts(
-            processor=service.processor(instruments),
+            slices=service.worker(name, instruments),
+            dispatcher=service.dispatcher,
+            webhooks=service.webhooks,
             cleaner=service.cleaner,
-            database=service.database,
             queue=service.queue,
             redis_url=settings.redis_url,
-            max_concurrent_requests=settings.max_concurrent_requests,
             cleanup_interval=timedelta(hours=settings.cleanup_interval_hours),
             grace=timedelta(seconds=settings.worker_grace_seconds),
             name=name,

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
-from uuid import UUID
 
-import msgspec
-from arq.typing import WorkerCoroutine
-from arq.worker import Worker, func
-from redis.exceptions import RedisError
-
-from adapters.queue.arq import ANONYMIZE, CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE, ArqJobQueue
-from adapters.queue.connection import connect, disconnect
+from adapters.queue.arq import CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE, TICKET, ArqJobQueue
 from domain.anonymization.cleaning import Cleaner
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.work import RequestProcessor
+from domain.anonymization.dispatch import Dispatcher
+from domain.anonymization.slices import Lease
+from domain.anonymization.webhooks import Webhooks
+from domain.anonymization.work import SliceWorker
 from domain.errors import DomainError
-from domain.ports.persistence import Database
-from domain.resilience import ended, uninterrupted
-from entrypoints.worker.gate import PriorityGate
+from domain.resilience import ended
+from entrypoints.logs import bound
+from entrypoints.worker.consumer import Consumer
 
 logger = logging.getLogger(__name__)
 
@@ -32,20 +26,14 @@ QUEUES = (HIGH_QUEUE, NORMAL_QUEUE, CLEANUP_QUEUE)
 SIGN_OF_LIFE = 2.0
 """Seconds between two of them."""
 
-SWEEP = 10.0
-"""Seconds between two looks for requests that nobody works on."""
+LOOK = 2.0
+"""Seconds between two looks for what nobody was called for."""
 
-POLL = 0.1
-"""Seconds between two looks into a queue."""
+NEWS = 2.0
+"""Seconds between two looks for webhooks to call."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""Seconds until Redis is tried again; twice as long each time."""
-
-_LONGEST_JOB = timedelta(days=30)
-"""ARQ ends jobs that take longer. Ours end when they are done, or cancelled."""
-
-
-Task = Callable[..., Awaitable[None]]
+PAUSE_AFTER_TROUBLE = 1.0
+"""Seconds before a worker goes on when a server was away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,171 +41,135 @@ class WorkerParts:
     """What a worker is made of.
 
     Attributes:
-        processor: works on requests.
+        slices: does slices.
+        dispatcher: says what is next.
+        webhooks: told about the ends of requests.
         cleaner: removes what has had its time.
-        database: tells which requests are pending.
-        queue: where this worker announces itself and puts what nobody was told of.
-        redis_url: where jobs come from.
-        max_concurrent_requests: in work at the same time in this process.
+        queue: where this worker announces itself.
+        redis_url: where tickets come from.
         cleanup_interval: between two clean-ups of the whole installation.
-        grace: how long requests in work may go on once the worker is told to stop.
+        grace: how long a slice in work may go on once the worker is told to stop.
         name: tells this worker from all others.
+        has_room: whether the machine can bear another slice.
     """
 
-    processor: RequestProcessor
+    slices: SliceWorker
+    dispatcher: Dispatcher
+    webhooks: Webhooks
     cleaner: Cleaner
-    database: Database
     queue: ArqJobQueue
     redis_url: str
-    max_concurrent_requests: int
     cleanup_interval: timedelta
     grace: timedelta
     name: str
+    has_room: Callable[[], bool] = lambda: True
 
 
 async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Take jobs and do them until told to stop.
+    """Take tickets and do slices until told to stop.
 
-    Neither Redis nor the database going away ends it. Once told to stop it takes no new jobs, gives those in
-    work some time, and puts back what is unfinished then.
+    Neither Redis nor the database going away ends it. Once told to stop it begins nothing new, gives what is
+    in work some time, and gives back what is unfinished then.
 
     Args:
         parts: what to work with.
         stop: set when the process is to end.
     """
-    tasks = _Tasks(parts)
+    desk = Desk(parts)
     consumers = [
-        _Consumer(parts, HIGH_QUEUE, ANONYMIZE, tasks.anonymize_first, parts.max_concurrent_requests),
-        _Consumer(parts, NORMAL_QUEUE, ANONYMIZE, tasks.anonymize, parts.max_concurrent_requests),
-        _Consumer(parts, CLEANUP_QUEUE, CLEAN_UP, tasks.clean_up, 1),
+        Consumer(parts.redis_url, HIGH_QUEUE, TICKET, desk.wake, desk.is_idle),
+        Consumer(parts.redis_url, NORMAL_QUEUE, TICKET, desk.wake, desk.is_idle),
+        Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, desk.clean_up, lambda: True),
     ]
     async with asyncio.TaskGroup() as group:
         chores = [
             group.create_task(_repeat(SIGN_OF_LIFE, lambda: parts.queue.announce(parts.name, QUEUES))),
-            group.create_task(_repeat(SWEEP, lambda: _sweep(parts))),
+            group.create_task(_repeat(LOOK, desk.wake)),
+            group.create_task(_repeat(NEWS, parts.webhooks.deliver_due)),
             group.create_task(_repeat(_slot(parts.cleanup_interval), lambda: _order_cleanup(parts))),
+            *(group.create_task(consumer.run()) for consumer in consumers),
         ]
-        taking = [group.create_task(consumer.run()) for consumer in consumers]
         await stop.wait()
-        await _drain(consumers, parts.grace)
-        await ended(*taking, *chores)
+        await desk.close(parts.grace)
+        await ended(*chores)
         await asyncio.gather(*(consumer.put_back() for consumer in consumers))
     await _retire(parts)
 
 
-class _Tasks:
-    """The jobs by what they do.
+class Desk:
+    """Where slices are done, one after the other: all cores work on the one.
 
     Args:
-        parts: what they are done with.
+        parts: what to work with.
     """
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
-        self._gate = PriorityGate(parts.max_concurrent_requests)
+        self._working: asyncio.Task[None] | None = None
+        self._closed = False
 
-    async def anonymize(self, _: dict[str, Any], request_id: str) -> None:
-        await self._anonymize(request_id, urgency=0)
+    def is_idle(self) -> bool:
+        """Whether somebody may be woken up here."""
+        return not self._closed and (self._working is None or self._working.done())
 
-    async def anonymize_first(self, _: dict[str, Any], request_id: str) -> None:
-        await self._anonymize(request_id, urgency=1)
+    async def wake(self, _ticket: str = "") -> None:
+        """Begin to work, until there is nothing left to do; nothing new if that is going on."""
+        if self.is_idle():
+            self._working = asyncio.create_task(self._work())
 
-    async def clean_up(self, _: dict[str, Any]) -> None:
+    async def clean_up(self, _ticket: str = "") -> None:
+        """Remove what has had its time."""
         try:
             logger.info("clean-up: %s", await self._parts.cleaner.run())
         except DomainError as error:
             logger.warning("the clean-up failed: %s", error)
 
-    async def _anonymize(self, request_id: str, urgency: int) -> None:
-        async with self._gate.enter(urgency):
+    async def close(self, grace: timedelta) -> None:
+        """Begin nothing new; give back what is not done within some time."""
+        self._closed = True
+        working = self._working
+        if working is not None:
+            await asyncio.wait([working], timeout=grace.total_seconds())
+            working.cancel()
+            await asyncio.wait([working])
+
+    async def _work(self) -> None:
+        while not self._closed and self._parts.has_room():
             try:
-                await self._parts.processor.process(UUID(request_id))
+                lease = await self._next()
+                if lease is None:
+                    return
+                with bound(request_id=str(lease.request_id), slice=lease.number, attempt=lease.attempt):
+                    await self._do(lease)
             except DomainError as error:
-                # The request stays in the database, from where the sweep takes it up again.
-                logger.warning("request %s: %s", request_id, error)
+                logger.warning("%s", error)
+                await asyncio.sleep(PAUSE_AFTER_TROUBLE)
+
+    async def _do(self, lease: Lease) -> None:
+        if lease.recovered:
+            logger.warning("took over a slice whose worker fell silent")
+        logger.debug("begins %s %s", lease.kind, lease.segment)
+        try:
+            await self._parts.slices.do(lease)
+        except DomainError as error:
+            # What is unfinished stands in the database, from where it is taken up again.
+            logger.warning("given back: %s", error)
+            await asyncio.sleep(PAUSE_AFTER_TROUBLE)
+        except Exception:
+            logger.exception("failed unexpectedly")
+        else:
+            logger.debug("done")
+
+    async def _next(self) -> Lease | None:
+        """What to do now; somebody else may be quicker with one or the other."""
+        for request_id in await self._parts.dispatcher.run():
+            lease = await self._parts.slices.lease(request_id)
+            if lease is not None:
+                return lease
+        return None
 
 
-class _Consumer:
-    """Takes the jobs of one queue, and goes on doing so when Redis comes back.
-
-    Args:
-        parts: what the worker is made of.
-        queue: name of the queue.
-        name: of its task.
-        task: what to do for each job.
-        at_once: jobs in work at the same time.
-    """
-
-    def __init__(self, parts: WorkerParts, queue: str, name: str, task: Task, at_once: int) -> None:
-        self._parts = parts
-        self._queue = queue
-        self._function = func(cast("WorkerCoroutine", task), name=name)
-        self._at_once = at_once
-        self._worker: Worker | None = None
-
-    @property
-    def in_work(self) -> Sequence[asyncio.Task[Any]]:
-        """Jobs that are being done."""
-        return [] if self._worker is None else [*self._worker.tasks.values()]
-
-    def take_no_more(self) -> None:
-        """Finish what is in work, and begin nothing."""
-        if self._worker is not None:
-            self._worker.allow_pick_jobs = False
-
-    async def run(self) -> None:
-        """Take jobs until cancelled."""
-        pause = FIRST_PAUSE
-        while True:
-            self._worker = self._new_worker()
-            try:
-                await self._worker.main()
-            except (RedisError, OSError) as error:
-                logger.warning(
-                    "cannot take jobs from %s: %s; trying again in %.1f s", self._queue, error, pause
-                )
-            await uninterrupted(self.put_back())
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, 2 * pause)
-
-    def _new_worker(self) -> Worker:
-        return Worker(
-            [self._function],
-            queue_name=self._queue,
-            redis_pool=connect(self._parts.redis_url),
-            handle_signals=False,
-            max_jobs=self._at_once,
-            job_timeout=_LONGEST_JOB,
-            keep_result=0,
-            poll_delay=POLL,
-            max_tries=1_000_000,
-            health_check_interval=3600,
-            job_serializer=msgspec.msgpack.encode,
-            job_deserializer=msgspec.msgpack.decode,
-            log_results=False,
-        )
-
-    async def put_back(self) -> None:
-        """Cancel what is in work: requests become pending again, and their jobs are left for others."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            running = [task for task in worker.tasks.values() if not task.done()]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            await disconnect(worker.pool)
-
-
-async def _drain(consumers: Sequence[_Consumer], grace: timedelta) -> None:
-    """Give what is in work some time to end by itself."""
-    for consumer in consumers:
-        consumer.take_no_more()
-    in_work = [task for consumer in consumers for task in consumer.in_work]
-    if in_work:
-        await asyncio.wait(in_work, timeout=grace.total_seconds())
-
-
-async def _repeat(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+async def _repeat(seconds: float, chore: Callable[[], Awaitable[object]]) -> None:
     """Do something now and then, whatever becomes of it."""
     while True:
         try:
@@ -225,20 +177,6 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
         except DomainError as error:
             logger.warning("%s", error)
         await asyncio.sleep(seconds)
-
-
-async def _sweep(parts: WorkerParts) -> None:
-    """Put pending requests into the queue again when it holds too few jobs: some got lost.
-
-    Asking twice does no harm, because a request is claimed once. Jobs stay in the queue while they are done.
-    """
-    async with parts.database.unit_of_work() as work:
-        unfinished = await work.requests.unfinished()
-    if await parts.queue.depth() >= len(unfinished):
-        return
-    for request_id, order, status in unfinished:
-        if status is Status.PENDING:
-            await parts.queue.anonymize(request_id, order.priority)
 
 
 async def _order_cleanup(parts: WorkerParts) -> None:

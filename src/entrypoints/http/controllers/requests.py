@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+import logging
+from functools import partial
+from typing import Annotated, Any, TypeAlias
 
-from litestar import Controller, delete, get, post
+from litestar import Controller, Request, delete, get, post
+from litestar.datastructures import State
 from litestar.openapi import ResponseSpec
 from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import Status
-from domain.anonymization.service import Anonymization
+from domain.anonymization.submission import Submissions, Submitted
 from domain.errors import DomainError
 from domain.ports.persistence import RequestFilter
 from entrypoints.http.bodies import BatchDTO, convert
 from entrypoints.http.config import HttpConfig
-from entrypoints.http.dependencies import Caller, TheAnonymization, TheConfig
+from entrypoints.http.dependencies import (
+    Caller,
+    TheAnonymization,
+    TheAuthenticator,
+    TheBoard,
+    TheConfig,
+    TheSubmissions,
+)
 from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_body_problem
 from entrypoints.http.events import EVENT_STREAM, EventFeed, settled
 from entrypoints.http.openapi import problems
@@ -32,6 +42,8 @@ from entrypoints.http.schemas.requests import (
     SubmitBody,
     SubmittedView,
 )
+
+logger = logging.getLogger(__name__)
 
 MOST_ORDERS = 100
 """Orders in one batch."""
@@ -83,13 +95,15 @@ class RequestsController(Controller):
         self,
         data: JSONBody[SubmitBody],
         caller: Caller,
-        anonymization: TheAnonymization,
+        submissions: TheSubmissions,
         config: TheConfig,
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
         """Frames of the named segments, as they and the video's regions are now, are redacted and zipped."""
         order = data.order(config.default_level, config.default_format)
-        return SubmittedView.of(await anonymization.submit(caller, order, idempotency_key))
+        submitted = await submissions.submit(caller, order, idempotency_key)
+        _tell(submitted)
+        return SubmittedView.of(submitted)
 
     @post(
         "/batch",
@@ -103,7 +117,7 @@ class RequestsController(Controller):
         self,
         data: Orders,
         caller: Caller,
-        anonymization: TheAnonymization,
+        submissions: TheSubmissions,
         config: TheConfig,
         idempotency_key: IdempotencyKey = None,
     ) -> list[BatchResult]:
@@ -116,7 +130,7 @@ class RequestsController(Controller):
         # A blank cannot be in a key, so that no key of a batch is one of a single order.
         keys = [idempotency_key and f"{idempotency_key} {index}" for index in range(len(data))]
         return [
-            await _submitted(index, item, caller, anonymization, config, keys[index])
+            await _submitted(index, item, caller, submissions, config, keys[index])
             for index, item in enumerate(data)
         ]
 
@@ -147,14 +161,19 @@ class RequestsController(Controller):
         responses=problems("request_not_found"),
     )
     async def status(
-        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization, config: TheConfig
+        self,
+        request_id: RequestId,
+        caller: Caller,
+        anonymization: TheAnonymization,
+        board: TheBoard,
+        config: TheConfig,
     ) -> StatusView:
         """Progress in whole percent, frames done, and seconds left.
 
         A request that was submitted a moment ago is about to be taken up: who asks then is answered once it
         is, or after two seconds.
         """
-        return StatusView.of(await settled(anonymization, config, caller, request_id))
+        return StatusView.of(await settled(anonymization, board, config, caller, request_id))
 
     @get(
         "/events/{request_id:uuid}",
@@ -171,13 +190,21 @@ class RequestsController(Controller):
         },
     )
     async def events(
-        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization, config: TheConfig
+        self,
+        request_id: RequestId,
+        caller: Caller,
+        anonymization: TheAnonymization,
+        board: TheBoard,
+        authenticator: TheAuthenticator,
+        config: TheConfig,
+        request: Request[Principal, Any, State],
     ) -> Stream:
         """The current state at once, then every change, until a final state; a comment every 15 seconds."""
-        feed = EventFeed(anonymization, config, caller, request_id)
+        identify = partial(authenticator.identify, request)
+        feed = EventFeed(anonymization, board, config, request_id, identify)
         # Asked before the stream begins, so that an error can still be answered as one.
-        first = StatusView.of(await anonymization.status(caller, request_id))
-        return Stream(feed.messages(first), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
+        await anonymization.status(caller, request_id)
+        return Stream(feed.messages(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
 
     @delete(
         "/{request_id:uuid}",
@@ -198,15 +225,28 @@ async def _submitted(
     index: int,
     item: object,
     caller: Principal,
-    anonymization: Anonymization,
+    submissions: Submissions,
     config: HttpConfig,
     idempotency_key: str | None,
 ) -> BatchResult:
     try:
         order = convert(item, SubmitBody).order(config.default_level, config.default_format)
-        submitted = await anonymization.submit(caller, order, idempotency_key)
+        submitted = await submissions.submit(caller, order, idempotency_key)
     except InvalidBodyError as error:
         return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))
     except DomainError as error:
         return BatchResult(index=index, status="rejected", error=domain_problem(error))
+    _tell(submitted)
     return BatchResult(index=index, status="accepted", request_id=submitted.request.id)
+
+
+def _tell(submitted: Submitted) -> None:
+    """The line that leads from the id of the HTTP request, which every line here carries, to the worker's."""
+    request = submitted.request
+    facts = {
+        "request_id": request.id,
+        "video_id": request.order.video_id,
+        "frames": request.total_frames,
+        "priority": request.order.priority,
+    }
+    logger.info("submitted", extra=facts)

@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
 from domain.anonymization.request import DEFAULT_QUALITY, Appearance, Level, OutputFormat, RedactionStyle
-from domain.anonymization.service import Download, Progress, Statistics, Submitted
+from domain.anonymization.service import Download, Progress, Statistics
+from domain.anonymization.submission import Submitted
 from domain.errors import InvalidOptionError, InvalidSegmentsError
 from entrypoints.http.schemas.common import Body, Id, PageBase, View
 from entrypoints.http.schemas.problems import Problem
@@ -247,6 +248,7 @@ class StatisticsView(View, frozen=True, kw_only=True):
         float | None, Meta(description="Seconds a request, likewise.", examples=[89.5])
     ]
     frames_waiting: Annotated[int, Meta(description="Frames of unfinished requests.", examples=[0])]
+    frames_processed: Annotated[int, Meta(description="Frames of all requests.", examples=[180000])]
     error_rate: Annotated[
         float | None, Meta(description="Failed among all that ended; null before the first.", examples=[0.01])
     ]
@@ -261,6 +263,7 @@ class StatisticsView(View, frozen=True, kw_only=True):
             frames_per_second=statistics.frames_per_second,
             average_processing_time=statistics.average_seconds,
             frames_waiting=statistics.frames_waiting,
+            frames_processed=statistics.frames_done,
             error_rate=counts[Status.FAILED] / ended if ended else None,
         )
 

@@ -1,0 +1,149 @@
+"""Use case: take in an order for anonymised frames."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from domain.accounts import Principal
+from domain.anonymization.dispatch import Dispatcher
+from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
+from domain.anonymization.planning import SLICE_FRAMES, plan_slices
+from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
+from domain.anonymization.request import Level
+from domain.errors import InvalidSegmentsError, LevelUnavailableError, TooManyFramesError
+from domain.library import GrantRole
+from domain.ports.persistence import Database, UnitOfWork
+from domain.ports.services import JobQueue
+from domain.resilience import uninterrupted
+
+MOST_SEGMENTS = 100
+"""Segments one order may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A request that was taken in.
+
+    Attributes:
+        request: as stored.
+        estimated_seconds: whole seconds until it should be done, those waiting before it included.
+    """
+
+    request: AnonymizationRequest
+    estimated_seconds: int
+
+
+class Submissions:
+    """Takes in orders.
+
+    Args:
+        database: where requests are recorded.
+        queue: has to be there, or nobody would hear of what was submitted.
+        dispatcher: has the work begun.
+        keyframes: reads the numbers of keyframes out of a video's frame index.
+        max_frames: frames that one request may have.
+        slice_frames: frames that a slice may have.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: JobQueue,
+        dispatcher: Dispatcher,
+        keyframes: Callable[[bytes], Sequence[int]],
+        max_frames: int = 10_000,
+        slice_frames: int = SLICE_FRAMES,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._dispatcher = dispatcher
+        self._keyframes = keyframes
+        self._max_frames = max_frames
+        self._slice_frames = slice_frames
+
+    async def submit(
+        self, principal: Principal, order: Order, idempotency_key: str | None = None
+    ) -> Submitted:
+        """Take in an order.
+
+        The result is made from what is marked on the video at this moment. Segments that are moved or
+        removed later are delivered as they were ordered, and a region that is marked later is not redacted.
+        An order is taken in as a whole, or not at all, even when the caller goes away meanwhile.
+
+        Args:
+            principal: who asks.
+            order: what for.
+            idempotency_key: the same key with the same order gives the request of the first time, whatever
+                has happened to the video and its segments since.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: the caller may see it and not have it anonymised.
+            InvalidSegmentsError: one is not of that video, or there are none or too many.
+            TooManyFramesError: more frames than one request may have.
+            LevelUnavailableError: this version cannot deliver the level.
+            IdempotencyConflictError: the key was used with a different order.
+            QueueUnavailableError: nobody could be told to do it; nothing was stored.
+        """
+        return await uninterrupted(self._take_in(principal, order, idempotency_key))
+
+    async def _take_in(self, principal: Principal, order: Order, idempotency_key: str | None) -> Submitted:
+        # Asked first, because what is stored may be found by others at once and cannot be taken back.
+        await self._queue.ping()
+        key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
+        async with self._database.unit_of_work() as work:
+            request = await work.requests.submitted_before(principal.user_id, key) if key else None
+            is_new = False
+            if request is None:
+                snapshot = await self._snapshot(work, principal, order)
+                request, is_new = await work.requests.add(principal.user_id, order, snapshot, key)
+                if is_new:
+                    await self._plan(work, principal, request, snapshot)
+            waiting = 0 if request.status.is_final else await work.requests.frames_waiting()
+            rate = frames_per_second(await work.requests.rates(RATED_REQUESTS))
+            await work.commit()
+        if is_new:
+            await self._dispatcher.try_run()
+        return Submitted(request, math.ceil(waiting / rate))
+
+    async def _plan(
+        self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: Snapshot
+    ) -> None:
+        """Say what there is to do for a new request."""
+        order = request.order
+        keyframes = self._keyframes(await work.videos.frame_index(order.video_id))
+        await work.slices.add(request.id, plan_slices(snapshot.stretches, keyframes, self._slice_frames))
+        details = {"video_id": order.video_id, "level": order.level, "frames": request.total_frames}
+        await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
+
+    async def _snapshot(self, work: UnitOfWork, principal: Principal, order: Order) -> Snapshot:
+        """What an order is to be made from, once everything about it is allowed."""
+        if order.level is Level.FULL:
+            raise LevelUnavailableError(
+                "level full is not available in this version: it does not find text and licence plates yet",
+                "use level faces, and mark texts and plates as regions",
+            )
+        await work.videos.get(order.video_id, principal, GrantRole.EDITOR)
+        if not 1 <= len(order.segment_ids) <= MOST_SEGMENTS:
+            raise InvalidSegmentsError("Invalid segments", f"name 1 to {MOST_SEGMENTS} segments of the video")
+        marked = {one.id: one.segment for one in await work.marks.segments(order.video_id)}
+        unknown = [str(one) for one in order.segment_ids if one not in marked]
+        if unknown:
+            hint = f"segments {', '.join(unknown)} do not belong to video {order.video_id}"
+            raise InvalidSegmentsError("Invalid segments", hint)
+        regions = tuple(one.region for one in await work.marks.regions(order.video_id))
+        snapshot = Snapshot({one: marked[one] for one in order.segment_ids}, regions)
+        frames = snapshot.frame_count
+        if frames > self._max_frames:
+            message = f"the request has {frames} frames, and may have {self._max_frames}"
+            raise TooManyFramesError(message, "split it into several requests")
+        return snapshot
+
+
+def _fingerprint(order: Order) -> bytes:
+    """A digest that two orders share only when they are the same."""
+    return hashlib.sha256(json.dumps(asdict(order), sort_keys=True).encode()).digest()

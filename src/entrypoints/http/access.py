@@ -1,0 +1,70 @@
+"""One log line for each request: what was asked for, by whom, and how that ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from time import monotonic
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from domain.accounts import Principal
+from entrypoints.http.headers import request_id
+from entrypoints.http.limits import client_address
+from entrypoints.logs import bound
+
+logger = logging.getLogger(__name__)
+
+ASKED_BY_MACHINES = frozenset({"/health", "/metrics", "/api/frames/anonymize/health"})
+"""Paths that something asks for every few seconds; lines about them are for debugging."""
+
+UNKNOWN = "unknown"
+"""In place of a path that is none of ours, which may be anything: a mistyped download link is a secret."""
+
+
+def with_access_log(app: ASGIApp) -> ASGIApp:
+    """The same application, with a line for each request.
+
+    Every line that is logged while a request is answered carries its id as ``http_request_id``. Of addresses
+    the template is told, as in ``/api/videos/{video_id}``: paths of download links and queries of signed
+    addresses are secrets.
+    """
+
+    async def logged(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        scope.setdefault("state", {})
+        began, status = monotonic(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with bound(http_request_id=request_id(scope)):
+            try:
+                await app(scope, receive, watched)
+            finally:
+                _tell(scope, status, monotonic() - began)
+
+    return logged
+
+
+def _tell(scope: HTTPScope, status: int, seconds: float) -> None:
+    found: object = scope.get("path_template") or UNKNOWN
+    path = str(found)
+    caller: object = scope.get("user")
+    facts: Mapping[str, object] = {
+        "method": scope["method"],
+        "path": path,
+        # None when the client went away before there was an answer.
+        "status": status or None,
+        "milliseconds": round(1000 * seconds, 1),
+        "user_id": caller.user_id if isinstance(caller, Principal) else None,
+        "client": client_address(scope),
+    }
+    level = logging.DEBUG if path.rstrip("/") in ASKED_BY_MACHINES else logging.INFO
+    logger.log(level, "request", extra=facts)

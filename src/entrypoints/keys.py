@@ -1,0 +1,29 @@
+"""What an installation signs with: one secret, and the keys that are made from it."""
+
+from __future__ import annotations
+
+from adapters.security.secrets import InstallationSecret
+from entrypoints.settings import Settings
+
+KEY_FILE = "secret-key"
+"""In the data folder: what all signatures are derived from, unless SECRET_KEY is set."""
+
+
+def installation_secret(settings: Settings) -> InstallationSecret:
+    """What keys for signatures are derived from.
+
+    Raises:
+        InvalidSettingError: its file cannot be read or created, or others can read it.
+    """
+    if settings.secret_key:
+        return InstallationSecret.from_text(settings.secret_key)
+    return InstallationSecret.from_file(settings.data_dir / KEY_FILE)
+
+
+def webhook_secret(settings: Settings) -> str:
+    """What webhooks are signed with; receivers need it too, so it is text that can be handed on.
+
+    Raises:
+        InvalidSettingError: as for `installation_secret`.
+    """
+    return settings.webhook_secret or installation_secret(settings).derive_key("webhooks").hex()

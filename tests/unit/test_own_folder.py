@@ -1,0 +1,52 @@
+"""Folders of processes, and of processes that were killed."""
+
+from __future__ import annotations
+
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from adapters.storage.own_folder import OwnFolder, sweep
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from adapters.storage.own_folder import OwnFolder
+folder = OwnFolder(Path(sys.argv[1]), "own-")
+(folder.path / "frame.jpg").write_bytes(b"a face")
+print(folder.path, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_folder_is_private_and_goes_with_everything_in_it(tmp_path: Path) -> None:
+    with OwnFolder(tmp_path, "own-") as folder:
+        assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+        (folder.path / "frame.jpg").write_bytes(b"a face")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_living_keep_theirs(tmp_path: Path) -> None:
+    with OwnFolder(tmp_path, "own-") as one, OwnFolder(tmp_path, "own-") as other:
+        assert sweep(tmp_path, "own-") == 0
+        assert {one.path, other.path} == set(tmp_path.iterdir())
+
+
+def test_that_of_a_killed_process_is_swept(tmp_path: Path) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    left = Path(killed.stdout.strip())
+    assert (left / "frame.jpg").exists()
+    (tmp_path / "own-file").touch()
+    (tmp_path / "somebody elses").mkdir()
+    assert sweep(tmp_path, "own-") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own-file", "somebody elses"]
+    assert sweep(tmp_path / "missing", "own-") == 0

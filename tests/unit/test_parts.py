@@ -1,0 +1,195 @@
+"""A request in slices becomes the very bytes that it would have become in one go."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.anonymization.examination import Examination
+from domain.anonymization.export import Exhibit, Export, batches
+from domain.anonymization.parts import PART_FILE, Binder, Binding, write_part
+from domain.anonymization.planning import plan_slices
+from domain.anonymization.processing import Instruments
+from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.errors import ObjectNotFoundError
+from domain.videos import Region, Segment
+from fakes import FakeArchive
+from scripted import BlackBoxes, RawBytes, Script, ScriptedDetector, ScriptedSource, walking
+
+TOOL = "framecloak test"
+REGION = Region(0, 0, 8, 8)
+LENGTH = 150
+
+
+class Part:
+    """An archive of a slice, to be read."""
+
+    def __init__(self, archive: FakeArchive) -> None:
+        assert archive.committed
+        self._entries = archive.entries
+
+    def read(self, name: str) -> bytes:
+        if name not in self._entries:
+            raise ObjectNotFoundError(f"{name} is gone or damaged")
+        return self._entries[name]
+
+
+def order(source: ScriptedSource, segments: Sequence[Segment], level: Level = Level.FACES) -> Export:
+    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", tuple(segments), (REGION,))
+    return Export(TOOL, level, Appearance(OutputFormat.PNG), batches([exhibit]))
+
+
+def instruments(detector: ScriptedDetector | None) -> Instruments:
+    return Instruments(detector, BlackBoxes(), RawBytes(), 2)
+
+
+def nothing() -> None:
+    """For runs whose progress is of no interest."""
+
+
+def in_one_go(
+    source: ScriptedSource, detector: ScriptedDetector | None, segments: Sequence[Segment]
+) -> FakeArchive:
+    archive = FakeArchive()
+    level = Level.FACES if detector else Level.MINIMAL
+    order(source, segments, level).run(instruments(detector), archive, nothing)
+    return archive
+
+
+def in_parts(
+    source: ScriptedSource,
+    detector: ScriptedDetector | None,
+    segments: Sequence[Segment],
+    slices: Sequence[Segment],
+    *,
+    by_one_worker: bool = False,
+) -> FakeArchive:
+    level = Level.FACES if detector else Level.MINIMAL
+    export = order(source, segments, level)
+    parts: list[Part] = []
+    examined: tuple[Examination, ...] = ()
+    for piece in slices:
+        archive = FakeArchive()
+        written = write_part(export, piece, instruments(detector), archive, nothing, examined)
+        examined = written.examined if by_one_worker else ()
+        parts.append(Part(archive))
+    result = FakeArchive()
+    binding = Binding(TOOL, level, export.appearance, source.sha256(), tuple(segments), (REGION,))
+    binder = Binder(binding, result, nothing)
+    for part in parts:
+        binder.add(part)
+    binder.finish()
+    assert result.committed
+    return result
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> Script:
+    """People who come and go, walk, are missed for a while and are sometimes hard to see."""
+    script: Script = {}
+    for person in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, LENGTH - 10))
+        stop = draw(st.integers(start + 1, LENGTH))
+        pace = draw(st.sampled_from([0.0, 0.5, 2.0]))
+        missed = draw(st.sets(st.integers(start, stop), max_size=30))
+        weak = draw(st.sets(st.integers(start, stop), max_size=30))
+        for t in set(range(start, stop)) - missed:
+            box = (30.0 + 65 * person + pace * (t - start) % 60, 90.0, 30.0, 0.3 if t in weak else 0.9)
+            script.setdefault(t, []).append(box)
+    return script
+
+
+@st.composite
+def cuts(draw: st.DrawFn) -> tuple[list[Segment], list[Segment]]:
+    """Segments, and slices that cover them."""
+    places = sorted(draw(st.sets(st.integers(0, LENGTH), min_size=2, max_size=6)))
+    segments = [Segment(a, b) for a, b in zip(places[::2], places[1::2], strict=False)]
+    slices = []
+    for segment in segments:
+        inner = draw(st.sets(st.integers(segment.start_frame, segment.end_frame), max_size=4))
+        edges = sorted({segment.start_frame, segment.end_frame, *inner})
+        slices += [Segment(a, b) for a, b in itertools.pairwise(edges)]
+    return segments, slices
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    script=scripts(),
+    plan=cuts(),
+    by_one_worker=st.booleans(),
+    lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
+)
+def test_slices_make_no_difference(
+    script: Script, plan: tuple[list[Segment], list[Segment]], by_one_worker: bool, lost: set[int]
+) -> None:
+    segments, slices = plan
+    source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
+    whole = in_one_go(source, detector, segments)
+    sliced = in_parts(source, detector, segments, slices, by_one_worker=by_one_worker)
+    assert list(sliced.entries) == list(whole.entries)
+    assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
+    assert sliced.entries == whole.entries
+
+
+def test_one_slice_or_twenty_of_a_walk_are_one_track() -> None:
+    source, detector = ScriptedSource(100), ScriptedDetector(walking(range(100)))
+    segments = [Segment(0, 100)]
+    whole = in_one_go(source, detector, segments)
+    for longest in (100, 33, 5):
+        slices = plan_slices(segments, longest=longest)
+        assert in_parts(source, detector, segments, slices).entries == whole.entries
+    tracks = {
+        box["track"]
+        for entry in json.loads(whole.entries["manifest.json"])["frames"]
+        for box in entry["boxes"]
+        if box["kind"] == "face"
+    }
+    assert tracks == {0}
+
+
+def test_level_minimal_in_slices() -> None:
+    source, segments = ScriptedSource(20), [Segment(2, 9), Segment(11, 20)]
+    slices = plan_slices(segments, longest=3)
+    assert in_parts(source, None, segments, slices).entries == in_one_go(source, None, segments).entries
+
+
+def test_a_worker_that_goes_on_examines_nothing_twice() -> None:
+    source, detector = ScriptedSource(150), ScriptedDetector(walking(range(150)))
+    segments = [Segment(0, 150)]
+    whole = len(_examinations(source, segments, [Segment(0, 150)], by_one_worker=True))
+    slices = plan_slices(segments, longest=30)
+    assert len(_examinations(source, segments, slices, by_one_worker=True)) == whole
+    assert len(_examinations(source, segments, slices, by_one_worker=False)) > whole
+    assert in_parts(source, detector, segments, slices, by_one_worker=True).committed
+
+
+def _examinations(
+    source: ScriptedSource, segments: list[Segment], slices: Sequence[Segment], *, by_one_worker: bool
+) -> list[int]:
+    detector = ScriptedDetector(walking(range(150)))
+    in_parts(source, detector, segments, slices, by_one_worker=by_one_worker)
+    return detector.batches
+
+
+def test_parts_that_lack_a_frame_or_have_one_twice_make_no_result() -> None:
+    source, detector = ScriptedSource(30), ScriptedDetector({})
+    segments = [Segment(0, 30)]
+    whole = [Segment(0, 10), Segment(10, 20), Segment(20, 30)]
+    for slices in (whole[:2], whole[1:], [*whole, whole[2]], [whole[0], whole[2], whole[1]], []):
+        with pytest.raises(ValueError, match="frame"):
+            in_parts(source, detector, segments, slices)
+
+
+def test_a_part_says_what_the_manifest_needs() -> None:
+    source, detector = ScriptedSource(30), ScriptedDetector(walking(range(30)))
+    archive = FakeArchive()
+    written = write_part(
+        order(source, [Segment(0, 30)]), Segment(5, 8), instruments(detector), archive, nothing
+    )
+    assert written.blanked_frames == 0
+    assert list(archive.entries) == [*(f"frames/{n:07d}.png" for n in (5, 6, 7)), PART_FILE]
