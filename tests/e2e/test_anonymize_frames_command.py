@@ -140,7 +140,7 @@ def test_statistics_and_cleaning_can_be_read_by_people_and_programs(installation
     assert set(removed) == {"tokens", "sessions", "results", "uploads", "leftovers", "parts", "folders"}
     told = installation.run("anonymize-frames", "--cleanup-expired")
     assert (told.code, told.err) == (0, "")
-    assert told.out == "removed 0 tokens, 0 sessions, 0 results, 0 uploads, 0 leftovers\n"
+    assert told.out == "removed 0 tokens, 0 sessions, 0 results, 0 uploads, 0 leftovers, 0 parts, 0 folders\n"
 
 
 def test_a_bad_item_does_not_stop_the_batch(installation: Installation, tmp_path: Path) -> None:
