@@ -47,7 +47,8 @@ async def metrics(
     if is_new:
         metrics.update(reading)
     content, content_type = metrics.exposition(request.headers.get("accept", ""))
-    return Response(content, media_type=content_type)
+    # As a header: litestar would add a second charset to a media type.
+    return Response(content, headers={"content-type": content_type})
 
 
 def _shows(request: Request[Any, Any, State], token: str) -> bool:
