@@ -23,6 +23,7 @@ from domain.ports import FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region
 from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes_metrics import FakeMeter
 from fakes_vision import FakeFaceDetector
 from world import World
 
@@ -54,6 +55,7 @@ class Desk:
         self.room = 1_000_000
         self.archives: list[FiledArchive] = []
         self.time_limit = 60.0
+        self.meter = FakeMeter()
         self.stored_parts: set[str] = set()
 
     async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
@@ -72,6 +74,7 @@ class Desk:
             read_archive=ZipReader,
             instruments=self.instruments,
             time_limit=self.time_limit,
+            meter=self.meter,
         )
         world = self.world
         return SliceWorker(
@@ -92,7 +95,7 @@ class Desk:
 
     def instruments(self, level: Level) -> Instruments:
         self.levels.append(level)
-        return Instruments(self.detector, FakeRedactor(), FakeEncoder(), 2)
+        return Instruments(self.detector, FakeRedactor(), FakeEncoder(), 2, self.meter)
 
     def create_archive(self, path: Path) -> FiledArchive:
         self.archives.append(FiledArchive(path))

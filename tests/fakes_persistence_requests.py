@@ -153,6 +153,10 @@ class FakeRequests:
             if not each.status.is_final
         )
 
+    async def waiting_since(self) -> datetime | None:
+        requests = self._tx.rows.requests.values()
+        return min((each.created_at for each in requests if each.status is Status.PENDING), default=None)
+
     async def result_bytes(self) -> int:
         return sum(each.result_bytes or 0 for each in self._tx.rows.requests.values())
 

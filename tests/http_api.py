@@ -13,11 +13,13 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from adapters.metrics.api import ApiMetrics
 from adapters.security.tokens import JwtIssuer
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.signed_urls import SignedUrls
 from domain.accounts import Principal, Role
 from domain.anonymization.health import Health
+from domain.anonymization.vitals import Vitals
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
 from entrypoints.http.services import ObjectServer, Services
@@ -88,6 +90,7 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     async def models_are_there() -> bool:
         return True
 
+    health = Health(world.database, world.store, world.queue, models_are_there)
     services = Services(
         identity=world.identity,
         collection=world.collection,
@@ -96,7 +99,9 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
         anonymization=world.anonymization,
         board=world.board,
         delivery=world.delivery,
-        health=Health(world.database, world.store, world.queue, models_are_there),
+        health=health,
+        vitals=Vitals(world.database, world.queue, clock, health),
+        metrics=ApiMetrics("0"),
         limiter=world.limiter,
         objects=ObjectServer(urls, store, clock),
     )

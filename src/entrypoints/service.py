@@ -36,6 +36,7 @@ from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.service import Anonymization, Retention
 from domain.anonymization.submission import Submissions
+from domain.anonymization.vitals import Vitals
 from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import SliceWorker, Workshop
 from domain.auditing import Auditing
@@ -43,6 +44,7 @@ from domain.collection import Collection
 from domain.errors import OutputUnwritableError
 from domain.identity import Identity, Secrets
 from domain.marking import Marking
+from domain.ports.metrics import NULL_METER, Meter
 from domain.ports.persistence import Database
 from domain.ports.services import AttemptLimiter, Clock, ObjectStore
 from entrypoints.keys import installation_secret, webhook_secret
@@ -75,6 +77,7 @@ class Service:
         anonymization: requests for frames.
         delivery: results behind download links.
         health: how the installation is doing.
+        vitals: the numbers that are watched.
         auditing: who did what.
         cleaner: removes what has had its time.
         webhooks: tells receivers about the end of requests.
@@ -98,16 +101,20 @@ class Service:
     anonymization: Anonymization
     delivery: Delivery
     health: Health
+    vitals: Vitals
     auditing: Auditing
     cleaner: Cleaner
     webhooks: Webhooks
 
-    def worker(self, name: str, instruments: Callable[[Level], Instruments]) -> SliceWorker:
+    def worker(
+        self, name: str, instruments: Callable[[Level], Instruments], meter: Meter = NULL_METER
+    ) -> SliceWorker:
         """What does slices; only workers need it, and the models behind it.
 
         Args:
             name: tells this worker from all others.
             instruments: what the pipeline works with at a level.
+            meter: told how the work goes.
         """
         workshop = Workshop(
             tool=f"framecloak {version('framecloak')}",
@@ -118,6 +125,7 @@ class Service:
             instruments=instruments,
             time_limit=self.settings.slice_timeout_seconds,
             keep_parts=self.settings.debug,
+            meter=meter,
         )
         return SliceWorker(self.database, self.store, self.clock, self.board, workshop, name)
 
@@ -161,6 +169,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             token_lasts=timedelta(hours=settings.download_token_expiry_hours),
             result_lasts=timedelta(hours=settings.result_retention_hours),
         )
+        health = Health(database, store, queue, lambda: _models_present(settings))
         yield Service(
             settings=settings,
             secret=secret,
@@ -203,7 +212,8 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 database, store, dispatcher, board, clock, retention, new_secret, digest
             ),
             delivery=Delivery(database, store, clock, digest),
-            health=Health(database, store, queue, lambda: _models_present(settings)),
+            health=health,
+            vitals=Vitals(database, queue, clock, health),
             auditing=Auditing(database),
             cleaner=Cleaner(
                 database,

@@ -196,6 +196,16 @@ class Settings:
         network_names,
         default_text="nobody is believed",
     )
+    metrics_public: bool = setting(
+        "METRICS_PUBLIC", "Whether anybody may read /metrics of the API.", switch, "false"
+    )
+    metrics_token: str = setting(
+        "METRICS_TOKEN",
+        "What Prometheus shows as bearer token to read /metrics; administrators may always read it.",
+        at_least(16),
+        secret=True,
+        default_text="administrators only",
+    )
     api_docs: bool = setting("API_DOCS", "Whether /schema/openapi.json is served.", switch, "true")
     max_upload_bytes: int = setting(
         "MAX_UPLOAD_BYTES", "The largest upload.", whole(1, 1 << 50), str(10 * 1024**3), unit="bytes"
@@ -281,6 +291,20 @@ class Settings:
         positive(3600),
         "5",
         unit="seconds",
+    )
+
+    worker_metrics_port: int = setting(
+        "WORKER_METRICS_PORT",
+        "Port on HOST where a worker tells its metrics to whoever asks; 0 is none.",
+        whole(0, 65535),
+        "0",
+    )
+    worker_memory_mb: int = setting(
+        "WORKER_MEMORY_MB",
+        "Memory at which a worker takes no more work; 0 is 80 % of what there is.",
+        whole(0, 1 << 30),
+        "0",
+        unit="MiB",
     )
 
     # What is told about all that.

@@ -276,6 +276,7 @@ async def test_what_an_installation_has_to_do_and_has_done(database: Database) -
         assert await work.requests.rates(10) == [(10, 4.5), (20, 2.25)]
         assert await work.requests.rates(1) == [(10, 4.5)]
         assert await work.requests.frames_waiting() == 23 + 40
+        assert await work.requests.waiting_since() == requests[3].created_at
         assert await work.requests.frames_done() == 10 + 20 + 7
 
 
@@ -283,5 +284,6 @@ async def test_an_installation_without_requests(database: Database) -> None:
     async with database.unit_of_work() as work:
         assert await work.requests.counts() == dict.fromkeys(Status, 0)
         assert await work.requests.frames_waiting() == 0
+        assert await work.requests.waiting_since() is None
         assert await work.requests.rates(10) == []
         assert await work.requests.frames_done() == 0

@@ -16,7 +16,9 @@ from domain.anonymization.request import Appearance
 from domain.anonymization.tracking import Origin, TrackingSettings
 from domain.detection import Detections, Image
 from domain.errors import ExaminationError, TruncatedVideoError
+from domain.ports.metrics import NULL_METER, Meter, Stage
 from domain.videos import Region, Segment
+from fakes_metrics import FakeMeter
 from scripted import (
     HEIGHT,
     WIDTH,
@@ -39,9 +41,10 @@ def run(
     regions: tuple[Region, ...] = (),
     threads: int = 2,
     looks: tuple[Look, ...] = (Look(320),),
+    meter: Meter = NULL_METER,
 ) -> list[RedactedFrame]:
     instructions = Instructions(Appearance(), regions, TRACKING, looks)
-    instruments = Instruments(detector, BlackBoxes(), RawBytes(), threads)
+    instruments = Instruments(detector, BlackBoxes(), RawBytes(), threads, meter)
     whole = Segment(0, source.count)
     return list(redacted_frames(source, segment or whole, instructions, instruments))
 
@@ -80,6 +83,23 @@ def test_neither_blocks_nor_threads_change_the_result(
     monkeypatch.setattr(processing, "BLOCK_BYTES", block_bytes)
     assert run(ScriptedSource(150), ScriptedDetector(script), threads=threads) == expected
     assert {box.track for frame in expected for box in frame.boxes} == {0, 1}
+
+
+@pytest.mark.parametrize("look_ahead", [0, 1 << 30])
+def test_counting_changes_nothing_and_knows_every_frame(
+    monkeypatch: pytest.MonkeyPatch, look_ahead: int
+) -> None:
+    monkeypatch.setattr(processing, "LOOK_AHEAD_BYTES", look_ahead)
+    source, meter = ScriptedSource(60, lost=frozenset({7})), FakeMeter()
+    detector = ScriptedDetector(walking(range(60)), broken_at=frozenset({9}), max_batch=4)
+    expected = run(source, ScriptedDetector(walking(range(60)), broken_at=frozenset({9}), max_batch=4))
+    assert run(source, detector, meter=meter) == expected
+    calls = {stage: len(seconds) for stage, seconds in meter.stages.items()}
+    # Reading on until there is no more counts too; so does what is read a second time.
+    decoded = 61 if look_ahead else 61 + 60
+    assert calls == {Stage.DECODE: decoded, Stage.DETECT: 15, Stage.REDACT: 60, Stage.ENCODE: 60}
+    assert sorted(meter.batches) == sorted(detector.batches)
+    assert all(seconds >= 0 for found in meter.stages.values() for seconds in found)
 
 
 def test_a_segment_is_redacted_as_the_whole_video_would_be() -> None:

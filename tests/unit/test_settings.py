@@ -23,6 +23,7 @@ SECRETS = {
     "SECRET_KEY": "hunter2 and thirty-two characters",
     "FRAMECLOAK_ADMIN_PASSWORD": "hunter2 hunter2",
     "WEBHOOK_SECRET": "hunter2, known to receivers as well",
+    "METRICS_TOKEN": "hunter2 for Prometheus",
 }
 
 

@@ -216,6 +216,14 @@ class Requests:
         statement = select(func.coalesce(left, 0)).where(_IS_UNFINISHED)
         return int((await self._connection.execute(statement)).scalar_one())
 
+    async def waiting_since(self) -> datetime | None:
+        """See the port."""
+        # The second condition is the index's: without it all requests that ever were would be looked at.
+        waits = and_(RequestRow.status == Status.PENDING, _IS_UNFINISHED)
+        statement = select(func.min(RequestRow.created_at)).where(waits)
+        since: datetime | None = (await self._connection.execute(statement)).scalar_one()
+        return since
+
     async def result_bytes(self) -> int:
         """See the port."""
         statement = select(func.coalesce(func.sum(RequestRow.result_bytes), 0))

@@ -14,6 +14,7 @@ from domain.anonymization.tracking import Found
 from domain.detection import Detections, Image
 from domain.errors import ExaminationError
 from domain.ports import FaceDetector, Frame
+from domain.ports.metrics import NULL_METER, Meter
 
 SAME_FACE = 0.4
 """IoU above which finds of two looks are one face."""
@@ -35,7 +36,11 @@ class Examination:
 
 
 def examine(
-    frames: Sequence[Frame], detector: FaceDetector, looks: Sequence[Look], threshold: float
+    frames: Sequence[Frame],
+    detector: FaceDetector,
+    looks: Sequence[Look],
+    threshold: float,
+    meter: Meter = NULL_METER,
 ) -> list[Examination]:
     """Find the faces of a few frames.
 
@@ -44,6 +49,7 @@ def examine(
         detector: what to look with.
         looks: those that are due are taken.
         threshold: lowest score worth knowing.
+        meter: told how many pictures the detector is given at once.
 
     Returns:
         One entry per frame, in their order. A frame that was not decoded, or on which the detector failed
@@ -67,7 +73,7 @@ def examine(
             seen[position] = None
     for views in batches.values():
         for start in range(0, len(views), detector.max_batch):
-            _detect(views[start : start + detector.max_batch], detector, threshold, seen)
+            _detect(views[start : start + detector.max_batch], detector, threshold, seen, meter)
     return [
         Examination(frame.index, _merged(finds), impression)
         if finds is not None
@@ -112,8 +118,10 @@ def _detect(
     detector: FaceDetector,
     threshold: float,
     seen: list[list[Found] | None],
+    meter: Meter,
 ) -> None:
     """Add what is found in views of one size; where that fails, tell which of them is to blame."""
+    meter.model_batch(len(views))
     try:
         detected = detector.detect([view.picture for view in views], threshold)
     except ExaminationError:
@@ -121,7 +129,7 @@ def _detect(
             seen[views[0].position] = None
             return
         for view in views:
-            _detect([view], detector, threshold, seen)
+            _detect([view], detector, threshold, seen, meter)
         return
     for view, detections in zip(views, detected, strict=True):
         finds = seen[view.position]

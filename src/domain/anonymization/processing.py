@@ -27,6 +27,7 @@ from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, track
 from domain.ports import FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
+from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from domain.videos import Region, Segment
 
 LOOK_AHEAD_BYTES = 1 << 30
@@ -48,12 +49,14 @@ class Instruments:
         redactor: removes pixels.
         encoder: writes picture files.
         threads: how many frames are examined, redacted or encoded at the same time.
+        meter: told how long all that takes.
     """
 
     detector: FaceDetector | None
     redactor: Redactor
     encoder: FrameEncoder
     threads: int
+    meter: Meter = NULL_METER
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,7 @@ class _Run:
     def frames(self) -> Iterator[RedactedFrame]:
         """Run the stages, each as far ahead of the next as memory allows."""
         block = 0
-        with closing(self._source.frames(self._start, self._stop)) as decoded:
+        with closing(self._decoded(self._start, self._stop)) as decoded:
             for frame in decoded:
                 block = block or self._plan_memory(frame)
                 if frame.index >= self._known_until:
@@ -195,6 +198,17 @@ class _Run:
         """What to continue with; once all frames were handed out."""
         return Seam(self._numbers.links(), tuple(self._examined))
 
+    def _decoded(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        """Frames of the video; the time until each is there is counted."""
+        meter = self._instruments.meter
+        with closing(self._source.frames(start, stop)) as frames:
+            while True:
+                with timed(meter, Stage.DECODE):
+                    frame = next(frames, None)
+                if frame is None:
+                    return
+                yield frame
+
     def _plan_memory(self, frame: Frame) -> int:
         """Choose how many frames to track at a time, and whether to keep them until they are rendered."""
         info = self._source.info
@@ -202,7 +216,7 @@ class _Run:
         nbytes = max(frame.nbytes, info.width * info.height)
         block = min(max(BLOCK_BYTES // nbytes, SMALLEST_BLOCK), LARGEST_BLOCK)
         if (2 * block + self._horizon) * nbytes > LOOK_AHEAD_BYTES:
-            self._reread = self._source.frames(self._due, self._end)
+            self._reread = self._decoded(self._due, self._end)
         return block
 
     def _looked_ahead(self) -> int:
@@ -228,7 +242,9 @@ class _Run:
         detector = self._instruments.detector
         if detector is None:
             return [Examination(frame.index, Found.nothing(), None) for frame in frames]
-        return examine(frames, detector, self._instructions.looks, self._instructions.threshold)
+        instructions, meter = self._instructions, self._instruments.meter
+        with timed(meter, Stage.DETECT):
+            return examine(frames, detector, instructions.looks, instructions.threshold, meter)
 
     def _track_and_render(self, count: int) -> None:
         """Decide on the next ``count`` frames and start rendering them."""
@@ -261,7 +277,14 @@ class _Run:
         boxes = None
         if tracked is not None:
             boxes = boxes_to_redact(frame, tracked, instructions.regions)
-        return render(frame, boxes, instructions.appearance, instruments.redactor, instruments.encoder)
+        return render(
+            frame,
+            boxes,
+            instructions.appearance,
+            instruments.redactor,
+            instruments.encoder,
+            instruments.meter,
+        )
 
 
 def _run_from(start: int, needed: int, examined: Sequence[Examination]) -> list[Examination]:

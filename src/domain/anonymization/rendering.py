@@ -10,8 +10,10 @@ import numpy as np
 
 from domain.anonymization.request import Appearance, RedactionShape
 from domain.anonymization.tracking import Origin, TrackedBox
+from domain.detection import Image
 from domain.errors import ExaminationError
 from domain.ports import Frame, FrameEncoder, Redactor
+from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from domain.videos import Region
 
 
@@ -70,6 +72,7 @@ def render(
     appearance: Appearance,
     redactor: Redactor,
     encoder: FrameEncoder,
+    meter: Meter = NULL_METER,
 ) -> RedactedFrame:
     """Redact and encode a frame.
 
@@ -79,22 +82,36 @@ def render(
         appearance: how the result looks.
         redactor: removes the pixels.
         encoder: writes the picture.
+        meter: told how long it takes.
 
     Returns:
         The redacted frame; all black when it was not examined or cannot be decoded.
     """
-    try:
-        image = frame.bgr() if boxes is not None else None
-    except ExaminationError:
-        image = None
+    with timed(meter, Stage.REDACT):
+        image = _redacted(frame, boxes, appearance, redactor)
+    shown = image if image is not None else np.zeros((frame.height, frame.width, 3), np.uint8)
+    with timed(meter, Stage.ENCODE):
+        data = encoder.encode(shown, appearance)
     if boxes is None or image is None:
-        black = np.zeros((frame.height, frame.width, 3), np.uint8)
-        return RedactedFrame(frame.index, encoder.encode(black, appearance), (), blanked=True)
+        return RedactedFrame(frame.index, data, (), blanked=True)
+    return RedactedFrame(frame.index, data, tuple(boxes), blanked=False)
+
+
+def _redacted(
+    frame: Frame, boxes: Sequence[RedactedBox] | None, appearance: Appearance, redactor: Redactor
+) -> Image | None:
+    """The frame with everything replaced; None when it was not examined or cannot be decoded."""
+    if boxes is None:
+        return None
+    try:
+        image = frame.bgr()
+    except ExaminationError:
+        return None
     for shape in RedactionShape:
         corners = [box.xyxy for box in boxes if _shape(box, frame, appearance) is shape]
         if corners:
             redactor.redact(image, np.array(corners, np.float32), appearance.style, shape)
-    return RedactedFrame(frame.index, encoder.encode(image, appearance), tuple(boxes), blanked=False)
+    return image
 
 
 def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tuple[int, int, int, int]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -18,6 +19,7 @@ from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.holding import HeldLease, LeaseEndedError
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.manifest import Summary
+from domain.anonymization.metering import count_lease, fetched, metered
 from domain.anonymization.parts import Binder, Binding, WrittenPart, write_part
 from domain.anonymization.planning import choose_slice
 from domain.anonymization.processing import Instruments
@@ -42,6 +44,7 @@ from domain.errors import (
 )
 from domain.library import GrantRole, Video
 from domain.ports import Archive, ArchiveReader, FrameSource
+from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore, ProgressBoard
 from domain.resilience import Backoff, uninterrupted
@@ -82,6 +85,7 @@ class Workshop:
         instruments: what the pipeline works with at a level; may take a while the first time.
         time_limit: seconds that one slice may take.
         keep_parts: whether the parts of a result stay in the object store, to be looked into.
+        meter: told how the work goes.
     """
 
     tool: str
@@ -92,6 +96,7 @@ class Workshop:
     instruments: Callable[[Level], Instruments]
     time_limit: float = 1800.0
     keep_parts: bool = False
+    meter: Meter = NULL_METER
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,7 @@ class SliceWorker:
                 lease = await work.slices.lease(request_id, number, self._name, LEASE)
                 await work.commit()
             if lease is not None:
+                count_lease(self._workshop.meter, lease)
                 return lease
             ready = [one for one in ready if one != number]
         return None
@@ -172,8 +178,9 @@ class SliceWorker:
         """
         held = HeldLease(lease, self._workshop.time_limit)
         try:
-            async with held.kept(self._database, self._board):
-                await self._do(held)
+            with metered(self._workshop.meter, held):
+                async with held.kept(self._database, self._board):
+                    await self._do(held)
         except LeaseEndedError:
             if held.standing is Standing.CANCELLED:
                 await self._store.remove(lease.key)
@@ -211,6 +218,7 @@ class SliceWorker:
         lease = held.lease
         if lease.attempt > MOST_ATTEMPTS:
             message = f"frames {lease.segment} were begun {MOST_ATTEMPTS} times and no worker survived it"
+            self._workshop.meter.slice_failed("no_worker_survived")
             await self._fail(lease.request_id, message)
             return
         job = self._jobs.get(lease.request_id) or await self._look_up(lease.request_id)
@@ -237,7 +245,8 @@ class SliceWorker:
         before = self._left_off
         examined = before.examined if before and _continues(before.lease, lease) else ()
         try:
-            async with self._store.kept(job.video.object_key, folder) as video:
+            stored = self._store.kept(job.video.object_key, folder)
+            async with fetched(self._workshop.meter, stored) as video:
                 written = await _in_thread(held, lambda: self._write(job, held, video, path, examined))
         except ObjectNotFoundError as error:
             raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
@@ -251,6 +260,7 @@ class SliceWorker:
 
         held.standing = await self._backoff.run(finish)
         held.require()
+        self._workshop.meter.frames(len(lease.segment), written.blanked_frames)
         self._left_off = _LeftOff(lease, written.examined)
 
     def _write(
@@ -291,7 +301,8 @@ class SliceWorker:
         try:
             binder = Binder(binding, archive, held.require)
             for part in parts:
-                async with self._store.local(part.key, folder) as file:
+                stored = self._store.local(part.key, folder)
+                async with fetched(self._workshop.meter, stored) as file:
                     await _in_thread(held, lambda file=file: self._bind(binder, file))  # type: ignore[misc]
             summary = await _in_thread(held, binder.finish)
         finally:
@@ -333,10 +344,14 @@ class SliceWorker:
 
     async def _store_file(self, held: HeldLease, key: str, path: Path) -> None:
         """Upload a file, however long the object store is away, while the lease is held."""
+        meter, tries = self._workshop.meter, count()
 
         async def upload() -> None:
             held.require()
-            await self._store.put_file(key, path)
+            if next(tries):
+                meter.retried("upload")
+            with timed(meter, Stage.STORE):
+                await self._store.put_file(key, path)
 
         await self._backoff.run(upload, StorageUnavailableError)
 

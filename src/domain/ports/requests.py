@@ -114,6 +114,10 @@ class Requests(Protocol):
         """Frames still to be done in all unfinished requests."""
         ...
 
+    async def waiting_since(self) -> datetime | None:
+        """When the oldest request that nobody has begun was submitted; None when there is none."""
+        ...
+
     async def frames_done(self) -> int:
         """Frames that were processed, of all requests."""
         ...

@@ -11,6 +11,7 @@ from entrypoints.http.config import HttpConfig
 from entrypoints.http.controllers.accounts import AccountsController
 from entrypoints.http.controllers.downloads import DownloadsController
 from entrypoints.http.controllers.grants import GrantsController
+from entrypoints.http.controllers.metrics import metrics
 from entrypoints.http.controllers.objects import ObjectsController
 from entrypoints.http.controllers.operation import OperationController, liveness
 from entrypoints.http.controllers.regions import RegionsController
@@ -38,6 +39,7 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     AccountsController,
     OperationController,
     liveness,
+    metrics,
 )
 
 

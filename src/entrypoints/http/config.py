@@ -42,6 +42,8 @@ class HttpConfig:
         default_level: of an order that names none.
         default_format: likewise.
         docs: whether the OpenAPI document is served.
+        metrics_public: whether anybody may read the metrics.
+        metrics_token: who shows it may read them too; empty for nobody.
         principal_lasts: how long a credential that was found good is not looked up again.
         fresh: how long a request counts as new; its status is told once it is taken up, or after this time.
         event_interval: time at least between two events of a stream.
@@ -61,6 +63,8 @@ class HttpConfig:
     default_level: Level = Level.FACES
     default_format: OutputFormat = OutputFormat.JPG
     docs: bool = True
+    metrics_public: bool = False
+    metrics_token: str = field(default="", repr=False)
     principal_lasts: timedelta = timedelta(seconds=1)
     session_lasts: timedelta = timedelta(hours=12)
     fresh: timedelta = timedelta(seconds=2)

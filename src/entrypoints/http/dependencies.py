@@ -9,11 +9,13 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
+from adapters.metrics.api import ApiMetrics
 from domain.accounts import Principal
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.service import Anonymization
 from domain.anonymization.submission import Submissions
+from domain.anonymization.vitals import Vitals
 from domain.collection import Collection
 from domain.identity import Identity
 from domain.marking import Marking
@@ -33,8 +35,10 @@ TheHealth: TypeAlias = NamedDependency[SkipValidation[Health]]
 TheIdentity: TypeAlias = NamedDependency[SkipValidation[Identity]]
 TheMarking: TypeAlias = NamedDependency[SkipValidation[Marking]]
 TheBoard: TypeAlias = NamedDependency[SkipValidation[ProgressBoard]]
+TheMetrics: TypeAlias = NamedDependency[SkipValidation[ApiMetrics]]
 TheObjects: TypeAlias = NamedDependency[SkipValidation[ObjectServer | None]]
 TheSubmissions: TypeAlias = NamedDependency[SkipValidation[Submissions]]
+TheVitals: TypeAlias = NamedDependency[SkipValidation[Vitals]]
 
 
 def dependencies(services: Services, config: HttpConfig, authenticator: Authenticator) -> dict[str, Provide]:
@@ -49,8 +53,10 @@ def dependencies(services: Services, config: HttpConfig, authenticator: Authenti
         "health": services.health,
         "identity": services.identity,
         "marking": services.marking,
+        "metrics": services.metrics,
         "objects": services.objects,
         "submissions": services.submissions,
+        "vitals": services.vitals,
     }
     provided = {name: _constant(value) for name, value in made.items()}
     return provided | {"caller": Provide(_caller, sync_to_thread=False)}

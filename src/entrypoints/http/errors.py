@@ -12,7 +12,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ExceptionHandlersMap, Scope
 
 from domain.errors import DomainError, TooManyAttemptsError
 from domain.passwords import TooManySignInsError
@@ -99,6 +99,7 @@ CODE_BY_STATUS: Mapping[int, str] = {
 }
 """Codes of errors that are about HTTP itself."""
 
+_CODE_KEY = "framecloak_error_code"
 _UNDISCLOSED = "something unexpected happened"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -169,7 +170,16 @@ def invalid_value(error: msgspec.ValidationError) -> FieldError:
     return FieldError(field=path.rstrip("`").lstrip("."), message=message)
 
 
-def _answer(found: Problem, headers: Mapping[str, str] | None = None) -> Response[Problem]:
+def error_code(scope: Scope) -> str | None:
+    """The code of the error that a request is answered with; None when it is none."""
+    code: str | None = scope["state"].get(_CODE_KEY)
+    return code
+
+
+def _answer(
+    request: AnyRequest, found: Problem, headers: Mapping[str, str] | None = None
+) -> Response[Problem]:
+    request.scope["state"][_CODE_KEY] = found.code
     return Response(found, status_code=found.status, media_type=PROBLEM_TYPE, headers=headers)
 
 
@@ -179,7 +189,7 @@ def _on_domain_error(request: AnyRequest, error: DomainError) -> Response[Proble
         logger.error("request %s: %s: %s", request_id(request.scope), error.code, error)
     if found.code == "internal_error":
         found = problem("internal_error", 500, _UNDISCLOSED)
-    return _answer(found, dict(_domain_headers(error, found.status)))
+    return _answer(request, found, dict(_domain_headers(error, found.status)))
 
 
 def _domain_headers(error: DomainError, status: int) -> Iterator[tuple[str, str]]:
@@ -202,7 +212,7 @@ def _on_http_exception(request: AnyRequest, error: HTTPException) -> Response[Pr
         return _on_unexpected(request, error)
     code = CODE_BY_STATUS.get(status, "bad_request")
     detail = "what was sent is not valid" if errors else _CONTROL_CHARACTERS.sub(" ", error.detail)
-    return _answer(problem(code, status, detail, errors=errors), error.headers)
+    return _answer(request, problem(code, status, detail, errors=errors), error.headers)
 
 
 def _field_errors(error: HTTPException) -> tuple[FieldError, ...]:
@@ -225,7 +235,7 @@ def _explained(one: Mapping[str, object]) -> str:
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Problem]:
     logger.error("request %s failed", request_id(request.scope), exc_info=error)
     hint = f"quote {request_id(request.scope)} when you report it"
-    return _answer(problem("internal_error", 500, _UNDISCLOSED, hint=hint))
+    return _answer(request, problem("internal_error", 500, _UNDISCLOSED, hint=hint))
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

@@ -12,10 +12,12 @@ from importlib.metadata import version
 
 import uvicorn
 
+from adapters.metrics.api import ApiMetrics
 from domain.errors import InvalidSettingError
 from entrypoints.http.access import with_access_log
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
+from entrypoints.http.metering import with_metrics
 from entrypoints.http.services import ObjectServer, Services
 from entrypoints.service import Service, build_service
 from entrypoints.settings import Settings
@@ -79,9 +81,11 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
         DomainError: as for `build_service`.
     """
     async with build_service(settings) as service:
+        services = services_of(service)
+        app = with_metrics(create_app(services, http_config(service)), services.metrics)
         server = _Server(
             uvicorn.Config(
-                with_access_log(create_app(services_of(service), http_config(service))),
+                with_access_log(app),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -130,6 +134,8 @@ def services_of(service: Service) -> Services:
         board=service.board,
         delivery=service.delivery,
         health=service.health,
+        vitals=service.vitals,
+        metrics=ApiMetrics(version("framecloak")),
         limiter=service.limiter,
         objects=objects,
     )
@@ -148,5 +154,7 @@ def http_config(service: Service) -> HttpConfig:
         default_level=settings.default_level,
         default_format=settings.default_output_format,
         docs=settings.api_docs,
+        metrics_public=settings.metrics_public,
+        metrics_token=settings.metrics_token,
         version=version("framecloak"),
     )

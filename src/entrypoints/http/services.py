@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from adapters.metrics.api import ApiMetrics
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
 from domain.anonymization.service import Anonymization
 from domain.anonymization.submission import Submissions
+from domain.anonymization.vitals import Vitals
 from domain.collection import Collection
 from domain.identity import Identity
 from domain.marking import Marking
@@ -58,6 +60,8 @@ class Services:
         board: tells whoever listens how far requests are.
         delivery: results behind download links.
         health: how the installation is doing.
+        vitals: the numbers that are watched.
+        metrics: tells them, and what this process counts.
         limiter: counts calls, over all processes.
         objects: set for the folder store, None where clients fetch objects from the store itself.
     """
@@ -70,5 +74,7 @@ class Services:
     board: ProgressBoard
     delivery: Delivery
     health: Health
+    vitals: Vitals
+    metrics: ApiMetrics
     limiter: AttemptLimiter
     objects: ObjectServer | None = None

@@ -6,15 +6,25 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from importlib.metadata import version
 
+from adapters.metrics.prometheus import (
+    MetricsServer,
+    PrometheusMeter,
+    process_registry,
+    watch_memory,
+)
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.errors import DomainError
 from entrypoints.bootstrap import Container, require_detector
 from entrypoints.service import build_service
 from entrypoints.settings import Settings
+from entrypoints.worker.memory import MemoryWatermark
 from entrypoints.worker.run import WorkerParts, run_worker
 
 logger = logging.getLogger(__name__)
@@ -32,28 +42,40 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
         name: tells this worker from all others.
 
     Raises:
-        DomainError: as for `build_service` and `require_detector`.
+        DomainError: as for `build_service`, `require_detector` and `MetricsServer`.
     """
     require_detector(settings)
     os.nice(NICENESS)
     container = Container.build(settings)
+    registry = process_registry(version("framecloak"), "worker")
+    meter = PrometheusMeter(registry)
+    memory = MemoryWatermark(settings.worker_memory_mb * 1024**2)
+    watch_memory(registry, memory.limit, memory.is_roomy)
+
     # One set of model sessions for the whole process, however many requests are in work.
-    instruments = cache(container.instruments)
-    async with build_service(settings) as service:
-        warming = asyncio.create_task(asyncio.to_thread(_warm_up, instruments))
-        parts = WorkerParts(
-            slices=service.worker(name, instruments),
-            dispatcher=service.dispatcher,
-            webhooks=service.webhooks,
-            cleaner=service.cleaner,
-            queue=service.queue,
-            redis_url=settings.redis_url,
-            cleanup_interval=timedelta(hours=settings.cleanup_interval_hours),
-            grace=timedelta(seconds=settings.worker_grace_seconds),
-            name=name,
-        )
-        await run_worker(parts, stop)
-        await warming
+    @cache
+    def instruments(level: Level) -> Instruments:
+        return replace(container.instruments(level), meter=meter)
+
+    port = settings.worker_metrics_port
+    metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()
+    with metrics:
+        async with build_service(settings) as service:
+            warming = asyncio.create_task(asyncio.to_thread(_warm_up, instruments))
+            parts = WorkerParts(
+                slices=service.worker(name, instruments, meter),
+                dispatcher=service.dispatcher,
+                webhooks=service.webhooks,
+                cleaner=service.cleaner,
+                queue=service.queue,
+                redis_url=settings.redis_url,
+                cleanup_interval=timedelta(hours=settings.cleanup_interval_hours),
+                grace=timedelta(seconds=settings.worker_grace_seconds),
+                name=name,
+                has_room=memory.has_room,
+            )
+            await run_worker(parts, stop)
+            await warming
 
 
 def _warm_up(instruments: Callable[[Level], Instruments]) -> None:

@@ -1,0 +1,1 @@
+"""Numbers for Prometheus: what its client library counts, and how that is told."""

@@ -1,0 +1,42 @@
+"""A meter that writes everything down."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from domain.ports.metrics import Outcome, Stage
+
+
+@dataclass
+class FakeMeter:
+    stages: defaultdict[Stage, list[float]] = field(default_factory=lambda: defaultdict(list))
+    batches: list[int] = field(default_factory=list)
+    delivered: int = 0
+    blanked: int = 0
+    recovered: int = 0
+    ends: list[tuple[str, Outcome, float]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    retries: list[str] = field(default_factory=list)
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        self.stages[stage].append(seconds)
+
+    def model_batch(self, size: int) -> None:
+        self.batches.append(size)
+
+    def frames(self, count: int, blanked: int) -> None:
+        self.delivered += count
+        self.blanked += blanked
+
+    def slice_recovered(self) -> None:
+        self.recovered += 1
+
+    def slice_ended(self, kind: str, outcome: Outcome, seconds: float) -> None:
+        self.ends.append((kind, outcome, seconds))
+
+    def slice_failed(self, code: str) -> None:
+        self.failures.append(code)
+
+    def retried(self, what: str) -> None:
+        self.retries.append(what)
