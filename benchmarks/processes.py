@@ -258,7 +258,7 @@ def troubles(*logs: Path) -> dict[str, int]:
                 level, said = str(entry.get("level", "")), str(entry.get("event", ""))
             except (ValueError, AttributeError):
                 level, said = "error", line
-            if level not in {"debug", "info"}:
+            if level not in {"debug", "info"} and said != "stopping":
                 key = f"{level}: {re.sub(r'[0-9a-f-]*[0-9][0-9a-f-]*', 'N', said)[:160]}"
                 found[key] = found.get(key, 0) + 1
     return found
