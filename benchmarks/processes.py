@@ -265,7 +265,7 @@ def troubles(*logs: Path) -> dict[str, int]:
 
 
 def looped(source: Path, target: Path, times: int, size: str, frames: int) -> None:
-    """A film over and over, scaled, cut off after so many frames."""
+    """A film over and over, scaled, cut off after so many frames; every 50th is a keyframe."""
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
     words = [
         "-stream_loop",
@@ -278,7 +278,9 @@ def looped(source: Path, target: Path, times: int, size: str, frames: int) -> No
         "-frames:v",
         str(frames),
     ]
-    coded = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", target]
+    # Keyframes at every cut of the film would make slices of other lengths than were asked for.
+    keyframes = ["-g", "50", "-keyint_min", "50", "-sc_threshold", "0"]
+    coded = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", *keyframes, target]
     subprocess.run([ffmpeg, "-v", "error", "-y", *words, *coded], check=True)
 
 

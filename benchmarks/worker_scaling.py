@@ -105,21 +105,23 @@ def measure_scaling(bench: Bench, rounds: int) -> None:
 
 def measure_coordination(bench: Bench, rounds: int) -> None:
     """The request whole, divided, and by the command line, in turns."""
-    extra, beyond = [], []
+    extra, beyond, work = [], [], []
     for number in range(rounds):
         whole, whole_busy = bench.timed(bench.coarse, 1, 4)
         divided, divided_busy = bench.timed(bench.fine, 1, 4)
         command = bench.redacted(4)
         extra.append(100 * (divided / whole - 1))
         beyond.append(100 * (divided / command - 1))
+        work.append(100 * (divided_busy / whole_busy - 1))
         print(
             f"  round {number + 1}: one slice {whole:.2f} s (processor {whole_busy:.1f} s), ten "
             f"{divided:.2f} s ({divided_busy:.1f} s), redact {command:.2f} s, {load_average()}"
         )
     print(
         f"ten slices beside one: {statistics.median(extra):+.1f} % "
-        f"({', '.join(f'{one:+.1f}' for one in extra)}); beside framecloak redact: "
-        f"{statistics.median(beyond):+.1f} % ({', '.join(f'{one:+.1f}' for one in beyond)})"
+        f"({', '.join(f'{one:+.1f}' for one in extra)}); processor time "
+        f"{statistics.median(work):+.1f} %; beside framecloak redact: {statistics.median(beyond):+.1f} % "
+        f"({', '.join(f'{one:+.1f}' for one in beyond)}); medians of {rounds} rounds"
     )
 
 
