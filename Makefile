@@ -60,6 +60,22 @@ bench-hard: setup ## Score both on footage made to be hard
 bench-service: setup ## Load the service: status requests, first frame, a large upload
 	$(BIN)/python benchmarks/service_load.py
 
+.PHONY: bench-workers
+bench-workers: setup ## Compare one worker with two, and one slice with ten
+	$(BIN)/python benchmarks/worker_scaling.py
+
+.PHONY: bench-drain
+bench-drain: setup ## Drain a request of 10,000 frames and a queue of 1,000 requests
+	$(BIN)/python benchmarks/drain.py
+
+.PHONY: soak
+soak: setup ## Kill workers under load for 20 minutes; nothing may be lost or doubled
+	$(BIN)/python benchmarks/soak.py
+
+.PHONY: soak-short
+soak-short: setup ## The same for one minute, as in CI
+	$(BIN)/python benchmarks/soak.py --short
+
 .PHONY: clean
 clean: ## Remove what the tasks above made
 	rm -rf $(VENV) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
