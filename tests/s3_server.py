@@ -33,22 +33,26 @@ class S3Server:
 
     Attributes:
         endpoint: host and port; plain HTTP.
+        pid: of its process.
     """
 
     endpoint: str
+    pid: int
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
     region: str = REGION
 
 
 @contextmanager
-def running_s3(folder: Path) -> Iterator[S3Server]:
+def running_s3(folder: Path, port: int = 0) -> Iterator[S3Server]:
     """Start a server that keeps everything below a folder, and end it afterwards.
+
+    On the folder of one that has ended it goes on where that one was; with its port, nobody notices more.
 
     The test is skipped, visibly, where Swift cannot be installed or the folder cannot hold its data.
     """
     _require_extended_attributes(folder)
-    command = [str(_environment()), str(PROGRAM), str(folder), ACCESS_KEY, SECRET_KEY, REGION]
+    command = [str(_environment()), str(PROGRAM), str(folder), ACCESS_KEY, SECRET_KEY, REGION, str(port)]
     log = folder / "swift.log"
     # Swift ends when its standard input does, so it does not outlive a test process that was killed.
     with (
@@ -63,7 +67,7 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
             answer = process.stdout.readline().split()
             if answer[:1] != ["ready"]:
                 pytest.fail(f"Swift did not start: {log.read_text()[-1000:]}")
-            yield S3Server(f"127.0.0.1:{answer[1]}")
+            yield S3Server(f"127.0.0.1:{answer[1]}", process.pid)
         finally:
             process.stdin.close()
             process.wait(timeout=20)

@@ -1,7 +1,7 @@
 """OpenStack Swift with its S3 interface in one process; run by `s3_server` inside Swift's own environment.
 
-Arguments: folder for the data, access key (``account:user``), secret key, region. It prints ``ready`` and
-its address, and ends when its standard input does.
+Arguments: folder for the data, access key (``account:user``), secret key, region, and port, 0 for any. It
+prints ``ready`` and its port, and ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ use = egg:swift#slo
 """
 
 
-def main(folder: Path, access_key: str, secret: str, region: str) -> None:
+def main(folder: Path, access_key: str, secret: str, region: str, port: str) -> None:
     monkey_patch()
     account, user = access_key.split(":")
-    (folder / "devices" / "disk").mkdir(parents=True)
+    (folder / "devices" / "disk").mkdir(parents=True, exist_ok=True)
     (folder / "swift.conf").write_text("[swift-hash]\nswift_hash_path_suffix = tests\n")
     set_swift_dir(str(folder))
-    listeners = {name: eventlet.listen(("127.0.0.1", 0)) for name in (*SERVERS, "proxy")}
+    listeners = {name: eventlet.listen(("127.0.0.1", 0)) for name in SERVERS}
+    listeners["proxy"] = eventlet.listen(("127.0.0.1", int(port)))
     for name in SERVERS:
         _write_ring(folder, name, listeners[name].getsockname()[1])
     for name, listener in listeners.items():

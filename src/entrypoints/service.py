@@ -124,6 +124,7 @@ class Service:
             read_archive=ZipReader,
             instruments=instruments,
             time_limit=self.settings.slice_timeout_seconds,
+            lease=timedelta(seconds=self.settings.lease_seconds),
             keep_parts=self.settings.debug,
             meter=meter,
         )

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from adapters.vision.weights import models_folder
 from domain.anonymization.request import Level, OutputFormat
+from domain.anonymization.slices import LEASE
 from domain.errors import InvalidSettingError
 from entrypoints.machine import available_cores
 from entrypoints.variables import (
@@ -257,6 +258,13 @@ class Settings:
         "How long they may take; a request fails when it takes longer three times.",
         positive(7 * 24 * 3600),
         "1800",
+        unit="seconds",
+    )
+    lease_seconds: int = setting(
+        "LEASE_SECONDS",
+        "How long a worker may be silent before others take over what it does.",
+        whole(2, 3600),
+        f"{LEASE.total_seconds():.0f}",
         unit="seconds",
     )
     download_token_expiry_hours: float = setting(

@@ -101,6 +101,7 @@ def test_settings_come_from_the_environment() -> None:
         ("DEFAULT_OUTPUT_FORMAT", "tiff"),
         ("MAX_UPLOAD_BYTES", "10GB"),
         ("WORKER_GRACE_SECONDS", "-1"),
+        ("LEASE_SECONDS", "1"),
         ("FRAME_ANONYMIZATION_DEBUG", "2"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),

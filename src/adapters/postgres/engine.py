@@ -12,6 +12,12 @@ from domain.errors import InvalidSettingError
 
 CONNECT_SECONDS = 10.0
 POOL_SECONDS = 10
+IDLE_SECONDS = 10
+"""How long a transaction may be left open with nothing asked of it.
+
+A process that is paused, or cut off from the network, in the middle of one would keep its locks, and all
+others waiting for them, until it comes back.
+"""
 _HERE = Path(__file__).parent
 _SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 
@@ -70,10 +76,12 @@ def configuration(url: str, pool_size: int | None) -> SQLAlchemyAsyncConfig:
 
 
 def _engine_config(pool_size: int | None) -> EngineConfig:
-    connect_args = {"timeout": CONNECT_SECONDS, "server_settings": {"application_name": "framecloak"}}
+    server_settings = {"application_name": "framecloak"}
+    connect_args = {"timeout": CONNECT_SECONDS, "server_settings": server_settings}
     if pool_size is None:
         poolclass: type[Pool] = NullPool
         return EngineConfig(connect_args=connect_args, poolclass=poolclass)
+    server_settings["idle_in_transaction_session_timeout"] = f"{IDLE_SECONDS}s"
     return EngineConfig(
         connect_args=connect_args,
         pool_size=pool_size,

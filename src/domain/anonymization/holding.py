@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from time import monotonic
 
-from domain.anonymization.slices import LEASE, Lease, Standing
+from domain.anonymization.slices import Lease, Standing
 from domain.errors import DatabaseUnavailableError, ProcessingTimeoutError
 from domain.ports.persistence import Database
 from domain.ports.services import ProgressBoard
@@ -27,6 +28,7 @@ class HeldLease:
     Args:
         lease: just given out.
         time_limit: seconds that the slice may take.
+        lasts: how long the lease is good without being renewed.
 
     Attributes:
         lease: as given.
@@ -34,13 +36,14 @@ class HeldLease:
         done: frames finished.
     """
 
-    def __init__(self, lease: Lease, time_limit: float) -> None:
+    def __init__(self, lease: Lease, time_limit: float, lasts: timedelta) -> None:
         self.lease = lease
         self.standing = Standing.HELD
         self.done = 0
         self._abandoned = False
         self._deadline = monotonic() + time_limit
         self._time_limit = time_limit
+        self._lasts = lasts
 
     def step(self) -> None:
         """Count one frame; for the thread that does the work.
@@ -80,19 +83,19 @@ class HeldLease:
 
     async def _keep(self, database: Database, board: ProgressBoard) -> None:
         told = 0
-        runs_out = monotonic() + LEASE.total_seconds()
+        runs_out = monotonic() + self._lasts.total_seconds()
         while self.standing is Standing.HELD:
             await asyncio.sleep(BEAT)
             asked_at, done = monotonic(), self.done
             try:
                 async with database.unit_of_work() as work:
-                    self.standing = await work.slices.renew(self.lease, LEASE, done)
+                    self.standing = await work.slices.renew(self.lease, self._lasts, done)
                     await work.commit()
             except DatabaseUnavailableError:
                 if monotonic() > runs_out:
                     self.standing = Standing.LOST
                 continue
-            runs_out = asked_at + LEASE.total_seconds()
+            runs_out = asked_at + self._lasts.total_seconds()
             if done != told:
                 told = done
                 await board.announce(self.lease.request_id)

@@ -84,6 +84,7 @@ class Workshop:
         read_archive: opens a ZIP that is there.
         instruments: what the pipeline works with at a level; may take a while the first time.
         time_limit: seconds that one slice may take.
+        lease: how long this worker may be silent before others take over what it does.
         keep_parts: whether the parts of a result stay in the object store, to be looked into.
         meter: told how the work goes.
     """
@@ -95,6 +96,7 @@ class Workshop:
     read_archive: Callable[[Path], AbstractContextManager[ArchiveReader]]
     instruments: Callable[[Level], Instruments]
     time_limit: float = 1800.0
+    lease: timedelta = LEASE
     keep_parts: bool = False
     meter: Meter = NULL_METER
 
@@ -162,7 +164,7 @@ class SliceWorker:
         while ready:
             number = choose_slice(ready, after)
             async with self._database.unit_of_work() as work:
-                lease = await work.slices.lease(request_id, number, self._name, LEASE)
+                lease = await work.slices.lease(request_id, number, self._name, self._workshop.lease)
                 await work.commit()
             if lease is not None:
                 count_lease(self._workshop.meter, lease)
@@ -176,7 +178,7 @@ class SliceWorker:
         Raises:
             DatabaseUnavailableError: the database has been away for minutes; the lease runs out by itself.
         """
-        held = HeldLease(lease, self._workshop.time_limit)
+        held = HeldLease(lease, self._workshop.time_limit, self._workshop.lease)
         try:
             with metered(self._workshop.meter, held):
                 async with held.kept(self._database, self._board):

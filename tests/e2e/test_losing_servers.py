@@ -1,0 +1,226 @@
+"""Servers that go away while they are needed, and come back: with what they had, or with nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+import cluster as clusters
+from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.processes import available_port
+from adapters.embedded.redis import EmbeddedRedis
+from adapters.postgres.schema import Schema
+from adapters.queue.arq import HIGH_QUEUE, NORMAL_QUEUE
+from cluster import Cluster, Request, until
+from s3_server import S3Server, running_s3
+
+_DISPATCHING = 7_203_518_264
+"""The advisory lock that one dispatcher at a time holds."""
+
+
+@dataclass
+class OwnPostgres:
+    """A Postgres that a test may stop, on a port that stays the same."""
+
+    folder: Path
+    port: int = field(default_factory=lambda: available_port(None))
+
+    def start(self) -> str:
+        self.server = EmbeddedPostgres(self.folder, self.port, durable=False)
+        return asyncio.run(self.server.start())
+
+    def crash(self) -> None:
+        """What ``pg_ctl stop -m immediate`` does."""
+        pid = int((self.folder / "cluster" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        self.stop()
+
+    def stop(self) -> None:
+        asyncio.run(self.server.stop())
+
+
+@dataclass
+class OwnRedis:
+    """A Redis that a test may kill, on a port that stays the same."""
+
+    folder: Path
+    port: int = field(default_factory=lambda: available_port(None))
+
+    def start(self) -> str:
+        self.server = EmbeddedRedis(self.folder, self.port)
+        self.url = asyncio.run(self.server.start())
+        return self.url
+
+    def kill(self) -> None:
+        """At once, with everything that it knew."""
+        os.kill(int(asyncio.run(self._info())["process_id"]), signal.SIGKILL)
+        self.stop()
+        shutil.rmtree(self.folder / "appendonlydir")
+
+    def stop(self) -> None:
+        asyncio.run(self.server.stop())
+
+    async def _info(self) -> dict[str, int]:
+        async with Redis.from_url(self.url) as client:
+            answer: dict[str, int] = await client.info("server")
+            return answer
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    server = OwnRedis(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[OwnPostgres]:
+    server = OwnPostgres(tmp_path / "postgres")
+    asyncio.run(Schema(server.start()).upgrade())
+    yield server
+    server.stop()
+
+
+def test_redis_is_killed_and_comes_back_empty(
+    database_url: str, own_redis: OwnRedis, tmp_path: Path, film: Path
+) -> None:
+    with clusters.running(database_url, own_redis.url, tmp_path / "data", SLICE_FRAMES="200") as cluster:
+        order = cluster.order(film)
+        requests = [order.submit(), order.submit()]
+        requests[0].caught_in_work(2)
+        own_redis.kill()
+        assert cluster.http.get("/health").status_code == 503
+        own_redis.start()
+        for request in requests:
+            request.require_whole()
+            assert {request.finished(one).attempts for one in range(4)} == {1}
+        until(lambda: cluster.health()["workers"] == 2, "workers have announced themselves again")
+
+
+def test_postgres_crashes_and_comes_back(
+    own_postgres: OwnPostgres, redis_url: str, tmp_path: Path, film: Path
+) -> None:
+    url = own_postgres.server.url
+    with clusters.running(url, redis_url, tmp_path / "data", SLICE_FRAMES="200") as cluster:
+        request = cluster.order(film).submit()
+        request.caught_in_work(2)
+        over, paths = Event(), [f"/api/frames/anonymize/status/{request.id}/", "/health", "/api/videos/"]
+        with ThreadPoolExecutor(3) as threads:
+            asking = [threads.submit(statuses, cluster, path, over) for path in paths]
+            own_postgres.crash()
+            until(lambda: cluster.http.get("/health").status_code == 503, "the API has noticed")
+            own_postgres.start()
+            request.wait()
+            over.set()
+            answered = {status for one in asking for status in one.result()}
+        assert answered == {200, 503}
+        request.require_whole()
+
+
+def statuses(cluster: Cluster, path: str, over: Event) -> set[int]:
+    """What a path answers until something is over."""
+    found = set()
+    with httpx.Client(base_url=cluster.http.base_url, headers=cluster.http.headers, timeout=60) as http:
+        while not over.wait(0.02):
+            found.add(http.get(path).status_code)
+    return found
+
+
+@pytest.fixture
+def s3_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "s3"
+    folder.mkdir()
+    return folder
+
+
+def addressed(server: S3Server) -> dict[str, str]:
+    return {
+        "MINIO_ENDPOINT": server.endpoint,
+        "MINIO_ACCESS_KEY": server.access_key,
+        "MINIO_SECRET_KEY": server.secret_key,
+        "MINIO_REGION": server.region,
+        "MINIO_SECURE": "false",
+        "SLICE_FRAMES": "200",
+    }
+
+
+def test_the_object_store_is_down_for_a_while(
+    database_url: str, redis_url: str, tmp_path: Path, s3_folder: Path, film: Path
+) -> None:
+    with ExitStack() as first, ExitStack() as second:
+        server = first.enter_context(running_s3(s3_folder))
+        more = addressed(server)
+        cluster = second.enter_context(clusters.running(database_url, redis_url, tmp_path / "data", **more))
+        request = cluster.order(film).submit()
+        request.caught_in_work(2)
+        first.close()
+        until(lambda: all_redacted(request), "there is nothing left to do without the store")
+        assert cluster.http.get("/health").status_code == 503
+        # Longer than a lease, which has to be kept all the while.
+        assert not Event().wait(2 * clusters.LEASE_SECONDS)
+        assert all_redacted(request)
+        first.enter_context(running_s3(s3_folder, int(server.endpoint.rpartition(":")[2])))
+        request.require_whole()
+        # What was redacted was not lost.
+        assert {request.finished(one).attempts for one in range(4)} == {1}
+
+
+def test_a_worker_is_killed_while_it_stores_a_part(
+    database_url: str, redis_url: str, tmp_path: Path, s3_folder: Path, film: Path
+) -> None:
+    with running_s3(s3_folder) as server:
+        more = addressed(server)
+        with clusters.running(database_url, redis_url, tmp_path / "data", **more) as cluster:
+            request = cluster.order(film).submit()
+            request.caught_in_work(2)
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                until(lambda: all_redacted(request), "both workers store what they have")
+                victim = request.in_work()[0]
+                cluster.worker(victim.worker).process.kill()
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            request.require_whole()
+            assert request.finished(victim.number).attempts == 2
+
+
+def all_redacted(request: Request) -> bool:
+    """Whether two workers have come to the end of their slices, and could not deliver them."""
+    held = request.in_work()
+    return len(held) == 2 and all(one.done == one.frames and one.attempts == 1 for one in held)
+
+
+def test_the_api_is_killed_between_commit_and_enqueue(cluster: Cluster, film: Path, redis_url: str) -> None:
+    order = cluster.order(film)
+    submitted = "SELECT id::text FROM requests WHERE admitted_at IS NULL"
+    with ThreadPoolExecutor(1) as threads:
+        # Whoever calls workers waits for this lock.
+        cluster.ask("SELECT pg_advisory_lock($1)", _DISPATCHING)
+        answer = threads.submit(order.submit)
+        until(lambda: cluster.ask(submitted), "the request is stored")
+        cluster.api.process.kill()
+        cluster.api.process.wait()
+        assert isinstance(answer.exception(), httpx.HTTPError)
+    ((request_id,),) = cluster.ask(submitted)
+    assert asyncio.run(tickets(redis_url)) == 0
+    cluster.ask("SELECT pg_advisory_unlock($1)", _DISPATCHING)
+    cluster.start_api()
+    Request(order, request_id).require_whole()
+
+
+async def tickets(redis_url: str) -> int:
+    async with Redis.from_url(redis_url) as client:
+        return sum([await client.zcard(queue) for queue in (HIGH_QUEUE, NORMAL_QUEUE)])
