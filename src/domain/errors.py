@@ -382,3 +382,9 @@ class InvalidSettingError(DomainError):
     """A setting from the environment with a value that is not allowed."""
 
     code = "invalid_setting"
+
+
+class EmotionsUnavailableError(DomainError):
+    """Nobody can say at the moment what a face expresses."""
+
+    code = "emotions_unavailable"

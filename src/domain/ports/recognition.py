@@ -1,0 +1,80 @@
+"""What re-identification asks of models."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from domain.detection import FloatArray, Image, ModelCard
+from domain.reid.faces import EmbeddingSpace
+
+
+class FaceRecognizer(Protocol):
+    """Turns faces into vectors. Safe to call from several threads at once."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Which weights, where they run."""
+        ...
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """Where its vectors live."""
+        ...
+
+    @property
+    def max_batch(self) -> int:
+        """Faces that one call of ``embed`` may hold."""
+        ...
+
+    def align(self, image: Image, landmarks: FloatArray) -> Image:
+        """Cut faces out of a picture, upright and at the size that the model wants.
+
+        Args:
+            image: (height, width, 3) uint8 RGB.
+            landmarks: (n, 5, 2) float32 pixels, as in `domain.detection.Detections`.
+
+        Returns:
+            (n, side, side, 3) uint8 RGB.
+        """
+        ...
+
+    def embed(self, chips: Image) -> FloatArray:
+        """The vectors of aligned faces.
+
+        Args:
+            chips: (n, side, side, 3) uint8 RGB from ``align``, n at most ``max_batch``.
+
+        Returns:
+            (n, dimension) float32 of unit length.
+
+        Raises:
+            ExaminationError: the model failed, or gave numbers that are none.
+        """
+        ...
+
+
+class EmotionReader(Protocol):
+    """Says what faces express."""
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """What it tells apart; in the order of its probabilities."""
+        ...
+
+    async def read(self, crops: list[Image]) -> FloatArray:
+        """Probabilities of the emotions.
+
+        Args:
+            crops: faces with some of their surroundings, each (h, w, 3) uint8 RGB of any size.
+
+        Returns:
+            (n, emotions) float32; each row sums to 1.
+
+        Raises:
+            EmotionsUnavailableError: there is nobody to ask at the moment.
+        """
+        ...
+
+    async def available(self) -> bool:
+        """Whether it would answer now; never raises."""
+        ...

@@ -1,0 +1,1 @@
+"""Face re-identification: analyse, compare, match, galleries."""
