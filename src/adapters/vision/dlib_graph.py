@@ -1,0 +1,149 @@
+"""Builds the ONNX graph of dlib's face recognition network from the file that its author published.
+
+Importing this module imports ``onnx``; only building needs it, so the recogniser imports it late.
+
+The network is the ResNet-34 of He et al., "Deep Residual Learning for Image Recognition", 2016, with fewer
+layers and half the filters: 29 convolutions, each followed by what is left of its batch normalisation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from domain.errors import ModelCorruptError
+
+SIDE = 150
+DIMENSION = 128
+
+_OPSET = 17
+_MEAN = np.array([122.782, 117.001, 104.298])
+"""Red, green and blue that the network subtracts, before it divides by `_SCALE`."""
+_SCALE = 256.0
+_LAYER = re.compile(rb"\x01(?:\x05con_4|\x07affine_|\x04fc_2\x01\x80\x02\x00\x01)\x01\x02", re.DOTALL)
+"""A layer with parameters: its kind, with the length before it (the last names its sizes too), and then the
+version of the tensor."""
+_STAGES = ((32, 3), (64, 3), (128, 2), (256, 2), (256, 0))
+"""Filters, and residual blocks after the one that halves the picture; the first stage has none that does."""
+
+Weights: TypeAlias = NDArray[np.float32]
+
+
+def build(source: Path) -> bytes:
+    """The graph that takes (n, 150, 150, 3) uint8 RGB and gives (n, 128) float32.
+
+    Args:
+        source: the published file.
+
+    Raises:
+        ModelCorruptError: it does not hold that network.
+    """
+    network = _Network(_parameters(source.read_bytes()))
+    try:
+        embedding = network.build()
+    except (StopIteration, ValueError) as error:
+        raise ModelCorruptError(f"{source} does not hold the network that is expected", "") from error
+    faces = helper.make_tensor_value_info("faces", TensorProto.UINT8, ["N", SIDE, SIDE, 3])
+    result = helper.make_tensor_value_info(embedding, TensorProto.FLOAT, ["N", DIMENSION])
+    graph = helper.make_graph(network.nodes, "dlib-resnet", [faces], [result], network.weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _parameters(data: bytes) -> Iterator[Weights]:
+    """The parameters of each layer in dlib's serialisation, from the input on."""
+    for layer in _LAYER.finditer(data):
+        offset, count = layer.end(), 1
+        for _ in range(4):
+            # A whole number: the bytes it takes, then itself in little endian.
+            end = offset + 1 + data[offset]
+            count *= int.from_bytes(data[offset + 1 : end], "little")
+            offset = end
+        yield np.frombuffer(data, "<f4", count, offset)
+
+
+@dataclass
+class _Network:
+    """A graph that grows from the input on; tensors are known by their names."""
+
+    parameters: Iterator[Weights]
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    weights: list[onnx.TensorProto] = field(default_factory=list)
+
+    def build(self) -> str:
+        planes = self._add("Transpose", "faces", perm=[0, 3, 1, 2])
+        pixels = self._add("Cast", planes, to=TensorProto.FLOAT)
+        filters, bias = self._convolution_weights(3, 32, 7)
+        # The first convolution pads nothing, so the normalisation of the pixels can be part of it.
+        bias = bias - (filters * (_MEAN / _SCALE)[:, None, None]).sum(axis=(1, 2, 3))
+        stem = self._add("Relu", self._convolve(pixels, filters / _SCALE, bias, stride=2))
+        tensor = self._add("MaxPool", stem, kernel_shape=[3, 3], strides=[2, 2])
+        side, channels = 35, 32
+        for stage, (outputs, blocks) in enumerate(_STAGES):
+            if stage:
+                tensor, side = self._halve(tensor, channels, outputs, side)
+            for _ in range(blocks):
+                tensor = self._add("Relu", self._add("Add", self._block(tensor, outputs, outputs, 1), tensor))
+            channels = outputs
+        pooled = self._add("Flatten", self._add("GlobalAveragePool", tensor))
+        last = next(self.parameters).reshape(channels, DIMENSION)
+        return self._add("MatMul", pooled, self._store(last))
+
+    def _block(self, tensor: str, inputs: int, outputs: int, stride: int) -> str:
+        first = self._convolve(tensor, *self._convolution_weights(inputs, outputs, 3), stride)
+        return self._convolve(
+            self._add("Relu", first), *self._convolution_weights(outputs, outputs, 3), stride=1
+        )
+
+    def _halve(self, tensor: str, inputs: int, outputs: int, side: int) -> tuple[str, int]:
+        """A residual block at half the size; what is too small on either way is filled up with zeros."""
+        block = self._block(tensor, inputs, outputs, 2)
+        pooled = self._add("AveragePool", tensor, kernel_shape=[2, 2], strides=[2, 2])
+        block_side, pooled_side = (side - 3) // 2 + 1, side // 2
+        side = max(block_side, pooled_side)
+        block = self._pad(block, 0, side - block_side)
+        pooled = self._pad(pooled, outputs - inputs, side - pooled_side)
+        return self._add("Relu", self._add("Add", block, pooled)), side
+
+    def _pad(self, tensor: str, channels: int, pixels: int) -> str:
+        if not channels and not pixels:
+            return tensor
+        return self._add("Pad", tensor, self._store(np.array([0, 0, 0, 0, 0, channels, pixels, pixels])))
+
+    def _convolution_weights(self, inputs: int, outputs: int, kernel: int) -> tuple[Weights, Weights]:
+        """Filters and bias, with the affine layer behind them multiplied in."""
+        flat, affine = next(self.parameters), next(self.parameters)
+        gain, shift = affine.reshape(2, outputs)
+        filters = flat[:-outputs].reshape(outputs, inputs, kernel, kernel)
+        return filters * gain[:, None, None, None], flat[-outputs:] * gain + shift
+
+    def _convolve(self, tensor: str, filters: Weights, bias: Weights, stride: int) -> str:
+        padding = filters.shape[2] // 2 if stride == 1 else 0
+        return self._add(
+            "Conv",
+            tensor,
+            self._store(filters.astype(np.float32)),
+            self._store(bias.astype(np.float32)),
+            strides=[stride, stride],
+            pads=[padding] * 4,
+        )
+
+    def _add(self, operator: str, *inputs: str, **attributes: int | list[int]) -> str:
+        output = f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
+        return output
+
+    def _store(self, values: NDArray[np.generic]) -> str:
+        name = f"weights_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name

@@ -1,0 +1,190 @@
+"""Cosine similarity: of two embeddings, and of one with many."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.detection import FloatArray
+from domain.errors import InvalidOptionError
+from domain.reid.errors import InvalidEmbeddingError
+
+Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]
+"""One vector, as it was sent."""
+
+Rows: TypeAlias = Sequence[Numbers] | NDArray[np.floating]
+"""Many vectors of one length."""
+
+_SQUARABLE = 1e-12, 1e15
+"""Lengths of float32 vectors whose squares neither vanish nor overflow."""
+_HINT = "send what an analysis returned, unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A face that is like another.
+
+    Attributes:
+        index: where it was among those searched.
+        similarity: cosine, -1 to 1.
+    """
+
+    index: int
+    similarity: float
+
+
+def compare(first: Numbers, second: Numbers) -> float:
+    """The cosine of two embeddings, -1 to 1.
+
+    Raises:
+        InvalidEmbeddingError: one is empty, zero, not finite, or of another length than the other.
+    """
+    return float(similarities(unit_vector(first), unit_rows([second], "the second embedding"))[0])
+
+
+def find_matches(
+    target: Numbers, embeddings: Rows, threshold: float, top_k: int | None = None
+) -> list[Match]:
+    """Those of many embeddings that are like one.
+
+    Args:
+        target: (d,) the one.
+        embeddings: (n, d) the many; none at all is no error.
+        threshold: lowest cosine of a match, -1 to 1.
+        top_k: the most matches that are wanted; None for all.
+
+    Returns:
+        Best first; of equal ones, the one that comes first in ``embeddings``.
+
+    Raises:
+        InvalidEmbeddingError: one is empty, zero, not finite, or of another length than the others.
+        InvalidOptionError: the threshold or the number makes no sense.
+    """
+    check_search(threshold, top_k)
+    direction = unit_vector(target, "the target embedding")
+    if not len(embeddings):
+        return []
+    cosines = similarities(direction, unit_rows(embeddings))
+    return [Match(int(index), float(cosines[index])) for index in best(cosines, threshold, top_k)]
+
+
+def check_search(threshold: float, top_k: int | None) -> None:
+    """Make sure that a search can be done.
+
+    Raises:
+        InvalidOptionError: the threshold or the number makes no sense.
+    """
+    if not -1 <= threshold <= 1:
+        raise InvalidOptionError(f"the threshold is {threshold}", "a cosine lies between -1 and 1")
+    if top_k is not None and top_k < 1:
+        raise InvalidOptionError(f"top_k is {top_k}", "ask for one match at least")
+
+
+def best(cosines: FloatArray, threshold: float, top_k: int | None = None) -> NDArray[np.intp]:
+    """Where the highest of (n,) cosines are, from ``threshold`` up, best first and stable."""
+    found = np.flatnonzero(cosines >= np.float32(threshold))
+    return found[np.argsort(-cosines[found], kind="stable")][:top_k]
+
+
+def similarities(direction: FloatArray, rows: FloatArray) -> FloatArray:
+    """Cosines of a (d,) unit vector with (n, d) unit vectors, held within -1 to 1 against rounding.
+
+    Raises:
+        InvalidEmbeddingError: their lengths differ.
+    """
+    if rows.shape[1] != len(direction):
+        raise InvalidEmbeddingError(
+            f"an embedding of {rows.shape[1]} numbers cannot be compared with one of {len(direction)}",
+            "compare embeddings of one model only",
+        )
+    return np.clip(rows @ direction, -1, 1)
+
+
+def unit_vector(numbers: Numbers, name: str = "the embedding") -> FloatArray:
+    """One embedding, (d,) float32 of unit length.
+
+    Raises:
+        InvalidEmbeddingError: it is empty, zero, not finite, or no list of numbers.
+    """
+    return unit_rows([numbers], name)[0]
+
+
+def unit_rows(rows: Rows, name: str = "embedding {row}") -> FloatArray:
+    """Embeddings as a matrix.
+
+    Args:
+        rows: at least one, each of the same length.
+        name: of a row, for what is wrong with it.
+
+    Returns:
+        (n, d) float32, each row of unit length.
+
+    Raises:
+        InvalidEmbeddingError: they are of different lengths; or one is empty, zero, not finite, or no list of
+            numbers. The message names the first such row.
+    """
+    matrix = _matrix(rows, name)
+    if not matrix.size:
+        raise InvalidEmbeddingError(f"{name.format(row=0)} is empty", _HINT)
+    lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
+    shortest, longest = _SQUARABLE
+    odd = ~((lengths > shortest) & (lengths < longest))
+    if not odd.any():
+        return _divided(matrix, lengths)
+    return _divided(*_rescued(matrix, np.flatnonzero(odd), name))
+
+
+def _divided(matrix: NDArray[np.floating], lengths: NDArray[np.floating]) -> FloatArray:
+    return np.asarray(matrix / lengths[:, None], np.float32)
+
+
+def _rescued(
+    matrix: NDArray[np.floating], odd: NDArray[np.intp], name: str
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Scale rows whose squares leave the range of their numbers, and refuse those without a direction."""
+    scaled = matrix.astype(np.float64)
+    for row in odd.tolist():
+        largest = np.abs(scaled[row]).max()
+        if not math.isfinite(largest):
+            raise InvalidEmbeddingError(
+                f"{name.format(row=row)} holds a number that is infinite or none at all", _HINT
+            )
+        if largest == 0:
+            raise InvalidEmbeddingError(f"{name.format(row=row)} is zero: it points nowhere", _HINT)
+        scaled[row] /= largest
+    return scaled, np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+
+
+def _matrix(rows: Rows, name: str) -> NDArray[np.floating]:
+    """(n, d) float32 or float64."""
+    if isinstance(rows, np.ndarray):
+        if rows.ndim != 2:
+            raise InvalidEmbeddingError(f"embeddings come as rows, and these have {rows.ndim} axes", _HINT)
+        return rows if rows.dtype in {np.dtype(np.float32), np.dtype(np.float64)} else rows.astype(np.float32)
+    width = _length(rows[0], name.format(row=0))
+    buffer = array("d")
+    for number, row in enumerate(rows):
+        if _length(row, name.format(row=number)) != width:
+            raise InvalidEmbeddingError(
+                f"{name.format(row=number)} has {len(row)} numbers, and the first has {width}",
+                "embeddings of one request have one length",
+            )
+        try:
+            buffer.extend(row)
+        except (TypeError, OverflowError) as error:
+            raise InvalidEmbeddingError(
+                f"{name.format(row=number)} holds something that is no number", _HINT
+            ) from error
+    return np.frombuffer(buffer, np.float64).reshape(len(rows), width)
+
+
+def _length(row: Numbers, name: str) -> int:
+    if isinstance(row, str | bytes) or not isinstance(row, Sequence | np.ndarray) or np.ndim(row[:1]) != 1:
+        raise InvalidEmbeddingError(f"{name} is not a list of numbers", _HINT)
+    return len(row)
