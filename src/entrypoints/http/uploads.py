@@ -60,7 +60,7 @@ async def incoming_video(request: ApiRequest, filename: str, limit: int) -> Inco
     media_type = media_type.lower()
     if media_type == "multipart/form-data":
         body = declared_body(request, limit, overhead=FORM_OVERHEAD)
-        return await _file_of_form(body, options.get("boundary", ""))
+        return await file_of_form(body, options.get("boundary", ""), FILE_FIELD)
     if media_type.startswith("video/") or media_type == "application/octet-stream":
         return IncomingFile(filename, blocks(declared_body(request, limit)))
     raise UnsupportedMediaTypeError("send video/*, application/octet-stream or multipart/form-data")
@@ -119,8 +119,13 @@ async def _checked_body(
         raise UploadIncompleteError(f"{received} bytes came, {declared} were declared", "send it again")
 
 
-async def _file_of_form(body: AsyncGenerator[bytes, None], boundary: str) -> IncomingFile:
+async def file_of_form(body: AsyncGenerator[bytes, None], boundary: str, field: str) -> IncomingFile:
     """Read a form up to its file.
+
+    Args:
+        body: the form.
+        boundary: what stands between its parts.
+        field: which of them is the file.
 
     Raises:
         ClientException: it is not what forms look like.
@@ -128,19 +133,21 @@ async def _file_of_form(body: AsyncGenerator[bytes, None], boundary: str) -> Inc
     """
     events = _form_events(body, boundary)
     async for event in events:
-        if isinstance(event, MultipartSegment) and event.name == FILE_FIELD:
-            return IncomingFile(event.filename or "", blocks(_content(events)))
-    raise InvalidOptionError("the form has no file", f"send it as the field {FILE_FIELD!r}")
+        if isinstance(event, MultipartSegment) and event.name == field:
+            return IncomingFile(event.filename or "", blocks(_content(events, field)))
+    raise InvalidOptionError("the form has no file", f"send it as the field {field!r}")
 
 
-async def _content(events: AsyncIterator[MultipartSegment | bytes | None]) -> AsyncIterator[bytes]:
+async def _content(
+    events: AsyncIterator[MultipartSegment | bytes | None], field: str
+) -> AsyncIterator[bytes]:
     """The bytes of the part that was just begun; the rest is read, so that its end is seen, and dropped."""
     ended = False
     async for event in events:
         if event is None:
             ended = True
         elif isinstance(event, MultipartSegment):
-            if event.name == FILE_FIELD:
+            if event.name == field:
                 raise InvalidOptionError("the form has more than one file", "send them one by one")
         elif not ended:
             yield event

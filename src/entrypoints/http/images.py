@@ -1,0 +1,101 @@
+"""Pictures as they arrive: base64 in JSON, binary in msgpack, a field of a form, or the body itself."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar.exceptions import ClientException
+from multipart import parse_options_header
+
+from domain.reid.errors import InvalidImageError
+from entrypoints.http.bodies import JSON, ApiRequest, decode
+from entrypoints.http.schemas.faces import AnalyzeBody, EmbeddingFormat
+from entrypoints.http.uploads import file_of_form
+
+IMAGE_FIELD = "image"
+
+_DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
+_BASE64_HINT = "send the picture's bytes in base64, with nothing around them"
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingPicture:
+    """A picture to be looked at.
+
+    Attributes:
+        data: the bytes of a file.
+        embedding_format: how its sender wants embeddings written.
+    """
+
+    data: bytes
+    embedding_format: EmbeddingFormat
+
+
+async def incoming_picture(request: ApiRequest, embedding_format: EmbeddingFormat) -> IncomingPicture:
+    """The picture of a request, however it is sent.
+
+    Args:
+        request: its body is not read yet.
+        embedding_format: from the address; a JSON or msgpack body says it itself.
+
+    Raises:
+        InvalidImageError: what should be base64 is not.
+        UnsupportedMediaTypeError: the body is none of what is taken.
+        InvalidBodyError: it does not say what it should.
+        InvalidOptionError: the form has no picture.
+        ClientException: the body cannot be read.
+        RequestEntityTooLarge: there is more than the endpoint takes.
+    """
+    content_type, options = parse_options_header(request.headers.get("content-type", ""))
+    media_type = content_type.lower()
+    body = await request.body()
+    if media_type == "multipart/form-data":
+        file = await file_of_form(_at_once(body), options.get("boundary", ""), IMAGE_FIELD)
+        return IncomingPicture(b"".join([chunk async for chunk in file.chunks]), embedding_format)
+    if media_type.startswith("image/") or media_type == "application/octet-stream":
+        return IncomingPicture(body, embedding_format)
+    asked: AnalyzeBody = decode(body, media_type, AnalyzeBody)
+    return IncomingPicture(picture_bytes(asked.image_data, media_type), asked.embedding_format)
+
+
+def picture_bytes(sent: msgspec.Raw, media_type: str) -> bytes:
+    """The file in a field of a body.
+
+    Args:
+        sent: the field, not decoded yet: base64 as text, maybe as a data URL, or in msgpack the bytes.
+        media_type: of the body.
+
+    Raises:
+        InvalidImageError: it is neither.
+    """
+    value = _decoder(media_type)(sent)
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise InvalidImageError("the picture is not text", _BASE64_HINT)
+    start = prefix.end() if (prefix := _DATA_URL.match(value)) else 0
+    try:
+        # Lines of 76 characters are what mail and many tools make of it.
+        return binascii.a2b_base64("".join(value[start:].split()), strict_mode=True)
+    except ValueError as error:
+        raise InvalidImageError("the picture is not base64", _BASE64_HINT) from error
+
+
+def media_type_of(request: ApiRequest) -> str:
+    """What the body of a request is, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _decoder(media_type: str) -> Callable[[msgspec.Raw], Any]:
+    if media_type == JSON:
+        return msgspec.json.decode
+    return msgspec.msgpack.decode
+
+
+async def _at_once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body

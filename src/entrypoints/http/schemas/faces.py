@@ -1,0 +1,258 @@
+"""Faces: what is found in pictures, and how alike two are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self, TypeAlias
+from uuid import UUID, uuid4
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, Meta, UnsetType
+
+from domain.detection import FloatArray
+from domain.reid.errors import InvalidEmbeddingError
+from domain.reid.faces import Analysis, Face
+from domain.reid.matching import Match, Numbers, Rows
+from domain.reid.quality import Quality
+from entrypoints.http.schemas.common import Body, View
+from entrypoints.http.schemas.problems import Problem
+
+EmbeddingFormat: TypeAlias = Annotated[
+    Literal["list", "base64"],
+    Meta(
+        description="How embeddings are written: as numbers, or as little-endian float32, which is base64 in"
+        " JSON and binary in msgpack.",
+    ),
+]
+Picture: TypeAlias = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="A picture file: base64 (a data URL does, too), or binary in msgpack.",
+        extra_json_schema={"type": "string", "contentEncoding": "base64"},
+    ),
+]
+Vector: TypeAlias = Annotated[
+    list[float] | bytes,
+    Meta(description="As numbers, or as little-endian float32: base64 in JSON, binary in msgpack."),
+]
+Cosine: TypeAlias = Annotated[float, Meta(ge=-1, le=1, description="Cosine.", examples=[0.85])]
+Threshold: TypeAlias = Annotated[
+    float, Meta(ge=-1, le=1, description="The least cosine of a match.", examples=[0.5])
+]
+_LITTLE_ENDIAN = np.dtype("<f4")
+
+
+class AnalyzeBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A picture of a face."""
+
+    image_data: Picture
+    embedding_format: EmbeddingFormat = "list"
+
+
+class AnalyzeBatchBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Pictures of faces."""
+
+    images: Annotated[list[Picture], Meta(description="1 to 32 of them.", min_length=1)]
+    embedding_format: EmbeddingFormat = "list"
+
+
+class QualityView(View, frozen=True, kw_only=True):
+    """Signals by which a client can refuse to enrol a bad picture."""
+
+    sharpness: Annotated[
+        float, Meta(description="0 (a smear) to 1; faces in focus have 0.5 and more.", examples=[0.71])
+    ]
+    yaw: Annotated[
+        float, Meta(description="Degrees turned towards the right side of the picture.", examples=[-4.0])
+    ]
+    pitch: Annotated[float, Meta(description="Degrees raised.", examples=[2.5])]
+    roll: Annotated[float, Meta(description="Degrees tilted clockwise.", examples=[0.4])]
+    size: Annotated[float, Meta(description="Pixels of the shorter side of the box.", examples=[140.0])]
+
+    @classmethod
+    def of(cls, quality: Quality) -> Self:
+        """As it was measured."""
+        return cls(
+            sharpness=quality.sharpness,
+            yaw=quality.yaw,
+            pitch=quality.pitch,
+            roll=quality.roll,
+            size=quality.size,
+        )
+
+
+class FaceView(View, frozen=True, kw_only=True):
+    """A face in a picture."""
+
+    face_id: Annotated[UUID, Meta(description="Names this finding; it is not stored.")]
+    bbox: Annotated[
+        list[float],
+        Meta(
+            description="`x, y, width, height` in pixels of the upright picture.",
+            examples=[[412.0, 95.5, 118.0, 151.0]],
+        ),
+    ]
+    landmarks: Annotated[
+        list[list[float]],
+        Meta(description="Left eye, right eye, nose, left and right corner of the mouth, as seen: `x, y`."),
+    ]
+    embedding: Annotated[
+        list[float] | bytes, Meta(description="Unit length; to be compared within one `model` only.")
+    ]
+    confidence: Annotated[
+        float, Meta(description="How sure the detector is, 0 to 1.", examples=[0.95])
+    ]
+    quality: QualityView
+    emotions: Annotated[
+        dict[str, float] | None,
+        Meta(description="Probability of each; null when no CLIP is available.", examples=[{"happy": 0.8}]),
+    ]
+
+    @classmethod
+    def of(cls, face: Face, embedding_format: EmbeddingFormat) -> Self:
+        """As shown to whoever sent the picture."""
+        return cls(**_face(face, embedding_format))
+
+
+class AnalysisView(FaceView, frozen=True, kw_only=True):
+    """The most prominent face of a picture."""
+
+    timestamp: datetime
+    model: Annotated[str, Meta(description="Whose embedding it is.", examples=["buffalo_l"])]
+    faces_detected: Annotated[int, Meta(description="Faces in the picture, small ones too.", examples=[1])]
+
+    @classmethod
+    def of_analysis(
+        cls, analysis: Analysis, embedding_format: EmbeddingFormat, model: str, now: datetime
+    ) -> Self:
+        """As shown to whoever sent the picture."""
+        return cls(
+            **_face(analysis.faces[0], embedding_format),
+            timestamp=now,
+            model=model,
+            faces_detected=analysis.detected,
+        )
+
+
+class PictureAnalysisView(View, frozen=True, kw_only=True):
+    """What was found in one picture of several."""
+
+    index: Annotated[int, Meta(description="Which picture, from 0.", examples=[0])]
+    faces: Annotated[list[FaceView], Meta(description="The largest first.")]
+    faces_detected: Annotated[int, Meta(description="Faces in the picture, small ones too.", examples=[2])]
+    error: Annotated[Problem | None, Meta(description="Why there are no faces; null when there are.")]
+
+
+class BatchAnalysisView(View, frozen=True, kw_only=True):
+    """What was found in several pictures."""
+
+    results: list[PictureAnalysisView]
+    timestamp: datetime
+    model: Annotated[str, Meta(description="Whose embeddings they are.", examples=["buffalo_l"])]
+
+
+class CompareBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two embeddings of one model."""
+
+    face1_embedding: Vector
+    face2_embedding: Vector
+
+
+class SimilarityView(View, frozen=True, kw_only=True):
+    """How alike two faces are."""
+
+    similarity: Cosine
+
+
+class FindMatchesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One embedding, and many of the same model to look for it in."""
+
+    target_embedding: Vector
+    embeddings: Annotated[
+        list[list[float]] | bytes,
+        Meta(
+            description="Lists of numbers; or row-major little-endian float32, as base64 in JSON and binary"
+            " in msgpack, which is many times faster."
+        ),
+    ]
+    threshold: Threshold = 0.5
+    top_k: Annotated[int, Meta(ge=1, description="The most matches that are wanted.")] | None = None
+
+
+class MatchView(View, frozen=True, kw_only=True):
+    """An embedding that is like the one that was looked for."""
+
+    index: Annotated[int, Meta(description="Where it is in `embeddings`, from 0.", examples=[0])]
+    similarity: Cosine
+
+    @classmethod
+    def of(cls, match: Match) -> Self:
+        """As it was found."""
+        return cls(index=match.index, similarity=match.similarity)
+
+
+class RecognitionHealthView(View, frozen=True, kw_only=True):
+    """What faces are found and recognised with."""
+
+    detector: Annotated[str, Meta(examples=["centerface"])]
+    recognizer: Annotated[str, Meta(examples=["buffalo_l"])]
+
+
+def numbers(vector: list[float] | bytes) -> Numbers:
+    """One embedding as it was sent.
+
+    Raises:
+        InvalidEmbeddingError: the bytes are no float32.
+    """
+    return vector if isinstance(vector, list) else _floats(vector)
+
+
+def rows(vectors: list[list[float]] | bytes, width: int) -> Rows:
+    """Embeddings as they were sent.
+
+    Args:
+        vectors: lists, or the bytes of a matrix.
+        width: numbers of an embedding.
+
+    Raises:
+        InvalidEmbeddingError: the bytes are no matrix of that width.
+    """
+    if isinstance(vectors, list):
+        return vectors
+    floats = _floats(vectors)
+    if not width or len(floats) % width:
+        raise InvalidEmbeddingError(
+            f"{len(floats)} numbers are no whole rows of {width}, which the target has",
+            "send all numbers of all rows, one row after the other",
+        )
+    return floats.reshape(-1, width)
+
+
+def written(vector: FloatArray, embedding_format: EmbeddingFormat) -> list[float] | bytes:
+    """An embedding in the form that was asked for."""
+    if embedding_format == "base64":
+        return vector.astype(_LITTLE_ENDIAN, copy=False).tobytes()
+    as_numbers: list[float] = vector.tolist()
+    return as_numbers
+
+
+def _floats(data: bytes) -> FloatArray:
+    if len(data) % _LITTLE_ENDIAN.itemsize:
+        raise InvalidEmbeddingError(
+            f"{len(data)} bytes are no whole float32 numbers", "send little-endian float32"
+        )
+    return np.frombuffer(data, _LITTLE_ENDIAN)
+
+
+def _face(face: Face, embedding_format: EmbeddingFormat) -> dict[str, object]:
+    x1, y1, x2, y2 = face.box.tolist()
+    return {
+        "face_id": uuid4(),
+        "bbox": [x1, y1, x2 - x1, y2 - y1],
+        "landmarks": face.landmarks.tolist(),
+        "embedding": written(face.embedding.vector, embedding_format),
+        "confidence": face.score,
+        "quality": QualityView.of(face.quality),
+        "emotions": dict(face.emotions) if face.emotions is not None else None,
+    }
