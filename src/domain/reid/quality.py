@@ -18,9 +18,9 @@ _MODEL = np.array(
         [14.6, 20.5, 4.0],
     ]
 )
-"""An average face looking at the camera: eyes, nose and corners of the mouth, x to the right, y down, z towards
-the camera. Across and down it is the template that recognisers align to, made symmetric; 35.2 units are the
-6.3 cm between two eyes, and the depths are those of an average head."""
+"""An average face looking at the camera: eyes, nose and corners of the mouth; x to the right, y down, z towards
+the camera. In x and y it is the template that recognisers align to, made symmetric; 35.2 units are the 6.3 cm
+between two eyes, and the depths are those of an average head."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _BLUR = 9
