@@ -77,6 +77,26 @@ class Settings:
     detector: str = setting(
         "FRAMECLOAK_DETECTOR", "What finds faces: auto, centerface or the name of a pack.", text, "auto"
     )
+    recognizer: str = setting(
+        "RECOGNIZER",
+        "What tells faces apart: auto, dlib-resnet, the name of a pack or the path of one.",
+        text,
+        "auto",
+    )
+    recognition_queue: int = setting(
+        "RECOGNITION_QUEUE",
+        "Pictures that may wait in one process to be looked at; more are refused.",
+        whole(1, 100_000),
+        "64",
+        unit="pictures",
+    )
+    recognition_linger_ms: int = setting(
+        "RECOGNITION_LINGER_MS",
+        "How long faces wait for others to share a model call with, while models are busy.",
+        whole(0, 1000),
+        "3",
+        unit="milliseconds",
+    )
     provider: str = setting(
         "FRAMECLOAK_PROVIDER", f"What models run on: {', '.join(PROVIDERS)}.", one_of(PROVIDERS), "auto"
     )

@@ -11,7 +11,14 @@ import pytest
 
 from domain import errors
 from domain.errors import DomainError
-from entrypoints.cli.errors import EXIT_CODES, FRAMES_BLANKED, SERVICE_EXIT_CODES, SUCCESS, USAGE
+from entrypoints.cli.errors import (
+    EXIT_CODES,
+    FRAMES_BLANKED,
+    REID_EXIT_CODES,
+    SERVICE_EXIT_CODES,
+    SUCCESS,
+    USAGE,
+)
 from entrypoints.cli.main import framecloak, main
 from entrypoints.cli.signals import Interrupted, signals_raise
 
@@ -21,10 +28,10 @@ def domain_errors(kind: type[DomainError] = DomainError) -> set[type[DomainError
 
 
 def test_every_error_has_an_exit_code_of_its_own() -> None:
-    known = EXIT_CODES | SERVICE_EXIT_CODES
-    ours = {kind.code for kind in domain_errors() if kind.__module__.startswith(errors.__name__)}
+    known = EXIT_CODES | REID_EXIT_CODES | SERVICE_EXIT_CODES
+    ours = {kind.code for kind in domain_errors() if kind.__module__ in {errors.__name__, reid_errors.__name__}}
     assert ours == set(known)
-    codes = [*EXIT_CODES.values(), *SERVICE_EXIT_CODES.values(), SUCCESS, USAGE, FRAMES_BLANKED]
+    codes = [*EXIT_CODES.values(), *REID_EXIT_CODES.values(), *SERVICE_EXIT_CODES.values(), SUCCESS, USAGE, FRAMES_BLANKED]
     assert len(set(codes)) == len(codes)
     assert max(codes) < 126  # what shells use for themselves begins there
 
@@ -79,9 +86,9 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["redact", "--help"]) == main(["anonymize-frames", "--help"]) == 0
+    assert {main([command, "--help"]) for command in ("redact", "reid", "anonymize-frames")} == {0}
     helped = capsys.readouterr().out
-    for name, code in (EXIT_CODES | SERVICE_EXIT_CODES).items():
+    for name, code in (EXIT_CODES | REID_EXIT_CODES | SERVICE_EXIT_CODES).items():
         assert f"{code:>5}  {name.replace('_', ' ')}\n" in helped
 
 

@@ -30,12 +30,14 @@ class PictureHeader:
         codec: libav's name of the decoder.
         width, height: pixels as stored.
         orientation: how stored pixels are turned upright.
+        animated: whether it holds several pictures, in a way that libav's decoder does not read.
     """
 
     codec: str
     width: int
     height: int
     orientation: Orientation
+    animated: bool = False
 
 
 def read_header(file: BinaryIO) -> PictureHeader:
@@ -108,6 +110,7 @@ def _png(file: BinaryIO) -> PictureHeader:
 def _webp(file: BinaryIO) -> PictureHeader:
     size: tuple[int, int] | None = None
     orientation = Orientation.UPRIGHT
+    animated = False
     offset = 12
     while True:
         file.seek(offset)
@@ -115,6 +118,7 @@ def _webp(file: BinaryIO) -> PictureHeader:
         if len(head) < 8:
             break
         kind, length = struct.unpack("<4sI", head)
+        animated |= kind == b"ANMF"
         if kind in {b"VP8 ", b"VP8L", b"VP8X"}:
             found = _webp_size(kind, file.read(10))
             # The canvas of an extended file and its picture may disagree.
@@ -124,7 +128,7 @@ def _webp(file: BinaryIO) -> PictureHeader:
         offset += 8 + length + length % 2
     if size is None:
         raise UnknownPictureError("a WebP without a picture")
-    return PictureHeader("webp", *size, orientation)
+    return PictureHeader("webp", *size, orientation, animated)
 
 
 def _webp_size(kind: bytes, content: bytes) -> tuple[int, int]:

@@ -108,25 +108,12 @@ class PictureSource:
         return (frame for frame in frames)
 
     def _decode(self) -> DecodedFrame:
-        # PyAV's hints know the class for a few literal names only.
-        decoder = cast("VideoCodecContext", av.CodecContext.create(self._header.codec, "r"))
-        # The limit holds against a picture that says one size in its header and another further in.
-        decoder.options = {"max_pixels": str(MAX_PIXELS)}
-        if self._header.codec != "tiff":
-            # Damage is an error, not something to guess over. For TIFF, libav counts any tag that it
-            # does not know as damage, and refuses missing data in any case.
-            decoder.options |= {"err_detect": "explode"}
         try:
-            decoded = [*decoder.decode(av.Packet(self._read())), *decoder.decode(None)]
-        except av.FFmpegError as error:
-            raise self._damaged() from error
-        if not decoded or decoded[0].is_corrupt:
-            raise self._damaged()
-        return DecodedFrame(0, decoded[0], self._header.orientation)
-
-    def _damaged(self) -> UnreadableVideoError:
-        message = f"the picture {self._info.name} is damaged or cut off"
-        return UnreadableVideoError(message, "copy or export it again")
+            decoded = decode_picture(self._header.codec, self._read(), MAX_PIXELS)
+        except DamagedPictureError as error:
+            message = f"the picture {self._info.name} is damaged or cut off"
+            raise UnreadableVideoError(message, "copy or export it again") from error
+        return DecodedFrame(0, decoded, self._header.orientation)
 
     def _read(self) -> bytes:
         try:
@@ -134,3 +121,34 @@ class PictureSource:
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputNotFoundError(f"cannot read {self._path}: {reason}", "check the path") from error
+
+
+class DamagedPictureError(ValueError):
+    """The bytes are not the whole picture that their header promises."""
+
+
+def decode_picture(codec: str, data: bytes, max_pixels: int) -> av.VideoFrame:
+    """Decode a still picture.
+
+    Args:
+        codec: libav's name of the decoder.
+        data: the bytes of the file.
+        max_pixels: holds against a picture that says one size in its header and another further in.
+
+    Raises:
+        DamagedPictureError: the picture is damaged, cut off, or has more pixels.
+    """
+    # PyAV's hints know the class for a few literal names only.
+    decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
+    decoder.options = {"max_pixels": str(max_pixels)}
+    if codec != "tiff":
+        # Damage is an error, not something to guess over. For TIFF, libav counts any tag that it does not
+        # know as damage, and refuses missing data in any case.
+        decoder.options |= {"err_detect": "explode"}
+    try:
+        decoded = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+    except av.FFmpegError as error:
+        raise DamagedPictureError(f"{codec} cannot be decoded") from error
+    if not decoded or decoded[0].is_corrupt:
+        raise DamagedPictureError(f"{codec} cannot be decoded whole")
+    return decoded[0]

@@ -147,7 +147,7 @@ def template(side: int) -> FloatArray:
 
 
 def read_normalization(path: Path) -> Normalization:
-    """What a graph wants of pixels: those out of MXNet subtract and scale themselves, in their first nodes."""
+    """What a graph wants of pixels: those out of MXNet begin by subtracting and scaling themselves."""
     # onnx takes a fifth of a second to import; recognition with dlib's network does without.
     import onnx  # noqa: PLC0415
 

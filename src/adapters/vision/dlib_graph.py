@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -138,9 +138,9 @@ class _Network:
             pads=[padding] * 4,
         )
 
-    def _add(self, operator: str, *inputs: str, **attributes: int | list[int]) -> str:
+    def _add(self, operator: str, *inputs: str, **attributes: Any) -> str:  # noqa: ANN401 - as the operator wants them
         output = f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
+        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
     def _store(self, values: NDArray[np.generic]) -> str:

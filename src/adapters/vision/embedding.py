@@ -16,7 +16,11 @@ _SHORTEST = 1e-6
 
 
 def unit_vectors(
-    run: Callable[[Image], list[FloatArray]], chips: Image, side: int, dimension: int, max_batch: int = MAX_BATCH
+    run: Callable[[Image], list[FloatArray]],
+    chips: Image,
+    side: int,
+    dimension: int,
+    max_batch: int = MAX_BATCH,
 ) -> FloatArray:
     """Run a model on aligned faces.
 
@@ -42,7 +46,9 @@ def unit_vectors(
         return np.empty((0, dimension), np.float32)
     vectors = run(chips)[0]
     if vectors.shape != (len(chips), dimension):
-        raise ExaminationError(f"the model gave {vectors.shape} for {len(chips)} faces of {dimension} numbers")
+        raise ExaminationError(
+            f"the model gave {vectors.shape} for {len(chips)} faces of {dimension} numbers"
+        )
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > _SHORTEST).all()):
         raise ExaminationError("the model gave a vector that has no direction")

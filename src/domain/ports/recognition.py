@@ -5,7 +5,27 @@ from __future__ import annotations
 from typing import Protocol
 
 from domain.detection import FloatArray, Image, ModelCard
+from domain.ports.imaging import Frame
 from domain.reid.faces import EmbeddingSpace
+
+
+class PictureReader(Protocol):
+    """Decodes pictures that strangers send. Safe to call from several threads at once."""
+
+    def read(self, data: bytes) -> Frame:
+        """Decode a picture; of an animated one, the first.
+
+        Args:
+            data: the bytes of a file.
+
+        Returns:
+            The picture, upright.
+
+        Raises:
+            InvalidImageError: the bytes are no picture, a damaged one, or one in a format that is not read.
+            ImageTooLargeError: more pixels than are examined, found before any is decoded.
+        """
+        ...
 
 
 class FaceRecognizer(Protocol):

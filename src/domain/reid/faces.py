@@ -44,8 +44,8 @@ class Face:
     Attributes:
         box: (4,) float32 ``x1, y1, x2, y2`` in pixels of the upright picture, inside it.
         score: how sure the detector is, 0 to 1.
-        landmarks: (5, 2) float32 pixels: left eye, right eye, nose, left and right corner of the mouth as seen
-            in the picture.
+        landmarks: (5, 2) float32 pixels: left eye, right eye, nose, left and right corner of the mouth
+            as seen in the picture.
         embedding: whose face it might be.
         quality: how much the picture of it is worth.
         emotions: probability of each; None when nobody could say.

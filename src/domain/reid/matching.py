@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from array import array
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -103,7 +103,7 @@ def similarities(direction: FloatArray, rows: FloatArray) -> FloatArray:
             f"an embedding of {rows.shape[1]} numbers cannot be compared with one of {len(direction)}",
             "compare embeddings of one model only",
         )
-    return np.clip(rows @ direction, -1, 1)
+    return np.asarray(np.clip(rows @ direction, -1, 1), np.float32)
 
 
 def unit_vector(numbers: Numbers, name: str = "the embedding") -> FloatArray:
@@ -112,7 +112,8 @@ def unit_vector(numbers: Numbers, name: str = "the embedding") -> FloatArray:
     Raises:
         InvalidEmbeddingError: it is empty, zero, not finite, or no list of numbers.
     """
-    return unit_rows([numbers], name)[0]
+    (row,) = unit_rows([numbers], name)
+    return np.asarray(row, np.float32)
 
 
 def unit_rows(rows: Rows, name: str = "embedding {row}") -> FloatArray:
@@ -132,59 +133,53 @@ def unit_rows(rows: Rows, name: str = "embedding {row}") -> FloatArray:
     matrix = _matrix(rows, name)
     if not matrix.size:
         raise InvalidEmbeddingError(f"{name.format(row=0)} is empty", _HINT)
-    lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
+    lengths = _lengths(matrix)
     shortest, longest = _SQUARABLE
     odd = ~((lengths > shortest) & (lengths < longest))
-    if not odd.any():
-        return _divided(matrix, lengths)
-    return _divided(*_rescued(matrix, np.flatnonzero(odd), name))
-
-
-def _divided(matrix: NDArray[np.floating], lengths: NDArray[np.floating]) -> FloatArray:
+    if odd.any():
+        matrix = _rescued(matrix, np.flatnonzero(odd), name)
+        lengths = _lengths(matrix)
     return np.asarray(matrix / lengths[:, None], np.float32)
 
 
-def _rescued(
-    matrix: NDArray[np.floating], odd: NDArray[np.intp], name: str
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Scale rows whose squares leave the range of their numbers, and refuse those without a direction."""
-    scaled = matrix.astype(np.float64)
+def _lengths(matrix: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore", invalid="ignore"):  # such rows are looked at again
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)), np.float32)
+
+
+def _rescued(matrix: FloatArray, odd: NDArray[np.intp], name: str) -> FloatArray:
+    """Scale rows whose squares leave the range of float32, and refuse those without a direction."""
+    scaled = matrix.copy()
     for row in odd.tolist():
         largest = np.abs(scaled[row]).max()
         if not math.isfinite(largest):
-            raise InvalidEmbeddingError(
-                f"{name.format(row=row)} holds a number that is infinite or none at all", _HINT
-            )
+            raise InvalidEmbeddingError(f"{name.format(row=row)} holds a number that is not finite", _HINT)
         if largest == 0:
             raise InvalidEmbeddingError(f"{name.format(row=row)} is zero: it points nowhere", _HINT)
         scaled[row] /= largest
-    return scaled, np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    return scaled
 
 
-def _matrix(rows: Rows, name: str) -> NDArray[np.floating]:
-    """(n, d) float32 or float64."""
+def _matrix(rows: Rows, name: str) -> FloatArray:
+    """(n, d) float32."""
     if isinstance(rows, np.ndarray):
         if rows.ndim != 2:
             raise InvalidEmbeddingError(f"embeddings come as rows, and these have {rows.ndim} axes", _HINT)
-        return rows if rows.dtype in {np.dtype(np.float32), np.dtype(np.float64)} else rows.astype(np.float32)
-    width = _length(rows[0], name.format(row=0))
-    buffer = array("d")
-    for number, row in enumerate(rows):
-        if _length(row, name.format(row=number)) != width:
-            raise InvalidEmbeddingError(
-                f"{name.format(row=number)} has {len(row)} numbers, and the first has {width}",
-                "embeddings of one request have one length",
-            )
-        try:
-            buffer.extend(row)
-        except (TypeError, OverflowError) as error:
-            raise InvalidEmbeddingError(
-                f"{name.format(row=number)} holds something that is no number", _HINT
-            ) from error
-    return np.frombuffer(buffer, np.float64).reshape(len(rows), width)
-
-
-def _length(row: Numbers, name: str) -> int:
-    if isinstance(row, str | bytes) or not isinstance(row, Sequence | np.ndarray) or np.ndim(row[:1]) != 1:
-        raise InvalidEmbeddingError(f"{name} is not a list of numbers", _HINT)
-    return len(row)
+        with np.errstate(over="ignore"):  # what overflows is refused as not finite
+            return rows.astype(np.float32, copy=False)
+    try:
+        width = len(rows[0])
+        odd = next((number for number, row in enumerate(rows) if len(row) != width), None)
+    except TypeError as error:
+        raise InvalidEmbeddingError("an embedding is not a list of numbers", _HINT) from error
+    if odd is not None:
+        raise InvalidEmbeddingError(
+            f"{name.format(row=odd)} has {len(rows[odd])} numbers, and the first has {width}",
+            "embeddings of one request have one length",
+        )
+    # Nearly twice as fast as NumPy's own conversion of lists.
+    pack = struct.Struct(f"{width}f").pack
+    try:
+        return np.frombuffer(b"".join([pack(*row) for row in rows]), np.float32).reshape(len(rows), width)
+    except struct.error as error:
+        raise InvalidEmbeddingError("an embedding holds something that is no number", _HINT) from error

@@ -40,11 +40,22 @@ EXIT_CODES = {
     "license_not_accepted": 33,
     "model_download_failed": 34,
     "examination_failed": 35,
+    "emotions_unavailable": 36,
     "output_unwritable": 40,
     "storage_full": 41,
     "internal_error": INTERNAL,
 }
 """Exit code by ``DomainError.code``, for what redacting files can end with."""
+
+REID_EXIT_CODES = {
+    "invalid_image": 60,
+    "face_not_found": 61,
+    "face_too_small": 62,
+    "batch_too_large": 63,
+    "invalid_embedding": 64,
+    "overloaded": 65,
+}
+"""Exit code by ``DomainError.code``, for what recognising faces adds."""
 
 SERVICE_EXIT_CODES = {
     "schema_outdated": 50,
@@ -109,6 +120,11 @@ def describe_service_exit_codes() -> str:
     return _table(rows)
 
 
+def describe_reid_exit_codes() -> str:
+    """What recognising faces adds to that table."""
+    return _table((code, name.replace("_", " ")) for name, code in REID_EXIT_CODES.items())
+
+
 def _table(rows: Iterable[tuple[int, str]]) -> str:
     return "\n".join(f"{code:>5}  {meaning}" for code, meaning in rows)
 
@@ -126,7 +142,7 @@ def report(code: str, message: str, hint: str, *, as_json: bool) -> None:
 def report_domain_error(error: DomainError, *, as_json: bool) -> int:
     """Print what went wrong and return its exit code."""
     report(error.code, error.message, error.hint, as_json=as_json)
-    return (EXIT_CODES | SERVICE_EXIT_CODES)[error.code]
+    return (EXIT_CODES | REID_EXIT_CODES | SERVICE_EXIT_CODES)[error.code]
 
 
 def report_usage_error(error: click.ClickException, *, as_json: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from adapters.vision.centerface import build_graph, published_weights
+from adapters.vision import centerface, dlib_resnet
 from adapters.vision.downloads import pull as pull_pack
 from adapters.vision.onnx import Precision, Provider, choose_precision
 from adapters.vision.weights import (
     CENTERFACE,
+    DLIB_RESNET,
     PACKS,
     FileState,
+    Weights,
     find_pack,
     installed_packs,
     licence_of,
@@ -65,7 +68,11 @@ def models() -> None:
 @_as_json
 def list_models(models: Path, *, as_json: bool) -> None:
     """Show which models there are and which can be had."""
-    rows = [_centerface_row(), *_pack_rows(models)]
+    rows = [
+        _wheel_row(CENTERFACE, centerface.published_weights, choose_precision(Precision.AUTO, Provider.CPU)),
+        _wheel_row(DLIB_RESNET, dlib_resnet.published_weights, Precision.FP32),
+        *_pack_rows(models),
+    ]
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -114,15 +121,19 @@ _STATES = {
 @_models_folder
 @_as_json
 def build(models: Path, *, as_json: bool) -> None:
-    """Build the CenterFace graphs now, rather than on first use."""
-    built = {precision: build_graph(models, precision) for precision in (Precision.FP32, Precision.INT8)}
+    """Build the graphs of CenterFace and of dlib's network now, rather than on first use."""
+    built = {
+        f"{CENTERFACE.name} {precision}": centerface.build_graph(models, precision)
+        for precision in (Precision.FP32, Precision.INT8)
+    }
+    built[DLIB_RESNET.name] = dlib_resnet.build_graph(models)
     rows = [
         {
-            "name": f"{CENTERFACE.name} {precision}",
+            "name": name,
             "path": str(graph.content) if isinstance(graph.content, Path) else None,
             "sha256": graph.sha256,
         }
-        for precision, graph in built.items()
+        for name, graph in built.items()
     ]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -158,18 +169,18 @@ def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_j
         _console.print(f"{pack.name} is in {folder}")
 
 
-def _centerface_row() -> _Row:
+def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision) -> _Row:
     try:
-        path = str(published_weights())
+        path = str(find())
     except ModelMissingError:
         path = ""
     return _Row(
-        name=CENTERFACE.name,
+        name=weights.name,
         present=bool(path),
-        path=path or CENTERFACE.source,
-        licence=CENTERFACE.licence,
-        precision=choose_precision(Precision.AUTO, Provider.CPU),
-        purpose=CENTERFACE.purpose,
+        path=path or weights.source,
+        licence=weights.licence,
+        precision=precision,
+        purpose=weights.purpose,
     )
 
 

@@ -16,6 +16,7 @@ from litestar.types import ExceptionHandlersMap, Scope
 
 from domain.errors import DomainError, TooManyAttemptsError
 from domain.passwords import TooManySignInsError
+from domain.reid.errors import OverloadedError
 from entrypoints.http.headers import request_id
 from entrypoints.http.schemas.problems import FieldError, Problem
 
@@ -26,10 +27,13 @@ PROBLEM_TYPE = "application/problem+json"
 STATUS_BY_CODE: Mapping[str, int] = {
     "already_finished": 409,
     "api_key_not_found": 404,
+    "batch_too_large": 422,
     "csrf_failed": 403,
     "database_unavailable": 503,
     "emotions_unavailable": 503,
     "examination_failed": 500,
+    "face_not_found": 422,
+    "face_too_small": 422,
     "forbidden": 403,
     "frame_not_found": 404,
     "grant_not_found": 404,
@@ -38,7 +42,9 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "input_not_found": 404,
     "internal_error": 500,
     "invalid_credentials": 401,
+    "invalid_embedding": 422,
     "invalid_format": 422,
+    "invalid_image": 422,
     "invalid_level": 422,
     "invalid_option": 422,
     "invalid_region": 422,
@@ -54,6 +60,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "not_ready": 409,
     "object_not_found": 404,
     "output_unwritable": 500,
+    "overloaded": 503,
     "processing_timeout": 500,
     "provider_unavailable": 503,
     "queue_unavailable": 503,
@@ -79,7 +86,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "weak_password": 422,
     "webhook_failed": 502,
 }
-"""The one place that knows statuses; a test holds it against every code of ``domain.errors``."""
+"""The one place that knows statuses; a test holds it against every code of ``domain.errors`` and ``domain.reid.errors``."""
 
 PUBLIC_CODES: Mapping[str, str] = {
     "empty_file": "unreadable_video",
@@ -196,7 +203,9 @@ def _on_domain_error(request: AnyRequest, error: DomainError) -> Response[Proble
 def _domain_headers(error: DomainError, status: int) -> Iterator[tuple[str, str]]:
     if status == HTTPStatus.UNAUTHORIZED:
         yield "WWW-Authenticate", 'Bearer realm="framecloak"'
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if isinstance(error, OverloadedError):
+        yield "Retry-After", str(error.retry_after)
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         yield "Retry-After", "5"
     if isinstance(error, TooManyAttemptsError):
         yield "Retry-After", str(error.retry_after)

@@ -1,0 +1,78 @@
+"""Pictures that show which faces were found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from adapters.media.picture_intake import StrangersPictures
+from domain.detection import Image
+from domain.errors import OutputUnwritableError
+from domain.reid.faces import Analysis
+
+_BOX = (80, 220, 60)
+_POINT = (60, 80, 255)
+_OUTLINE = (30, 30, 30)
+_HEIGHT = 720
+"""Pixels that pictures beside each other are high."""
+
+
+def draw_faces(picture: bytes, analysis: Analysis, caption: str) -> Image:
+    """The picture with a numbered box and five landmarks on each face.
+
+    Args:
+        picture: the bytes of the file.
+        analysis: what was found in it.
+        caption: written in its corner.
+
+    Returns:
+        (h, w, 3) uint8 BGR, upright.
+    """
+    image = StrangersPictures().read(picture).bgr()
+    unit = max(1, round(max(image.shape[:2]) / 500))
+    for number, face in enumerate(analysis.faces, 1):
+        x1, y1, x2, y2 = face.box.round().astype(int).tolist()
+        cv2.rectangle(image, (x1, y1), (x2, y2), _OUTLINE, unit + 2)
+        cv2.rectangle(image, (x1, y1), (x2, y2), _BOX, unit)
+        for x, y in face.landmarks.round().astype(int).tolist():
+            cv2.circle(image, (x, y), 2 * unit, _POINT, -1, cv2.LINE_AA)
+        _write(image, f"{number}  {face.score:.2f}", (x1, max(14 * unit, y1 - 4 * unit)), unit)
+    _write(image, caption, (6 * unit, image.shape[0] - 8 * unit), unit)
+    return image
+
+
+def write_sheet(out: Path, pictures: Sequence[Image]) -> None:
+    """Write one picture, or several beside each other, as the suffix of the name says.
+
+    Raises:
+        OutputUnwritableError: the file cannot be written.
+    """
+    sheet = pictures[0]
+    if len(pictures) > 1:
+        sheet = np.hstack([_at_height(picture) for picture in pictures])
+    try:
+        written, data = cv2.imencode(out.suffix or ".jpg", sheet)
+        if not written:
+            raise OutputUnwritableError(f"{out} cannot be encoded", "name a .jpg or .png file")
+        out.write_bytes(data.tobytes())
+    except cv2.error as error:
+        raise OutputUnwritableError(
+            f"{out} names no format that can be written", "name a .jpg or .png file"
+        ) from error
+    except OSError as error:
+        raise OutputUnwritableError(f"cannot write {out}: {error.strerror}", "check the path") from error
+
+
+def _write(image: Image, text: str, corner: tuple[int, int], unit: int) -> None:
+    for colour, thickness in ((_OUTLINE, 3 * unit), (_BOX, unit)):
+        cv2.putText(
+            image, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * unit, colour, thickness, cv2.LINE_AA
+        )
+
+
+def _at_height(picture: Image) -> Image:
+    width = max(1, round(picture.shape[1] * _HEIGHT / picture.shape[0]))
+    return np.asarray(cv2.resize(picture, (width, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
