@@ -39,6 +39,7 @@ class _LazyGroup(click.Group):
         "audit": "Show who did what.",
         "db": "Upgrade, downgrade and inspect the database.",
         "settings": "Show what this installation is set up for.",
+        "galleries": "Change the key of galleries.",
         "webhook-secret": "Print the secret that webhooks are signed with.",
         "models": "List, verify, build and fetch model weights.",
     }
