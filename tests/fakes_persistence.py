@@ -12,6 +12,8 @@ from domain.ports.persistence import (
     ApiKeys,
     AuditLog,
     DownloadTokens,
+    Galleries,
+    GalleryFaces,
     Grants,
     Marks,
     Notices,
@@ -30,6 +32,7 @@ from fakes_persistence_accounts import (
     FakeSessions,
     FakeUsers,
 )
+from fakes_persistence_galleries import FakeGalleries, FakeGalleryFaces
 from fakes_persistence_library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
 from fakes_persistence_requests import FakeDownloadTokens, FakeRequests
 from fakes_persistence_slices import FakeSlices
@@ -55,6 +58,8 @@ class FakeUnitOfWork:
         self.slices: Slices = FakeSlices(self._transaction)
         self.download_tokens: DownloadTokens = FakeDownloadTokens(self._transaction)
         self.notices: Notices = FakeNotices(self._transaction)
+        self.galleries: Galleries = FakeGalleries(self._transaction)
+        self.gallery_faces: GalleryFaces = FakeGalleryFaces(self._transaction)
         self.audit: AuditLog = FakeAuditLog(self._transaction)
 
     async def __aenter__(self) -> Self:

@@ -12,7 +12,9 @@ from uuid import UUID
 from domain.accounts import ApiKey, Session, User
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
 from domain.anonymization.slices import SliceKind
+from domain.detection import FloatArray
 from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
+from domain.ports.galleries import SealedFace, SealedGallery
 from domain.ports.persistence import AuditEntry
 from domain.ports.webhooks import NoticeState
 from domain.videos import Segment
@@ -69,6 +71,8 @@ class Tables:
     idempotency: dict[tuple[int, str], tuple[UUID, bytes]] = field(default_factory=dict)
     download_tokens: dict[bytes, DownloadToken] = field(default_factory=dict)
     notices: dict[UUID, NoticeEntry] = field(default_factory=dict)
+    galleries: dict[UUID, SealedGallery] = field(default_factory=dict)
+    gallery_faces: dict[UUID, tuple[SealedFace, FloatArray]] = field(default_factory=dict)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
 
     def copy(self) -> Tables:

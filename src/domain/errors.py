@@ -388,3 +388,45 @@ class EmotionsUnavailableError(DomainError):
     """Nobody can say at the moment what a face expresses."""
 
     code = "emotions_unavailable"
+
+
+class GalleryNotFoundError(DomainError):
+    """A gallery that does not exist, whose time is over, or that belongs to somebody else."""
+
+    code = "gallery_not_found"
+
+
+class GalleryFaceNotFoundError(DomainError):
+    """A face that is not enrolled in that gallery."""
+
+    code = "gallery_face_not_found"
+
+
+class GalleryFullError(DomainError):
+    """A gallery with no room for what was to be enrolled."""
+
+    code = "gallery_full"
+
+
+class ModelMismatchError(DomainError):
+    """Embeddings of different models, which say nothing about each other."""
+
+    code = "model_mismatch"
+
+
+class GalleryKeyMissingError(DomainError):
+    """A gallery that is sealed with a key that the settings do not name."""
+
+    code = "gallery_key_missing"
+
+
+class GalleryDamagedError(DomainError):
+    """Something in a gallery that cannot be opened: changed, moved, or sealed with another key."""
+
+    code = "gallery_damaged"
+
+
+class ExtensionMissingError(DomainError):
+    """A database without an extension that is needed."""
+
+    code = "extension_missing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.security.secrets import InstallationSecret
+from adapters.security.vault import Vault
 from entrypoints.settings import Settings
 
 KEY_FILE = "secret-key"
@@ -27,3 +28,23 @@ def webhook_secret(settings: Settings) -> str:
         InvalidSettingError: as for `installation_secret`.
     """
     return settings.webhook_secret or installation_secret(settings).derive_key("webhooks").hex()
+
+
+def gallery_vault(settings: Settings) -> Vault:
+    """What keeps galleries secret.
+
+    Everything is derived in one way from the text of a setting, whichever it is: a SECRET_KEY that was in use
+    before GALLERY_KEY was set goes on opening what it sealed, and an earlier one can be given as an old key.
+
+    Raises:
+        InvalidSettingError: as for `installation_secret`; or an old key is too short to be one.
+    """
+    installation = installation_secret(settings)
+    current = InstallationSecret.from_text(settings.gallery_key) if settings.gallery_key else installation
+    texts = [text for text in settings.gallery_old_keys.split(",") if text.strip()]
+    old = [installation, *map(InstallationSecret.from_text, texts)]
+    return Vault(_gallery_key(current), [_gallery_key(one) for one in old])
+
+
+def _gallery_key(secret: InstallationSecret) -> bytes:
+    return secret.derive_key("galleries")

@@ -13,6 +13,7 @@ from pathlib import Path
 from adapters.clock import SystemClock
 from adapters.media.archive import ZipArchive, ZipReader
 from adapters.media.probing import PyAvProber, VideoShelf, keyframes
+from adapters.postgres.gallery_indexes import GalleryIndexes
 from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from adapters.queue.arq import ArqJobQueue
@@ -48,7 +49,11 @@ from domain.marking import Marking
 from domain.ports.metrics import NULL_METER, Meter
 from domain.ports.persistence import Database
 from domain.ports.services import CallLimiter, Clock, ObjectStore
-from entrypoints.keys import installation_secret, webhook_secret
+from domain.reid.galleries import Galleries
+from domain.reid.service import Faces
+from domain.reid.upkeep import GalleryUpkeep
+from entrypoints.keys import gallery_vault, installation_secret, webhook_secret
+from entrypoints.recognition import load_analysis
 from entrypoints.settings import Settings
 
 SCRATCH = "process-"
@@ -82,6 +87,9 @@ class Service:
         auditing: who did what.
         cleaner: removes what has had its time.
         webhooks: tells receivers about the end of requests.
+        faces: analyses pictures of faces.
+        galleries: faces that are to be found again.
+        gallery_upkeep: their indexes and keys.
     """
 
     settings: Settings
@@ -106,6 +114,9 @@ class Service:
     auditing: Auditing
     cleaner: Cleaner
     webhooks: Webhooks
+    faces: Faces
+    galleries: Galleries
+    gallery_upkeep: GalleryUpkeep
 
     def worker(
         self, name: str, instruments: Callable[[Level], Instruments], meter: Meter = NULL_METER
@@ -172,6 +183,9 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             token_lasts=timedelta(hours=settings.download_token_expiry_hours),
             result_lasts=timedelta(hours=settings.result_retention_hours),
         )
+        vault = gallery_vault(settings)
+        faces = Faces(lambda: load_analysis(settings))
+        resources.callback(faces.close)
         health = Health(database, store, queue, lambda: _models_present(settings))
         yield Service(
             settings=settings,
@@ -231,6 +245,11 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 HttpWebhookSender(allow_private=settings.webhook_allow_private),
                 clock,
                 webhook_secret(settings),
+            ),
+            faces=faces,
+            galleries=Galleries(database, vault, clock, settings.gallery_capacity),
+            gallery_upkeep=GalleryUpkeep(
+                database, vault, GalleryIndexes(settings.database_url), settings.gallery_hnsw_above
             ),
         )
 

@@ -356,6 +356,36 @@ class Settings:
         unit="MiB",
     )
 
+    # Galleries of faces that are to be found again.
+    gallery_key: str = setting(
+        "GALLERY_KEY",
+        "What galleries are sealed with; `framecloak galleries rotate-key` changes it.",
+        at_least(32),
+        secret=True,
+        default_text="derived from SECRET_KEY",
+    )
+    gallery_old_keys: str = setting(
+        "GALLERY_OLD_KEYS",
+        "Earlier ones that galleries may still be sealed with, with commas.",
+        at_least(32),
+        secret=True,
+        default_text="none",
+    )
+    gallery_capacity: int = setting(
+        "GALLERY_CAPACITY",
+        "The most faces of one gallery.",
+        whole(1, 100_000_000),
+        "1000000",
+        unit="faces",
+    )
+    gallery_hnsw_above: int = setting(
+        "GALLERY_HNSW_ABOVE",
+        "Faces above which a gallery is searched through an index, and not exactly.",
+        whole(0, 100_000_000),
+        "20000",
+        unit="faces",
+    )
+
     # What is told about all that.
     log_format: str = setting(
         "LOG_FORMAT",

@@ -119,7 +119,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
     await schema.downgrade("0001")
     assert await schema.current_revision() == "0001"
     tables = {name for (name,) in await fetch(empty_database_url, _TABLES)}
-    newer = {"request_segments", "request_regions", "used_refresh_tokens", "webhook_notices"}
+    newer = {"request_segments", "request_regions", "used_refresh_tokens", "webhook_notices", "galleries", "gallery_faces"}
     assert tables == {*METADATA.tables, "alembic_version"} - newer
     with pytest.raises(SchemaOutdatedError, match=r"older schema 0001.*framecloak db upgrade"):
         await schema.require_current()

@@ -24,6 +24,8 @@ SECRETS = {
     "FRAMECLOAK_ADMIN_PASSWORD": "hunter2 hunter2",
     "WEBHOOK_SECRET": "hunter2, known to receivers as well",
     "METRICS_TOKEN": "hunter2 for Prometheus",
+    "GALLERY_KEY": "hunter2, which seals the galleries",
+    "GALLERY_OLD_KEYS": "hunter2, which sealed the galleries once",
 }
 
 

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.account_tables import UserRow
 from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
+from adapters.postgres.gallery_tables import GalleryRow
 from adapters.postgres.webhook_tables import WebhookNoticeRow
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.request import Level, OutputFormat, RedactionShape, RedactionStyle
@@ -300,5 +301,5 @@ class DownloadTokenRow(DefaultBase):
 
 
 METADATA: MetaData
-"""Of all tables: those of accounts and webhooks have the same."""
-(METADATA,) = {table.metadata for table in (RequestRow, UserRow, WebhookNoticeRow)}
+"""Of all tables: those of accounts, galleries and webhooks have the same."""
+(METADATA,) = {table.metadata for table in (RequestRow, UserRow, GalleryRow, WebhookNoticeRow)}

@@ -11,7 +11,17 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from adapters.postgres import accounts, audit, download_tokens, marks, requests, slices, videos, webhooks
+from adapters.postgres import (
+    accounts,
+    audit,
+    download_tokens,
+    galleries,
+    marks,
+    requests,
+    slices,
+    videos,
+    webhooks,
+)
 from adapters.postgres.connection import Connection, translated
 from adapters.postgres.engine import configuration
 from domain.ports import persistence as ports
@@ -34,6 +44,8 @@ class PostgresUnitOfWork:
     slices: ports.Slices
     download_tokens: ports.DownloadTokens
     notices: ports.Notices
+    galleries: ports.Galleries
+    gallery_faces: ports.GalleryFaces
     audit: ports.AuditLog
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -61,6 +73,8 @@ class PostgresUnitOfWork:
         self.slices = slices.Slices(connection)
         self.download_tokens = download_tokens.DownloadTokens(connection)
         self.notices = webhooks.Notices(connection)
+        self.galleries = galleries.Galleries(connection)
+        self.gallery_faces = galleries.GalleryFaces(connection)
         return self
 
     async def __aexit__(

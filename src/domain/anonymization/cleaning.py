@@ -34,6 +34,7 @@ class CleanupReport:
         leftovers: requests without a result of which something was still in the object store.
         parts: finished requests of which a part was; of a worker that was too late, or killed.
         folders: of processes on this machine that were killed.
+        galleries: those whose time was over, with everybody enrolled in them.
     """
 
     tokens: int
@@ -43,6 +44,7 @@ class CleanupReport:
     leftovers: int = 0
     parts: int = 0
     folders: int = 0
+    galleries: int = 0
 
 
 class Cleaner:
@@ -88,6 +90,9 @@ class Cleaner:
             # One that expired just now may be in the middle of being completed.
             uploads = await work.uploads.remove_expired(now - (UPLOAD_KEPT - UPLOAD_LASTS))
             await work.notices.remove_settled(now - NOTICE_KEPT)
+            galleries = await work.galleries.remove_expired(now)
+            for gallery_id in galleries:
+                await work.audit.add(None, "gallery.expire", f"gallery:{gallery_id}", {})
             old = await work.requests.results_older_than(now - self._result_lasts)
             await work.commit()
         await self._remove_uploads(now - UPLOAD_KEPT)
@@ -104,7 +109,9 @@ class Cleaner:
             await work.commit()
         leftovers, parts = await self._remove_leftovers()
         folders = await self._sweep()
-        return CleanupReport(tokens, sessions, len(old), len(uploads), leftovers, parts, folders)
+        return CleanupReport(
+            tokens, sessions, len(old), len(uploads), leftovers, parts, folders, len(galleries)
+        )
 
     async def _remove_uploads(self, before: datetime) -> None:
         """Remove bytes by their age: some come after their upload was completed, or expired."""

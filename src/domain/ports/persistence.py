@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from domain.ports.accounts import ApiKeys, RefreshTokens, Sessions, Users
 from domain.ports.audit import AuditEntry, AuditFilter, AuditLog
+from domain.ports.galleries import Galleries, GalleryFaces
 from domain.ports.library import Grants, Marks, Uploads, Videos
 from domain.ports.paging import Page
 from domain.ports.requests import DownloadTokens, RequestFilter, Requests
@@ -20,6 +21,8 @@ __all__ = [
     "AuditLog",
     "Database",
     "DownloadTokens",
+    "Galleries",
+    "GalleryFaces",
     "Grants",
     "Marks",
     "Notices",
@@ -51,6 +54,8 @@ class UnitOfWork(Protocol):
     slices: Slices
     download_tokens: DownloadTokens
     notices: Notices
+    galleries: Galleries
+    gallery_faces: GalleryFaces
     audit: AuditLog
 
     async def __aenter__(self) -> Self:

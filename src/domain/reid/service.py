@@ -7,26 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.detection import ModelCard
-from domain.errors import DomainError
+from domain.ports.recognition import EmotionReader
 from domain.reid.analysis import FaceAnalysis
-from domain.reid.faces import Analysis
 
 
 @dataclass(frozen=True, slots=True)
 class RecognitionHealth:
-    """Whether faces can be analysed, and with what.
+    """What faces are analysed with.
 
     Attributes:
-        detector: what finds faces; None where it cannot be loaded.
+        detector: what finds faces; None until somebody needed it.
         recognizer: what tells them apart; likewise.
         emotions: whether somebody says what they express.
-        trouble: code of the error because of which there are no models.
     """
 
     detector: ModelCard | None
     recognizer: ModelCard | None
     emotions: bool
-    trouble: str | None = None
 
 
 class Faces:
@@ -34,10 +31,12 @@ class Faces:
 
     Args:
         load: loads the models; takes seconds, and runs in a thread.
+        emotions: says what faces express, for the analysis, too; None where nobody can.
     """
 
-    def __init__(self, load: Callable[[], FaceAnalysis]) -> None:
+    def __init__(self, load: Callable[[], FaceAnalysis], emotions: EmotionReader | None = None) -> None:
         self._load = load
+        self._emotions = emotions
         self._loaded: FaceAnalysis | None = None
         self._loading = asyncio.Lock()
 
@@ -48,31 +47,23 @@ class Faces:
             ModelMissingError: a model is not installed.
             ModelCorruptError: its file is damaged.
             ProviderUnavailableError: it cannot run where it was asked to.
-            InvalidOptionError: there is no such model.
+            InvalidOptionError: there is no such model, or it has no such precision.
         """
         async with self._loading:
             if self._loaded is None:
                 self._loaded = await asyncio.to_thread(self._load)
             return self._loaded
 
-    async def analyze(self, picture: bytes) -> Analysis:
-        """The largest face of a picture; see `FaceAnalysis.analyze`, whose errors these are, and `analysis`."""
-        return await (await self.analysis()).analyze(picture)
-
     async def health(self) -> RecognitionHealth:
-        """Whether it works; never raises, and loads nothing that takes long twice."""
-        try:
-            analysis = await self.analysis()
-        except DomainError as error:
-            return RecognitionHealth(None, None, emotions=False, trouble=error.code)
-        reader = analysis.emotions
+        """What there is; loads nothing and never raises."""
+        loaded = self._loaded
         return RecognitionHealth(
-            detector=analysis.detector.card,
-            recognizer=analysis.recognizer.card,
-            emotions=reader is not None and await reader.available(),
+            detector=loaded and loaded.detector.card,
+            recognizer=loaded and loaded.recognizer.card,
+            emotions=self._emotions is not None and await self._emotions.available(),
         )
 
     def close(self) -> None:
-        """Let the models go."""
+        """Let the models go, after what they are at."""
         if self._loaded is not None:
             self._loaded.close()

@@ -64,6 +64,7 @@ SERVICE_EXIT_CODES = {
     "storage_unavailable": 53,
     "object_not_found": 54,
     "webhook_failed": 55,
+    "extension_missing": 56,
     "video_not_found": 80,
     "segment_not_found": 81,
     "region_not_found": 82,
@@ -93,6 +94,12 @@ SERVICE_EXIT_CODES = {
     "forbidden": 107,
     "csrf_failed": 108,
     "emotions_unavailable": 120,
+    "gallery_not_found": 110,
+    "gallery_face_not_found": 111,
+    "gallery_full": 112,
+    "gallery_key_missing": 113,
+    "gallery_damaged": 114,
+    "model_mismatch": 115,
 }
 """Exit code by ``DomainError.code``, for what the service and its management commands add."""
 

@@ -29,7 +29,6 @@ class _LazyGroup(click.Group):
 
     summaries: ClassVar = {
         "redact": "Redact videos, pictures and folders of them.",
-        "reid": "Recognise faces in pictures.",
         "demo": "See the whole service work on a short film, or on your own.",
         "serve": "Run the whole service on this machine.",
         "api": "Answer HTTP requests.",
@@ -40,6 +39,7 @@ class _LazyGroup(click.Group):
         "audit": "Show who did what.",
         "db": "Upgrade, downgrade and inspect the database.",
         "settings": "Show what this installation is set up for.",
+        "galleries": "Change the key of galleries.",
         "webhook-secret": "Print the secret that webhooks are signed with.",
         "models": "List, verify, build and fetch model weights.",
     }

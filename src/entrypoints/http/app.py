@@ -10,6 +10,8 @@ from entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.controllers.accounts import AccountsController
 from entrypoints.http.controllers.downloads import DownloadsController
+from entrypoints.http.controllers.faces import FacesController
+from entrypoints.http.controllers.galleries import GalleriesController
 from entrypoints.http.controllers.grants import GrantsController
 from entrypoints.http.controllers.metrics import metrics
 from entrypoints.http.controllers.objects import ObjectsController
@@ -37,6 +39,8 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     GrantsController,
     SessionsController,
     AccountsController,
+    FacesController,
+    GalleriesController,
     OperationController,
     liveness,
     metrics,

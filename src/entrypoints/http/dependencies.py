@@ -19,7 +19,9 @@ from domain.anonymization.vitals import Vitals
 from domain.collection import Collection
 from domain.identity import Identity
 from domain.marking import Marking
-from domain.ports.services import ProgressBoard
+from domain.ports.services import Clock, ProgressBoard
+from domain.reid.galleries import Galleries
+from domain.reid.service import Faces
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.security import Authenticator
 from entrypoints.http.services import ObjectServer, Services
@@ -28,9 +30,12 @@ Caller: TypeAlias = NamedDependency[SkipValidation[Principal]]
 MaybeCaller: TypeAlias = NamedDependency[SkipValidation[Principal | None]]
 TheAnonymization: TypeAlias = NamedDependency[SkipValidation[Anonymization]]
 TheAuthenticator: TypeAlias = NamedDependency[SkipValidation[Authenticator]]
+TheClock: TypeAlias = NamedDependency[SkipValidation[Clock]]
 TheCollection: TypeAlias = NamedDependency[SkipValidation[Collection]]
 TheConfig: TypeAlias = NamedDependency[SkipValidation[HttpConfig]]
 TheDelivery: TypeAlias = NamedDependency[SkipValidation[Delivery]]
+TheFaces: TypeAlias = NamedDependency[SkipValidation[Faces]]
+TheGalleries: TypeAlias = NamedDependency[SkipValidation[Galleries]]
 TheHealth: TypeAlias = NamedDependency[SkipValidation[Health]]
 TheIdentity: TypeAlias = NamedDependency[SkipValidation[Identity]]
 TheMarking: TypeAlias = NamedDependency[SkipValidation[Marking]]
@@ -47,9 +52,12 @@ def dependencies(services: Services, config: HttpConfig, authenticator: Authenti
         "anonymization": services.anonymization,
         "authenticator": authenticator,
         "board": services.board,
+        "clock": services.clock,
         "collection": services.collection,
         "config": config,
         "delivery": services.delivery,
+        "faces": services.faces,
+        "galleries": services.galleries,
         "health": services.health,
         "identity": services.identity,
         "marking": services.marking,

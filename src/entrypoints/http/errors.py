@@ -34,8 +34,14 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "examination_failed": 500,
     "face_not_found": 422,
     "face_too_small": 422,
+    "extension_missing": 503,
     "forbidden": 403,
     "frame_not_found": 404,
+    "gallery_damaged": 500,
+    "gallery_face_not_found": 404,
+    "gallery_full": 409,
+    "gallery_key_missing": 503,
+    "gallery_not_found": 404,
     "grant_not_found": 404,
     "idempotency_conflict": 409,
     "image_too_large": 413,
@@ -55,6 +61,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "license_not_accepted": 503,
     "model_corrupt": 503,
     "model_download_failed": 503,
+    "model_mismatch": 409,
     "model_missing": 503,
     "not_authenticated": 401,
     "not_ready": 409,
@@ -86,7 +93,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "weak_password": 422,
     "webhook_failed": 502,
 }
-"""The one place that knows statuses; a test holds it against every code of ``domain.errors`` and ``domain.reid.errors``."""
+"""The one place that knows statuses; a test holds it against every code of the domain."""
 
 PUBLIC_CODES: Mapping[str, str] = {
     "empty_file": "unreadable_video",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from litestar.exceptions import ClientException
 from multipart import parse_options_header
 
 from domain.reid.errors import InvalidImageError

@@ -17,6 +17,7 @@ from litestar.openapi.spec import (
     License,
     OpenAPIMediaType,
     Operation,
+    Reference,
     RequestBody,
     Schema,
     SecurityScheme,
@@ -28,6 +29,7 @@ from msgspec import Struct
 from entrypoints.http.bodies import JSON, MSGPACK
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
+from entrypoints.http.schemas.faces import AnalyzeBody
 from entrypoints.http.schemas.problems import Problem
 from entrypoints.http.security import API_KEY_HEADER
 
@@ -97,6 +99,35 @@ class UploadOperation(Operation):
         )
 
 
+_PICTURE_FORM = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={
+        "image": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The picture.")
+    },
+    required=["image"],
+)
+_ANALYZE_BODY = Reference(ref="#/components/schemas/AnalyzeBody")
+
+
+@dataclass
+class ImageOperation(Operation):
+    """An operation that takes a picture in whatever way clients find easiest."""
+
+    def __post_init__(self) -> None:
+        """Say what is taken."""
+        self.request_body = RequestBody(
+            required=True,
+            description="The picture: in base64 (in msgpack, binary), as the field `image` of a form, or as"
+            " it is.",
+            content={
+                JSON: OpenAPIMediaType(schema=_ANALYZE_BODY),
+                "multipart/form-data": OpenAPIMediaType(schema=_PICTURE_FORM),
+                "image/*": OpenAPIMediaType(schema=_FILE),
+                "application/octet-stream": OpenAPIMediaType(schema=_FILE),
+            },
+        )
+
+
 def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
     """The document at ``/schema/openapi.json``; None where it is not served."""
     if not config.docs:
@@ -136,6 +167,8 @@ def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
             Tag("Frame anonymization", "Orders for anonymised frames, their progress and their results."),
             Tag("Videos", "Stored videos and who may use them."),
             Tag("Marks", "Stretches of time and areas of the picture that people mark on videos."),
+            Tag("Re-identification", "Faces in pictures: where they are, whose they might be."),
+            Tag("Galleries", "Enrolled faces, to be found again."),
             Tag("Accounts", "Signing in, API keys, and accounts."),
             Tag("Operation", "How the installation is doing."),
         ],
@@ -167,7 +200,8 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     members, rounds large integers, and does not say that unknown fields are refused.
     """
     schemas = document["components"]["schemas"]
-    structs = [kind for kind in _descendants(Struct) if kind.__name__ in schemas]
+    wanted = {*schemas, AnalyzeBody.__name__}
+    structs = [kind for kind in _descendants(Struct) if kind.__name__ in wanted]
     _, exact = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     for item in document["paths"].values():
         for operation in item.values():

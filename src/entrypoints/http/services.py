@@ -17,6 +17,8 @@ from domain.collection import Collection
 from domain.identity import Identity
 from domain.marking import Marking
 from domain.ports.services import CallLimiter, Clock, ObjectStore, ProgressBoard
+from domain.reid.galleries import Galleries
+from domain.reid.service import Faces
 
 
 class UrlVerifier(Protocol):
@@ -61,6 +63,9 @@ class Services:
         delivery: results behind download links.
         health: how the installation is doing.
         vitals: the numbers that are watched.
+        faces: analyses pictures of faces.
+        galleries: faces that are to be found again.
+        clock: tells the time.
         metrics: tells them, and what this process counts.
         limiter: counts calls, over all processes.
         objects: set for the folder store, None where clients fetch objects from the store itself.
@@ -75,6 +80,9 @@ class Services:
     delivery: Delivery
     health: Health
     vitals: Vitals
+    faces: Faces
+    galleries: Galleries
+    clock: Clock
     metrics: ApiMetrics
     limiter: CallLimiter
     objects: ObjectServer | None = None

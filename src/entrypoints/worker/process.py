@@ -67,6 +67,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
                 dispatcher=service.dispatcher,
                 webhooks=service.webhooks,
                 cleaner=service.cleaner,
+                gallery_upkeep=service.gallery_upkeep,
                 queue=service.queue,
                 redis_url=settings.redis_url,
                 cleanup_interval=timedelta(hours=settings.cleanup_interval_hours),

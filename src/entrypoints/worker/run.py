@@ -15,6 +15,7 @@ from domain.anonymization.slices import Lease
 from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import SliceWorker
 from domain.errors import DomainError
+from domain.reid.upkeep import GalleryUpkeep
 from domain.resilience import ended
 from entrypoints.logs import bound
 from entrypoints.worker.consumer import Consumer
@@ -32,6 +33,9 @@ LOOK = 2.0
 NEWS = 2.0
 """Seconds between two looks for webhooks to call."""
 
+TENDING = 60.0
+"""Seconds between two looks for galleries that have grown large."""
+
 PAUSE_AFTER_TROUBLE = 1.0
 """Seconds before a worker goes on when a server was away."""
 
@@ -45,6 +49,7 @@ class WorkerParts:
         dispatcher: says what is next.
         webhooks: told about the ends of requests.
         cleaner: removes what has had its time.
+        gallery_upkeep: makes indexes for large galleries.
         queue: where this worker announces itself.
         redis_url: where tickets come from.
         cleanup_interval: between two clean-ups of the whole installation.
@@ -57,6 +62,7 @@ class WorkerParts:
     dispatcher: Dispatcher
     webhooks: Webhooks
     cleaner: Cleaner
+    gallery_upkeep: GalleryUpkeep
     queue: ArqJobQueue
     redis_url: str
     cleanup_interval: timedelta
@@ -86,6 +92,7 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
             group.create_task(_repeat(SIGN_OF_LIFE, lambda: parts.queue.announce(parts.name, QUEUES))),
             group.create_task(_repeat(LOOK, desk.wake)),
             group.create_task(_repeat(NEWS, parts.webhooks.deliver_due)),
+            group.create_task(_repeat(TENDING, parts.gallery_upkeep.tend_indexes)),
             group.create_task(_repeat(_slot(parts.cleanup_interval), lambda: _order_cleanup(parts))),
             *(group.create_task(consumer.run()) for consumer in consumers),
         ]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
+import msgspec
 from litestar import Controller, post
 from litestar.params import JSONBody, QueryParameter
 
 from domain.errors import DomainError
+from domain.reid.errors import InvalidImageError
 from domain.reid.faces import Analysis
 from domain.reid.matching import compare, find_matches
 from entrypoints.http.bodies import ApiRequest
-from entrypoints.http.dependencies import Caller, TheClock, TheFaces
-from entrypoints.http.errors import problem_of
+from entrypoints.http.dependencies import TheClock, TheFaces
+from entrypoints.http.errors import domain_problem
 from entrypoints.http.images import incoming_picture, media_type_of, picture_bytes
 from entrypoints.http.openapi import ImageOperation, problems
 from entrypoints.http.schemas.faces import (
@@ -40,7 +42,9 @@ MAX_BATCH_BYTES = 256 * 1024**2
 MAX_MATCH_BYTES = 256 * 1024**2
 """Of a body with embeddings: 10,000 of 512 numbers take up to 110 MB as JSON."""
 
-_MODEL_PROBLEMS = (
+PICTURE_PROBLEMS = ("invalid_image", "image_too_large", "face_not_found", "face_too_small")
+
+MODEL_PROBLEMS = (
     "examination_failed",
     "model_missing",
     "model_corrupt",
@@ -64,11 +68,8 @@ class FacesController(Controller):
         status_code=200,
         request_max_body_size=MAX_PICTURE_BYTES,
         responses=problems(
-            "invalid_image",
-            "image_too_large",
-            "face_not_found",
-            "face_too_small",
-            *_MODEL_PROBLEMS,
+            *PICTURE_PROBLEMS,
+            *MODEL_PROBLEMS,
             writes=True,
             body=True,
         ),
@@ -76,7 +77,6 @@ class FacesController(Controller):
     async def analyze(
         self,
         request: ApiRequest,
-        caller: Caller,
         faces: TheFaces,
         clock: TheClock,
         embedding_format: Annotated[
@@ -84,9 +84,10 @@ class FacesController(Controller):
             QueryParameter(description="For forms and pictures; JSON and msgpack bodies say it themselves."),
         ] = "list",
     ) -> AnalysisView:
-        """The most prominent face of a picture, which is the largest: where it is, how it is turned and how
-        sharp, what it expresses, and an embedding to compare it by."""
-        del caller
+        """Of the most prominent face, which is the largest: where it is, how it is turned and how sharp.
+
+        Also what it expresses, and an embedding to compare it by.
+        """
         picture = await incoming_picture(request, embedding_format)
         analysis = await faces.analysis()
         found = await analysis.analyze(picture.data)
@@ -98,23 +99,20 @@ class FacesController(Controller):
         summary="Analyse every face of several pictures",
         status_code=200,
         request_max_body_size=MAX_BATCH_BYTES,
-        responses=problems("batch_too_large", *_MODEL_PROBLEMS, writes=True, body=True),
+        responses=problems("batch_too_large", *MODEL_PROBLEMS, writes=True, body=True),
     )
     async def analyze_batch(
         self,
         data: JSONBody[AnalyzeBatchBody],
         request: ApiRequest,
-        caller: Caller,
         faces: TheFaces,
         clock: TheClock,
     ) -> BatchAnalysisView:
         """At most 32 pictures with at most 32 faces; a picture that is none does not stop the others."""
-        del caller
         analysis = await faces.analysis()
         media_type = media_type_of(request)
-        pictures = [picture_or_error(one, media_type) for one in data.images]
-        found = iter(await analysis.analyze_all([one for one in pictures if isinstance(one, bytes)]))
-        outcomes = [next(found) if isinstance(one, bytes) else one for one in pictures]
+        sent = [_opened(picture, media_type) for picture in data.images]
+        outcomes = await analysis.analyze_all(sent)
         return BatchAnalysisView(
             results=[
                 _result(index, outcome, data.embedding_format) for index, outcome in enumerate(outcomes)
@@ -122,3 +120,48 @@ class FacesController(Controller):
             timestamp=clock.now(),
             model=analysis.space.name,
         )
+
+    @post(
+        "/compare",
+        operation_id="compareFaces",
+        summary="Compare two faces",
+        status_code=200,
+        responses=problems("invalid_embedding", writes=True, body=True),
+    )
+    async def compare_faces(self, data: JSONBody[CompareBody]) -> SimilarityView:
+        """The cosine of two embeddings of one model."""
+        first, second = numbers(data.face1_embedding), numbers(data.face2_embedding)
+        return SimilarityView(similarity=compare(first, second))
+
+    @post(
+        "/find_matches",
+        operation_id="findMatches",
+        summary="Find a face among others",
+        status_code=200,
+        request_max_body_size=MAX_MATCH_BYTES,
+        responses=problems("invalid_embedding", "invalid_option", writes=True, body=True),
+    )
+    async def find_matches(self, data: JSONBody[FindMatchesBody]) -> list[MatchView]:
+        """Those of many embeddings that are like one, best first."""
+        target = numbers(data.target_embedding)
+        many = rows(data.embeddings, len(target))
+        # Large ones take a while, in which NumPy lets others go on.
+        found = await asyncio.to_thread(find_matches, target, many, data.threshold, data.top_k)
+        return [MatchView.of(match) for match in found]
+
+
+def _opened(sent: msgspec.Raw, media_type: str) -> bytes:
+    """A picture of several; one that is not even base64 is no picture."""
+    try:
+        return picture_bytes(sent, media_type)
+    except InvalidImageError:
+        return b""
+
+
+def _result(
+    index: int, outcome: Analysis | DomainError, embedding_format: EmbeddingFormat
+) -> PictureAnalysisView:
+    if isinstance(outcome, DomainError):
+        return PictureAnalysisView(index=index, faces=[], faces_detected=0, error=domain_problem(outcome))
+    found = [FaceView.of(face, embedding_format) for face in outcome.faces]
+    return PictureAnalysisView(index=index, faces=found, faces_detected=outcome.detected, error=None)

@@ -7,7 +7,14 @@ from litestar.openapi import ResponseSpec
 
 from domain.anonymization.health import Condition
 from entrypoints.http.bodies import NegotiatedResponse
-from entrypoints.http.dependencies import Caller, MaybeCaller, TheAnonymization, TheConfig, TheHealth
+from entrypoints.http.dependencies import (
+    Caller,
+    MaybeCaller,
+    TheAnonymization,
+    TheConfig,
+    TheFaces,
+    TheHealth,
+)
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.health import HealthView, LivenessView
 from entrypoints.http.schemas.requests import StatisticsView
@@ -23,9 +30,9 @@ from entrypoints.http.security import Access, administrators_only
     security=[{}],
     responses={},
 )
-async def liveness(config: TheConfig) -> LivenessView:
-    """For containers: asks nothing but the process itself, and needs no credential."""
-    return LivenessView(version=config.version)
+async def liveness(config: TheConfig, faces: TheFaces) -> LivenessView:
+    """For containers: asks no database and no queue, and needs no credential."""
+    return LivenessView.of(await faces.health(), config.version)
 
 
 class OperationController(Controller):

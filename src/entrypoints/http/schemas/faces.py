@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 from uuid import UUID, uuid4
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from domain.detection import FloatArray
 from domain.reid.errors import InvalidEmbeddingError
@@ -100,9 +100,7 @@ class FaceView(View, frozen=True, kw_only=True):
     embedding: Annotated[
         list[float] | bytes, Meta(description="Unit length; to be compared within one `model` only.")
     ]
-    confidence: Annotated[
-        float, Meta(description="How sure the detector is, 0 to 1.", examples=[0.95])
-    ]
+    confidence: Annotated[float, Meta(description="How sure the detector is, 0 to 1.", examples=[0.95])]
     quality: QualityView
     emotions: Annotated[
         dict[str, float] | None,
@@ -112,7 +110,16 @@ class FaceView(View, frozen=True, kw_only=True):
     @classmethod
     def of(cls, face: Face, embedding_format: EmbeddingFormat) -> Self:
         """As shown to whoever sent the picture."""
-        return cls(**_face(face, embedding_format))
+        x1, y1, x2, y2 = face.box.tolist()
+        return cls(
+            face_id=uuid4(),
+            bbox=[x1, y1, x2 - x1, y2 - y1],
+            landmarks=face.landmarks.tolist(),
+            embedding=written(face.embedding.vector, embedding_format),
+            confidence=face.score,
+            quality=QualityView.of(face.quality),
+            emotions=None if face.emotions is None else dict(face.emotions),
+        )
 
 
 class AnalysisView(FaceView, frozen=True, kw_only=True):
@@ -127,12 +134,8 @@ class AnalysisView(FaceView, frozen=True, kw_only=True):
         cls, analysis: Analysis, embedding_format: EmbeddingFormat, model: str, now: datetime
     ) -> Self:
         """As shown to whoever sent the picture."""
-        return cls(
-            **_face(analysis.faces[0], embedding_format),
-            timestamp=now,
-            model=model,
-            faces_detected=analysis.detected,
-        )
+        face: dict[str, Any] = msgspec.structs.asdict(FaceView.of(analysis.faces[0], embedding_format))
+        return cls(**face, timestamp=now, model=model, faces_detected=analysis.detected)
 
 
 class PictureAnalysisView(View, frozen=True, kw_only=True):
@@ -192,13 +195,6 @@ class MatchView(View, frozen=True, kw_only=True):
         return cls(index=match.index, similarity=match.similarity)
 
 
-class RecognitionHealthView(View, frozen=True, kw_only=True):
-    """What faces are found and recognised with."""
-
-    detector: Annotated[str, Meta(examples=["centerface"])]
-    recognizer: Annotated[str, Meta(examples=["buffalo_l"])]
-
-
 def numbers(vector: list[float] | bytes) -> Numbers:
     """One embedding as it was sent.
 
@@ -243,16 +239,3 @@ def _floats(data: bytes) -> FloatArray:
             f"{len(data)} bytes are no whole float32 numbers", "send little-endian float32"
         )
     return np.frombuffer(data, _LITTLE_ENDIAN)
-
-
-def _face(face: Face, embedding_format: EmbeddingFormat) -> dict[str, object]:
-    x1, y1, x2, y2 = face.box.tolist()
-    return {
-        "face_id": uuid4(),
-        "bbox": [x1, y1, x2 - x1, y2 - y1],
-        "landmarks": face.landmarks.tolist(),
-        "embedding": written(face.embedding.vector, embedding_format),
-        "confidence": face.score,
-        "quality": QualityView.of(face.quality),
-        "emotions": dict(face.emotions) if face.emotions is not None else None,
-    }

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any, Self, TypeAlias
 from uuid import UUID
 
+import msgspec
 from litestar.params import PathParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from domain.errors import InvalidOptionError
 from domain.reid.gallery import EnrolledFace, Gallery, GalleryMatch
 from entrypoints.http.schemas.common import NO_NUL, Body, PageBase, View
 from entrypoints.http.schemas.faces import Cosine, Picture, QualityView, Threshold, Vector
@@ -89,15 +89,6 @@ class FaceSource(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         | None
     ) = None
 
-    def require_one(self) -> None:
-        """Make sure that it is one face.
-
-        Raises:
-            InvalidOptionError: it is none, or two.
-        """
-        if (self.image_data is UNSET) == (self.embedding is UNSET):
-            raise InvalidOptionError("a face is a picture or an embedding", "send image_data or embedding")
-
 
 class EnrolBody(FaceSource, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A face to be enrolled."""
@@ -106,7 +97,7 @@ class EnrolBody(FaceSource, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     metadata: Annotated[
         dict[str, Any],
         Meta(description="What else is to be kept with it; at most 4096 bytes.", examples=[{"ward": "3b"}]),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
 
 
 class EnrolledFaceView(View, frozen=True, kw_only=True):
@@ -126,9 +117,7 @@ class EnrolledFaceView(View, frozen=True, kw_only=True):
 class EnrolmentView(EnrolledFaceView, frozen=True, kw_only=True):
     """A face that was enrolled just now."""
 
-    quality: Annotated[
-        QualityView | None, Meta(description="Of the picture; null for an embedding.")
-    ]
+    quality: Annotated[QualityView | None, Meta(description="Of the picture; null for an embedding.")]
     faces_detected: Annotated[
         int | None, Meta(description="Faces in the picture, of which the largest was taken.")
     ]

@@ -7,16 +7,45 @@ from typing import Annotated, Literal, Self
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.anonymization.health import Condition, HealthReport
+from domain.reid.service import RecognitionHealth
 from entrypoints.http.schemas.common import View
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+class ModelsView(View, frozen=True, kw_only=True):
+    """What faces are analysed with; null until somebody needed it."""
+
+    detector: Annotated[str | None, Meta(description="Finds faces.", examples=["centerface"])]
+    recognizer: Annotated[str | None, Meta(description="Tells them apart.", examples=["buffalo_l"])]
 
 
 class LivenessView(View, frozen=True, kw_only=True):
     """The process answers."""
 
     status: Annotated[Literal["healthy"], Meta(description="Always `healthy`: it answers.")] = "healthy"
+    clip_service: Annotated[
+        Literal["available", "unavailable"], Meta(description="Whether emotions are told.")
+    ]
+    models: ModelsView
+    provider: Annotated[
+        str | None, Meta(description="What the models run on; null until they do.", examples=["CPU"])
+    ]
     version: Annotated[str, Meta(description="Of the program.", examples=["0.1.0"])]
+
+    @classmethod
+    def of(cls, health: RecognitionHealth, version: str) -> Self:
+        """As shown to anybody."""
+        detector, recognizer = health.detector, health.recognizer
+        return cls(
+            clip_service="available" if health.emotions else "unavailable",
+            models=ModelsView(
+                detector=None if detector is None else detector.name,
+                recognizer=None if recognizer is None else recognizer.name,
+            ),
+            provider=None if recognizer is None else recognizer.provider,
+            version=version,
+        )
 
 
 class HealthView(View, frozen=True, kw_only=True):

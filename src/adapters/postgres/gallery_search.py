@@ -1,0 +1,119 @@
+"""Searching a gallery: exactly by default, through its index where it has one.
+
+An index finds candidates by half-precision products (HNSW: Malkov and Yashunin, 2016, as pgvector has it);
+these are then compared exactly, so that what is answered is what an exact search would say of the same face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from adapters.postgres.connection import Connection
+from adapters.postgres.gallery_rows import FACE, face_of
+from adapters.postgres.gallery_tables import GalleryFaceRow
+from domain.ports.galleries import Query, SealedFace, SealedGallery
+
+EFFORT = 200
+"""Neighbours that a walk through the index keeps in sight; see BENCHMARKS.md for what others give."""
+
+CANDIDATES = 100
+"""Least number of faces that are compared exactly after such a walk."""
+
+CANDIDATES_PER_PERSON = 4
+"""How many of them there are for each person that is asked for, because a person may have several."""
+
+MOST_CANDIDATES = 1000
+"""What pgvector can keep in sight."""
+
+Best: TypeAlias = dict[UUID, float]
+"""Cosines of the best face of each person, by its id, the best first."""
+
+_QUERY = "CAST(CAST(:vector AS real[]) AS vector)"
+
+_EXACT = f"""
+    SELECT id, distance FROM (
+        SELECT DISTINCT ON (person) id, vector <#> {_QUERY} AS distance
+        FROM gallery_faces
+        WHERE gallery_id = :gallery_id AND key_id = :key_id AND vector <#> {_QUERY} <= :farthest
+        ORDER BY person, distance, id
+    ) AS best
+    ORDER BY distance, id LIMIT :top_k
+"""  # noqa: S608 -- literals from this file
+
+# The gallery's id is no parameter: Postgres uses a partial index only if it sees that the condition holds.
+_APPROXIMATE = f"""
+    SELECT id, person, vector <#> {_QUERY} AS distance FROM (
+        SELECT id, person, key_id, vector FROM gallery_faces
+        WHERE gallery_id = '%(gallery_id)s'
+        ORDER BY CAST(vector AS halfvec(%(dimension)d)) <#> CAST({_QUERY} AS halfvec(%(dimension)d))
+        LIMIT :candidates
+    ) AS near
+    WHERE key_id = :key_id
+    ORDER BY distance, id
+"""  # noqa: S608 -- literals from this file
+
+# A walk goes on where it finds fewer than it should, as after many deletions.
+_TUNE = """
+    SELECT set_config('hnsw.ef_search', CAST(:effort AS text), true),
+           set_config('hnsw.iterative_scan', 'relaxed_order', true)
+"""
+
+
+async def search(
+    connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
+) -> Sequence[tuple[SealedFace, float]]:
+    """See the port of gallery faces."""
+    best = None
+    if gallery.indexed:
+        best = await _approximate(connection, gallery, query, threshold, top_k)
+    if best is None:
+        best = await _exact(connection, gallery, query, threshold, top_k)
+    statement = select(*FACE).where(GalleryFaceRow.id.in_(best))
+    faces = {face.id: face for face in map(face_of, await connection.execute(statement))}
+    # Less a face that was deleted between the two statements.
+    return [(faces[face_id], similarity) for face_id, similarity in best.items() if face_id in faces]
+
+
+async def _exact(
+    connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
+) -> Best:
+    parameters = {
+        "gallery_id": gallery.id,
+        "key_id": query.key_id,
+        "vector": query.vector.tolist(),
+        "farthest": -threshold,
+        "top_k": top_k,
+    }
+    rows = await connection.execute(text(_EXACT), parameters)
+    return {face_id: _cosine(distance) for face_id, distance in rows}
+
+
+async def _approximate(
+    connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
+) -> Best | None:
+    """The best that an index finds; None where it cannot find enough."""
+    candidates = max(CANDIDATES, CANDIDATES_PER_PERSON * top_k)
+    if candidates > MOST_CANDIDATES:
+        return None
+    await connection.execute(text(_TUNE), {"effort": str(max(EFFORT, candidates))})
+    statement = text(_APPROXIMATE % {"gallery_id": gallery.id, "dimension": gallery.space.dimension})
+    parameters = {"key_id": query.key_id, "vector": query.vector.tolist(), "candidates": candidates}
+    rows = (await connection.execute(statement, parameters)).all()
+    alike = [row for row in rows if -row[2] >= threshold]
+    people: set[bytes] = set()
+    best: Best = {}
+    for face_id, person, distance in alike:
+        if person not in people and len(best) < top_k:
+            people.add(person)
+            best[face_id] = _cosine(distance)
+    # All of them alike enough, and of too few people: others may be behind them.
+    return None if len(alike) == candidates and len(best) < top_k else best
+
+
+def _cosine(distance: float) -> float:
+    """From pgvector's negative inner product, less what rounding adds to its range."""
+    return min(1.0, max(-1.0, -distance))

@@ -1,0 +1,215 @@
+"""Galleries: faces that are enrolled to be found again."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import msgspec
+from litestar import Controller, delete, get, post
+from litestar.params import JSONBody
+from msgspec import UnsetType
+
+from domain.errors import InvalidOptionError, ModelMismatchError
+from domain.reid.faces import Analysis, Embedding
+from domain.reid.gallery import Enrolment, Gallery
+from domain.reid.matching import Numbers, unit_vector
+from entrypoints.http.bodies import ApiRequest
+from entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
+from entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
+from entrypoints.http.images import media_type_of, picture_bytes
+from entrypoints.http.openapi import problems
+from entrypoints.http.schemas.common import Limit, Offset
+from entrypoints.http.schemas.faces import QualityView, numbers
+from entrypoints.http.schemas.galleries import (
+    CreateGalleryBody,
+    EnrolBody,
+    EnrolledFacePage,
+    EnrolledFaceView,
+    EnrolmentView,
+    FaceId,
+    FaceSource,
+    GalleryId,
+    GalleryMatchView,
+    GalleryPage,
+    GalleryView,
+    SearchBody,
+)
+
+_KEPT = ("gallery_not_found", "gallery_key_missing", "gallery_damaged")
+_FACE = ("invalid_embedding", "model_mismatch", "invalid_option", *PICTURE_PROBLEMS, *MODEL_PROBLEMS)
+
+
+class GalleriesController(Controller):
+    """Galleries of the caller; administrators see all."""
+
+    path = "/galleries"
+    tags = ("Galleries",)
+
+    @post(
+        "/",
+        operation_id="createGallery",
+        summary="Make a gallery",
+        responses=problems("invalid_option", *MODEL_PROBLEMS, writes=True, body=True),
+    )
+    async def create_gallery(
+        self, data: JSONBody[CreateGalleryBody], caller: Caller, galleries: TheGalleries, faces: TheFaces
+    ) -> GalleryView:
+        """It is bound to the model that recognises faces here now: embeddings of others are refused."""
+        space = (await faces.analysis()).space
+        expires_at = data.expires_at and data.expires_at.astimezone(UTC)
+        return GalleryView.of(await galleries.create(caller, data.name, space, expires_at))
+
+    @get(
+        "/",
+        operation_id="listGalleries",
+        summary="List galleries",
+        responses=problems("gallery_key_missing", "gallery_damaged", parameters=True),
+    )
+    async def list_galleries(
+        self, caller: Caller, galleries: TheGalleries, limit: Limit = 20, offset: Offset = 0
+    ) -> GalleryPage:
+        """Those that you may use, newest first."""
+        page = await galleries.list(caller, limit, offset)
+        items = [GalleryView.of(gallery) for gallery in page.items]
+        return GalleryPage(items=items, total=page.total, limit=limit, offset=offset)
+
+    @get(
+        "/{gallery_id:uuid}",
+        operation_id="getGallery",
+        summary="Look at a gallery",
+        responses=problems(*_KEPT, parameters=True),
+    )
+    async def get_gallery(
+        self, gallery_id: GalleryId, caller: Caller, galleries: TheGalleries
+    ) -> GalleryView:
+        """One gallery."""
+        return GalleryView.of(await galleries.get(caller, gallery_id))
+
+    @delete(
+        "/{gallery_id:uuid}",
+        operation_id="deleteGallery",
+        summary="Delete a gallery",
+        responses=problems("gallery_not_found", writes=True, parameters=True),
+    )
+    async def delete_gallery(self, gallery_id: GalleryId, caller: Caller, galleries: TheGalleries) -> None:
+        """With every face in it; nothing can bring them back."""
+        await galleries.delete(caller, gallery_id)
+
+    @post(
+        "/{gallery_id:uuid}/faces",
+        operation_id="enrolFace",
+        summary="Enrol a face",
+        request_max_body_size=MAX_PICTURE_BYTES,
+        responses=problems(*_KEPT, *_FACE, "gallery_full", writes=True, body=True),
+    )
+    async def enrol_face(
+        self,
+        gallery_id: GalleryId,
+        data: JSONBody[EnrolBody],
+        request: ApiRequest,
+        caller: Caller,
+        galleries: TheGalleries,
+        faces: TheFaces,
+    ) -> EnrolmentView:
+        """The largest face of a picture, or an embedding of the gallery's model. The picture is not kept."""
+        gallery = await galleries.get(caller, gallery_id)
+        embedding, analysis = await _face_of(data, media_type_of(request), gallery, faces)
+        (face,) = await galleries.enrol(caller, gallery_id, [Enrolment(data.label, embedding, data.metadata)])
+        return EnrolmentView(
+            id=face.id,
+            label=face.label,
+            metadata=dict(face.metadata),
+            created_at=face.created_at,
+            quality=None if analysis is None else QualityView.of(analysis.faces[0].quality),
+            faces_detected=None if analysis is None else analysis.detected,
+        )
+
+    @get(
+        "/{gallery_id:uuid}/faces",
+        operation_id="listEnrolledFaces",
+        summary="List enrolled faces",
+        responses=problems(*_KEPT, parameters=True),
+    )
+    async def list_faces(
+        self,
+        gallery_id: GalleryId,
+        caller: Caller,
+        galleries: TheGalleries,
+        limit: Limit = 20,
+        offset: Offset = 0,
+    ) -> EnrolledFacePage:
+        """Oldest first."""
+        page = await galleries.faces(caller, gallery_id, limit, offset)
+        items = [EnrolledFaceView.of(face) for face in page.items]
+        return EnrolledFacePage(items=items, total=page.total, limit=limit, offset=offset)
+
+    @delete(
+        "/{gallery_id:uuid}/faces/{face_id:uuid}",
+        operation_id="deleteEnrolledFace",
+        summary="Remove an enrolled face",
+        responses=problems("gallery_not_found", "gallery_face_not_found", writes=True, parameters=True),
+    )
+    async def delete_face(
+        self, gallery_id: GalleryId, face_id: FaceId, caller: Caller, galleries: TheGalleries
+    ) -> None:
+        """Nothing can bring it back."""
+        await galleries.delete_face(caller, gallery_id, face_id)
+
+    @post(
+        "/{gallery_id:uuid}/search",
+        operation_id="searchGallery",
+        summary="Find out who somebody is",
+        status_code=200,
+        request_max_body_size=MAX_PICTURE_BYTES,
+        responses=problems(*_KEPT, *_FACE, writes=True, body=True),
+    )
+    async def search_gallery(
+        self,
+        gallery_id: GalleryId,
+        data: JSONBody[SearchBody],
+        request: ApiRequest,
+        caller: Caller,
+        galleries: TheGalleries,
+        faces: TheFaces,
+    ) -> list[GalleryMatchView]:
+        """People whose enrolled face is like this one, best first, each by the best of their faces."""
+        gallery = await galleries.get(caller, gallery_id)
+        embedding, _ = await _face_of(data, media_type_of(request), gallery, faces)
+        found = await galleries.search(caller, gallery_id, embedding, data.threshold, data.top_k)
+        return [GalleryMatchView.of(match) for match in found]
+
+
+async def _face_of(
+    data: FaceSource, media_type: str, gallery: Gallery, faces: TheFaces
+) -> tuple[Embedding, Analysis | None]:
+    """The face that is meant, and what was found in its picture where it is one.
+
+    Raises:
+        InvalidOptionError: there is none, or more than one.
+        ModelMismatchError: it is of another model than the gallery.
+        DomainError: as for `numbers`, `picture_bytes` and an analysis.
+    """
+    match data.image_data, data.embedding:
+        case msgspec.Raw() as picture, UnsetType():
+            analysis = await (await faces.analysis()).analyze(picture_bytes(picture, media_type))
+            return analysis.faces[0].embedding, analysis
+        case UnsetType(), list() | bytes() as vector:
+            return _embedding(numbers(vector), data.model, gallery), None
+    raise InvalidOptionError("a face is a picture or an embedding", "send image_data or embedding")
+
+
+def _embedding(sent: Numbers, model: str | None, gallery: Gallery) -> Embedding:
+    """An embedding of the gallery's model, as far as can be told.
+
+    Raises:
+        ModelMismatchError: it is of another one.
+        InvalidEmbeddingError: it is none.
+    """
+    space = gallery.space
+    if model not in {None, space.name} or len(sent) != space.dimension:
+        raise ModelMismatchError(
+            f"gallery {gallery.id} holds embeddings of {space.name} with {space.dimension} numbers, not of"
+            f" {model or 'a model'} with {len(sent)}",
+            "analyse the picture anew, or use a gallery of that model",
+        )
+    return Embedding(space, unit_vector(sent))
