@@ -8,6 +8,7 @@ from litestar.types import ControllerRouterHandler
 
 from entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
 from entrypoints.http.config import HttpConfig
+from entrypoints.http.console import console_router
 from entrypoints.http.controllers.accounts import AccountsController
 from entrypoints.http.controllers.downloads import DownloadsController
 from entrypoints.http.controllers.faces import FacesController
@@ -51,7 +52,11 @@ def create_app(services: Services, config: HttpConfig) -> Litestar:
     """The application on top of some use cases, which may be on fakes."""
     authenticator = Authenticator(services.identity, RateLimiter(services.limiter, config.rates), config)
     return Litestar(
-        [*CONTROLLERS, *([ObjectsController] if services.objects else [])],
+        [
+            *CONTROLLERS,
+            console_router(config.policies),
+            *([ObjectsController] if services.objects else []),
+        ],
         dependencies=dependencies(services, config, authenticator),
         middleware=[without_blanks, AuthenticationMiddleware(authenticator)],
         exception_handlers=EXCEPTION_HANDLERS,

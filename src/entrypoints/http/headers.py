@@ -24,6 +24,18 @@ _POLICIES = (
     (b"cache-control", b"no-store"),
 )
 
+_CONSOLE_POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' blob: data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Policies:
@@ -37,10 +49,21 @@ class Policies:
     hsts_seconds: int = 0
     frame_ancestors: str = ""
 
+    def console_policy(self) -> str:
+        """What the console's page may do: run and load what this service sends, and talk to it alone.
+
+        No script is in the page itself, and none can be made out of text.
+        """
+        return "; ".join((*_CONSOLE_POLICY, f"frame-ancestors {self._ancestors}"))
+
+    @property
+    def _ancestors(self) -> str:
+        return self.frame_ancestors or "'none'"
+
     def headers(self) -> Iterator[tuple[bytes, bytes]]:
         """What is sent with every response."""
-        ancestors = self.frame_ancestors or "'none'"
-        yield b"content-security-policy", f"default-src 'none'; frame-ancestors {ancestors}".encode("ascii")
+        policy = f"default-src 'none'; frame-ancestors {self._ancestors}"
+        yield b"content-security-policy", policy.encode("ascii")
         if not self.frame_ancestors:
             # For browsers that do not know the newer way; it cannot name sites.
             yield b"x-frame-options", b"DENY"

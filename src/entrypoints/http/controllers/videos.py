@@ -14,6 +14,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from domain.errors import FrameNotFoundError
 from domain.library import Video
 from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from entrypoints.http.console import names_tag
 from entrypoints.http.dependencies import Caller, TheCollection
 from entrypoints.http.openapi import UploadOperation, problems
 from entrypoints.http.schemas.common import Limit, Offset, VideoId
@@ -184,8 +185,3 @@ class VideosController(Controller):
 def frame_tag(video: Video, index: int, width: int | None) -> str:
     """What tells a frame, at a width, from all others; the digest of the video cannot be told from it."""
     return f'"{sha256(f"{video.facts.sha256}:{index}:{width}".encode()).hexdigest()[:32]}"'
-
-
-def names_tag(wanted: str, tag: str) -> bool:
-    """Whether an ``If-None-Match`` header names a tag (RFC 9110, section 13.1.2)."""
-    return any(one.strip().removeprefix("W/") in {tag, "*"} for one in wanted.split(","))

@@ -1,0 +1,45 @@
+/** How the installation is doing now. */
+
+import { Problem } from "../core/api.js";
+import { el } from "../core/dom.js";
+import { duration, number, t } from "../core/language.js";
+import { loaded } from "../ui/states.js";
+
+const ASKED_EVERY = 10000;
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {AbortSignal} signal
+ */
+export function healthCard(app, signal) {
+  async function load() {
+    const answer = await fetch("/api/frames/anonymize/health/", { signal }).catch((error) => {
+      if (!signal.aborted) app.api.lose();
+      throw signal.aborted ? error : new Problem({ code: "connection_lost" });
+    });
+    // An unhealthy installation says so with a status that is an error elsewhere.
+    return answer.json();
+  }
+  const card = loaded(app.api, signal, load, (health) => {
+    const unknown = t("unknown");
+    /** @type {[string, string][]} */
+    const facts = [
+      [t("health.workers"), number(health.workers ?? 0)],
+      [t("health.pending"), health.pending_requests == null ? unknown : number(health.pending_requests)],
+      [t("health.average"), health.average_processing_time == null ? unknown : duration(health.average_processing_time)],
+      [t("health.storage"), health.storage_usage ?? unknown],
+    ];
+    const checks = Object.entries(health.checks ?? {}).map(([name, state]) =>
+      el("li", { "data-state": state }, t(`health.check.${name}`), el("b", {}, t(`health.state.${state}`))),
+    );
+    return [
+      el("p", {}, el("span", { class: "badge", "data-status": health.status }, t(`health.${health.status}`))),
+      el("p", { class: "help" }, t(`health.${health.status}Help`)),
+      el("dl", { class: "pairs" }, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+      el("ul", { class: "checks" }, checks),
+    ];
+  });
+  const timer = setInterval(() => document.hidden || card.reload(), ASKED_EVERY);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  return el("section", { class: "card" }, el("h2", {}, t("health.title")), card.node);
+}

@@ -1,0 +1,96 @@
+/** Accounts: opened, locked, given another password. */
+
+import { el } from "../core/dom.js";
+import { dateTime, t } from "../core/language.js";
+import { confirmed } from "../ui/dialog.js";
+import { field, form, select } from "../ui/fields.js";
+import { pager } from "../ui/pager.js";
+import { loaded } from "../ui/states.js";
+
+const PAGE = 20;
+const ROLES = ["user", "admin"];
+
+/**
+ * @typedef {object} Account as the service lists it
+ * @property {number} id
+ * @property {string} username
+ * @property {string} role
+ * @property {boolean} disabled
+ * @property {string} created_at
+ */
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {AbortSignal} signal
+ */
+export function users(app, signal) {
+  let offset = 0;
+  const load = () => app.api.get("/api/users", { query: { limit: PAGE, offset }, signal });
+  const list = loaded(app.api, signal, load, (page, reload) => {
+    const turn = (/** @type {number} */ wanted) => {
+      offset = wanted;
+      reload();
+    };
+    const rows = page.items.map((/** @type {Account} */ account) => row(app, account, reload));
+    return [el("ul", { class: "rows" }, rows), pager(page, turn) ?? el("span")];
+  });
+  const username = el("input", { required: true, maxlength: 150, autocomplete: "off", autocapitalize: "none" });
+  const password = el("input", { type: "password", required: true, autocomplete: "new-password" });
+  const role = select(ROLES.map((one) => [one, t(`role.${one}`)]), ROLES[0]);
+  const made = form(
+    { class: "card row" },
+    async () => {
+      const body = { username: username.value.trim(), password: password.value, role: role.value };
+      const account = await app.api.post("/api/users", body);
+      app.announcer.say(t("users.made", { name: account.username }));
+      made.reset();
+      await list.reload();
+    },
+    field(t("users.name"), username),
+    field(t("users.password"), password, t("users.passwordHelp")),
+    field(t("users.role"), role),
+    el("button", { type: "submit", class: "primary" }, t("users.make")),
+  );
+  return el("section", {}, el("h2", {}, t("users.title")), made, list.node);
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {Account} account
+ * @param {() => void} reload
+ */
+function row(app, account, reload) {
+  const isOwn = account.id === app.user?.id;
+  const lock = account.disabled ? "users.unlock" : "users.lock";
+
+  async function toggleLock() {
+    const words = t("users.lockWords", { name: account.username });
+    if (!account.disabled && !(await confirmed({ title: t(lock), words, action: t(lock) }))) return;
+    await change({ disabled: !account.disabled });
+  }
+
+  /** @param {object} changes */
+  async function change(changes) {
+    try {
+      await app.api.patch(`/api/users/${account.id}`, changes);
+      reload();
+    } catch (error) {
+      app.announcer.problem(error);
+    }
+  }
+
+  const role = select(ROLES.map((one) => [one, t(`role.${one}`)]), account.role, {
+    "aria-label": t("users.roleOf", { name: account.username }),
+    disabled: isOwn,
+    onchange: () => change({ role: role.value }),
+  });
+  return el(
+    "li",
+    {},
+    el("b", {}, account.username, isOwn && ` ${t("users.you")}`),
+    el("span", { class: "facts" }, t("users.since", { when: dateTime(account.created_at) })),
+    account.disabled && el("span", { class: "badge", "data-status": "failed" }, t("users.locked")),
+    role,
+    el("button", { type: "button", disabled: isOwn, onclick: toggleLock, "aria-label": `${t(lock)}: ${account.username}` }, t(lock)),
+  );
+}

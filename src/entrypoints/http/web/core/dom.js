@@ -1,0 +1,90 @@
+/** Makes elements without ever parsing HTML: text is text, whatever is in it. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** What must be set as a property, because the attribute is only its first value. */
+const PROPERTIES = new Set(["checked", "disabled", "hidden", "indeterminate", "selected", "value"]);
+
+/**
+ * @typedef {Node | string | number | null | undefined | false} Child
+ * @typedef {Record<string, any>} Props attributes; functions named `on...` listen
+ */
+
+/**
+ * An HTML element.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Props} [props]
+ * @param {...(Child | Child[])} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  assign(node, props);
+  node.append(...nodes(children));
+  return node;
+}
+
+/**
+ * An SVG element.
+ * @param {string} tag
+ * @param {Props} [props]
+ * @param {...(Child | Child[])} children
+ * @returns {SVGElement}
+ */
+export function svg(tag, props = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  assign(node, props);
+  node.append(...nodes(children));
+  return node;
+}
+
+/**
+ * Put children in the place of what an element has.
+ * @param {Element} node
+ * @param {...(Child | Child[])} children
+ */
+export function fill(node, ...children) {
+  node.replaceChildren(...nodes(children));
+}
+
+/**
+ * The same, while whoever uses the keyboard stays at the child of the same `data-key`.
+ * @param {Element} node
+ * @param {...(Child | Child[])} children
+ */
+export function refill(node, ...children) {
+  const focused = document.activeElement;
+  const key = focused instanceof HTMLElement && node.contains(focused) ? focused.dataset.key : undefined;
+  fill(node, ...children);
+  if (key) /** @type {HTMLElement | null} */ (node.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
+}
+
+/** @param {(Child | Child[])[]} children */
+function nodes(children) {
+  return children
+    .flat()
+    .filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (child instanceof Node ? child : String(child)));
+}
+
+/**
+ * @param {any} node
+ * @param {Props} props
+ */
+function assign(node, props) {
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined) continue;
+    if (typeof value === "function") node.addEventListener(name.slice(2).toLowerCase(), value);
+    else if (PROPERTIES.has(name)) node[name] = value;
+    else if (value !== false) node.setAttribute(name, value === true ? "" : String(value));
+  }
+}
+
+let lastId = 0;
+
+/** An id that nothing else on the page has, for labels and descriptions. */
+export function uniqueId(prefix = "id") {
+  lastId += 1;
+  return `${prefix}-${lastId}`;
+}

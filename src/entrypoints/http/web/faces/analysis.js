@@ -1,0 +1,109 @@
+/** A picture with the faces that were found in it. */
+
+import { el, fill, svg, uniqueId } from "../core/dom.js";
+import { number, percent, t } from "../core/language.js";
+import { shownFile } from "../core/pictures.js";
+
+/**
+ * @typedef {object} Face as the service describes it
+ * @property {string} face_id
+ * @property {[number, number, number, number]} bbox left, top, width, height
+ * @property {[number, number][]} landmarks
+ * @property {number[] | string} embedding
+ * @property {number} confidence
+ * @property {{sharpness: number, yaw: number, pitch: number, roll: number, size: number}} quality
+ * @property {Record<string, number> | null} emotions
+ */
+
+/**
+ * @param {File} file
+ * @param {Face[]} faces the largest first
+ * @param {(face: Face) => void} choose called with the one that is to be looked at closely
+ * @param {AbortSignal} signal
+ */
+export function analysedPicture(file, faces, choose, signal) {
+  const details = el("div", { class: "face-details" });
+  const name = uniqueId("face");
+  const image = el("img", { src: shownFile(file, signal), alt: t("faces.pictureAlt", { name: file.name, count: faces.length }) });
+  const overlay = svg("svg", { class: "face-overlay", "aria-hidden": "true" });
+  image.addEventListener("load", () => {
+    overlay.setAttribute("viewBox", `0 0 ${image.naturalWidth} ${image.naturalHeight}`);
+    draw();
+  });
+  let chosen = faces[0];
+
+  function draw() {
+    const stroke = Math.max(1.5, image.naturalWidth / 300);
+    fill(overlay, faces.map((face, index) => outline(face, index, face === chosen, stroke)));
+  }
+
+  /** @param {Face} face */
+  function show(face) {
+    chosen = face;
+    draw();
+    fill(details, faceFacts(face));
+    choose(face);
+  }
+
+  const options = faces.map((face, index) =>
+    el(
+      "label",
+      { class: "choice small" },
+      el("input", { type: "radio", name, checked: index === 0, onchange: () => show(face) }),
+      el("span", {}, t("faces.one", { index: index + 1 })),
+    ),
+  );
+  fill(details, faceFacts(chosen));
+  return el(
+    "div",
+    { class: "analysed" },
+    el("div", { class: "face-picture" }, image, overlay),
+    faces.length > 1 && el("fieldset", {}, el("legend", {}, t("faces.which")), el("div", { class: "choices tight" }, options)),
+    details,
+  );
+}
+
+/**
+ * @param {Face} face
+ * @param {number} index
+ * @param {boolean} isChosen
+ * @param {number} stroke pixels of the picture
+ */
+function outline(face, index, isChosen, stroke) {
+  const [x, y, width, height] = face.bbox;
+  const points = face.landmarks.map(([cx, cy]) => svg("circle", { cx, cy, r: stroke * 1.4 }));
+  const box = svg("rect", { x, y, width, height, rx: stroke * 2, "stroke-width": isChosen ? stroke * 2 : stroke });
+  const label = svg("text", { x: x + stroke * 2, y: Math.max(y - stroke * 2, stroke * 12), "font-size": stroke * 11 }, index + 1);
+  return svg("g", { class: isChosen ? "chosen" : null }, box, ...points, label);
+}
+
+/** @param {Face} face */
+function faceFacts(face) {
+  const { quality, emotions, confidence } = face;
+  /** @type {[string, string][]} */
+  const facts = [
+    [t("faces.confidence"), percent(confidence)],
+    [t("faces.sharpness"), percent(quality.sharpness)],
+    [t("faces.size"), t("pixels", { size: number(quality.size, 0) })],
+    [t("faces.turned"), `${number(quality.yaw, 0)}° / ${number(quality.pitch, 0)}° / ${number(quality.roll, 0)}°`],
+  ];
+  return [
+    el("dl", { class: "pairs" }, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+    el("h3", {}, t("faces.emotions")),
+    emotions ? bars(emotions) : el("p", { class: "help" }, t("faces.noEmotions")),
+  ];
+}
+
+/** @param {Record<string, number>} emotions */
+function bars(emotions) {
+  const sorted = Object.entries(emotions).toSorted(([, one], [, other]) => other - one);
+  return el(
+    "ul",
+    { class: "bars" },
+    sorted.map(([name, share]) => {
+      const words = t(`emotion.${name}`);
+      const shown = words.startsWith("emotion.") ? name : words;
+      return el("li", {}, el("span", {}, shown), el("meter", { max: 1, value: share, "aria-label": shown }), el("b", {}, percent(share)));
+    }),
+  );
+}

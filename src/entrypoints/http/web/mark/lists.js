@@ -1,0 +1,181 @@
+/** Everything that is marked, in words and numbers. */
+
+import { el, refill } from "../core/dom.js";
+import { t, timecode } from "../core/language.js";
+import { icon } from "../ui/icons.js";
+import { empty } from "../ui/states.js";
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("./marks.js").Marks} marks
+ */
+export function segmentList(app, marks) {
+  const list = el("div", { class: "marked" });
+  function show() {
+    const sorted = marks.segments.toSorted((one, other) => one.start_frame - other.start_frame);
+    refill(list, sorted.length ? el("ul", {}, sorted.map(item)) : empty(t("segment.none")));
+  }
+
+  /** @param {import("./marks.js").Segment} segment */
+  function item(segment) {
+    const change = (/** @type {object} */ changes) => guarded(app, () => marks.changeSegment(segment, changes), show);
+    const last = segment.end_frame - 1;
+    const name = segment.label || t("segment.name", { id: String(segment.id) });
+    return el(
+      "li",
+      { class: "mark" },
+      labelInput(segment.label, t("segment.label"), `s${segment.id}`, name, (label) => change({ label })),
+      frameInput(t("segment.first"), segment.start_frame, [0, last], `s${segment.id} first`, (frame) =>
+        change({ start_frame: frame }),
+      ),
+      frameInput(t("segment.last"), last, [segment.start_frame, marks.lastFrame], `s${segment.id} last`, (frame) =>
+        change({ end_frame: frame + 1 }),
+      ),
+      el("span", { class: "facts" }, `${timecode(marks.seconds(segment.start_frame))} – ${timecode(marks.seconds(last + 1))}`),
+      el(
+        "span",
+        { class: "actions" },
+        el("button", { type: "button", class: "quiet", onclick: () => marks.seek(segment.start_frame) }, t("mark.goThere")),
+        removal(t("segment.delete", { name }), () => guarded(app, () => marks.removeSegment(segment), show)),
+      ),
+    );
+  }
+
+  marks.addEventListener("marks", show);
+  show();
+  return list;
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("./marks.js").Marks} marks
+ */
+export function regionList(app, marks) {
+  const list = el("div", { class: "marked" });
+  function show() {
+    refill(list, marks.regions.length ? el("ul", {}, marks.regions.map(item)) : empty(t("region.none")));
+  }
+
+  /** @param {import("./marks.js").Region} region */
+  function item(region) {
+    const change = (/** @type {object} */ changes) => guarded(app, () => marks.changeRegion(region, changes), show);
+    const isWhole = region.start_frame === null;
+    const [first, last] = [region.start_frame ?? 0, (region.end_frame ?? marks.video.frame_count) - 1];
+    const name = region.label || t("region.name", { id: String(region.id) });
+    const whole = el("input", {
+      type: "checkbox",
+      checked: isWhole,
+      onchange: () =>
+        change(
+          whole.checked
+            ? { start_frame: null, end_frame: null }
+            : { start_frame: marks.frame, end_frame: marks.video.frame_count },
+        ),
+    });
+    const sides = /** @type {const} */ (["x", "y", "width", "height"]);
+    return el(
+      "li",
+      { class: region.id === marks.selected ? "mark selected" : "mark" },
+      labelInput(region.label, t("region.label"), `r${name}`, name, (label) => change({ label: label || null })),
+      el(
+        "div",
+        { class: "numbers" },
+        sides.map((side) =>
+          frameInput(t(`region.${side}`), region[side], [0, Math.max(marks.video.width, marks.video.height)], `r${name} ${side}`, (value) =>
+            change({ [side]: value }),
+          ),
+        ),
+      ),
+      el("label", { class: "check" }, whole, t("region.whole")),
+      !isWhole &&
+        frameInput(t("segment.first"), first, [0, last], `r${name} first`, (frame) =>
+          change({ start_frame: frame, end_frame: last + 1 }),
+        ),
+      !isWhole &&
+        frameInput(t("segment.last"), last, [first, marks.lastFrame], `r${name} last`, (frame) =>
+          change({ start_frame: first, end_frame: frame + 1 }),
+        ),
+      el(
+        "span",
+        { class: "actions" },
+        el("button", { type: "button", class: "quiet", onclick: () => look(region) }, t("mark.goThere")),
+        removal(t("region.delete", { name }), () => guarded(app, () => marks.removeRegion(region), show)),
+      ),
+    );
+  }
+
+  /** @param {import("./marks.js").Region} region */
+  function look(region) {
+    if (!marks.regionsAt(marks.frame).includes(region)) marks.seek(region.start_frame ?? 0);
+    marks.select(region.id);
+  }
+
+  for (const what of ["marks", "selected"]) marks.addEventListener(what, show);
+  show();
+  return list;
+}
+
+/**
+ * @param {string | null} label
+ * @param {string} words
+ * @param {string} key
+ * @param {string} placeholder
+ * @param {(label: string) => void} keep
+ */
+function labelInput(label, words, key, placeholder, keep) {
+  const input = el("input", {
+    value: label ?? "",
+    placeholder,
+    maxlength: 200,
+    "aria-label": `${words}: ${placeholder}`,
+    "data-key": `${key} label`,
+    class: "label",
+    onchange: () => keep(input.value.trim()),
+  });
+  return input;
+}
+
+/**
+ * A number in a form of its own kind: refused before it is sent when it is out of limits.
+ * @param {string} words
+ * @param {number} value
+ * @param {[number, number]} limits
+ * @param {string} key
+ * @param {(value: number) => void} keep
+ */
+function frameInput(words, value, [min, max], key, keep) {
+  const input = el("input", {
+    type: "number",
+    value: String(value),
+    min,
+    max,
+    step: 1,
+    "data-key": key,
+    onchange: () => {
+      if (input.value !== "" && input.reportValidity()) keep(input.valueAsNumber);
+    },
+  });
+  return el("label", { class: "number" }, el("span", {}, words), input);
+}
+
+/**
+ * @param {string} words
+ * @param {() => void} onclick
+ */
+function removal(words, onclick) {
+  return el("button", { type: "button", class: "quiet danger", "aria-label": words, title: words, onclick }, icon("delete"));
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {() => Promise<unknown>} change
+ * @param {() => void} show what is kept, when the change is refused
+ */
+async function guarded(app, change, show) {
+  try {
+    await change();
+  } catch (error) {
+    app.announcer.problem(error);
+    show();
+  }
+}

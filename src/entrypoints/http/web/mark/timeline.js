@@ -1,0 +1,207 @@
+/** The film as a line: a playhead, and segments that are moved and pulled at their ends. */
+
+import { el, refill } from "../core/dom.js";
+import { t, timecode } from "../core/language.js";
+import { Settling } from "../core/settling.js";
+
+/** Frames that one press of a key moves, without and with shift. */
+const STEPS = { small: 1, large: 10 };
+const TICKS = 6;
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("./marks.js").Marks} marks
+ */
+export function timeline(app, marks) {
+  const { video } = marks;
+  /** @type {Settling<import("./marks.js").Segment>} */
+  const nudges = new Settling();
+  const head = el("div", { class: "playhead" });
+  const begun = el("div", { class: "begun", hidden: true });
+  const segments = el("div", { class: "segments" });
+  const line = el(
+    "div",
+    {
+      class: "line",
+      role: "slider",
+      tabindex: "0",
+      "aria-label": t("timeline.title"),
+      "aria-valuemin": 0,
+      "aria-valuemax": marks.lastFrame,
+      onpointerdown: scrub,
+      onkeydown: pressed,
+    },
+    head,
+    begun,
+  );
+
+  function showFrame() {
+    const middle = marks.frame + 0.5;
+    head.style.left = `${(100 * middle) / video.frame_count}%`;
+    line.setAttribute("aria-valuenow", String(marks.frame));
+    const time = timecode(marks.seconds(marks.frame));
+    line.setAttribute("aria-valuetext", t("timeline.value", { frame: marks.frame, time }));
+    showBegun();
+  }
+
+  function showBegun() {
+    begun.hidden = marks.begun === null;
+    if (marks.begun === null) return;
+    const [first, last] = [Math.min(marks.begun, marks.frame), Math.max(marks.begun, marks.frame)];
+    put(begun, first, last + 1);
+  }
+
+  function showMarks() {
+    refill(segments, marks.segments.map(segmentBar));
+    showBegun();
+  }
+
+  /** @param {import("./marks.js").Segment} segment */
+  function segmentBar(segment) {
+    const name = segment.label || t("segment.name", { id: String(segment.id) });
+    const ends = /** @type {const} */ (["start", "end"]).map((end) => {
+      const node = el("span", {
+        class: `grip ${end}`,
+        role: "slider",
+        tabindex: "0",
+        "data-key": `${segment.id} ${end}`,
+        "aria-label": t(`segment.${end}Of`, { name }),
+        "aria-valuemin": 0,
+        "aria-valuemax": marks.lastFrame,
+        "aria-valuenow": end === "start" ? segment.start_frame : segment.end_frame - 1,
+        onpointerdown: (/** @type {PointerEvent} */ event) => drag(event, bar, segment, end),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => nudged(event, bar, segment, end),
+      });
+      return node;
+    });
+    const move = (/** @type {PointerEvent} */ event) => drag(event, bar, segment, "move");
+    const bar = el("div", { class: "segment", onpointerdown: move }, ends[0], el("span", { class: "name" }, name), ends[1]);
+    put(bar, segment.start_frame, segment.end_frame);
+    return bar;
+  }
+
+  /**
+   * @param {PointerEvent} event
+   * @param {HTMLElement} bar
+   * @param {import("./marks.js").Segment} segment
+   * @param {"move" | "start" | "end"} how
+   */
+  function drag(event, bar, segment, how) {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const from = frameAt(event);
+    let limits = segment;
+    const over = new AbortController();
+    const { signal } = over;
+    const moved = (/** @type {PointerEvent} */ one) => {
+      limits = changed(segment, how, frameAt(one) - from);
+      put(bar, limits.start_frame, limits.end_frame);
+      // Whoever pulls an end sees the frame that it is at.
+      marks.seek(how === "end" ? limits.end_frame - 1 : limits.start_frame);
+    };
+    bar.setPointerCapture(event.pointerId);
+    bar.addEventListener("pointermove", moved, { signal });
+    for (const end of ["pointerup", "pointercancel"]) {
+      bar.addEventListener(end, () => (over.abort(), save(segment, limits)), { signal });
+    }
+  }
+
+  /**
+   * @param {KeyboardEvent} event
+   * @param {HTMLElement} bar
+   * @param {import("./marks.js").Segment} segment
+   * @param {"start" | "end"} end
+   */
+  function nudged(event, bar, segment, end) {
+    const way = stepOf(event);
+    if (!way) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const limits = changed(nudges.value ?? segment, end, way);
+    put(bar, limits.start_frame, limits.end_frame);
+    marks.seek(end === "end" ? limits.end_frame - 1 : limits.start_frame);
+    nudges.settle(limits, (last) => save(segment, last));
+  }
+
+  /**
+   * @param {import("./marks.js").Segment} segment
+   * @param {"move" | "start" | "end"} how
+   * @param {number} frames
+   */
+  function changed(segment, how, frames) {
+    let { start_frame: start, end_frame: end } = segment;
+    if (how === "start") start = Math.min(end - 1, Math.max(0, start + frames));
+    else if (how === "end") end = Math.max(start + 1, Math.min(video.frame_count, end + frames));
+    else {
+      const way = Math.max(-start, Math.min(video.frame_count - end, frames));
+      [start, end] = [start + way, end + way];
+    }
+    return { ...segment, start_frame: start, end_frame: end };
+  }
+
+  /**
+   * @param {import("./marks.js").Segment} segment
+   * @param {import("./marks.js").Segment} to
+   */
+  function save(segment, { start_frame, end_frame }) {
+    if (start_frame === segment.start_frame && end_frame === segment.end_frame) return;
+    marks.changeSegment(segment, { start_frame, end_frame }).catch((error) => app.announcer.problem(error));
+  }
+
+  /** @param {PointerEvent} event */
+  function scrub(event) {
+    if (event.button !== 0) return;
+    const over = new AbortController();
+    const { signal } = over;
+    marks.seek(frameAt(event));
+    line.setPointerCapture(event.pointerId);
+    line.addEventListener("pointermove", (one) => marks.seek(frameAt(one)), { signal });
+    for (const end of ["pointerup", "pointercancel"]) line.addEventListener(end, () => over.abort(), { signal });
+  }
+
+  /** @param {KeyboardEvent} event */
+  function pressed(event) {
+    const way = stepOf(event);
+    if (!way) return;
+    event.preventDefault();
+    event.stopPropagation();
+    marks.seek(marks.frame + way);
+  }
+
+  /** @param {PointerEvent} event */
+  function frameAt(event) {
+    const { left, width } = line.getBoundingClientRect();
+    return Math.min(marks.lastFrame, Math.max(0, Math.floor(((event.clientX - left) / width) * video.frame_count)));
+  }
+
+  /**
+   * @param {HTMLElement} node
+   * @param {number} start
+   * @param {number} end
+   */
+  function put(node, start, end) {
+    node.style.left = `${(100 * start) / video.frame_count}%`;
+    node.style.width = `${(100 * (end - start)) / video.frame_count}%`;
+  }
+
+  const ticks = Array.from({ length: TICKS }, (_, index) =>
+    el("span", {}, timecode((video.duration * index) / (TICKS - 1))),
+  );
+  marks.addEventListener("frame", showFrame);
+  marks.addEventListener("marks", showMarks);
+  showFrame();
+  showMarks();
+  return el("div", { class: "timeline" }, line, segments, el("div", { class: "ticks", "aria-hidden": "true" }, ticks));
+}
+
+/**
+ * Frames that a key means; 0 for other keys.
+ * @param {KeyboardEvent} event
+ */
+export function stepOf(event) {
+  const step = event.shiftKey ? STEPS.large : STEPS.small;
+  /** @type {Record<string, number>} */
+  const ways = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step, Home: -Infinity, End: Infinity };
+  return event.altKey || event.ctrlKey || event.metaKey ? 0 : (ways[event.key] ?? 0);
+}

@@ -1,0 +1,25 @@
+/** For administrators: how the installation is doing, what it has done, and who may use it. */
+
+import { el } from "../core/dom.js";
+import { t } from "../core/language.js";
+import { healthCard } from "../admin/health.js";
+import { statisticsCard } from "../admin/statistics.js";
+import { users } from "../admin/users.js";
+import { empty } from "../ui/states.js";
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("../core/router.js").Place} _place
+ * @param {AbortSignal} signal
+ */
+export function admin(app, _place, signal) {
+  const heading = el("h1", { tabindex: "-1" }, t("admin.title"));
+  if (!app.isAdmin) return el("div", {}, heading, empty(t("error.forbidden")));
+  return el(
+    "div",
+    {},
+    heading,
+    el("div", { class: "pair" }, healthCard(app, signal), statisticsCard(app, signal)),
+    users(app, signal),
+  );
+}

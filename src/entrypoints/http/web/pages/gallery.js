@@ -1,0 +1,163 @@
+/** One gallery: enrol faces, look for somebody, remove faces. */
+
+import { el, fill } from "../core/dom.js";
+import { dateTime, number, percent, t } from "../core/language.js";
+import { base64 } from "../core/pictures.js";
+import { link } from "../core/router.js";
+import { confirmed } from "../ui/dialog.js";
+import { field, form } from "../ui/fields.js";
+import { icon } from "../ui/icons.js";
+import { pager } from "../ui/pager.js";
+import { empty, loaded } from "../ui/states.js";
+
+const PAGE = 20;
+const THRESHOLD = 0.5;
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("../core/router.js").Place} place
+ * @param {AbortSignal} signal
+ */
+export function gallery(app, place, signal) {
+  const path = `/galleries/${encodeURIComponent(place.params.id)}`;
+  const heading = el("h1", { tabindex: "-1" }, t("gallery.title"));
+  const content = loaded(
+    app.api,
+    signal,
+    () => app.api.get(path, { signal }),
+    (found) => {
+      heading.textContent = found.name;
+      const faces = faceList(app, path, signal);
+      return [
+        el("p", { class: "lead" }, t("gallery.lead", { model: found.model })),
+        el("div", { class: "pair" }, enrolForm(app, path, faces.reload), searchForm(app, path)),
+        el("section", {}, el("h2", {}, t("gallery.faces")), faces.node),
+      ];
+    },
+  );
+  return el("div", {}, el("a", { class: "up", href: link("/galleries") }, t("galleries.title")), heading, content.node);
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {string} path
+ * @param {() => Promise<void>} reload
+ */
+function enrolForm(app, path, reload) {
+  const label = el("input", { required: true, maxlength: 200 });
+  const picture = el("input", { type: "file", accept: "image/*", required: true });
+  const node = form(
+    { class: "card stack" },
+    async () => {
+      const [file] = picture.files ?? [];
+      const body = { label: label.value.trim(), image_data: await base64(file) };
+      const face = await app.api.post(`${path}/faces`, body);
+      app.announcer.say(t("gallery.enrolled", { name: face.label, sharpness: percent(face.quality.sharpness) }));
+      node.reset();
+      await reload();
+    },
+    el("h2", {}, t("gallery.enrol")),
+    field(t("gallery.label"), label, t("gallery.labelHelp")),
+    field(t("gallery.picture"), picture, t("gallery.pictureHelp")),
+    el("button", { type: "submit", class: "primary" }, t("gallery.enrolAction")),
+  );
+  return node;
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {string} path
+ */
+function searchForm(app, path) {
+  const picture = el("input", { type: "file", accept: "image/*", required: true });
+  const value = el("output", {}, number(THRESHOLD, 2));
+  const threshold = el("input", {
+    type: "range",
+    min: 0,
+    max: 1,
+    step: 0.05,
+    value: String(THRESHOLD),
+    oninput: () => fill(value, number(threshold.valueAsNumber, 2)),
+  });
+  const results = el("div", { "aria-live": "polite" });
+  return form(
+    { class: "card stack" },
+    async () => {
+      fill(results);
+      const [file] = picture.files ?? [];
+      const body = { image_data: await base64(file), threshold: threshold.valueAsNumber };
+      fill(results, matchList(await app.api.post(`${path}/search`, body)));
+    },
+    el("h2", {}, t("gallery.search")),
+    field(t("gallery.searchPicture"), picture),
+    el("div", { class: "with-value" }, field(t("gallery.threshold"), threshold, t("gallery.thresholdHelp")), value),
+    el("button", { type: "submit", class: "primary" }, t("gallery.searchAction")),
+    results,
+  );
+}
+
+/** @param {{label: string, similarity: number}[]} matches */
+function matchList(matches) {
+  if (!matches.length) return empty(t("gallery.nobody"));
+  return el(
+    "ul",
+    { class: "bars" },
+    matches.map(({ label, similarity }) =>
+      el(
+        "li",
+        {},
+        el("span", {}, label),
+        el("meter", { max: 1, value: Math.max(0, similarity), "aria-label": t("faces.similarity") }),
+        el("b", {}, number(similarity, 2)),
+      ),
+    ),
+  );
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {string} path
+ * @param {AbortSignal} signal
+ */
+function faceList(app, path, signal) {
+  let offset = 0;
+  const load = () => app.api.get(`${path}/faces`, { query: { limit: PAGE, offset }, signal });
+  return loaded(app.api, signal, load, (page, reload) => {
+    if (!page.items.length) return empty(t("gallery.none"));
+    const turn = (/** @type {number} */ wanted) => {
+      offset = wanted;
+      reload();
+    };
+    return [
+      el("ul", { class: "rows" }, page.items.map((/** @type {any} */ face) => faceRow(app, path, face, reload))),
+      pager(page, turn) ?? el("span"),
+    ];
+  });
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {string} path
+ * @param {{id: string, label: string, created_at: string}} face
+ * @param {() => void} reload
+ */
+function faceRow(app, path, face, reload) {
+  async function remove() {
+    const words = t("gallery.removeWords", { name: face.label });
+    if (!(await confirmed({ title: t("gallery.remove", { name: face.label }), words, action: t("delete") }))) return;
+    try {
+      await app.api.delete(`${path}/faces/${face.id}`);
+      reload();
+    } catch (error) {
+      app.announcer.problem(error);
+    }
+  }
+  const name = t("gallery.remove", { name: face.label });
+  return el(
+    "li",
+    {},
+    el("b", {}, face.label),
+    el("span", { class: "facts" }, dateTime(face.created_at)),
+    el("button", { type: "button", class: "quiet danger", "aria-label": name, onclick: remove }, icon("delete")),
+  );
+}

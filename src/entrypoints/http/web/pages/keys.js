@@ -1,0 +1,99 @@
+/** API keys, with which programs act for an account. */
+
+import { el } from "../core/dom.js";
+import { dateTime, t } from "../core/language.js";
+import { confirmed, shown } from "../ui/dialog.js";
+import { field, form } from "../ui/fields.js";
+import { empty, loaded } from "../ui/states.js";
+
+/**
+ * @typedef {object} Key as the service lists it
+ * @property {number} id
+ * @property {string} name
+ * @property {string} prefix
+ * @property {string} created_at
+ * @property {string | null} expires_at
+ * @property {string | null} last_used_at
+ */
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("../core/router.js").Place} _place
+ * @param {AbortSignal} signal
+ */
+export function keys(app, _place, signal) {
+  const list = loaded(
+    app.api,
+    signal,
+    () => app.api.get("/api/auth/api-keys", { signal }),
+    (found, reload) =>
+      found.length ? el("ul", { class: "rows" }, found.map((/** @type {Key} */ key) => row(app, key, reload))) : empty(t("keys.none")),
+  );
+  const name = el("input", { required: true, maxlength: 100 });
+  const expiry = el("input", { type: "date", min: new Date().toISOString().slice(0, 10) });
+  const made = form(
+    { class: "card row" },
+    async () => {
+      const ends = expiry.value && new Date(`${expiry.value}T23:59:59`).toISOString();
+      const key = await app.api.post("/api/auth/api-keys", { name: name.value.trim(), expires_at: ends || null });
+      made.reset();
+      await list.reload();
+      showOnce(app, key.key);
+    },
+    field(t("keys.name"), name, t("keys.nameHelp")),
+    field(t("keys.expiry"), expiry, t("keys.expiryHelp")),
+    el("button", { type: "submit", class: "primary" }, t("keys.make")),
+  );
+  return el("div", {}, el("h1", { tabindex: "-1" }, t("keys.title")), el("p", { class: "lead" }, t("keys.lead")), made, list.node);
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {string} secret
+ */
+function showOnce(app, secret) {
+  async function copy() {
+    await navigator.clipboard.writeText(secret);
+    app.announcer.say(t("keys.copied"));
+  }
+  // Browsers let pages write to the clipboard over HTTPS only.
+  const canCopy = Boolean(navigator.clipboard);
+  shown(
+    t("keys.made"),
+    el("p", {}, t("keys.once")),
+    el("p", {}, el("code", { class: "secret", tabindex: "0" }, secret)),
+    canCopy && el("button", { type: "button", onclick: copy }, t("keys.copy")),
+  );
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {Key} key
+ * @param {() => void} reload
+ */
+function row(app, key, reload) {
+  async function revoke() {
+    const words = t("keys.revokeWords", { name: key.name });
+    if (!(await confirmed({ title: t("keys.revoke"), words, action: t("keys.revoke") }))) return;
+    try {
+      await app.api.delete(`/api/auth/api-keys/${key.id}`);
+      app.announcer.say(t("keys.revoked", { name: key.name }));
+      reload();
+    } catch (error) {
+      app.announcer.problem(error);
+    }
+  }
+  const facts = [
+    t("keys.madeAt", { when: dateTime(key.created_at) }),
+    key.last_used_at ? t("keys.usedAt", { when: dateTime(key.last_used_at) }) : t("keys.unused"),
+    key.expires_at ? t("keys.endsAt", { when: dateTime(key.expires_at) }) : t("keys.endless"),
+  ];
+  return el(
+    "li",
+    {},
+    el("b", {}, key.name),
+    el("code", {}, `${key.prefix}…`),
+    el("span", { class: "facts" }, facts.join(" · ")),
+    el("button", { type: "button", class: "danger", onclick: revoke, "aria-label": `${t("keys.revoke")}: ${key.name}` }, t("keys.revoke")),
+  );
+}

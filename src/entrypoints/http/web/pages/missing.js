@@ -1,0 +1,16 @@
+/** For addresses that lead nowhere. */
+
+import { el } from "../core/dom.js";
+import { t } from "../core/language.js";
+import { link } from "../core/router.js";
+import { empty } from "../ui/states.js";
+
+/** A way back. */
+export function missing() {
+  return el(
+    "div",
+    {},
+    el("h1", { tabindex: "-1" }, t("missing.title")),
+    empty(t("missing.words"), el("a", { class: "button", href: link("/videos") }, t("missing.back"))),
+  );
+}

@@ -1,0 +1,26 @@
+/** Every page of the console and its address. */
+
+import { admin } from "./admin.js";
+import { faces } from "./faces.js";
+import { galleries } from "./galleries.js";
+import { gallery } from "./gallery.js";
+import { keys } from "./keys.js";
+import { mark } from "./mark.js";
+import { missing } from "./missing.js";
+import { run } from "./run.js";
+import { runs } from "./runs.js";
+import { videos } from "./videos.js";
+
+/** @type {import("../core/router.js").Route[]} */
+export const ROUTES = [
+  { path: "/videos", title: "videos.title", section: "videos", page: videos },
+  { path: "/videos/:id", title: "mark.title", section: "videos", page: mark },
+  { path: "/videos/:id/run", title: "run.title", section: "videos", page: run },
+  { path: "/runs", title: "runs.title", section: "runs", page: runs },
+  { path: "/faces", title: "faces.title", section: "faces", page: faces },
+  { path: "/galleries", title: "galleries.title", section: "galleries", page: galleries },
+  { path: "/galleries/:id", title: "gallery.title", section: "galleries", page: gallery },
+  { path: "/keys", title: "keys.title", page: keys },
+  { path: "/admin", title: "admin.title", section: "admin", page: admin },
+  { path: "/missing", title: "missing.title", page: missing },
+];

@@ -1,0 +1,136 @@
+/** All runs, those in work live. */
+
+import { el } from "../core/dom.js";
+import { t } from "../core/language.js";
+import { link, remember } from "../core/router.js";
+import { Entry } from "../runs/entry.js";
+import { follow, isFinal } from "../runs/follow.js";
+import { field, select } from "../ui/fields.js";
+import { pager } from "../ui/pager.js";
+import { empty, loaded } from "../ui/states.js";
+
+const PAGE = 10;
+const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
+/** A browser has six connections to a service, of all its tabs: more runs than this are asked after. */
+const FOLLOWED = 3;
+const ASKED_EVERY = 4000;
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("../core/router.js").Place} place
+ * @param {AbortSignal} signal
+ */
+export function runs(app, place, signal) {
+  const filter = {
+    status: place.query.get("status") ?? "",
+    video_id: place.query.get("video_id") ?? "",
+    offset: Number(place.query.get("offset")) || 0,
+  };
+  let shown = new AbortController();
+
+  async function load() {
+    const query = { ...filter, limit: PAGE };
+    const [page, videos] = await Promise.all([
+      app.api.get("/api/frames/anonymize/requests/", { query, signal }),
+      app.api.get("/api/videos/", { query: { limit: 100 }, signal }),
+    ]);
+    /** @type {Map<number, string>} */
+    const names = new Map(videos.items.map((/** @type {any} */ video) => [video.id, video.filename]));
+    await addMissing(names, page.items);
+    return { page, names };
+  }
+
+  /**
+   * Names of videos that were not among the newest.
+   * @param {Map<number, string>} names
+   * @param {import("../runs/follow.js").Run[]} items
+   */
+  async function addMissing(names, items) {
+    const missing = new Set(items.map((run) => run.video_id).filter((id) => !names.has(id)));
+    const ask = (/** @type {number} */ id) => app.api.get(`/api/videos/${id}`, { signal }).catch(() => null);
+    for (const video of await Promise.all([...missing].map(ask))) if (video) names.set(video.id, video.filename);
+  }
+
+  const list = loaded(app.api, signal, load, ({ page, names }) => {
+    shown.abort();
+    shown = new AbortController();
+    showVideos(names);
+    if (!page.items.length) return nothing();
+    const entries = page.items.map((/** @type {any} */ run) => new Entry(app, run, names.get(run.video_id) ?? ""));
+    keepUp(app, entries, AbortSignal.any([signal, shown.signal]));
+    return [
+      el("ul", { class: "runs" }, entries.map((/** @type {Entry} */ entry) => entry.node)),
+      pager(page, (offset) => change({ offset })) ?? el("span"),
+    ];
+  });
+
+  /** @param {Partial<typeof filter>} changes */
+  function change(changes) {
+    Object.assign(filter, changes);
+    remember("/runs", filter);
+    list.reload();
+  }
+
+  function nothing() {
+    const isFiltered = filter.status || filter.video_id;
+    if (isFiltered) return empty(t("runs.noneSuch"));
+    return empty(t("runs.none"), el("a", { class: "button primary", href: link("/videos") }, t("runs.toVideos")));
+  }
+
+  const status = select(
+    [["", t("runs.all")], ...STATUSES.map((one) => /** @type {[string, string]} */ ([one, t(`status.${one}`)]))],
+    filter.status,
+    { onchange: () => change({ status: status.value, offset: 0 }) },
+  );
+  const video = select([["", t("runs.allVideos")]], "", {
+    onchange: () => change({ video_id: video.value, offset: 0 }),
+  });
+  /** @param {Map<number, string>} names */
+  function showVideos(names) {
+    const options = [...names].map(([id, name]) => new Option(name, String(id), false, String(id) === filter.video_id));
+    video.replaceChildren(new Option(t("runs.allVideos"), ""), ...options);
+  }
+  return el(
+    "div",
+    {},
+    el("h1", { tabindex: "-1" }, t("runs.title")),
+    el("p", { class: "lead" }, t("runs.lead")),
+    el("div", { class: "filters" }, field(t("runs.status"), status), field(t("runs.video"), video)),
+    list.node,
+  );
+}
+
+/**
+ * Keep entries as they are at the service: a few by its news, the rest by asking.
+ * @param {import("../app.js").App} app
+ * @param {Entry[]} entries
+ * @param {AbortSignal} signal
+ */
+function keepUp(app, entries, signal) {
+  const open = entries.filter(({ run }) => !isFinal(run));
+  // The newest are listed first, and the oldest are in work.
+  const followed = new Set(open.slice(-FOLLOWED));
+  for (const entry of followed) begin(entry);
+  const timer = setInterval(ask, ASKED_EVERY);
+  signal.addEventListener("abort", () => clearInterval(timer));
+
+  /** @param {Entry} entry */
+  function begin(entry) {
+    follow(app.api, entry.run.request_id, signal, (state) => entry.update(state));
+  }
+
+  async function ask() {
+    for (const entry of followed) if (isFinal(entry.run)) followed.delete(entry);
+    const others = open.filter((entry) => !isFinal(entry.run) && !followed.has(entry));
+    for (const entry of others) {
+      if (followed.size < FOLLOWED) {
+        followed.add(entry);
+        begin(entry);
+      } else {
+        const state = await app.api.get(`/api/frames/anonymize/status/${entry.run.request_id}/`, { signal }).catch(() => null);
+        if (state) entry.update(state);
+      }
+    }
+    if (!followed.size && !others.length) clearInterval(timer);
+  }
+}

@@ -1,0 +1,142 @@
+/** One run in the list: what it is, how far it is, and what can be done with it. */
+
+import { el, fill, uniqueId } from "../core/dom.js";
+import { dateTime, duration, number, size, t } from "../core/language.js";
+import { link } from "../core/router.js";
+import { confirmed } from "../ui/dialog.js";
+import { icon } from "../ui/icons.js";
+import { isFinal } from "./follow.js";
+import { RateMeter } from "./rate.js";
+
+const PATH = "/api/frames/anonymize";
+
+/** Shows a run and keeps up with it. */
+export class Entry {
+  #app;
+  #run;
+  #filename;
+  #meter = new RateMeter();
+  #titleId = uniqueId("run");
+  #badge = el("span", { class: "badge" });
+  #bar = el("progress", { max: 100, "aria-labelledby": this.#titleId });
+  #words = el("p", { class: "facts" });
+  #actions = el("div", { class: "actions" });
+  node;
+
+  /**
+   * @param {import("../app.js").App} app
+   * @param {import("./follow.js").Run} run
+   * @param {string} filename of its video; empty when that is gone
+   */
+  constructor(app, run, filename) {
+    this.#app = app;
+    this.#run = run;
+    this.#filename = filename || t("runs.deletedVideo");
+    const title = filename ? el("a", { href: link(`/videos/${run.video_id}`) }, filename) : this.#filename;
+    const kind = [t(`level.${run.anonymization_level}`), t(`redaction.${run.redaction}`), run.output_format.toUpperCase()];
+    this.node = el(
+      "li",
+      { class: "card run" },
+      el("div", { class: "title" }, el("h2", { id: this.#titleId }, title), this.#badge),
+      el("p", { class: "facts" }, kind.join(" · "), " · ", dateTime(run.created_at)),
+      this.#bar,
+      this.#words,
+      this.#actions,
+    );
+    this.#show();
+  }
+
+  get run() {
+    return this.#run;
+  }
+
+  /** @param {import("./follow.js").Run} news */
+  update(news) {
+    const wasFinal = isFinal(this.#run);
+    this.#run = { ...this.#run, ...news };
+    this.#show();
+    if (isFinal(news) && !wasFinal) {
+      const words = t(`runs.${news.status}One`, { name: this.#filename });
+      if (news.status === "failed") this.#app.announcer.warn(words);
+      else this.#app.announcer.say(words);
+    }
+  }
+
+  #show() {
+    const { status, progress } = this.#run;
+    this.#badge.textContent = t(`status.${status}`);
+    this.#badge.dataset.status = status;
+    this.#bar.hidden = isFinal(this.#run);
+    this.#bar.value = progress;
+    this.#words.textContent = this.#told();
+    this.node.dataset.status = status;
+    if (this.#actions.dataset.status === status) return;
+    this.#actions.dataset.status = status;
+    fill(this.#actions, this.#possible());
+  }
+
+  /** How it is, in words. */
+  #told() {
+    const run = this.#run;
+    const frames = t("runs.frames", { done: run.processed_frames, total: run.total_frames });
+    if (run.status === "completed") {
+      const took = (Date.parse(run.completed_at ?? "") - Date.parse(run.started_at ?? "")) / 1000;
+      const weight = run.result_bytes ? size(run.result_bytes) : "";
+      return [t("frames", { count: run.total_frames }), weight, t("runs.took", { time: duration(took) })].filter(Boolean).join(" · ");
+    }
+    if (run.status === "failed") return t("runs.why", { why: run.error ?? "" });
+    if (run.status === "cancelled") return frames;
+    const rate = this.#meter.measure(run.processed_frames);
+    const left = run.estimated_remaining_time;
+    const words = [frames];
+    if (run.status === "pending") words.push(t("runs.waits"));
+    if (rate) words.push(t("perSecond", { rate: number(rate, 0) }));
+    if (typeof left === "number") words.push(t("runs.left", { time: duration(left) }));
+    return words.join(" · ");
+  }
+
+  #possible() {
+    const { status, video_id: video } = this.#run;
+    if (status === "completed") {
+      return [this.#button("download", "primary", () => this.#download(), icon("download"))];
+    }
+    if (isFinal(this.#run)) return [el("a", { class: "button", href: link(`/videos/${video}/run`) }, t("runs.again"))];
+    return [this.#button("cancelRun", "", () => this.#cancel())];
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} kind
+   * @param {() => Promise<void>} act
+   * @param {Node} [drawing]
+   */
+  #button(name, kind, act, drawing) {
+    const button = el("button", { type: "button", class: kind, onclick: press }, drawing, t(`runs.${name}`));
+    const app = this.#app;
+    async function press() {
+      button.disabled = true;
+      try {
+        await act();
+      } catch (error) {
+        app.announcer.problem(error);
+      } finally {
+        button.disabled = false;
+      }
+    }
+    return button;
+  }
+
+  async #download() {
+    // Asked for first, so that what is wrong can be said here; the link then needs no more than a click.
+    const { url } = await this.#app.api.get(`${PATH}/download/${this.#run.request_id}/`, { query: { redirect: "false" } });
+    el("a", { href: url, download: "" }).click();
+    this.#app.announcer.say(t("runs.downloading"));
+  }
+
+  async #cancel() {
+    const question = { title: t("runs.cancelRun"), words: t("runs.cancelWords", { name: this.#filename }), action: t("runs.cancelRun") };
+    if (!(await confirmed(question))) return;
+    await this.#app.api.delete(`${PATH}/${this.#run.request_id}/`);
+    this.update({ ...this.#run, status: "cancelled" });
+  }
+}
