@@ -1,6 +1,6 @@
 /** Starts the console: a language, a theme, who is signed in, and the page that the address asks for. */
 
-import { Api, Problem } from "./core/api.js";
+import { Api, csrfToken, Problem } from "./core/api.js";
 import { el, fill } from "./core/dom.js";
 import { keepLanguage, preferredLanguage, speak, t } from "./core/language.js";
 import { here, match } from "./core/router.js";
@@ -45,7 +45,7 @@ export class App {
   /** Find out who is signed in, and show what the address asks for. */
   async begin() {
     try {
-      this.user = await this.api.get("/api/auth/me");
+      this.user = csrfToken() ? await this.api.get("/api/auth/me") : null;
     } catch (error) {
       const isStranger = error instanceof Problem && error.status === 401;
       if (!isStranger) return fill(this.#body, el("main", {}, failure(error, () => this.begin())));

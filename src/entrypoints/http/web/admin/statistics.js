@@ -2,6 +2,7 @@
 
 import { el, svg } from "../core/dom.js";
 import { duration, number, percent, t } from "../core/language.js";
+import { bar } from "../ui/bar.js";
 import { loaded } from "../ui/states.js";
 
 const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
@@ -52,14 +53,7 @@ function statusBars(counts) {
     { class: "bars" },
     STATUSES.map((status) => {
       const count = counts[status] ?? 0;
-      const bar = svg("rect", { width: `${(100 * count) / most}%`, height: "100%", rx: 3 });
-      return el(
-        "li",
-        {},
-        el("span", {}, t(`status.${status}`)),
-        svg("svg", { class: "bar", "aria-hidden": "true" }, bar),
-        el("b", {}, number(count)),
-      );
+      return el("li", {}, el("span", {}, t(`status.${status}`)), bar(count / most), el("b", {}, number(count)));
     }),
   );
 }

@@ -180,8 +180,8 @@ export class Api extends EventTarget {
   }
 }
 
-/** What proves that a change is asked for by our own page; signing in sets it. */
-function csrfToken() {
+/** What proves that a change is asked for by our own page; signing in sets it, so a stranger has none. */
+export function csrfToken() {
   const cookies = document.cookie.split("; ").map((cookie) => cookie.split("="));
   return cookies.find(([name]) => name === "csrftoken")?.[1] ?? "";
 }

@@ -3,6 +3,7 @@
 import { el, fill, svg, uniqueId } from "../core/dom.js";
 import { number, percent, t } from "../core/language.js";
 import { shownFile } from "../core/pictures.js";
+import { bar } from "../ui/bar.js";
 
 /**
  * @typedef {object} Face as the service describes it
@@ -33,7 +34,8 @@ export function analysedPicture(file, faces, choose, signal) {
   let chosen = faces[0];
 
   function draw() {
-    const stroke = Math.max(1.5, image.naturalWidth / 300);
+    // As thick as two pixels of the screen, however large the picture is.
+    const stroke = (2 * image.naturalWidth) / (image.clientWidth || image.naturalWidth);
     fill(overlay, faces.map((face, index) => outline(face, index, face === chosen, stroke)));
   }
 
@@ -72,8 +74,8 @@ export function analysedPicture(file, faces, choose, signal) {
 function outline(face, index, isChosen, stroke) {
   const [x, y, width, height] = face.bbox;
   const points = face.landmarks.map(([cx, cy]) => svg("circle", { cx, cy, r: stroke * 1.4 }));
-  const box = svg("rect", { x, y, width, height, rx: stroke * 2, "stroke-width": isChosen ? stroke * 2 : stroke });
-  const label = svg("text", { x: x + stroke * 2, y: Math.max(y - stroke * 2, stroke * 12), "font-size": stroke * 11 }, index + 1);
+  const box = svg("rect", { x, y, width, height, rx: stroke * 2, "stroke-width": isChosen ? stroke * 1.5 : stroke });
+  const label = svg("text", { x: x + stroke * 2, y: Math.max(y - stroke * 2, stroke * 9), "font-size": stroke * 8 }, index + 1);
   return svg("g", { class: isChosen ? "chosen" : null }, box, ...points, label);
 }
 
@@ -103,7 +105,7 @@ function bars(emotions) {
     sorted.map(([name, share]) => {
       const words = t(`emotion.${name}`);
       const shown = words.startsWith("emotion.") ? name : words;
-      return el("li", {}, el("span", {}, shown), el("meter", { max: 1, value: share, "aria-label": shown }), el("b", {}, percent(share)));
+      return el("li", {}, el("span", {}, shown), bar(share), el("b", {}, percent(share)));
     }),
   );
 }

@@ -75,7 +75,7 @@ export function controls(app, marks, signal) {
       { class: "actions" },
       step(-10, "mark.back10", "−10"),
       step(-1, "mark.back", "", "previous"),
-      el("label", { class: "place" }, t("mark.frame"), frame, time),
+      el("div", { class: "place" }, el("span", { "aria-hidden": "true" }, t("mark.frame")), frame, time),
       step(1, "mark.forward", "", "next"),
       step(10, "mark.forward10", "+10"),
     ),

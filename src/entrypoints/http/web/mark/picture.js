@@ -16,9 +16,10 @@ const WIDTHS = [320, 640, 960, 1280, 1920];
  */
 export function picture(app, marks, signal) {
   const { video } = marks;
-  const image = el("img", { alt: "", class: "frame", width: video.width, height: video.height, draggable: "false" });
+  const image = el("img", { alt: "", class: "frame", draggable: "false" });
   const problem = el("p", { class: "picture-problem", role: "alert", hidden: true });
   const stage = el("div", { class: "stage" }, image, regionLayer(app, marks), problem);
+  stage.style.setProperty("--ratio", String(video.width / video.height));
   let isLoading = false;
   let shownFrame = -1;
 

@@ -5,11 +5,11 @@ import { el, fill } from "../core/dom.js";
 import { number, t } from "../core/language.js";
 import { base64 } from "../core/pictures.js";
 import { analysedPicture } from "../faces/analysis.js";
+import { judged, scaleOf, share } from "../faces/likeness.js";
+import { bar } from "../ui/bar.js";
 import { dropZone } from "../ui/drop-zone.js";
 import { failure, loading } from "../ui/states.js";
 
-/** From these cosines on, two faces may well be, or very likely are, of one person. */
-const ALIKE = { perhaps: 0.35, likely: 0.5 };
 const MOST = 2;
 
 /**
@@ -22,6 +22,7 @@ export function faces(app, _place, signal) {
   let files = [];
   /** Of each picture, the face that is looked at. @type {(import("../faces/analysis.js").Face | undefined)[]} */
   let chosen = [];
+  let model = "";
   const results = el("div", { class: "loaded" });
   const similarity = el("div", { class: "similarity", "aria-live": "polite" });
 
@@ -40,7 +41,9 @@ export function faces(app, _place, signal) {
       const images = await Promise.all(asked.map(base64));
       const body = { images, embedding_format: "base64" };
       const answer = await app.api.post("/analyze/batch", body, { signal });
-      if (asked === files) show(answer.results);
+      if (asked !== files) return;
+      model = answer.model;
+      show(answer.results);
     } catch (error) {
       if (!isAborted(error) && asked === files) fill(results, failure(error, analyse));
     }
@@ -70,7 +73,7 @@ export function faces(app, _place, signal) {
     try {
       const body = { face1_embedding: one.embedding, face2_embedding: other.embedding };
       const { similarity: cosine } = await app.api.post("/compare", body, { signal });
-      if (chosen[0] === one && chosen[1] === other) fill(similarity, verdict(cosine));
+      if (chosen[0] === one && chosen[1] === other) fill(similarity, verdict(cosine, model));
     } catch (error) {
       app.announcer.problem(error);
     }
@@ -94,16 +97,19 @@ export function faces(app, _place, signal) {
   );
 }
 
-/** @param {number} cosine */
-function verdict(cosine) {
-  const kind = cosine >= ALIKE.likely ? "likely" : cosine >= ALIKE.perhaps ? "perhaps" : "unlikely";
+/**
+ * @param {number} cosine
+ * @param {string} model
+ */
+function verdict(cosine, model) {
+  const scale = scaleOf(model);
   return el(
     "div",
     { class: "card verdict" },
     el("h2", {}, t("faces.similarity")),
     el("p", { class: "figure" }, number(cosine, 2)),
-    el("meter", { min: 0, max: 1, low: ALIKE.perhaps, high: ALIKE.likely, optimum: 1, value: Math.max(0, cosine), "aria-label": t("faces.similarity") }),
-    el("p", {}, t(`faces.${kind}`)),
+    bar(share(cosine, scale)),
+    el("p", {}, scale ? t(`faces.${judged(cosine, scale)}`) : t("faces.unjudged", { model })),
     el("p", { class: "help" }, t("faces.caution")),
   );
 }

@@ -4,6 +4,8 @@ import { el, fill } from "../core/dom.js";
 import { dateTime, number, percent, t } from "../core/language.js";
 import { base64 } from "../core/pictures.js";
 import { link } from "../core/router.js";
+import { scaleOf, share } from "../faces/likeness.js";
+import { bar } from "../ui/bar.js";
 import { confirmed } from "../ui/dialog.js";
 import { field, form } from "../ui/fields.js";
 import { icon } from "../ui/icons.js";
@@ -11,6 +13,7 @@ import { pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/states.js";
 
 const PAGE = 20;
+/** For models that nobody has looked into. */
 const THRESHOLD = 0.5;
 
 /**
@@ -30,7 +33,7 @@ export function gallery(app, place, signal) {
       const faces = faceList(app, path, signal);
       return [
         el("p", { class: "lead" }, t("gallery.lead", { model: found.model })),
-        el("div", { class: "pair" }, enrolForm(app, path, faces.reload), searchForm(app, path)),
+        el("div", { class: "pair" }, enrolForm(app, path, faces.reload), searchForm(app, path, found.model)),
         el("section", {}, el("h2", {}, t("gallery.faces")), faces.node),
       ];
     },
@@ -67,16 +70,19 @@ function enrolForm(app, path, reload) {
 /**
  * @param {import("../app.js").App} app
  * @param {string} path
+ * @param {string} model
  */
-function searchForm(app, path) {
+function searchForm(app, path, model) {
+  const scale = scaleOf(model);
+  const usual = scale?.likely ?? THRESHOLD;
   const picture = el("input", { type: "file", accept: "image/*", required: true });
-  const value = el("output", {}, number(THRESHOLD, 2));
+  const value = el("output", {}, number(usual, 2));
   const threshold = el("input", {
     type: "range",
     min: 0,
     max: 1,
-    step: 0.05,
-    value: String(THRESHOLD),
+    step: 0.01,
+    value: String(usual),
     oninput: () => fill(value, number(threshold.valueAsNumber, 2)),
   });
   const results = el("div", { "aria-live": "polite" });
@@ -86,7 +92,7 @@ function searchForm(app, path) {
       fill(results);
       const [file] = picture.files ?? [];
       const body = { image_data: await base64(file), threshold: threshold.valueAsNumber };
-      fill(results, matchList(await app.api.post(`${path}/search`, body)));
+      fill(results, matchList(await app.api.post(`${path}/search`, body), scale));
     },
     el("h2", {}, t("gallery.search")),
     field(t("gallery.searchPicture"), picture),
@@ -96,8 +102,11 @@ function searchForm(app, path) {
   );
 }
 
-/** @param {{label: string, similarity: number}[]} matches */
-function matchList(matches) {
+/**
+ * @param {{label: string, similarity: number}[]} matches
+ * @param {import("../faces/likeness.js").Scale | null} scale
+ */
+function matchList(matches, scale) {
   if (!matches.length) return empty(t("gallery.nobody"));
   return el(
     "ul",
@@ -107,7 +116,7 @@ function matchList(matches) {
         "li",
         {},
         el("span", {}, label),
-        el("meter", { max: 1, value: Math.max(0, similarity), "aria-label": t("faces.similarity") }),
+        bar(share(similarity, scale)),
         el("b", {}, number(similarity, 2)),
       ),
     ),
