@@ -34,7 +34,16 @@ demo-once: setup ## The same, and stop the service afterwards
 
 .PHONY: test
 test: setup ## Run the tests (under ten minutes on two cores)
-	$(BIN)/pytest -n $(JOBS) tests
+	$(BIN)/pytest -n $(JOBS) -m "not browser" tests
+
+.PHONY: test-browser
+test-browser: setup ## Drive the web console with a real Chromium
+	if command -v npm >/dev/null; then npm install --silent --no-fund --no-audit --prefix $(OUT)/axe axe-core@4; fi
+	AXE_CORE=$(OUT)/axe/node_modules/axe-core/axe.min.js $(BIN)/pytest -m browser tests/browser
+
+.PHONY: screenshots
+screenshots: setup ## Make the pictures in docs/screenshots anew
+	$(BIN)/python tests/browser/take_screenshots.py docs/screenshots
 
 .PHONY: check
 check: setup ## Lint, format, types and layers

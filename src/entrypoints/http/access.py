@@ -16,8 +16,11 @@ from entrypoints.logs import bound
 
 logger = logging.getLogger(__name__)
 
-ASKED_BY_MACHINES = frozenset({"/health", "/metrics", "/api/frames/anonymize/health"})
-"""Paths that something asks for every few seconds; lines about them are for debugging."""
+ASKED_BY_MACHINES = frozenset(
+    {"/health", "/metrics", "/api/frames/anonymize/health", "/web/{release}/{name}"}
+)
+"""Paths that something asks for every few seconds, or dozens of times for one page; lines about them are for
+debugging."""
 
 UNKNOWN = "unknown"
 """In place of a path that is none of ours, which may be anything: a mistyped download link is a secret."""

@@ -1,0 +1,68 @@
+"""What axe-core finds on every page, in both brightnesses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from browsing import Console, visit
+from media_samples import write_video
+
+AXE = Path(os.environ.get("AXE_CORE", "out/axe/node_modules/axe-core/axe.min.js"))
+"""Fetched by ``make test-browser``."""
+
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make test-browser fetches it with npm")
+@pytest.mark.parametrize("brightness", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    chromium: Browser, address: str, tmp_path: Path, brightness: Literal["light", "dark"]
+) -> None:
+    film = write_video(tmp_path / "film.mp4", 30, size=(320, 240))
+    with visit(chromium, address, role="admin", color_scheme=brightness) as somebody:
+        page = somebody.page
+        page.goto(address)
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        found = {"sign in": findings(page)}
+        console = somebody.sign_in()
+        for path in (*with_a_run_of(console, film), "/faces", "/galleries", "/keys", "/admin", "/nowhere"):
+            console.open(path)
+            found[path] = findings(page)
+        page.locator(".account summary").click()
+        found["menu"] = findings(page)
+        console.open("/videos")
+        page.get_by_role("button", name="Delete").first.click()
+        found["question"] = findings(page)
+    assert found == dict.fromkeys(found, [])
+
+
+def with_a_run_of(console: Console, film: Path) -> tuple[str, ...]:
+    """Have something to look at on every page about videos; the pages."""
+    console.upload(film)
+    link = console.card(film.name).get_by_role("link", name="Mark").get_attribute("href")
+    assert link
+    video = link.removeprefix("#")
+    console.open(video)
+    console.page.get_by_role("button", name="Add region").click()
+    expect(console.page.locator(".region")).to_be_visible()
+    run = console.run_of_everything(film.name)
+    expect(run).to_contain_text("Download", timeout=60_000)
+    return ("/videos", video, f"{video}/run", "/runs")
+
+
+def findings(page: Page) -> list[str]:
+    """What is seriously wrong with a page, as axe names it, and where."""
+    # Run from outside the page, whose own policy allows no other script.
+    page.evaluate(AXE.read_text() + "\n;undefined")
+    report = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {node['html']}"
+        for violation in report["violations"]
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
+    ]

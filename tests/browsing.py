@@ -1,0 +1,123 @@
+"""People who use the console in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+
+import service_process
+from service_process import PASSWORD
+
+expect.set_options(timeout=20_000)
+
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 360, "height": 740}
+
+_numbers = count(1)
+
+
+@dataclass
+class Console:
+    """The console as somebody sees it who is signed in."""
+
+    page: Page
+    address: str
+
+    def open(self, path: str) -> None:
+        """Go to a page by its address, and wait until it has what it shows."""
+        self.page.goto(f"{self.address}/#{path}")
+        expect(self.page.locator("main h1")).to_be_visible()
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+
+    def upload(self, film: Path) -> None:
+        """Choose a film on the page of videos, and wait until it is listed."""
+        self.open("/videos")
+        self.page.set_input_files(".drop-zone input", film)
+        expect(self.card(film.name)).to_be_visible()
+
+    def card(self, name: str) -> Locator:
+        """What the list of videos shows of the newest one of a name."""
+        named = self.page.get_by_role("link", name=name, exact=True)
+        return self.page.locator(".card.video", has=named).first
+
+    def run_of_everything(self, name: str) -> Locator:
+        """Order all frames of an uploaded film; what the list of runs shows of it."""
+        self.open("/videos")
+        self.card(name).get_by_role("link", name="Anonymise").click()
+        self.page.get_by_role("button", name="Start").click()
+        run = self.page.locator(".card.run").first
+        expect(run).to_contain_text(name)
+        return run
+
+
+@dataclass
+class Visitor:
+    """Somebody with an account, and a browser in which nobody is signed in.
+
+    Attributes:
+        page: of the browser.
+        address: of the service.
+        username: of the account; its password is that of all tests.
+        errors: what the browser complained about, violations of the content policy among it.
+    """
+
+    page: Page
+    address: str
+    username: str
+    errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        # Answers that are errors, and connections that are cut, are what some tests are about.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.errors.append(message.text)
+
+    def sign_in(self, *, password: str = PASSWORD) -> Console:
+        """Fill in the form that strangers see."""
+        self.page.goto(self.address)
+        self.fill_in(password)
+        expect(self.page.locator(".account")).to_be_visible()
+        return Console(self.page, self.address)
+
+    def fill_in(self, password: str = PASSWORD) -> None:
+        self.page.locator("[name=username]").fill(self.username)
+        self.page.locator("[name=password]").fill(password)
+        self.page.locator("button[type=submit]").click()
+
+
+@contextmanager
+def visit(
+    chromium: Browser, address: str, *, role: str = "user", size: Mapping[str, int] = DESK, **more: Any
+) -> Iterator[Visitor]:
+    """Give somebody a new account and a browser; nothing in it may have been complained about.
+
+    Args:
+        chromium: that the browser is a profile of.
+        address: of the service.
+        role: of the account.
+        size: of the window, in pixels.
+        **more: what Playwright is told of the profile.
+    """
+    username = f"visitor-{next(_numbers)}"
+    with service_process.signed_in(address) as http:
+        open_account(http, username, role)
+    context = chromium.new_context(viewport=dict(size), locale=more.pop("locale", "en-GB"), **more)  # type: ignore[arg-type]
+    somebody = Visitor(context.new_page(), address, username)
+    yield somebody
+    context.close()
+    assert somebody.errors == []
+
+
+def open_account(http: httpx.Client, username: str, role: str) -> None:
+    body = {"username": username, "password": PASSWORD, "role": role}
+    http.post("/api/users", json=body).raise_for_status()

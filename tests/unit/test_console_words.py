@@ -1,0 +1,75 @@
+"""The words of the console: the same sentences in every language, and none that is missing or idle."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from entrypoints.http.errors import CODE_BY_STATUS, STATUS_BY_CODE
+
+WEB = Path(str(files("entrypoints.http") / "web"))
+LANGUAGES = {
+    path.stem: json.loads(path.read_text("utf-8")) for path in sorted((WEB / "languages").glob("*.json"))
+}
+ENGLISH: dict[str, str] = LANGUAGES["en"]
+SCRIPTS = {path: path.read_text("utf-8") for path in sorted(WEB.rglob("*.js"))}
+SOURCE = "\n".join(SCRIPTS.values())
+LONGEST = 250
+"""Lines that a script may have."""
+
+OF_THE_PAGE = {"connection_lost"}
+"""Codes of errors that no answer has."""
+
+
+def placeholders(sentence: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", sentence))
+
+
+def without_form(name: str) -> str:
+    """The name that code uses of a sentence that counts."""
+    return re.sub(r"\.(one|other)$", "", name)
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_language_says_everything_with_the_same_values(language: str) -> None:
+    words: dict[str, str] = LANGUAGES[language]
+    assert list(words) == list(ENGLISH)
+    for name, sentence in words.items():
+        assert sentence.strip() == sentence != "", name
+        assert placeholders(sentence) == placeholders(ENGLISH[name]), name
+
+
+def test_every_sentence_that_is_asked_for_is_there() -> None:
+    known = set(ENGLISH) | {without_form(name) for name in ENGLISH}
+    assert set(re.findall(r'\bt\("([^"]+)"', SOURCE)) <= known
+    # Names that are put together begin like sentences that are there.
+    for beginning in re.findall(r"\bt\(`([\w.]+)\$\{", SOURCE):
+        assert any(name.startswith(beginning) for name in known), beginning
+
+
+def test_no_sentence_is_idle() -> None:
+    literal = set(re.findall(r'"([\w]+(?:\.[\w.]+)?)"', SOURCE))
+    beginnings = tuple(re.findall(r"`([a-z]\w*\.[\w.]*)\$\{", SOURCE)) + ("level.", "redaction.")
+    idle = [
+        name
+        for name in ENGLISH
+        if without_form(name) not in literal and name not in literal and not name.startswith(beginnings)
+    ]
+    assert idle == []
+
+
+def test_errors_that_have_words_exist() -> None:
+    codes = {name.removeprefix("error.") for name in ENGLISH if name.startswith("error.")}
+    assert codes <= set(STATUS_BY_CODE) | set(CODE_BY_STATUS.values()) | OF_THE_PAGE
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(WEB)))
+def test_scripts_are_small_and_never_parse_text_as_markup(path: Path) -> None:
+    script = SCRIPTS[path]
+    assert script.count("\n") < LONGEST
+    assert script.startswith("/** ")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", script)
