@@ -14,12 +14,14 @@ import uvicorn
 
 from adapters.metrics.api import ApiMetrics
 from domain.errors import InvalidSettingError
+from domain.reid.service import Faces
 from entrypoints.http.access import with_access_log
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
 from entrypoints.http.headers import Policies
 from entrypoints.http.metering import with_metrics
 from entrypoints.http.services import ObjectServer, Services
+from entrypoints.recognition import build_faces
 from entrypoints.service import Service, build_service
 from entrypoints.settings import Settings
 
@@ -79,10 +81,10 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
         stop: set when the process is to end.
 
     Raises:
-        DomainError: as for `build_service`.
+        DomainError: as for `build_service` and `build_faces`.
     """
-    async with build_service(settings) as service:
-        services = services_of(service)
+    async with build_service(settings) as service, build_faces(settings) as faces:
+        services = services_of(service, faces)
         app = with_metrics(create_app(services, http_config(service)), services.metrics)
         server = _Server(
             uvicorn.Config(
@@ -121,7 +123,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def services_of(service: Service) -> Services:
+def services_of(service: Service, faces: Faces) -> Services:
     """What the application is handed."""
     objects = None
     if service.signed_urls is not None:
@@ -136,7 +138,7 @@ def services_of(service: Service) -> Services:
         delivery=service.delivery,
         health=service.health,
         vitals=service.vitals,
-        faces=service.faces,
+        faces=faces,
         galleries=service.galleries,
         clock=service.clock,
         metrics=ApiMetrics(version("framecloak")),
