@@ -113,9 +113,7 @@ async def test_models_do_not_mix(galleries: Galleries, anna: Principal, gallery:
     ):
         alien = Embedding(space, np.eye(1, space.dimension, dtype=np.float32)[0])
         with pytest.raises(ModelMismatchError):
-            await galleries.enrol(
-                anna, gallery.id, [Enrolment("Ada", embedding(1)), Enrolment("Ada", alien)]
-            )
+            await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1)), Enrolment("Ada", alien)])
         with pytest.raises(ModelMismatchError):
             await galleries.search(anna, gallery.id, alien, 0.5, 1)
     assert (await galleries.get(anna, gallery.id)).face_count == 0
