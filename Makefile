@@ -68,6 +68,10 @@ bench-workers: setup ## Compare one worker with two, and one slice with ten
 bench-drain: setup ## Drain a request of 10,000 frames and a queue of 1,000 requests
 	$(BIN)/python benchmarks/drain.py
 
+.PHONY: bench-galleries
+bench-galleries: setup ## Search a gallery of 100,000 faces, exactly and through its index
+	$(BIN)/python benchmarks/gallery_search.py
+
 .PHONY: soak
 soak: setup ## Kill workers under load for 20 minutes; nothing may be lost or doubled
 	$(BIN)/python benchmarks/soak.py

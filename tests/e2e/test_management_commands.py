@@ -12,6 +12,11 @@ import pytest
 
 import command
 from adapters.postgres.schema import Schema
+from domain.accounts import Means, Principal
+from domain.errors import GalleryKeyMissingError
+from domain.reid.gallery import Enrolment
+from entrypoints.cli.connected import OPERATOR
+from gallery_samples import SPACE, embedding
 from installation import PASSWORD, Installation, error_line, installed
 from media_samples import write_video
 
@@ -197,3 +202,29 @@ def test_two_commands_at_the_same_time_share_one_embedded_stack(tmp_path: Path) 
     listed = command.run("users", "list", "--json", environment=environment)
     assert {one["username"] for one in json.loads(listed.out)} == {"user0", "user1", "user2"}
     assert not (tmp_path / "data" / "servers.json").exists()
+
+
+def test_galleries_are_sealed_with_another_key(installation: Installation) -> None:
+    call, service = installation.portal.call, installation.service
+    (root,) = call(service.identity.list_users, OPERATOR, 1, 0).items
+    owner = Principal(root.id, root.username, root.role, Means.COMMAND)
+    gallery = call(service.galleries.create, owner, "patients", SPACE)
+    call(service.galleries.enrol, owner, gallery.id, [Enrolment("Ada", embedding(1))])
+    keys = {"GALLERY_KEY": "another secret of forty characters, or so"}
+    for count in (1, 0):
+        done = command.run(
+            "galleries", "rotate-key", environment={**installation.environment, **keys}, stdin=None
+        )
+        assert (done.code, done.out, done.err) == (0, f"galleries that were sealed anew: {count}\n", "")
+    # This process does not know the new key, as one that was not started anew.
+    with pytest.raises(GalleryKeyMissingError, match="GALLERY_OLD_KEYS"):
+        call(service.galleries.get, owner, gallery.id)
+    missing = installation.run("galleries", "rotate-key")
+    assert "GALLERY_OLD_KEYS" in error_line(missing, 113)
+    back = {"GALLERY_OLD_KEYS": keys["GALLERY_KEY"]}
+    done = command.run(
+        "galleries", "rotate-key", environment={**installation.environment, **back}, stdin=None
+    )
+    assert done.code == 0
+    (found,) = call(service.galleries.search, owner, gallery.id, embedding(1), 0.9, 1)
+    assert found.face.label == "Ada"
