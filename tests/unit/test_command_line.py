@@ -10,6 +10,7 @@ import click
 import pytest
 
 from domain import errors
+from domain.reid import errors as reid_errors
 from domain.errors import DomainError
 from entrypoints.cli.errors import (
     EXIT_CODES,
