@@ -37,7 +37,9 @@ PICTURES_A_ROUND = 200
 
 def main() -> None:
     """Measure and print medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--pack", type=Path, help="an InsightFace pack, in a folder named models")
     parser.add_argument("--callers", type=int, default=16)

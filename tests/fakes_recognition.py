@@ -126,5 +126,3 @@ def picture_bytes(image: Image) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, image)
     return buffer.getvalue()
-
-

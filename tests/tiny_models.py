@@ -108,9 +108,7 @@ def arcface_bytes(
         ]
         pixels = "scaled"
     nodes.append(
-        helper.make_node(
-            "AveragePool", [pixels], ["cells"], kernel_shape=[cell, cell], strides=[cell, cell]
-        )
+        helper.make_node("AveragePool", [pixels], ["cells"], kernel_shape=[cell, cell], strides=[cell, cell])
     )
     cells = "cells"
     if scrambled:

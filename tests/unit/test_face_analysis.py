@@ -79,7 +79,9 @@ async def test_the_largest_face_is_the_one_that_is_analysed(analysis: FaceAnalys
 
 async def test_every_face_of_every_picture_in_order_largest_first(analysis: FaceAnalysis) -> None:
     found = await analysis.analyze_all([picture(SMALL, LARGE), picture(MIDDLE)])
-    assert [[round(float(face.box[0])) for face in one.faces] for one in found if isinstance(one, Analysis)] == [
+    assert [
+        [round(float(face.box[0])) for face in one.faces] for one in found if isinstance(one, Analysis)
+    ] == [
         [160, 10],
         [80],
     ]

@@ -13,9 +13,9 @@ from domain.reid.errors import InvalidEmbeddingError
 from domain.reid.matching import compare, find_matches, unit_rows, unit_vector
 
 NUMBERS = st.floats(-1000, 1000, width=32).filter(lambda number: number == 0 or abs(number) > 1e-3)
-ROWS = hnp.arrays(
-    np.float32, st.tuples(st.integers(1, 12), st.integers(2, 8)), elements=NUMBERS
-).filter(lambda rows: bool((rows != 0).any(axis=1).all()))
+ROWS = hnp.arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(2, 8)), elements=NUMBERS).filter(
+    lambda rows: bool((rows != 0).any(axis=1).all())
+)
 
 
 @given(rows=ROWS, factor=st.floats(0.01, 100))
