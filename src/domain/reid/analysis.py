@@ -205,7 +205,8 @@ class FaceAnalysis:
         sizes = _sizes(found.boxes)
         if sizes.max() < MIN_FACE:
             raise FaceTooSmallError(
-                f"the largest face is {sizes.max():.0f} pixels wide or high", f"{MIN_FACE} are needed at least"
+                f"the largest face is {sizes.max():.0f} pixels wide or high",
+                f"{MIN_FACE} are needed at least",
             )
         found = found.select(sizes >= MIN_FACE)
         if task.largest_only:

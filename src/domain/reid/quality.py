@@ -35,7 +35,7 @@ class Quality:
     """Signals of one face.
 
     Attributes:
-        sharpness: 0 (a smear) to 1; faces in focus have 0.5 and more.
+        sharpness: 0 (a smear) to 1; faces in focus have 0.45 and more.
         yaw: degrees that the head is turned, positive towards the right side of the picture.
         pitch: degrees that it is raised, positive when it looks up.
         roll: degrees that it is tilted, positive clockwise.

@@ -39,7 +39,10 @@ def _model_options(command: _Command) -> _Command:
             help="dlib-resnet, the name or path of an InsightFace pack, or auto: a pack where there is one.",
         ),
         click.option(
-            "--draw", metavar="OUT.jpg", type=click.Path(dir_okay=False, path_type=Path), help="Draw the boxes."
+            "--draw",
+            metavar="OUT.jpg",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Draw the boxes.",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
     )
