@@ -18,6 +18,8 @@ from entrypoints.variables import (
     Address,
     Variable,
     at_least,
+    comma_free,
+    list_of,
     network_names,
     one_of,
     origins,
@@ -360,14 +362,14 @@ class Settings:
     gallery_key: str = setting(
         "GALLERY_KEY",
         "What galleries are sealed with; `framecloak galleries rotate-key` changes it.",
-        at_least(32),
+        comma_free(32),
         secret=True,
         default_text="derived from SECRET_KEY",
     )
     gallery_old_keys: str = setting(
         "GALLERY_OLD_KEYS",
         "Earlier ones that galleries may still be sealed with, with commas.",
-        at_least(32),
+        list_of(comma_free(32)),
         secret=True,
         default_text="none",
     )

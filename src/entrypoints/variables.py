@@ -239,6 +239,27 @@ def at_least(length: int) -> Callable[[str], str]:
     return parse
 
 
+def comma_free(length: int) -> Callable[[str], str]:
+    """Text of some length that can stand in a list with commas."""
+    parse_text = at_least(length)
+
+    def parse(value: str) -> str:
+        if "," in parse_text(value):
+            raise ValueError("something without commas")
+        return value
+
+    return parse
+
+
+def list_of(parse_one: Callable[[str], str]) -> Callable[[str], str]:
+    """Such texts with commas between them."""
+
+    def parse(value: str) -> str:
+        return ",".join(parse_one(one.strip()) for one in value.split(","))
+
+    return parse
+
+
 def _without_password(address: str) -> str:
     """An address with everything but the password."""
     parts = urlsplit(address)

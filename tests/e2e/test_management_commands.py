@@ -210,7 +210,7 @@ def test_galleries_are_sealed_with_another_key(installation: Installation) -> No
     owner = Principal(root.id, root.username, root.role, Means.COMMAND)
     gallery = call(service.galleries.create, owner, "patients", SPACE)
     call(service.galleries.enrol, owner, gallery.id, [Enrolment("Ada", embedding(1))])
-    keys = {"GALLERY_KEY": "another secret of forty characters, or so"}
+    keys = {"GALLERY_KEY": "another secret of forty characters or so"}
     for count in (1, 0):
         done = command.run(
             "galleries", "rotate-key", environment={**installation.environment, **keys}, stdin=None
