@@ -86,7 +86,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "weak_password": 422,
     "webhook_failed": 502,
 }
-"""The one place that knows statuses; a test holds it against every code of ``domain.errors`` and ``domain.reid.errors``."""
+"""The one place that knows statuses; a test holds it against every code that errors have."""
 
 PUBLIC_CODES: Mapping[str, str] = {
     "empty_file": "unreadable_video",
