@@ -140,8 +140,8 @@ def test_the_largest_size_is_read() -> None:
     assert StrangersPictures().read(buffer.getvalue()).width == 4096
 
 
-@pytest.mark.parametrize("claimed", [(8, 8), (96, 2000), (2000, 64)])
-def test_a_jpeg_that_claims_another_size_than_its_data_has_is_refused(claimed: tuple[int, int]) -> None:
+@pytest.mark.parametrize("claimed", [(96, 2000), (2000, 64)])
+def test_a_jpeg_that_claims_more_than_its_data_has_is_refused(claimed: tuple[int, int]) -> None:
     data = bytearray(encoded("JPEG"))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", claimed[1], claimed[0])

@@ -52,7 +52,7 @@ def test_the_vectors_are_those_of_insightface(tmp_path: Path) -> None:
     chips = ours.align(photograph, POINTS[np.newaxis])
     bgr = np.ascontiguousarray(photograph[:, :, ::-1])
     theirs = norm_crop(bgr, POINTS, 112)
-    assert np.abs(chips[0][:, :, ::-1].astype(int) - theirs).mean() < 1
+    assert np.abs(chips[0][:, :, ::-1].astype(int) - theirs).mean() < 2
     vector = ArcFaceONNX(str(tmp_path / "tiny" / "w600k_tiny.onnx")).get_feat(theirs)[0]
     assert ours.embed(chips)[0] @ (vector / np.linalg.norm(vector)) > 0.999
 

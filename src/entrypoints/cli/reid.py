@@ -166,7 +166,8 @@ def _described(face: Face) -> str:
     quality = face.quality
     return (
         f"{x2 - x1}x{y2 - y1} pixels at {x1},{y1}, score {face.score:.2f}, "
-        f"sharpness {quality.sharpness:.2f}, yaw {quality.yaw:.0f}, pitch {quality.pitch:.0f}, roll {quality.roll:.0f} degrees"
+        f"sharpness {quality.sharpness:.2f}, "
+        f"yaw {quality.yaw:.0f}, pitch {quality.pitch:.0f}, roll {quality.roll:.0f} degrees"
     )
 
 
