@@ -142,9 +142,9 @@ def drawn(same: NDArray[np.float32], different: NDArray[np.float32], title: str)
     corners = [(0.0, 0.0), *zip(false.tolist(), true.tolist(), strict=True), (1.0, 1.0)]
     points = np.array([place(accept, right) for accept, right in corners], np.int32)
     cv2.polylines(picture, [points], isClosed=False, color=(200, 110, 30), thickness=2, lineType=cv2.LINE_AA)
-    write(title, (_MARGIN, _MARGIN - 22))
+    write(title, (_MARGIN, _MARGIN - 36))
     write("false accepts", (_MARGIN + _SIDE // 2 - 50, _MARGIN + _SIDE + 44))
-    write("true accepts", (6, _MARGIN - 22 + 12))
+    write("true accepts", (6, _MARGIN - 12))
     return picture
 
 
