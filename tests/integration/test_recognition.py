@@ -18,10 +18,15 @@ def settings(models: Path, **more: str) -> Settings:
     return Settings.from_environment({"MODEL_PATH": str(models), "FRAMECLOAK_PROVIDER": "cpu", **more})
 
 
-async def test_callers_that_come_first_share_one_loading(tmp_path: Path) -> None:
+def test_nothing_is_loaded_or_built_before_it_is_needed(tmp_path: Path) -> None:
     recognition = Recognition(settings(tmp_path))
     assert recognition.installed()
-    assert not list(tmp_path.iterdir())  # nothing is loaded, or built, before it is needed
+    recognition.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_callers_that_come_first_share_one_loading(tmp_path: Path) -> None:
+    recognition = Recognition(settings(tmp_path))
     first, second = await asyncio.gather(recognition.analysis(), recognition.analysis())
     assert first is second
     picture = cv2.imencode(".jpg", pictures.group_photograph()[:, :, ::-1])[1].tobytes()
