@@ -32,7 +32,8 @@ from entrypoints.machine import available_cores
 from entrypoints.recognition import load_analysis
 from entrypoints.settings import Settings
 
-PICTURES_A_ROUND = 200
+DEFAULT_PICTURES = 200
+"""Looked at in a round."""
 
 
 def main() -> None:
@@ -44,7 +45,9 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, help="an InsightFace pack, in a folder named models")
     parser.add_argument("--callers", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pictures-a-round", type=int, default=DEFAULT_PICTURES)
     arguments = parser.parse_args()
+    total = arguments.pictures_a_round
     settings = Settings.from_environment({})
     if arguments.pack:
         settings = replace(
@@ -56,11 +59,11 @@ def main() -> None:
     analysis = load_analysis(settings)
     files = [path.read_bytes() for path in arguments.pictures]
     ways: dict[str, Callable[[], int]] = {
-        "direct": lambda: direct(analysis, files),
-        "service": lambda: asyncio.run(service(analysis, files, arguments.callers)),
+        "direct": lambda: direct(analysis, files, total),
+        "service": lambda: asyncio.run(service(analysis, files, total, arguments.callers)),
     }
     if arguments.pack:
-        ways["insightface"] = insightface(arguments.pack, files)
+        ways["insightface"] = insightface(arguments.pack, files, total)
     for way in ways.values():
         way()
     rates: dict[str, list[float]] = {name: [] for name in ways}
@@ -77,13 +80,13 @@ def main() -> None:
     analysis.close()
 
 
-def direct(analysis: FaceAnalysis, files: list[bytes]) -> int:
+def direct(analysis: FaceAnalysis, files: list[bytes], total: int) -> int:
     """The models and nothing else, over as many threads as there are cores."""
     reader, numbers = StrangersPictures(), count()
 
     def loop(_: int) -> int:
         faces = 0
-        while (number := next(numbers)) < PICTURES_A_ROUND:
+        while (number := next(numbers)) < total:
             frame = reader.read(files[number % len(files)])
             found = look(analysis.detector, frame)
             image = frame.rgb(frame.width, frame.height)
@@ -97,13 +100,13 @@ def direct(analysis: FaceAnalysis, files: list[bytes]) -> int:
         return sum(pool.map(loop, range(available_cores())))
 
 
-async def service(analysis: FaceAnalysis, files: list[bytes], callers: int) -> int:
+async def service(analysis: FaceAnalysis, files: list[bytes], total: int, callers: int) -> int:
     """Concurrent callers, each sending one picture after the other."""
     numbers = count()
 
     async def call() -> int:
         faces = 0
-        while (number := next(numbers)) < PICTURES_A_ROUND:
+        while (number := next(numbers)) < total:
             (found,) = await analysis.analyze_all([files[number % len(files)]])
             if isinstance(found, Exception):
                 raise found
@@ -113,14 +116,14 @@ async def service(analysis: FaceAnalysis, files: list[bytes], callers: int) -> i
     return sum(await asyncio.gather(*(call() for _ in range(callers))))
 
 
-def insightface(pack: Path, files: list[bytes]) -> Callable[[], int]:
+def insightface(pack: Path, files: list[bytes], total: int) -> Callable[[], int]:
     """InsightFace's own loop over the same files."""
     app = InsightFace(name=pack.name, root=str(pack.parent.parent), providers=["CPUExecutionProvider"])
     app.prepare(ctx_id=-1, det_size=(640, 640))
 
     def run() -> int:
         faces = 0
-        for number in range(PICTURES_A_ROUND):
+        for number in range(total):
             image = cv2.imdecode(np.frombuffer(files[number % len(files)], np.uint8), cv2.IMREAD_COLOR)
             assert image is not None  # noqa: S101 -- the service reads the same files
             faces += len(app.get(image))

@@ -228,7 +228,7 @@ def test_verify_trusts_on_first_use_and_notices_changes(tmp_path: Path) -> None:
     code, first = states()
     assert code == 0
     assert {first.pop("det_tiny.onnx"), first.pop("a_recogniser.onnx")} == {"recorded"}
-    assert list(first.values()) == ["unchanged", "unchanged"]
+    assert list(first.values()) == ["unchanged"] * 3
     assert states()[1]["det_tiny.onnx"] == "unchanged"
 
     (folder / "det_tiny.onnx").write_bytes(DETECTOR + b"\0")

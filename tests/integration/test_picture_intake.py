@@ -140,15 +140,13 @@ def test_the_largest_size_is_read() -> None:
     assert StrangersPictures().read(buffer.getvalue()).width == 4096
 
 
-@pytest.mark.parametrize("claimed", [(8, 8), (96, 2000), (2000, 64)])
-def test_a_jpeg_that_lies_about_its_size_is_refused_or_read_as_it_says(claimed: tuple[int, int]) -> None:
+@pytest.mark.parametrize("claimed", [(96, 2000), (2000, 64)])
+def test_a_jpeg_that_claims_more_than_its_data_has_is_refused(claimed: tuple[int, int]) -> None:
     data = bytearray(encoded("JPEG"))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", claimed[1], claimed[0])
-    try:
-        assert rgb(bytes(data)).shape == (claimed[1], claimed[0], 3)
-    except InvalidImageError as error:
-        assert error.hint
+    with pytest.raises(InvalidImageError):
+        rgb(bytes(data))
 
 
 def test_a_jpeg_with_a_second_larger_frame_is_refused() -> None:

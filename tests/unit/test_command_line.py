@@ -10,8 +10,8 @@ import click
 import pytest
 
 from domain import errors
-from domain.reid import errors as reid_errors
 from domain.errors import DomainError
+from domain.reid import errors as reid_errors
 from entrypoints.cli.errors import (
     EXIT_CODES,
     FRAMES_BLANKED,

@@ -18,7 +18,7 @@ _MODEL = np.array(
         [14.6, 20.5, 4.0],
     ]
 )
-"""An average face looking at the camera: eyes, nose and corners of the mouth; x to the right, y down, z towards
+"""An average face looking at the camera: eyes, nose and corners of the mouth; x to the right, y down, z to
 the camera. In x and y it is the template that recognisers align to, made symmetric; 35.2 units are the 6.3 cm
 between two eyes, and the depths are those of an average head. Detectors disagree by 3 units about how low a
 nose is, so it is put in between."""

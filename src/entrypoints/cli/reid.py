@@ -165,7 +165,8 @@ def _described(face: Face) -> str:
     x1, y1, x2, y2 = face.box.round().astype(int).tolist()
     quality = face.quality
     return (
-        f"{x2 - x1}x{y2 - y1} pixels at {x1},{y1}, score {face.score:.2f}, sharpness {quality.sharpness:.2f}, "
+        f"{x2 - x1}x{y2 - y1} pixels at {x1},{y1}, score {face.score:.2f}, "
+        f"sharpness {quality.sharpness:.2f}, "
         f"yaw {quality.yaw:.0f}, pitch {quality.pitch:.0f}, roll {quality.roll:.0f} degrees"
     )
 

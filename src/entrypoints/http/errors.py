@@ -93,7 +93,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "weak_password": 422,
     "webhook_failed": 502,
 }
-"""The one place that knows statuses; a test holds it against every code of the domain."""
+"""The one place that knows statuses; a test holds it against every code that errors have."""
 
 PUBLIC_CODES: Mapping[str, str] = {
     "empty_file": "unreadable_video",
