@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from domain.errors import InputNotFoundError
 from entrypoints.cli.errors import describe_exit_codes, describe_reid_exit_codes
+from entrypoints.cli.reid_galleries import enroll, picture_file, search
 
 if TYPE_CHECKING:
     from domain.reid.faces import Analysis, EmbeddingSpace, Face
@@ -114,6 +114,10 @@ def compare(
         click.echo(f"{similarity:6.3f}  {pictures[first]}  {pictures[second]}")
 
 
+reid.add_command(enroll)
+reid.add_command(search)
+
+
 def _analyses(
     pictures: Sequence[Path], detector: str | None, recognizer: str | None
 ) -> tuple[list[Analysis], EmbeddingSpace]:
@@ -129,7 +133,7 @@ def _analyses(
     from entrypoints.cli.options import service_settings  # noqa: PLC0415
     from entrypoints.recognition import load_analysis  # noqa: PLC0415
 
-    files = [_read(path) for path in pictures]
+    files = [picture_file(path) for path in pictures]
     settings = service_settings()
     settings = replace(
         settings,
@@ -151,14 +155,6 @@ def _analyses(
         return asyncio.run(run()), analysis.space
     finally:
         analysis.close()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputNotFoundError(f"cannot open {path}: {reason}", "check the path") from error
 
 
 def _described(face: Face) -> str:
@@ -187,7 +183,7 @@ def _draw(out: Path, pictures: Sequence[Path], analyses: Sequence[Analysis], cap
     from entrypoints.cli.face_drawing import draw_faces, write_sheet  # noqa: PLC0415 - as above
 
     sheets = [
-        draw_faces(_read(path), analysis, caption)
+        draw_faces(picture_file(path), analysis, caption)
         for path, analysis, caption in zip(pictures, analyses, captions, strict=True)
     ]
     write_sheet(out, sheets)
