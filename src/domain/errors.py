@@ -388,3 +388,9 @@ class EmotionsUnavailableError(DomainError):
     """Nobody can say at the moment what a face expresses."""
 
     code = "emotions_unavailable"
+
+
+class ModelExportError(DomainError):
+    """A model could not be turned into a graph, or the graph does not do what the model does."""
+
+    code = "model_export_failed"

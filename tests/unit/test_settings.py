@@ -24,6 +24,8 @@ SECRETS = {
     "FRAMECLOAK_ADMIN_PASSWORD": "hunter2 hunter2",
     "WEBHOOK_SECRET": "hunter2, known to receivers as well",
     "METRICS_TOKEN": "hunter2 for Prometheus",
+    "CLIP_SERVICE_URL": "http://user:hunter2@clip:8500",
+    "CLIP_SERVICE_TOKEN": "hunter2 for the CLIP service",
 }
 
 
@@ -103,6 +105,9 @@ def test_settings_come_from_the_environment() -> None:
         ("WORKER_GRACE_SECONDS", "-1"),
         ("LEASE_SECONDS", "1"),
         ("FRAME_ANONYMIZATION_DEBUG", "2"),
+        ("CLIP_EMOTIONS", "happy"),
+        ("CLIP_EMOTIONS", "happy,happy"),
+        ("CLIP_PROMPTS", "a {emotion} face|a face"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
     ],

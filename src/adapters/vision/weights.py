@@ -15,6 +15,9 @@ from domain.errors import ModelCorruptError, ModelMissingError
 DIGESTS = "SHA256SUMS"
 """File in a pack's folder with the digest of every file, as ``sha256sum`` writes it."""
 
+CLIP_FOLDER = "clip"
+"""Folder of an exported CLIP, which is no pack."""
+
 _INSIGHTFACE_RELEASE = "https://github.com/deepinsight/insightface/releases/download/model-zoo/"
 _INSIGHTFACE_TERMS = (
     "The weights of the InsightFace project are available for non-commercial research purposes only. "
@@ -130,7 +133,9 @@ def installed_packs(models: Path) -> dict[str, Path]:
         for root in (models / "models", models)
         if root.is_dir()
         for folder in sorted(root.iterdir())
-        if folder.name != CENTERFACE.name and not folder.name.startswith(".") and any(folder.glob("*.onnx"))
+        if folder.name not in {CENTERFACE.name, CLIP_FOLDER}
+        and not folder.name.startswith(".")
+        and any(folder.glob("*.onnx"))
     }
     known = [pack.name for pack in PACKS]
     order = sorted(found, key=lambda name: (known.index(name) if name in known else len(known), name))
