@@ -54,7 +54,7 @@ SERVICE_EXIT_CODES = {
     "storage_unavailable": 53,
     "object_not_found": 54,
     "webhook_failed": 55,
-    "emotions_unavailable": 60,
+    "emotions_unavailable": 66,
     "video_not_found": 80,
     "segment_not_found": 81,
     "region_not_found": 82,
@@ -83,6 +83,7 @@ SERVICE_EXIT_CODES = {
     "too_many_attempts": 106,
     "forbidden": 107,
     "csrf_failed": 108,
+    "emotions_unavailable": 120,
 }
 """Exit code by ``DomainError.code``, for what the service and its management commands add."""
 
