@@ -59,7 +59,7 @@ class ClipSource:
     """Which CLIP to export, and what it is to tell apart.
 
     Attributes:
-        model: name of an architecture of open_clip, or the path of a JSON file that describes one as its own do.
+        model: name of an architecture of open_clip, or the path of a JSON file in the format of its own.
         pretrained: path of a file with weights, or a tag of open_clip's that names some to download.
         emotions: in the order of the probabilities.
         prompts: templates with ``{emotion}`` in them; their embeddings are averaged.
@@ -76,8 +76,8 @@ class ClipSource:
 def export(source: ClipSource, models: Path) -> ClipDescription:
     """Write the visual tower, the embeddings of the prompts and a description into ``clip`` in a folder.
 
-    What was written is loaded again, and its probabilities for some pictures held against those of torch. Only
-    then it takes the place of an earlier export; a service that runs keeps what it has loaded.
+    What was written is loaded again, and its probabilities for some pictures are held against those of
+    torch. Only then it takes the place of an earlier export; a service that runs keeps what it has loaded.
 
     Args:
         source: what to export.
@@ -85,8 +85,8 @@ def export(source: ClipSource, models: Path) -> ClipDescription:
 
     Raises:
         InvalidOptionError: the model is unknown, or the weights would have to be downloaded and may not.
-        ModelExportError: the extra is not installed, the weights are not those of the model, or the graph does
-            something else than the model.
+        ModelExportError: the extra is not installed, the weights are not those of the model, or the graph
+            does something else than the model.
         OutputUnwritableError: the folder cannot be written to.
     """
     _require_local(source)
@@ -100,7 +100,9 @@ def export(source: ClipSource, models: Path) -> ClipDescription:
             description = _export(open_clip, source, Path(scratch))
             _publish(description, Path(scratch), models / CLIP_FOLDER)
     except PermissionError as error:
-        raise OutputUnwritableError(f"{models} cannot be written to", "choose another --model-path") from error
+        raise OutputUnwritableError(
+            f"{models} cannot be written to", "choose another --model-path"
+        ) from error
     return description
 
 
@@ -162,7 +164,9 @@ def _model_name(open_clip: Any, model: str) -> str:  # noqa: ANN401 - as above
     if path.suffix == _CONFIGURATION and path.is_file():
         open_clip.add_model_config(path)
         if path.stem not in open_clip.list_models():
-            raise InvalidOptionError(f"{model} does not describe a model of open_clip", "see its model_configs")
+            raise InvalidOptionError(
+                f"{model} does not describe a model of open_clip", "see its model_configs"
+            )
         return path.stem
     if model not in open_clip.list_models():
         raise InvalidOptionError(
@@ -274,7 +278,8 @@ def _require_equal(clip: Clip, model: Any, transform: Any, weights: FloatArray) 
     # Not a number is not within the tolerance either.
     if not apart <= TOLERANCE:
         raise ModelExportError(
-            f"the graph's probabilities are {apart:.1g} from those of the model", "report it, with the model's name"
+            f"the graph's probabilities are {apart:.1g} from those of the model",
+            "report it, with the model's name",
         )
 
 

@@ -1,4 +1,4 @@
-"""An exported CLIP on disk: the visual tower, what the emotions are in its space, and what belongs to both."""
+"""An exported CLIP on disk: the visual tower, the emotions in its space, and what describes both."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ def read_description(folder: Path) -> ClipDescription:
     try:
         return msgspec.json.decode(path.read_bytes(), type=ClipDescription)
     except FileNotFoundError as error:
-        raise ModelMissingError(f"there is no CLIP in {folder}", "run `framecloak models export-clip`") from error
+        raise ModelMissingError(
+            f"there is no CLIP in {folder}", "run `framecloak models export-clip`"
+        ) from error
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelCorruptError(f"{path} cannot be read: {error}", _EXPORT_AGAIN) from error
 
@@ -138,7 +140,7 @@ def read_text(folder: Path, description: ClipDescription) -> FloatArray:
     """
     path = verified_file(folder, description.text)
     try:
-        embeddings = np.load(path, allow_pickle=False)
+        embeddings: FloatArray = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ModelCorruptError(f"{path} cannot be read: {error}", _EXPORT_AGAIN) from error
     fits = isinstance(embeddings, np.ndarray) and embeddings.ndim == 2 and embeddings.dtype == np.float32

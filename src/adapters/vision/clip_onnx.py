@@ -17,9 +17,10 @@ from PIL import Image as Pillow
 from adapters.vision.clip_files import ClipDescription, read_description, read_text, verified_file
 from adapters.vision.onnx import Provider, Session, open_session
 from adapters.vision.weights import CLIP_FOLDER
-from domain.batching import Batcher
 from domain.detection import FloatArray, Image, ModelCard
 from domain.errors import EmotionsUnavailableError, ExaminationError, ModelCorruptError
+from domain.reid.batching import Batcher
+from domain.reid.errors import OverloadedError
 
 LARGEST_BATCH = 32
 """Faces of one call of the graph."""
@@ -95,9 +96,9 @@ class Clip:
         logits = self._session.run(pixels)[0] @ self._weights
         if not np.isfinite(logits).all():
             raise ExaminationError("CLIP gave numbers that are none")
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities: FloatArray = odds / odds.sum(axis=1, keepdims=True)
-        return probabilities
+        odds: FloatArray = np.exp(logits - logits.max(axis=1, keepdims=True))
+        odds /= odds.sum(axis=1, keepdims=True)
+        return odds
 
 
 def prepare(
@@ -157,7 +158,14 @@ class OnnxEmotionReader:
 
     def __init__(self, clip: Clip, most_waiting: int = MOST_WAITING) -> None:
         self._clip = clip
-        self._batcher = Batcher(self._classify, LARGEST_BATCH, most_waiting, _too_many)
+        # One lane: the graph has all threads to itself, and what comes meanwhile makes the next batch.
+        self._batcher: Batcher[Image, FloatArray] = Batcher(
+            lambda crops: list(clip.classify(crops)),
+            max_batch=LARGEST_BATCH,
+            lanes=1,
+            max_waiting=most_waiting,
+            name="clip",
+        )
 
     @classmethod
     async def open(cls, models: Path, provider: Provider = Provider.AUTO, threads: int = 1) -> Self:
@@ -174,7 +182,7 @@ class OnnxEmotionReader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._batcher.close()
+        self._batcher.close()
 
     @property
     def card(self) -> ModelCard:
@@ -197,17 +205,10 @@ class OnnxEmotionReader:
         if not crops:
             return np.empty((0, len(self.emotions)), np.float32)
         try:
-            return np.stack(await self._batcher.ask(crops))
-        except ExaminationError as error:
-            raise EmotionsUnavailableError(f"emotions could not be read: {error.message}") from error
+            return np.stack(await self._batcher.run_all(crops))
+        except (ExaminationError, OverloadedError) as error:
+            raise EmotionsUnavailableError(f"emotions were not read: {error.message}", error.hint) from error
 
     async def available(self) -> bool:
         """See the port; what is loaded answers."""
         return True
-
-    async def _classify(self, crops: list[Image]) -> FloatArray:
-        return await asyncio.to_thread(self._clip.classify, crops)
-
-
-def _too_many() -> EmotionsUnavailableError:
-    return EmotionsUnavailableError("more faces wait than can be read soon", "try again in a moment")

@@ -111,7 +111,9 @@ class Batcher(Generic[Item, Result]):
     def _enqueue(self, items: Sequence[Item]) -> list[asyncio.Future[Result]]:
         if items and len(self._waiting) + len(items) > self._max_waiting:
             raise OverloadedError(
-                f"{len(self._waiting)} faces or pictures are waiting already", "try again", self._retry_after()
+                f"{len(self._waiting)} faces or pictures are waiting already",
+                "try again",
+                self._retry_after(),
             )
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]

@@ -54,7 +54,6 @@ SERVICE_EXIT_CODES = {
     "storage_unavailable": 53,
     "object_not_found": 54,
     "webhook_failed": 55,
-    "emotions_unavailable": 66,
     "video_not_found": 80,
     "segment_not_found": 81,
     "region_not_found": 82,

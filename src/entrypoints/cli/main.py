@@ -33,6 +33,7 @@ class _LazyGroup(click.Group):
         "serve": "Run the whole service on this machine.",
         "api": "Answer HTTP requests.",
         "worker": "Work on requests.",
+        "clip-service": "Say what faces express.",
         "anonymize-frames": "Submit, follow and look after requests.",
         "videos": "Import and list stored videos.",
         "users": "Create, list and disable accounts.",

@@ -172,8 +172,8 @@ def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bo
     """Write what reads emotions into the folder `clip` of the models folder, and check it against torch.
 
     Needs the extra: pip install 'framecloak[clip]'. What comes out runs without. CLIP_EMOTIONS and
-    CLIP_PROMPTS say what it tells apart and how it is asked. Weights of OpenAI want a model whose name ends in
-    -quickgelu. See the licence of the weights before you use them.
+    CLIP_PROMPTS say what it tells apart and how it is asked. Weights of OpenAI want a model whose name
+    ends in -quickgelu. See the licence of the weights before you use them.
     """
     # Settings and Pillow are needed for this command alone.
     from adapters.vision.clip_export import ClipSource, export  # noqa: PLC0415
@@ -191,12 +191,12 @@ def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bo
     folder = models / CLIP_FOLDER
     if as_json:
         click.echo(
-            json.dumps(
-                {"model": description.model, "path": str(folder), "sha256": description.visual.sha256}
-            )
+            json.dumps({"model": description.model, "path": str(folder), "sha256": description.visual.sha256})
         )
     else:
-        _console.print(f"{description.model} is in {folder} and tells {', '.join(description.emotions)} apart")
+        _console.print(
+            f"{description.model} is in {folder} and tells {', '.join(description.emotions)} apart"
+        )
 
 
 def _centerface_row() -> _Row:
