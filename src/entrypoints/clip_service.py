@@ -18,7 +18,7 @@ from litestar import Litestar, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
-from litestar.params import SkipValidation
+from litestar.params import JSONBody, SkipValidation
 from msgspec import Meta
 
 from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder
@@ -86,7 +86,9 @@ def _require_token(connection: ASGIConnection[Any, Any, Any, Any], handler: Base
 
 
 @post("/emotions", operation_id="readEmotions", status_code=200, guards=[_require_token])
-async def read_emotions(data: EmotionsOrder, reader: TheReader, config: TheConfig) -> EmotionsAnswer:
+async def read_emotions(
+    data: JSONBody[EmotionsOrder], reader: TheReader, config: TheConfig
+) -> EmotionsAnswer:
     """What each face expresses; requests that come at the same time share calls of the model."""
     probabilities = await reader.read(_images(data, config.max_images))
     return EmotionsAnswer(

@@ -143,7 +143,7 @@ def read_text(folder: Path, description: ClipDescription) -> FloatArray:
         embeddings: FloatArray = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ModelCorruptError(f"{path} cannot be read: {error}", _EXPORT_AGAIN) from error
-    fits = isinstance(embeddings, np.ndarray) and embeddings.ndim == 2 and embeddings.dtype == np.float32
+    fits = embeddings.ndim == 2 and embeddings.dtype == np.float32
     if not fits or len(embeddings) != len(description.emotions) or not np.isfinite(embeddings).all():
         raise ModelCorruptError(f"{path} does not have one vector for each emotion", _EXPORT_AGAIN)
     return embeddings

@@ -93,12 +93,12 @@ class Clip:
         """
         one = self._description
         pixels = np.stack([prepare(crop, one.size, one.mean, one.std) for crop in crops])
-        logits = self._session.run(pixels)[0] @ self._weights
+        logits: FloatArray = self._session.run(pixels)[0] @ self._weights
         if not np.isfinite(logits).all():
             raise ExaminationError("CLIP gave numbers that are none")
         odds: FloatArray = np.exp(logits - logits.max(axis=1, keepdims=True))
-        odds /= odds.sum(axis=1, keepdims=True)
-        return odds
+        totals: FloatArray = odds.sum(axis=1, keepdims=True)
+        return odds / totals
 
 
 def prepare(
@@ -122,10 +122,10 @@ def prepare(
     shorter, longer = sorted(picture.size)
     resized = int(size * longer / shorter)
     target = (size, resized) if picture.width <= picture.height else (resized, size)
-    pixels = np.asarray(picture.resize(target, Pillow.Resampling.BICUBIC), np.float32)
+    pixels: FloatArray = np.asarray(picture.resize(target, Pillow.Resampling.BICUBIC), np.float32)
     top, left = (round((side - size) / 2) for side in pixels.shape[:2])
-    pixels = pixels[top : top + size, left : left + size] / np.float32(255)
-    normalised: FloatArray = (pixels - np.array(mean, np.float32)) / np.array(std, np.float32)
+    cut: FloatArray = pixels[top : top + size, left : left + size] / np.float32(255)
+    normalised: FloatArray = (cut - np.float32(mean)) / np.float32(std)
     return normalised.transpose(2, 0, 1)
 
 
