@@ -125,8 +125,9 @@ def prepare(
     pixels: FloatArray = np.asarray(picture.resize(target, Pillow.Resampling.BICUBIC), np.float32)
     top, left = (round((side - size) / 2) for side in pixels.shape[:2])
     cut: FloatArray = pixels[top : top + size, left : left + size] / np.float32(255)
-    normalised: FloatArray = (cut - np.float32(mean)) / np.float32(std)
-    return normalised.transpose(2, 0, 1)
+    centre: FloatArray = np.array(mean, np.float32)
+    spread: FloatArray = np.array(std, np.float32)
+    return ((cut - centre) / spread).transpose(2, 0, 1)
 
 
 def _middle(crop: Image) -> Image:
