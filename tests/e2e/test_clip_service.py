@@ -61,7 +61,8 @@ async def test_readers_of_several_processes_ask_it(
     async with HttpEmotionReader(address, token="somebody else's") as stranger:
         with pytest.raises(EmotionsUnavailableError, match="401"):
             await stranger.read(crops[:1])
-    assert httpx.get(f"{address}/health").json()["status"] == "healthy"
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{address}/health")).json()["model"] == "clip/tiny"
     assert service.stop(signal.SIGTERM) == 0
     log = (tmp_path / "log").read_text()
     assert '"path": "/emotions"' in log
