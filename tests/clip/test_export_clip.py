@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -203,9 +204,15 @@ def test_what_open_clip_does_not_know_is_named(
         export(ClipSource(model, weights, EMOTIONS, PROMPTS, allow_download=True), tmp_path)
 
 
-def test_exporting_says_nothing_but_its_result(
-    tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_exporting_says_nothing_but_its_result_and_asks_nobody(
+    tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def forbidden(*_: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, forbidden)
+    monkeypatch.setattr(socket, "getaddrinfo", forbidden)
     level = logging.getLogger().level
     arguments = ["--model", str(tiny.configuration), "--pretrained", str(tiny.weights), "--json"]
     assert main(["models", "export-clip", *arguments, "--model-path", str(tmp_path)]) == 0
