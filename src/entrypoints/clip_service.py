@@ -78,7 +78,8 @@ def _require_token(connection: ASGIConnection[Any, Any, Any, Any], handler: Base
     del handler
     token: str = connection.app.state.token
     scheme, _, shown = connection.headers.get("authorization", "").strip().partition(" ")
-    same = hmac.compare_digest(shown.strip().encode("utf-8", "surrogatepass"), token.encode())
+    # Headers come decoded as Latin-1, whatever they were encoded in.
+    same = hmac.compare_digest(shown.strip().encode("latin-1"), token.encode())
     if token and not (scheme.lower() == "bearer" and same):
         raise NotAuthenticatedError(
             "this is not for everybody", "send CLIP_SERVICE_TOKEN of the service as bearer token"

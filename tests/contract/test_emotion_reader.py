@@ -19,6 +19,8 @@ from domain.ports.recognition import EmotionReader
 from entrypoints.clip_service import ClipServiceConfig, create_clip_app
 from fakes_emotions import FakeEmotionReader
 
+TOKEN = "geteiltes Geheimnis der beiden: \u00fc"
+
 
 @asynccontextmanager
 async def fake(_: Path) -> AsyncIterator[EmotionReader]:
@@ -36,9 +38,9 @@ async def onnx(models: Path) -> AsyncIterator[EmotionReader]:
 async def http(models: Path) -> AsyncIterator[EmotionReader]:
     tiny_clip.write_clip(models)
     async with await OnnxEmotionReader.open(models, Provider.CPU) as served:
-        app = create_clip_app(served, ClipServiceConfig(served.card, "a token of the two"))
+        app = create_clip_app(served, ClipServiceConfig(served.card, TOKEN))
         async with HttpEmotionReader(
-            "http://clip.test", token="a token of the two", transport=httpx.ASGITransport(app)
+            "http://clip.test", token=TOKEN, transport=httpx.ASGITransport(app)
         ) as reader:
             yield reader
 

@@ -22,7 +22,7 @@ from receivers import Receiver, listening
 
 FACE = tiny_clip.face("happy")
 TOKEN = "hunter2 hunter2 hunter2"
-AT_ONCE = Backoff(lasts=0.004, first_pause=0.001, longest_pause=0.001)
+AT_ONCE = Backoff(lasts=60, first_pause=0.001, longest_pause=0.001)
 NEVER_AGAIN = Backoff(lasts=0)
 
 
@@ -68,7 +68,7 @@ async def ask() -> AsyncIterator[Ask]:
         readers: list[HttpEmotionReader] = []
 
         def make(service: Service, **options: object) -> HttpEmotionReader:
-            given = {"backoff": AT_ONCE, "total_seconds": 5.0, "token": TOKEN, **options}
+            given = {"backoff": AT_ONCE, "total_seconds": 60.0, "token": TOKEN, **options}
             reader = HttpEmotionReader(
                 "http://clip.test/base", transport=httpx.MockTransport(service), **given
             )
@@ -134,7 +134,14 @@ async def test_a_refusal_is_final_and_does_not_open_the_circuit(ask: Ask, status
 
 @pytest.mark.parametrize(
     "rows",
-    [(), ((0.5, 0.5),), ((0.5, 0.4, 0.3),), ((float("nan"), 1.0, 0.0),), ((1.0, 0.0, 0.0),) * 2],
+    [
+        (),
+        ((0.5, 0.5),),
+        ((0.5, 0.4, 0.3),),
+        ((float("nan"), 1.0, 0.0),),
+        ((1.5, 0.0, -0.5),),
+        ((1.0, 0.0, 0.0),) * 2,
+    ],
     ids=repr,
 )
 async def test_numbers_that_are_no_probabilities_are_not_passed_on(

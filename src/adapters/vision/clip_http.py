@@ -73,7 +73,7 @@ class HttpEmotionReader:
         self._emotions: tuple[str, ...] = ()
         self._client = httpx.AsyncClient(
             base_url=url,
-            headers={"Authorization": f"Bearer {token}"} if token else None,
+            headers={b"Authorization": f"Bearer {token}".encode()} if token else None,
             timeout=httpx.Timeout(total_seconds, connect=_CONNECT_SECONDS),
             transport=transport,
             trust_env=False,
@@ -175,7 +175,8 @@ def _checked(answer: EmotionsAnswer, count: int) -> FloatArray:
     probabilities = np.empty(0, np.float32)
     if len(answer.probabilities) == count and lengths == {len(answer.emotions)}:
         probabilities = np.array(answer.probabilities, np.float32)
+    sums_differ_by = np.abs(probabilities.sum(axis=-1) - 1)
     # Not a number fails every comparison.
-    if not probabilities.size or not (np.abs(probabilities.sum(axis=-1) - 1) < _SUM_TOLERANCE).all():
+    if not (probabilities.size and (probabilities >= 0).all() and (sums_differ_by < _SUM_TOLERANCE).all()):
         raise EmotionsUnavailableError("the CLIP service gave numbers that are no probabilities")
     return probabilities
