@@ -55,13 +55,12 @@ class Clip:
         )
 
     @classmethod
-    def load(cls, folder: Path, provider: Provider = Provider.AUTO, threads: int = 1) -> Self:
+    def load(cls, folder: Path, provider: Provider = Provider.AUTO) -> Self:
         """Open an export.
 
         Args:
             folder: that ``framecloak models export-clip`` has written.
             provider: where to run.
-            threads: CPU threads of one call.
 
         Raises:
             ModelMissingError: there is no export.
@@ -70,7 +69,7 @@ class Clip:
         """
         description = read_description(folder)
         text = read_text(folder, description)
-        session = open_session(verified_file(folder, description.visual), provider, threads)
+        session = open_session(verified_file(folder, description.visual), provider)
         expected = (3, description.size, description.size)
         if session.input.shape[1:] != expected or session.outputs[0].shape[1:] != text.shape[1:]:
             raise ModelCorruptError(
@@ -154,16 +153,16 @@ class OnnxEmotionReader:
 
     Args:
         clip: does it.
+        lanes: calls of it at the same time.
         most_waiting: faces that may wait.
     """
 
-    def __init__(self, clip: Clip, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, clip: Clip, lanes: int = 1, most_waiting: int = MOST_WAITING) -> None:
         self._clip = clip
-        # One lane: the graph has all threads to itself, and what comes meanwhile makes the next batch.
         self._batcher: Batcher[Image, FloatArray] = Batcher(
             lambda crops: list(clip.classify(crops)),
             max_batch=LARGEST_BATCH,
-            lanes=1,
+            lanes=lanes,
             max_waiting=most_waiting,
             name="clip",
         )
@@ -172,10 +171,16 @@ class OnnxEmotionReader:
     async def open(cls, models: Path, provider: Provider = Provider.AUTO, threads: int = 1) -> Self:
         """Load the export of a models folder.
 
+        Args:
+            models: the models folder.
+            provider: where to run.
+            threads: to run in at the same time on a CPU, where one for each call is fastest.
+
         Raises:
             DomainError: as for `Clip.load`.
         """
-        return cls(await asyncio.to_thread(Clip.load, models / CLIP_FOLDER, provider, threads))
+        clip = await asyncio.to_thread(Clip.load, models / CLIP_FOLDER, provider)
+        return cls(clip, threads if clip.card.provider == Provider.CPU.label else 1)
 
     async def __aenter__(self) -> Self:
         return self
