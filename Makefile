@@ -5,6 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+VENV_CLIP ?= .venv-clip
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
@@ -35,6 +36,17 @@ demo-once: setup ## The same, and stop the service afterwards
 .PHONY: test
 test: setup ## Run the tests (under ten minutes on two cores)
 	$(BIN)/pytest -n $(JOBS) tests
+
+.PHONY: test-clip
+test-clip: $(VENV_CLIP)/.installed ## Test exporting CLIP, with torch in an environment of its own (2 GB)
+	$(VENV_CLIP)/bin/pytest tests/clip
+
+# The constraints keep torch and torchvision together at versions of which there is a torch without CUDA.
+$(VENV_CLIP)/.installed: pyproject.toml tests/clip/constraints.txt
+	$(PYTHON) -m venv $(VENV_CLIP)
+	$(VENV_CLIP)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint tests/clip/constraints.txt --editable '.[clip,dev]'
+	touch $@
 
 .PHONY: check
 check: setup ## Lint, format, types and layers
@@ -82,4 +94,4 @@ soak-short: setup ## The same for one minute, as in CI
 
 .PHONY: clean
 clean: ## Remove what the tasks above made
-	rm -rf $(VENV) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIP) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -55,7 +55,7 @@ class FakeFaceRecognizer:
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-class FakeEmotionReader:
+class CannedEmotionReader:
     """Says that everybody is happy.
 
     Args:

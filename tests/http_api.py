@@ -11,7 +11,6 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fakes_recognition import FakeEmotionReader, FakeFaceRecognizer
 from litestar import Litestar
 
 from adapters.media.picture_intake import StrangersPictures
@@ -30,6 +29,7 @@ from domain.reid.service import Faces
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
 from entrypoints.http.services import ObjectServer, Services
+from fakes_recognition import CannedEmotionReader, FakeFaceRecognizer
 from fakes_services import FakeClock
 from fakes_vision import FakeFaceDetector
 from world import PASSWORD, World
@@ -105,7 +105,7 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     async def models_are_there() -> bool:
         return True
 
-    emotions = FakeEmotionReader()
+    emotions = CannedEmotionReader()
     health = Health(world.database, world.store, world.queue, models_are_there)
     services = Services(
         identity=world.identity,

@@ -15,17 +15,24 @@ from domain.ports.recognition import EmotionReader
 from domain.reid.analysis import Capacity, FaceAnalysis
 from domain.reid.service import Faces
 from entrypoints.bootstrap import SWITCH_INTERVAL
+from entrypoints.emotions import choose_emotion_reader
 from entrypoints.settings import Settings
 
 
 @asynccontextmanager
 async def build_faces(settings: Settings) -> AsyncIterator[Faces]:
-    """Face analysis for as long as the block lasts; its models are loaded when it is first asked for."""
-    faces = Faces(lambda: load_analysis(settings))
-    try:
-        yield faces
-    finally:
-        faces.close()
+    """Face analysis for as long as the block lasts; its models are loaded when it is first asked for.
+
+    Raises:
+        ModelCorruptError: an exported CLIP is not what was written.
+        ProviderUnavailableError: it cannot run where the settings say.
+    """
+    async with choose_emotion_reader(settings) as emotions:
+        faces = Faces(lambda: load_analysis(settings, emotions), emotions)
+        try:
+            yield faces
+        finally:
+            faces.close()
 
 
 def load_analysis(settings: Settings, emotions: EmotionReader | None = None) -> FaceAnalysis:

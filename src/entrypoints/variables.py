@@ -228,6 +228,26 @@ def origins(value: str) -> str:
     return " ".join(value.split())
 
 
+def distinct_words(value: str) -> str:
+    """Two or more different words with commas between them."""
+    names = [name.strip() for name in value.split(",")]
+    if len(names) < 2 or "" in names or len(set(names)) < len(names):
+        raise ValueError("two or more different words with commas, as in happy,sad")
+    return ",".join(names)
+
+
+def templates(placeholder: str) -> Callable[[str], str]:
+    """Texts with ``|`` between them, each of which has a placeholder in braces."""
+
+    def parse(value: str) -> str:
+        found = [one.strip() for one in value.split("|")]
+        if any(f"{{{placeholder}}}" not in one for one in found):
+            raise ValueError(f"texts with | between them, each with {{{placeholder}}} in it")
+        return "|".join(found)
+
+    return parse
+
+
 def at_least(length: int) -> Callable[[str], str]:
     """Text of some length."""
 

@@ -20,7 +20,7 @@ from domain.reid.errors import (
     OverloadedError,
 )
 from domain.reid.faces import Analysis
-from fakes_recognition import FakeEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
+from fakes_recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
 from fakes_vision import FakeFaceDetector, plant_face
 
 SMALL, MIDDLE, LARGE = (10, 10, 40, 50), (80, 20, 130, 90), (160, 60, 260, 200)
@@ -41,7 +41,7 @@ def analysis(made: list[FaceAnalysis]) -> FaceAnalysis:
 
 def make(
     made: list[FaceAnalysis],
-    emotions: FakeEmotionReader | None = None,
+    emotions: CannedEmotionReader | None = None,
     detector: FakeFaceDetector | None = None,
     recognizer: FakeFaceRecognizer | None = None,
     **capacity: float,
@@ -168,7 +168,7 @@ async def test_a_broken_model_fails_the_request(made: list[FaceAnalysis]) -> Non
 
 
 async def test_emotions_are_read_once_for_all_faces_of_a_request(made: list[FaceAnalysis]) -> None:
-    emotions = FakeEmotionReader()
+    emotions = CannedEmotionReader()
     found = await make(made, emotions).analyze_all([picture(SMALL, LARGE), picture(MIDDLE)])
     faces = [face for one in found if isinstance(one, Analysis) for face in one.faces]
     assert [face.emotions for face in faces] == [{"happy": 0.75, "sad": 0.25}] * 3
@@ -176,7 +176,7 @@ async def test_emotions_are_read_once_for_all_faces_of_a_request(made: list[Face
     assert emotions.crops[0][0] > 140  # the face is 140 pixels high and has surroundings
 
 
-class Silent(FakeEmotionReader):
+class Silent(CannedEmotionReader):
     """Never answers."""
 
     async def read(self, crops: list[Image]) -> FloatArray:
@@ -187,15 +187,15 @@ class Silent(FakeEmotionReader):
 @pytest.mark.parametrize(
     "emotions",
     [
-        FakeEmotionReader(unavailable=True),
+        CannedEmotionReader(unavailable=True),
         Silent(),
-        FakeEmotionReader(np.full((1, 2), np.nan, np.float32)),
-        FakeEmotionReader(np.ones((3, 2), np.float32)),
+        CannedEmotionReader(np.full((1, 2), np.nan, np.float32)),
+        CannedEmotionReader(np.ones((3, 2), np.float32)),
     ],
     ids=["unavailable", "silent", "nan", "other number"],
 )
 async def test_without_emotions_an_analysis_is_no_failure(
-    made: list[FaceAnalysis], emotions: FakeEmotionReader
+    made: list[FaceAnalysis], emotions: CannedEmotionReader
 ) -> None:
     found = await make(made, emotions, emotion_seconds=0.01).analyze(picture(LARGE))
     assert found.faces[0].emotions is None

@@ -26,6 +26,8 @@ SECRETS = {
     "METRICS_TOKEN": "hunter2 for Prometheus",
     "GALLERY_KEY": "hunter2 that seals all the galleries",
     "GALLERY_OLD_KEYS": "hunter2 that sealed the galleries, hunter2 that did so still earlier",
+    "CLIP_SERVICE_URL": "http://user:hunter2@clip:8500",
+    "CLIP_SERVICE_TOKEN": "hunter2 for the CLIP service",
 }
 
 
@@ -108,6 +110,9 @@ def test_settings_come_from_the_environment() -> None:
         ("WORKER_GRACE_SECONDS", "-1"),
         ("LEASE_SECONDS", "1"),
         ("FRAME_ANONYMIZATION_DEBUG", "2"),
+        ("CLIP_EMOTIONS", "happy"),
+        ("CLIP_EMOTIONS", "happy,happy"),
+        ("CLIP_PROMPTS", "a {emotion} face|a face"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
     ],

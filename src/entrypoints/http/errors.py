@@ -62,6 +62,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "model_corrupt": 503,
     "model_download_failed": 503,
     "model_mismatch": 409,
+    "model_export_failed": 500,
     "model_missing": 503,
     "not_authenticated": 401,
     "not_ready": 409,
