@@ -5,6 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+VENV_CLIP ?= .venv-clip
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
@@ -45,6 +46,17 @@ test-browser: setup ## Drive the web console with a real Chromium
 screenshots: setup ## Make the pictures in docs/screenshots anew
 	$(BIN)/python tests/browser/take_screenshots.py docs/screenshots
 
+.PHONY: test-clip
+test-clip: $(VENV_CLIP)/.installed ## Test exporting CLIP, with torch in an environment of its own (2 GB)
+	$(VENV_CLIP)/bin/pytest tests/clip
+
+# The constraints keep torch and torchvision together at versions of which there is a torch without CUDA.
+$(VENV_CLIP)/.installed: pyproject.toml tests/clip/constraints.txt
+	$(PYTHON) -m venv $(VENV_CLIP)
+	$(VENV_CLIP)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint tests/clip/constraints.txt --editable '.[clip,dev]'
+	touch $@
+
 .PHONY: check
 check: setup ## Lint, format, types and layers
 	$(BIN)/ruff check .
@@ -77,6 +89,10 @@ bench-workers: setup ## Compare one worker with two, and one slice with ten
 bench-drain: setup ## Drain a request of 10,000 frames and a queue of 1,000 requests
 	$(BIN)/python benchmarks/drain.py
 
+.PHONY: bench-galleries
+bench-galleries: setup ## Search a gallery of 100,000 faces, exactly and through its index
+	$(BIN)/python benchmarks/gallery_search.py
+
 .PHONY: soak
 soak: setup ## Kill workers under load for 20 minutes; nothing may be lost or doubled
 	$(BIN)/python benchmarks/soak.py
@@ -87,4 +103,4 @@ soak-short: setup ## The same for one minute, as in CI
 
 .PHONY: clean
 clean: ## Remove what the tasks above made
-	rm -rf $(VENV) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIP) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -21,6 +21,10 @@ from fakes_persistence import FakeDatabase
 _MIGRATED = "migrated"
 
 
+def pytest_report_header() -> str:
+    return "tests/clip needs torch and is run by `make test-clip` alone"
+
+
 @dataclass
 class PostgresServer:
     """A server on which every test gets databases of its own."""

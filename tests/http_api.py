@@ -13,17 +13,25 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from adapters.media.picture_intake import StrangersPictures
 from adapters.metrics.api import ApiMetrics
 from adapters.security.tokens import JwtIssuer
+from adapters.security.vault import Vault
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.signed_urls import SignedUrls
 from domain.accounts import Principal, Role
 from domain.anonymization.health import Health
 from domain.anonymization.vitals import Vitals
+from domain.ports.recognition import EmotionReader
+from domain.reid.analysis import Capacity, FaceAnalysis
+from domain.reid.galleries import Galleries
+from domain.reid.service import Faces
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
 from entrypoints.http.services import ObjectServer, Services
+from fakes_recognition import CannedEmotionReader, FakeFaceRecognizer
 from fakes_services import FakeClock
+from fakes_vision import FakeFaceDetector
 from world import PASSWORD, World
 
 JWT_KEY = b"j" * 32
@@ -31,6 +39,7 @@ HOST = "http://framecloak.test"
 VIDEO = {"Content-Type": "video/mp4"}
 CONFIG = HttpConfig(csrf_secret=b"c" * 32, rates=RateLimits(0, 0), event_interval=timedelta(milliseconds=5))
 """Nobody is turned away for calling often, and nothing is waited for."""
+GALLERY_CAPACITY = 3
 
 
 class Client(httpx.AsyncClient):
@@ -81,6 +90,12 @@ class Api:
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
+def face_analysis(emotions: EmotionReader | None) -> FaceAnalysis:
+    """Reads real picture files, and finds the faces that `fakes_vision.plant_face` paints."""
+    models = FakeFaceDetector(), FakeFaceRecognizer()
+    return FaceAnalysis(StrangersPictures(), *models, emotions, Capacity(threads=2))
+
+
 def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     clock = FakeClock()
     urls = SignedUrls("", b"u" * 32, clock)
@@ -90,6 +105,7 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     async def models_are_there() -> bool:
         return True
 
+    emotions = CannedEmotionReader()
     health = Health(world.database, world.store, world.queue, models_are_there)
     services = Services(
         identity=world.identity,
@@ -101,6 +117,9 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
         delivery=world.delivery,
         health=health,
         vitals=Vitals(world.database, world.queue, clock, health),
+        faces=Faces(lambda: face_analysis(emotions), emotions),
+        galleries=Galleries(world.database, Vault(b"v" * 32), clock, capacity=GALLERY_CAPACITY),
+        clock=clock,
         metrics=ApiMetrics("0"),
         limiter=world.call_limiter,
         objects=ObjectServer(urls, store, clock),

@@ -78,6 +78,60 @@ def scrfd_bytes(
     return _serialise(nodes, [image], [value for kind in outputs for value in kind], weights)
 
 
+def arcface_bytes(
+    *, side: int = 112, batch: int | str = "N", from_mxnet: bool = False, scrambled: bool = False
+) -> bytes:
+    """An ArcFace-shaped graph: 512 sums of the mean colours of 7 x 7 cells, each cell weighted at random.
+
+    Args:
+        side: height and width of a chip.
+        batch: how many chips it takes; a name for any number.
+        from_mxnet: subtract and scale pixels in the graph, as exports from MXNet do.
+        scrambled: mix up the chips of a batch, which shows only with more than one.
+    """
+    cell = side // 7
+    weights = [
+        numpy_helper.from_array(
+            np.random.default_rng(5).normal(0, 1, (3 * 7 * 7, 512)).astype(np.float32), "weights"
+        ),
+        numpy_helper.from_array(np.array([-1, 3 * 7 * 7], np.int64), "shape"),
+    ]
+    nodes, pixels = [], "image"
+    if from_mxnet:
+        weights += [
+            numpy_helper.from_array(np.array(127.5, np.float32), "mean"),
+            numpy_helper.from_array(np.array(1 / 127.5, np.float32), "scale"),
+        ]
+        nodes += [
+            helper.make_node("Sub", ["image", "mean"], ["centred"], "Sub_0"),
+            helper.make_node("Mul", ["centred", "scale"], ["scaled"], "Mul_0"),
+        ]
+        pixels = "scaled"
+    nodes.append(
+        helper.make_node("AveragePool", [pixels], ["cells"], kernel_shape=[cell, cell], strides=[cell, cell])
+    )
+    cells = "cells"
+    if scrambled:
+        nodes.append(helper.make_node("Transpose", ["cells"], ["mixed"], perm=[1, 0, 2, 3]))
+        cells = "mixed"
+    nodes += [
+        helper.make_node("Reshape", [cells, "shape"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "weights"], ["embedding"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 3, side, side])
+    embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [batch, 512])
+    return _serialise(nodes, [image], [embedding], weights)
+
+
+def write_arcface_pack(folder: Path, **options: int | str | bool) -> Path:
+    """A pack with a detector, a recogniser, and a graph that is neither."""
+    folder.mkdir(parents=True)
+    (folder / "a_odd.onnx").write_bytes(identity_bytes((1, 3, 192, 192)))
+    (folder / "det_tiny.onnx").write_bytes(scrfd_bytes())
+    (folder / "w600k_tiny.onnx").write_bytes(arcface_bytes(**options))
+    return folder
+
+
 def write_scrfd_pack(folder: Path) -> Path:
     """A pack as InsightFace lays it out: a detector, and a recogniser that is not one."""
     folder.mkdir(parents=True)

@@ -43,7 +43,7 @@ _STATEMENTS = (
     "CREATE INDEX ix_galleries_owner_id_created_at ON galleries (owner_id, created_at)",
     "CREATE INDEX ix_galleries_expires_at ON galleries (expires_at) WHERE expires_at IS NOT NULL",
     # A vector of 512 numbers is just too long for what Postgres likes to keep in a row. Fetching it from
-    # elsewhere, as it would otherwise do, makes an exact search several times slower.
+    # elsewhere, as it would otherwise have to, is one more look-up for each row that is compared.
     """
     CREATE TABLE gallery_faces (
         id UUID NOT NULL,

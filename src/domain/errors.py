@@ -430,3 +430,9 @@ class ExtensionMissingError(DomainError):
     """A database without an extension that is needed."""
 
     code = "extension_missing"
+
+
+class ModelExportError(DomainError):
+    """A model could not be turned into a graph, or the graph does not do what the model does."""
+
+    code = "model_export_failed"

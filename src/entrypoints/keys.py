@@ -37,11 +37,11 @@ def gallery_vault(settings: Settings) -> Vault:
     before GALLERY_KEY was set goes on opening what it sealed, and an earlier one can be given as an old key.
 
     Raises:
-        InvalidSettingError: as for `installation_secret`; or an old key is too short to be one.
+        InvalidSettingError: as for `installation_secret`.
     """
     installation = installation_secret(settings)
     current = InstallationSecret.from_text(settings.gallery_key) if settings.gallery_key else installation
-    texts = [text for text in settings.gallery_old_keys.split(",") if text.strip()]
+    texts = settings.gallery_old_keys.split(",") if settings.gallery_old_keys else []
     old = [installation, *map(InstallationSecret.from_text, texts)]
     return Vault(_gallery_key(current), [_gallery_key(one) for one in old])
 

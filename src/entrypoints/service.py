@@ -50,10 +50,8 @@ from domain.ports.metrics import NULL_METER, Meter
 from domain.ports.persistence import Database
 from domain.ports.services import CallLimiter, Clock, ObjectStore
 from domain.reid.galleries import Galleries
-from domain.reid.service import Faces
 from domain.reid.upkeep import GalleryUpkeep
 from entrypoints.keys import gallery_vault, installation_secret, webhook_secret
-from entrypoints.recognition import load_analysis
 from entrypoints.settings import Settings
 
 SCRATCH = "process-"
@@ -87,7 +85,6 @@ class Service:
         auditing: who did what.
         cleaner: removes what has had its time.
         webhooks: tells receivers about the end of requests.
-        faces: analyses pictures of faces.
         galleries: faces that are to be found again.
         gallery_upkeep: their indexes and keys.
     """
@@ -114,7 +111,6 @@ class Service:
     auditing: Auditing
     cleaner: Cleaner
     webhooks: Webhooks
-    faces: Faces
     galleries: Galleries
     gallery_upkeep: GalleryUpkeep
 
@@ -184,8 +180,6 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             result_lasts=timedelta(hours=settings.result_retention_hours),
         )
         vault = gallery_vault(settings)
-        faces = Faces(lambda: load_analysis(settings))
-        resources.callback(faces.close)
         health = Health(database, store, queue, lambda: _models_present(settings))
         yield Service(
             settings=settings,
@@ -246,7 +240,6 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 clock,
                 webhook_secret(settings),
             ),
-            faces=faces,
             galleries=Galleries(database, vault, clock, settings.gallery_capacity),
             gallery_upkeep=GalleryUpkeep(
                 database, vault, GalleryIndexes(settings.database_url), settings.gallery_hnsw_above

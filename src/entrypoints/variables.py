@@ -228,6 +228,26 @@ def origins(value: str) -> str:
     return " ".join(value.split())
 
 
+def distinct_words(value: str) -> str:
+    """Two or more different words with commas between them."""
+    names = [name.strip() for name in value.split(",")]
+    if len(names) < 2 or "" in names or len(set(names)) < len(names):
+        raise ValueError("two or more different words with commas, as in happy,sad")
+    return ",".join(names)
+
+
+def templates(placeholder: str) -> Callable[[str], str]:
+    """Texts with ``|`` between them, each of which has a placeholder in braces."""
+
+    def parse(value: str) -> str:
+        found = [one.strip() for one in value.split("|")]
+        if any(f"{{{placeholder}}}" not in one for one in found):
+            raise ValueError(f"texts with | between them, each with {{{placeholder}}} in it")
+        return "|".join(found)
+
+    return parse
+
+
 def at_least(length: int) -> Callable[[str], str]:
     """Text of some length."""
 
@@ -235,6 +255,27 @@ def at_least(length: int) -> Callable[[str], str]:
         if len(value) < length:
             raise ValueError(f"at least {length} characters")
         return value
+
+    return parse
+
+
+def comma_free(length: int) -> Callable[[str], str]:
+    """Text of some length that can stand in a list with commas."""
+    parse_text = at_least(length)
+
+    def parse(value: str) -> str:
+        if "," in parse_text(value):
+            raise ValueError("something without commas")
+        return value
+
+    return parse
+
+
+def list_of(parse_one: Callable[[str], str]) -> Callable[[str], str]:
+    """Such texts with commas between them."""
+
+    def parse(value: str) -> str:
+        return ",".join(parse_one(one.strip()) for one in value.split(","))
 
     return parse
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import zipfile
 from pathlib import Path
@@ -44,10 +45,16 @@ def test_the_demo_takes_a_film_of_its_own_through_the_service_and_shows_it(tmp_p
     assert told == [
         *("Making", "Starting", "administrator", "ready"),
         *("Uploaded", "Marked", "Marked", "Submitted", "Downloaded"),
+        *("Analysed", "Enrolled", "Found"),
         *("Look", "Show", "Take"),
     ]
     assert "ready http://127.0.0.1:" in result.out
     assert f"{folder / 'demo.zip'} by its one-time link" in result.out
+    assert "6 faces" in result.out
+    similarities = re.search(r"one face has similarity (\S+), and the others (.+)", result.out)
+    assert similarities is not None
+    # The one who was enrolled stands out from the five others.
+    assert float(similarities[1]) > max(map(float, similarities[2].split(", "))) + 0.05
     # Whoever stops at once needs no password.
     assert "Password" not in result.out
     assert "password" not in result.out
@@ -106,6 +113,7 @@ def test_the_demo_takes_a_video_of_ones_own(tmp_path: Path, size: tuple[int, int
         result = command.run("demo", video, "--once", "--output", folder)
         assert result.code == 0
         assert "Uploaded    mine.mp4: video 1, 3 frames" in result.out
+        assert "Analysed    frame 0: no face that could be enrolled" in result.out
     assert sorted(path.name for path in folder.iterdir()) == [one for one in RESULTS if one != "demo.mp4"]
     assert len(command.Output(folder / "demo.zip").manifest["frames"]) == 3
     assert_private_and_at_rest(folder / "service")

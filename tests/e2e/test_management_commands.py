@@ -8,10 +8,18 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import command
+import pictures
 from adapters.postgres.schema import Schema
+from domain.accounts import Means, Principal
+from domain.errors import GalleryKeyMissingError
+from domain.reid.gallery import Enrolment
+from entrypoints.cli.connected import OPERATOR
+from gallery_samples import SPACE, embedding
 from installation import PASSWORD, Installation, error_line, installed
 from media_samples import write_video
 
@@ -197,3 +205,57 @@ def test_two_commands_at_the_same_time_share_one_embedded_stack(tmp_path: Path) 
     listed = command.run("users", "list", "--json", environment=environment)
     assert {one["username"] for one in json.loads(listed.out)} == {"user0", "user1", "user2"}
     assert not (tmp_path / "data" / "servers.json").exists()
+
+
+def test_galleries_are_sealed_with_another_key(installation: Installation) -> None:
+    call, service = installation.portal.call, installation.service
+    (root,) = call(service.identity.list_users, OPERATOR, 1, 0).items
+    owner = Principal(root.id, root.username, root.role, Means.COMMAND)
+    gallery = call(service.galleries.create, owner, "patients", SPACE)
+    call(service.galleries.enrol, owner, gallery.id, [Enrolment("Ada", embedding(1))])
+    keys = {"GALLERY_KEY": "another secret of forty characters or so"}
+    for count in (1, 0):
+        done = command.run(
+            "galleries", "rotate-key", environment={**installation.environment, **keys}, stdin=None
+        )
+        assert (done.code, done.out, done.err) == (0, f"galleries that were sealed anew: {count}\n", "")
+    # This process does not know the new key, as one that was not started anew.
+    with pytest.raises(GalleryKeyMissingError, match="GALLERY_OLD_KEYS"):
+        call(service.galleries.get, owner, gallery.id)
+    missing = installation.run("galleries", "rotate-key")
+    assert "GALLERY_OLD_KEYS" in error_line(missing, 113)
+    back = {"GALLERY_OLD_KEYS": keys["GALLERY_KEY"]}
+    done = command.run(
+        "galleries", "rotate-key", environment={**installation.environment, **back}, stdin=None
+    )
+    assert done.code == 0
+    (found,) = call(service.galleries.search, owner, gallery.id, embedding(1), 0.9, 1)
+    assert found.face.label == "Ada"
+
+
+def test_people_are_enrolled_from_files_and_found_again(installation: Installation, tmp_path: Path) -> None:
+    group = pictures.group_photograph()[:, :, ::-1]
+    files = []
+    for number, (x1, y1, x2, y2) in enumerate(pictures.GROUP_BOXES[3:5].astype(int)):
+        files.append(tmp_path / f"person{number}.png")
+        face = np.ascontiguousarray(group[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40])
+        assert cv2.imwrite(str(files[-1]), face)
+    nobody = tmp_path / "nobody.png"
+    assert cv2.imwrite(str(nobody), np.zeros((64, 64, 3), np.uint8))
+    enrolled = installation.run("reid", "enroll", "colleagues", files[0], nobody, files[1])
+    assert f"{nobody}: no face was found" in enrolled.err
+    assert enrolled.code == 61
+    made, first, second = enrolled.out.splitlines()
+    assert made.startswith("made gallery ")
+    assert made.endswith("told apart by dlib-resnet")
+    assert first.startswith(f"{files[0]}: enrolled as 'person0'")
+    assert second.startswith(f"{files[1]}: enrolled as 'person1'")
+    more = installation.run("reid", "enroll", "colleagues", files[1], "--label", "Grace")
+    assert (more.code, more.out.count("\n")) == (0, 1)
+    found = installation.run("reid", "search", "colleagues", files[1], "--json")
+    assert {row["label"] for row in json.loads(found.out)} == {"person1", "Grace"}
+    everybody = installation.run("reid", "search", made.split()[2], files[0], "--threshold", "-1")
+    assert everybody.out.splitlines()[0] == " 1.000  person0"
+    assert "there is no gallery 'strangers'" in error_line(
+        installation.run("reid", "search", "strangers", files[0]), 110
+    )

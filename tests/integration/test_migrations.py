@@ -119,7 +119,14 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
     await schema.downgrade("0001")
     assert await schema.current_revision() == "0001"
     tables = {name for (name,) in await fetch(empty_database_url, _TABLES)}
-    newer = {"request_segments", "request_regions", "used_refresh_tokens", "webhook_notices", "galleries", "gallery_faces"}
+    newer = {
+        "request_segments",
+        "request_regions",
+        "used_refresh_tokens",
+        "webhook_notices",
+        "galleries",
+        "gallery_faces",
+    }
     assert tables == {*METADATA.tables, "alembic_version"} - newer
     with pytest.raises(SchemaOutdatedError, match=r"older schema 0001.*framecloak db upgrade"):
         await schema.require_current()
@@ -250,6 +257,25 @@ def _notice(**changes: str) -> str:
     return f"insert into webhook_notices ({', '.join(values)}) values ({', '.join(values.values())})"  # noqa: S608 -- as above
 
 
+def _gallery(**changes: str) -> str:
+    values = {
+        "id": "gen_random_uuid()",
+        "owner_id": "1",
+        "name": "'n'",
+        "model_name": "'m'",
+        "model_sha256": "repeat('0', 64)",
+        "dimension": "3",
+        "key_id": "'k'",
+        **changes,
+    }
+    return f"insert into galleries ({', '.join(values)}) values ({', '.join(values.values())})"  # noqa: S608 -- as above
+
+
+def _face(person: str) -> str:
+    values = f"gen_random_uuid(), gen_random_uuid(), 'k', convert_to({person}, 'UTF8'), 'l', 'm', '[1,2,3]'"
+    return f"insert into gallery_faces values ({values})"  # noqa: S608 -- as above
+
+
 @pytest.mark.parametrize(
     ("statement", "constraint"),
     [
@@ -298,6 +324,14 @@ def _notice(**changes: str) -> str:
         (_notice(attempts="-1"), "ck_webhook_notices_attempts"),
         (_notice(state="'given_up'", due_at="null", settled_at="now()"), "ck_webhook_notices_failure"),
         (_notice(), "fk_webhook_notices_request_id"),
+        (_gallery(model_sha256="'x'"), "ck_galleries_model_sha256"),
+        (_gallery(dimension="0"), "ck_galleries_dimension"),
+        (_gallery(dimension="4001"), "ck_galleries_dimension"),
+        (_gallery(old_key_id="'k'"), "ck_galleries_old_key_id"),
+        (_gallery(face_count="-1"), "ck_galleries_face_count"),
+        (_gallery(owner_id="2"), "fk_galleries_owner_id_users"),
+        (_face("repeat('p', 15)"), "ck_gallery_faces_person"),
+        (_face("repeat('p', 16)"), "fk_gallery_faces_gallery_id_galleries"),
         (request_with() + _THEN_REMOVE_THE_VIDEO, "fk_requests_needed_video_id"),
     ],
 )

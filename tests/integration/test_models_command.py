@@ -195,6 +195,7 @@ def test_list_shows_what_there_is_and_what_can_be_had(tmp_path: Path) -> None:
     rows = {row["name"]: row for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)}
     assert rows["centerface"]["present"]
     assert rows["centerface"]["licence"] == "MIT"
+    assert (rows["dlib-resnet"]["present"], rows["dlib-resnet"]["licence"]) == (True, "CC0-1.0")
     assert rows["own"] == {
         "name": "own",
         "present": True,
@@ -209,9 +210,9 @@ def test_list_shows_what_there_is_and_what_can_be_had(tmp_path: Path) -> None:
     assert all(name in table for name in rows)
 
 
-def test_build_makes_both_graphs(tmp_path: Path) -> None:
+def test_build_makes_every_graph(tmp_path: Path) -> None:
     rows = json.loads(run("build", "--json", "--model-path", tmp_path).stdout)
-    assert [row["name"] for row in rows] == ["centerface fp32", "centerface int8"]
+    assert [row["name"] for row in rows] == ["centerface fp32", "centerface int8", "dlib-resnet"]
     assert all(sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"] for row in rows)
     assert "int8" in run("build", "--model-path", tmp_path).stdout
 
@@ -227,7 +228,7 @@ def test_verify_trusts_on_first_use_and_notices_changes(tmp_path: Path) -> None:
     code, first = states()
     assert code == 0
     assert {first.pop("det_tiny.onnx"), first.pop("a_recogniser.onnx")} == {"recorded"}
-    assert list(first.values()) == ["unchanged", "unchanged"]
+    assert list(first.values()) == ["unchanged"] * 3
     assert states()[1]["det_tiny.onnx"] == "unchanged"
 
     (folder / "det_tiny.onnx").write_bytes(DETECTOR + b"\0")

@@ -28,7 +28,7 @@ from world import World
 
 @dataclass
 class Broom:
-    """Stands in for the clean-up, and for webhooks."""
+    """Stands in for the clean-up, for webhooks and for the upkeep of galleries."""
 
     sweeps: int = 0
 
@@ -37,6 +37,9 @@ class Broom:
         return CleanupReport(0, 0, 0, 0)
 
     async def deliver_due(self) -> int:
+        return 0
+
+    async def tend_indexes(self) -> int:
         return 0
 
 
@@ -118,6 +121,7 @@ async def working(
             dispatcher=world.dispatcher,
             webhooks=broom,  # type: ignore[arg-type] - as above
             cleaner=broom,  # type: ignore[arg-type] - as above
+            gallery_upkeep=broom,  # type: ignore[arg-type] - as above
             queue=queue,
             redis_url=url,
             cleanup_interval=interval,

@@ -24,8 +24,10 @@ SECRETS = {
     "FRAMECLOAK_ADMIN_PASSWORD": "hunter2 hunter2",
     "WEBHOOK_SECRET": "hunter2, known to receivers as well",
     "METRICS_TOKEN": "hunter2 for Prometheus",
-    "GALLERY_KEY": "hunter2, which seals the galleries",
-    "GALLERY_OLD_KEYS": "hunter2, which sealed the galleries once",
+    "GALLERY_KEY": "hunter2 that seals all the galleries",
+    "GALLERY_OLD_KEYS": "hunter2 that sealed the galleries, hunter2 that did so still earlier",
+    "CLIP_SERVICE_URL": "http://user:hunter2@clip:8500",
+    "CLIP_SERVICE_TOKEN": "hunter2 for the CLIP service",
 }
 
 
@@ -108,6 +110,9 @@ def test_settings_come_from_the_environment() -> None:
         ("WORKER_GRACE_SECONDS", "-1"),
         ("LEASE_SECONDS", "1"),
         ("FRAME_ANONYMIZATION_DEBUG", "2"),
+        ("CLIP_EMOTIONS", "happy"),
+        ("CLIP_EMOTIONS", "happy,happy"),
+        ("CLIP_PROMPTS", "a {emotion} face|a face"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
     ],
@@ -124,6 +129,9 @@ def test_a_bad_setting_is_named(name: str, value: str) -> None:
         ("FRAMECLOAK_ADMIN_PASSWORD", "hunter2" * 200, "12 to 1024 characters"),
         ("SECRET_KEY", "hunter2", "at least 32 characters"),
         ("WEBHOOK_SECRET", "hunter2", "at least 32 characters"),
+        ("GALLERY_KEY", "hunter2", "at least 32 characters"),
+        ("GALLERY_KEY", "hunter2, and thirty-two characters", "without commas"),
+        ("GALLERY_OLD_KEYS", "hunter2 and thirty-two characters,hunter2", "at least 32 characters"),
         ("DATABASE_URL", "mysql://user:hunter2@db/name", "postgresql://"),
         ("REDIS_URL", "http://:hunter2@queue", "redis://"),
     ],

@@ -14,6 +14,7 @@ from entrypoints.variables import (
     Parser,
     Variable,
     at_least,
+    distinct_words,
     network_names,
     one_of,
     origins,
@@ -21,6 +22,7 @@ from entrypoints.variables import (
     path,
     positive,
     switch,
+    templates,
     text,
     whole,
 )
@@ -65,6 +67,8 @@ class Colour(StrEnum):
             "'self' https://a.example:8443 http://*.b.example",
         ),
         (at_least(4), "four", "four"),
+        (distinct_words, " happy, very sad", "happy,very sad"),
+        (templates("it"), "a {it} | the {it} ", "a {it}|the {it}"),
     ],
 )
 def test_what_is_allowed_is_read(parse: Parser, value: str, expected: object) -> None:
@@ -102,6 +106,11 @@ def test_what_is_allowed_is_read(parse: Parser, value: str, expected: object) ->
         (origins, "https://a.example; script-src *", "origins with spaces"),
         (origins, "https://a.example/path", "origins with spaces"),
         (at_least(4), "abc", "at least 4 characters"),
+        (distinct_words, "happy", "two or more different words"),
+        (distinct_words, "happy,,sad", "two or more different words"),
+        (distinct_words, "happy,happy", "two or more different words"),
+        (templates("it"), "a {it}|the", "each with {it} in it"),
+        (templates("it"), "a {it}|", "each with {it} in it"),
     ],
 )
 def test_what_is_not_allowed_is_refused_by_name(parse: Parser, value: str, hint: str) -> None:

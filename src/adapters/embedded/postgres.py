@@ -182,6 +182,8 @@ class EmbeddedPostgres:
             "fsync": durable,
             "synchronous_commit": durable,
             "full_page_writes": durable,
+            # Room for the index of a gallery of 100,000 faces, which a search hops about in.
+            "shared_buffers": "512MB",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_checkpoints": "off",

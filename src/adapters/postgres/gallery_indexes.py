@@ -69,6 +69,8 @@ class GalleryIndexes:
             memory = _memory(dimension, faces)
             await connection.execute(text(f"SET maintenance_work_mem = '{memory}MB'"))
             await connection.execute(text(_creation(gallery_id, dimension)))
+            # Many faces came lately, and what Postgres does not know of it does not plan for.
+            await connection.execute(text("ANALYZE gallery_faces"))
             return True
 
     async def drop(self, gallery_id: UUID) -> None:

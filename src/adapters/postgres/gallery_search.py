@@ -17,7 +17,7 @@ from adapters.postgres.gallery_rows import FACE, face_of
 from adapters.postgres.gallery_tables import GalleryFaceRow
 from domain.ports.galleries import Query, SealedFace, SealedGallery
 
-EFFORT = 200
+EFFORT = 100
 """Neighbours that a walk through the index keeps in sight; see BENCHMARKS.md for what others give."""
 
 CANDIDATES = 100

@@ -32,7 +32,8 @@ def align(image: Image, landmarks: FloatArray, template: FloatArray, side: int) 
         matrix = similarity(points, template)
         zoom = np.hypot(matrix[0, 0], matrix[1, 0])
         level = 0
-        while zoom <= 0.5:
+        # Landmarks in one point have a zoom of 0, which no halving would end.
+        while zoom <= 0.5 and min(halves[level].shape[:2]) > 1:
             level += 1
             zoom *= 2
             if level == len(halves):

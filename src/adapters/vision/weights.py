@@ -16,6 +16,9 @@ from domain.errors import ModelCorruptError, ModelMissingError
 DIGESTS = "SHA256SUMS"
 """File in a pack's folder with the digest of every file, as ``sha256sum`` writes it."""
 
+CLIP_FOLDER = "clip"
+"""Folder of an exported CLIP, which is no pack."""
+
 _INSIGHTFACE_RELEASE = "https://github.com/deepinsight/insightface/releases/download/model-zoo/"
 _INSIGHTFACE_TERMS = (
     "The weights of the InsightFace project are available for non-commercial research purposes only. "
@@ -139,7 +142,7 @@ def installed_packs(models: Path) -> dict[str, Path]:
 
     A pack may lie in the models folder itself, or one level down in ``models``, as InsightFace does it.
     """
-    built = {weights.name for weights in BUILT}
+    built = {CLIP_FOLDER, *(weights.name for weights in BUILT)}
     found = {
         folder.name: folder
         for root in (models / "models", models)

@@ -106,7 +106,7 @@ class FaceAnalysis:
             max_waiting=capacity.max_waiting,
             name="examine",
         )
-        self._embeddings = Batcher(
+        self._embeddings: Batcher[Image, FloatArray] = Batcher(
             lambda chips: list(recognizer.embed(np.stack(chips))),
             max_batch=min(MAX_FACES, recognizer.max_batch),
             lanes=capacity.threads,
@@ -205,7 +205,8 @@ class FaceAnalysis:
         sizes = _sizes(found.boxes)
         if sizes.max() < MIN_FACE:
             raise FaceTooSmallError(
-                f"the largest face is {sizes.max():.0f} pixels wide or high", f"{MIN_FACE} are needed at least"
+                f"the largest face is {sizes.max():.0f} pixels wide or high",
+                f"{MIN_FACE} are needed at least",
             )
         found = found.select(sizes >= MIN_FACE)
         if task.largest_only:
@@ -254,8 +255,11 @@ class FaceAnalysis:
         try:
             async with asyncio.timeout(self._capacity.emotion_seconds):
                 rows = await self._emotions.read(list(crops))
-        except (DomainError, TimeoutError) as error:
-            _log.warning("no emotions: %s", error or "they took too long")
+        except TimeoutError:
+            _log.warning("no emotions: they took longer than %g s", self._capacity.emotion_seconds)
+            return unknown
+        except DomainError as error:
+            _log.warning("no emotions: %s", error)
             return unknown
         names = self._emotions.emotions
         if rows.shape != (faces, len(names)) or not np.isfinite(rows).all():

@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -111,7 +112,9 @@ class Batcher(Generic[Item, Result]):
     def _enqueue(self, items: Sequence[Item]) -> list[asyncio.Future[Result]]:
         if items and len(self._waiting) + len(items) > self._max_waiting:
             raise OverloadedError(
-                f"{len(self._waiting)} faces or pictures are waiting already", "try again", self._retry_after()
+                f"{len(self._waiting)} faces or pictures are waiting already",
+                "try again",
+                self._retry_after(),
             )
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]
@@ -141,9 +144,7 @@ class Batcher(Generic[Item, Result]):
             loop = asyncio.get_running_loop()
             started = loop.time()
             running = loop.run_in_executor(self._pool, self._attempt, list(batch.values()))
-            running.add_done_callback(
-                lambda done, futures=list(batch), started=started: self._finish(done, futures, started)
-            )
+            running.add_done_callback(partial(self._finish, list(batch), started))
 
     def _wait_for_company(self) -> None:
         if self._alarm is None:
@@ -167,9 +168,9 @@ class Batcher(Generic[Item, Result]):
 
     def _finish(
         self,
-        done: asyncio.Future[list[Result | Exception]],
         futures: Sequence[asyncio.Future[Result]],
         started: float,
+        done: asyncio.Future[list[Result | Exception]],
     ) -> None:
         self._running -= 1
         seconds = (asyncio.get_running_loop().time() - started) / len(futures)

@@ -240,7 +240,7 @@ class Galleries:
 
     async def _found(
         self, work: UnitOfWork, gallery: SealedGallery, embedding: Embedding, threshold: float, top_k: int
-    ) -> list[GalleryMatch]:
+    ) -> Sequence[GalleryMatch]:
         # The first search of a gallery makes its rotation, which takes longer than an event loop may wait.
         asked = await asyncio.to_thread(queries, self._vault, gallery, embedding.vector)
         rows: list[tuple[SealedFace, float]] = []

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from domain.detection import FloatArray
 from domain.errors import InvalidOptionError
 from domain.reid.errors import InvalidEmbeddingError
+from domain.reid.faces import EmbeddingSpace
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]
 """One vector, as it was sent."""
@@ -24,6 +25,14 @@ Rows: TypeAlias = Sequence[Numbers] | NDArray[np.floating]
 _SQUARABLE = 1e-12, 1e15
 """Lengths of float32 vectors whose squares neither vanish nor overflow."""
 _HINT = "send what an analysis returned, unchanged"
+
+
+USUAL_THRESHOLD = 0.4
+"""Least cosine at which two faces are taken for one person, with models of ArcFace's kind."""
+
+_USUAL_THRESHOLDS = {"dlib-resnet": 0.92}
+"""Of models whose cosines lie elsewhere: to dlib all faces are alike, those of different people up to 0.89.
+`benchmarks/recognition_roc.py` finds the best one for any model and any faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,11 @@ def find_matches(
         return []
     cosines = similarities(direction, unit_rows(embeddings))
     return [Match(int(index), float(cosines[index])) for index in best(cosines, threshold, top_k)]
+
+
+def usual_threshold(space: EmbeddingSpace) -> float:
+    """The least cosine at which two faces of a space are usually taken for one person."""
+    return _USUAL_THRESHOLDS.get(space.name, USUAL_THRESHOLD)
 
 
 def check_search(threshold: float, top_k: int | None) -> None:

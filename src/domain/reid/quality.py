@@ -18,7 +18,7 @@ _MODEL = np.array(
         [14.6, 20.5, 4.0],
     ]
 )
-"""An average face looking at the camera: eyes, nose and corners of the mouth; x to the right, y down, z towards
+"""An average face looking at the camera: eyes, nose and corners of the mouth; x to the right, y down, z to
 the camera. In x and y it is the template that recognisers align to, made symmetric; 35.2 units are the 6.3 cm
 between two eyes, and the depths are those of an average head. Detectors disagree by 3 units about how low a
 nose is, so it is put in between."""
@@ -35,7 +35,7 @@ class Quality:
     """Signals of one face.
 
     Attributes:
-        sharpness: 0 (a smear) to 1; faces in focus have 0.5 and more.
+        sharpness: 0 (a smear) to 1; faces in focus have 0.45 and more.
         yaw: degrees that the head is turned, positive towards the right side of the picture.
         pitch: degrees that it is raised, positive when it looks up.
         roll: degrees that it is tilted, positive clockwise.

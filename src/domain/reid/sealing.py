@@ -80,9 +80,7 @@ def open_face(vault: Vault, sealed: SealedFace) -> EnrolledFace:
     metadata = vault.open(
         sealed.key_id, _face_place(sealed.gallery_id, sealed.id, "metadata"), sealed.metadata
     )
-    return EnrolledFace(
-        sealed.id, sealed.gallery_id, label.decode(), json.loads(metadata), sealed.created_at
-    )
+    return EnrolledFace(sealed.id, sealed.gallery_id, label.decode(), json.loads(metadata), sealed.created_at)
 
 
 def queries(vault: Vault, gallery: SealedGallery, vector: FloatArray) -> list[Query]:
@@ -123,9 +121,7 @@ def reseal(
     for old in {face.key_id for face in faces}:
         rows = [number for number, face in enumerate(faces) if face.key_id == old]
         gallery_id = faces[rows[0]].gallery_id
-        turned[rows] = vault.turn(
-            key_id, gallery_id, vault.turn_back(old, gallery_id, vectors[rows])
-        )
+        turned[rows] = vault.turn(key_id, gallery_id, vault.turn_back(old, gallery_id, vectors[rows]))
     return [_seal_face(vault, open_face(vault, face), key_id) for face in faces], turned
 
 

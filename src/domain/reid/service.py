@@ -58,8 +58,8 @@ class Faces:
         """What there is; loads nothing and never raises."""
         loaded = self._loaded
         return RecognitionHealth(
-            detector=loaded and loaded.detector.card,
-            recognizer=loaded and loaded.recognizer.card,
+            detector=None if loaded is None else loaded.detector.card,
+            recognizer=None if loaded is None else loaded.recognizer.card,
             emotions=self._emotions is not None and await self._emotions.available(),
         )
 

@@ -44,7 +44,7 @@ class GalleryUpkeep:
         self._batch = batch
 
     async def tend_indexes(self) -> int:
-        """Make indexes for galleries that have grown large, and drop those of galleries that are not any more.
+        """Make indexes for galleries that have grown large, and drop those of galleries that no longer are.
 
         Several processes may do so at a time: one builds, the others leave it alone.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,10 +17,14 @@ from entrypoints.cli.options import service_settings
 from entrypoints.cli.progress import Monitor
 from entrypoints.settings import Settings
 
+if TYPE_CHECKING:
+    from entrypoints.cli.demo_client import DemoClient
+
 _MOMENTS = 4
 _COLUMNS = 2
 _LONGEST = 500
 """Frames of one's own video that the demo has anonymised."""
+_GALLERY_LASTS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +140,35 @@ async def _go_through_the_api(
             await client.follow(request, advance_to)
         await client.download(request, results.archive)
         monitor.say(f"Downloaded  {results.archive} by its one-time link")
+        await _recognise(client, number, frames, monitor)
     shown = await asyncio.to_thread(contact_sheet.moments, open_video(video), results.archive, _MOMENTS)
     contact_sheet.write_jpeg(results.sheet, contact_sheet.contact_sheet(shown))
     contact_sheet.write_jpeg(results.redacted, contact_sheet.redacted_only(shown, _COLUMNS))
+
+
+async def _recognise(client: DemoClient, video: int, frames: int, monitor: Monitor) -> None:
+    """Enrol the largest face of the first frame, and find it in the last."""
+    first = await client.faces(await client.frame(video, 0))
+    if not first:
+        monitor.say("Analysed    frame 0: no face that could be enrolled")
+        return
+    model, size = first[0]["model"], first[0]["quality"]["size"]
+    monitor.say(f"Analysed    frame 0: {_counted(first)}, the largest {size:.0f} pixels wide, by {model}")
+    gallery = await client.create_gallery("demo", _GALLERY_LASTS)
+    await client.enrol(gallery, "somebody", first[0])
+    monitor.say("Enrolled    that one as 'somebody' in a gallery that deletes itself in an hour")
+    last = await client.faces(await client.frame(video, frames - 1))
+    similarities = sorted([await client.similarity(gallery, face) for face in last], reverse=True)
+    if similarities:
+        best, *others = (f"{similarity:.2f}" for similarity in similarities)
+        beside = f", and the others {', '.join(others)}" if others else ""
+        monitor.say(f"Found       in frame {frames - 1}: one face has similarity {best}{beside}")
+    else:
+        monitor.say(f"Found       nobody in frame {frames - 1}")
+
+
+def _counted(faces: list[dict[str, Any]]) -> str:
+    return "1 face" if len(faces) == 1 else f"{len(faces)} faces"
 
 
 _RESULTS = """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,9 +48,10 @@ class DemoClient:
         """Store a video; returns its facts."""
         headers = {"Content-Type": "video/mp4"}
         parameters = {"filename": path.name}
-        return await self._call(
+        facts: dict[str, Any] = await self._call(
             "POST", "/api/videos/", content=_chunks(path), headers=headers, params=parameters
         )
+        return facts
 
     async def mark_segment(self, video_id: int, start: int, end: int) -> int:
         """Mark the frames ``[start, end)``; returns the segment's number."""
@@ -98,11 +101,41 @@ class DemoClient:
                 async for chunk in response.aiter_bytes(_CHUNK):
                     file.write(chunk)
 
-    async def _call(self, method: str, url: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx's
+    async def frame(self, video_id: int, index: int) -> bytes:
+        """An original frame of a video, as JPEG."""
+        response = await self._http.get(f"/api/videos/{video_id}/frames/{index}.jpg")
+        _require_success(response)
+        return response.content
+
+    async def faces(self, picture: bytes) -> list[dict[str, Any]]:
+        """Every face in a picture, the largest first; none where there is none."""
+        body = {"images": [base64.b64encode(picture).decode("ascii")]}
+        found = await self._call("POST", "/analyze/batch", json=body)
+        faces: list[dict[str, Any]] = [
+            face | {"model": found["model"]} for face in found["results"][0]["faces"]
+        ]
+        return faces
+
+    async def create_gallery(self, name: str, lasts: timedelta) -> str:
+        """Make a gallery that deletes itself after some time; returns its id."""
+        body = {"name": name, "expires_at": (datetime.now(UTC) + lasts).isoformat()}
+        return str((await self._call("POST", "/galleries", json=body))["id"])
+
+    async def enrol(self, gallery_id: str, label: str, face: dict[str, Any]) -> None:
+        """Add a face that was found to a gallery."""
+        body = {"label": label, "embedding": face["embedding"], "model": face["model"]}
+        await self._call("POST", f"/galleries/{gallery_id}/faces", json=body)
+
+    async def similarity(self, gallery_id: str, face: dict[str, Any]) -> float:
+        """How like a face that was found is to the one in the gallery that is most like it."""
+        body = {"embedding": face["embedding"], "model": face["model"], "threshold": -1, "top_k": 1}
+        (match,) = await self._call("POST", f"/galleries/{gallery_id}/search", json=body)
+        return float(match["similarity"])
+
+    async def _call(self, method: str, url: str, **arguments: Any) -> Any:  # noqa: ANN401 - httpx's and JSON's
         response = await self._http.request(method, url, **arguments)
         _require_success(response)
-        answer: dict[str, Any] = response.json()
-        return answer
+        return response.json()
 
 
 def _require_success(response: httpx.Response) -> None:

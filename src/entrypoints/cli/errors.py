@@ -41,6 +41,7 @@ EXIT_CODES = {
     "model_download_failed": 34,
     "examination_failed": 35,
     "emotions_unavailable": 36,
+    "model_export_failed": 39,
     "output_unwritable": 40,
     "storage_full": 41,
     "internal_error": INTERNAL,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from entrypoints.cli.connected import OPERATOR, connected_service, run
@@ -31,4 +33,5 @@ def rotate_key(*, data_dir: str | None) -> None:
 
 
 def _tell(faces: int) -> None:
-    click.echo(f"\r{faces} faces", err=True, nl=False)
+    if sys.stderr.isatty():
+        click.echo(f"\r{faces} faces ", err=True, nl=False)

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from adapters.vision import centerface, dlib_resnet
+from adapters.vision import centerface, clip_files, dlib_resnet
 from adapters.vision.downloads import pull as pull_pack
 from adapters.vision.onnx import Precision, Provider, choose_precision
 from adapters.vision.weights import (
     CENTERFACE,
+    CLIP_FOLDER,
     DLIB_RESNET,
     PACKS,
     FileState,
@@ -72,6 +73,7 @@ def list_models(models: Path, *, as_json: bool) -> None:
         _wheel_row(CENTERFACE, centerface.published_weights, choose_precision(Precision.AUTO, Provider.CPU)),
         _wheel_row(DLIB_RESNET, dlib_resnet.published_weights, Precision.FP32),
         *_pack_rows(models),
+        _clip_row(models),
     ]
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
@@ -94,7 +96,7 @@ def list_models(models: Path, *, as_json: bool) -> None:
 @click.pass_context
 def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
     """Hash every model file again; exits with 1 when one has changed or is missing."""
-    checks = list(verify_files(models))
+    checks = [*verify_files(models), *clip_files.check_files(models)]
     if as_json:
         rows = [{"path": str(check.path), "state": check.state} for check in checks]
         click.echo(json.dumps(rows, indent=2))
@@ -169,6 +171,45 @@ def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_j
         _console.print(f"{pack.name} is in {folder}")
 
 
+@models.command("export-clip", short_help="Make the graph that reads emotions from a CLIP of open_clip.")
+@click.option("--model", default="ViT-B-32", show_default=True, help="open_clip's name, or a JSON file.")
+@click.option(
+    "--pretrained", required=True, metavar="FILE|TAG", help="A file with the weights, or open_clip's tag."
+)
+@click.option("--allow-download", is_flag=True, help="Let a tag be fetched from a model hub.")
+@_models_folder
+@_as_json
+def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bool, as_json: bool) -> None:
+    """Write what reads emotions into the folder `clip` of the models folder, and check it against torch.
+
+    Needs the extra: pip install 'framecloak[clip]'. What comes out runs without. CLIP_EMOTIONS and
+    CLIP_PROMPTS say what it tells apart and how it is asked. Weights of OpenAI want a model whose name
+    ends in -quickgelu. See the licence of the weights before you use them.
+    """
+    # Settings and Pillow are needed for this command alone.
+    from adapters.vision.clip_export import ClipSource, export  # noqa: PLC0415
+    from entrypoints.settings import Settings  # noqa: PLC0415
+
+    settings = Settings.from_environment(os.environ)
+    source = ClipSource(
+        model,
+        pretrained,
+        emotions=settings.clip_emotions.split(","),
+        prompts=settings.clip_prompts.split("|"),
+        allow_download=allow_download,
+    )
+    description = export(source, models)
+    folder = models / CLIP_FOLDER
+    if as_json:
+        click.echo(
+            json.dumps({"model": description.model, "path": str(folder), "sha256": description.visual.sha256})
+        )
+    else:
+        _console.print(
+            f"{description.model} is in {folder} and tells {', '.join(description.emotions)} apart"
+        )
+
+
 def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision) -> _Row:
     try:
         path = str(find())
@@ -198,3 +239,15 @@ def _pack_rows(models: Path) -> list[_Row]:
         )
         for name in dict.fromkeys([*present, *purposes])
     ]
+
+
+def _clip_row(models: Path) -> _Row:
+    present = clip_files.is_exported(models)
+    return _Row(
+        name=CLIP_FOLDER,
+        present=present,
+        path=str(models / CLIP_FOLDER) if present else "framecloak models export-clip",
+        licence="that of its weights",
+        precision=Precision.FP32,
+        purpose="emotions",
+    )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from domain.errors import InputNotFoundError
 from entrypoints.cli.errors import describe_exit_codes, describe_reid_exit_codes
+from entrypoints.cli.reid_galleries import enroll, picture_file, search
 
 if TYPE_CHECKING:
     from domain.reid.faces import Analysis, EmbeddingSpace, Face
@@ -39,7 +39,10 @@ def _model_options(command: _Command) -> _Command:
             help="dlib-resnet, the name or path of an InsightFace pack, or auto: a pack where there is one.",
         ),
         click.option(
-            "--draw", metavar="OUT.jpg", type=click.Path(dir_okay=False, path_type=Path), help="Draw the boxes."
+            "--draw",
+            metavar="OUT.jpg",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Draw the boxes.",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
     )
@@ -111,6 +114,10 @@ def compare(
         click.echo(f"{similarity:6.3f}  {pictures[first]}  {pictures[second]}")
 
 
+reid.add_command(enroll)
+reid.add_command(search)
+
+
 def _analyses(
     pictures: Sequence[Path], detector: str | None, recognizer: str | None
 ) -> tuple[list[Analysis], EmbeddingSpace]:
@@ -126,7 +133,7 @@ def _analyses(
     from entrypoints.cli.options import service_settings  # noqa: PLC0415
     from entrypoints.recognition import load_analysis  # noqa: PLC0415
 
-    files = [_read(path) for path in pictures]
+    files = [picture_file(path) for path in pictures]
     settings = service_settings()
     settings = replace(
         settings,
@@ -150,19 +157,12 @@ def _analyses(
         analysis.close()
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputNotFoundError(f"cannot open {path}: {reason}", "check the path") from error
-
-
 def _described(face: Face) -> str:
     x1, y1, x2, y2 = face.box.round().astype(int).tolist()
     quality = face.quality
     return (
-        f"{x2 - x1}x{y2 - y1} pixels at {x1},{y1}, score {face.score:.2f}, sharpness {quality.sharpness:.2f}, "
+        f"{x2 - x1}x{y2 - y1} pixels at {x1},{y1}, score {face.score:.2f}, "
+        f"sharpness {quality.sharpness:.2f}, "
         f"yaw {quality.yaw:.0f}, pitch {quality.pitch:.0f}, roll {quality.roll:.0f} degrees"
     )
 
@@ -183,7 +183,7 @@ def _draw(out: Path, pictures: Sequence[Path], analyses: Sequence[Analysis], cap
     from entrypoints.cli.face_drawing import draw_faces, write_sheet  # noqa: PLC0415 - as above
 
     sheets = [
-        draw_faces(_read(path), analysis, caption)
+        draw_faces(picture_file(path), analysis, caption)
         for path, analysis, caption in zip(pictures, analyses, captions, strict=True)
     ]
     write_sheet(out, sheets)

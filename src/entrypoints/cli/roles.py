@@ -28,7 +28,7 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
     Start as many as you like, behind a load balancer.
     """
     # Litestar and SQLAlchemy take a moment to import; `--help` needs none of it.
-    from entrypoints.http.server import address_of, listening_socket  # noqa: PLC0415
+    from entrypoints.http.listening import address_of, listening_socket  # noqa: PLC0415
     from entrypoints.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir, host=host, port=port)

@@ -67,7 +67,7 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
     """
     # SQLAlchemy, Litestar and the models' runtime take a moment to import; `--help` needs none of it.
     from entrypoints.bootstrap import require_detector  # noqa: PLC0415
-    from entrypoints.http.server import address_of, listening_socket  # noqa: PLC0415
+    from entrypoints.http.listening import address_of, listening_socket  # noqa: PLC0415
     from entrypoints.stack import own_stack  # noqa: PLC0415
 
     await asyncio.to_thread(require_detector, settings)

@@ -62,6 +62,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "model_corrupt": 503,
     "model_download_failed": 503,
     "model_mismatch": 409,
+    "model_export_failed": 500,
     "model_missing": 503,
     "not_authenticated": 401,
     "not_ready": 409,
@@ -93,7 +94,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "weak_password": 422,
     "webhook_failed": 502,
 }
-"""The one place that knows statuses; a test holds it against every code of the domain."""
+"""The one place that knows statuses; a test holds it against every code that errors have."""
 
 PUBLIC_CODES: Mapping[str, str] = {
     "empty_file": "unreadable_video",

@@ -1,73 +1,24 @@
-"""One API process: the application behind a listening socket, until it is told to stop."""
+"""One API process: the application on top of the service, until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import timedelta
 from importlib.metadata import version
 
-import uvicorn
-
 from adapters.metrics.api import ApiMetrics
-from domain.errors import InvalidSettingError
+from domain.reid.service import Faces
 from entrypoints.http.access import with_access_log
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
 from entrypoints.http.headers import Policies
+from entrypoints.http.listening import serve_app
 from entrypoints.http.metering import with_metrics
 from entrypoints.http.services import ObjectServer, Services
+from entrypoints.recognition import build_faces
 from entrypoints.service import Service, build_service
 from entrypoints.settings import Settings
-
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
-
-DRAIN_SECONDS = 5
-"""How long requests that are being answered may take once the process is told to stop."""
-
-IDLE_SECONDS = 65
-"""How long an idle connection is kept; longer than the minute that load balancers reuse theirs for."""
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections from now on, even before anybody answers them.
-
-    Args:
-        host: name or address, IPv4 or IPv6.
-        port: 0 for any free one.
-
-    Raises:
-        InvalidSettingError: it cannot be had.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise InvalidSettingError(
-            f"cannot listen on port {port} of {host} ({error.strerror})", "choose another with --port or PORT"
-        ) from error
-    return listener
-
-
-def address_of(listener: socket.socket) -> str:
-    """The address that a browser on this machine reaches a listening socket under."""
-    host, port = listener.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 -- compared with, not bound to
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
@@ -79,49 +30,15 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
         stop: set when the process is to end.
 
     Raises:
-        DomainError: as for `build_service`.
+        DomainError: as for `build_service` and `build_faces`.
     """
-    async with build_service(settings) as service:
-        services = services_of(service)
+    async with build_service(settings) as service, build_faces(settings) as faces:
+        services = services_of(service, faces)
         app = with_metrics(create_app(services, http_config(service)), services.metrics)
-        server = _Server(
-            uvicorn.Config(
-                with_access_log(app),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="on",
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=settings.trusted_proxies or None,
-                timeout_keep_alive=IDLE_SECONDS,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
-                backlog=BACKLOG,
-            )
-        )
-        _leave_what_lasts_out_of_garbage_collection()
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        server.should_exit = True
-        await serving
+        await serve_app(with_access_log(app), listener, stop, settings.trusted_proxies)
 
 
-def _leave_what_lasts_out_of_garbage_collection() -> None:
-    """Modules, routes and schemas live as long as the process; looking through them stops it for 0.1 s."""
-    gc.collect()
-    gc.freeze()
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the process."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
-def services_of(service: Service) -> Services:
+def services_of(service: Service, faces: Faces) -> Services:
     """What the application is handed."""
     objects = None
     if service.signed_urls is not None:
@@ -136,7 +53,7 @@ def services_of(service: Service) -> Services:
         delivery=service.delivery,
         health=service.health,
         vitals=service.vitals,
-        faces=service.faces,
+        faces=faces,
         galleries=service.galleries,
         clock=service.clock,
         metrics=ApiMetrics(version("framecloak")),

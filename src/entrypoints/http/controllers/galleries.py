@@ -12,7 +12,7 @@ from msgspec import UnsetType
 from domain.errors import InvalidOptionError, ModelMismatchError
 from domain.reid.faces import Analysis, Embedding
 from domain.reid.gallery import Enrolment, Gallery
-from domain.reid.matching import Numbers, unit_vector
+from domain.reid.matching import Numbers, unit_vector, usual_threshold
 from entrypoints.http.bodies import ApiRequest
 from entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
 from entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
@@ -175,7 +175,8 @@ class GalleriesController(Controller):
         """People whose enrolled face is like this one, best first, each by the best of their faces."""
         gallery = await galleries.get(caller, gallery_id)
         embedding, _ = await _face_of(data, media_type_of(request), gallery, faces)
-        found = await galleries.search(caller, gallery_id, embedding, data.threshold, data.top_k)
+        threshold = usual_threshold(gallery.space) if data.threshold is None else data.threshold
+        found = await galleries.search(caller, gallery_id, embedding, threshold, data.top_k)
         return [GalleryMatchView.of(match) for match in found]
 
 

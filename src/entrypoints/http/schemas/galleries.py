@@ -132,7 +132,10 @@ class EnrolledFacePage(PageBase, frozen=True, kw_only=True):
 class SearchBody(FaceSource, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A face to look for."""
 
-    threshold: Threshold = 0.5
+    threshold: (
+        Annotated[Threshold, Meta(description="The least cosine; what is usual for the model if left out.")]
+        | None
+    ) = None
     top_k: Annotated[int, Meta(ge=1, le=1000, description="The most people that are wanted.")] = 10
 
 

@@ -1,0 +1,50 @@
+"""Who says what faces express: a service, an exported CLIP, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from adapters.vision.clip_files import is_exported
+from adapters.vision.clip_http import HttpEmotionReader
+from adapters.vision.clip_onnx import OnnxEmotionReader
+from adapters.vision.onnx import Provider
+from domain.ports.recognition import EmotionReader
+from entrypoints.settings import Settings
+
+
+@asynccontextmanager
+async def choose_emotion_reader(settings: Settings) -> AsyncIterator[EmotionReader | None]:
+    """The service when it has an address, else the exported CLIP when there is one, else None.
+
+    A service need not answer yet; an export has to work.
+
+    Raises:
+        ModelCorruptError: the export is not what was written.
+        ProviderUnavailableError: it cannot run where the settings say.
+    """
+    if settings.clip_service_url:
+        async with HttpEmotionReader(
+            settings.clip_service_url,
+            token=settings.clip_service_token,
+            total_seconds=settings.clip_service_timeout_seconds,
+            most_images=settings.clip_service_max_images,
+            most_bytes=settings.clip_service_max_body_bytes,
+        ) as service:
+            yield service
+    elif is_exported(settings.models):
+        async with await local_emotion_reader(settings) as reader:
+            yield reader
+    else:
+        yield None
+
+
+async def local_emotion_reader(settings: Settings) -> OnnxEmotionReader:
+    """The exported CLIP of the models folder.
+
+    Raises:
+        ModelMissingError: there is none.
+        ModelCorruptError: it is not what was written.
+        ProviderUnavailableError: it cannot run where the settings say.
+    """
+    return await OnnxEmotionReader.open(settings.models, Provider(settings.provider), settings.threads)

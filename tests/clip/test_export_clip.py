@@ -1,0 +1,222 @@
+"""A tiny CLIP with random weights: torch, the exported graph and a service that serves it say the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from adapters.vision import clip_export
+from adapters.vision.clip_export import ClipSource, export
+from adapters.vision.clip_files import read_description, read_text
+from adapters.vision.clip_http import HttpEmotionReader
+from adapters.vision.clip_onnx import Clip, OnnxEmotionReader, prepare
+from adapters.vision.onnx import Provider
+from domain.detection import FloatArray, Image
+from domain.errors import InvalidOptionError, ModelExportError
+from entrypoints.cli.main import main
+from entrypoints.clip_service import ClipServiceConfig, create_clip_app
+
+CONFIGURATION = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+EMOTIONS = ("happy", "sad", "angry", "surprised", "fearful", "disgusted", "neutral")
+PROMPTS = ("a photo of a {emotion} face", "a face that looks {emotion}")
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A checkpoint, and what it looks like to open_clip.
+
+    Attributes:
+        configuration: JSON file of the architecture.
+        weights: checkpoint.
+        models: folder that it is exported to.
+    """
+
+    configuration: Path
+    weights: Path
+    models: Path
+
+    @property
+    def source(self) -> ClipSource:
+        return ClipSource(str(self.configuration), str(self.weights), EMOTIONS, PROMPTS)
+
+    @property
+    def folder(self) -> Path:
+        return self.models / "clip"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    folder = tmp_path_factory.mktemp("tiny")
+    made = Tiny(folder / "tiny-for-tests.json", folder / "weights.pt", folder / "models")
+    made.configuration.write_text(json.dumps(CONFIGURATION))
+    open_clip.add_model_config(made.configuration)
+    torch.manual_seed(7)
+    model = open_clip.create_model("tiny-for-tests")
+    with torch.no_grad():
+        # Of random towers all answers look alike; these are told apart, and not by a hair's breadth.
+        model.logit_scale.fill_(np.log(40))
+    torch.save(model.state_dict(), made.weights)
+    environment = {"CLIP_PROMPTS": "|".join(PROMPTS), "CLIP_EMOTIONS": ",".join(EMOTIONS)}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        code = main(
+            [
+                *("models", "export-clip", "--model", str(made.configuration)),
+                *("--pretrained", str(made.weights), "--model-path", str(made.models)),
+            ]
+        )
+    assert code == 0
+    return made
+
+
+@pytest.fixture(scope="module")
+def model(tiny: Tiny) -> tuple[Any, Any]:
+    """As anybody would load it with open_clip: the model, and what it does to pictures."""
+    loaded, transform = open_clip.create_model_from_pretrained("tiny-for-tests", pretrained=str(tiny.weights))
+    return loaded.eval(), transform
+
+
+def pictures() -> list[Image]:
+    random = np.random.default_rng(11)
+    shapes = [(32, 32), (33, 47), (200, 90), (90, 201), (640, 480), (9, 12), (31, 32), (112, 112), (1, 4)]
+    noise = [random.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
+    rows, columns = np.mgrid[0:240, 0:180]
+    smooth = np.stack([rows, columns, rows + columns], axis=-1) % 256
+    return [*noise, smooth.astype(np.uint8)]
+
+
+def by_torch(model: tuple[Any, Any], crops: list[Image]) -> FloatArray:
+    """Zero-shot classification as open_clip's own documentation does it."""
+    clip, transform = model
+    tokenizer = open_clip.get_tokenizer("tiny-for-tests")
+    with torch.inference_mode():
+        images = torch.stack([transform(Pillow.fromarray(crop)) for crop in crops])
+        columns = []
+        for emotion in EMOTIONS:
+            prompts = clip.encode_text(tokenizer([one.format(emotion=emotion) for one in PROMPTS]))
+            prompts /= prompts.norm(dim=-1, keepdim=True)
+            mean = prompts.mean(dim=0)
+            columns.append(mean / mean.norm())
+        features = clip.encode_image(images)
+        features /= features.norm(dim=-1, keepdim=True)
+        logits = clip.logit_scale.exp() * features @ torch.stack(columns, dim=1)
+        found: FloatArray = logits.softmax(dim=-1).numpy()
+    return found
+
+
+def test_pictures_are_prepared_as_by_open_clip(model: tuple[Any, Any], tiny: Tiny) -> None:
+    description = read_description(tiny.folder)
+    for picture in pictures():
+        expected = model[1](Pillow.fromarray(picture)).numpy()
+        found = prepare(picture, description.size, description.mean, description.std)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+async def test_torch_graph_and_service_agree(model: tuple[Any, Any], tiny: Tiny) -> None:
+    crops = pictures()
+    expected = by_torch(model, crops)
+    # Would an answer that does not depend on the picture pass, this test would prove nothing.
+    assert np.ptp(expected, axis=0).max() > 0.02
+    async with await OnnxEmotionReader.open(tiny.models, Provider.CPU) as local:
+        assert local.emotions == EMOTIONS
+        np.testing.assert_allclose(await local.read(crops), expected, atol=1e-4)
+        for crop, row in zip(crops, expected, strict=True):
+            np.testing.assert_allclose((await local.read([crop]))[0], row, atol=1e-4)
+        app = create_clip_app(local, ClipServiceConfig(local.card))
+        async with HttpEmotionReader("http://clip.test", transport=httpx.ASGITransport(app)) as remote:
+            np.testing.assert_allclose(await remote.read(crops), expected, atol=1e-4)
+            assert remote.emotions == EMOTIONS
+
+
+def test_the_description_says_what_was_exported(tiny: Tiny) -> None:
+    description = read_description(tiny.folder)
+    assert (description.model, description.weights) == ("tiny-for-tests", "weights.pt")
+    assert description.size == 32
+    assert description.prompts == PROMPTS
+    assert abs(description.logit_scale - 40) < 1e-3
+    text = read_text(tiny.folder, description)
+    assert text.shape == (7, 16)
+    np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1, atol=1e-6)
+    assert sorted(path.name for path in tiny.folder.iterdir()) == sorted(
+        ["clip.json", description.text.name, description.visual.name]
+    )
+    assert [path.name for path in tiny.models.iterdir()] == ["clip"]
+
+
+def test_another_export_takes_its_place_and_a_failed_one_does_not(tiny: Tiny, tmp_path: Path) -> None:
+    export(tiny.source, tmp_path)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "clip").iterdir()}
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(tiny.weights.read_bytes()[:5000])
+    with pytest.raises(ModelExportError, match="cannot be loaded as tiny-for-tests"):
+        export(ClipSource(str(tiny.configuration), str(broken), EMOTIONS, PROMPTS), tmp_path)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "clip").iterdir()} == before
+    two = ("awake", "asleep")
+    export(ClipSource(str(tiny.configuration), str(tiny.weights), two, PROMPTS), tmp_path)
+    assert Clip.load(tmp_path / "clip", Provider.CPU).emotions == two
+    assert len(list((tmp_path / "clip").iterdir())) == 3
+
+
+def test_a_graph_that_does_something_else_is_not_kept(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = clip_export.Clip.classify
+    monkeypatch.setattr(clip_export.Clip, "classify", lambda *given: prepared(*given) + np.float32(2e-4))
+    with pytest.raises(ModelExportError, match="from those of the model"):
+        export(tiny.source, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_another_model_are_refused(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(ModelExportError, match="cannot be loaded as ViT-S-32-alt"):
+        export(ClipSource("ViT-S-32-alt", str(tiny.weights), EMOTIONS, PROMPTS), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "pretrained", "message"),
+    [
+        ("ViT-B-33", "weights", "knows no model ViT-B-33"),
+        ("hf-hub:somebody/something", "weights", "knows no model hf-hub"),
+        ("ViT-B-32", "no-such-tag", "neither a file nor a tag"),
+    ],
+)
+def test_what_open_clip_does_not_know_is_named(
+    tiny: Tiny, tmp_path: Path, model: str, pretrained: str, message: str
+) -> None:
+    weights = str(tiny.weights) if pretrained == "weights" else pretrained
+    with pytest.raises(InvalidOptionError, match=message):
+        export(ClipSource(model, weights, EMOTIONS, PROMPTS, allow_download=True), tmp_path)
+
+
+def test_exporting_says_nothing_but_its_result_and_asks_nobody(
+    tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, forbidden)
+    monkeypatch.setattr(socket, "getaddrinfo", forbidden)
+    level = logging.getLogger().level
+    arguments = ["--model", str(tiny.configuration), "--pretrained", str(tiny.weights), "--json"]
+    assert main(["models", "export-clip", *arguments, "--model-path", str(tmp_path)]) == 0
+    told = capfd.readouterr()
+    assert json.loads(told.out)["model"] == "tiny-for-tests"
+    assert told.err == ""
+    assert logging.getLogger().level == level

@@ -1,0 +1,77 @@
+"""``framecloak clip-service`` as a process, and readers that ask it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+import tiny_clip
+from adapters.vision.clip_http import HttpEmotionReader
+from command import run
+from domain.errors import EmotionsUnavailableError
+from entrypoints.emotions import choose_emotion_reader
+from entrypoints.settings import Settings
+from service_process import ServiceProcess, started
+
+TOKEN = "hunter2 hunter2 hunter2"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    tiny_clip.write_clip(tmp_path / "models")
+    return {
+        "MODEL_PATH": str(tmp_path / "models"),
+        "DATA_DIR": str(tmp_path / "data"),
+        "FRAMECLOAK_PROVIDER": "cpu",
+        "CLIP_SERVICE_TOKEN": TOKEN,
+        "LOG_LEVEL": "debug",
+        "LOG_FORMAT": "json",
+    }
+
+
+@pytest.fixture
+def service(environment: dict[str, str], tmp_path: Path) -> Iterator[ServiceProcess]:
+    with started("clip-service", "--port", "0", environment=environment, errors=tmp_path / "log") as process:
+        yield process
+
+
+async def test_readers_of_several_processes_ask_it(
+    service: ServiceProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    address = service.wait_for("listening on ")
+    settings = Settings.from_environment(
+        {**environment, "CLIP_SERVICE_URL": address, "CLIP_SERVICE_TIMEOUT_SECONDS": "60"}
+    )
+    crops = [tiny_clip.face(tiny_clip.EMOTIONS[index % 3]) for index in range(30)]
+    async with choose_emotion_reader(settings) as one, choose_emotion_reader(settings) as another:
+        assert one is not None
+        assert another is not None
+        found = await asyncio.gather(*(reader.read(crops[:10]) for reader in (one, another) * 3))
+        for rows in found:
+            np.testing.assert_allclose(rows, tiny_clip.expected(crops[:10]), atol=1e-6)
+        np.testing.assert_allclose(await one.read(crops), tiny_clip.expected(crops), atol=1e-6)
+        assert one.emotions == tiny_clip.EMOTIONS
+        assert await another.available()
+    async with HttpEmotionReader(address, token="somebody else's") as stranger:
+        with pytest.raises(EmotionsUnavailableError, match="401"):
+            await stranger.read(crops[:1])
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{address}/health")).json()["model"] == "clip/tiny"
+    assert service.stop(signal.SIGTERM) == 0
+    log = (tmp_path / "log").read_text()
+    assert '"path": "/emotions"' in log
+    assert TOKEN not in log
+    assert "Traceback" not in log
+
+
+def test_without_an_export_it_says_how_to_get_one(tmp_path: Path) -> None:
+    done = run("clip-service", "--port", "0", environment={"MODEL_PATH": str(tmp_path)})
+    assert done.code == 31
+    assert "framecloak models export-clip" in done.err
+    assert len(done.err.splitlines()) == 1

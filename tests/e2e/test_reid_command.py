@@ -1,0 +1,93 @@
+"""``framecloak reid`` on real faces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import pictures
+from entrypoints.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A picture of six people, and one of one of them, larger."""
+    folder = tmp_path_factory.mktemp("pictures")
+    group = pictures.group_photograph()[:, :, ::-1]
+    x1, y1, x2, y2 = pictures.GROUP_BOXES[4].astype(int)
+    one = cv2.resize(np.ascontiguousarray(group[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40]), None, fx=2, fy=2)
+    paths = folder / "group.jpg", folder / "one.png"
+    for path, image in zip(paths, (np.ascontiguousarray(group), one), strict=True):
+        assert cv2.imwrite(str(path), image)
+    return paths
+
+
+def test_analyze_shows_and_draws_every_face(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "drawn.png"
+    assert main(["reid", "analyze", str(files[0]), "--draw", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "6 of 6 faces, told apart by dlib-resnet"
+    assert len(lines) == 7
+    drawn, plain = cv2.imread(str(out)), cv2.imread(str(files[0]))
+    assert drawn is not None
+    assert plain is not None
+    assert drawn.shape == plain.shape
+    assert 0 < (cv2.absdiff(drawn, plain) > 40).any(axis=2).mean() < 0.1
+
+
+def test_analyze_gives_programs_everything(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["reid", "analyze", str(files[1]), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["model"], found["faces_detected"], len(found["faces"])) == ("dlib-resnet", 1, 1)
+    face = found["faces"][0]
+    assert len(face["embedding"]) == 128
+    assert set(face["quality"]) == {"sharpness", "yaw", "pitch", "roll", "size"}
+    assert face["emotions"] is None
+
+
+def test_compare_puts_the_most_alike_first(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pair.jpg"
+    again = str(files[1])
+    assert main(["reid", "compare", str(files[0]), again, again, "--json", "--draw", str(out)]) == 0
+    found = json.loads(capsys.readouterr().out)["pairs"]
+    assert [pair["similarity"] for pair in found] == sorted(
+        (pair["similarity"] for pair in found), reverse=True
+    )
+    assert (found[0]["first"], found[0]["second"]) == (again, again)
+    assert found[0]["similarity"] == pytest.approx(1, abs=1e-5)
+    assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code", "number"),
+    [("absent.jpg", None, "input_not_found", 10), ("text.jpg", b"text", "invalid_image", 60)],
+)
+def test_a_file_that_cannot_be_used_has_a_code(
+    name: str, data: bytes | None, code: str, number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    assert main(["reid", "analyze", str(tmp_path / name), "--json"]) == number
+    error = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert error["code"] == code
+    assert name in error["message"]
+
+
+def test_a_picture_without_a_face_and_an_output_that_cannot_be_written(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.png"
+    assert cv2.imwrite(str(empty), np.full((200, 300, 3), 90, np.uint8))
+    assert main(["reid", "analyze", str(empty)]) == 61
+    assert main(["reid", "analyze", str(files[1]), "--draw", str(tmp_path / "none" / "out.jpg")]) == 40
+    assert main(["reid", "analyze", str(files[1]), "--draw", str(tmp_path / "out.odd")]) == 40

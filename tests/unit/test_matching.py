@@ -1,0 +1,119 @@
+"""Cosines of embeddings, and what is no embedding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from domain.errors import InvalidOptionError
+from domain.reid.errors import InvalidEmbeddingError
+from domain.reid.matching import compare, find_matches, unit_rows, unit_vector
+
+NUMBERS = st.floats(-1000, 1000, width=32).filter(lambda number: number == 0 or abs(number) > 1e-3)
+ROWS = hnp.arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(2, 8)), elements=NUMBERS).filter(
+    lambda rows: bool((rows != 0).any(axis=1).all())
+)
+
+
+@given(rows=ROWS, factor=st.floats(0.01, 100))
+def test_a_cosine_is_symmetric_bounded_and_blind_to_length(rows: np.ndarray, factor: float) -> None:
+    first, second = rows[0], rows[-1]
+    similarity = compare(first, second)
+    assert -1 <= similarity <= 1
+    assert compare(second, first) == pytest.approx(similarity, abs=1e-5)
+    assert compare(first * np.float32(factor), second) == pytest.approx(similarity, abs=1e-4)
+    assert compare(first, first) == pytest.approx(1, abs=1e-5)
+    assert compare(first, -first) == pytest.approx(-1, abs=1e-5)
+
+
+@given(rows=ROWS, threshold=st.floats(-1, 1), top_k=st.none() | st.integers(1, 5))
+def test_matches_are_those_of_an_exhaustive_search(
+    rows: np.ndarray, threshold: float, top_k: int | None
+) -> None:
+    found = find_matches(rows[0], rows, threshold, top_k)
+    unit = unit_rows(rows)
+    cosines = np.clip(unit @ unit[0], -1, 1)
+    order = sorted(range(len(rows)), key=lambda index: (-cosines[index], index))
+    kept = [index for index in order if cosines[index] >= np.float32(threshold)][:top_k]
+    assert [match.index for match in found] == kept
+    assert [match.similarity for match in found] == [float(cosines[index]) for index in kept]
+
+
+@given(rows=ROWS)
+def test_lists_arrays_and_doubles_are_the_same(rows: np.ndarray) -> None:
+    expected = unit_rows(rows)
+    assert expected.dtype == np.float32
+    np.testing.assert_allclose(unit_rows(rows.tolist()), expected, atol=1e-6)
+    np.testing.assert_allclose(unit_rows(rows.astype(np.float64)), expected, atol=1e-6)
+    np.testing.assert_allclose(unit_rows([tuple(row) for row in rows.tolist()]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e30])
+def test_numbers_whose_squares_leave_their_range_are_compared_all_the_same(scale: float) -> None:
+    assert compare([3 * scale, 4 * scale], [4, 3]) == pytest.approx(0.96, abs=1e-6)
+
+
+def test_the_input_is_left_alone() -> None:
+    rows = np.array([[3, 4], [1e20, 0]], np.float32)
+    before = rows.copy()
+    find_matches(rows[0], rows, 0)
+    assert (rows == before).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        [0.0, 0.0],
+        [1.0, float("nan")],
+        [1.0, float("inf")],
+        [1e39, 1.0],
+        ["a", "b"],
+        [None, 1.0],
+        [[1.0], [2.0]],
+        "text",
+        5,
+        np.zeros(3),
+        np.ones((2, 2)),
+        np.array([1e300, 1.0]),
+    ],
+)
+def test_what_is_no_embedding_is_refused(wrong: object) -> None:
+    for call in (
+        lambda: unit_vector(wrong),  # type: ignore[arg-type]
+        lambda: compare([1.0, 2.0], wrong),  # type: ignore[arg-type]
+        lambda: find_matches([1.0, 2.0], [[1.0, 1.0], wrong], 0.5),  # type: ignore[list-item]
+    ):
+        with pytest.raises(InvalidEmbeddingError) as refused:
+            call()
+        assert refused.value.code == "invalid_embedding"
+
+
+def test_the_message_names_the_row() -> None:
+    rows = np.ones((5, 3), np.float32)
+    rows[3, 1] = np.nan
+    with pytest.raises(InvalidEmbeddingError, match="embedding 3 holds a number that is not finite"):
+        find_matches([1, 2, 3], rows, 0.5)
+    with pytest.raises(InvalidEmbeddingError, match="embedding 1 has 2 numbers, and the first has 3"):
+        find_matches([1, 2, 3], [[1, 2, 3], [1, 2]], 0.5)
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(InvalidEmbeddingError, match="128"):
+        compare(np.ones(128), np.ones(512))
+    with pytest.raises(InvalidEmbeddingError, match="axes"):
+        find_matches([1.0], np.ones(3), 0.5)
+
+
+def test_nothing_to_search_gives_no_matches() -> None:
+    assert find_matches([1.0, 0.0], [], 0.5) == []
+    assert find_matches([1.0, 0.0], np.empty((0, 2)), 0.5) == []
+
+
+@pytest.mark.parametrize(("threshold", "top_k"), [(1.5, None), (-1.1, None), (float("nan"), None), (0.5, 0)])
+def test_a_search_that_makes_no_sense_is_refused(threshold: float, top_k: int | None) -> None:
+    with pytest.raises(InvalidOptionError):
+        find_matches([1.0], [[1.0]], threshold, top_k)
