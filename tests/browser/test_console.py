@@ -26,9 +26,7 @@ def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("films") / "whole day.mp4", 6000, size=(320, 240))
 
 
-def test_a_newcomer_gets_from_the_first_page_to_a_zip(
-    visitor: Visitor, film: Path, tmp_path: Path
-) -> None:
+def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Path, tmp_path: Path) -> None:
     page = visitor.page
     page.goto(visitor.address)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -166,7 +164,10 @@ def test_regions_and_segments_are_drawn_and_dragged(console: Console, film: Path
     box = layer.bounding_box()
     assert box
     # In eighths of the picture, which is 320 pixels wide and 240 high.
-    x, y = [box["x"] + box["width"] * n / 8 for n in range(9)], [box["y"] + box["height"] * n / 8 for n in range(9)]
+    x, y = (
+        [box["x"] + box["width"] * n / 8 for n in range(9)],
+        [box["y"] + box["height"] * n / 8 for n in range(9)],
+    )
     drag(page, (x[2], y[2]), (x[4], y[4]))
     expect(page.get_by_label("Left", exact=True)).to_have_value("80")
     expect(page.get_by_label("Width", exact=True)).to_have_value("80")

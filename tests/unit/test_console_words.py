@@ -72,4 +72,6 @@ def test_scripts_are_small_and_never_parse_text_as_markup(path: Path) -> None:
     script = SCRIPTS[path]
     assert script.count("\n") < LONGEST
     assert script.startswith("/** ")
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", script)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", script
+    )
