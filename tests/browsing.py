@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect
 
 import service_process
 from service_process import PASSWORD
 
 expect.set_options(timeout=20_000)
 
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 
 _numbers = count(1)
 
@@ -97,7 +96,13 @@ class Visitor:
 
 @contextmanager
 def visit(
-    chromium: Browser, address: str, *, role: str = "user", size: Mapping[str, int] = DESK, **more: Any
+    chromium: Browser,
+    address: str,
+    *,
+    role: str = "user",
+    size: ViewportSize = DESK,
+    locale: str = "en-GB",
+    brightness: Literal["light", "dark"] = "light",
 ) -> Iterator[Visitor]:
     """Give somebody a new account and a browser; nothing in it may have been complained about.
 
@@ -106,18 +111,15 @@ def visit(
         address: of the service.
         role: of the account.
         size: of the window, in pixels.
-        **more: what Playwright is told of the profile.
+        locale: of the browser.
+        brightness: that the system prefers.
     """
     username = f"visitor-{next(_numbers)}"
     with service_process.signed_in(address) as http:
-        open_account(http, username, role)
-    context = chromium.new_context(viewport=dict(size), locale=more.pop("locale", "en-GB"), **more)  # type: ignore[arg-type]
+        body = {"username": username, "password": PASSWORD, "role": role}
+        http.post("/api/users", json=body).raise_for_status()
+    context = chromium.new_context(viewport=size, locale=locale, color_scheme=brightness)
     somebody = Visitor(context.new_page(), address, username)
     yield somebody
     context.close()
     assert somebody.errors == []
-
-
-def open_account(http: httpx.Client, username: str, role: str) -> None:
-    body = {"username": username, "password": PASSWORD, "role": role}
-    http.post("/api/users", json=body).raise_for_status()

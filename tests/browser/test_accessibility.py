@@ -24,7 +24,7 @@ def test_axe_finds_nothing_serious(
     chromium: Browser, address: str, tmp_path: Path, brightness: Literal["light", "dark"]
 ) -> None:
     film = write_video(tmp_path / "film.mp4", 30, size=(320, 240))
-    with visit(chromium, address, role="admin", color_scheme=brightness) as somebody:
+    with visit(chromium, address, role="admin", brightness=brightness) as somebody:
         page = somebody.page
         page.goto(address)
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

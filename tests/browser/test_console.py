@@ -120,7 +120,7 @@ def test_it_speaks_the_language_of_the_browser_and_the_other_one(
 
 
 def test_nothing_is_wider_than_a_phone(chromium: Browser, address: str, film: Path) -> None:
-    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE", has_touch=True) as somebody:
+    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
         console = somebody.sign_in()
         console.upload(film)
         marking = console.page.locator(".card.video h2 a").first.get_attribute("href") or ""

@@ -45,7 +45,7 @@ async def test_every_module_that_is_imported_is_there(api: Api) -> None:
             address = waiting.pop()
             module = await stranger.get(address)
             assert (module.status_code, module.headers["content-type"]) == (200, SCRIPT), address
-            for name in re.findall(r'^(?:import|export) .*?from "(\.[^"]+)";', module.text, re.M):
+            for name in re.findall(r'^(?:import|export) .*?from "(\.[^"]+)";', module.text, re.MULTILINE):
                 imported = httpx.URL(f"http://h{address}").join(name).path
                 if imported not in seen:
                     seen.add(imported)
