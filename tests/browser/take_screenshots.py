@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -19,10 +20,11 @@ from domain.detection import Image
 from media_samples import write_video
 from service_process import PASSWORD
 
-FRAMES = 120
+FRAMES = 300
 SIZE = (1280, 720)
 SECONDS_OF_A_MESSAGE = 7
 QUALITY = 82
+TALL: ViewportSize = {"width": 1280, "height": 900}
 
 
 def ward(frame: int) -> Image:
@@ -37,7 +39,7 @@ def ward(frame: int) -> Image:
     for x in (720, 1160):
         cv2.rectangle(picture, (x, 560), (x + 16, 640), (120, 120, 120), -1)
     person(picture, (1110, 420), (96, 60, 40), lying=True)
-    person(picture, (180 + 3 * frame, 330 + int(6 * np.sin(frame / 4))), (150, 120, 60), lying=False)
+    person(picture, (180 + 3 * frame // 2, 330 + int(6 * np.sin(frame / 4))), (150, 120, 60), lying=False)
     cv2.rectangle(picture, (1040, 110), (1210, 230), (60, 50, 40), -1)
     cv2.putText(picture, "K. MEYER", (1056, 182), cv2.FONT_HERSHEY_SIMPLEX, 0.95, (120, 240, 160), 2)
     return picture
@@ -74,7 +76,7 @@ def main(folder: Path) -> None:
 
 def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, Page]]:
     """Names of pictures, and pages that show what is to be seen on them."""
-    with visit(chromium, address) as somebody:
+    with visit(chromium, address, size=TALL) as somebody:
         console, page = somebody.sign_in(), somebody.page
         video = mark(console, film)
         yield "marking", page
@@ -85,12 +87,13 @@ def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, P
         for _ in range(2):
             run = console.run_of_everything(film.name)
             expect(run).to_contain_text("Download", timeout=60_000)
-        console.run_of_everything(film.name)
-        expect(somebody.page.locator(".card.run").first).to_contain_text("frames/s", timeout=60_000)
+        run = console.run_of_everything(film.name)
+        expect(run).to_contain_text("frames/s", timeout=60_000)
         yield "runs-dark", somebody.page
     with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
         console = somebody.sign_in()
         console.open(video)
+        expect(somebody.page.locator(".frame")).to_have_attribute("src", re.compile("frames"))
         yield "marking-phone-german", somebody.page
 
 
@@ -105,17 +108,18 @@ def mark(console: Console, film: Path) -> str:
     page.get_by_label("Frame", exact=True).fill("20")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Begin segment").click()
-    page.get_by_label("Frame", exact=True).fill("85")
+    page.get_by_label("Frame", exact=True).fill("240")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="End segment").click()
     page.get_by_role("button", name="Add region").click()
-    for side, pixels in {"Left": 1030, "Top": 100, "Width": 190, "Height": 140}.items():
+    for side, pixels in {"Width": 190, "Height": 140, "Left": 1030, "Top": 100}.items():
         field = page.get_by_label(side, exact=True)
         field.fill(str(pixels))
         field.press("Tab")
         expect(page.get_by_label(side, exact=True)).to_have_value(str(pixels))
         page.wait_for_timeout(300)
-    page.wait_for_timeout(500)
+    page.locator("h1").click()
+    page.evaluate("scrollTo(0, 0)")
     return link.removeprefix("#")
 
 

@@ -48,19 +48,30 @@ export class App {
       this.user = csrfToken() ? await this.api.get("/api/auth/me") : null;
     } catch (error) {
       const isStranger = error instanceof Problem && error.status === 401;
-      if (!isStranger) return fill(this.#body, el("main", {}, failure(error, () => this.begin())));
+      if (!isStranger)
+        return fill(
+          this.#body,
+          el(
+            "main",
+            {},
+            failure(error, () => this.begin()),
+          ),
+        );
       this.user = null;
     }
     this.show();
   }
 
-  /** Show the page of the address. */
-  show() {
+  /**
+   * Show the page of the address.
+   * @param {string} [reason] why somebody has to sign in again
+   */
+  show(reason = "") {
     this.#leaving.abort();
     this.#leaving = new AbortController();
     if (!this.user) {
       document.title = `${t("signIn.title")} – Framecloak`;
-      fill(this.#body, signIn(this));
+      fill(this.#body, signIn(this, reason));
       return;
     }
     const found = match(ROUTES, here()) ?? match(ROUTES, { ...here(), path: "/missing" });
@@ -110,8 +121,7 @@ export class App {
     if (!this.user) return;
     this.user = null;
     this.uploads.clear();
-    this.show();
-    this.announcer.warn(t("signIn.expired"));
+    this.show(t("signIn.expired"));
   }
 
   #connectionIsBack() {

@@ -26,7 +26,10 @@ export function healthCard(app, signal) {
     const facts = [
       [t("health.workers"), number(health.workers ?? 0)],
       [t("health.pending"), health.pending_requests == null ? unknown : number(health.pending_requests)],
-      [t("health.average"), health.average_processing_time == null ? unknown : duration(health.average_processing_time)],
+      [
+        t("health.average"),
+        health.average_processing_time == null ? unknown : duration(health.average_processing_time),
+      ],
       [t("health.storage"), health.storage_usage ?? unknown],
     ];
     const checks = Object.entries(health.checks ?? {}).map(([name, state]) =>
@@ -35,7 +38,11 @@ export function healthCard(app, signal) {
     return [
       el("p", {}, el("span", { class: "badge", "data-status": health.status }, t(`health.${health.status}`))),
       el("p", { class: "help" }, t(`health.${health.status}Help`)),
-      el("dl", { class: "pairs" }, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+      el(
+        "dl",
+        { class: "pairs" },
+        facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+      ),
       el("ul", { class: "checks" }, checks),
     ];
   });

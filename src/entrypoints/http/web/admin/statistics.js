@@ -35,7 +35,11 @@ export function statisticsCard(app, signal) {
       [t("statistics.failed"), failed == null ? unknown : percent(failed)],
     ];
     return [
-      el("dl", { class: "pairs" }, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+      el(
+        "dl",
+        { class: "pairs" },
+        facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+      ),
       el("h3", {}, t("statistics.byStatus")),
       statusBars(statistics.requests),
       el("h3", {}, t("statistics.rates")),
@@ -53,7 +57,13 @@ function statusBars(counts) {
     { class: "bars" },
     STATUSES.map((status) => {
       const count = counts[status] ?? 0;
-      return el("li", {}, el("span", {}, t(`status.${status}`)), bar(count / most), el("b", {}, number(count)));
+      return el(
+        "li",
+        {},
+        el("span", {}, t(`status.${status}`)),
+        bar(count / most),
+        el("b", {}, number(count)),
+      );
     }),
   );
 }
@@ -67,14 +77,33 @@ function columns(rates) {
   const step = PLOT.width / rates.length;
   const bars = rates.map((rate, index) => {
     const height = Math.max(1, (PLOT.height * rate) / most);
-    const shape = { x: index * step + 1, y: PLOT.height - height, width: Math.max(1, step - 2), height, rx: 2 };
+    const shape = {
+      x: index * step + 1,
+      y: PLOT.height - height,
+      width: Math.max(1, step - 2),
+      height,
+      rx: 2,
+    };
     return svg("rect", shape, svg("title", {}, t("perSecond", { rate: number(rate) })));
   });
-  const words = t("statistics.ratesAlt", { count: rates.length, least: number(Math.min(...rates)), most: number(most) });
+  const words = t("statistics.ratesAlt", {
+    count: rates.length,
+    least: number(Math.min(...rates)),
+    most: number(most),
+  });
   return el(
     "figure",
     { class: "plot" },
-    svg("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img", "aria-label": words, preserveAspectRatio: "none" }, ...bars),
+    svg(
+      "svg",
+      {
+        viewBox: `0 0 ${PLOT.width} ${PLOT.height}`,
+        role: "img",
+        "aria-label": words,
+        preserveAspectRatio: "none",
+      },
+      ...bars,
+    ),
     el("figcaption", { class: "help" }, words),
   );
 }

@@ -34,9 +34,17 @@ export function users(app, signal) {
     const rows = page.items.map((/** @type {Account} */ account) => row(app, account, reload));
     return [el("ul", { class: "rows" }, rows), pager(page, turn) ?? el("span")];
   });
-  const username = el("input", { required: true, maxlength: 150, autocomplete: "off", autocapitalize: "none" });
+  const username = el("input", {
+    required: true,
+    maxlength: 150,
+    autocomplete: "off",
+    autocapitalize: "none",
+  });
   const password = el("input", { type: "password", required: true, autocomplete: "new-password" });
-  const role = select(ROLES.map((one) => [one, t(`role.${one}`)]), ROLES[0]);
+  const role = select(
+    ROLES.map((one) => [one, t(`role.${one}`)]),
+    ROLES[0],
+  );
   const made = form(
     { class: "card row" },
     async () => {
@@ -79,11 +87,15 @@ function row(app, account, reload) {
     }
   }
 
-  const role = select(ROLES.map((one) => [one, t(`role.${one}`)]), account.role, {
-    "aria-label": t("users.roleOf", { name: account.username }),
-    disabled: isOwn,
-    onchange: () => change({ role: role.value }),
-  });
+  const role = select(
+    ROLES.map((one) => [one, t(`role.${one}`)]),
+    account.role,
+    {
+      "aria-label": t("users.roleOf", { name: account.username }),
+      disabled: isOwn,
+      onchange: () => change({ role: role.value }),
+    },
+  );
   return el(
     "li",
     {},
@@ -91,6 +103,15 @@ function row(app, account, reload) {
     el("span", { class: "facts" }, t("users.since", { when: dateTime(account.created_at) })),
     account.disabled && el("span", { class: "badge", "data-status": "failed" }, t("users.locked")),
     role,
-    el("button", { type: "button", disabled: isOwn, onclick: toggleLock, "aria-label": `${t(lock)}: ${account.username}` }, t(lock)),
+    el(
+      "button",
+      {
+        type: "button",
+        disabled: isOwn,
+        onclick: toggleLock,
+        "aria-label": `${t(lock)}: ${account.username}`,
+      },
+      t(lock),
+    ),
   );
 }

@@ -116,7 +116,10 @@ export class Api extends EventTarget {
       call.onabort = () => reject(new DOMException("", "AbortError"));
       call.onloadend = () => signal.removeEventListener("abort", stop);
       call.open("POST", path);
-      call.setRequestHeader("Content-Type", file.type.startsWith("video/") ? file.type : "application/octet-stream");
+      call.setRequestHeader(
+        "Content-Type",
+        file.type.startsWith("video/") ? file.type : "application/octet-stream",
+      );
       call.setRequestHeader("X-CSRFToken", csrfToken());
       call.send(file);
     });
@@ -151,7 +154,12 @@ export class Api extends EventTarget {
     const address = given.length ? `${path}?${new URLSearchParams(given)}` : path;
     let answer;
     try {
-      answer = await fetch(address, { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) });
+      answer = await fetch(address, {
+        method,
+        headers,
+        signal,
+        body: body === undefined ? null : JSON.stringify(body),
+      });
     } catch (error) {
       if (isAborted(error)) throw error;
       throw this.#unreachable();

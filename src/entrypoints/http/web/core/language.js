@@ -89,7 +89,12 @@ export function percent(share) {
 export function size(bytes) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
   const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
-  const style = { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits: step ? 1 : 0 };
+  const style = {
+    style: "unit",
+    unit: units[step],
+    unitDisplay: "short",
+    maximumFractionDigits: step ? 1 : 0,
+  };
   return new Intl.NumberFormat(current, /** @type {any} */ (style)).format(bytes / 1000 ** step);
 }
 

@@ -25,7 +25,10 @@ import { bar } from "../ui/bar.js";
 export function analysedPicture(file, faces, choose, signal) {
   const details = el("div", { class: "face-details" });
   const name = uniqueId("face");
-  const image = el("img", { src: shownFile(file, signal), alt: t("faces.pictureAlt", { name: file.name, count: faces.length }) });
+  const image = el("img", {
+    src: shownFile(file, signal),
+    alt: t("faces.pictureAlt", { name: file.name, count: faces.length }),
+  });
   const overlay = svg("svg", { class: "face-overlay", "aria-hidden": "true" });
   image.addEventListener("load", () => {
     overlay.setAttribute("viewBox", `0 0 ${image.naturalWidth} ${image.naturalHeight}`);
@@ -36,7 +39,10 @@ export function analysedPicture(file, faces, choose, signal) {
   function draw() {
     // As thick as two pixels of the screen, however large the picture is.
     const stroke = (2 * image.naturalWidth) / (image.clientWidth || image.naturalWidth);
-    fill(overlay, faces.map((face, index) => outline(face, index, face === chosen, stroke)));
+    fill(
+      overlay,
+      faces.map((face, index) => outline(face, index, face === chosen, stroke)),
+    );
   }
 
   /** @param {Face} face */
@@ -60,7 +66,8 @@ export function analysedPicture(file, faces, choose, signal) {
     "div",
     { class: "analysed" },
     el("div", { class: "face-picture" }, image, overlay),
-    faces.length > 1 && el("fieldset", {}, el("legend", {}, t("faces.which")), el("div", { class: "choices tight" }, options)),
+    faces.length > 1 &&
+      el("fieldset", {}, el("legend", {}, t("faces.which")), el("div", { class: "choices tight" }, options)),
     details,
   );
 }
@@ -74,8 +81,19 @@ export function analysedPicture(file, faces, choose, signal) {
 function outline(face, index, isChosen, stroke) {
   const [x, y, width, height] = face.bbox;
   const points = face.landmarks.map(([cx, cy]) => svg("circle", { cx, cy, r: stroke * 1.4 }));
-  const box = svg("rect", { x, y, width, height, rx: stroke * 2, "stroke-width": isChosen ? stroke * 1.5 : stroke });
-  const label = svg("text", { x: x + stroke * 2, y: Math.max(y - stroke * 2, stroke * 9), "font-size": stroke * 8 }, index + 1);
+  const box = svg("rect", {
+    x,
+    y,
+    width,
+    height,
+    rx: stroke * 2,
+    "stroke-width": isChosen ? stroke * 1.5 : stroke,
+  });
+  const label = svg(
+    "text",
+    { x: x + stroke * 2, y: Math.max(y - stroke * 2, stroke * 9), "font-size": stroke * 8 },
+    index + 1,
+  );
   return svg("g", { class: isChosen ? "chosen" : null }, box, ...points, label);
 }
 
@@ -87,10 +105,17 @@ function faceFacts(face) {
     [t("faces.confidence"), percent(confidence)],
     [t("faces.sharpness"), percent(quality.sharpness)],
     [t("faces.size"), t("pixels", { size: number(quality.size, 0) })],
-    [t("faces.turned"), `${number(quality.yaw, 0)}° / ${number(quality.pitch, 0)}° / ${number(quality.roll, 0)}°`],
+    [
+      t("faces.turned"),
+      `${number(quality.yaw, 0)}° / ${number(quality.pitch, 0)}° / ${number(quality.roll, 0)}°`,
+    ],
   ];
   return [
-    el("dl", { class: "pairs" }, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+    el(
+      "dl",
+      { class: "pairs" },
+      facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+    ),
     el("h3", {}, t("faces.emotions")),
     emotions ? bars(emotions) : el("p", { class: "help" }, t("faces.noEmotions")),
   ];

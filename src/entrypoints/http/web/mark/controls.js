@@ -99,7 +99,11 @@ export function controls(app, marks, signal) {
   function step(frames, name, words, drawing) {
     const move = () => marks.seek(marks.frame + frames);
     const label = t(name);
-    return el("button", { type: "button", "aria-label": label, title: label, onclick: move }, drawing ? icon(drawing) : words);
+    return el(
+      "button",
+      { type: "button", "aria-label": label, title: label, onclick: move },
+      drawing ? icon(drawing) : words,
+    );
   }
 }
 
@@ -110,5 +114,10 @@ export function controls(app, marks, signal) {
  */
 function button(name, key, onclick) {
   const shortcut = key || null;
-  return el("button", { type: "button", "aria-keyshortcuts": shortcut, onclick }, t(name), key && el("kbd", { "aria-hidden": "true" }, key.toUpperCase()));
+  return el(
+    "button",
+    { type: "button", "aria-keyshortcuts": shortcut, onclick },
+    t(name),
+    key && el("kbd", { "aria-hidden": "true" }, key.toUpperCase()),
+  );
 }

@@ -4,6 +4,7 @@ import { el, refill } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
 import { icon } from "../ui/icons.js";
 import { empty } from "../ui/states.js";
+import { nameOf } from "./names.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -18,9 +19,10 @@ export function segmentList(app, marks) {
 
   /** @param {import("./marks.js").Segment} segment */
   function item(segment) {
-    const change = (/** @type {object} */ changes) => guarded(app, () => marks.changeSegment(segment, changes), show);
+    const change = (/** @type {object} */ changes) =>
+      guarded(app, () => marks.changeSegment(segment, changes), show);
     const last = segment.end_frame - 1;
-    const name = segment.label || t("segment.name", { id: String(segment.id) });
+    const name = nameOf(marks.segments, segment, "segment");
     return el(
       "li",
       { class: "mark" },
@@ -28,14 +30,26 @@ export function segmentList(app, marks) {
       frameInput(t("segment.first"), segment.start_frame, [0, last], `s${segment.id} first`, (frame) =>
         change({ start_frame: frame }),
       ),
-      frameInput(t("segment.last"), last, [segment.start_frame, marks.lastFrame], `s${segment.id} last`, (frame) =>
-        change({ end_frame: frame + 1 }),
+      frameInput(
+        t("segment.last"),
+        last,
+        [segment.start_frame, marks.lastFrame],
+        `s${segment.id} last`,
+        (frame) => change({ end_frame: frame + 1 }),
       ),
-      el("span", { class: "facts" }, `${timecode(marks.seconds(segment.start_frame))} – ${timecode(marks.seconds(last + 1))}`),
+      el(
+        "span",
+        { class: "facts" },
+        `${timecode(marks.seconds(segment.start_frame))} – ${timecode(marks.seconds(last + 1))}`,
+      ),
       el(
         "span",
         { class: "actions" },
-        el("button", { type: "button", class: "quiet", onclick: () => marks.seek(segment.start_frame) }, t("mark.goThere")),
+        el(
+          "button",
+          { type: "button", class: "quiet", onclick: () => marks.seek(segment.start_frame) },
+          t("mark.goThere"),
+        ),
         removal(t("segment.delete", { name }), () => guarded(app, () => marks.removeSegment(segment), show)),
       ),
     );
@@ -58,10 +72,11 @@ export function regionList(app, marks) {
 
   /** @param {import("./marks.js").Region} region */
   function item(region) {
-    const change = (/** @type {object} */ changes) => guarded(app, () => marks.changeRegion(region, changes), show);
+    const change = (/** @type {object} */ changes) =>
+      guarded(app, () => marks.changeRegion(region, changes), show);
     const isWhole = region.start_frame === null;
     const [first, last] = [region.start_frame ?? 0, (region.end_frame ?? marks.video.frame_count) - 1];
-    const name = region.label || t("region.name", { id: String(region.id) });
+    const name = nameOf(marks.regions, region, "region");
     const whole = el("input", {
       type: "checkbox",
       checked: isWhole,
@@ -76,13 +91,19 @@ export function regionList(app, marks) {
     return el(
       "li",
       { class: region.id === marks.selected ? "mark selected" : "mark" },
-      labelInput(region.label, t("region.label"), `r${name}`, name, (label) => change({ label: label || null })),
+      labelInput(region.label, t("region.label"), `r${name}`, name, (label) =>
+        change({ label: label || null }),
+      ),
       el(
         "div",
         { class: "numbers" },
         sides.map((side) =>
-          frameInput(t(`region.${side}`), region[side], [0, Math.max(marks.video.width, marks.video.height)], `r${name} ${side}`, (value) =>
-            change({ [side]: value }),
+          frameInput(
+            t(`region.${side}`),
+            region[side],
+            [0, Math.max(marks.video.width, marks.video.height)],
+            `r${name} ${side}`,
+            (value) => change({ [side]: value }),
           ),
         ),
       ),
@@ -163,7 +184,11 @@ function frameInput(words, value, [min, max], key, keep) {
  * @param {() => void} onclick
  */
 function removal(words, onclick) {
-  return el("button", { type: "button", class: "quiet danger", "aria-label": words, title: words, onclick }, icon("delete"));
+  return el(
+    "button",
+    { type: "button", class: "quiet danger", "aria-label": words, title: words, onclick },
+    icon("delete"),
+  );
 }
 
 /**

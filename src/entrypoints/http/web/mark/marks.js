@@ -158,7 +158,9 @@ export class Marks extends EventTarget {
       if (this.selected === region.id) this.selected = made.id;
       await this.#api.delete(`${this.#path}/regions/${region.id}`);
       // It keeps its place in the list.
-      this.regions = this.regions.filter((one) => one !== made).map((one) => (one.id === region.id ? made : one));
+      this.regions = this.regions
+        .filter((one) => one !== made)
+        .map((one) => (one.id === region.id ? made : one));
     } finally {
       this.#tell("marks");
     }

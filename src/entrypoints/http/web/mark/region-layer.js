@@ -4,10 +4,20 @@ import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { Settling } from "../core/settling.js";
 import { within } from "./marks.js";
+import { nameOf } from "./names.js";
 
 const SMALLEST = 8;
 /** Which sides each handle moves: left, top, right, bottom. */
-const HANDLES = /** @type {const} */ ({ nw: "lt", n: "t", ne: "rt", e: "r", se: "rb", s: "b", sw: "lb", w: "l" });
+const HANDLES = /** @type {const} */ ({
+  nw: "lt",
+  n: "t",
+  ne: "rt",
+  e: "r",
+  se: "rb",
+  s: "b",
+  sw: "lb",
+  w: "l",
+});
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Box */
 
@@ -35,7 +45,7 @@ export function regionLayer(app, marks) {
       class: isSelected ? "region selected" : "region",
       tabindex: "0",
       role: "group",
-      "aria-label": t("region.one", { name: region.label || `#${region.id}` }),
+      "aria-label": nameOf(marks.regions, region, "region"),
       "aria-roledescription": t("region.role"),
       onpointerdown: (/** @type {PointerEvent} */ event) => drag(event, node, region, "move"),
       onkeydown: (/** @type {KeyboardEvent} */ event) => pressed(event, node, region),
@@ -114,8 +124,8 @@ export function regionLayer(app, marks) {
       const box = changed(nudges.value ?? region, event.altKey ? "rb" : "move", ...way);
       put(node, box);
       nudges.settle(box, (last) => save(region, last));
-    }
-    else if (event.key === "Delete") marks.removeRegion(region).catch((error) => app.announcer.problem(error));
+    } else if (event.key === "Delete")
+      marks.removeRegion(region).catch((error) => app.announcer.problem(error));
     else return;
     event.preventDefault();
     event.stopPropagation();

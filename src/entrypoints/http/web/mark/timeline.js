@@ -3,6 +3,7 @@
 import { el, refill } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
 import { Settling } from "../core/settling.js";
+import { nameOf } from "./names.js";
 
 /** Frames that one press of a key moves, without and with shift. */
 const STEPS = { small: 1, large: 10 };
@@ -58,7 +59,7 @@ export function timeline(app, marks) {
 
   /** @param {import("./marks.js").Segment} segment */
   function segmentBar(segment) {
-    const name = segment.label || t("segment.name", { id: String(segment.id) });
+    const name = nameOf(marks.segments, segment, "segment");
     const ends = /** @type {const} */ (["start", "end"]).map((end) => {
       const node = el("span", {
         class: `grip ${end}`,
@@ -75,7 +76,13 @@ export function timeline(app, marks) {
       return node;
     });
     const move = (/** @type {PointerEvent} */ event) => drag(event, bar, segment, "move");
-    const bar = el("div", { class: "segment", onpointerdown: move }, ends[0], el("span", { class: "name" }, name), ends[1]);
+    const bar = el(
+      "div",
+      { class: "segment", onpointerdown: move },
+      ends[0],
+      el("span", { class: "name" }, name),
+      ends[1],
+    );
     put(bar, segment.start_frame, segment.end_frame);
     return bar;
   }
@@ -157,7 +164,8 @@ export function timeline(app, marks) {
     marks.seek(frameAt(event));
     line.setPointerCapture(event.pointerId);
     line.addEventListener("pointermove", (one) => marks.seek(frameAt(one)), { signal });
-    for (const end of ["pointerup", "pointercancel"]) line.addEventListener(end, () => over.abort(), { signal });
+    for (const end of ["pointerup", "pointercancel"])
+      line.addEventListener(end, () => over.abort(), { signal });
   }
 
   /** @param {KeyboardEvent} event */
@@ -172,7 +180,10 @@ export function timeline(app, marks) {
   /** @param {PointerEvent} event */
   function frameAt(event) {
     const { left, width } = line.getBoundingClientRect();
-    return Math.min(marks.lastFrame, Math.max(0, Math.floor(((event.clientX - left) / width) * video.frame_count)));
+    return Math.min(
+      marks.lastFrame,
+      Math.max(0, Math.floor(((event.clientX - left) / width) * video.frame_count)),
+    );
   }
 
   /**
@@ -192,7 +203,13 @@ export function timeline(app, marks) {
   marks.addEventListener("marks", showMarks);
   showFrame();
   showMarks();
-  return el("div", { class: "timeline" }, line, segments, el("div", { class: "ticks", "aria-hidden": "true" }, ticks));
+  return el(
+    "div",
+    { class: "timeline" },
+    line,
+    segments,
+    el("div", { class: "ticks", "aria-hidden": "true" }, ticks),
+  );
 }
 
 /**
@@ -202,6 +219,13 @@ export function timeline(app, marks) {
 export function stepOf(event) {
   const step = event.shiftKey ? STEPS.large : STEPS.small;
   /** @type {Record<string, number>} */
-  const ways = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step, Home: -Infinity, End: Infinity };
+  const ways = {
+    ArrowLeft: -step,
+    ArrowDown: -step,
+    ArrowRight: step,
+    ArrowUp: step,
+    Home: -Infinity,
+    End: Infinity,
+  };
   return event.altKey || event.ctrlKey || event.metaKey ? 0 : (ways[event.key] ?? 0);
 }

@@ -69,7 +69,8 @@ export function faces(app, _place, signal) {
 
   async function compare() {
     const [one, other] = chosen;
-    if (!one || !other) return fill(similarity, files.length === 1 && el("p", { class: "help" }, t("faces.second")));
+    if (!one || !other)
+      return fill(similarity, files.length === 1 && el("p", { class: "help" }, t("faces.second")));
     try {
       const body = { face1_embedding: one.embedding, face2_embedding: other.embedding };
       const { similarity: cosine } = await app.api.post("/compare", body, { signal });

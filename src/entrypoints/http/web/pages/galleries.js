@@ -31,7 +31,11 @@ export function galleries(app, place, signal) {
   const list = loaded(app.api, signal, load, (page, reload) => {
     if (!page.items.length) return empty(t("galleries.none"));
     return [
-      el("ul", { class: "cards" }, page.items.map((/** @type {Gallery} */ gallery) => card(app, gallery, reload))),
+      el(
+        "ul",
+        { class: "cards" },
+        page.items.map((/** @type {Gallery} */ gallery) => card(app, gallery, reload)),
+      ),
       pager(page, (wanted) => {
         offset = wanted;
         remember("/galleries", { offset });
@@ -81,12 +85,18 @@ function card(app, gallery, reload) {
       app.announcer.problem(error);
     }
   }
-  const ends = gallery.expires_at ? t("galleries.ends", { when: dateTime(gallery.expires_at) }) : t("galleries.endless");
+  const ends = gallery.expires_at
+    ? t("galleries.ends", { when: dateTime(gallery.expires_at) })
+    : t("galleries.endless");
   return el(
     "li",
     { class: "card" },
     el("h2", {}, el("a", { href: link(`/galleries/${gallery.id}`) }, gallery.name)),
-    el("p", { class: "facts" }, [t("galleries.faces", { count: gallery.face_count }), gallery.model, ends].join(" · ")),
+    el(
+      "p",
+      { class: "facts" },
+      [t("galleries.faces", { count: gallery.face_count }), gallery.model, ends].join(" · "),
+    ),
     el(
       "div",
       { class: "actions" },

@@ -38,7 +38,13 @@ export function gallery(app, place, signal) {
       ];
     },
   );
-  return el("div", {}, el("a", { class: "up", href: link("/galleries") }, t("galleries.title")), heading, content.node);
+  return el(
+    "div",
+    {},
+    el("a", { class: "up", href: link("/galleries") }, t("galleries.title")),
+    heading,
+    content.node,
+  );
 }
 
 /**
@@ -55,7 +61,9 @@ function enrolForm(app, path, reload) {
       const [file] = picture.files ?? [];
       const body = { label: label.value.trim(), image_data: await base64(file) };
       const face = await app.api.post(`${path}/faces`, body);
-      app.announcer.say(t("gallery.enrolled", { name: face.label, sharpness: percent(face.quality.sharpness) }));
+      app.announcer.say(
+        t("gallery.enrolled", { name: face.label, sharpness: percent(face.quality.sharpness) }),
+      );
       node.reset();
       await reload();
     },
@@ -96,7 +104,12 @@ function searchForm(app, path, model) {
     },
     el("h2", {}, t("gallery.search")),
     field(t("gallery.searchPicture"), picture),
-    el("div", { class: "with-value" }, field(t("gallery.threshold"), threshold, t("gallery.thresholdHelp")), value),
+    el(
+      "div",
+      { class: "with-value" },
+      field(t("gallery.threshold"), threshold, t("gallery.thresholdHelp")),
+      value,
+    ),
     el("button", { type: "submit", class: "primary" }, t("gallery.searchAction")),
     results,
   );
@@ -112,13 +125,7 @@ function matchList(matches, scale) {
     "ul",
     { class: "bars" },
     matches.map(({ label, similarity }) =>
-      el(
-        "li",
-        {},
-        el("span", {}, label),
-        bar(share(similarity, scale)),
-        el("b", {}, number(similarity, 2)),
-      ),
+      el("li", {}, el("span", {}, label), bar(share(similarity, scale)), el("b", {}, number(similarity, 2))),
     ),
   );
 }
@@ -138,7 +145,11 @@ function faceList(app, path, signal) {
       reload();
     };
     return [
-      el("ul", { class: "rows" }, page.items.map((/** @type {any} */ face) => faceRow(app, path, face, reload))),
+      el(
+        "ul",
+        { class: "rows" },
+        page.items.map((/** @type {any} */ face) => faceRow(app, path, face, reload)),
+      ),
       pager(page, turn) ?? el("span"),
     ];
   });
@@ -153,7 +164,8 @@ function faceList(app, path, signal) {
 function faceRow(app, path, face, reload) {
   async function remove() {
     const words = t("gallery.removeWords", { name: face.label });
-    if (!(await confirmed({ title: t("gallery.remove", { name: face.label }), words, action: t("delete") }))) return;
+    if (!(await confirmed({ title: t("gallery.remove", { name: face.label }), words, action: t("delete") })))
+      return;
     try {
       await app.api.delete(`${path}/faces/${face.id}`);
       reload();
@@ -167,6 +179,10 @@ function faceRow(app, path, face, reload) {
     {},
     el("b", {}, face.label),
     el("span", { class: "facts" }, dateTime(face.created_at)),
-    el("button", { type: "button", class: "quiet danger", "aria-label": name, onclick: remove }, icon("delete")),
+    el(
+      "button",
+      { type: "button", class: "quiet danger", "aria-label": name, onclick: remove },
+      icon("delete"),
+    ),
   );
 }

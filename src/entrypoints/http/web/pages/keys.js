@@ -27,7 +27,13 @@ export function keys(app, _place, signal) {
     signal,
     () => app.api.get("/api/auth/api-keys", { signal }),
     (found, reload) =>
-      found.length ? el("ul", { class: "rows" }, found.map((/** @type {Key} */ key) => row(app, key, reload))) : empty(t("keys.none")),
+      found.length
+        ? el(
+            "ul",
+            { class: "rows" },
+            found.map((/** @type {Key} */ key) => row(app, key, reload)),
+          )
+        : empty(t("keys.none")),
   );
   const name = el("input", { required: true, maxlength: 100 });
   const expiry = el("input", { type: "date", min: new Date().toISOString().slice(0, 10) });
@@ -35,7 +41,10 @@ export function keys(app, _place, signal) {
     { class: "card row" },
     async () => {
       const ends = expiry.value && new Date(`${expiry.value}T23:59:59`).toISOString();
-      const key = await app.api.post("/api/auth/api-keys", { name: name.value.trim(), expires_at: ends || null });
+      const key = await app.api.post("/api/auth/api-keys", {
+        name: name.value.trim(),
+        expires_at: ends || null,
+      });
       made.reset();
       await list.reload();
       showOnce(app, key.key);
@@ -44,7 +53,14 @@ export function keys(app, _place, signal) {
     field(t("keys.expiry"), expiry, t("keys.expiryHelp")),
     el("button", { type: "submit", class: "primary" }, t("keys.make")),
   );
-  return el("div", {}, el("h1", { tabindex: "-1" }, t("keys.title")), el("p", { class: "lead" }, t("keys.lead")), made, list.node);
+  return el(
+    "div",
+    {},
+    el("h1", { tabindex: "-1" }, t("keys.title")),
+    el("p", { class: "lead" }, t("keys.lead")),
+    made,
+    list.node,
+  );
 }
 
 /**
@@ -94,6 +110,10 @@ function row(app, key, reload) {
     el("b", {}, key.name),
     el("code", {}, `${key.prefix}…`),
     el("span", { class: "facts" }, facts.join(" · ")),
-    el("button", { type: "button", class: "danger", onclick: revoke, "aria-label": `${t("keys.revoke")}: ${key.name}` }, t("keys.revoke")),
+    el(
+      "button",
+      { type: "button", class: "danger", onclick: revoke, "aria-label": `${t("keys.revoke")}: ${key.name}` },
+      t("keys.revoke"),
+    ),
   );
 }

@@ -27,7 +27,13 @@ export function mark(app, place, signal) {
     heading.textContent = marks.video.filename;
     return desk(app, marks, signal);
   });
-  return el("div", {}, el("a", { class: "up", href: link("/videos") }, t("videos.title")), heading, content.node);
+  return el(
+    "div",
+    {},
+    el("a", { class: "up", href: link("/videos") }, t("videos.title")),
+    heading,
+    content.node,
+  );
 }
 
 /**
@@ -54,8 +60,20 @@ function desk(app, marks, signal) {
       el(
         "div",
         { class: "lists" },
-        el("section", { class: "card" }, el("h2", {}, t("segment.title")), el("p", { class: "help" }, t("segment.help")), segmentList(app, marks)),
-        el("section", { class: "card" }, el("h2", {}, t("region.title")), el("p", { class: "help" }, t("region.help")), regionList(app, marks)),
+        el(
+          "section",
+          { class: "card" },
+          el("h2", {}, t("segment.title")),
+          el("p", { class: "help" }, t("segment.help")),
+          segmentList(app, marks),
+        ),
+        el(
+          "section",
+          { class: "card" },
+          el("h2", {}, t("region.title")),
+          el("p", { class: "help" }, t("region.help")),
+          regionList(app, marks),
+        ),
         el("a", { class: "button primary wide", href: link(`/videos/${video.id}/run`) }, t("mark.goOn")),
       ),
     ),

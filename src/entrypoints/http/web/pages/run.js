@@ -3,6 +3,7 @@
 import { el } from "../core/dom.js";
 import { duration, t } from "../core/language.js";
 import { go, link } from "../core/router.js";
+import { nameOf } from "../mark/names.js";
 import { measuredRate } from "../runs/rate.js";
 import { choices, field, form, select } from "../ui/fields.js";
 import { loaded } from "../ui/states.js";
@@ -52,31 +53,76 @@ export function run(app, place, signal) {
  * @param {Order} order
  */
 function orderForm(app, { video, segments, rate }) {
-  const parts = segments.length ? segments : [{ id: WHOLE, start_frame: 0, end_frame: video.frame_count, label: t("run.wholeVideo") }];
-  const format = select(FORMATS.map((one) => [one, t(`format.${one}`)]), FORMATS[0], { onchange: update });
-  const quality = el("input", { type: "range", min: 30, max: 100, step: 5, value: String(QUALITY), oninput: update });
+  const parts = segments.length
+    ? segments
+    : [{ id: WHOLE, start_frame: 0, end_frame: video.frame_count, label: t("run.wholeVideo") }];
+  const format = select(
+    FORMATS.map((one) => [one, t(`format.${one}`)]),
+    FORMATS[0],
+    { onchange: update },
+  );
+  const quality = el("input", {
+    type: "range",
+    min: 30,
+    max: 100,
+    step: 5,
+    value: String(QUALITY),
+    oninput: update,
+  });
   const qualityField = field(t("run.quality"), quality, t("run.qualityHelp"));
   const estimate = el("p", { class: "estimate", "aria-live": "polite" });
   const node = form(
     { class: "order", onchange: update },
     submit,
     el("div", { class: "card summary" }, thumbnail(video), el("h2", {}, video.filename)),
-    el("fieldset", {}, el("legend", {}, t("run.what")), parts.map(partChoice), !segments.length && el("p", { class: "help" }, t("run.noSegments"))),
+    el(
+      "fieldset",
+      {},
+      el("legend", {}, t("run.what")),
+      parts.map(partChoice),
+      !segments.length && el("p", { class: "help" }, t("run.noSegments")),
+    ),
     choices(t("run.level"), "level", LEVELS.map(option("level")), LEVELS[0]),
     choices(t("run.redaction"), "redaction", REDACTIONS.map(option("redaction")), REDACTIONS[0]),
-    el("fieldset", { class: "row" }, el("legend", {}, t("run.output")), field(t("run.format"), format), qualityField),
-    el("div", { class: "finish" }, estimate, el("button", { type: "submit", class: "primary wide" }, t("run.action"))),
+    el(
+      "fieldset",
+      { class: "row" },
+      el("legend", {}, t("run.output")),
+      field(t("run.format"), format),
+      qualityField,
+    ),
+    el(
+      "div",
+      { class: "finish" },
+      estimate,
+      el("button", { type: "submit", class: "primary wide" }, t("run.action")),
+    ),
   );
 
   /** @param {{id: number, start_frame: number, end_frame: number, label: string | null}} part */
-  function partChoice({ id, start_frame: start, end_frame: end, label }) {
-    const input = el("input", { type: "checkbox", name: "segment", value: String(id), checked: true, disabled: id === WHOLE });
-    const words = t("run.part", { name: label || t("segment.name", { id: String(id) }), first: start, last: end - 1 });
-    return el("label", { class: "check" }, input, words, el("small", {}, t("frames", { count: end - start })));
+  function partChoice(part) {
+    const { id, start_frame: start, end_frame: end } = part;
+    const input = el("input", {
+      type: "checkbox",
+      name: "segment",
+      value: String(id),
+      checked: true,
+      disabled: id === WHOLE,
+    });
+    const words = t("run.part", { name: nameOf(parts, part, "segment"), first: start, last: end - 1 });
+    return el(
+      "label",
+      { class: "check" },
+      input,
+      words,
+      el("small", {}, t("frames", { count: end - start })),
+    );
   }
 
   function chosenParts() {
-    const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (node.querySelectorAll("[name=segment]:checked"));
+    const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (
+      node.querySelectorAll("[name=segment]:checked")
+    );
     const wanted = new Set([...boxes].map((box) => Number(box.value)));
     return parts.filter(({ id }) => wanted.has(id));
   }
@@ -87,7 +133,10 @@ function orderForm(app, { video, segments, rate }) {
     quality.setAttribute("aria-valuetext", quality.value);
     const words = [t("frames", { count: frames })];
     if (!frames) words.splice(0, 1, t("run.nothing"));
-    else words.push(rate ? t("run.estimate", { time: duration(Math.max(1, frames / rate)) }) : t("run.noEstimate"));
+    else
+      words.push(
+        rate ? t("run.estimate", { time: duration(Math.max(1, frames / rate)) }) : t("run.noEstimate"),
+      );
     estimate.textContent = words.join(" · ");
   }
 
@@ -134,7 +183,9 @@ function option(kind) {
  */
 function framesOf(parts) {
   let [frames, reached] = [0, 0];
-  for (const { start_frame: start, end_frame: end } of parts.toSorted((one, other) => one.start_frame - other.start_frame)) {
+  for (const { start_frame: start, end_frame: end } of parts.toSorted(
+    (one, other) => one.start_frame - other.start_frame,
+  )) {
     frames += Math.max(0, end - Math.max(start, reached));
     reached = Math.max(reached, end);
   }

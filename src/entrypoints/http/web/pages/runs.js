@@ -48,7 +48,8 @@ export function runs(app, place, signal) {
   async function addMissing(names, items) {
     const missing = new Set(items.map((run) => run.video_id).filter((id) => !names.has(id)));
     const ask = (/** @type {number} */ id) => app.api.get(`/api/videos/${id}`, { signal }).catch(() => null);
-    for (const video of await Promise.all([...missing].map(ask))) if (video) names.set(video.id, video.filename);
+    for (const video of await Promise.all([...missing].map(ask)))
+      if (video) names.set(video.id, video.filename);
   }
 
   const list = loaded(app.api, signal, load, ({ page, names }) => {
@@ -56,10 +57,16 @@ export function runs(app, place, signal) {
     shown = new AbortController();
     showVideos(names);
     if (!page.items.length) return nothing();
-    const entries = page.items.map((/** @type {any} */ run) => new Entry(app, run, names.get(run.video_id) ?? ""));
+    const entries = page.items.map(
+      (/** @type {any} */ run) => new Entry(app, run, names.get(run.video_id) ?? ""),
+    );
     keepUp(app, entries, AbortSignal.any([signal, shown.signal]));
     return [
-      el("ul", { class: "runs" }, entries.map((/** @type {Entry} */ entry) => entry.node)),
+      el(
+        "ul",
+        { class: "runs" },
+        entries.map((/** @type {Entry} */ entry) => entry.node),
+      ),
       pager(page, (offset) => change({ offset })) ?? el("span"),
     ];
   });
@@ -74,11 +81,17 @@ export function runs(app, place, signal) {
   function nothing() {
     const isFiltered = filter.status || filter.video_id;
     if (isFiltered) return empty(t("runs.noneSuch"));
-    return empty(t("runs.none"), el("a", { class: "button primary", href: link("/videos") }, t("runs.toVideos")));
+    return empty(
+      t("runs.none"),
+      el("a", { class: "button primary", href: link("/videos") }, t("runs.toVideos")),
+    );
   }
 
   const status = select(
-    [["", t("runs.all")], ...STATUSES.map((one) => /** @type {[string, string]} */ ([one, t(`status.${one}`)]))],
+    [
+      ["", t("runs.all")],
+      ...STATUSES.map((one) => /** @type {[string, string]} */ ([one, t(`status.${one}`)])),
+    ],
     filter.status,
     { onchange: () => change({ status: status.value, offset: 0 }) },
   );
@@ -87,7 +100,9 @@ export function runs(app, place, signal) {
   });
   /** @param {Map<number, string>} names */
   function showVideos(names) {
-    const options = [...names].map(([id, name]) => new Option(name, String(id), false, String(id) === filter.video_id));
+    const options = [...names].map(
+      ([id, name]) => new Option(name, String(id), false, String(id) === filter.video_id),
+    );
     video.replaceChildren(new Option(t("runs.allVideos"), ""), ...options);
   }
   return el(
@@ -127,7 +142,9 @@ function keepUp(app, entries, signal) {
         followed.add(entry);
         begin(entry);
       } else {
-        const state = await app.api.get(`/api/frames/anonymize/status/${entry.run.request_id}/`, { signal }).catch(() => null);
+        const state = await app.api
+          .get(`/api/frames/anonymize/status/${entry.run.request_id}/`, { signal })
+          .catch(() => null);
         if (state) entry.update(state);
       }
     }

@@ -5,9 +5,17 @@ import { t } from "../core/language.js";
 import { field, form } from "../ui/fields.js";
 import { brandMark, preferences } from "../ui/shell.js";
 
-/** @param {import("../app.js").App} app */
-export function signIn(app) {
-  const username = el("input", { name: "username", autocomplete: "username", required: true, autocapitalize: "none" });
+/**
+ * @param {import("../app.js").App} app
+ * @param {string} reason why it is to be done again; empty for the first time
+ */
+export function signIn(app, reason) {
+  const username = el("input", {
+    name: "username",
+    autocomplete: "username",
+    required: true,
+    autocapitalize: "none",
+  });
   const password = el("input", {
     name: "password",
     type: "password",
@@ -25,6 +33,7 @@ export function signIn(app) {
     el("div", { class: "brand" }, brandMark(), el("span", {}, "Framecloak")),
     el("h1", { tabindex: "-1" }, t("signIn.title")),
     el("p", { class: "lead" }, t("signIn.lead")),
+    reason && el("p", { class: "notice", role: "alert" }, reason),
     form(
       { class: "card stack" },
       submit,

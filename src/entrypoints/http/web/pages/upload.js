@@ -68,14 +68,26 @@ class Upload extends EventTarget {
   async #send() {
     this.#cancelled = new AbortController();
     this.#bar.hidden = false;
-    fill(this.#actions, this.#button("cancel", () => this.cancel()));
+    fill(
+      this.#actions,
+      this.#button("cancel", () => this.cancel()),
+    );
     try {
       const path = `/api/videos/?filename=${encodeURIComponent(this.#file.name)}`;
-      const video = await this.#app.api.upload(path, this.#file, (share) => this.#show(share), this.#cancelled.signal);
+      const video = await this.#app.api.upload(
+        path,
+        this.#file,
+        (share) => this.#show(share),
+        this.#cancelled.signal,
+      );
       this.#words.textContent = t("upload.done");
       this.#bar.hidden = true;
       const mark = el("a", { class: "button primary", href: link(`/videos/${video.id}`) }, t("upload.mark"));
-      fill(this.#actions, mark, this.#button("close", () => this.node.remove()));
+      fill(
+        this.#actions,
+        mark,
+        this.#button("close", () => this.node.remove()),
+      );
       this.#app.announcer.say(t("upload.doneOne", { name: this.#file.name }));
       this.dispatchEvent(new Event("done"));
     } catch (error) {
@@ -83,7 +95,11 @@ class Upload extends EventTarget {
       if (isAborted(error)) return this.node.remove();
       this.node.classList.add("problem");
       fill(this.#words, el("span", { role: "alert" }, wordsOf(error)));
-      fill(this.#actions, this.#button("tryAgain", () => this.#again()), this.#button("close", () => this.node.remove()));
+      fill(
+        this.#actions,
+        this.#button("tryAgain", () => this.#again()),
+        this.#button("close", () => this.node.remove()),
+      );
     } finally {
       this.dispatchEvent(new Event("over"));
     }

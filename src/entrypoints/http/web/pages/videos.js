@@ -38,7 +38,11 @@ export function videos(app, place, signal) {
     (page, reload) => {
       if (!page.items.length) return empty(t("videos.none"));
       return [
-        el("ul", { class: "cards" }, page.items.map((/** @type {Video} */ video) => card(app, video, reload))),
+        el(
+          "ul",
+          { class: "cards" },
+          page.items.map((/** @type {Video} */ video) => card(app, video, reload)),
+        ),
         pager(page, (wanted) => {
           offset = wanted;
           remember("/videos", { offset });
@@ -71,7 +75,11 @@ export function videos(app, place, signal) {
  */
 function card(app, video, reload) {
   async function remove() {
-    const question = { title: t("videos.delete"), words: t("videos.deleteWords", { name: video.filename }), action: t("delete") };
+    const question = {
+      title: t("videos.delete"),
+      words: t("videos.deleteWords", { name: video.filename }),
+      action: t("delete"),
+    };
     if (!(await confirmed(question))) return;
     try {
       await app.api.delete(`/api/videos/${video.id}`);
@@ -91,7 +99,11 @@ function card(app, video, reload) {
   return el(
     "li",
     { class: "card video" },
-    el("a", { href: link(`/videos/${video.id}`), class: "thumbnail", tabindex: "-1", "aria-hidden": "true" }, thumbnail(video)),
+    el(
+      "a",
+      { href: link(`/videos/${video.id}`), class: "thumbnail", tabindex: "-1", "aria-hidden": "true" },
+      thumbnail(video),
+    ),
     el("h2", {}, el("a", { href: link(`/videos/${video.id}`), title: video.filename }, video.filename)),
     el("p", { class: "facts" }, facts.join(" · ")),
     el("p", { class: "facts" }, t("videos.uploadedAt", { when: dateTime(video.created_at) })),
@@ -102,7 +114,12 @@ function card(app, video, reload) {
       el("a", { class: "button", href: link(`/videos/${video.id}/run`) }, t("videos.run")),
       el(
         "button",
-        { type: "button", class: "quiet danger", onclick: remove, "aria-label": t("videos.deleteOne", { name: video.filename }) },
+        {
+          type: "button",
+          class: "quiet danger",
+          onclick: remove,
+          "aria-label": t("videos.deleteOne", { name: video.filename }),
+        },
         icon("delete"),
       ),
     ),

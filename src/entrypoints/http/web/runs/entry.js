@@ -33,7 +33,11 @@ export class Entry {
     this.#run = run;
     this.#filename = filename || t("runs.deletedVideo");
     const title = filename ? el("a", { href: link(`/videos/${run.video_id}`) }, filename) : this.#filename;
-    const kind = [t(`level.${run.anonymization_level}`), t(`redaction.${run.redaction}`), run.output_format.toUpperCase()];
+    const kind = [
+      t(`level.${run.anonymization_level}`),
+      t(`redaction.${run.redaction}`),
+      run.output_format.toUpperCase(),
+    ];
     this.node = el(
       "li",
       { class: "card run" },
@@ -82,12 +86,16 @@ export class Entry {
     if (run.status === "completed") {
       const took = (Date.parse(run.completed_at ?? "") - Date.parse(run.started_at ?? "")) / 1000;
       const weight = run.result_bytes ? size(run.result_bytes) : "";
-      return [t("frames", { count: run.total_frames }), weight, t("runs.took", { time: duration(took) })].filter(Boolean).join(" · ");
+      return [t("frames", { count: run.total_frames }), weight, t("runs.took", { time: duration(took) })]
+        .filter(Boolean)
+        .join(" · ");
     }
     if (run.status === "failed") return t("runs.why", { why: run.error ?? "" });
     if (run.status === "cancelled") return frames;
     const rate = this.#meter.measure(run.processed_frames);
     const left = run.estimated_remaining_time;
+    // Every frame is done, and the results are put together.
+    if (run.processed_frames === run.total_frames) return [frames, t("runs.packing")].join(" · ");
     const words = [frames];
     if (run.status === "pending") words.push(t("runs.waits"));
     if (rate) words.push(t("perSecond", { rate: number(rate, 0) }));
@@ -100,7 +108,8 @@ export class Entry {
     if (status === "completed") {
       return [this.#button("download", "primary", () => this.#download(), icon("download"))];
     }
-    if (isFinal(this.#run)) return [el("a", { class: "button", href: link(`/videos/${video}/run`) }, t("runs.again"))];
+    if (isFinal(this.#run))
+      return [el("a", { class: "button", href: link(`/videos/${video}/run`) }, t("runs.again"))];
     return [this.#button("cancelRun", "", () => this.#cancel())];
   }
 
@@ -128,13 +137,19 @@ export class Entry {
 
   async #download() {
     // Asked for first, so that what is wrong can be said here; the link then needs no more than a click.
-    const { url } = await this.#app.api.get(`${PATH}/download/${this.#run.request_id}/`, { query: { redirect: "false" } });
+    const { url } = await this.#app.api.get(`${PATH}/download/${this.#run.request_id}/`, {
+      query: { redirect: "false" },
+    });
     el("a", { href: url, download: "" }).click();
     this.#app.announcer.say(t("runs.downloading"));
   }
 
   async #cancel() {
-    const question = { title: t("runs.cancelRun"), words: t("runs.cancelWords", { name: this.#filename }), action: t("runs.cancelRun") };
+    const question = {
+      title: t("runs.cancelRun"),
+      words: t("runs.cancelWords", { name: this.#filename }),
+      action: t("runs.cancelRun"),
+    };
     if (!(await confirmed(question))) return;
     await this.#app.api.delete(`${PATH}/${this.#run.request_id}/`);
     this.update({ ...this.#run, status: "cancelled" });

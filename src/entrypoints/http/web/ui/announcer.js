@@ -29,7 +29,11 @@ export class Announcer {
    * @param {string} words
    */
   warn(words) {
-    const close = el("button", { class: "quiet", type: "button", onclick: () => message.remove() }, t("close"));
+    const close = el(
+      "button",
+      { class: "quiet", type: "button", onclick: () => message.remove() },
+      t("close"),
+    );
     const message = el("div", { class: "message problem" }, icon("warning"), el("p", {}, words), close);
     fill(this.#alerts, message);
   }

@@ -17,7 +17,12 @@ export function confirmed({ title, words, action }) {
     };
     const dialog = el(
       "dialog",
-      { "aria-labelledby": heading, "aria-describedby": text, onclose: () => dialog.remove(), oncancel: answer(false) },
+      {
+        "aria-labelledby": heading,
+        "aria-describedby": text,
+        onclose: () => dialog.remove(),
+        oncancel: answer(false),
+      },
       el("h2", { id: heading }, title),
       el("p", { id: text }, words),
       el(

@@ -9,10 +9,22 @@ import { icon } from "./icons.js";
  */
 export function dropZone({ label, help, accept, multiple = false }, take) {
   const [inputId, helpId] = [uniqueId("files"), uniqueId("help")];
-  const input = el("input", { type: "file", id: inputId, accept, multiple, "aria-describedby": helpId, onchange: chosen });
+  const input = el("input", {
+    type: "file",
+    id: inputId,
+    accept,
+    multiple,
+    "aria-describedby": helpId,
+    onchange: chosen,
+  });
   const zone = el(
     "div",
-    { class: "drop-zone", ondragover: over, ondragleave: () => zone.classList.remove("over"), ondrop: dropped },
+    {
+      class: "drop-zone",
+      ondragover: over,
+      ondragleave: () => zone.classList.remove("over"),
+      ondrop: dropped,
+    },
     icon("upload"),
     el("label", { for: inputId }, label),
     el("p", { class: "help", id: helpId }, help),

@@ -43,7 +43,12 @@ export function select(options, chosen, props = {}) {
 export function choices(legend, name, options, chosen) {
   const made = options.map(({ value, label, help }) => {
     const input = el("input", { type: "radio", name, value, checked: value === chosen });
-    return el("label", { class: "choice" }, input, el("span", {}, el("b", {}, label), help && el("small", {}, help)));
+    return el(
+      "label",
+      { class: "choice" },
+      input,
+      el("span", {}, el("b", {}, label), help && el("small", {}, help)),
+    );
   });
   return el("fieldset", {}, el("legend", {}, legend), el("div", { class: "choices" }, made));
 }
@@ -60,7 +65,9 @@ export function form(props, submit, ...children) {
   /** @param {SubmitEvent} event */
   async function send(event) {
     event.preventDefault();
-    const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (node.querySelectorAll("button[type=submit]"));
+    const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (
+      node.querySelectorAll("button[type=submit]")
+    );
     if (node.getAttribute("aria-busy") === "true") return;
     node.setAttribute("aria-busy", "true");
     for (const button of buttons) button.disabled = true;

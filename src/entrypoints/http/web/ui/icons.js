@@ -5,7 +5,8 @@ import { svg } from "../core/dom.js";
 const PATHS = {
   videos: "M4 6h16v12H4z M4 10h16 M8 6v4 M16 6v4 M10.500 12.500v3.500l3-1.750z",
   runs: "M5 5h14 M5 12h9 M5 19h6 M17 13v8 M13.500 17.500L17 21l3.500-3.500",
-  faces: "M4 8V5.500A1.500 1.500 0 0 1 5.500 4H8 M16 4h2.500A1.500 1.500 0 0 1 20 5.500V8 M20 16v2.500a1.500 1.500 0 0 1-1.500 1.500H16 M8 20H5.500A1.500 1.500 0 0 1 4 18.500V16 M9 10v.5 M15 10v.5 M9 15c1.800 1.300 4.200 1.300 6 0",
+  faces:
+    "M4 8V5.500A1.500 1.500 0 0 1 5.500 4H8 M16 4h2.500A1.500 1.500 0 0 1 20 5.500V8 M20 16v2.500a1.500 1.500 0 0 1-1.500 1.500H16 M8 20H5.500A1.500 1.500 0 0 1 4 18.500V16 M9 10v.5 M15 10v.5 M9 15c1.800 1.300 4.200 1.300 6 0",
   galleries: "M4 4h7v7H4z M13 4h7v7h-7z M4 13h7v7H4z M13 13h7v7h-7z",
   admin: "M4 20V10 M10 20V4 M16 20v-7 M21 20H3",
   account: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8z M4 20c1.500-3.500 4.500-5 8-5s6.500 1.500 8 5",
@@ -21,5 +22,9 @@ const PATHS = {
 
 /** @param {keyof typeof PATHS} name */
 export function icon(name) {
-  return svg("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }, svg("path", { d: PATHS[name] }));
+  return svg(
+    "svg",
+    { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" },
+    svg("path", { d: PATHS[name] }),
+  );
 }

@@ -21,6 +21,11 @@ export function pager({ total, limit, offset }, turn) {
       t("pager.previous"),
     ),
     el("span", {}, t("pager.place", { first: offset + 1, last, total })),
-    el("button", { type: "button", disabled: last >= total, onclick: () => turn(offset + limit) }, t("pager.next"), icon("next")),
+    el(
+      "button",
+      { type: "button", disabled: last >= total, onclick: () => turn(offset + limit) },
+      t("pager.next"),
+      icon("next"),
+    ),
   );
 }

@@ -26,7 +26,13 @@ export function empty(words, ...more) {
  */
 export function failure(error, again) {
   const retry = el("button", { type: "button", onclick: again }, t("tryAgain"));
-  return el("div", { class: "state problem", role: "alert" }, icon("warning"), el("p", {}, wordsOf(error)), retry);
+  return el(
+    "div",
+    { class: "state problem", role: "alert" },
+    icon("warning"),
+    el("p", {}, wordsOf(error)),
+    retry,
+  );
 }
 
 /**
