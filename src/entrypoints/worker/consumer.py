@@ -108,5 +108,5 @@ class _ChoosyWorker(Worker):
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start them, unless nobody is welcome now."""
-        if self._is_welcome():
+        if job_ids and self._is_welcome():
             await super().start_jobs(job_ids[:1])
