@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def until(true: Callable[[], object], what: str, seconds: float = HEALED_SECONDS
 
 _HISTORY = """
     CREATE TABLE history (LIKE slices);
+    ALTER TABLE history ADD COLUMN noted_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp();
     CREATE FUNCTION remember() RETURNS trigger AS
         'BEGIN INSERT INTO history SELECT NEW.*; RETURN NULL; END' LANGUAGE plpgsql;
     CREATE TRIGGER remember AFTER UPDATE ON slices FOR EACH ROW EXECUTE FUNCTION remember();
@@ -54,6 +56,8 @@ class Slice:
         worker: id of the process that has the lease; None when nobody has.
         done: frames, as far as the worker has told.
         key: of the part that counts.
+        not_before: when it may be begun again, where it has to rest.
+        noted_at: when it became so; of its history only.
     """
 
     number: int
@@ -65,6 +69,8 @@ class Slice:
     done: int
     frames: int
     key: str | None
+    not_before: datetime | None
+    noted_at: datetime | None
 
 
 @dataclass
@@ -92,9 +98,9 @@ class Cluster:
         address = self.api.wait_for("listening on ")
         self.http = self.resources.enter_context(service_process.signed_in(address))
 
-    def start_workers(self, count: int = 2) -> list[ServiceProcess]:
-        """Start some more, and wait until they have announced themselves."""
-        started = [self._start("worker") for _ in range(count)]
+    def start_workers(self, count: int = 2, **more: str) -> list[ServiceProcess]:
+        """Start some more, with more environment, and wait until they have announced themselves."""
+        started = [self._start("worker", **more) for _ in range(count)]
         self.workers += started
         until(lambda: self.health()["workers"] >= len(self.workers), "workers are there", 90)
         return started
@@ -136,10 +142,26 @@ class Cluster:
 
     def scratch(self) -> list[str]:
         """Folders of slices that somebody works on, or died over."""
-        return [path.name for path in (self.folder / "scratch").glob("slice-*")]
+        return [path.name for path in (self.folder / "scratch").glob("process-*/slice-*")]
 
-    def _start(self, *arguments: str) -> ServiceProcess:
-        service = service_process.started(*arguments, environment=self.environment)
+    def objects(self) -> list[str]:
+        """Keys of everything in the object store, which is a folder."""
+        root = self.folder / "objects"
+        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+    def log(self) -> list[dict[str, Any]]:
+        """Lines of all processes, one process after the other."""
+        texts = [path.read_text() for path in sorted(self._logs.iterdir())]
+        return [json.loads(line) for text in texts for line in text.splitlines() if line.endswith("}")]
+
+    @property
+    def _logs(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-logs")
+
+    def _start(self, *arguments: str, **more: str) -> ServiceProcess:
+        self._logs.mkdir(exist_ok=True)
+        errors = self._logs / f"{len(list(self._logs.iterdir())):02d}-{arguments[0]}"
+        service = service_process.started(*arguments, environment=self.environment | more, errors=errors)
         return self.resources.enter_context(service)
 
 
@@ -183,7 +205,7 @@ class Request:
 
     def history(self, number: int) -> list[Slice]:
         """Every change of a slice."""
-        statement = "SELECT * FROM history WHERE request_id = $1 AND number = $2"
+        statement = "SELECT * FROM history WHERE request_id = $1 AND number = $2 ORDER BY noted_at"
         return [_slice(row) for row in self.cluster.ask(statement, self.id, number)]
 
     def finished(self, number: int) -> Slice:
@@ -208,8 +230,8 @@ class Request:
 
     def objects(self) -> list[str]:
         """What lies in the object store, which is a folder, for it."""
-        root = self.cluster.folder / "objects" / "requests" / self.id
-        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        own = f"requests/{self.id}/"
+        return [key.removeprefix(own) for key in self.cluster.objects() if key.startswith(own)]
 
     def wait(self, status: str = "completed", seconds: float = HEALED_SECONDS) -> dict[str, Any]:
         """Wait until it is over; returns its last state."""
@@ -264,6 +286,8 @@ def _slice(row: asyncpg.Record) -> Slice:
         done=row["processed_frames"],
         frames=row["end_frame"] - row["start_frame"],
         key=row["part_key"],
+        not_before=row["not_before"],
+        noted_at=row.get("noted_at"),
     )
 
 
@@ -299,7 +323,7 @@ def running(
         "DATA_DIR": str(folder),
         "SECRET_KEY": "one secret for all the processes",
         "LEASE_SECONDS": str(LEASE_SECONDS),
-        "LOG_LEVEL": "warning",
+        "LOG_FORMAT": "json",
         # As several workers on one machine are set up.
         "FRAMECLOAK_THREADS": "1",
         **more,
@@ -315,6 +339,9 @@ def running(
             cluster.start_workers(workers)
             yield cluster
         finally:
+            for line in cluster.log():
+                if line["level"] != "info":
+                    print(line)  # noqa: T201 -- pytest shows it when the test has failed
             _wake(cluster)
             cluster.close()
 

@@ -11,6 +11,8 @@ import pytest
 import cluster as clusters
 from cluster import LEASE_SECONDS, Cluster, Slice, locked, until
 
+pytestmark = pytest.mark.faults
+
 
 def kill(cluster: Cluster, victim: Slice) -> None:
     process = cluster.worker(victim.worker).process

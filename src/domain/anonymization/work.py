@@ -115,6 +115,7 @@ class SliceWorker:
             await uninterrupted(self._release(lease, timedelta()))
             raise
         except NOT_ITS_FAULT:
+            self._workshop.meter.retried("slice")
             await self._release(lease, LATER)
             raise
         except DomainError as error:

@@ -136,7 +136,7 @@ class Desk:
     async def clean_up(self, _ticket: str = "") -> None:
         """Remove what has had its time."""
         try:
-            logger.info("clean-up: %s", await self._parts.cleaner.run())
+            logger.info("cleaned up", extra={"removed": (await self._parts.cleaner.run()).counts()})
         except DomainError as error:
             logger.warning("the clean-up failed: %s", error)
 
