@@ -26,6 +26,12 @@ from service_process import PASSWORD, ServiceProcess
 LEASE_SECONDS = 4
 """Short, so that the tests need not wait for what operators wait for."""
 
+FRAMES = 1200
+"""Of the film: seconds of work."""
+
+SLICE_FRAMES = FRAMES // 3
+"""Takes a worker so long that it can be seen at it, and hurt."""
+
 HEALED_SECONDS = LEASE_SECONDS + 30
 """How long anything may take to be as if nothing had happened, once the fault is over."""
 
@@ -323,6 +329,7 @@ def running(
         "DATA_DIR": str(folder),
         "SECRET_KEY": "one secret for all the processes",
         "LEASE_SECONDS": str(LEASE_SECONDS),
+        "SLICE_FRAMES": str(SLICE_FRAMES),
         "LOG_FORMAT": "json",
         # As several workers on one machine are set up.
         "FRAMECLOAK_THREADS": "1",

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import cluster as clusters
-from cluster import Cluster, Request, until
+from cluster import FRAMES, SLICE_FRAMES, Cluster, Request, until
 from s3_server import running_s3
 
 pytestmark = pytest.mark.faults
@@ -23,7 +23,16 @@ def cancel(request: Request) -> httpx.Response:
     return request.cluster.http.delete(f"/api/frames/anonymize/{request.id}/")
 
 
-def test_work_stops_on_every_worker_and_nothing_stays(cluster: Cluster, film: Path) -> None:
+def test_work_stops_on_every_worker_and_nothing_stays(
+    database_url: str, redis_url: str, tmp_path: Path, film: Path
+) -> None:
+    # Four slices: two are done, and two are in work.
+    more = {"SLICE_FRAMES": str(FRAMES // 4)}
+    with clusters.running(database_url, redis_url, tmp_path / "data", **more) as cluster:
+        require_end(cluster, film)
+
+
+def require_end(cluster: Cluster, film: Path) -> None:
     order = cluster.order(film)
     request, waiting = order.submit(), order.submit()
     until(lambda: any(one.state == "completed" for one in request.slices()), "a part is made")
@@ -37,7 +46,7 @@ def test_work_stops_on_every_worker_and_nothing_stays(cluster: Cluster, film: Pa
     assert 0 < state["processed_frames"] < state["total_frames"]
     assert cancel(request).json()["code"] == "already_finished"
     # Both are free for others, and what they do then changes nothing.
-    order.submit().wait()
+    cluster.order(film, 0, 100).submit().wait()
     assert [request.status(), request.slices(), request.objects()] == [state, [], []]
     assert (waiting.status()["status"], waiting.objects()) == ("cancelled", [])
     answer = cluster.http.get(f"/api/frames/anonymize/download/{request.id}/")
@@ -51,9 +60,9 @@ def test_work_stops_while_it_waits_for_the_object_store(
     folder.mkdir()
     with ExitStack() as first, ExitStack() as second:
         server = first.enter_context(running_s3(folder))
-        more = {**server.environment, "SLICE_FRAMES": "100"}
+        more = server.environment
         cluster = second.enter_context(clusters.running(database_url, redis_url, tmp_path / "data", **more))
-        request = cluster.order(film, 0, 200).submit()
+        request = cluster.order(film, 0, 2 * SLICE_FRAMES).submit()
         request.caught_in_work(2)
         first.close()
         until(lambda: all(one.done == one.frames for one in request.slices()[:2]), "all is redacted")

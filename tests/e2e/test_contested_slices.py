@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from adapters.queue.arq import ArqJobQueue
-from cluster import Cluster, until
+from cluster import SLICE_FRAMES, Cluster, until
 from domain.anonymization.lifecycle import Priority
 
 pytestmark = pytest.mark.faults
@@ -19,7 +19,6 @@ pytestmark = pytest.mark.faults
 
 def test_many_tickets_for_the_same_slice(cluster: Cluster, film: Path, redis_url: str) -> None:
     order = cluster.order(film, 0, 150)
-    assert all(one.process.poll() is None for one in cluster.workers)
     request = order.submit()
     asyncio.run(call(redis_url, request.id, times=20))
     request.require_whole()
@@ -34,7 +33,7 @@ async def call(redis_url: str, request_id: str, times: int) -> None:
 
 
 def test_one_that_works_on_while_another_has_taken_over(cluster: Cluster, film: Path) -> None:
-    request = cluster.order(film, 0, 200).submit()
+    request = cluster.order(film, 0, SLICE_FRAMES).submit()
     (victim,) = request.caught_in_work()
     os.kill(victim.worker or 0, signal.SIGSTOP)
     try:
@@ -52,7 +51,7 @@ def test_one_that_works_on_while_another_has_taken_over(cluster: Cluster, film: 
 
 
 def test_one_whose_lease_is_given_to_another_as_it_works(cluster: Cluster, film: Path) -> None:
-    request = cluster.order(film, 0, 200).submit()
+    request = cluster.order(film, 0, SLICE_FRAMES).submit()
     (victim,) = request.caught_in_work()
     taken = "UPDATE slices SET lease_until = clock_timestamp() WHERE request_id = $1 AND number = 0"
     cluster.ask(taken, request.id)

@@ -71,7 +71,8 @@ def test_nothing_is_missed_when_the_api_is_started_again(
         finally:
             over = True
         following.result()
-    assert len([stream for stream in listener.streams if stream]) >= 2
+    # One that is told to stop sees to it that streams end well, as long as that does not take too long.
+    assert len([stream for stream in listener.streams if stream]) >= (2 if how is signal.SIGKILL else 1)
     assert listener.streams[-1][-1] == request.status()
     done = [state["processed_frames"] for state in listener.told]
     assert done == sorted(done)

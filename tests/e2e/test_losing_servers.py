@@ -103,7 +103,7 @@ def own_postgres(tmp_path: Path) -> Iterator[OwnPostgres]:
 def test_redis_is_killed_and_comes_back_empty(
     database_url: str, own_redis: OwnRedis, tmp_path: Path, film: Path
 ) -> None:
-    with clusters.running(database_url, own_redis.url, tmp_path / "data", SLICE_FRAMES="200") as cluster:
+    with clusters.running(database_url, own_redis.url, tmp_path / "data") as cluster:
         order = cluster.order(film)
         requests = [order.submit(), order.submit()]
         requests[0].caught_in_work(2)
@@ -120,7 +120,7 @@ def test_postgres_crashes_and_comes_back(
     own_postgres: OwnPostgres, redis_url: str, tmp_path: Path, film: Path
 ) -> None:
     url = own_postgres.server.url
-    with clusters.running(url, redis_url, tmp_path / "data", SLICE_FRAMES="200") as cluster:
+    with clusters.running(url, redis_url, tmp_path / "data") as cluster:
         request = cluster.order(film).submit()
         request.caught_in_work(2)
         over, paths = Event(), [f"/api/frames/anonymize/status/{request.id}/", "/health", "/api/videos/"]
@@ -157,7 +157,7 @@ def test_the_object_store_is_down_for_a_while(
 ) -> None:
     with ExitStack() as first, ExitStack() as second:
         server = first.enter_context(running_s3(s3_folder))
-        more = {**server.environment, "SLICE_FRAMES": "200"}
+        more = server.environment
         cluster = second.enter_context(clusters.running(database_url, redis_url, tmp_path / "data", **more))
         request = cluster.order(film).submit()
         request.caught_in_work(2)
@@ -177,7 +177,7 @@ def test_a_worker_is_killed_while_it_stores_a_part(
     database_url: str, redis_url: str, tmp_path: Path, s3_folder: Path, film: Path
 ) -> None:
     with running_s3(s3_folder) as server:
-        more = {**server.environment, "SLICE_FRAMES": "200"}
+        more = server.environment
         with clusters.running(database_url, redis_url, tmp_path / "data", **more) as cluster:
             request = cluster.order(film).submit()
             request.caught_in_work(2)

@@ -25,7 +25,7 @@ def test_what_has_had_its_time_goes_and_is_counted(
     database_url: str, redis_url: str, tmp_path: Path, film: Path
 ) -> None:
     folder = tmp_path / "data"
-    with clusters.running(database_url, redis_url, folder, workers=0, SLICE_FRAMES="100", **OFTEN) as cluster:
+    with clusters.running(database_url, redis_url, folder, workers=0, **OFTEN) as cluster:
         order = cluster.order(film, 0, 100)
         abandoned = begun_upload(cluster, film)
         cluster.start_workers(1)
@@ -74,7 +74,7 @@ def leave_parts(cluster: Cluster, request: Request) -> None:
 
 def kill_one_at_work(cluster: Cluster, film: Path) -> Path:
     """Have a worker leave its folder behind; another one goes on."""
-    request = cluster.order(film, 0, 100).submit()
+    request = cluster.order(film).submit()
     (victim,) = request.caught_in_work()
     (folder,) = (cluster.folder / "scratch").glob("process-*/slice-*")
     process = cluster.workers.pop().process
