@@ -31,6 +31,9 @@ SIGN_OF_LIFE = 2.0
 LOOK = 2.0
 """Seconds between two looks for what nobody was called for."""
 
+CLEANUP_LOOK = 2.0
+"""Seconds between two looks into the queue of clean-ups, for which nobody waits."""
+
 NEWS = 2.0
 """Seconds between two looks for webhooks to call."""
 
@@ -91,7 +94,7 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
     consumers = [
         Consumer(parts.redis_url, HIGH_QUEUE, TICKET, desk.wake, desk.is_welcoming),
         Consumer(parts.redis_url, NORMAL_QUEUE, TICKET, desk.wake, desk.is_welcoming),
-        Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, desk.clean_up, lambda: True),
+        Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, desk.clean_up, lambda: True, poll=CLEANUP_LOOK),
     ]
     async with asyncio.TaskGroup() as group:
         chores = [
