@@ -12,7 +12,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,17 @@ FRAMES = 1200
 SLICE_FRAMES = FRAMES // 3
 """Takes a worker so long that it can be seen at it, and hurt."""
 
-HEALED_SECONDS = LEASE_SECONDS + 30
-"""How long anything may take to be as if nothing had happened, once the fault is over."""
+TAKEN_OVER = timedelta(seconds=30)
+"""How long after the end of a lease somebody else must have begun with what it was on."""
+
+HEALED_SECONDS = LEASE_SECONDS + TAKEN_OVER.total_seconds()
+"""How long anything may stand still, once the fault is over."""
+
+WORK_SECONDS = 120
+"""How long mere work may take on a machine that has much else to do."""
+
+_UNDISTURBED: dict[tuple[int, int, int], bytes] = {}
+"""Results of orders of the film that nothing happened to; every installation makes the same of them."""
 
 
 def until(true: Callable[[], object], what: str, seconds: float = HEALED_SECONDS) -> None:
@@ -62,6 +72,7 @@ class Slice:
         worker: id of the process that has the lease; None when nobody has.
         done: frames, as far as the worker has told.
         key: of the part that counts.
+        lease_until: when it is given to others unless its worker says something.
         not_before: when it may be begun again, where it has to rest.
         noted_at: when it became so; of its history only.
     """
@@ -75,6 +86,7 @@ class Slice:
     done: int
     frames: int
     key: str | None
+    lease_until: datetime | None
     not_before: datetime | None
     noted_at: datetime | None
 
@@ -185,6 +197,15 @@ class Order:
         """Submit it."""
         return Request(self, service_process.submit(self.cluster.http, self.video, [self.segment], **more))
 
+    def undisturbed(self) -> bytes:
+        """Its result when nothing happens."""
+        key = (self.segment, self.start, self.end)
+        if key not in _UNDISTURBED:
+            request = self.submit()
+            request.wait()
+            _UNDISTURBED[key] = request.download()
+        return _UNDISTURBED[key]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -231,7 +252,7 @@ class Request:
             found[:] = self.in_work()
             return len(found) >= count
 
-        until(caught, f"{count} slices are in work")
+        until(caught, f"{count} slices are in work", WORK_SECONDS)
         return found
 
     def objects(self) -> list[str]:
@@ -239,16 +260,16 @@ class Request:
         own = f"requests/{self.id}/"
         return [key.removeprefix(own) for key in self.cluster.objects() if key.startswith(own)]
 
-    def wait(self, status: str = "completed", seconds: float = HEALED_SECONDS) -> dict[str, Any]:
-        """Wait until it is over; returns its last state."""
-        state: dict[str, Any] = {}
-
-        def over() -> bool:
-            state.update(self.status())
+    def wait(self, status: str = "completed") -> dict[str, Any]:
+        """Wait until it is over, for as long as it moves; returns its last state."""
+        state, seen = self.status(), self.slices()
+        deadline = time.monotonic() + HEALED_SECONDS
+        while state["status"] not in {"completed", "failed", "cancelled"}:
+            assert time.monotonic() < deadline, f"nothing moves: {seen}"
             time.sleep(0.05)  # the status has other readers too
-            return state["status"] in {"completed", "failed", "cancelled"}
-
-        until(over, f"{status}, and not {self.slices()}", seconds)
+            state, before, seen = self.status(), seen, self.slices()
+            if _marks(seen) != _marks(before):
+                deadline = time.monotonic() + HEALED_SECONDS
         assert state["status"] == status, state
         return state
 
@@ -275,9 +296,22 @@ class Request:
         assert [one["file"] for one in manifest["frames"]] == frames
         numbers = self.cluster.ask("SELECT DISTINCT number FROM history WHERE request_id = $1", self.id)
         assert len([self.finished(row["number"]) for row in numbers]) > 1
-        undisturbed = self.order.submit()
-        undisturbed.wait()
-        assert result == undisturbed.download()
+        for row in numbers:
+            self._require_taken_over(row["number"])
+        assert result == self.order.undisturbed()
+
+    def _require_taken_over(self, number: int) -> None:
+        """Whatever lease of a slice ran out, the next one was not long in coming."""
+        for before, after in pairwise(self.history(number)):
+            if before.state == after.state == "leased" and before.attempts < after.attempts:
+                assert before.lease_until
+                assert after.noted_at
+                assert after.noted_at - before.lease_until < TAKEN_OVER
+
+
+def _marks(slices: list[Slice]) -> list[tuple[str, int, int]]:
+    """What changes when somebody works."""
+    return [(one.state, one.attempts, one.done) for one in slices]
 
 
 def _slice(row: asyncpg.Record) -> Slice:
@@ -292,6 +326,7 @@ def _slice(row: asyncpg.Record) -> Slice:
         done=row["processed_frames"],
         frames=row["end_frame"] - row["start_frame"],
         key=row["part_key"],
+        lease_until=row["lease_until"],
         not_before=row["not_before"],
         noted_at=row.get("noted_at"),
     )

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import cluster as clusters
-from cluster import FRAMES, SLICE_FRAMES, Cluster, Request, until
+from cluster import FRAMES, SLICE_FRAMES, WORK_SECONDS, Cluster, Request, until
 from s3_server import running_s3
 
 pytestmark = pytest.mark.faults
@@ -35,7 +35,7 @@ def test_work_stops_on_every_worker_and_nothing_stays(
 def require_end(cluster: Cluster, film: Path) -> None:
     order = cluster.order(film)
     request, waiting = order.submit(), order.submit()
-    until(lambda: any(one.state == "completed" for one in request.slices()), "a part is made")
+    until(lambda: any(one.state == "completed" for one in request.slices()), "a part is made", WORK_SECONDS)
     request.caught_in_work(2)
     assert cancel(waiting).json() == {"success": True, "message": "Request cancelled"}
     assert cancel(request).json() == {"success": True, "message": "Request cancelled"}
@@ -65,7 +65,11 @@ def test_work_stops_while_it_waits_for_the_object_store(
         request = cluster.order(film, 0, 2 * SLICE_FRAMES).submit()
         request.caught_in_work(2)
         first.close()
-        until(lambda: all(one.done == one.frames for one in request.slices()[:2]), "all is redacted")
+        until(
+            lambda: all(one.done == one.frames for one in request.slices()[:2]),
+            "all is redacted",
+            WORK_SECONDS,
+        )
         # Long enough for the pauses between two tries to be longer than what is promised.
         assert not Event().wait(5)
         assert cancel(request).json()["code"] == "storage_unavailable"

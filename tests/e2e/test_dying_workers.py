@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cluster as clusters
-from cluster import LEASE_SECONDS, Cluster, Request, Slice, locked, until
+from cluster import LEASE_SECONDS, WORK_SECONDS, Cluster, Request, Slice, locked, until
 
 pytestmark = pytest.mark.faults
 
@@ -35,7 +35,7 @@ def test_one_that_is_killed_between_upload_and_commit(cluster: Cluster, film: Pa
     request = cluster.order(film).submit()
     victim = request.caught_in_work()[0]
     with locked(request):
-        until(lambda: _part(victim) in request.objects(), "the part is stored")
+        until(lambda: _part(victim) in request.objects(), "the part is stored", WORK_SECONDS)
         assert request.slices()[victim.number].key is None
         kill(cluster, victim)
     request.require_whole()
@@ -47,7 +47,7 @@ def test_one_that_is_killed_between_upload_and_commit(cluster: Cluster, film: Pa
 @pytest.mark.parametrize("when", ["begun", "stored"])
 def test_one_that_is_killed_while_it_makes_the_result(cluster: Cluster, film: Path, when: str) -> None:
     request = cluster.order(film).submit()
-    until(lambda: request.slices()[-1].state == "leased", "the result is being made")
+    until(lambda: request.slices()[-1].state == "leased", "the result is being made", WORK_SECONDS)
     with locked(request):
         *parts, victim = request.slices()
         assert victim.state == "leased", "the test was not quick enough"
@@ -78,7 +78,7 @@ def test_one_that_was_paused_before_its_commit_must_not_commit(cluster: Cluster,
     request = cluster.order(film).submit()
     victim = request.caught_in_work()[0]
     with locked(request):
-        until(lambda: _part(victim) in request.objects(), "the part is stored")
+        until(lambda: _part(victim) in request.objects(), "the part is stored", WORK_SECONDS)
         # What it has asked the database meanwhile is still done when nothing else holds the row.
         os.kill(victim.worker or 0, signal.SIGSTOP)
     request.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cluster as clusters
-from cluster import FRAMES, Cluster, Request, Slice, until
+from cluster import FRAMES, WORK_SECONDS, Cluster, Request, Slice, until
 from domain.anonymization.slices import MOST_FAILURES
 
 pytestmark = pytest.mark.faults
@@ -23,7 +23,7 @@ def test_a_slice_that_fails_three_times_fails_its_request(
 ) -> None:
     with clusters.running(database_url, redis_url, tmp_path / "data", workers=1) as cluster:
         request = cluster.order(film).submit()
-        until(lambda: request.slices()[0].state == "completed", "a part is made")
+        until(lambda: request.slices()[0].state == "completed", "a part is made", WORK_SECONDS)
         (video,) = (tmp_path / "data" / "objects" / "videos").rglob("*")
         video.unlink()
         state = request.wait("failed")
@@ -55,7 +55,11 @@ def test_a_full_disk_is_nobodys_fault_and_work_goes_on_when_there_is_room(
     for worker in cluster.workers:
         limit_files(worker.process.pid, SMALL_DISK)
     request = cluster.order(film).submit()
-    until(lambda: given_back(request) >= 2 * MOST_FAILURES, "slices are given back again and again", 60)
+    until(
+        lambda: given_back(request) >= 2 * MOST_FAILURES,
+        "slices are given back again and again",
+        WORK_SECONDS,
+    )
     state = request.status()
     assert (state["status"], state["error"]) == ("processing", None)
     assert [line for line in cluster.log() if "no space left" in line["event"]]

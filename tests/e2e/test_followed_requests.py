@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster import Cluster, Request, until
+from cluster import WORK_SECONDS, Cluster, Request, until
 
 pytestmark = pytest.mark.faults
 
@@ -63,7 +63,11 @@ def test_nothing_is_missed_when_the_api_is_started_again(
     with ThreadPoolExecutor(1) as threads:
         following = threads.submit(listener.run, lambda: over)
         try:
-            until(lambda: any(state["processed_frames"] for state in listener.told), "progress is told")
+            until(
+                lambda: any(state["processed_frames"] for state in listener.told),
+                "progress is told",
+                WORK_SECONDS,
+            )
             cluster.api.stop(how)
             cluster.start_api()
             request.wait()

@@ -23,7 +23,7 @@ from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
 from adapters.postgres.schema import Schema
 from adapters.queue.arq import HIGH_QUEUE, NORMAL_QUEUE
-from cluster import Cluster, Request, until
+from cluster import WORK_SECONDS, Cluster, Request, until
 from s3_server import running_s3
 
 DOWN_SECONDS = 20
@@ -162,7 +162,7 @@ def test_the_object_store_is_down_for_a_while(
         request = cluster.order(film).submit()
         request.caught_in_work(2)
         first.close()
-        until(lambda: all_redacted(request), "there is nothing left to do without the store")
+        until(lambda: all_redacted(request), "nothing is left to do without the store", WORK_SECONDS)
         assert cluster.http.get("/health").status_code == 503
         # Five leases, which have to be kept all the while.
         assert not Event().wait(DOWN_SECONDS)
@@ -183,7 +183,7 @@ def test_a_worker_is_killed_while_it_stores_a_part(
             request.caught_in_work(2)
             os.kill(server.pid, signal.SIGSTOP)
             try:
-                until(lambda: all_redacted(request), "both workers store what they have")
+                until(lambda: all_redacted(request), "both workers store what they have", WORK_SECONDS)
                 victim = request.in_work()[0]
                 cluster.worker(victim.worker).process.kill()
             finally:
