@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import cluster as clusters
-from cluster import FRAMES, Cluster
+from cluster import Cluster
 from media_samples import write_video
+from orders import FRAMES
 
 
 @pytest.fixture(scope="session")

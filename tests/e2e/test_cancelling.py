@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 import cluster as clusters
-from cluster import FRAMES, SLICE_FRAMES, WORK_SECONDS, Cluster, Request, until
+from cluster import Cluster
+from orders import FRAMES, SLICE_FRAMES, WORK_SECONDS, Request, until
 from s3_server import running_s3
 
 pytestmark = pytest.mark.faults

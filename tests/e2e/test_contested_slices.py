@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 
 from adapters.queue.arq import ArqJobQueue
-from cluster import SLICE_FRAMES, Cluster, until
+from cluster import Cluster
 from domain.anonymization.lifecycle import Priority
+from orders import SLICE_FRAMES, until
 
 pytestmark = pytest.mark.faults
 

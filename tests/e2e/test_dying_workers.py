@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import cluster as clusters
-from cluster import LEASE_SECONDS, WORK_SECONDS, Cluster, Request, Slice, locked, until
+from cluster import Cluster, locked
+from orders import LEASE_SECONDS, WORK_SECONDS, Request, Slice, until
 
 pytestmark = pytest.mark.faults
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import cluster as clusters
-from cluster import FRAMES, WORK_SECONDS, Cluster, Request, Slice, until
+from cluster import Cluster
 from domain.anonymization.slices import MOST_FAILURES
+from orders import FRAMES, WORK_SECONDS, Request, Slice, until
 
 pytestmark = pytest.mark.faults
 

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster import WORK_SECONDS, Cluster, Request, until
+from cluster import Cluster
+from orders import WORK_SECONDS, Request, until
 
 pytestmark = pytest.mark.faults
 

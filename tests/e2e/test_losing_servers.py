@@ -23,7 +23,8 @@ from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
 from adapters.postgres.schema import Schema
 from adapters.queue.arq import HIGH_QUEUE, NORMAL_QUEUE
-from cluster import WORK_SECONDS, Cluster, Request, until
+from cluster import Cluster
+from orders import WORK_SECONDS, Request, until
 from s3_server import running_s3
 
 DOWN_SECONDS = 20

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 import cluster as clusters
-from cluster import Cluster, Request, until
+from cluster import Cluster
 from domain.anonymization.cleaning import UPLOAD_KEPT
+from orders import Request, until
 
 pytestmark = pytest.mark.faults
 
