@@ -29,7 +29,7 @@ def test_what_has_had_its_time_goes_and_is_counted(
     with clusters.running(database_url, redis_url, folder, workers=0, **OFTEN) as cluster:
         order = cluster.order(film, 0, 100)
         abandoned = begun_upload(cluster, film)
-        cluster.start_workers(1)
+        cluster.start_workers(2)
         request = order.submit()
         request.wait()
         link = cluster.http.get(f"/api/frames/anonymize/download/{request.id}/").headers["location"]
@@ -74,15 +74,14 @@ def leave_parts(cluster: Cluster, request: Request) -> None:
 
 
 def kill_one_at_work(cluster: Cluster, film: Path) -> Path:
-    """Have a worker leave its folder behind; another one goes on."""
+    """Have a worker leave its folder behind, while another one goes on."""
     request = cluster.order(film).submit()
-    (victim,) = request.caught_in_work()
-    (folder,) = (cluster.folder / "scratch").glob("process-*/slice-*")
-    process = cluster.workers.pop().process
-    assert process.pid == victim.worker
+    victim = request.caught_in_work()[0]
+    name = f"slice-{request.id}-{victim.number}-*"
+    (folder,) = (cluster.folder / "scratch").glob(f"process-*/{name}")
+    process = cluster.worker(victim.worker).process
     process.kill()
     process.wait()
-    cluster.start_workers(1)
     request.wait()
     return folder.parent
 
