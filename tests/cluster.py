@@ -83,7 +83,12 @@ class Cluster:
         if self._connection is None or self._connection.is_closed():
             address = self.environment["DATABASE_URL"]
             self._connection = self._runner.run(asyncpg.connect(address))
-        rows: list[asyncpg.Record] = self._runner.run(self._connection.fetch(statement, *values))
+        try:
+            rows: list[asyncpg.Record] = self._runner.run(self._connection.fetch(statement, *values))
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError):
+            # A connection notices that its server has gone when it is used.
+            self._connection.terminate()
+            return self.ask(statement, *values)
         return rows
 
     def remember(self) -> None:

@@ -74,7 +74,9 @@ class OwnRedis:
         """At once, with everything that it knew."""
         os.kill(int(asyncio.run(self._info())["process_id"]), signal.SIGKILL)
         self.stop()
-        shutil.rmtree(self.folder / "appendonlydir")
+        # One file or, from version 7 on, a folder.
+        (kept,) = self.folder.glob("appendonly*")
+        shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
 
     def stop(self) -> None:
         asyncio.run(self.server.stop())
@@ -127,11 +129,13 @@ def test_postgres_crashes_and_comes_back(
         over, paths = Event(), [f"/api/frames/anonymize/status/{request.id}/", "/health", "/api/videos/"]
         with ThreadPoolExecutor(3) as threads:
             asking = [threads.submit(statuses, cluster, path, over) for path in paths]
-            own_postgres.crash()
-            until(lambda: cluster.http.get("/health").status_code == 503, "the API has noticed")
-            own_postgres.start()
-            request.wait()
-            over.set()
+            try:
+                own_postgres.crash()
+                until(lambda: cluster.http.get("/health").status_code == 503, "the API has noticed")
+                own_postgres.start()
+                request.wait()
+            finally:
+                over.set()
             answered = {status for one in asking for status in one.result()}
         assert answered == {200, 503}
         request.require_whole()
