@@ -111,7 +111,7 @@ def test_redis_is_killed_and_comes_back_empty(
         requests = [order.submit(), order.submit()]
         requests[0].caught_in_work(2)
         own_redis.kill()
-        assert cluster.http.get("/health").status_code == 503
+        until(lambda: cluster.http.get("/health").status_code == 503, "the API has noticed")
         own_redis.start()
         for request in requests:
             request.require_whole()
@@ -168,7 +168,7 @@ def test_the_object_store_is_down_for_a_while(
         request.caught_in_work(2)
         first.close()
         until(lambda: all_redacted(request), "nothing is left to do without the store", WORK_SECONDS)
-        assert cluster.http.get("/health").status_code == 503
+        until(lambda: cluster.http.get("/health").status_code == 503, "the API has noticed")
         # Five leases, which have to be kept all the while.
         assert not Event().wait(DOWN_SECONDS)
         assert all_redacted(request)
