@@ -277,6 +277,26 @@ class FakeAttemptLimiter:
 
 
 @dataclass
+class FakeCallLimiter:
+    """Counts in memory, in a window that slides with the clock."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    calls: dict[str, list[datetime]] = field(default_factory=dict)
+    unavailable: bool = False
+
+    async def admit(self, key: str, limit: int, window: timedelta) -> int:
+        if self.unavailable:
+            raise QueueUnavailableError("the fake limiter is down", "wait until it is up again")
+        now = self.clock.now()
+        recent = self.calls[key] = [time for time in self.calls.get(key, []) if time > now - window]
+        if len(recent) < limit:
+            recent.append(now)
+            return 0
+        opens = recent[-limit] if limit else now
+        return max(1, ceil((opens + window - now).total_seconds()))
+
+
+@dataclass
 class FakePasswordHasher:
     """Marks passwords instead of hashing them.
 

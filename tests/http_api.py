@@ -102,7 +102,7 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
         health=health,
         vitals=Vitals(world.database, world.queue, clock, health),
         metrics=ApiMetrics("0"),
-        limiter=world.limiter,
+        limiter=world.call_limiter,
         objects=ObjectServer(urls, store, clock),
     )
     return Api(world, create_app(services, config), store, services)

@@ -27,6 +27,7 @@ from domain.videos import Segment
 from fakes_persistence import FakeDatabase
 from fakes_services import (
     FakeAttemptLimiter,
+    FakeCallLimiter,
     FakeClock,
     FakeJobQueue,
     FakeObjectStore,
@@ -66,6 +67,7 @@ class World:
         self.fake_store = FakeObjectStore(clock=self.clock)
         self.store: ObjectStore = self.real_store or self.fake_store
         self.limiter = FakeAttemptLimiter(clock=self.clock)
+        self.call_limiter = FakeCallLimiter(clock=self.clock)
         numbers = count()
         secrets = Secrets(lambda prefix: f"{prefix}secret-{next(numbers):04d}", digest)
         self.identity = Identity(self.database, self.hasher, self.tokens, self.limiter, secrets, self.clock)

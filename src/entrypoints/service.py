@@ -17,6 +17,7 @@ from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from adapters.queue.arq import ArqJobQueue
 from adapters.queue.board import RedisProgressBoard
+from adapters.queue.call_limiter import RedisCallLimiter
 from adapters.queue.limiter import RedisAttemptLimiter
 from adapters.security.passwords import Argon2PasswordHasher
 from adapters.security.secrets import InstallationSecret, digest, new_secret
@@ -47,7 +48,7 @@ from domain.identity import Identity, Secrets
 from domain.marking import Marking
 from domain.ports.metrics import NULL_METER, Meter
 from domain.ports.persistence import Database
-from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+from domain.ports.services import CallLimiter, Clock, ObjectStore
 from entrypoints.keys import installation_secret, webhook_secret
 from entrypoints.settings import Settings
 
@@ -68,7 +69,7 @@ class Service:
         scratch: this process's folder for files that are needed for a moment.
         signed_urls: checks the addresses of a folder store; None where the store serves its objects itself.
         queue: hands work to workers.
-        limiter: counts attempts, over all processes.
+        call_limiter: counts calls, over all processes.
         identity: accounts, sessions, keys.
         collection: videos and who may use them.
         marking: segments and regions.
@@ -92,7 +93,7 @@ class Service:
     scratch: Path
     signed_urls: SignedUrls | None
     queue: ArqJobQueue
-    limiter: AttemptLimiter
+    call_limiter: CallLimiter
     identity: Identity
     collection: Collection
     marking: Marking
@@ -159,6 +160,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
         board = await resources.enter_async_context(RedisProgressBoard(settings.redis_url))
         dispatcher = Dispatcher(database, queue, settings.max_concurrent_requests)
         limiter = await resources.enter_async_context(RedisAttemptLimiter(settings.redis_url))
+        call_limiter = await resources.enter_async_context(RedisCallLimiter(settings.redis_url))
         urls = SignedUrls(settings.base_url, secret.derive_key("object addresses"), clock)
         store = await _object_store(settings, urls, resources)
         tokens = JwtIssuer(
@@ -181,7 +183,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             scratch=scratch.path,
             signed_urls=None if settings.minio_endpoint else urls,
             queue=queue,
-            limiter=limiter,
+            call_limiter=call_limiter,
             identity=Identity(
                 database,
                 Argon2PasswordHasher(),

@@ -20,6 +20,7 @@ from entrypoints.variables import (
     at_least,
     network_names,
     one_of,
+    origins,
     parsed_by,
     path,
     positive,
@@ -179,17 +180,37 @@ class Settings:
     )
     rate_limit_per_account: int = setting(
         "RATE_LIMIT_PER_ACCOUNT",
-        "Requests a minute that one account may make; 0 is any number.",
+        "Requests in a window that one account may make; 0 is any number.",
         whole(0, 10_000_000),
         "100000",
         unit="requests",
     )
     rate_limit_per_address: int = setting(
         "RATE_LIMIT_PER_ADDRESS",
-        "Requests a minute that strangers may make from one address; 0 is any number.",
+        "Requests in a window that strangers may make from one address; 0 is any number.",
         whole(0, 10_000_000),
         "600",
         unit="requests",
+    )
+    rate_limit_window_seconds: int = setting(
+        "RATE_LIMIT_WINDOW_SECONDS",
+        "The window that these are counted in.",
+        whole(1, 86400),
+        "60",
+        unit="seconds",
+    )
+    hsts_seconds: int = setting(
+        "HSTS_SECONDS",
+        "How long browsers shall insist on HTTPS once they came by it; 0 does not ask them to.",
+        whole(0, 10 * 366 * 86400),
+        "63072000",
+        unit="seconds",
+    )
+    frame_ancestors: str = setting(
+        "FRAME_ANCESTORS",
+        "Sites that may show the service inside a page of theirs, as https://portal.example, with spaces.",
+        origins,
+        default_text="nobody",
     )
     trusted_proxies: str = setting(
         "TRUSTED_PROXIES",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +17,8 @@ from domain.errors import DomainError, InvalidSettingError
 _MASK = "********"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+
+_ORIGIN = re.compile(r"'self'|https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 
 Parser = Callable[[str], Any]
 """Turns text into a value; raises ``ValueError`` whose text says what is allowed."""
@@ -216,6 +219,13 @@ def network_names(value: str) -> str:
     except ValueError as error:
         raise ValueError("IP addresses or networks with commas, as in 10.0.0.1,10.1.0.0/16") from error
     return ",".join(names)
+
+
+def origins(value: str) -> str:
+    """Origins of web pages with spaces between them, as a Content-Security-Policy names them."""
+    if not all(_ORIGIN.fullmatch(origin) for origin in value.split()):
+        raise ValueError("origins with spaces, as in https://portal.example https://*.clinic.example:8443")
+    return " ".join(value.split())
 
 
 def at_least(length: int) -> Callable[[str], str]:

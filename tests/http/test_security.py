@@ -7,6 +7,7 @@ import base64
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import jwt
@@ -14,6 +15,7 @@ import pytest
 
 from adapters.security.tokens import JwtIssuer
 from domain.accounts import Role
+from entrypoints.http.headers import Policies
 from fakes_services import NOON
 from http_api import CONFIG, JWT_KEY, Api, Scene, make_api
 from world import PASSWORD
@@ -274,7 +276,22 @@ async def test_cookies_are_out_of_reach(api: Api, tmp_path_factory: pytest.TempP
     session, csrf = answer.headers.get_list("set-cookie")
     assert session.startswith("__Host-framecloak_session=")
     assert all("Secure" in cookie for cookie in (session, csrf))
-    assert answer.headers["strict-transport-security"].startswith("max-age=")
+
+
+async def test_what_browsers_are_told_can_be_set(tmp_path: Path) -> None:
+    policies = Policies(hsts_seconds=600, frame_ancestors="https://portal.example")
+    async with make_api(tmp_path, replace(CONFIG, policies=policies)).client() as browser:
+        for path in ("/health", "/nothing"):
+            headers = (await browser.get(path)).headers
+            assert headers["strict-transport-security"] == "max-age=600; includeSubDomains"
+            assert headers["content-security-policy"].endswith("frame-ancestors https://portal.example")
+            # It would forbid what the policy allows.
+            assert "x-frame-options" not in headers
+    async with make_api(tmp_path).client() as browser:
+        headers = (await browser.get("/health")).headers
+    assert "strict-transport-security" not in headers
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 async def test_a_download_link_works_once_even_when_many_use_it_at_the_same_time(scene: Scene) -> None:

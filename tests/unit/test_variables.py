@@ -16,6 +16,7 @@ from entrypoints.variables import (
     at_least,
     network_names,
     one_of,
+    origins,
     parsed_by,
     path,
     positive,
@@ -58,6 +59,11 @@ class Colour(StrEnum):
         (Address("postgresql"), "postgresql://u:p%40w@[::1]:5432/db", "postgresql://u:p%40w@[::1]:5432/db"),
         (network_names, "10.0.0.1, 10.1.0.0/16,::1", "10.0.0.1,10.1.0.0/16,::1"),
         (network_names, "*", "*"),
+        (
+            origins,
+            "'self'  https://a.example:8443 http://*.b.example",
+            "'self' https://a.example:8443 http://*.b.example",
+        ),
         (at_least(4), "four", "four"),
     ],
 )
@@ -92,6 +98,9 @@ def test_what_is_allowed_is_read(parse: Parser, value: str, expected: object) ->
         (Address("http"), "http://a.example/\nSet-Cookie: a", "begins with http://"),
         (network_names, "proxy.example", "IP addresses or networks"),
         (network_names, "10.0.0.1,", "IP addresses or networks"),
+        (origins, "a.example", "origins with spaces"),
+        (origins, "https://a.example; script-src *", "origins with spaces"),
+        (origins, "https://a.example/path", "origins with spaces"),
         (at_least(4), "abc", "at least 4 characters"),
     ],
 )

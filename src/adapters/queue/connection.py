@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
@@ -79,3 +80,8 @@ def redis_errors(action: str) -> Generator[None, None, None]:
         yield
     except (RedisError, OSError) as error:
         raise QueueUnavailableError(f"cannot {action}: Redis does not answer", "try again shortly") from error
+
+
+def key_digest(key: str) -> str:
+    """A key as it is called in Redis: user names and addresses do not belong there in clear."""
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]

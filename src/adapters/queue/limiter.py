@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
-from adapters.queue.connection import connect, disconnect, redis_errors
+from adapters.queue.connection import connect, disconnect, key_digest, redis_errors
 
 _PREFIX = "framecloak:attempts:"
 
@@ -78,5 +77,4 @@ class RedisAttemptLimiter:
 
 
 def _name(key: str) -> str:
-    """A key by its digest: user names and addresses do not belong into Redis in clear."""
-    return _PREFIX + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{_PREFIX}{key_digest(key)}"

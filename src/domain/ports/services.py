@@ -197,6 +197,18 @@ class AttemptLimiter(Protocol):
         ...
 
 
+class CallLimiter(Protocol):
+    """Counts calls, over all processes; raises ``QueueUnavailableError`` when it cannot count."""
+
+    async def admit(self, key: str, limit: int, window: timedelta) -> int:
+        """Count a call, unless there were ``limit`` in the last ``window``, in whole seconds.
+
+        Returns:
+            0 when it was counted, else seconds until the next may be welcome.
+        """
+        ...
+
+
 class PasswordHasher(Protocol):
     """Keeps passwords unreadable. Slow by intention; runs off the event loop."""
 

@@ -81,6 +81,7 @@ SERVICE_EXIT_CODES = {
     "too_many_attempts": 106,
     "forbidden": 107,
     "csrf_failed": 108,
+    "emotions_unavailable": 120,
 }
 """Exit code by ``DomainError.code``, for what the service and its management commands add."""
 

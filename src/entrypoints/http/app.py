@@ -51,7 +51,7 @@ def create_app(services: Services, config: HttpConfig) -> Litestar:
         dependencies=dependencies(services, config, authenticator),
         middleware=[without_blanks, AuthenticationMiddleware(authenticator)],
         exception_handlers=EXCEPTION_HANDLERS,
-        before_send=[standard_headers(secure=config.secure)],
+        before_send=[standard_headers(config.policies)],
         dto=BodyDTO,
         return_dto=None,
         request_class=ApiRequest,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from domain.anonymization.request import Level, OutputFormat
+from entrypoints.http.headers import Policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class HttpConfig:
         csrf_secret: key that CSRF tokens are made with, derived for this purpose alone.
         base_url: scheme, host and port that clients reach the API under, for absolute addresses in answers;
             empty for relative ones.
-        secure: whether clients come over HTTPS: cookies are marked ``Secure`` and HSTS is sent.
+        secure: whether clients come over HTTPS: cookies are marked ``Secure``.
+        policies: what browsers are told with every response.
         session_cookie: name of the session cookie; over HTTPS it is prefixed with ``__Host-``, so that no
             other host of the domain can set it.
         csrf_cookie: name of the cookie that tells scripts of our own page the CSRF token.
@@ -55,6 +57,7 @@ class HttpConfig:
     csrf_secret: bytes = field(repr=False)
     base_url: str = ""
     secure: bool = False
+    policies: Policies = field(default_factory=Policies)
     session_cookie: str = "framecloak_session"
     csrf_cookie: str = "csrftoken"
     rates: RateLimits = RateLimits()

@@ -28,6 +28,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "api_key_not_found": 404,
     "csrf_failed": 403,
     "database_unavailable": 503,
+    "emotions_unavailable": 503,
     "examination_failed": 500,
     "forbidden": 403,
     "frame_not_found": 404,

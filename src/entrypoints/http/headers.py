@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from uuid import uuid4
 
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
@@ -14,16 +16,38 @@ _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _STATE_KEY = "framecloak_request_id"
 
 _POLICIES = (
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"cache-control", b"no-store"),
 )
-_HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What browsers are told beside what nobody has a reason to change.
+
+    Attributes:
+        hsts_seconds: how long to insist on HTTPS; 0 where clients come over plain HTTP.
+        frame_ancestors: origins that may show the service inside a page of theirs, with spaces.
+    """
+
+    hsts_seconds: int = 0
+    frame_ancestors: str = ""
+
+    def headers(self) -> Iterator[tuple[bytes, bytes]]:
+        """What is sent with every response."""
+        ancestors = self.frame_ancestors or "'none'"
+        yield b"content-security-policy", f"default-src 'none'; frame-ancestors {ancestors}".encode("ascii")
+        if not self.frame_ancestors:
+            # For browsers that do not know the newer way; it cannot name sites.
+            yield b"x-frame-options", b"DENY"
+        yield from _POLICIES
+        if self.hsts_seconds:
+            lasting = f"max-age={self.hsts_seconds}; includeSubDomains"
+            yield b"strict-transport-security", lasting.encode("ascii")
 
 
 def request_id(scope: Scope) -> str:
@@ -36,20 +60,16 @@ def request_id(scope: Scope) -> str:
     return found
 
 
-def standard_headers(*, secure: bool) -> BeforeMessageSendHookHandler:
-    """A hook that adds the headers to whatever is sent, unless a handler has set them.
-
-    Args:
-        secure: whether clients come over HTTPS.
-    """
-    policies = (*_POLICIES, _HSTS) if secure else _POLICIES
+def standard_headers(policies: Policies) -> BeforeMessageSendHookHandler:
+    """A hook that adds the headers to whatever is sent, unless a handler has set them."""
+    lines = tuple(policies.headers())
 
     async def add_headers(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
             headers = list(message["headers"])
             present = {name for name, _ in headers}
             headers.append((_REQUEST_ID_KEY, request_id(scope).encode("ascii")))
-            headers.extend(policy for policy in policies if policy[0] not in present)
+            headers.extend(line for line in lines if line[0] not in present)
             message["headers"] = headers
 
     return add_headers

@@ -11,7 +11,7 @@ from litestar.types import HTTPScope, Scope
 
 from domain.accounts import Principal
 from domain.errors import QueueUnavailableError
-from domain.ports.services import AttemptLimiter
+from domain.ports.services import CallLimiter
 from entrypoints.http.config import RateLimits
 from entrypoints.http.errors import RateExceededError
 
@@ -33,7 +33,7 @@ class RateLimiter:
     """
 
     def __init__(
-        self, limiter: AttemptLimiter, rates: RateLimits, clock: Callable[[], float] = monotonic
+        self, limiter: CallLimiter, rates: RateLimits, clock: Callable[[], float] = monotonic
     ) -> None:
         self._limiter = limiter
         self._rates = rates
@@ -60,7 +60,7 @@ class RateLimiter:
         if not limit:
             return
         try:
-            wait = await self._limiter.hit(key, limit, self._rates.window)
+            wait = await self._limiter.admit(key, limit, self._rates.window)
         except QueueUnavailableError as error:
             self._complain(error)
             return

@@ -17,6 +17,7 @@ from domain.errors import InvalidSettingError
 from entrypoints.http.access import with_access_log
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
+from entrypoints.http.headers import Policies
 from entrypoints.http.metering import with_metrics
 from entrypoints.http.services import ObjectServer, Services
 from entrypoints.service import Service, build_service
@@ -136,7 +137,7 @@ def services_of(service: Service) -> Services:
         health=service.health,
         vitals=service.vitals,
         metrics=ApiMetrics(version("framecloak")),
-        limiter=service.limiter,
+        limiter=service.call_limiter,
         objects=objects,
     )
 
@@ -149,7 +150,14 @@ def http_config(service: Service) -> HttpConfig:
         base_url=settings.base_url,
         secure=settings.session_cookie_secure,
         session_lasts=timedelta(hours=settings.session_lifetime_hours),
-        rates=RateLimits(settings.rate_limit_per_account, settings.rate_limit_per_address),
+        policies=Policies(
+            settings.hsts_seconds if settings.session_cookie_secure else 0, settings.frame_ancestors
+        ),
+        rates=RateLimits(
+            settings.rate_limit_per_account,
+            settings.rate_limit_per_address,
+            timedelta(seconds=settings.rate_limit_window_seconds),
+        ),
         max_upload_bytes=settings.max_upload_bytes,
         default_level=settings.default_level,
         default_format=settings.default_output_format,

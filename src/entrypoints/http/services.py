@@ -16,7 +16,7 @@ from domain.anonymization.vitals import Vitals
 from domain.collection import Collection
 from domain.identity import Identity
 from domain.marking import Marking
-from domain.ports.services import AttemptLimiter, Clock, ObjectStore, ProgressBoard
+from domain.ports.services import CallLimiter, Clock, ObjectStore, ProgressBoard
 
 
 class UrlVerifier(Protocol):
@@ -76,5 +76,5 @@ class Services:
     health: Health
     vitals: Vitals
     metrics: ApiMetrics
-    limiter: AttemptLimiter
+    limiter: CallLimiter
     objects: ObjectServer | None = None

@@ -1,0 +1,58 @@
+"""Counting calls in Redis with the ``limits`` library, over all processes."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+
+from adapters.queue.connection import connect, disconnect, key_digest, redis_errors
+
+_PREFIX = "framecloak:calls"
+
+
+class RedisCallLimiter:
+    """A sliding window for each key; see `domain.ports.services.CallLimiter`.
+
+    What is left of the window before counts by how much of it still overlaps, so that nobody gets twice the
+    limit by calling around the moment when a window ends.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._redis = connect(url)
+        storage = RedisStorage(
+            "async+redis://",
+            implementation="redispy",
+            key_prefix=_PREFIX,
+            connection_pool=self._redis.connection_pool,  # type: ignore[arg-type] # the library declares numbers
+        )
+        self._window = SlidingWindowCounterRateLimiter(storage)
+
+    async def __aenter__(self) -> Self:
+        """Connections are made when they are needed."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await disconnect(self._redis)
+
+    async def admit(self, key: str, limit: int, window: timedelta) -> int:
+        """See the port."""
+        item = RateLimitItemPerSecond(limit, math.ceil(window.total_seconds()))
+        name = key_digest(key)
+        with redis_errors("count the call"):
+            if await self._window.hit(item, name):
+                return 0
+            reset_at, _ = await self._window.get_window_stats(item, name)
+        return max(1, math.ceil(reset_at - time.time()))
