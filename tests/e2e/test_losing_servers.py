@@ -37,6 +37,9 @@ _DISPATCHING = 7_203_518_264
 pytestmark = pytest.mark.faults
 
 
+HEALTH = "/api/frames/anonymize/health/"
+
+
 @dataclass
 class OwnPostgres:
     """A Postgres that a test may stop, on a port that stays the same."""
@@ -111,7 +114,7 @@ def test_redis_is_killed_and_comes_back_empty(
         requests = [order.submit(), order.submit()]
         requests[0].caught_in_work(2)
         own_redis.kill()
-        until(lambda: cluster.http.get("/health").status_code == 503, "the API has noticed")
+        until(lambda: unhealthy(cluster), "the API has noticed")
         own_redis.start()
         for request in requests:
             request.require_whole()
@@ -126,12 +129,12 @@ def test_postgres_crashes_and_comes_back(
     with clusters.running(url, redis_url, tmp_path / "data") as cluster:
         request = cluster.order(film).submit()
         request.caught_in_work(2)
-        over, paths = Event(), [f"/api/frames/anonymize/status/{request.id}/", "/health", "/api/videos/"]
+        over, paths = Event(), [f"/api/frames/anonymize/status/{request.id}/", HEALTH, "/api/videos/"]
         with ThreadPoolExecutor(3) as threads:
             asking = [threads.submit(statuses, cluster, path, over) for path in paths]
             try:
                 own_postgres.crash()
-                until(lambda: cluster.http.get("/health").status_code == 503, "the API has noticed")
+                until(lambda: unhealthy(cluster), "the API has noticed")
                 own_postgres.start()
                 request.wait()
             finally:
@@ -139,6 +142,11 @@ def test_postgres_crashes_and_comes_back(
             answered = {status for one in asking for status in one.result()}
         assert answered == {200, 503}
         request.require_whole()
+
+
+def unhealthy(cluster: Cluster) -> bool:
+    """Whether the API says that something is wrong."""
+    return cluster.http.get(HEALTH).status_code == 503
 
 
 def statuses(cluster: Cluster, path: str, over: Event) -> set[int]:
@@ -168,7 +176,7 @@ def test_the_object_store_is_down_for_a_while(
         request.caught_in_work(2)
         first.close()
         until(lambda: all_redacted(request), "nothing is left to do without the store", WORK_SECONDS)
-        until(lambda: cluster.http.get("/health").status_code == 503, "the API has noticed")
+        until(lambda: unhealthy(cluster), "the API has noticed")
         # Five leases, which have to be kept all the while.
         assert not Event().wait(DOWN_SECONDS)
         assert all_redacted(request)
