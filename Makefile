@@ -9,6 +9,8 @@ VENV_CLIP ?= .venv-clip
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
+# Each of these tests has half a dozen processes of its own; more at once starve each other.
+FAULT_JOBS ?= 2
 
 .PHONY: help
 help: ## Show this list
@@ -35,7 +37,11 @@ demo-once: setup ## The same, and stop the service afterwards
 
 .PHONY: test
 test: setup ## Run the tests (under ten minutes on two cores)
-	$(BIN)/pytest -n $(JOBS) tests
+	$(BIN)/pytest -n $(JOBS) -m "not faults" tests
+
+.PHONY: test-faults
+test-faults: setup ## Kill, pause and starve real processes and servers; every frame must come out once
+	$(BIN)/pytest -n $(FAULT_JOBS) -m faults --durations 5 tests/e2e
 
 .PHONY: test-clip
 test-clip: $(VENV_CLIP)/.installed ## Test exporting CLIP, with torch in an environment of its own (2 GB)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from adapters.media.archive import ZipReader
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, Order
+from domain.anonymization.making import Workshop
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
-from domain.anonymization.work import SliceWorker, Workshop
+from domain.anonymization.work import SliceWorker
 from domain.ports import FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region

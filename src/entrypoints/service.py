@@ -34,13 +34,14 @@ from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.health import Health
+from domain.anonymization.making import Workshop
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.service import Anonymization, Retention
 from domain.anonymization.submission import Submissions
 from domain.anonymization.vitals import Vitals
 from domain.anonymization.webhooks import Webhooks
-from domain.anonymization.work import SliceWorker, Workshop
+from domain.anonymization.work import SliceWorker
 from domain.auditing import Auditing
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError

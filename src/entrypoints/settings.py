@@ -453,7 +453,10 @@ class Settings:
         "info",
     )
     debug: bool = setting(
-        "FRAME_ANONYMIZATION_DEBUG", "Whether everything that happens is logged.", switch, "false"
+        "FRAME_ANONYMIZATION_DEBUG",
+        "Whether everything that happens is logged, and the parts of results are kept.",
+        switch,
+        "false",
     )
 
     @classmethod

@@ -222,6 +222,18 @@ async def test_a_full_disk_is_tried_again_later(desk: Desk) -> None:
     assert (await desk.request(request_id)).status is Status.COMPLETED
 
 
+async def test_a_disk_that_stays_full_fails_nothing(desk: Desk) -> None:
+    request_id = await desk.submit((0, 5))
+    desk.room = 3
+    for _ in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(StorageFullError):
+            await desk.process(request_id)
+        desk.world.clock.advance(LATER)
+    desk.room = 1_000_000
+    await desk.process(request_id)
+    assert (await desk.request(request_id)).status is Status.COMPLETED
+
+
 async def test_a_result_that_comes_after_the_cancellation_is_removed(desk: Desk) -> None:
     request_id = await desk.submit((0, 5))
     put_file = desk.world.store.put_file

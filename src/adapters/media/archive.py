@@ -17,7 +17,7 @@ from domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableErro
 # The earliest time that ZIP can say; a real one would make every archive different and tell when it ran.
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 _READABLE_BY_ALL = 0o644 << 16
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class ZipArchive:
