@@ -388,3 +388,9 @@ class EmotionsUnavailableError(DomainError):
     """Nobody can say at the moment what a face expresses."""
 
     code = "emotions_unavailable"
+
+
+class UnreadableArchiveError(DomainError):
+    """A file that is no result of this program, so that it cannot be verified."""
+
+    code = "unreadable_archive"

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 from adapters.clock import SystemClock
 from adapters.media.archive import ZipArchive, ZipReader
+from adapters.media.films import X264Studio
 from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
@@ -47,6 +47,7 @@ from domain.marking import Marking
 from domain.ports.metrics import NULL_METER, Meter
 from domain.ports.persistence import Database
 from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+from entrypoints.imprint import imprint
 from entrypoints.keys import installation_secret, webhook_secret
 from entrypoints.settings import Settings
 
@@ -117,7 +118,7 @@ class Service:
             meter: told how the work goes.
         """
         workshop = Workshop(
-            tool=f"framecloak {version('framecloak')}",
+            imprint=imprint(self.settings),
             scratch=self.scratch,
             open_video=VideoShelf().open,
             create_archive=ZipArchive,
@@ -127,6 +128,7 @@ class Service:
             lease=timedelta(seconds=self.settings.lease_seconds),
             keep_parts=self.settings.debug,
             meter=meter,
+            studio=X264Studio(self.scratch),
         )
         return SliceWorker(self.database, self.store, self.clock, self.board, workshop, name)
 
