@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import av
 import cv2
 import numpy as np
-from av.stream import Stream
-from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from adapters.media.archive import translated
@@ -36,12 +35,15 @@ _SEI = 6
 _START_CODE = b"\x00\x00\x01"
 _PIECE = 1 << 20
 
+# A string, because the class takes no type argument at run time.
+Packet: TypeAlias = "av.Packet[av.AudioStream]"
+
 
 class X264Studio:
     """Makes films.
 
-    Without B-frames, so that frames are stored in the order they are shown in and the time of each can be said
-    exactly, without an edit list that players read differently.
+    Without B-frames, so that frames are stored in the order they are shown in and the time of each can be
+    said exactly, without an edit list that players read differently.
 
     Args:
         folder: where films lie while they are written; None for the system's folder for such files.
@@ -86,6 +88,16 @@ def _even(pixels: int) -> int:
     return pixels + pixels % 2
 
 
+class _Scaler(threading.local):
+    """A scaler to use again: it belongs to one thread."""
+
+    def __init__(self) -> None:
+        self.to_planar = VideoReformatter()
+
+
+_scaler = _Scaler()
+
+
 class _Planes:
     """Pictures as raw Y, U and V: BT.709, limited range, colours at half size."""
 
@@ -102,7 +114,7 @@ class _Planes:
                 cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8
             )
         packed = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), "bgr24")
-        planar = VideoReformatter().reformat(
+        planar = _scaler.to_planar.reformat(
             packed,
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,
@@ -115,7 +127,7 @@ class _Planes:
 class _GroupEncoder:
     def __init__(self, film: FilmFormat) -> None:
         self._shape = _even(film.height) * 3 // 2, _even(film.width)
-        encoder = cast("VideoCodecContext", av.CodecContext.create("libx264", "w"))
+        encoder = av.CodecContext.create("libx264", "w")
         encoder.width, encoder.height = _even(film.width), _even(film.height)
         encoder.pix_fmt = "yuv420p"
         # Groups count their frames; when each is shown is said by the film alone.
@@ -233,7 +245,7 @@ class _Track:
         track = self._source.streams.best("audio")
         if track is None:
             raise InvalidFormatError(f"{sound.path.name} holds no sound any more", "leave the sound out")
-        self._stream: Stream = film.add_stream_from_template(cast("av.AudioStream", track))
+        self._stream = film.add_stream_from_template(cast("av.AudioStream", track))
         self._stream.metadata.clear()
         self._packets = self._heard(cast("av.AudioStream", track))
         self._waiting = next(self._packets, None)
@@ -248,22 +260,19 @@ class _Track:
         self._packets.close()
         self._source.close()
 
-    def _heard(self, track: av.AudioStream) -> Generator[av.Packet, None, None]:
+    def _heard(self, track: av.AudioStream) -> Generator[Packet, None, None]:
         with suppress(av.FFmpegError):  # without an index it is read from the beginning
             self._source.seek(max(0, int(self._start * av.time_base)))
-        with closing(self._source.demux(track)) as packets:
-            for packet in packets:
-                if packet.pts is None or not packet.size or _start_of(packet) < self._start:
-                    continue
-                if _start_of(packet) >= self._end:
-                    return
-                packet.pts -= round(self._start / packet.time_base)
-                packet.dts = packet.pts
-                packet.stream = self._stream
-                yield packet
+        for packet in self._source.demux(track):
+            if packet.pts is None or not packet.size or _start_of(packet) < self._start:
+                continue
+            if _start_of(packet) >= self._end:
+                return
+            packet.pts -= round(self._start / packet.time_base)
+            packet.dts = packet.pts
+            packet.stream = self._stream
+            yield packet
 
 
-def _start_of(packet: av.Packet) -> Fraction:
+def _start_of(packet: Packet) -> Fraction:
     return Fraction(packet.pts or 0) * (packet.time_base or 0)
-
-

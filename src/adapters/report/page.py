@@ -20,6 +20,8 @@ from domain.anonymization.tracking import Origin
 LISTED = 200
 """Sources, runs of black frames and films that are named one by one; the manifest names all."""
 
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_NONE = "-"
 _LANGUAGES = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}
 
 
@@ -45,7 +47,7 @@ def report(facts: ReportFacts) -> bytes:
     page = (
         f'<!doctype html><html lang="{words.language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(words.title)}</title><style>{_style()}</style></head><body>{body}"
         f"<footer>{escape(words.made_with.format(tool=facts.tool))}</footer></body></html>\n"
     )
@@ -120,7 +122,7 @@ def _settings(facts: ReportFacts, words: Words) -> str:
             words.looked,
             words.threshold.format(threshold=words.number(settings.threshold, 2)),
         ]
-    quality = "–" if look.output_format is OutputFormat.PNG else words.number(look.quality)
+    quality = _NONE if look.output_format is OutputFormat.PNG else words.number(look.quality)
     sentences.append(
         words.formats[look.output_format.is_film].format(format=look.output_format.upper(), quality=quality)
     )
@@ -194,9 +196,7 @@ def _weakest(facts: ReportFacts, words: Words) -> str:
         for one in facts.evidence.weakest_tracks()
     ]
     heads = (words.source, words.track, words.where, words.best_score, words.seen, words.redacted)
-    return _section(
-        words.weakest, _paragraph(words.weakest_help) + _table(heads, rows, numbers={3, 4, 5})
-    )
+    return _section(words.weakest, _paragraph(words.weakest_help) + _table(heads, rows, numbers={3, 4, 5}))
 
 
 def _sources(facts: ReportFacts, words: Words) -> str:
@@ -216,8 +216,8 @@ def _source_row(facts: ReportFacts, words: Words, source: RecordedSource) -> tup
         written = words.whole_source.format(count=words.number(info.frame_count))
     return (
         _source_name(facts, words, source.id),
-        f"{info.width} × {info.height}",
-        words.number(info.frame_rate, 2) if info.continuous else "–",
+        f"{info.width} x {info.height}",
+        words.number(info.frame_rate, 2) if info.continuous else _NONE,
         written,
         words.number(len(source.regions)),
         source.sha256,
@@ -235,9 +235,7 @@ def _films(facts: ReportFacts, words: Words) -> str:
 def _models(facts: ReportFacts, words: Words) -> str:
     if not facts.models:
         return _section(words.models, _paragraph(words.no_models))
-    rows = [
-        (one.name, one.licence, f"{one.provider}, {one.precision}", one.sha256) for one in facts.models
-    ]
+    rows = [(one.name, one.licence, f"{one.provider}, {one.precision}", one.sha256) for one in facts.models]
     return _section(
         words.models, _table((words.model, words.licence, words.runs_on, words.digest), rows, code={3})
     )

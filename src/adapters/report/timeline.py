@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from domain.anonymization.evidence import Timeline
 
@@ -40,7 +41,7 @@ def plot(timeline: Timeline, label: str) -> str:
         label: what the plot shows, for those who cannot see it.
     """
     columns = _columns(timeline)
-    most = max(max(column.total for column in columns), 1)
+    most = max(1, *(column.total for column in columns))
     width = WIDTH / len(columns)
     shapes = [
         f'<path class="{kind}" d="{path}"/>'
@@ -63,11 +64,9 @@ def _columns(timeline: Timeline) -> list[_Column]:
     count = min(frames, COLUMNS)
     edges = [frames * place // count for place in range(count + 1)]
     columns = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         span = range(start, stop)
-        best = max(
-            span, key=lambda at: timeline.found[at] + timeline.inferred[at] + timeline.regions[at]
-        )
+        best = max(span, key=lambda at: timeline.found[at] + timeline.inferred[at] + timeline.regions[at])
         columns.append(
             _Column(
                 timeline.found[best],

@@ -105,6 +105,4 @@ class Words:
     def number(self, value: float, digits: int = 0) -> str:
         """A number as people write it."""
         written = f"{value:,.{digits}f}"
-        return written.translate(str.maketrans({",": self.thousands, ".": self.decimal}))
-
-
+        return written.translate({ord(","): self.thousands, ord("."): self.decimal})

@@ -13,7 +13,7 @@ LARGEST_WHOLE = 2**53 - 1
 
 
 def canonical(value: object) -> bytes:
-    """A value as RFC 8785 writes it: keys sorted by UTF-16, no blanks, numbers as ECMAScript prints them, UTF-8.
+    """A value as RFC 8785 writes it: keys sorted, no blanks, numbers as ECMAScript prints them, UTF-8.
 
     Args:
         value: None, truth values, numbers, text, and mappings with text as keys and sequences of them.

@@ -1,4 +1,4 @@
-"""What the report says beyond the sums: when things were redacted, which gaps were filled, which tracks are weak."""
+"""What the report says beyond the sums: when, which gaps were filled, which tracks are weak."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class Proof:
 
     Attributes:
         frames: that were searched.
-        residual_before, residual_after: faces found in them, before and after what was found was redacted again.
+        residual_before, residual_after: faces found in them, before and after those were redacted again.
         similarity_before, similarity_after: the highest cosine similarity between a face that was removed and
             what is left of it; None where nothing could be compared.
     """

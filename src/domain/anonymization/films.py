@@ -1,13 +1,16 @@
 """Films out of redacted frames.
 
-Frames are encoded in groups of ``GROUP_FRAMES``, counted from the first frame of a film, each by an encoder of
-its own that knows nothing of the others. So groups may be encoded anywhere, in any order, and the film is the
-same to the byte; slices only have to begin where a group does.
+Frames are encoded in groups of ``GROUP_FRAMES``, counted from the first frame of a film, each by an encoder
+of its own that knows nothing of the others. So groups may be encoded anywhere, in any order, and the film is
+the same to the byte; slices only have to begin where a group does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
@@ -22,7 +25,10 @@ from domain.ports.films import FilmFormat, FilmStudio, FilmWriter, Group
 from domain.videos import Segment
 
 GROUP_FRAMES = 48
-"""About two seconds: players can jump to the beginning of a group, and every group costs one whole picture."""
+"""About two seconds: players can jump to the beginning of a group, and each costs one whole picture."""
+
+MOST_WAITING = 16
+"""Frames that wait, as raw planes, for the encoder."""
 
 _RATES = Fraction(1), Fraction(1000)
 _USUAL_RATE = Fraction(25)
@@ -74,21 +80,48 @@ def grouped(
     Yields:
         The frames of a group, without their data, and the group.
     """
-    encoder, waiting = studio.group(film), list[RedactedFrame]()
+    with closing(_Groups(film, studio)) as groups:
+        while True:
+            try:
+                frame = next(frames)
+            except StopIteration as end:
+                seam: Seam = end.value
+                yield from groups.done(0)
+                return seam
+            groups.add(frame, last=frame.index + 1 == segment.end_frame)
+            yield from groups.done(1)
 
-    def take(frame: RedactedFrame) -> None:
-        encoder.add(frame.data)
-        waiting.append(replace(frame, data=b""))
 
-    while True:
-        try:
-            take(next(frames))
-        except StopIteration as end:
-            seam: Seam = end.value
-            return seam
-        if len(waiting) == GROUP_FRAMES or waiting[-1].index + 1 == segment.end_frame:
-            yield tuple(waiting), encoder.finish()
-            encoder, waiting = studio.group(film), []
+class _Groups:
+    """Encodes one group after the other in a thread of its own, so that the pipeline can go on meanwhile."""
+
+    def __init__(self, film: FilmFormat, studio: FilmStudio) -> None:
+        self._film, self._studio = film, studio
+        self._encoder = studio.group(film)
+        self._frames: list[RedactedFrame] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="film")
+        self._adding: deque[Future[None]] = deque()
+        self._finishing: deque[tuple[tuple[RedactedFrame, ...], Future[Group]]] = deque()
+
+    def add(self, frame: RedactedFrame, *, last: bool) -> None:
+        """Append a frame; waits while too many wait to be encoded."""
+        self._adding.append(self._thread.submit(self._encoder.add, frame.data))
+        self._frames.append(replace(frame, data=b""))
+        while len(self._adding) > MOST_WAITING:
+            self._adding.popleft().result()
+        if last or len(self._frames) == GROUP_FRAMES:
+            self._finishing.append((tuple(self._frames), self._thread.submit(self._encoder.finish)))
+            self._encoder, self._frames = self._studio.group(self._film), []
+
+    def done(self, allowed: int) -> Iterator[Shots]:
+        """Groups that are encoded; waits until at most so many are not."""
+        while self._finishing and (len(self._finishing) > allowed or self._finishing[0][1].done()):
+            frames, group = self._finishing.popleft()
+            yield frames, group.result()
+
+    def close(self) -> None:
+        """Stop; what has not begun never does."""
+        self._thread.shutdown(cancel_futures=True)
 
 
 class Reel:

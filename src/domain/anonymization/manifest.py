@@ -1,9 +1,10 @@
 """The record of what was redacted: ``manifest.json``, described by ``manifest.schema.json`` beside this file.
 
-It holds no time, no file name and no machine, so that the same input, settings and key give the same bytes. It
-is one line of canonical JSON. Entries of frames are chained: the ``link`` of each is the SHA-256 of the link
-before it (32 bytes; zeros before the first) and of the entry without its link, as canonical JSON. The last link
-is the ``head``, so that no frame can be changed, moved, added or left out without changing it.
+It holds no time, no file name and no machine, so that the same input, settings and key give the same bytes.
+
+It is one line of canonical JSON. Entries of frames are chained: the ``link`` of each is the SHA-256 of the
+link before it (32 bytes; zeros before the first) and of the entry without its link, as canonical JSON. The
+last link is the ``head``, so that no frame can be changed, moved, added or left out without changing it.
 """
 
 from __future__ import annotations
@@ -282,4 +283,3 @@ def _summary(summary: Summary) -> dict[str, object]:
         "tracks": summary.tracks,
         "boxes": {origin: summary.boxes[origin] for origin in Origin},
     }
-

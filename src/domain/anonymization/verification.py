@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from domain.anonymization.manifest import FIRST_LINK, MANIFEST_FILE, MANIFEST_VERSION, next_link
-from domain.anonymization.seal import SEAL_FILE, Seal
+from domain.anonymization.seal import SEAL_FILE, Seal, key_id
 from domain.errors import ObjectNotFoundError, UnreadableArchiveError
 from domain.ports import ArchiveReader
 from domain.ports.signing import SignatureCheck
@@ -93,7 +93,11 @@ class FilmReader(Protocol):
 
 
 def verify(
-    archive: ArchiveReader, is_signed: SignatureCheck, films: FilmReader, public_key: bytes | None
+    archive: ArchiveReader,
+    is_signed: SignatureCheck,
+    films: FilmReader,
+    public_key: bytes | None,
+    own_key: bytes | None = None,
 ) -> Verdict:
     """Compare an archive with its manifest, and the manifest with its signature.
 
@@ -102,23 +106,25 @@ def verify(
         is_signed: checks signatures.
         films: takes apart films that were changed, to name the frames.
         public_key: of who should have signed it; None where that is not known.
+        own_key: of this installation, which is known without being told.
 
     Raises:
         UnreadableArchiveError: it has no manifest, or one that this program cannot read.
     """
     data = _manifest_bytes(archive)
-    key_id, findings = _check_seal(archive, sha256(data).hexdigest(), is_signed, public_key)
+    signed_with, findings = _check_seal(archive, sha256(data).hexdigest(), is_signed, public_key)
     document = _parsed(data)
     del data
     findings += _check_chain(document)
     files = _check_files(archive, document, films)
     findings += files
-    if public_key is None and not findings:
-        detail = f"all is as it was signed with key {key_id}; nothing says whose key that is"
+    is_own = own_key is not None and signed_with == key_id(own_key)
+    if public_key is None and not is_own and not findings:
+        detail = f"all is as it was signed with key {signed_with}; nothing says whose key that is"
         findings.append(Finding(Problem.UNKNOWN_SIGNER, SEAL_FILE, detail))
     order = list(Problem)
     ranked = sorted(findings, key=lambda finding: order.index(finding.problem))
-    return Verdict(tuple(ranked), key_id, len(document["frames"]), len(set(archive.names)))
+    return Verdict(tuple(ranked), signed_with, len(document["frames"]), len(set(archive.names)))
 
 
 def _manifest_bytes(archive: ArchiveReader) -> bytes:
@@ -203,7 +209,9 @@ def _check_chain(document: Mapping[str, Any]) -> list[Finding]:
     expected, seen = set(wanted), set[Place]()
     for place in places:
         if place not in expected or place in seen:
-            found.append(Finding(Problem.FRAME_ADDED, MANIFEST_FILE, f"there is one entry too many for {_name(place)}"))
+            found.append(
+                Finding(Problem.FRAME_ADDED, MANIFEST_FILE, f"there is one entry too many for {_name(place)}")
+            )
         seen.add(place)
     kept = [place for place in places if place in expected]
     found += [
@@ -230,7 +238,9 @@ def _broken_links(
         except (ValueError, TypeError):
             intact, link = False, None
         if not intact:
-            found.append(Finding(Problem.FRAME_CHANGED, MANIFEST_FILE, f"the entry of {_name(place)} was changed"))
+            found.append(
+                Finding(Problem.FRAME_CHANGED, MANIFEST_FILE, f"the entry of {_name(place)} was changed")
+            )
     if link is not None and link.hex() != document["chain"]["head"]:
         found.append(Finding(Problem.MANIFEST_CHANGED, MANIFEST_FILE, "the chain of frames has another end"))
     return found
@@ -291,13 +301,17 @@ def _changed_film(
             continue
         place = _name((entry["source"], entry["index"]))
         if digest in places:
-            found.append(Finding(Problem.FRAMES_REORDERED, name, f"{places[digest]} is where {place} belongs"))
+            found.append(
+                Finding(Problem.FRAMES_REORDERED, name, f"{places[digest]} is where {place} belongs")
+            )
         else:
             found.append(Finding(Problem.FRAME_CHANGED, name, f"{place} was changed"))
     if len(digests) < len(entries):
         found.append(Finding(Problem.FRAME_MISSING, name, f"it lacks {len(entries) - len(digests)} frames"))
     elif len(digests) > len(entries):
-        found.append(Finding(Problem.FRAME_ADDED, name, f"it has {len(digests) - len(entries)} frames too many"))
+        found.append(
+            Finding(Problem.FRAME_ADDED, name, f"it has {len(digests) - len(entries)} frames too many")
+        )
     return found
 
 

@@ -310,9 +310,7 @@ class SliceWorker:
         if not self._workshop.keep_parts:
             await self._store.remove_all(parts_prefix(request.id))
 
-    async def _bind_parts(
-        self, held: HeldLease, job: _Job, path: Path, video: Path | None = None
-    ) -> Summary:
+    async def _bind_parts(self, held: HeldLease, job: _Job, path: Path, video: Path | None = None) -> Summary:
         async with self._database.unit_of_work() as work:
             parts = await work.slices.parts(job.request.id)
         binding = await _in_thread(held, lambda: self._binding(job, video))

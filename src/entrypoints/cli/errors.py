@@ -27,6 +27,7 @@ EXIT_CODES = {
     "no_frames": 14,
     "truncated_video": 15,
     "image_too_large": 16,
+    "unreadable_archive": 17,
     "invalid_segment": 20,
     "invalid_region": 21,
     "invalid_level": 22,
@@ -85,6 +86,21 @@ SERVICE_EXIT_CODES = {
 """Exit code by ``DomainError.code``, for what the service and its management commands add."""
 
 
+VERDICT_EXIT_CODES = {
+    "no_signature": 60,
+    "wrong_key": 61,
+    "bad_signature": 62,
+    "manifest_changed": 63,
+    "frame_changed": 64,
+    "frame_missing": 65,
+    "frame_added": 66,
+    "frames_reordered": 67,
+    "file_changed": 68,
+    "unknown_signer": 69,
+}
+"""Exit code of ``verify`` by the worst problem of a result, worst first."""
+
+
 def describe_exit_codes() -> str:
     """The table for ``redact --help``: one line per code."""
     rows = [
@@ -104,6 +120,15 @@ def describe_service_exit_codes() -> str:
         (ITEMS_REJECTED, "some items of the batch were rejected"),
         (REQUEST_FAILED, "a request failed; its error is printed"),
         *((code, name.replace("_", " ")) for name, code in SERVICE_EXIT_CODES.items()),
+    ]
+    return _table(rows)
+
+
+def describe_verdict_exit_codes() -> str:
+    """The table for ``verify --help``."""
+    rows = [
+        (SUCCESS, "genuine: everything is as it was signed"),
+        *((code, name.replace("_", " ")) for name, code in VERDICT_EXIT_CODES.items()),
     ]
     return _table(rows)
 

@@ -98,7 +98,11 @@ def detection_options(command: _Command) -> _Command:
     help="Of the written frames: jpg, jpeg, png or webp; or mp4, a film of each segment instead.",
 )
 @click.option(
-    "--quality", type=int, default=_DEFAULT.quality, show_default=True, help="1 to 100, for JPEG, WebP and MP4."
+    "--quality",
+    type=int,
+    default=_DEFAULT.quality,
+    show_default=True,
+    help="1 to 100, for JPEG, WebP and MP4.",
 )
 @click.option(
     "--audio",
