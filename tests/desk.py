@@ -24,6 +24,7 @@ from domain.resilience import Backoff
 from domain.videos import Region
 from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes_metrics import FakeMeter
+from fakes_results import IMPRINT, FakeStudio
 from fakes_vision import FakeFaceDetector
 from world import World
 
@@ -67,7 +68,7 @@ class Desk:
 
     def worker(self, name: str = "worker-1") -> SliceWorker:
         workshop = Workshop(
-            tool="framecloak test",
+            imprint=IMPRINT,
             scratch=self.world.scratch,
             open_video=self.open_video,
             create_archive=self.create_archive,
@@ -75,6 +76,7 @@ class Desk:
             instruments=self.instruments,
             time_limit=self.time_limit,
             meter=self.meter,
+            studio=FakeStudio(),
         )
         world = self.world
         return SliceWorker(
@@ -137,5 +139,5 @@ def frames(data: bytes) -> dict[str, NDArray[np.uint8]]:
     return {
         name: np.frombuffer(picture, np.uint8).reshape(64, 64, 3)
         for name, picture in unzipped(data).items()
-        if name != "manifest.json"
+        if name.startswith("frames/")
     }

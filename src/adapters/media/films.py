@@ -190,8 +190,13 @@ class _FilmWriter:
                 str(self._path),
                 "w",
                 format="mp4",
-                # Bit-exact: no name of the program that wrote it.
-                container_options={"movflags": "+faststart", "fflags": "+bitexact"},
+                # Bit-exact: no name of the program that wrote it. The clock of the movie says when sound begins;
+                # its usual milliseconds are too coarse.
+                container_options={
+                    "movflags": "+faststart",
+                    "fflags": "+bitexact",
+                    "movie_timescale": "90000",
+                },
             )
         scale, self._ticks = timing.clock()
         self._stream = self._container.add_mux_stream(

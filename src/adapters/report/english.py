@@ -11,6 +11,7 @@ ENGLISH = Words(
     decimal=".",
     title="Redaction report",
     lead_clean="All {frames} frames were examined and {boxes} areas in them were redacted.",
+    lead_minimal="Faces were not looked for. In {frames} frames {boxes} marked areas were redacted.",
     lead_blanked=(
         "{blanked} of {frames} frames could not be examined. They are black in the result: nothing in "
         "them can be seen. In the others {boxes} areas were redacted."
@@ -85,7 +86,7 @@ ENGLISH = Words(
     whole_source="all {count}",
     picture="picture",
     blanks="Frames that could not be examined",
-    no_blanks="None. Every frame was decoded and examined.",
+    no_blanks="None. Every frame could be read.",
     some_blanks=(
         "These frames were damaged in the source or could not be examined. They are black in the result."
     ),

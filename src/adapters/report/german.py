@@ -11,6 +11,7 @@ GERMAN = Words(
     decimal=",",
     title="Schwärzungsbericht",
     lead_clean="Alle {frames} Bilder wurden untersucht, {boxes} Bereiche darin wurden geschwärzt.",
+    lead_minimal="Nach Gesichtern wurde nicht gesucht. In {frames} Bildern wurden {boxes} markierte Bereiche geschwärzt.",
     lead_blanked=(
         "{blanked} von {frames} Bildern konnten nicht untersucht werden. Sie sind im Ergebnis ganz "
         "schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche geschwärzt."
@@ -95,7 +96,7 @@ GERMAN = Words(
     whole_source="alle {count}",
     picture="Einzelbild",
     blanks="Bilder, die nicht untersucht werden konnten",
-    no_blanks="Keine. Jedes Bild wurde gelesen und untersucht.",
+    no_blanks="Keine. Jedes Bild konnte gelesen werden.",
     some_blanks=(
         "Diese Bilder sind in der Quelle beschädigt oder konnten nicht untersucht werden. Sie sind im "
         "Ergebnis ganz schwarz."

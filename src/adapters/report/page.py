@@ -14,7 +14,7 @@ from adapters.report.words import Words
 from domain.anonymization.evidence import Proof
 from domain.anonymization.manifest import RecordedSource
 from domain.anonymization.record import ReportFacts
-from domain.anonymization.request import Language, OutputFormat
+from domain.anonymization.request import Language, Level, OutputFormat
 from domain.anonymization.tracking import Origin
 
 LISTED = 200
@@ -62,7 +62,8 @@ def _style() -> str:
 
 def _opening(facts: ReportFacts, words: Words) -> str:
     summary = facts.summary
-    lead = words.lead_blanked if summary.blanked else words.lead_clean
+    lead = words.lead_clean if facts.settings.level is not Level.MINIMAL else words.lead_minimal
+    lead = words.lead_blanked if summary.blanked else lead
     text = lead.format(
         frames=words.number(summary.frames),
         blanked=words.number(summary.blanked),

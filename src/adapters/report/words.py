@@ -19,6 +19,7 @@ class Words:
     title: str
     lead_clean: str
     lead_blanked: str
+    lead_minimal: str
 
     numbers: str
     frames: str
