@@ -61,7 +61,7 @@ class _Groups:
 
     def finish(self) -> Group:
         salt = hashlib.sha256(b"".join(self._frames)).digest()
-        return Group(tuple(salt + frame for frame in self._frames))
+        return Group(tuple(salt + bytes([n]) + frame for n, frame in enumerate(self._frames)))
 
 
 class FakeFilm:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from contextlib import closing
 from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
 from domain.anonymization.films import GROUP_FRAMES
+from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
