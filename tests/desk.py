@@ -17,7 +17,7 @@ from adapters.media.archive import ZipReader
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, Order
 from domain.anonymization.processing import Instruments
-from domain.anonymization.request import Level
+from domain.anonymization.request import Appearance, Level
 from domain.anonymization.work import SliceWorker, Workshop
 from domain.ports import FrameSource
 from domain.resilience import Backoff
@@ -51,6 +51,7 @@ class Desk:
         self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
         self.detector: FakeFaceDetector | None = FakeFaceDetector()
         self.level = Level.FACES
+        self.appearance = Appearance()
         self.levels: list[Level] = []
         self.backoff = Backoff(lasts=0)
         self.room = 1_000_000
@@ -61,7 +62,9 @@ class Desk:
 
     async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
         self.anna: Principal = await self.world.person("anna")
-        self.order: Order = replace(await self.world.order(self.anna, *segments), level=self.level)
+        self.order: Order = replace(
+            await self.world.order(self.anna, *segments), level=self.level, appearance=self.appearance
+        )
         for region in regions:
             await self.world.marking.add_region(self.anna, self.order.video_id, region, None)
         return (await self.world.submissions.submit(self.anna, self.order)).request.id

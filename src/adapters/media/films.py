@@ -190,7 +190,7 @@ class _FilmWriter:
                 str(self._path),
                 "w",
                 format="mp4",
-                # Bit-exact: no name of the program that wrote it. The movie's clock says when sound begins, and
+                # Bit-exact: no name of the program that wrote it. The movie clock says when sound begins;
                 # its usual milliseconds are too coarse for that.
                 container_options={
                     "movflags": "+faststart",

@@ -11,7 +11,7 @@ GERMAN = Words(
     decimal=",",
     title="Schwärzungsbericht",
     lead_clean="Alle {frames} Bilder wurden untersucht, {boxes} Bereiche darin wurden geschwärzt.",
-    lead_minimal="Nach Gesichtern wurde nicht gesucht. {boxes} markierte Bereiche in {frames} Bildern sind geschwärzt.",
+    lead_minimal="Ohne Suche nach Gesichtern: In {frames} Bildern {boxes} markierte Bereiche geschwärzt.",
     lead_blanked=(
         "{blanked} von {frames} Bildern konnten nicht untersucht werden. Sie sind im Ergebnis ganz "
         "schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche geschwärzt."
