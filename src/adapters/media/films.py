@@ -19,7 +19,7 @@ from adapters.media.archive import translated
 from adapters.media.container import open_container
 from domain.anonymization.request import Appearance
 from domain.detection import Image
-from domain.errors import InvalidFormatError
+from domain.errors import DomainError, InvalidFormatError
 from domain.ports import FrameEncoder, Sound
 from domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
 from domain.timing import Timing
@@ -204,7 +204,12 @@ class _FilmWriter:
         )
         self._stream.time_base = self._base = Fraction(1, scale)
         self._next = 0
-        self._sound = _Track(sound, timing, self._container) if sound else None
+        self._sound: _Track | None = None
+        try:
+            self._sound = _Track(sound, timing, self._container) if sound else None
+        except DomainError:
+            self.discard()
+            raise
 
     def add(self, group: Group) -> None:
         with translated(self._path):
