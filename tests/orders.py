@@ -185,7 +185,7 @@ class Request:
             manifest = json.loads(archive.read("manifest.json"))
         stem = f"frames/segment_{self.order.segment}/frame"
         frames = [f"{stem}_{index:07d}.jpg" for index in range(self.order.start, self.order.end)]
-        assert names == [*frames, "manifest.json"]
+        assert names == [*frames, "report.html", "manifest.json", "manifest.sig"]
         assert manifest["summary"]["frames"] == expected
         assert [one["file"] for one in manifest["frames"]] == frames
         numbers = self.cluster.ask("SELECT DISTINCT number FROM history WHERE request_id = $1", self.id)

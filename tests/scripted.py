@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
 from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
 from domain.detection import Detections, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, TruncatedVideoError
-from domain.ports import SourceInfo
+from domain.ports import Sound, SourceInfo
+from domain.timing import Timing
 
 WIDTH, HEIGHT = 320, 192
 Script = dict[int, list[tuple[float, float, float, float]]]
@@ -42,6 +44,11 @@ class ScriptedSource:
     cut_off_at: int | None = None
     opened: int = 0
     closed: int = 0
+
+    sound: Sound | None = None
+
+    def timing(self, start: int, stop: int) -> Timing:
+        return Timing.steady(Fraction(25), start, stop)
 
     @property
     def readable(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from adapters.media.archive import ZipArchive
+from adapters.media.films import X264Studio
 from adapters.media.opencv import OpenCvEncoder, OpenCvRedactor, use_one_thread_per_call
 from adapters.media.pictures import is_picture, open_picture
 from adapters.media.pyav import open_video
@@ -16,9 +17,12 @@ from adapters.vision.insightface import choose_detector
 from adapters.vision.onnx import Precision, Provider, describe
 from adapters.vision.weights import CENTERFACE
 from domain.anonymization.processing import Instruments
+from domain.anonymization.record import Imprint
 from domain.anonymization.request import Level
 from domain.detection import ModelCard
 from domain.ports import Archive, FaceDetector, FrameEncoder, FrameSource, Redactor
+from domain.ports.films import FilmStudio
+from entrypoints.imprint import imprint
 from entrypoints.settings import Settings
 
 SWITCH_INTERVAL = 0.0005
@@ -41,6 +45,8 @@ class Container:
         encoder: writes picture files.
         create_archive: starts the file that people take away.
         describe_model: says which model it is, where and how it runs.
+        film_studio: makes films, which lie in a folder while they are written.
+        imprint: says who answers for a result; makes the installation's key when there is none.
     """
 
     threads: int
@@ -50,6 +56,8 @@ class Container:
     encoder: FrameEncoder
     create_archive: Callable[[Path], Archive]
     describe_model: Callable[[ModelCard], str]
+    film_studio: Callable[[Path], FilmStudio]
+    imprint: Callable[[], Imprint]
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -64,6 +72,8 @@ class Container:
             encoder=OpenCvEncoder(),
             create_archive=ZipArchive,
             describe_model=_describe_model,
+            film_studio=X264Studio,
+            imprint=lambda: imprint(settings),
         )
 
     def instruments(self, level: Level) -> Instruments:

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 from adapters.clock import SystemClock
 from adapters.media.archive import ZipArchive, ZipReader
+from adapters.media.films import X264Studio
 from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.gallery_indexes import GalleryIndexes
 from adapters.postgres.schema import Schema
@@ -52,6 +52,7 @@ from domain.ports.persistence import Database
 from domain.ports.services import CallLimiter, Clock, ObjectStore
 from domain.reid.galleries import Galleries
 from domain.reid.upkeep import GalleryUpkeep
+from entrypoints.imprint import imprint
 from entrypoints.keys import gallery_vault, installation_secret, webhook_secret
 from entrypoints.settings import Settings
 
@@ -126,7 +127,7 @@ class Service:
             meter: told how the work goes.
         """
         workshop = Workshop(
-            tool=f"framecloak {version('framecloak')}",
+            imprint=imprint(self.settings),
             scratch=self.scratch,
             open_video=VideoShelf().open,
             create_archive=ZipArchive,
@@ -136,6 +137,7 @@ class Service:
             lease=timedelta(seconds=self.settings.lease_seconds),
             keep_parts=self.settings.debug,
             meter=meter,
+            studio=X264Studio(self.scratch),
         )
         return SliceWorker(self.database, self.store, self.clock, self.board, workshop, name)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from adapters.vision.weights import models_folder
-from domain.anonymization.request import Level, OutputFormat
+from domain.anonymization.request import Language, Level, OutputFormat
 from domain.anonymization.slices import LEASE
 from domain.errors import InvalidSettingError
 from entrypoints.machine import available_cores
@@ -283,6 +283,12 @@ class Settings:
         "The format of requests that name none.",
         parsed_by(OutputFormat.parse, OutputFormat),
         OutputFormat.JPG.value,
+    )
+    report_language: Language = setting(
+        "REPORT_LANGUAGE",
+        "What reports of results are written in when a request does not say: en or de.",
+        parsed_by(Language.parse, Language),
+        Language.ENGLISH.value,
     )
     max_frames_per_request: int = setting(
         "MAX_FRAMES_PER_REQUEST",

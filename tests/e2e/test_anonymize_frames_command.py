@@ -48,7 +48,7 @@ def test_a_request_is_done_in_the_foreground(installation: Installation, tmp_pat
     assert (done.code, done.err) == (0, "")
     assert done.out == f"request {request.id} is completed: 6 frames, {output}\n"
     names = [f"frames/segment_{installation.segments[SHORT]}/frame_{index:07d}.png" for index in range(2, 8)]
-    assert command.Output(output).names == [*names, "manifest.json"]
+    assert command.Output(output).names == [*names, "report.html", "manifest.json", "manifest.sig"]
     assert [path.name for path in tmp_path.iterdir()] == ["frames.zip"]
     assert (request.status, request.order.priority) == (Status.COMPLETED, "high")
     assert request.order.appearance.style == "pixelate"

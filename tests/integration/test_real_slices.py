@@ -18,6 +18,7 @@ from domain.videos import Region, Segment
 from entrypoints.bootstrap import Container
 from entrypoints.cli import demo_film
 from entrypoints.settings import Settings
+from fakes_results import IMPRINT
 
 SEGMENTS = (Segment(3, 60), Segment(70, 118))
 REGION = Region(0, 0, 64, 32)
@@ -38,7 +39,7 @@ def instruments() -> Instruments:
 @pytest.fixture(scope="module")
 def export(film: Path) -> Export:
     exhibit = Exhibit(0, open_video(film), None, lambda index: f"frames/{index}", SEGMENTS, (REGION,))
-    return Export("framecloak test", Level.FACES, Appearance(), batches([exhibit]))
+    return Export(IMPRINT, Level.FACES, Appearance(), batches([exhibit]))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_the_archive_is_the_same_to_the_byte(
     slices = plan_slices(SEGMENTS, keyframes(PyAvProber().probe(film).frame_index), longest)
     result = tmp_path / "frames.zip"
     source = export.batches[0].source
-    binding = Binding(export.tool, export.level, export.appearance, source.sha256(), SEGMENTS, (REGION,))
+    binding = Binding(export.imprint, export.level, export.appearance, source.sha256(), SEGMENTS, (REGION,))
     binder = Binder(binding, ZipArchive(result), lambda: None)
     examined = ()
     for number, segment in enumerate(slices):

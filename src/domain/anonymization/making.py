@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -18,14 +18,16 @@ from domain.anonymization.holding import HeldLease
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.manifest import Summary
 from domain.anonymization.metering import fetched
-from domain.anonymization.parts import Binder, Binding, WrittenPart, write_part
+from domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
 from domain.anonymization.processing import Instruments
+from domain.anonymization.record import Imprint
 from domain.anonymization.request import Level
 from domain.anonymization.service import parts_prefix, result_prefix
 from domain.anonymization.slices import LEASE, Lease, SliceKind, Standing
 from domain.errors import ObjectNotFoundError, StorageUnavailableError, VideoNotFoundError
 from domain.library import GrantRole, Video
 from domain.ports import Archive, ArchiveReader, FrameSource
+from domain.ports.films import FilmStudio
 from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
@@ -43,7 +45,7 @@ class Workshop:
     """What a worker works with.
 
     Attributes:
-        tool: name and version of the program, for the manifest.
+        imprint: who answers for results.
         scratch: folder for files that are needed for a moment.
         open_video: opens a video that lies in a file.
         create_archive: starts a ZIP.
@@ -53,9 +55,10 @@ class Workshop:
         lease: how long this worker may be silent before others take over what it does.
         keep_parts: whether the parts of a result stay in the object store, to be looked into.
         meter: told how the work goes.
+        studio: makes films, in the folder for files that are needed for a moment.
     """
 
-    tool: str
+    imprint: Imprint
     scratch: Path
     open_video: Callable[[Path], FrameSource]
     create_archive: Callable[[Path], Archive]
@@ -65,6 +68,7 @@ class Workshop:
     lease: timedelta = LEASE
     keep_parts: bool = False
     meter: Meter = NULL_METER
+    studio: FilmStudio | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +191,10 @@ class SliceMaker:
             stem=_stem(snapshot.segments),
             segments=snapshot.stretches,
             regions=snapshot.regions,
+            film=_film(snapshot.segments),
         )
-        export = Export(self._workshop.tool, order.level, order.appearance, batches([exhibit]))
-        instruments = self._workshop.instruments(order.level)
+        export = Export(self._workshop.imprint, order.level, order.appearance, batches([exhibit]))
+        instruments = replace(self._workshop.instruments(order.level), films=self._workshop.studio)
         archive = self._workshop.create_archive(path)
         try:
             return write_part(export, held.lease.segment, instruments, archive, held.step, examined)
@@ -197,33 +202,53 @@ class SliceMaker:
             archive.discard()
 
     async def _make_result(self, held: HeldLease, job: _Job, folder: Path) -> None:
-        request, snapshot = job.request, job.snapshot
-        binding = Binding(
-            tool=self._workshop.tool,
-            level=request.order.level,
-            appearance=request.order.appearance,
-            sha256=job.video.facts.sha256,
-            segments=snapshot.stretches,
-            regions=snapshot.regions,
-        )
+        request = job.request
         path = folder / "frames.zip"
-        async with self._database.unit_of_work() as work:
-            parts = await work.slices.parts(request.id)
-        archive = self._workshop.create_archive(path)
-        try:
-            binder = Binder(binding, archive, held.require)
-            for part in parts:
-                stored = self._store.local(part.key, folder)
-                async with fetched(self._workshop.meter, stored) as file:
-                    await held.in_thread(lambda file=file: self._bind(binder, file))  # type: ignore[misc]
-            summary = await held.in_thread(binder.finish)
-        finally:
-            archive.discard()
+        if request.order.appearance.output_format.is_film:
+            # The video knows when its frames are shown, and what is heard.
+            try:
+                stored = self._store.kept(job.video.object_key, folder)
+                async with fetched(self._workshop.meter, stored) as video:
+                    summary = await self._bind_parts(held, job, path, video)
+            except ObjectNotFoundError as error:
+                raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
+        else:
+            summary = await self._bind_parts(held, job, path)
         key = _result_key(request.id)
         await self._store_file(held, key, path)
         await self._deliver(held, summary, (key, path.stat().st_size))
         if not self._workshop.keep_parts:
             await self._store.remove_all(parts_prefix(request.id))
+
+    async def _bind_parts(self, held: HeldLease, job: _Job, path: Path, video: Path | None = None) -> Summary:
+        async with self._database.unit_of_work() as work:
+            parts = await work.slices.parts(job.request.id)
+        binding = await held.in_thread(lambda: self._binding(job, video))
+        archive = self._workshop.create_archive(path)
+        try:
+            with closing(Binder(binding, archive, held.require)) as binder:
+                for part in parts:
+                    stored = self._store.local(part.key, path.parent)
+                    async with fetched(self._workshop.meter, stored) as file:
+                        await held.in_thread(lambda file=file: self._bind(binder, file))  # type: ignore[misc]
+                return await held.in_thread(binder.finish)
+        finally:
+            archive.discard()
+
+    def _binding(self, job: _Job, video: Path | None) -> Binding:
+        order, snapshot, studio = job.request.order, job.snapshot, self._workshop.studio
+        filming = None
+        if video and studio:
+            filming = Filming(studio, self._workshop.open_video(video), _film(snapshot.segments))
+        return Binding(
+            imprint=self._workshop.imprint,
+            level=order.level,
+            appearance=order.appearance,
+            sha256=job.video.facts.sha256,
+            segments=snapshot.stretches,
+            regions=snapshot.regions,
+            filming=filming,
+        )
 
     def _bind(self, binder: Binder, file: Path) -> None:
         with self._workshop.read_archive(file) as part:
@@ -276,12 +301,14 @@ def _continues(before: Lease, lease: Lease) -> bool:
 
 def _stem(segments: Mapping[int, Segment]) -> Callable[[int], str]:
     """Names frames by the first segment, in time, that has them."""
+    return lambda index: f"frames/segment_{_owner(segments, index)}/frame_{index:07d}"
+
+
+def _film(segments: Mapping[int, Segment]) -> Callable[[Segment], str]:
+    """Names films by the first segment, in time, that they show."""
+    return lambda stretch: f"films/segment_{_owner(segments, stretch.start_frame)}.mp4"
+
+
+def _owner(segments: Mapping[int, Segment], index: int) -> int:
     ordered = sorted(segments.items(), key=lambda pair: (pair[1], pair[0]))
-
-    def stem(index: int) -> str:
-        owner = next(
-            number for number, segment in ordered if segment.start_frame <= index < segment.end_frame
-        )
-        return f"frames/segment_{owner}/frame_{index:07d}"
-
-    return stem
+    return next(number for number, segment in ordered if segment.start_frame <= index < segment.end_frame)

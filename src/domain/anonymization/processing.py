@@ -27,6 +27,7 @@ from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, track
 from domain.ports import FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
+from domain.ports.films import FilmStudio
 from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from domain.videos import Region, Segment
 
@@ -50,6 +51,7 @@ class Instruments:
         encoder: writes picture files.
         threads: how many frames are examined, redacted or encoded at the same time.
         meter: told how long all that takes.
+        films: makes films; None where pictures are all that is written.
     """
 
     detector: FaceDetector | None
@@ -57,6 +59,7 @@ class Instruments:
     encoder: FrameEncoder
     threads: int
     meter: Meter = NULL_METER
+    films: FilmStudio | None = None
 
 
 @dataclass(frozen=True, slots=True)

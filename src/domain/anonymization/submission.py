@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from domain.accounts import Principal
 from domain.anonymization.dispatch import Dispatcher
+from domain.anonymization.films import GROUP_FRAMES
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
 from domain.anonymization.planning import SLICE_FRAMES, plan_slices
 from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
@@ -116,7 +117,9 @@ class Submissions:
         """Say what there is to do for a new request."""
         order = request.order
         keyframes = self._keyframes(await work.videos.frame_index(order.video_id))
-        await work.slices.add(request.id, plan_slices(snapshot.stretches, keyframes, self._slice_frames))
+        unit = GROUP_FRAMES if order.appearance.output_format.is_film else 1
+        slices = plan_slices(snapshot.stretches, keyframes, self._slice_frames, unit)
+        await work.slices.add(request.id, slices)
         details = {"video_id": order.video_id, "level": order.level, "frames": request.total_frames}
         await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
 

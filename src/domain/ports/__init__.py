@@ -13,6 +13,7 @@ from domain.ports.imaging import (
     FrameEncoder,
     FrameSource,
     Redactor,
+    Sound,
     SourceInfo,
 )
 
@@ -24,5 +25,6 @@ __all__ = [
     "FrameEncoder",
     "FrameSource",
     "Redactor",
+    "Sound",
     "SourceInfo",
 ]

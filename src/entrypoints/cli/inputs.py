@@ -91,14 +91,16 @@ def open_exhibits(
     for number, source in enumerate(sources):
         info = source.info
         chosen = union(mark.on(info) for mark in segments) or [Segment(0, info.frame_count)]
+        stem = _stem(number, source, len(sources), only_pictures=only_pictures, keep_name=keep_names)
         exhibits.append(
             Exhibit(
                 id=number,
                 source=source,
                 name=info.name if keep_names else None,
-                stem=_stem(number, source, len(sources), only_pictures=only_pictures, keep_name=keep_names),
+                stem=stem,
                 segments=tuple(chosen),
                 regions=tuple(mark.on(info) for mark in regions),
+                film=_film(stem),
             )
         )
     return tuple(exhibits)
@@ -117,6 +119,16 @@ def _stem(
     elif only_pictures:
         return lambda _: f"frames/frame_{number:07d}"
     return lambda index: f"{folder}/frame_{index:07d}"
+
+
+def _film(stem: Callable[[int], str]) -> Callable[[Segment], str]:
+    """Where the films of a source go in the archive: into a folder as its frames would."""
+
+    def name(segment: Segment) -> str:
+        _, *folders, _ = stem(segment.start_frame).split("/")
+        return "/".join(["films", *folders, f"film_{segment.start_frame:07d}.mp4"])
+
+    return name
 
 
 def _is_media(path: Path) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from domain.anonymization.export import Export, batches
+from domain.anonymization.films import require_filmable
 from domain.anonymization.manifest import Summary
 from domain.anonymization.request import Appearance, Level
 from domain.detection import ModelCard
@@ -103,11 +103,12 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
     exhibits = open_exhibits(
         found.paths, order.segments, order.regions, container.open_source, keep_names=order.keep_names
     )
-    tool = f"framecloak {version('framecloak')}"
-    export = Export(tool, order.level, order.appearance, batches(exhibits))
+    studio = container.film_studio(order.output.parent)
+    require_filmable([one.source for one in exhibits], order.appearance, studio)
+    export = Export(container.imprint(), order.level, order.appearance, batches(exhibits))
     archive = container.create_archive(order.output)
     try:
-        instruments = container.instruments(order.level)
+        instruments = replace(container.instruments(order.level), films=studio)
         model = instruments.detector.card if instruments.detector else None
         if model:
             monitor.say(f"Detecting faces with {container.describe_model(model)}")

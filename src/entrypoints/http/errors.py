@@ -83,6 +83,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "token_used": 410,
     "too_many_attempts": 429,
     "too_many_frames": 422,
+    "unreadable_archive": 422,
     "unreadable_video": 422,
     "upload_incomplete": 400,
     "upload_not_found": 404,

@@ -102,7 +102,7 @@ class RequestsController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
         """Frames of the named segments, as they and the video's regions are now, are redacted and zipped."""
-        order = data.order(config.default_level, config.default_format)
+        order = data.order(config.default_level, config.default_format, config.default_language)
         submitted = await submissions.submit(caller, order, idempotency_key)
         _tell(submitted)
         name_subject(request.scope, submitted.request.id)
@@ -233,7 +233,9 @@ async def _submitted(
     idempotency_key: str | None,
 ) -> BatchResult:
     try:
-        order = convert(item, SubmitBody).order(config.default_level, config.default_format)
+        order = convert(item, SubmitBody).order(
+            config.default_level, config.default_format, config.default_language
+        )
         submitted = await submissions.submit(caller, order, idempotency_key)
     except InvalidBodyError as error:
         return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))
