@@ -47,6 +47,7 @@ from domain.marking import Marking
 from domain.ports.metrics import NULL_METER, Meter
 from domain.ports.persistence import Database
 from domain.ports.services import AttemptLimiter, Clock, ObjectStore
+from entrypoints.bootstrap import level_is_available
 from entrypoints.keys import installation_secret, webhook_secret
 from entrypoints.settings import Settings
 
@@ -208,6 +209,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 keyframes,
                 settings.max_frames_per_request,
                 settings.slice_frames,
+                level_is_available,
             ),
             anonymization=Anonymization(
                 database, store, dispatcher, board, clock, retention, new_secret, digest

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from domain.anonymization.album import Album
+from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
 from domain.anonymization.manifest import (
     MANIFEST_FILE,
@@ -21,6 +22,7 @@ from domain.anonymization.processing import Instructions, Instruments, Seam, red
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level, RedactionShape
 from domain.anonymization.tracking import TrackingSettings
+from domain.detection import ModelCard
 from domain.ports import Archive, FrameSource
 from domain.videos import Region, Segment
 
@@ -39,6 +41,7 @@ class Exhibit:
         stem: makes the name of a frame in the archive, without suffix, from its number.
         segments: frames to write, disjoint and ascending; inside the source.
         regions: areas to redact whatever is in them; inside the source.
+        keep_text: areas in which text stays readable; inside the source.
     """
 
     id: int
@@ -47,6 +50,7 @@ class Exhibit:
     stem: Callable[[int], str]
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...] = ()
+    keep_text: tuple[Region, ...] = ()
 
     def tracking(self, shape: RedactionShape) -> TrackingSettings:
         """What counts as a face in it, and how much is redacted around one."""
@@ -142,8 +146,15 @@ class Export:
     def instructions(self, batch: Batch) -> Instructions:
         """What is to be redacted in a batch, and how."""
         exhibit = batch.exhibits[0]
-        looks = VIDEO_LOOKS if batch.source.info.continuous else PICTURE_LOOKS
-        return Instructions(self.appearance, exhibit.regions, exhibit.tracking(self.appearance.shape), looks)
+        continuous = batch.source.info.continuous
+        return Instructions(
+            appearance=self.appearance,
+            regions=exhibit.regions,
+            tracking=exhibit.tracking(self.appearance.shape),
+            looks=VIDEO_LOOKS if continuous else PICTURE_LOOKS,
+            areas=_areas(self.level, continuous=continuous),
+            keep_text=exhibit.keep_text,
+        )
 
     def _manifest(self, instruments: Instruments, log: FrameLog) -> bytes:
         detector = instruments.detector
@@ -151,7 +162,7 @@ class Export:
         sources = [
             _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
         ]
-        models = [detector.card] if detector else []
+        models = used_models(instruments)
         threshold = self.instructions(self.batches[0]).threshold if detector else None
         return manifest(
             self.tool, recorded_settings(self.level, self.appearance, threshold), models, sources, log
@@ -166,7 +177,21 @@ def recorded_settings(level: Level, appearance: Appearance, threshold: float | N
         threshold=threshold,
         video_looks=VIDEO_LOOKS,
         picture_looks=PICTURE_LOOKS,
+        video_areas=_areas(level, continuous=True),
+        picture_areas=_areas(level, continuous=False),
     )
+
+
+def used_models(instruments: Instruments) -> list[ModelCard]:
+    """What faces, text and plates are looked for with."""
+    faces = [instruments.detector.card] if instruments.detector else []
+    return faces + [detector.card for detector in instruments.areas.values()]
+
+
+def _areas(level: Level, *, continuous: bool) -> AreaSettings | None:
+    if level is not Level.FULL:
+        return None
+    return VIDEO_AREAS if continuous else PICTURE_AREAS
 
 
 def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
@@ -206,4 +231,5 @@ def _recorded(exhibit: Exhibit, tracking: TrackingSettings | None) -> RecordedSo
         segments=exhibit.segments,
         regions=exhibit.regions,
         tracking=tracking,
+        keep_text=exhibit.keep_text,
     )

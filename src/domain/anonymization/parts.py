@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
 from domain.anonymization.examination import Examination
-from domain.anonymization.export import Export, recorded_settings
+from domain.anonymization.export import Export, recorded_settings, used_models
 from domain.anonymization.manifest import (
     MANIFEST_FILE,
     FrameLog,
@@ -25,7 +25,7 @@ from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.track_numbers import TrackChain, TrackLinks
 from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import ModelCard
+from domain.detection import Kind, ModelCard
 from domain.ports import Archive, ArchiveReader, SourceInfo
 from domain.videos import Region, Segment
 
@@ -99,7 +99,7 @@ def write_part(
     detector = instruments.detector
     content: _Content = {
         "info": asdict(exhibit.source.info),
-        "models": [asdict(detector.card)] if detector else [],
+        "models": [asdict(card) for card in used_models(instruments)],
         "tracking": asdict(exhibit.tracking(export.appearance.shape)) if detector else None,
         "threshold": export.instructions(batch).threshold if detector else None,
         "frames": rows,
@@ -122,6 +122,7 @@ class Binding:
         sha256: hex digest of the video's bytes.
         segments: the frames that were ordered, disjoint and ascending.
         regions: what was marked by hand.
+        keep_text: where text was to stay.
     """
 
     tool: str
@@ -130,6 +131,7 @@ class Binding:
     sha256: str
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
+    keep_text: tuple[Region, ...] = ()
 
 
 class Binder:
@@ -214,6 +216,7 @@ def _manifest(binding: Binding, content: _Content, log: FrameLog) -> bytes:
         segments=binding.segments,
         regions=binding.regions,
         tracking=TrackingSettings(**tracking) if tracking else None,
+        keep_text=binding.keep_text,
     )
     models = [ModelCard(**card) for card in content["models"]]
     settings = recorded_settings(binding.level, binding.appearance, content["threshold"])
@@ -221,15 +224,21 @@ def _manifest(binding: Binding, content: _Content, log: FrameLog) -> bytes:
 
 
 def _box_row(box: RedactedBox) -> list[object]:
-    return [*box.xyxy, box.track, box.score, box.origin]
+    return [*box.xyxy, box.track, box.score, box.origin, box.kind]
 
 
 def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
     """A frame without its picture, its tracks numbered through all parts; and the name of its file."""
     index, file, blanked, boxes = row
     found = tuple(
-        RedactedBox((x1, y1, x2, y2), None if track is None else numbers[track], score, Origin(origin))
-        for x1, y1, x2, y2, track, score, origin in boxes
+        RedactedBox(
+            (x1, y1, x2, y2),
+            None if track is None else numbers[track],
+            score,
+            Origin(origin),
+            None if kind is None else Kind(kind),
+        )
+        for x1, y1, x2, y2, track, score, origin, kind in boxes
     )
     return RedactedFrame(index, b"", found, blanked), file
 

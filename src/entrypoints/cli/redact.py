@@ -85,7 +85,7 @@ def detection_options(command: _Command) -> _Command:
     metavar="LEVEL",
     default=Level.FACES.value,
     show_default=True,
-    help="minimal: the given regions; faces: and every face; full: and texts and plates, not available yet.",
+    help="minimal: the given regions; faces: and every face; full: and every text and licence plate.",
 )
 @click.option(
     "--format",
@@ -110,6 +110,13 @@ def detection_options(command: _Command) -> _Command:
     metavar="X,Y,W,H[@START:END]",
     multiple=True,
     help="Area to redact whatever is in it; may be given more than once.",
+)
+@click.option(
+    "--keep-text",
+    "keep_text",
+    metavar="X,Y,W,H[@START:END]",
+    multiple=True,
+    help="Area in which level full leaves text readable; faces in it are redacted all the same.",
 )
 @click.option(
     "--redaction",
@@ -140,6 +147,7 @@ def redact(
     quality: int,
     segments: str | None,
     regions: Sequence[str],
+    keep_text: Sequence[str],
     style: str,
     shape: str,
     detector: str | None,
@@ -172,6 +180,7 @@ def redact(
         ),
         segments=parse_segments(segments) if segments is not None else (),
         regions=tuple(parse_region(region) for region in regions),
+        keep_text=tuple(parse_region(region) for region in keep_text),
         keep_names=keep_names,
         overwrite=overwrite,
     )
