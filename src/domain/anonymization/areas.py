@@ -50,10 +50,10 @@ class AreaSettings:
 
 VIDEO_AREAS = AreaSettings(
     longest_sides=(1280,),
-    every=4,
+    every=6,
     threshold=0.35,
     # Two looks may miss it; both ends reach to the looks that did not show it.
-    tracking=TrackingSettings(accept=0.5, memory=24, max_gap=12, extension=4, margin=0.0, smoothing=0),
+    tracking=TrackingSettings(accept=0.5, memory=24, max_gap=18, extension=6, margin=0.0, smoothing=0),
 )
 
 PICTURE_AREAS = AreaSettings(

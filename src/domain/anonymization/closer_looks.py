@@ -11,18 +11,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.anonymization.boxes import Boxes
 from domain.anonymization.examination import Examination
+from domain.anonymization.tracking import Found
 from domain.detection import Kind
 from domain.ports import Frame
 
 MOST_DRIFT = 0.5
 """How far a side of a box may move between two looks, in the box's shorter sides."""
 
-MOST_SURPRISE = 24.0
+FARTHEST = 10.0
+"""How far one may go and still be told to have moved, likewise."""
+
+MOST_GROWTH = 1.5
+"""How much wider or higher it may be then."""
+
+MOST_SURPRISE = 32.0
 """Grey levels by which a cell of the picture may differ from what lies between the two looks."""
 
 AREAS = (Kind.TEXT, Kind.PLATE)
@@ -58,9 +67,11 @@ class CloserLooks:
         if not self._due(examined.index):
             self._between.append((examined, frame))
             return
-        block = [one for one, _ in self._between]
-        closer = self._before is None or differ([self._before, *block, examined], self._accept)
-        for one, its_frame in self._between:
+        between = [one for one, _ in self._between]
+        block = [self._before, *between, examined] if self._before else []
+        doubtful = doubtful_frames(block, self._accept) if block else set(range(len(between)))
+        for place, (one, its_frame) in enumerate(self._between):
+            closer = place in doubtful
             self._queue.append(self._pool.submit(self._look, one, its_frame) if closer else one)
         self._queue.append(examined)
         self._before = examined
@@ -82,46 +93,71 @@ class CloserLooks:
             yield first
 
 
-def differ(block: Sequence[Examination], accept: float) -> bool:
-    """Whether two looks leave open what happens between them.
+class Change(IntEnum):
+    """What became of the sure finds from one look to the next."""
+
+    NONE = 0
+    APPEARANCE = 1
+    """One came or went, and nothing tells where from or where to."""
+    MOTION = 2
+    """One went further than it may without being looked at on its way."""
+
+
+def doubtful_frames(block: Sequence[Examination], accept: float) -> set[int]:
+    """The frames that two looks leave in doubt.
 
     Args:
         block: frames from one look to the next, both included.
         accept: lowest score of a find that must have its counterpart.
 
     Returns:
-        True where a frame was not examined, a sure find appears, vanishes or moves far, or the picture shows
-        in between what it shows in neither look.
+        Places among the frames between the looks: all of them where something moves, or a frame was not
+        examined; the one that shows most of what neither look shows where something comes or goes, or where
+        it shows a lot. What is found in that one is taken to be in its neighbours too.
     """
-    first, last = block[0], block[-1]
+    between = range(len(block) - 2)
+    if not between:
+        return set()
     if any(one.found is None for one in block):
-        return True
-    return any(_moved(first, last, kind, accept) for kind in AREAS) or _surprises(block)
+        return set(between)
+    change = max(_change(block[0].finds(kind), block[-1].finds(kind), accept) for kind in AREAS)
+    if change is Change.MOTION:
+        return set(between)
+    surprises = _surprises(block)
+    most = int(surprises.argmax())
+    return {most} if change or surprises[most] > MOST_SURPRISE else set()
 
 
-def _moved(first: Examination, last: Examination, kind: Kind, accept: float) -> bool:
-    before, after = first.finds(kind), last.finds(kind)
-    sure_before = before.boxes[before.scores >= accept]
-    sure_after = after.boxes[after.scores >= accept]
-    return _lacks(sure_before, after.boxes) or _lacks(sure_after, before.boxes)
+def _change(before: Found, after: Found, accept: float) -> Change:
+    drift = _drift(before.boxes, after.boxes)
+    stays = drift <= MOST_DRIFT
+    left = ~stays.any(axis=1)
+    came = ~stays.any(axis=0)
+    if not (left & (before.scores >= accept)).any() and not (came & (after.scores >= accept)).any():
+        return Change.NONE
+    alike = _sizes_are_alike(before.boxes[left], after.boxes[came])
+    near = drift[np.ix_(left, came)] <= FARTHEST
+    return Change.MOTION if (alike & near).any() else Change.APPEARANCE
 
 
-def _lacks(boxes: Boxes, others: Boxes) -> bool:
-    """Whether one of the boxes (n, 4) has no counterpart among others (m, 4)."""
-    if not len(boxes):
-        return False
-    if not len(others):
-        return True
-    drift = np.abs(boxes[:, None] - others[None]).max(axis=-1)
-    shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=-1)
-    return bool((drift.min(axis=1) > MOST_DRIFT * shorter).any())
+def _drift(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """How far the side that moves most does from each box to each other one, (n, m), in shorter sides."""
+    moved = np.abs(first[:, None] - second[None]).max(axis=-1)
+    shorter = (first[:, 2:] - first[:, :2]).min(axis=-1)
+    return np.asarray(moved / np.maximum(shorter, 1e-9)[:, None])
 
 
-def _surprises(block: Sequence[Examination]) -> bool:
-    impressions = [one.impression for one in block]
-    if any(impression is None for impression in impressions):
-        return True
-    levels = np.stack([impression for impression in impressions if impression is not None])
+def _sizes_are_alike(first: Boxes, second: Boxes) -> NDArray[np.bool_]:
+    """Whether neither width nor height changes much, (n, m)."""
+    sides, others = (np.maximum(one[:, 2:] - one[:, :2], 1e-9) for one in (first, second))
+    ratio = sides[:, None] / others[None]
+    return np.asarray((np.maximum(ratio, 1 / ratio) <= MOST_GROWTH).all(axis=-1))
+
+
+def _surprises(block: Sequence[Examination]) -> NDArray[np.float32]:
+    """How far each frame between two looks is from what lies between those, (frames,) grey levels."""
+    levels = np.stack([one.impression for one in block if one.impression is not None])
     share = np.linspace(0, 1, len(block), dtype=np.float32)[:, None]
     expected = (1 - share) * levels[0] + share * levels[-1]
-    return bool(np.abs(levels - expected).max() > MOST_SURPRISE)
+    surprises: NDArray[np.float32] = np.abs(levels - expected)[1:-1].max(axis=1)
+    return surprises
