@@ -244,7 +244,6 @@ def test_modes_and_options_that_do_not_go_together_are_refused(arguments: list[s
     [
         (["--video-id", "99", "--segment-ids", "1"], 80, "video 99"),
         (["--video-id", "1", "--segment-ids", "99"], 90, "99"),
-        (["--video-id", "1", "--segment-ids", "1", "--anonymization-level", "full"], 23, "not available"),
         (["--video-id", "1", "--segment-ids", "1", "--output-format", "tiff"], 24, "tiff"),
         (["--video-id", "1", "--segment-ids", "1", "--as", "stranger"], 100, "'stranger'"),
         (["--video-id", "1", "--segment-ids", "1", "-o", "/nowhere/a.zip"], 40, "/nowhere is not a folder"),
