@@ -180,7 +180,7 @@ def test_slices_make_no_difference_to_text(
 ) -> None:
     segments, slices = plan
     source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
-    whole = in_one_go(source, detector, segments, areas)
+    whole = in_one_go(source, detector, segments, areas=areas)
     sliced = in_parts(source, detector, segments, slices, by_one_worker=by_one_worker, areas=areas)
     assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
     assert sliced.entries == whole.entries
