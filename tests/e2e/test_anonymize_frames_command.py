@@ -137,10 +137,19 @@ def test_statistics_and_cleaning_can_be_read_by_people_and_programs(installation
     assert "frames waiting" in table.out
 
     (removed,) = lines_of_json((installation.run("anonymize-frames", "--cleanup-expired", "--json")).out)
-    assert set(removed) == {"tokens", "sessions", "results", "uploads", "leftovers", "parts", "folders"}
+    assert set(removed) == {
+        "tokens",
+        "sessions",
+        "results",
+        "uploads",
+        "leftovers",
+        "parts",
+        "folders",
+        "galleries",
+    }
     told = installation.run("anonymize-frames", "--cleanup-expired")
     assert (told.code, told.err) == (0, "")
-    assert told.out == "removed 0 tokens, 0 sessions, 0 results, 0 uploads, 0 leftovers, 0 parts, 0 folders\n"
+    assert told.out == f"removed {', '.join(f'0 {what}' for what in removed)}\n"
 
 
 def test_a_bad_item_does_not_stop_the_batch(installation: Installation, tmp_path: Path) -> None:
