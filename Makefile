@@ -9,6 +9,8 @@ VENV_CLIP ?= .venv-clip
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
+# Pictures of faces for the benchmark.
+FACES ?= $(wildcard ../shared/data/faces/*.jp*g)
 # Each of these tests has half a dozen processes of its own; more at once starve each other.
 FAULT_JOBS ?= 2
 
@@ -77,6 +79,10 @@ bench-hard: setup ## Score both on footage made to be hard
 .PHONY: bench-service
 bench-service: setup ## Load the service: status requests, first frame, a large upload
 	$(BIN)/python benchmarks/service_load.py
+
+.PHONY: bench-faces
+bench-faces: setup ## Faces over HTTP: analysing with 16 connections, and 10,000 embeddings at once
+	$(BIN)/python benchmarks/faces_over_http.py $(FACES)
 
 .PHONY: bench-workers
 bench-workers: setup ## Compare one worker with two, and one slice with ten

@@ -79,7 +79,9 @@ def find_matches(
     direction = unit_vector(target, "the target embedding")
     if not len(embeddings):
         return []
-    cosines = similarities(direction, unit_rows(embeddings))
+    matrix, lengths = _with_lengths(embeddings, "embedding {row}")
+    # Dividing n cosines is quicker than dividing n x d numbers.
+    cosines = _held(_products(direction, matrix) / lengths)
     return [Match(int(index), float(cosines[index])) for index in best(cosines, threshold, top_k)]
 
 
@@ -112,12 +114,7 @@ def similarities(direction: FloatArray, rows: FloatArray) -> FloatArray:
     Raises:
         InvalidEmbeddingError: their lengths differ.
     """
-    if rows.shape[1] != len(direction):
-        raise InvalidEmbeddingError(
-            f"an embedding of {rows.shape[1]} numbers cannot be compared with one of {len(direction)}",
-            "compare embeddings of one model only",
-        )
-    return np.asarray(np.clip(rows @ direction, -1, 1), np.float32)
+    return _held(_products(direction, rows))
 
 
 def unit_vector(numbers: Numbers, name: str = "the embedding") -> FloatArray:
@@ -144,6 +141,30 @@ def unit_rows(rows: Rows, name: str = "embedding {row}") -> FloatArray:
         InvalidEmbeddingError: they are of different lengths; or one is empty, zero, not finite, or no list of
             numbers. The message names the first such row.
     """
+    matrix, lengths = _with_lengths(rows, name)
+    return np.asarray(matrix / lengths[:, None], np.float32)
+
+
+def _products(direction: FloatArray, rows: FloatArray) -> FloatArray:
+    """(n,) scalar products.
+
+    Raises:
+        InvalidEmbeddingError: the lengths of the vectors differ.
+    """
+    if rows.shape[1] != len(direction):
+        raise InvalidEmbeddingError(
+            f"an embedding of {rows.shape[1]} numbers cannot be compared with one of {len(direction)}",
+            "compare embeddings of one model only",
+        )
+    return np.asarray(rows @ direction, np.float32)
+
+
+def _held(cosines: FloatArray) -> FloatArray:
+    return np.asarray(np.clip(cosines, -1, 1), np.float32)
+
+
+def _with_lengths(rows: Rows, name: str) -> tuple[FloatArray, FloatArray]:
+    """(n, d) rows that have a direction, scaled where float32 asks for it, and their (n,) lengths."""
     matrix = _matrix(rows, name)
     if not matrix.size:
         raise InvalidEmbeddingError(f"{name.format(row=0)} is empty", _HINT)
@@ -153,7 +174,7 @@ def unit_rows(rows: Rows, name: str = "embedding {row}") -> FloatArray:
     if odd.any():
         matrix = _rescued(matrix, np.flatnonzero(odd), name)
         lengths = _lengths(matrix)
-    return np.asarray(matrix / lengths[:, None], np.float32)
+    return matrix, lengths
 
 
 def _lengths(matrix: FloatArray) -> FloatArray:
