@@ -9,6 +9,10 @@ VENV_CLIP ?= .venv-clip
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
+# Pictures of faces for the benchmark.
+FACES ?= $(wildcard ../shared/data/faces/*.jp*g)
+# Each of these tests has half a dozen processes of its own; more at once starve each other.
+FAULT_JOBS ?= 2
 
 .PHONY: help
 help: ## Show this list
@@ -35,7 +39,7 @@ demo-once: setup ## The same, and stop the service afterwards
 
 .PHONY: test
 test: setup ## Run the tests (under ten minutes on two cores)
-	$(BIN)/pytest -n $(JOBS) -m "not browser" tests
+	$(BIN)/pytest -n $(JOBS) -m "not faults and not browser" tests
 
 .PHONY: test-browser
 test-browser: setup ## Drive the web console with a real Chromium
@@ -45,6 +49,10 @@ test-browser: setup ## Drive the web console with a real Chromium
 .PHONY: screenshots
 screenshots: setup ## Make the pictures in docs/screenshots anew
 	$(BIN)/python tests/browser/take_screenshots.py docs/screenshots
+
+.PHONY: test-faults
+test-faults: setup ## Kill, pause and starve real processes and servers; every frame must come out once
+	$(BIN)/pytest -n $(FAULT_JOBS) -m faults --durations 5 tests/e2e
 
 .PHONY: test-clip
 test-clip: $(VENV_CLIP)/.installed ## Test exporting CLIP, with torch in an environment of its own (2 GB)
@@ -80,6 +88,10 @@ bench-hard: setup ## Score both on footage made to be hard
 .PHONY: bench-service
 bench-service: setup ## Load the service: status requests, first frame, a large upload
 	$(BIN)/python benchmarks/service_load.py
+
+.PHONY: bench-faces
+bench-faces: setup ## Faces over HTTP: analysing with 16 connections, and 10,000 embeddings at once
+	$(BIN)/python benchmarks/faces_over_http.py $(FACES)
 
 .PHONY: bench-workers
 bench-workers: setup ## Compare one worker with two, and one slice with ten

@@ -17,6 +17,9 @@ import numpy as np
 
 from domain.detection import Image
 
+RECORDS = ("report.html", "manifest.json", "manifest.sig")
+"""What comes last in every result."""
+
 FRAMECLOAK = Path(sys.executable).with_name("framecloak")
 
 

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 from adapters.media.archive import ZipReader
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, Order
+from domain.anonymization.making import Workshop
 from domain.anonymization.processing import Instruments
-from domain.anonymization.request import Level
-from domain.anonymization.work import SliceWorker, Workshop
+from domain.anonymization.request import Appearance, Level
+from domain.anonymization.work import SliceWorker
 from domain.ports import FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region
 from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes_metrics import FakeMeter
+from fakes_results import IMPRINT, FakeStudio
 from fakes_vision import FakeFaceDetector
 from world import World
 
@@ -50,6 +52,7 @@ class Desk:
         self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
         self.detector: FakeFaceDetector | None = FakeFaceDetector()
         self.level = Level.FACES
+        self.appearance = Appearance()
         self.levels: list[Level] = []
         self.backoff = Backoff(lasts=0)
         self.room = 1_000_000
@@ -60,14 +63,16 @@ class Desk:
 
     async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
         self.anna: Principal = await self.world.person("anna")
-        self.order: Order = replace(await self.world.order(self.anna, *segments), level=self.level)
+        self.order: Order = replace(
+            await self.world.order(self.anna, *segments), level=self.level, appearance=self.appearance
+        )
         for region in regions:
             await self.world.marking.add_region(self.anna, self.order.video_id, region, None)
         return (await self.world.submissions.submit(self.anna, self.order)).request.id
 
     def worker(self, name: str = "worker-1") -> SliceWorker:
         workshop = Workshop(
-            tool="framecloak test",
+            imprint=IMPRINT,
             scratch=self.world.scratch,
             open_video=self.open_video,
             create_archive=self.create_archive,
@@ -75,6 +80,7 @@ class Desk:
             instruments=self.instruments,
             time_limit=self.time_limit,
             meter=self.meter,
+            studio=FakeStudio(),
         )
         world = self.world
         return SliceWorker(
@@ -137,5 +143,5 @@ def frames(data: bytes) -> dict[str, NDArray[np.uint8]]:
     return {
         name: np.frombuffer(picture, np.uint8).reshape(64, 64, 3)
         for name, picture in unzipped(data).items()
-        if name != "manifest.json"
+        if name.startswith("frames/")
     }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
 from domain.detection import FloatArray, Image
-from domain.errors import StorageFullError
-from domain.ports import SourceInfo
+from domain.errors import ObjectNotFoundError, StorageFullError
+from domain.ports import Sound, SourceInfo
+from domain.timing import Timing
+from fakes_results import steady
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class FakeSource:
     name: str
     count: int = 1
     closed: int = 0
+    sound: Sound | None = None
 
     @property
     def info(self) -> SourceInfo:
@@ -45,6 +48,9 @@ class FakeSource:
         return SourceInfo(
             self.name, 64, 64, self.count, self.count, 25.0 * film, self.count / 25 * film, 0, film
         )
+
+    def timing(self, start: int, stop: int) -> Timing:
+        return steady(start, stop)
 
     def sha256(self) -> str:
         return "5" * 64
@@ -84,6 +90,21 @@ class FakeArchive:
         if len(self.entries) == self.room:
             raise StorageFullError("no space left")
         self.entries[name] = data
+
+    def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
+        self.add(name, b"".join(pieces))
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.entries)
+
+    def read(self, name: str) -> bytes:
+        if name not in self.entries:
+            raise ObjectNotFoundError(f"{name} is gone or damaged")
+        return self.entries[name]
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        yield self.read(name)
 
     def commit(self) -> None:
         self.committed = True

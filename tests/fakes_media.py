@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -13,9 +13,12 @@ from domain.errors import (
     DomainError,
     ExaminationError,
     InvalidSegmentError,
+    ObjectNotFoundError,
     TruncatedVideoError,
 )
-from domain.ports import Frame, SourceInfo
+from domain.ports import Frame, Sound, SourceInfo
+from domain.timing import Timing
+from fakes_results import steady
 
 
 class FakeFrame:
@@ -77,8 +80,12 @@ class FakeFrameSource:
             rotation=0,
             continuous=continuous,
         )
+        self.sound: Sound | None = None
         self.delivered: list[int] = []
         self.closed = 0
+
+    def timing(self, start: int, stop: int) -> Timing:
+        return steady(start, stop)
 
     def sha256(self) -> str:
         return hashlib.sha256(b"".join(picture.tobytes() for picture in self._pictures)).hexdigest()
@@ -121,6 +128,21 @@ class FakeArchive:
         if self._error is not None and len(self.entries) == self._fails_at:
             raise self._error
         self.entries[name] = data
+
+    def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
+        self.add(name, b"".join(pieces))
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.entries)
+
+    def read(self, name: str) -> bytes:
+        if name not in self.entries:
+            raise ObjectNotFoundError(f"{name} is gone or damaged")
+        return self.entries[name]
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        yield self.read(name)
 
     def commit(self) -> None:
         self.committed = True

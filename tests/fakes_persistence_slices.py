@@ -167,5 +167,6 @@ class FakeSlices:
             not_before=self._tx.store.now() + pause,
             processed_frames=0,
             failures=entry.failures + blame,
+            attempts=entry.attempts - 1 + blame,
         )
         return entry.failures + blame

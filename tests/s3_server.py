@@ -42,6 +42,17 @@ class S3Server:
     secret_key: str = SECRET_KEY
     region: str = REGION
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of a service that keeps its objects there."""
+        return {
+            "MINIO_ENDPOINT": self.endpoint,
+            "MINIO_ACCESS_KEY": self.access_key,
+            "MINIO_SECRET_KEY": self.secret_key,
+            "MINIO_REGION": self.region,
+            "MINIO_SECURE": "false",
+        }
+
 
 @contextmanager
 def running_s3(folder: Path, port: int = 0) -> Iterator[S3Server]:

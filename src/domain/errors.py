@@ -436,3 +436,9 @@ class ModelExportError(DomainError):
     """A model could not be turned into a graph, or the graph does not do what the model does."""
 
     code = "model_export_failed"
+
+
+class UnreadableArchiveError(DomainError):
+    """A file that is no result of this program, so that it cannot be verified."""
+
+    code = "unreadable_archive"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.security.secrets import InstallationSecret
+from adapters.security.signing import Ed25519Signer
 from adapters.security.vault import Vault
 from entrypoints.settings import Settings
 
@@ -48,3 +49,17 @@ def gallery_vault(settings: Settings) -> Vault:
 
 def _gallery_key(secret: InstallationSecret) -> bytes:
     return secret.derive_key("galleries")
+
+
+def result_signer(settings: Settings) -> Ed25519Signer:
+    """What manifests of results are signed with; its public key can be given to anybody.
+
+    Raises:
+        InvalidSettingError: as for `installation_secret`.
+    """
+    return Ed25519Signer(installation_secret(settings).derive_key("result signatures"))
+
+
+def has_secret(settings: Settings) -> bool:
+    """Whether the installation has a secret already, so that asking for it creates none."""
+    return bool(settings.secret_key) or (settings.data_dir / KEY_FILE).exists()

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 from adapters.clock import SystemClock
 from adapters.media.archive import ZipArchive, ZipReader
+from adapters.media.films import X264Studio
 from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.gallery_indexes import GalleryIndexes
 from adapters.postgres.schema import Schema
@@ -34,13 +34,14 @@ from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.health import Health
+from domain.anonymization.making import Workshop
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.service import Anonymization, Retention
 from domain.anonymization.submission import Submissions
 from domain.anonymization.vitals import Vitals
 from domain.anonymization.webhooks import Webhooks
-from domain.anonymization.work import SliceWorker, Workshop
+from domain.anonymization.work import SliceWorker
 from domain.auditing import Auditing
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError
@@ -51,6 +52,8 @@ from domain.ports.persistence import Database
 from domain.ports.services import CallLimiter, Clock, ObjectStore
 from domain.reid.galleries import Galleries
 from domain.reid.upkeep import GalleryUpkeep
+from entrypoints.bootstrap import level_is_available
+from entrypoints.imprint import imprint
 from entrypoints.keys import gallery_vault, installation_secret, webhook_secret
 from entrypoints.settings import Settings
 
@@ -125,7 +128,7 @@ class Service:
             meter: told how the work goes.
         """
         workshop = Workshop(
-            tool=f"framecloak {version('framecloak')}",
+            imprint=imprint(self.settings),
             scratch=self.scratch,
             open_video=VideoShelf().open,
             create_archive=ZipArchive,
@@ -135,6 +138,7 @@ class Service:
             lease=timedelta(seconds=self.settings.lease_seconds),
             keep_parts=self.settings.debug,
             meter=meter,
+            studio=X264Studio(self.scratch),
         )
         return SliceWorker(self.database, self.store, self.clock, self.board, workshop, name)
 
@@ -218,6 +222,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 keyframes,
                 settings.max_frames_per_request,
                 settings.slice_frames,
+                level_is_available,
             ),
             anonymization=Anonymization(
                 database, store, dispatcher, board, clock, retention, new_secret, digest

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from adapters.vision.weights import models_folder
-from domain.anonymization.request import Level, OutputFormat
+from domain.anonymization.request import Language, Level, OutputFormat
 from domain.anonymization.slices import LEASE
 from domain.errors import InvalidSettingError
 from entrypoints.machine import available_cores
@@ -284,6 +284,12 @@ class Settings:
         parsed_by(OutputFormat.parse, OutputFormat),
         OutputFormat.JPG.value,
     )
+    report_language: Language = setting(
+        "REPORT_LANGUAGE",
+        "What reports of results are written in when a request does not say: en or de.",
+        parsed_by(Language.parse, Language),
+        Language.ENGLISH.value,
+    )
     max_frames_per_request: int = setting(
         "MAX_FRAMES_PER_REQUEST",
         "The most frames of one request.",
@@ -453,7 +459,10 @@ class Settings:
         "info",
     )
     debug: bool = setting(
-        "FRAME_ANONYMIZATION_DEBUG", "Whether everything that happens is logged.", switch, "false"
+        "FRAME_ANONYMIZATION_DEBUG",
+        "Whether everything that happens is logged, and the parts of results are kept.",
+        switch,
+        "false",
     )
 
     @classmethod
@@ -474,10 +483,6 @@ class Settings:
         Raises:
             InvalidSettingError: some do not.
         """
-        if self.default_level is Level.FULL:
-            raise InvalidSettingError(
-                "DEFAULT_ANONYMIZATION_LEVEL is full, which this version cannot deliver", "choose faces"
-            )
         if not self.minio_endpoint:
             return
         for name, value in (

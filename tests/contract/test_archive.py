@@ -13,8 +13,8 @@ from typing import IO, cast
 
 import pytest
 
-from adapters.media.archive import ZipArchive
-from domain.errors import OutputUnwritableError, StorageFullError
+from adapters.media.archive import ZipArchive, ZipReader
+from domain.errors import ObjectNotFoundError, OutputUnwritableError, StorageFullError
 from domain.ports import Archive
 from fakes_media import FakeArchive
 
@@ -55,6 +55,27 @@ def test_entries_are_there_after_commit_and_not_before(sample: Sample) -> None:
     assert sample.contents() == {}
     sample.archive.commit()
     assert sample.contents() == {"frames/frame_0000000.jpg": b"one", "manifest.json": b"{}"}
+
+
+def test_an_entry_may_come_in_pieces(sample: Sample) -> None:
+    sample.archive.add_stream("films/film.mp4", (bytes([n]) * 3 for n in range(3)))
+    with pytest.raises(ZeroDivisionError):
+        sample.archive.add_stream("films/broken.mp4", (bytes([1 // n]) for n in range(2)))
+    sample.archive.commit()
+    assert sample.contents()["films/film.mp4"] == b"\0\0\0\1\1\1\2\2\2"
+
+
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "out.zip"
+    with ZipArchive(path) as archive:
+        archive.add("a", b"one")
+        archive.add_stream("b", [b"t", b"wo"])
+        archive.commit()
+    with ZipReader(path) as reader:
+        assert list(reader.names) == ["a", "b"]
+        assert b"".join(reader.stream("b")) == reader.read("b") == b"two"
+        with pytest.raises(ObjectNotFoundError):
+            list(reader.stream("c"))
 
 
 def test_discard_leaves_nothing(sample: Sample) -> None:

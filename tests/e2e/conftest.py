@@ -10,8 +10,7 @@ import pytest
 import cluster as clusters
 from cluster import Cluster
 from media_samples import write_video
-
-FRAMES = 600
+from orders import FRAMES
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +22,5 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def cluster(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Cluster]:
     """An API and two workers, that keep objects in a folder and do a third of the film in one go."""
-    folder = tmp_path / "data"
-    with clusters.running(database_url, redis_url, folder, SLICE_FRAMES=str(FRAMES // 3)) as running:
+    with clusters.running(database_url, redis_url, tmp_path / "data") as running:
         yield running

@@ -62,7 +62,12 @@ def test_the_demo_takes_a_film_of_its_own_through_the_service_and_shows_it(tmp_p
     assert_private_and_at_rest(folder / "service")
 
     output = command.Output(folder / "demo.zip")
-    assert output.names == [*(f"frames/segment_1/frame_{n:07d}.jpg" for n in range(150)), "manifest.json"]
+    assert output.names == [
+        *(f"frames/segment_1/frame_{n:07d}.jpg" for n in range(150)),
+        "report.html",
+        "manifest.json",
+        "manifest.sig",
+    ]
     assert output.manifest["summary"]["blanked"] == 0
     # The film opens and ends on all six people, and no moment of it is without a face.
     faces = [sum(box["kind"] == "face" for box in entry["boxes"]) for entry in output.manifest["frames"]]

@@ -36,6 +36,7 @@ class Run:
         entries: what ``framecloak audit`` shows.
         request: id of the anonymisation request.
         submitted_by: id of the HTTP request that submitted it.
+        kept: what lies in the object store for the anonymisation request at the end.
     """
 
     secrets: dict[str, str] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Run:
     entries: list[dict[str, Any]] = field(default_factory=list)
     request: str = ""
     submitted_by: str = ""
+    kept: list[str] = field(default_factory=list)
 
     def of(self, **facts: object) -> list[dict[str, Any]]:
         """Lines with these fields."""
@@ -124,6 +126,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             use(http, address, write_video(folder / "film.mp4", 12), run)
         run.audit = asyncio.run(rows(json.loads((data_dir / "servers.json").read_text())["database_url"]))
         assert service.stop() == 0
+    kept = data_dir / "objects" / "requests" / run.request
+    run.kept = sorted(str(path.relative_to(kept)) for path in kept.rglob("*.zip"))
     written = errors.read_text()
     run.output = "\n".join([*service.lines, written])
     run.lines = [json.loads(line) for line in written.splitlines() if line not in SAID_FOR_PEOPLE]
@@ -160,9 +164,22 @@ def test_the_id_of_a_request_leads_all_the_way(run: Run) -> None:
     assert [(line["method"], line["path"], line["status"]) for line in answered] == [
         ("POST", "/api/frames/anonymize", 202)
     ]
+    assert answered[0]["request_id"] == run.request
+    called = run.of(event="calls a worker", request_id=run.request)
+    assert run.submitted_by in {line.get("http_request_id") for line in called}
+    worked = [line for line in run.of(request_id=run.request) if line["logger"].endswith("worker.run")]
+    assert {line["process"] for line in worked}.isdisjoint({submitted["process"]})
+    assert [(line["event"], line["slice"]) for line in worked] == [
+        *(("begins frames 0:12", 0), ("done", 0)),
+        *(("begins assembly 0:12", 1), ("done", 1)),
+    ]
     recorded = run.of(event="audit", subject=f"request:{run.request}")
     assert [line["action"] for line in recorded] == ["request.submit", "download.mint", "download.redeem"]
     assert recorded[0]["http_request_id"] == run.submitted_by
+
+
+def test_what_the_result_was_made_of_is_kept_for_debugging(run: Run) -> None:
+    assert run.kept == ["frames.zip", "slices/00000-1.zip"]
 
 
 def test_every_row_of_the_audit_log_is_a_line_too(run: Run) -> None:

@@ -58,7 +58,12 @@ def test_every_face_is_black_in_every_frame(group_film: Path, tmp_path: Path) ->
     assert (result.code, result.err) == (0, "")
     assert "Detecting faces with CenterFace on CPU" in result.out
     output = validated(tmp_path / "out.zip")
-    assert output.names == [*(f"frames/frame_{n:07d}.jpg" for n in range(30)), "manifest.json"]
+    assert output.names == [
+        *(f"frames/frame_{n:07d}.jpg" for n in range(30)),
+        "report.html",
+        "manifest.json",
+        "manifest.sig",
+    ]
     for entry, image in output.frames():
         assert image.shape == (864, 1280, 3)
         boxes = np.array([box["xyxy"] for box in entry["boxes"]])
@@ -104,7 +109,9 @@ def test_several_inputs_each_have_a_folder(tmp_path: Path) -> None:
         "frames/source_0001/frame_0000000.jpg",
         "frames/source_0001/frame_0000001.jpg",
         "frames/source_0002/frame_0000000.jpg",
+        "report.html",
         "manifest.json",
+        "manifest.sig",
     ]
     assert [entry["source"] for entry in output.manifest["frames"]] == [0, 0, 0, 1, 1, 2]
     assert [source["id"] for source in output.manifest["sources"]] == [0, 1, 2]
@@ -124,7 +131,12 @@ def test_a_folder_is_its_pictures_and_videos_by_name(
     assert redact(album, "-o", tmp_path / "out.zip", "--format", "png") == 0
     assert "Ignored, being neither pictures nor videos: notes.txt" in capsys.readouterr().out
     output = validated(tmp_path / "out.zip")
-    assert output.names == [*(f"frames/frame_{n:07d}.png" for n in range(4)), "manifest.json"]
+    assert output.names == [
+        *(f"frames/frame_{n:07d}.png" for n in range(4)),
+        "report.html",
+        "manifest.json",
+        "manifest.sig",
+    ]
     frames = list(output.frames())
     assert [(entry["source"], entry["index"]) for entry, _ in frames] == [(0, 0), (1, 0), (2, 0), (3, 0)]
     for number, (_, image) in enumerate(frames[:3]):
@@ -267,3 +279,36 @@ def test_without_a_command_it_explains_itself(capsys: pytest.CaptureFixture[str]
     assert main([]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("redact", "demo", "models"))
+
+
+def test_a_film_that_is_verified_by_its_key(tmp_path: Path) -> None:
+    film, output, key = write_video(tmp_path / "a.mp4", 60), tmp_path / "out.zip", tmp_path / "key.pem"
+    environment = {"DATA_DIR": str(tmp_path / "data")}
+    options = ("--level", "minimal", "--region", "0,0,20,20", "--format", "mp4", "--language", "de")
+    assert command.run("redact", film, "-o", output, *options, environment=environment).code == 0
+    with zipfile.ZipFile(output) as archive:
+        names = archive.namelist()
+        assert names == ["films/film_0000000.mp4", *command.RECORDS]
+        assert b'<html lang="de">' in archive.read("report.html")
+    key.write_text(command.run("signing-key", environment=environment).out)
+    assert command.run("verify", output, environment=environment).code == 0
+    elsewhere = {"DATA_DIR": str(tmp_path / "elsewhere")}
+    assert command.run("verify", output, "--key", key, environment=elsewhere).code == 0
+    assert command.run("verify", output, environment=elsewhere).code == 69
+    with zipfile.ZipFile(output, "a") as archive:
+        archive.writestr("films/more.mp4", b"x")
+    verdict = command.run("verify", output, "--key", key, "--json", environment=elsewhere)
+    assert verdict.code == 66
+    found = json.loads(verdict.out)
+    assert (found["genuine"], found["problem"]) == (False, "frame_added")
+    assert [one["subject"] for one in found["findings"]] == ["films/more.mp4"]
+    assert command.run("verify", film, environment=elsewhere).code == 17
+    assert command.run("verify", output, "--key", film, environment=elsewhere).code == 25
+
+
+def test_pictures_make_no_film(tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png", numbered_picture(1))
+    result = command.run("redact", picture, "-o", tmp_path / "out.zip", "--format", "mp4")
+    assert result.code == 24
+    assert "pictures make no film" in result.err
+    assert not (tmp_path / "out.zip").exists()

@@ -70,7 +70,7 @@ def test_compare_puts_the_most_alike_first(
 
 @pytest.mark.parametrize(
     ("name", "data", "code", "number"),
-    [("absent.jpg", None, "input_not_found", 10), ("text.jpg", b"text", "invalid_image", 60)],
+    [("absent.jpg", None, "input_not_found", 10), ("text.jpg", b"text", "invalid_image", 116)],
 )
 def test_a_file_that_cannot_be_used_has_a_code(
     name: str, data: bytes | None, code: str, number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -88,6 +88,6 @@ def test_a_picture_without_a_face_and_an_output_that_cannot_be_written(
 ) -> None:
     empty = tmp_path / "empty.png"
     assert cv2.imwrite(str(empty), np.full((200, 300, 3), 90, np.uint8))
-    assert main(["reid", "analyze", str(empty)]) == 61
+    assert main(["reid", "analyze", str(empty)]) == 117
     assert main(["reid", "analyze", str(files[1]), "--draw", str(tmp_path / "none" / "out.jpg")]) == 40
     assert main(["reid", "analyze", str(files[1]), "--draw", str(tmp_path / "out.odd")]) == 40

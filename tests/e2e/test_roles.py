@@ -15,7 +15,7 @@ import pytest
 import command
 import service_process
 from media_samples import write_video
-from s3_server import S3Server, running_s3
+from s3_server import running_s3
 from service_process import PASSWORD
 
 
@@ -33,18 +33,8 @@ def test_a_request_goes_all_the_way_over_servers_of_the_environment(
         if kind == "s3":
             folder = tmp_path / "s3"
             folder.mkdir()
-            environment |= addressed(resources.enter_context(running_s3(folder)))
+            environment |= resources.enter_context(running_s3(folder)).environment
         go_all_the_way(environment, tmp_path)
-
-
-def addressed(server: S3Server) -> dict[str, str]:
-    return {
-        "MINIO_ENDPOINT": server.endpoint,
-        "MINIO_ACCESS_KEY": server.access_key,
-        "MINIO_SECRET_KEY": server.secret_key,
-        "MINIO_REGION": server.region,
-        "MINIO_SECURE": "false",
-    }
 
 
 def go_all_the_way(environment: dict[str, str], tmp_path: Path) -> None:

@@ -147,9 +147,9 @@ async def test_requests_that_wait_get_what_is_marked_at_the_upgrade(database_url
     await execute(database_url, "insert into regions (video_id, x, y, width, height) values (1, 1, 2, 3, 4)")
     waiting, changed, over = [UUID(int=number) for number in range(3)]
     for request in (
-        request_with(id=f"'{waiting}'", segment_ids="'{2,1,1}'"),
-        request_with(id=f"'{changed}'", segment_ids="'{1,99}'"),  # a segment that was removed
-        request_with(id=f"'{over}'", segment_ids="'{3}'", status="'cancelled'", completed_at="now()"),
+        old_request_with(id=f"'{waiting}'", segment_ids="'{2,1,1}'"),
+        old_request_with(id=f"'{changed}'", segment_ids="'{1,99}'"),  # a segment that was removed
+        old_request_with(id=f"'{over}'", segment_ids="'{3}'", status="'cancelled'", completed_at="now()"),
     ):
         await execute(database_url, request)
     await schema.upgrade()
@@ -182,7 +182,7 @@ async def test_two_upgrades_at_a_time(empty_database_url: str) -> None:
     await Schema(empty_database_url).require_current()
 
 
-@pytest.mark.parametrize("revision", ["no_such_revision", "-7"])
+@pytest.mark.parametrize("revision", ["no_such_revision", "-99"])
 async def test_downgrading_to_nowhere(database_url: str, revision: str) -> None:
     with pytest.raises(InvalidOptionError, match="cannot downgrade"):
         await Schema(database_url).downgrade(revision)
@@ -225,14 +225,27 @@ _REQUEST: Mapping[str, str] = {
     "quality": "90",
     "style": "'solid'",
     "shape": "'box'",
+    "audio": "'drop'",
+    "language": "'en'",
     "priority": "'normal'",
     "status": "'pending'",
     "total_frames": "10",
 }
 
 
+def old_request_with(**changes: str) -> str:
+    """As `request_with`, before there were films and languages."""
+    values = {
+        name: value for name, value in (_REQUEST | changes).items() if name not in {"audio", "language"}
+    }
+    return _inserted(values)
+
+
 def request_with(**changes: str) -> str:
-    values = {**_REQUEST, **changes}
+    return _inserted({**_REQUEST, **changes})
+
+
+def _inserted(values: Mapping[str, str]) -> str:
     return f"insert into requests ({', '.join(values)}) values ({', '.join(values.values())})"  # noqa: S608 -- literals from this file
 
 
@@ -307,6 +320,9 @@ def _face(person: str) -> str:
         (_copy_of_region("-1, 1, 1"), "ck_request_regions_number"),
         (request_with(quality="0"), "ck_requests_quality"),
         (request_with(quality="101"), "ck_requests_quality"),
+        (request_with(output_format="'avi'"), "ck_requests_output_format"),
+        (request_with(audio="'loud'"), "ck_requests_audio"),
+        (request_with(language="'fr'"), "ck_requests_language"),
         (request_with(segment_ids="'{}'"), "ck_requests_segment_ids"),
         (request_with(status="'lost'", completed_at="now()"), "ck_requests_status"),
         (request_with(level="'none'"), "ck_requests_level"),

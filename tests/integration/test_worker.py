@@ -18,6 +18,7 @@ from adapters.embedded.redis import EmbeddedRedis
 from adapters.queue.arq import NORMAL_QUEUE, TICKET, ArqJobQueue
 from desk import Desk
 from domain.anonymization.cleaning import CleanupReport
+from domain.anonymization.holding import WorkerStuckError
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.slices import Lease
 from domain.errors import DatabaseUnavailableError
@@ -110,6 +111,7 @@ async def working(
     grace: float = 0.2,
     interval: timedelta = timedelta(hours=1),
     has_room: Callable[[], bool] = lambda: True,
+    give_up: Callable[[], None] = lambda: None,
     world: World | None = None,
 ) -> AsyncIterator[Shift]:
     broom, stop = Broom(), asyncio.Event()
@@ -128,6 +130,7 @@ async def working(
             grace=timedelta(seconds=grace),
             name="tests:1",
             has_room=has_room,
+            give_up=give_up,
         )
         task = asyncio.create_task(run_worker(parts, stop))
         try:
@@ -222,6 +225,21 @@ async def test_an_error_does_not_end_the_worker(redis_url: str, tmp_path: Path, 
             return Status.COMPLETED in await shift.statuses()
 
         await until(is_done)
+
+
+async def test_it_ends_itself_when_a_thread_hangs(redis_url: str, tmp_path: Path) -> None:
+    ends: list[bool] = []
+    async with working(redis_url, tmp_path, give_up=lambda: ends.append(True)) as shift:
+        shift.bench.error = WorkerStuckError("a thread hangs")
+        await shift.submit("anna")
+        await until(lambda: ends == [True])
+
+
+async def test_without_room_it_leaves_tickets_to_others(redis_url: str, tmp_path: Path) -> None:
+    async with working(redis_url, tmp_path, has_room=lambda: False) as shift:
+        request = await shift.submit("anna")
+        await asyncio.sleep(0.5)
+        assert (await shift.queue.tickets())[request] == 1
 
 
 async def test_without_room_it_takes_nothing(redis_url: str, tmp_path: Path) -> None:

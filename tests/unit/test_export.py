@@ -13,6 +13,7 @@ from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import StorageFullError
 from domain.videos import Region, Segment
 from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes_results import IMPRINT
 from fakes_vision import FakeFaceDetector
 
 
@@ -26,7 +27,7 @@ def instruments(detector: FakeFaceDetector | None = None) -> Instruments:
 
 
 def export(*exhibits: Exhibit, level: Level = Level.FACES) -> Export:
-    return Export("framecloak 0", level, Appearance(OutputFormat.PNG), batches(exhibits))
+    return Export(IMPRINT, level, Appearance(OutputFormat.PNG), batches(exhibits))
 
 
 def nothing() -> None:
@@ -49,7 +50,7 @@ def test_frames_come_first_and_the_manifest_last() -> None:
     archive, counted = FakeArchive(), []
     order.run(instruments(FakeFaceDetector()), archive, lambda: counted.append(1))
     names = [f"frames/{name}.png" for name in ("0/0000000", "0/0000002", "0/0000003", "1/0000000")]
-    assert list(archive.entries) == [*names, "manifest.json"]
+    assert list(archive.entries) == [*names, "report.html", "manifest.json", "manifest.sig"]
     assert archive.committed
     assert len(counted) == order.frame_count == 4
     entries = json.loads(archive.entries["manifest.json"])["frames"]

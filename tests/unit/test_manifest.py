@@ -13,8 +13,17 @@ import jsonschema
 import pytest
 
 import domain.anonymization.manifest as module
+from domain.anonymization.canonical import canonical
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS, Look
-from domain.anonymization.manifest import FrameLog, RecordedSettings, RecordedSource, manifest
+from domain.anonymization.manifest import (
+    FIRST_LINK,
+    FrameLog,
+    RecordedFile,
+    RecordedSettings,
+    RecordedSource,
+    manifest,
+    next_link,
+)
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
 from domain.anonymization.tracking import Origin, TrackingSettings
@@ -28,6 +37,8 @@ CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
 INFO = SourceInfo("Jane Doe.mp4", 640, 360, 250, 250, 25.0, 10.0, 90, continuous=True)
 SETTINGS = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.912345, Origin.DETECTED)
+DIGEST, KEY = "c" * 64, "d" * 32
+REPORT = RecordedFile("report.html", "e" * 64, 7)
 MARK = RedactedBox((5, 6, 70, 80), None, None, Origin.REGION)
 
 
@@ -39,7 +50,7 @@ def source(name: str | None = None) -> RecordedSource:
 def log(*frames: RedactedFrame) -> FrameLog:
     entries = FrameLog()
     for frame in frames:
-        entries.add(0, f"frames/frame_{frame.index:07d}.jpg", frame)
+        entries.add(0, f"frames/frame_{frame.index:07d}.jpg", frame, DIGEST)
     return entries
 
 
@@ -49,12 +60,20 @@ def example(name: str | None = None) -> bytes:
         RedactedFrame(1, b"", (), blanked=False),
         RedactedFrame(2, b"", (), blanked=True),
     ]
-    return manifest("framecloak 0.1.0", SETTINGS, [CARD], [source(name)], log(*frames))
+    return b"".join(
+        manifest("framecloak 0.1.0", KEY, SETTINGS, [CARD], [source(name)], [REPORT], log(*frames))
+    )
 
 
 def test_it_says_what_was_redacted() -> None:
     document = json.loads(example())
     VALIDATOR.validate(document)
+    link = FIRST_LINK
+    for entry in document["frames"]:
+        link = next_link(link, entry)
+        assert entry.pop("link") == link.hex()
+        assert entry.pop("sha256") == DIGEST
+    assert document["chain"] == {"frames": 3, "head": link.hex()}
     assert document["frames"] == [
         {
             "source": 0,
@@ -83,7 +102,12 @@ def test_it_says_what_was_redacted() -> None:
         "blanked": 1,
         "tracks": 1,
         "boxes": {"detected": 1, "linked": 0, "filled": 0, "extended": 0, "region": 1},
+        "kinds": {"face": 1, "text": 0, "plate": 0},
     }
+
+
+def test_it_is_canonical() -> None:
+    assert canonical(json.loads(example())) == example()
 
 
 def test_a_file_s_name_is_in_it_only_when_given() -> None:
@@ -94,7 +118,7 @@ def test_a_file_s_name_is_in_it_only_when_given() -> None:
 
 
 def test_a_name_that_is_not_utf8_does_not_stop_it() -> None:
-    assert json.loads(example("J\udce4ne.mp4"))["sources"][0]["name"] == "J\udce4ne.mp4"
+    assert json.loads(example("J\udce4ne.mp4"))["sources"][0]["name"] == "J?ne.mp4"
 
 
 def test_it_is_the_same_bytes_every_time() -> None:
@@ -104,7 +128,9 @@ def test_it_is_the_same_bytes_every_time() -> None:
 def test_without_faces_there_are_no_models_and_no_looks() -> None:
     settings = RecordedSettings(Level.MINIMAL, Appearance(), None, VIDEO_LOOKS, PICTURE_LOOKS)
     recorded = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 3),), (), None)
-    document = json.loads(manifest("framecloak 0.1.0", settings, [], [recorded], log()))
+    document = json.loads(
+        b"".join(manifest("framecloak 0.1.0", KEY, settings, [], [recorded], [REPORT], log()))
+    )
     VALIDATOR.validate(document)
     assert document["settings"]["looks"] is None
     assert document["sources"][0]["tracking"] is None
@@ -115,8 +141,9 @@ def test_tracks_are_counted_once_per_source() -> None:
     entries = FrameLog()
     for origin, index in ((Origin.DETECTED, 0), (Origin.FILLED, 1), (Origin.LINKED, 2)):
         box = RedactedBox((0, 0, 9, 9), 7, 0.5, origin)
-        entries.add(0, f"a{index}", RedactedFrame(index, b"", (box,), blanked=False))
-    entries.add(1, "b", RedactedFrame(0, b"", (RedactedBox((0, 0, 9, 9), 7, 0.5, Origin.DETECTED),), False))
+        entries.add(0, f"a{index}", RedactedFrame(index, b"", (box,), blanked=False), DIGEST)
+    other = RedactedFrame(0, b"", (RedactedBox((0, 0, 9, 9), 7, 0.5, Origin.DETECTED),), blanked=False)
+    entries.add(1, "b", other, DIGEST)
     assert (entries.summary.frames, entries.summary.tracks, entries.summary.faces) == (4, 2, 4)
 
 
@@ -124,9 +151,11 @@ def test_memory_grows_by_little_for_every_frame() -> None:
     entries = FrameLog()
     for index in range(10_000):
         boxes = tuple(RedactedBox((index % 97, n, 300 + n, 200), n, 0.9, Origin.DETECTED) for n in range(5))
-        entries.add(0, f"frames/frame_{index:07d}.jpg", RedactedFrame(index, b"", boxes, blanked=False))
-    assert len(entries._compressed) < 100 * 10_000
-    assert len(json.loads(entries.close())) == 10_000
+        entries.add(
+            0, f"frames/frame_{index:07d}.jpg", RedactedFrame(index, b"", boxes, blanked=False), DIGEST
+        )
+    assert len(entries._compressed) < 200 * 10_000
+    assert len(json.loads(b"".join(entries.close()))) == 10_000
 
 
 Damage = Callable[[dict[str, Any]], None]
@@ -134,7 +163,7 @@ DAMAGES: dict[str, Damage] = {
     "unknown key": lambda it: it.update(extra=1),
     "unknown key in a frame": lambda it: it["frames"][0].update(extra=1),
     "unknown key in a box": lambda it: it["frames"][0]["boxes"][0].update(extra=1),
-    "other version": lambda it: it.update(version=2),
+    "other version": lambda it: it.update(version=1),
     "boxes in a blanked frame": lambda it: it["frames"][2].update(boxes=it["frames"][0]["boxes"]),
     "a region with a track": lambda it: it["frames"][0]["boxes"][1].update(track=1),
     "a face without one": lambda it: it["frames"][0]["boxes"][0].update(track=None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -12,40 +13,41 @@ from hypothesis import strategies as st
 
 from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.parts import PART_FILE, Binder, Binding, write_part
+from domain.anonymization.films import GROUP_FRAMES
+from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
-from domain.errors import ObjectNotFoundError
+from domain.detection import Kind
 from domain.videos import Region, Segment
 from fakes import FakeArchive
-from scripted import BlackBoxes, RawBytes, Script, ScriptedDetector, ScriptedSource, walking
+from fakes_results import IMPRINT, FakeStudio
+from scripted import BlackBoxes, RawBytes, Script, ScriptedAreas, ScriptedDetector, ScriptedSource, walking
 
-TOOL = "framecloak test"
 REGION = Region(0, 0, 8, 8)
 LENGTH = 150
 
 
-class Part:
-    """An archive of a slice, to be read."""
-
-    def __init__(self, archive: FakeArchive) -> None:
-        assert archive.committed
-        self._entries = archive.entries
-
-    def read(self, name: str) -> bytes:
-        if name not in self._entries:
-            raise ObjectNotFoundError(f"{name} is gone or damaged")
-        return self._entries[name]
+PICTURES, FILMS = Appearance(OutputFormat.PNG), Appearance(OutputFormat.MP4)
 
 
-def order(source: ScriptedSource, segments: Sequence[Segment], level: Level = Level.FACES) -> Export:
+def order(
+    source: ScriptedSource,
+    segments: Sequence[Segment],
+    level: Level = Level.FACES,
+    appearance: Appearance = PICTURES,
+) -> Export:
     exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", tuple(segments), (REGION,))
-    return Export(TOOL, level, Appearance(OutputFormat.PNG), batches([exhibit]))
+    return Export(IMPRINT, level, appearance, batches([exhibit]))
 
 
-def instruments(detector: ScriptedDetector | None) -> Instruments:
-    return Instruments(detector, BlackBoxes(), RawBytes(), 2)
+def instruments(detector: ScriptedDetector | None, areas: ScriptedAreas | None = None) -> Instruments:
+    found = {Kind.TEXT: areas} if areas else {}
+    return Instruments(detector, BlackBoxes(), RawBytes(), 2, films=FakeStudio(), areas=found)
+
+
+def level_of(detector: ScriptedDetector | None, areas: ScriptedAreas | None) -> Level:
+    return Level.FULL if areas else Level.FACES if detector else Level.MINIMAL
 
 
 def nothing() -> None:
@@ -53,11 +55,15 @@ def nothing() -> None:
 
 
 def in_one_go(
-    source: ScriptedSource, detector: ScriptedDetector | None, segments: Sequence[Segment]
+    source: ScriptedSource,
+    detector: ScriptedDetector | None,
+    segments: Sequence[Segment],
+    appearance: Appearance = PICTURES,
+    areas: ScriptedAreas | None = None,
 ) -> FakeArchive:
     archive = FakeArchive()
-    level = Level.FACES if detector else Level.MINIMAL
-    order(source, segments, level).run(instruments(detector), archive, nothing)
+    level = level_of(detector, areas)
+    order(source, segments, level, appearance).run(instruments(detector, areas), archive, nothing)
     return archive
 
 
@@ -68,22 +74,26 @@ def in_parts(
     slices: Sequence[Segment],
     *,
     by_one_worker: bool = False,
+    appearance: Appearance = PICTURES,
+    areas: ScriptedAreas | None = None,
 ) -> FakeArchive:
-    level = Level.FACES if detector else Level.MINIMAL
-    export = order(source, segments, level)
-    parts: list[Part] = []
+    level = level_of(detector, areas)
+    export = order(source, segments, level, appearance)
+    parts: list[FakeArchive] = []
     examined: tuple[Examination, ...] = ()
     for piece in slices:
         archive = FakeArchive()
-        written = write_part(export, piece, instruments(detector), archive, nothing, examined)
+        written = write_part(export, piece, instruments(detector, areas), archive, nothing, examined)
         examined = written.examined if by_one_worker else ()
-        parts.append(Part(archive))
+        assert archive.committed
+        parts.append(archive)
     result = FakeArchive()
-    binding = Binding(TOOL, level, export.appearance, source.sha256(), tuple(segments), (REGION,))
-    binder = Binder(binding, result, nothing)
-    for part in parts:
-        binder.add(part)
-    binder.finish()
+    filming = Filming(FakeStudio(), source) if appearance is FILMS else None
+    binding = Binding(IMPRINT, level, appearance, source.sha256(), tuple(segments), (REGION,), filming)
+    with closing(Binder(binding, result, nothing)) as binder:
+        for part in parts:
+            binder.add(part)
+        binder.finish()
     assert result.committed
     return result
 
@@ -136,6 +146,46 @@ def test_slices_make_no_difference(
     assert sliced.entries == whole.entries
 
 
+@st.composite
+def writings(draw: st.DrawFn) -> ScriptedAreas:
+    """Lines that stand still, drift, race or flicker, and a detector that fails now and then."""
+    script: dict[int, list[tuple[float, float, float, float, float]]] = {}
+    for line in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, LENGTH - 10))
+        stop = draw(st.integers(start + 1, LENGTH))
+        pace = draw(st.sampled_from([0.0, 0.5, 6.0]))
+        missed = draw(st.sets(st.integers(start, stop), max_size=30))
+        weak = draw(st.sets(st.integers(start, stop), max_size=30))
+        for t in set(range(start, stop)) - missed:
+            left, top = 5.0 + pace * (t - start) % 200, 10.0 + 50 * line
+            score = 0.4 if t in weak else 0.9
+            script.setdefault(t, []).append((left, top, left + 60, top + 15, score))
+    return ScriptedAreas(script, frozenset(draw(st.sets(st.integers(0, LENGTH - 1), max_size=3))))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    script=scripts(),
+    areas=writings(),
+    plan=cuts(),
+    by_one_worker=st.booleans(),
+    lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
+)
+def test_slices_make_no_difference_to_text(
+    script: Script,
+    areas: ScriptedAreas,
+    plan: tuple[list[Segment], list[Segment]],
+    by_one_worker: bool,
+    lost: set[int],
+) -> None:
+    segments, slices = plan
+    source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
+    whole = in_one_go(source, detector, segments, areas=areas)
+    sliced = in_parts(source, detector, segments, slices, by_one_worker=by_one_worker, areas=areas)
+    assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
+    assert sliced.entries == whole.entries
+
+
 def test_one_slice_or_twenty_of_a_walk_are_one_track() -> None:
     source, detector = ScriptedSource(100), ScriptedDetector(walking(range(100)))
     segments = [Segment(0, 100)]
@@ -150,6 +200,26 @@ def test_one_slice_or_twenty_of_a_walk_are_one_track() -> None:
         if box["kind"] == "face"
     }
     assert tracks == {0}
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    script=scripts(),
+    plan=cuts(),
+    longest=st.integers(1, 200),
+    lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
+)
+def test_slices_make_no_difference_to_films(
+    script: Script, plan: tuple[list[Segment], list[Segment]], longest: int, lost: set[int]
+) -> None:
+    segments, _ = plan
+    source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
+    whole = in_one_go(source, detector, segments, FILMS)
+    slices = plan_slices(segments, longest=longest, unit=GROUP_FRAMES)
+    sliced = in_parts(source, detector, segments, slices, appearance=FILMS)
+    films = [f"films/film_{segment.start_frame:07d}.mp4" for segment in segments]
+    assert list(sliced.entries) == [*films, "report.html", "manifest.json", "manifest.sig"]
+    assert sliced.entries == whole.entries
 
 
 def test_level_minimal_in_slices() -> None:

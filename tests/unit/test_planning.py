@@ -38,6 +38,19 @@ def test_without_keyframes_slices_are_as_few_as_can_be_and_of_about_the_same_len
     assert max(map(len, slices)) - min(map(len, slices)) <= 1
 
 
+@given(stretches=STRETCHES, longest=st.integers(1, 120), unit=st.integers(2, 50))
+def test_no_cut_comes_between_what_belongs_together(
+    stretches: tuple[Segment, ...], longest: int, unit: int
+) -> None:
+    slices = plan_slices(stretches, [3, 30], longest, unit)
+    frames = [n for one in slices for n in range(one.start_frame, one.end_frame)]
+    assert frames == [n for one in stretches for n in range(one.start_frame, one.end_frame)]
+    assert all(len(one) <= max(longest, unit) for one in slices)
+    for one in slices:
+        (stretch,) = [each for each in stretches if each.start_frame <= one.start_frame < each.end_frame]
+        assert (one.start_frame - stretch.start_frame) % unit == 0
+
+
 def test_a_cut_moves_to_a_keyframe_nearby_and_to_none_far_away() -> None:
     def cuts(keyframes: list[int]) -> list[int]:
         return [one.end_frame for one in plan_slices([Segment(0, 180)], keyframes, 100)][:-1]

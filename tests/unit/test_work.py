@@ -15,7 +15,7 @@ import pytest
 from desk import Desk, frames, unzipped
 from domain.anonymization import holding
 from domain.anonymization.lifecycle import AnonymizationRequest, Status
-from domain.anonymization.request import Level
+from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.anonymization.slices import LEASE, MOST_ATTEMPTS, MOST_FAILURES
 from domain.anonymization.work import LATER, PAUSES
 from domain.errors import StorageFullError, StorageUnavailableError, UnreadableVideoError
@@ -44,7 +44,9 @@ async def test_a_pending_request_becomes_a_zip_named_by_segments(desk: Desk) -> 
         *(f"frames/segment_{first}/frame_{index:07d}.jpg" for index in range(10, 14)),
         *(f"frames/segment_{second}/frame_{index:07d}.jpg" for index in range(14, 16)),
         f"frames/segment_{third}/frame_0000090.jpg",
+        "report.html",
         "manifest.json",
+        "manifest.sig",
     ]
     assert request.result_key in desk.results()
     assert list(desk.world.scratch.iterdir()) == []
@@ -164,6 +166,21 @@ async def test_at_level_minimal_nothing_is_looked_for(desk: Desk) -> None:
     assert json.loads(unzipped(result)["manifest.json"])["settings"]["level"] == "minimal"
 
 
+async def test_a_request_for_films_becomes_one_for_each_stretch(desk: Desk) -> None:
+    desk.appearance = Appearance(OutputFormat.MP4)
+    request_id = await desk.submit((10, 14), (12, 66), (90, 91))
+    await desk.process(request_id)
+    request = await desk.request(request_id)
+    assert (request.status, request.processed_frames, request.error) == (Status.COMPLETED, 57, None)
+    assert len(desk.stored_parts) == 3  # two groups and one
+    (result,) = desk.results().values()
+    first, _, third = desk.order.segment_ids
+    names = [f"films/segment_{first}.mp4", f"films/segment_{third}.mp4"]
+    assert list(unzipped(result)) == [*names, "report.html", "manifest.json", "manifest.sig"]
+    manifest = json.loads(unzipped(result)["manifest.json"])
+    assert [entry["file"] for entry in manifest["frames"]] == [names[0]] * 56 + [names[1]]
+
+
 async def test_frames_that_cannot_be_examined_are_black_and_counted(desk: Desk) -> None:
     request_id = await desk.submit((0, 3))
     desk.detector = FakeFaceDetector(broken=True)
@@ -171,7 +188,7 @@ async def test_frames_that_cannot_be_examined_are_black_and_counted(desk: Desk) 
     (result,) = desk.results().values()
     request = await desk.request(request_id)
     assert (request.status, request.blanked_frames) == (Status.COMPLETED, 3)
-    frames = [data for name, data in unzipped(result).items() if name != "manifest.json"]
+    frames = [data for name, data in unzipped(result).items() if name.startswith("frames/")]
     assert not any(any(data) for data in frames)
 
 
@@ -218,6 +235,18 @@ async def test_a_full_disk_is_tried_again_later(desk: Desk) -> None:
     assert (await desk.worker().lease(request_id)) is None  # not at once: nobody has made room yet
     desk.room = 1_000_000
     desk.world.clock.advance(LATER)
+    await desk.process(request_id)
+    assert (await desk.request(request_id)).status is Status.COMPLETED
+
+
+async def test_a_disk_that_stays_full_fails_nothing(desk: Desk) -> None:
+    request_id = await desk.submit((0, 5))
+    desk.room = 3
+    for _ in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(StorageFullError):
+            await desk.process(request_id)
+        desk.world.clock.advance(LATER)
+    desk.room = 1_000_000
     await desk.process(request_id)
     assert (await desk.request(request_id)).status is Status.COMPLETED
 
@@ -297,7 +326,7 @@ async def test_a_worker_that_wakes_up_late_changes_nothing(desk: Desk) -> None:
     assert await desk.finished_parts(request_id) == [taken.key]
     await desk.process(request_id, other)
     (result,) = desk.results().values()
-    assert len(unzipped(result)) == 41
+    assert len(unzipped(result)) == 43
 
 
 async def test_a_slice_that_takes_every_worker_down_ends_its_request(desk: Desk) -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from desk import Desk
+from domain.anonymization import holding
+from domain.anonymization.holding import WorkerStuckError
 from domain.anonymization.lifecycle import Status
+from domain.anonymization.slices import LEASE, MOST_FAILURES
 from domain.errors import DatabaseUnavailableError, UnreadableVideoError
 from domain.ports import FrameSource
 from domain.resilience import Backoff
@@ -186,3 +189,50 @@ async def test_a_worker_that_is_stopped_again_and_again_still_waits_for_its_thre
         await task
     assert await desk.can_be_begun(request_id)
     assert list(desk.world.scratch.iterdir()) == []
+
+
+async def test_a_wait_for_the_object_store_ends_with_the_lease(desk: Desk) -> None:
+    """Else a worker waits on for a server on behalf of somebody who is gone."""
+    request_id = await desk.submit((0, 5))
+    storing, given_up = asyncio.Event(), []
+
+    async def never(*_: object) -> None:
+        storing.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            given_up.append(True)
+            raise
+
+    desk.world.store.put_file = never  # type: ignore[method-assign,assignment]
+    task = asyncio.create_task(desk.process(request_id))
+    await storing.wait()
+    await desk.world.anonymization.cancel(desk.anna, request_id)
+    await task
+    assert given_up == [True]
+    assert not task.cancelling()
+    assert (desk.results(), list(desk.world.scratch.iterdir())) == ({}, [])
+
+
+async def test_a_thread_that_hangs_is_not_waited_for_and_ends_its_request(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "STUCK_AFTER", 0.05)
+    request_id = await desk.submit((0, 5))
+    desk.time_limit, go_on = 0.01, threading.Event()
+
+    def open_video(_: Path) -> FrameSource:
+        go_on.wait(60)
+        return FakeSource("film.mp4", 100)
+
+    desk.open_video = open_video
+    try:
+        for _ in range(MOST_FAILURES):
+            with pytest.raises(WorkerStuckError, match="hangs in slice 0"):
+                await desk.process(request_id)
+            desk.world.clock.advance(LEASE)
+    finally:
+        go_on.set()
+    request = await desk.request(request_id)
+    assert request.status is Status.FAILED
+    assert (request.error or "").startswith("Processing timeout")

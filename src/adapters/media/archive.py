@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,8 @@ from domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableErro
 # The earliest time that ZIP can say; a real one would make every archive different and tell when it ran.
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 _READABLE_BY_ALL = 0o644 << 16
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_PIECE = 1 << 20
 
 
 class ZipArchive:
@@ -40,7 +41,7 @@ class ZipArchive:
         self._names: set[str] = set()
         if path.is_dir():
             raise OutputUnwritableError(f"cannot write {path}: it is a folder", "name a ZIP file")
-        with self._translated():
+        with translated(self._path):
             self._file = self._create()
             self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=True)
 
@@ -56,14 +57,26 @@ class ZipArchive:
             StorageFullError: the disk is full.
             OutputUnwritableError: any other failure to write.
         """
-        if name in self._names:
-            raise ValueError(f"the archive already holds {name}")
-        entry = zipfile.ZipInfo(name, _TIMESTAMP)
-        entry.external_attr = _READABLE_BY_ALL
-        entry.create_system = 3  # Unix, on whatever system it runs
-        with self._translated():
+        entry = self._entry(name)
+        with translated(self._path):
             self._zip.writestr(entry, data)
-        self._names.add(name)
+
+    def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Append one entry of any length; an error of the iterator comes through.
+
+        Args:
+            name: path inside the archive, with ``/`` between folders.
+            pieces: its bytes.
+
+        Raises:
+            ValueError: the name was added before.
+            StorageFullError: the disk is full.
+            OutputUnwritableError: any other failure to write.
+        """
+        entry = self._entry(name)
+        with translated(self._path), self._zip.open(entry, "w", force_zip64=True) as file:
+            for piece in pieces:
+                file.write(piece)
 
     def commit(self) -> None:
         """Write the directory, make sure that all of it is on the disk, and give it its name.
@@ -72,7 +85,7 @@ class ZipArchive:
             StorageFullError: the disk is full.
             OutputUnwritableError: any other failure to write.
         """
-        with self._translated():
+        with translated(self._path):
             self._zip.close()
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -102,12 +115,14 @@ class ZipArchive:
     def _create(self) -> IO[bytes]:
         return self._partial.open("xb")
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise _translate(error, self._path) from error
+    def _entry(self, name: str) -> zipfile.ZipInfo:
+        if name in self._names:
+            raise ValueError(f"the archive already holds {name}")
+        self._names.add(name)
+        entry = zipfile.ZipInfo(name, _TIMESTAMP)
+        entry.external_attr = _READABLE_BY_ALL
+        entry.create_system = 3  # Unix, on whatever system it runs
+        return entry
 
 
 class ZipReader:
@@ -123,6 +138,21 @@ class ZipReader:
     def __init__(self, path: Path) -> None:
         with _damage_translated(path.name):
             self._zip = zipfile.ZipFile(path)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all entries, in their order; a name may occur twice where somebody added to the archive."""
+        return self._zip.namelist()
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """One entry, in pieces.
+
+        Raises:
+            ObjectNotFoundError: there is none, or the archive is damaged.
+        """
+        with _damage_translated(name), self._zip.open(name) as file:
+            while piece := file.read(_PIECE):
+                yield piece
 
     def read(self, name: str) -> bytes:
         """One entry.
@@ -143,6 +173,20 @@ class ZipReader:
         traceback: TracebackType | None,
     ) -> None:
         self._zip.close()
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Say failures to write a file as the people who use Framecloak would.
+
+    Raises:
+        StorageFullError: the disk is full.
+        OutputUnwritableError: any other failure.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _translate(error, path) from error
 
 
 @contextmanager

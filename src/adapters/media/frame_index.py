@@ -60,6 +60,11 @@ class FrameIndex:
         stamps = self._sorted_pts[self._slot_of_frame]
         return int(stamps[-1] - stamps[0]) if len(stamps) else 0
 
+    def stamps(self, start: int, stop: int) -> list[int]:
+        """Timestamps of the frames ``[start, stop)``."""
+        stamps: list[int] = self._sorted_pts[self._slot_of_frame[start:stop]].tolist()
+        return stamps
+
     def pts(self, packet: int) -> int:
         """The presentation timestamp of a packet, given by its place in decoding order."""
         return int(self._packets.pts[packet])

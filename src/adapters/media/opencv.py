@@ -102,7 +102,7 @@ class OpenCvEncoder:
         """Encode (h, w, 3) uint8 BGR in the appearance's format and quality.
 
         Raises:
-            InvalidFormatError: the format cannot hold a picture of this size.
+            InvalidFormatError: the format cannot hold a picture of this size, or no single picture at all.
             OutputUnwritableError: the encoder failed.
         """
         form = appearance.output_format
@@ -128,6 +128,8 @@ def _parameters(appearance: Appearance) -> list[int]:
             return [cv2.IMWRITE_WEBP_QUALITY, appearance.quality]
         case OutputFormat.JPG | OutputFormat.JPEG:
             return [cv2.IMWRITE_JPEG_QUALITY, appearance.quality]
+        case OutputFormat.MP4:
+            raise InvalidFormatError("mp4 is no format of pictures", "choose jpg, png or webp")
 
 
 def _encoding_failed(form: OutputFormat, width: int, height: int) -> OutputUnwritableError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,8 @@ from adapters.media.frames import DecodedFrame
 from adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
 from adapters.media.size_limit import MAX_PIXELS, check_size
 from domain.errors import InputNotFoundError, InvalidSegmentError, UnreadableVideoError
-from domain.ports import Frame, SourceInfo
+from domain.ports import Frame, Sound, SourceInfo
+from domain.timing import Timing
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -83,6 +85,15 @@ class PictureSource:
     def info(self) -> SourceInfo:
         """What is known before decoding."""
         return self._info
+
+    @property
+    def sound(self) -> Sound | None:
+        """A picture has none."""
+        return None
+
+    def timing(self, start: int, stop: int) -> Timing:
+        """As if it were shown for a second."""
+        return Timing.steady(Fraction(1), start, stop)
 
     def sha256(self) -> str:
         """Hex digest of the file's bytes.

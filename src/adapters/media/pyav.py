@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,9 +34,13 @@ from domain.errors import (
     TruncatedVideoError,
     UnreadableVideoError,
 )
-from domain.ports import Frame, SourceInfo
+from domain.ports import Frame, Sound, SourceInfo
+from domain.timing import Timing
 
 DEFAULT_THREADS = 2
+_USUAL_RATE = Fraction(25)
+_LONGEST_LAST = 10
+"""Seconds; a container that has its last frame shown for longer is taken to be mistaken."""
 
 
 def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
@@ -63,10 +68,29 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
         check_size(path.name, stream.width, stream.height)
         rate = stream.average_rate or stream.guessed_rate or Fraction(0)
         time_base = stream.time_base or Fraction(0)
+        end = (stream.start_time or 0) + stream.duration if stream.duration else None
+        track = container.streams.best("audio")
+        sound = None if track is None else Sound(path, getattr(track, "name", None) or "unknown")
         first = _first_frame(container, stream, path)
     numbering = number_frames(path, first)
     info = _describe(path.name, first, numbering, rate, time_base)
-    return VideoSource(path, info, numbering, _orientation(first), threads)
+    clock = _Clock(time_base, end, rate or _USUAL_RATE)
+    return VideoSource(path, info, numbering, _orientation(first), threads, clock, sound)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """What a container says of time.
+
+    Attributes:
+        base: seconds that a tick takes.
+        end: the tick at which the stream is over, as the container has it; None where it does not say.
+        rate: frames a second, for streams whose frames have no times.
+    """
+
+    base: Fraction
+    end: int | None
+    rate: Fraction
 
 
 class VideoSource:
@@ -79,7 +103,11 @@ class VideoSource:
         numbering: Numbering,
         orientation: Orientation,
         threads: int,
+        clock: _Clock,
+        sound: Sound | None,
     ) -> None:
+        self._clock = clock
+        self._sound = sound
         self._info = info
         self._numbering = numbering
         self._orientation = orientation
@@ -95,6 +123,31 @@ class VideoSource:
     def info(self) -> SourceInfo:
         """What is known before decoding."""
         return self._info
+
+    @property
+    def sound(self) -> Sound | None:
+        """What can be heard with it, if anything."""
+        return self._sound
+
+    def timing(self, start: int, stop: int) -> Timing:
+        """When the frames ``[start, stop)`` are shown; at least one.
+
+        A stream without timestamps is taken to run at its average rate, from 0.
+        """
+        index, clock = self._numbering.index, self._clock
+        if index is None or not clock.base or stop > len(index):
+            return Timing.steady(clock.rate, start, stop)
+        stamps = index.stamps(start, min(stop + 1, len(index)))
+        if stop < len(index):
+            return Timing(clock.base, stamps[:-1], stamps[-1])
+        return Timing(clock.base, stamps, stamps[-1] + self._last_ticks(stamps[-1], len(index)))
+
+    def _last_ticks(self, last: int, count: int) -> int:
+        """For how long the very last frame is shown: as the container says, or as long as the average one."""
+        clock = self._clock
+        usual = max(1, round(self._numbering.span / max(1, count - 1)) or round(1 / clock.rate / clock.base))
+        said = 0 if clock.end is None else clock.end - last
+        return said if 0 < said * clock.base <= _LONGEST_LAST else usual
 
     def sha256(self) -> str:
         """Hex digest of the file's bytes; computed in the background since the video was opened.

@@ -8,7 +8,15 @@ from typing import Any
 from adapters.postgres.connection import Record
 from adapters.postgres.tables import RequestRow
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
-from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
+from domain.anonymization.request import (
+    Appearance,
+    Audio,
+    Language,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
 
 ORDER = (
     RequestRow.video_id,
@@ -18,6 +26,8 @@ ORDER = (
     RequestRow.quality,
     RequestRow.style,
     RequestRow.shape,
+    RequestRow.audio,
+    RequestRow.language,
     RequestRow.priority,
     RequestRow.webhook_url,
 )
@@ -41,9 +51,15 @@ REQUEST = (*ORDER, *_STATE)
 
 def order_of(columns: Sequence[Any]) -> Order:
     """The order in the columns ``ORDER``."""
-    video_id, segment_ids, level, output_format, quality, style, shape, priority, webhook_url = columns
+    video_id, segment_ids, level, *look, priority, webhook_url = columns
+    output_format, quality, style, shape, audio, language = look
     appearance = Appearance(
-        OutputFormat(output_format), quality, RedactionStyle(style), RedactionShape(shape)
+        OutputFormat(output_format),
+        quality,
+        RedactionStyle(style),
+        RedactionShape(shape),
+        Audio(audio),
+        Language(language),
     )
     return Order(video_id, tuple(segment_ids), Level(level), appearance, Priority(priority), webhook_url)
 

@@ -70,6 +70,8 @@ class Requests:
             "quality": order.appearance.quality,
             "style": order.appearance.style,
             "shape": order.appearance.shape,
+            "audio": order.appearance.audio,
+            "language": order.appearance.language,
             "priority": order.priority,
             "webhook_url": order.webhook_url,
             "idempotency_key": key,

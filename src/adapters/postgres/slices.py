@@ -125,7 +125,8 @@ _GIVE_BACK = text(
     f"""
     UPDATE slices
     SET state = 'waiting', owner = NULL, lease_until = NULL, processed_frames = 0,
-        not_before = clock_timestamp() + :pause, failures = failures + :blame
+        not_before = clock_timestamp() + :pause, failures = failures + :blame,
+        attempts = attempts - 1 + :blame
     WHERE {_IS_HELD}
     RETURNING failures
     """  # noqa: S608 -- as above

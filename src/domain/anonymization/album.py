@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from fractions import Fraction
 
 from domain.detection import Image
 from domain.errors import ExaminationError, UnreadableVideoError
-from domain.ports import Frame, FrameSource, SourceInfo
+from domain.ports import Frame, FrameSource, Sound, SourceInfo
+from domain.timing import Timing
 
 _BYTES_PER_PIXEL = 3
 
@@ -39,6 +41,15 @@ class Album:
             rotation=0,
             continuous=False,
         )
+
+    @property
+    def sound(self) -> Sound | None:
+        """Pictures have none."""
+        return None
+
+    def timing(self, start: int, stop: int) -> Timing:
+        """One picture after the other, each for a second."""
+        return Timing.steady(Fraction(1), start, stop)
 
     def sha256(self) -> str:
         """Hex digest of the pictures' digests, in order.

@@ -75,6 +75,7 @@ class Dispatcher:
         room = max(FEWEST_TICKETS, TICKETS_PER_WORKER * len(await self._queue.workers()))
         for request_id, priority in choose_tickets(demands, waiting, room):
             await self._queue.call_for(request_id, priority)
+            logger.debug("calls a worker", extra={"request_id": str(request_id)})
 
 
 def in_turn(demands: Sequence[Demand]) -> list[UUID]:

@@ -1,31 +1,40 @@
-"""Use case: redact sources and put their frames and the manifest into an archive."""
+"""Use case: redact sources and put their frames, or films of them, into an archive with its manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from domain.anonymization.album import Album
-from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
-from domain.anonymization.manifest import (
-    MANIFEST_FILE,
-    FrameLog,
-    RecordedSettings,
-    RecordedSource,
-    Summary,
-    manifest,
+from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
+from domain.anonymization.films import (
+    Reel,
+    consume,
+    film_format,
+    film_sound,
+    grouped,
+    require_filmable,
 )
+from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
+from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
 from domain.anonymization.processing import Instructions, Instruments, Seam, redacted_frames
+from domain.anonymization.record import Imprint, Record
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level, RedactionShape
 from domain.anonymization.tracking import TrackingSettings
+from domain.detection import ModelCard
 from domain.ports import Archive, FrameSource
 from domain.videos import Region, Segment
 
 ELLIPSE_MARGIN = 0.3
 """Margin of boxes that ellipses are drawn in: one of 0.21 would just reach the corners of what was found."""
+
+
+def film_name(segment: Segment) -> str:
+    """What a film is called where there is nothing else to call it by."""
+    return f"films/film_{segment.start_frame:07d}.mp4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,8 @@ class Exhibit:
         stem: makes the name of a frame in the archive, without suffix, from its number.
         segments: frames to write, disjoint and ascending; inside the source.
         regions: areas to redact whatever is in them; inside the source.
+        film: makes the name of a film in the archive from the segment that it shows.
+        keep_text: areas in which text stays readable; inside the source.
     """
 
     id: int
@@ -47,6 +58,8 @@ class Exhibit:
     stem: Callable[[int], str]
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...] = ()
+    film: Callable[[Segment], str] = film_name
+    keep_text: tuple[Region, ...] = ()
 
     def tracking(self, shape: RedactionShape) -> TrackingSettings:
         """What counts as a face in it, and how much is redacted around one."""
@@ -85,13 +98,13 @@ class Export:
     """An order to redact.
 
     Attributes:
-        tool: name and version of the program, for the manifest.
+        imprint: who answers for the result.
         level: what is redacted.
         appearance: how the written frames look.
         batches: what to redact, in the order of the output.
     """
 
-    tool: str
+    imprint: Imprint
     level: Level
     appearance: Appearance
     batches: tuple[Batch, ...]
@@ -113,49 +126,84 @@ class Export:
             TruncatedVideoError: a video ends before the frames that were asked for.
             UnreadableVideoError: a video cannot be decoded.
             InputNotFoundError: an input cannot be read any more.
+            InvalidFormatError: no film can be made of an input.
             StorageFullError: the disk is full.
             OutputUnwritableError: any other failure to write.
         """
-        log = FrameLog()
-        suffix = self.appearance.output_format
+        record = Record(self.imprint, archive)
+        if instruments.films:
+            sources = [exhibit.source for batch in self.batches for exhibit in batch.exhibits]
+            require_filmable(sources, self.appearance, instruments.films)
         for batch in self.batches:
-            for frame in self._frames(batch, instruments):
-                exhibit, index = batch.origin(frame.index)
-                file = f"{exhibit.stem(index)}.{suffix}"
-                archive.add(file, frame.data)
-                log.add(exhibit.id, file, replace(frame, index=index))
-                on_frame()
-        archive.add(MANIFEST_FILE, self._manifest(instruments, log))
-        archive.commit()
-        return log.summary
+            first_track = 0
+            for segment in batch.segments:
+                run = redacted_frames(
+                    batch.source, segment, self.instructions(batch), self.prepared(batch, instruments)
+                )
+                # Closing ends the pipeline's threads at once when writing fails or a person interrupts.
+                with closing(run), closing(_renumbered(run, first_track)) as frames:
+                    seam = self._write(batch, segment, frames, instruments, record, on_frame)
+                first_track += len(seam.links.heads)
+        return self._close(record, instruments)
 
-    def _frames(self, batch: Batch, instruments: Instruments) -> Iterator[RedactedFrame]:
-        """Every frame of a batch, its tracks numbered through all segments."""
-        first_track = 0
-        for segment in batch.segments:
-            run = redacted_frames(batch.source, segment, self.instructions(batch), instruments)
-            # Closing ends the pipeline's threads at once when writing fails or a person interrupts.
-            with closing(run) as frames:
-                seam = yield from _renumbered(frames, first_track)
-            first_track += len(seam.links.heads)
+    def prepared(self, batch: Batch, instruments: Instruments) -> Instruments:
+        """The instruments for a batch: what encodes the frames of a film makes all of one size."""
+        studio = instruments.films
+        if studio is None or not self.appearance.output_format.is_film:
+            return instruments
+        return replace(instruments, encoder=studio.planes(film_format(batch.source.info, self.appearance)))
+
+    def _write(
+        self,
+        batch: Batch,
+        segment: Segment,
+        frames: Generator[RedactedFrame, None, Seam],
+        instruments: Instruments,
+        record: Record,
+        on_frame: Callable[[], None],
+    ) -> Seam:
+        """Write the frames of one segment, as pictures or as a film."""
+        suffix, studio = self.appearance.output_format, instruments.films
+
+        def take(frame: RedactedFrame) -> None:
+            exhibit, index = batch.origin(frame.index)
+            file = f"{exhibit.stem(index)}.{suffix}"
+            record.picture(exhibit.id, file, replace(frame, index=index), frame.data)
+            on_frame()
+
+        if studio is None or not suffix.is_film:
+            return consume(frames, take)
+        exhibit, source = batch.exhibits[0], batch.source
+        film, sound = film_format(source.info, self.appearance), film_sound(source, self.appearance)
+        timing = source.timing(segment.start_frame, segment.end_frame)
+        writer = studio.film(film, timing, sound)
+        with closing(Reel(record, exhibit.id, exhibit.film(segment), writer, on_frame)) as reel:
+            seam = consume(grouped(frames, segment, film, studio), reel.add)
+            reel.finish()
+        return seam
 
     def instructions(self, batch: Batch) -> Instructions:
         """What is to be redacted in a batch, and how."""
         exhibit = batch.exhibits[0]
-        looks = VIDEO_LOOKS if batch.source.info.continuous else PICTURE_LOOKS
-        return Instructions(self.appearance, exhibit.regions, exhibit.tracking(self.appearance.shape), looks)
+        continuous = batch.source.info.continuous
+        return Instructions(
+            appearance=self.appearance,
+            regions=exhibit.regions,
+            tracking=exhibit.tracking(self.appearance.shape),
+            looks=VIDEO_LOOKS if continuous else PICTURE_LOOKS,
+            areas=_areas(self.level, continuous=continuous),
+            keep_text=exhibit.keep_text,
+        )
 
-    def _manifest(self, instruments: Instruments, log: FrameLog) -> bytes:
+    def _close(self, record: Record, instruments: Instruments) -> Summary:
         detector = instruments.detector
         exhibits = [exhibit for batch in self.batches for exhibit in batch.exhibits]
         sources = [
             _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
         ]
-        models = [detector.card] if detector else []
+        models = used_models(instruments)
         threshold = self.instructions(self.batches[0]).threshold if detector else None
-        return manifest(
-            self.tool, recorded_settings(self.level, self.appearance, threshold), models, sources, log
-        )
+        return record.close(recorded_settings(self.level, self.appearance, threshold), models, sources)
 
 
 def recorded_settings(level: Level, appearance: Appearance, threshold: float | None) -> RecordedSettings:
@@ -166,7 +214,21 @@ def recorded_settings(level: Level, appearance: Appearance, threshold: float | N
         threshold=threshold,
         video_looks=VIDEO_LOOKS,
         picture_looks=PICTURE_LOOKS,
+        video_areas=_areas(level, continuous=True),
+        picture_areas=_areas(level, continuous=False),
     )
+
+
+def used_models(instruments: Instruments) -> list[ModelCard]:
+    """What faces, text and plates are looked for with."""
+    faces = [instruments.detector.card] if instruments.detector else []
+    return faces + [detector.card for detector in instruments.areas.values()]
+
+
+def _areas(level: Level, *, continuous: bool) -> AreaSettings | None:
+    if level is not Level.FULL:
+        return None
+    return VIDEO_AREAS if continuous else PICTURE_AREAS
 
 
 def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
@@ -206,4 +268,5 @@ def _recorded(exhibit: Exhibit, tracking: TrackingSettings | None) -> RecordedSo
         segments=exhibit.segments,
         regions=exhibit.regions,
         tracking=tracking,
+        keep_text=exhibit.keep_text,
     )

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
+from typing import TypeVar
 
 from domain.anonymization.slices import Lease, Standing
 from domain.errors import DatabaseUnavailableError, ProcessingTimeoutError
 from domain.ports.persistence import Database
 from domain.ports.services import ProgressBoard
-from domain.resilience import ended
+from domain.resilience import ended, uninterrupted
 
 BEAT = 0.5
 """Seconds between two renewals: so late a worker learns that nobody wants the request any more."""
 
+STUCK_AFTER = 30.0
+"""Seconds after which a thread that was told to end, and looks at nothing, will never end."""
+
+Value = TypeVar("Value")
+
 
 class LeaseEndedError(Exception):
     """The work on a slice is to stop, because its lease is held no more."""
+
+
+class WorkerStuckError(Exception):
+    """A thread hangs in code that cannot be stopped: only the end of the process ends it."""
 
 
 class HeldLease:
@@ -41,6 +51,8 @@ class HeldLease:
         self.standing = Standing.HELD
         self.done = 0
         self._abandoned = False
+        self._delivering = False
+        self._stopped = False
         self._deadline = monotonic() + time_limit
         self._time_limit = time_limit
         self._lasts = lasts
@@ -64,22 +76,81 @@ class HeldLease:
         """
         if self._abandoned or self.standing is not Standing.HELD:
             raise LeaseEndedError
-        if monotonic() > self._deadline:
-            message = f"Processing timeout: a slice took longer than {self._time_limit:g} s"
-            raise ProcessingTimeoutError(message, "order smaller segments, or raise SLICE_TIMEOUT_SECONDS")
+        if self.is_late:
+            raise self.timeout()
 
-    def abandon(self) -> None:
-        """Have the thread end with its next frame, whatever becomes of the lease."""
-        self._abandoned = True
+    @property
+    def is_late(self) -> bool:
+        """Whether the slice takes too long."""
+        return monotonic() > self._deadline
+
+    def timeout(self) -> ProcessingTimeoutError:
+        """What is said of a slice that takes too long."""
+        message = f"Processing timeout: a slice took longer than {self._time_limit:g} s"
+        return ProcessingTimeoutError(message, "order smaller segments, or raise SLICE_TIMEOUT_SECONDS")
+
+    async def in_thread(self, work: Callable[[], Value]) -> Value:
+        """Run something in a thread that looks at the lease as it goes on, and wait until it has ended.
+
+        Threads cannot be stopped from outside; until this one has ended its files must stay where they are.
+
+        Raises:
+            WorkerStuckError: it was to end long ago.
+        """
+        # No task, because those are cancelled when the event loop ends, and the thread would go on.
+        running = asyncio.get_running_loop().run_in_executor(None, work)
+        try:
+            await asyncio.wait([running], timeout=self._deadline - monotonic() + STUCK_AFTER)
+        finally:
+            if not running.done():
+                self._abandoned = True
+                await uninterrupted(asyncio.wait([running], timeout=STUCK_AFTER))
+            if not running.done():
+                raise WorkerStuckError(f"a thread hangs in slice {self.lease.number}")
+            # Looked at, or asyncio would log it as never retrieved when this is left by another error.
+            running.exception()
+        return running.result()
+
+    async def deliver(self, finish: Callable[[], Awaitable[Standing]]) -> None:
+        """Have the slice counted as finished; from here on only its own answer can stop the work.
+
+        Raises:
+            LeaseEndedError: it did not count.
+            ProcessingTimeoutError: the slice takes too long.
+        """
+        self.require()
+        self._delivering = True
+        self.standing = await finish()
+        if self.standing is not Standing.HELD:
+            raise LeaseEndedError
 
     @asynccontextmanager
     async def kept(self, database: Database, board: ProgressBoard) -> AsyncIterator[None]:
-        """Renew the lease while the block lasts, and tell listeners how far it is."""
+        """Renew the lease while the block lasts, and tell listeners how far it is.
+
+        The block is cancelled when the lease ends, also while it waits for a server.
+
+        Raises:
+            LeaseEndedError: that happened.
+        """
+        working = asyncio.current_task()
         keeping = asyncio.create_task(self._keep(database, board))
+        keeping.add_done_callback(lambda _: self._stop(working))
         try:
             yield
+        except asyncio.CancelledError:
+            # Whoever cancels a task takes it back where it is understood; others may have cancelled it too.
+            if self._stopped and working and not working.uncancel():
+                raise LeaseEndedError from None
+            raise
         finally:
+            self._delivering = True
             await ended(keeping)
+
+    def _stop(self, working: asyncio.Task[object] | None) -> None:
+        """Cancel the work; not once its outcome is being noted, which the database decides."""
+        if working and not self._delivering:
+            self._stopped = working.cancel()
 
     async def _keep(self, database: Database, board: ProgressBoard) -> None:
         told = 0

@@ -1,28 +1,37 @@
 """The record of what was redacted: ``manifest.json``, described by ``manifest.schema.json`` beside this file.
 
-It holds no time, no file name and no machine, so that the same input and settings give the same bytes.
+It holds no time, no file name and no machine, so that the same input, settings and key give the same bytes.
+
+It is one line of canonical JSON. Entries of frames are chained: the ``link`` of each is the SHA-256 of the
+link before it (32 bytes; zeros before the first) and of the entry without its link, as canonical JSON. The
+last link is the ``head``, so that no frame can be changed, moved, added or left out without changing it.
 """
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import Any
 
+from domain.anonymization.areas import AreaSettings
+from domain.anonymization.canonical import canonical
 from domain.anonymization.looks import Look
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import ModelCard
+from domain.detection import Kind, ModelCard
 from domain.ports import SourceInfo
 from domain.videos import Region, Segment
 
 MANIFEST_FILE = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+FIRST_LINK = bytes(32)
+"""What the chain of frames begins with."""
 
-FACE_ORIGINS = (Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED)
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class RecordedSource:
         segments: the frames that were written.
         regions: what was marked by hand.
         tracking: what counted as a face; None where faces were not looked for.
+        keep_text: where text was to stay.
     """
 
     id: int
@@ -46,6 +56,7 @@ class RecordedSource:
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
     tracking: TrackingSettings | None
+    keep_text: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,8 @@ class RecordedSettings:
         threshold: the lowest score that the tracker got to know; None where faces were not looked for.
         video_looks: the sizes at which a video's frames were examined.
         picture_looks: the sizes at which pictures were examined.
+        video_areas: how text and plates were looked for in videos; None where they were not.
+        picture_areas: likewise in pictures.
     """
 
     level: Level
@@ -65,6 +78,8 @@ class RecordedSettings:
     threshold: float | None
     video_looks: tuple[Look, ...]
     picture_looks: tuple[Look, ...]
+    video_areas: AreaSettings | None = None
+    picture_areas: AreaSettings | None = None
 
 
 @dataclass(slots=True)
@@ -74,19 +89,21 @@ class Summary:
     Attributes:
         frames: written.
         blanked: of these, black because they could not be examined.
-        tracks: faces that were followed, each counted once however often it was redacted.
+        tracks: what was followed, each counted once however often it was redacted.
         boxes: redacted boxes by origin.
+        kinds: redacted boxes by kind, without regions.
     """
 
     frames: int = 0
     blanked: int = 0
     tracks: int = 0
     boxes: Counter[Origin] = field(default_factory=Counter)
+    kinds: Counter[Kind | None] = field(default_factory=Counter)
 
     @property
     def faces(self) -> int:
         """Redacted boxes that are faces."""
-        return sum(self.boxes[origin] for origin in FACE_ORIGINS)
+        return self.kinds[Kind.FACE]
 
 
 class FrameLog:
@@ -94,74 +111,126 @@ class FrameLog:
 
     def __init__(self) -> None:
         self.summary = Summary()
+        self.head = FIRST_LINK
         self._compressor = zlib.compressobj(level=1)
         self._compressed = bytearray()
         self._tracks: set[tuple[int, int]] = set()
 
-    def add(self, source: int, file: str, frame: RedactedFrame) -> None:
+    def add(self, source: int, file: str, frame: RedactedFrame, digest: str) -> None:
         """Record a frame that was written.
 
         Args:
             source: id of the source it comes from.
-            file: its name in the archive.
+            file: its name in the archive, or that of the film it is in.
             frame: numbered as in its source, tracks numbered so that a number occurs once per source.
+            digest: SHA-256 of the picture file, or of the frame's sample in the film, in hex.
         """
-        entry = {
+        entry: dict[str, Any] = {
             "source": source,
             "index": frame.index,
             "file": file,
             "blanked": frame.blanked,
             "boxes": [_box(box) for box in frame.boxes],
+            "sha256": digest,
         }
-        separator = b",\n" if self.summary.frames else b"\n"
-        self._compressed += self._compressor.compress(separator + _compact(entry))
+        self.head = next_link(self.head, entry)
+        separator = b"," if self.summary.frames else b""
+        entry["link"] = self.head.hex()
+        self._compressed += self._compressor.compress(separator + canonical(entry))
         self._count(source, frame)
 
-    def close(self) -> bytes:
-        """All entries as a JSON array, one line each; nothing can be added afterwards."""
+    def close(self) -> Iterator[bytes]:
+        """All entries as a JSON array, in pieces; nothing can be added afterwards."""
         self._compressed += self._compressor.flush()
-        return b"[" + zlib.decompress(self._compressed) + b"\n]"
+        unpacked = zlib.decompressobj()
+        yield b"["
+        for start in range(0, len(self._compressed), _PIECE):
+            yield unpacked.decompress(self._compressed[start : start + _PIECE])
+        yield b"]"
 
     def _count(self, source: int, frame: RedactedFrame) -> None:
         self.summary.frames += 1
         self.summary.blanked += frame.blanked
         self.summary.boxes.update(box.origin for box in frame.boxes)
+        self.summary.kinds.update(box.kind for box in frame.boxes if box.origin is not Origin.REGION)
         self._tracks.update((source, box.track) for box in frame.boxes if box.track is not None)
         self.summary.tracks = len(self._tracks)
 
 
+def next_link(link: bytes, entry: Mapping[str, object]) -> bytes:
+    """The link of an entry that follows another one.
+
+    Args:
+        link: of the entry before, or ``FIRST_LINK``.
+        entry: what the manifest says of a frame; its own link does not count.
+
+    Raises:
+        ValueError, TypeError: the entry has no canonical form.
+    """
+    return sha256(link + canonical({key: entry[key] for key in entry if key != "link"})).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """A file of the archive that is not the picture of one frame.
+
+    Attributes:
+        file: its name in the archive.
+        sha256: hex digest of its bytes.
+        size: its length in bytes.
+    """
+
+    file: str
+    sha256: str
+    size: int
+
+
 def manifest(
     tool: str,
+    key_id: str,
     settings: RecordedSettings,
     models: Sequence[ModelCard],
     sources: Sequence[RecordedSource],
+    files: Sequence[RecordedFile],
     log: FrameLog,
-) -> bytes:
-    """The whole document as UTF-8 JSON.
+) -> Iterator[bytes]:
+    """The whole document as canonical JSON, in pieces.
 
     Args:
         tool: name and version of the program.
+        key_id: of the key that the document will be signed with.
         settings: what was asked for.
         models: what faces were looked for with.
         sources: every input, in order of their ids.
+        files: what the archive holds beside pictures of frames, the manifest and its signature.
         log: every written frame; it is closed.
     """
-    parts = {
-        "version": _compact(MANIFEST_VERSION),
-        "tool": _compact(tool),
-        "sources": _compact([_source(one) for one in sources]),
-        "settings": _compact(_settings(settings)),
-        "models": _compact([asdict(model) for model in models]),
-        "frames": log.close(),
-        "summary": _compact(_summary(log.summary)),
+    values: dict[str, object] = {
+        "version": MANIFEST_VERSION,
+        "tool": tool,
+        "sources": [_source(one) for one in sources],
+        "settings": _settings(settings),
+        "models": [asdict(model) for model in models],
+        "files": [asdict(file) for file in files],
+        "chain": {"frames": log.summary.frames, "head": log.head.hex()},
+        "signing": {"algorithm": "Ed25519", "key_id": key_id},
+        "summary": _summary(log.summary),
     }
-    return b"{" + b",\n".join(b'"%b":%b' % (key.encode(), value) for key, value in parts.items()) + b"}\n"
+    opening = b"{"
+    for key in sorted([*values, "frames"]):
+        yield opening + canonical(key) + b":"
+        if key == "frames":
+            yield from log.close()
+        else:
+            yield canonical(values[key])
+        opening = b","
+    yield b"}"
 
 
 def _box(box: RedactedBox) -> dict[str, object]:
     return {
         "xyxy": box.xyxy,
-        "kind": "region" if box.origin is Origin.REGION else "face",
+        "kind": "region" if box.origin is Origin.REGION else box.kind,
         "track": box.track,
         "score": None if box.score is None else round(box.score, 4),
         "origin": box.origin,
@@ -180,9 +249,13 @@ def _source(source: RecordedSource) -> dict[str, object]:
         "rotation": info.rotation,
         "segments": [_segment(one) for one in source.segments],
         "regions": [_region(one) for one in source.regions],
+        "keep_text": [_region(one) for one in source.keep_text],
         "tracking": asdict(source.tracking) if source.tracking else None,
     }
-    return entry if source.name is None else {**entry, "name": source.name}
+    if source.name is not None:
+        # Names may hold bytes that are no UTF-8, and canonical JSON has no form for them.
+        entry["name"] = source.name.encode(errors="replace").decode()
+    return entry
 
 
 def _segment(segment: Segment) -> list[int]:
@@ -201,12 +274,19 @@ def _settings(settings: RecordedSettings) -> dict[str, object]:
         "quality": settings.appearance.quality,
         "redaction": settings.appearance.style,
         "shape": settings.appearance.shape,
+        "audio": settings.appearance.audio,
         "threshold": settings.threshold,
         "looks": {
             "video": [asdict(look) for look in settings.video_looks],
             "picture": [asdict(look) for look in settings.picture_looks],
         }
         if looks_for_faces
+        else None,
+        "areas": {
+            "video": asdict(settings.video_areas),
+            "picture": asdict(settings.picture_areas),
+        }
+        if settings.video_areas and settings.picture_areas
         else None,
     }
 
@@ -217,8 +297,5 @@ def _summary(summary: Summary) -> dict[str, object]:
         "blanked": summary.blanked,
         "tracks": summary.tracks,
         "boxes": {origin: summary.boxes[origin] for origin in Origin},
+        "kinds": {kind: summary.kinds[kind] for kind in Kind},
     }
-
-
-def _compact(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

@@ -6,27 +6,33 @@ The result is the same to the byte as if all of it had been done in one go (`Exp
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
 from domain.anonymization.examination import Examination
-from domain.anonymization.export import Export, recorded_settings
-from domain.anonymization.manifest import (
-    MANIFEST_FILE,
-    FrameLog,
-    RecordedSource,
-    Summary,
-    manifest,
+from domain.anonymization.export import Export, film_name, recorded_settings, used_models
+from domain.anonymization.films import (
+    Reel,
+    Shots,
+    consume,
+    film_format,
+    film_sound,
+    grouped,
+    require_filmable,
 )
-from domain.anonymization.processing import Instruments, Seam, redacted_frames
+from domain.anonymization.manifest import RecordedSource, Summary
+from domain.anonymization.processing import Instruments, redacted_frames
+from domain.anonymization.record import Imprint, Record
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.track_numbers import TrackChain, TrackLinks
 from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import ModelCard
-from domain.ports import Archive, ArchiveReader, SourceInfo
+from domain.detection import Kind, ModelCard
+from domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
+from domain.ports.films import FilmStudio, Group
 from domain.videos import Region, Segment
 
 PART_FILE = "part.json"
@@ -43,6 +49,14 @@ class _Content(TypedDict):
     frames: list[list[Any]]
     heads: list[list[tuple[int, int]]]
     tails: list[tuple[int, int, int]]
+    groups: list[_Group]
+
+
+class _Group(TypedDict):
+    """What ``part.json`` says of a group of a film's frames."""
+
+    file: str
+    sizes: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,34 +95,51 @@ def write_part(
     """
     (batch,) = export.batches
     (exhibit,) = batch.exhibits
-    suffix = export.appearance.output_format
-    run = redacted_frames(batch.source, segment, export.instructions(batch), instruments, examined)
+    suffix, studio = export.appearance.output_format, instruments.films
+    if studio:
+        require_filmable([batch.source], export.appearance, studio)
+    prepared = export.prepared(batch, instruments)
+    run = redacted_frames(batch.source, segment, export.instructions(batch), prepared, examined)
     rows: list[list[Any]] = []
-    blanked = 0
+    groups: list[_Group] = []
 
-    def take(frame: RedactedFrame) -> None:
-        nonlocal blanked
-        file = f"{exhibit.stem(frame.index)}.{suffix}"
-        archive.add(file, frame.data)
+    def note(frame: RedactedFrame, file: str) -> None:
         rows.append([frame.index, file, frame.blanked, [_box_row(box) for box in frame.boxes]])
-        blanked += frame.blanked
         on_frame()
 
+    def take(frame: RedactedFrame) -> None:
+        file = f"{exhibit.stem(frame.index)}.{suffix}"
+        archive.add(file, frame.data)
+        note(frame, file)
+
+    def take_group(shots: Shots) -> None:
+        frames, group = shots
+        file = f"groups/{frames[0].index:07d}"
+        archive.add(file, b"".join(group.samples))
+        groups.append({"file": file, "sizes": [len(one) for one in group.samples]})
+        for frame in frames:
+            note(frame, file)
+
     with closing(run) as frames:
-        seam = _consume(frames, take)
+        if studio is None or not suffix.is_film:
+            seam = consume(frames, take)
+        else:
+            film = film_format(batch.source.info, export.appearance)
+            seam = consume(grouped(frames, segment, film, studio), take_group)
     detector = instruments.detector
     content: _Content = {
         "info": asdict(exhibit.source.info),
-        "models": [asdict(detector.card)] if detector else [],
+        "models": [asdict(card) for card in used_models(instruments)],
         "tracking": asdict(exhibit.tracking(export.appearance.shape)) if detector else None,
         "threshold": export.instructions(batch).threshold if detector else None,
         "frames": rows,
         "heads": [list(head) for head in seam.links.heads],
         "tails": [(*key, number) for key, number in seam.links.tails.items()],
+        "groups": groups,
     }
     archive.add(PART_FILE, json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
     archive.commit()
-    return WrittenPart(blanked, seam.examined)
+    return WrittenPart(sum(row[2] for row in rows), seam.examined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +147,43 @@ class Binding:
     """What the result says beside what is in its parts.
 
     Attributes:
-        tool: name and version of the program.
+        imprint: who answers for it.
         level: what was redacted.
         appearance: how the frames look.
         sha256: hex digest of the video's bytes.
         segments: the frames that were ordered, disjoint and ascending.
         regions: what was marked by hand.
+        filming: what puts films together; None where pictures were ordered.
+        keep_text: where text was to stay.
     """
 
-    tool: str
+    imprint: Imprint
     level: Level
     appearance: Appearance
     sha256: str
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
+    filming: Filming | None = None
+    keep_text: tuple[Region, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filming:
+    """What the films of a request are put together with.
+
+    Attributes:
+        studio: makes the files.
+        source: the video, which knows when its frames are shown and what is heard.
+        name: makes the name of a film in the archive from the segment that it shows.
+    """
+
+    studio: FilmStudio
+    source: FrameSource
+    name: Callable[[Segment], str] = film_name
 
 
 class Binder:
-    """Makes one archive out of all parts.
+    """Makes one archive out of all parts. Close it, whatever happens.
 
     Args:
         binding: what to say in the manifest.
@@ -143,15 +193,15 @@ class Binder:
 
     def __init__(self, binding: Binding, archive: Archive, on_frame: Callable[[], None]) -> None:
         self._binding = binding
-        self._archive = archive
         self._on_frame = on_frame
-        self._log = FrameLog()
+        self._record = Record(binding.imprint, archive)
         self._wanted = (
             index for segment in binding.segments for index in range(segment.start_frame, segment.end_frame)
         )
-        self._starts = {segment.start_frame for segment in binding.segments}
+        self._starts = {segment.start_frame: segment for segment in binding.segments}
         self._chain = TrackChain()
         self._content: _Content | None = None
+        self._reel: Reel | None = None
 
     def add(self, part: ArchiveReader) -> None:
         """Take over the frames of the next part.
@@ -165,21 +215,26 @@ class Binder:
             DomainError: the archive cannot be written.
         """
         content: _Content = json.loads(part.read(PART_FILE))
-        if content["frames"][0][0] in self._starts:
+        begun = self._starts.get(content["frames"][0][0])
+        if begun:
             # Tracks do not reach from one stretch into the next.
             self._chain = TrackChain(self._chain.following)
+            self._change_reel(begun, content)
         numbers = self._chain.numbers(_links(content))
-        for row in content["frames"]:
-            frame, file = _frame(row, numbers)
-            if frame.index != next(self._wanted, None):
-                raise ValueError(f"frame {frame.index} is not the next one")
-            self._archive.add(file, part.read(file))
-            self._log.add(0, file, frame)
+        rows = iter(content["frames"])
+        if self._reel:
+            for group in content["groups"]:
+                samples = _samples(part.read(group["file"]), group["sizes"])
+                frames = tuple(self._next(next(rows), numbers)[0] for _ in samples)
+                self._reel.add((frames, Group(samples)))
+        for row in rows:
+            frame, file = self._next(row, numbers)
+            self._record.picture(0, file, frame, part.read(file))
             self._on_frame()
         self._content = content
 
     def finish(self) -> Summary:
-        """Write the manifest and give the archive its name.
+        """Write report, manifest and signature, and give the archive its name.
 
         Raises:
             ValueError: frames are missing.
@@ -187,26 +242,44 @@ class Binder:
         """
         if self._content is None or next(self._wanted, None) is not None:
             raise ValueError("frames are missing")
-        self._archive.add(MANIFEST_FILE, _manifest(self._binding, self._content, self._log))
-        self._archive.commit()
-        return self._log.summary
+        if self._reel:
+            self._reel.finish()
+        binding, content = self._binding, self._content
+        settings = recorded_settings(binding.level, binding.appearance, content["threshold"])
+        models = [ModelCard(**card) for card in content["models"]]
+        return self._record.close(settings, models, [_source(binding, content)])
+
+    def close(self) -> None:
+        """Leave nothing behind beside the archive."""
+        if self._reel:
+            self._reel.close()
+
+    def _next(self, row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
+        frame, file = _frame(row, numbers)
+        if frame.index != next(self._wanted, None):
+            raise ValueError(f"frame {frame.index} is not the next one")
+        return frame, file
+
+    def _change_reel(self, segment: Segment, content: _Content) -> None:
+        """Begin the film of a stretch, and put the one before into the archive."""
+        filming, appearance = self._binding.filming, self._binding.appearance
+        if filming is None:
+            return
+        if self._reel:
+            self._reel.finish()
+            self._reel.close()
+        writer = filming.studio.film(
+            film_format(SourceInfo(**content["info"]), appearance),
+            filming.source.timing(segment.start_frame, segment.end_frame),
+            film_sound(filming.source, appearance),
+        )
+        self._reel = Reel(self._record, 0, filming.name(segment), writer, self._on_frame)
 
 
-def _consume(frames: Generator[RedactedFrame, None, Seam], take: Callable[[RedactedFrame], None]) -> Seam:
-    """Take every frame; gives what is left when there are no more."""
-    while True:
-        try:
-            frame = next(frames)
-        except StopIteration as end:
-            seam: Seam = end.value
-            return seam
-        take(frame)
-
-
-def _manifest(binding: Binding, content: _Content, log: FrameLog) -> bytes:
-    """The manifest; what is the same for all parts comes from any of them."""
+def _source(binding: Binding, content: _Content) -> RecordedSource:
+    """The video; what is the same for all parts comes from any of them."""
     tracking = content["tracking"]
-    source = RecordedSource(
+    return RecordedSource(
         id=0,
         sha256=binding.sha256,
         info=SourceInfo(**content["info"]),
@@ -214,22 +287,33 @@ def _manifest(binding: Binding, content: _Content, log: FrameLog) -> bytes:
         segments=binding.segments,
         regions=binding.regions,
         tracking=TrackingSettings(**tracking) if tracking else None,
+        keep_text=binding.keep_text,
     )
-    models = [ModelCard(**card) for card in content["models"]]
-    settings = recorded_settings(binding.level, binding.appearance, content["threshold"])
-    return manifest(binding.tool, settings, models, [source], log)
+
+
+def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:
+    ends = list(accumulate(sizes, initial=0))
+    if ends[-1] != len(data):
+        raise ValueError("a group of frames is not as long as its part says")
+    return tuple(data[start:end] for start, end in pairwise(ends))
 
 
 def _box_row(box: RedactedBox) -> list[object]:
-    return [*box.xyxy, box.track, box.score, box.origin]
+    return [*box.xyxy, box.track, box.score, box.origin, box.kind]
 
 
 def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
     """A frame without its picture, its tracks numbered through all parts; and the name of its file."""
     index, file, blanked, boxes = row
     found = tuple(
-        RedactedBox((x1, y1, x2, y2), None if track is None else numbers[track], score, Origin(origin))
-        for x1, y1, x2, y2, track, score, origin in boxes
+        RedactedBox(
+            (x1, y1, x2, y2),
+            None if track is None else numbers[track],
+            score,
+            Origin(origin),
+            None if kind is None else Kind(kind),
+        )
+        for x1, y1, x2, y2, track, score, origin, kind in boxes
     )
     return RedactedFrame(index, b"", found, blanked), file
 

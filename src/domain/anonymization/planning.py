@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from domain.videos import Segment
 
@@ -15,7 +16,10 @@ _LEEWAY = 5
 
 
 def plan_slices(
-    stretches: Sequence[Segment], keyframes: Sequence[int] = (), longest: int = SLICE_FRAMES
+    stretches: Sequence[Segment],
+    keyframes: Sequence[int] = (),
+    longest: int = SLICE_FRAMES,
+    unit: int = 1,
 ) -> tuple[Segment, ...]:
     """Cut stretches of a video into slices of about the same length.
 
@@ -26,11 +30,23 @@ def plan_slices(
         stretches: frames to deliver, disjoint and ascending.
         keyframes: numbers of frames that decoding can begin with, ascending; empty where they are not known.
         longest: frames that a slice may have, at least 1.
+        unit: frames that belong together, counted from the beginning of a stretch; no cut comes between
+            them, even if a slice must then be longer.
 
     Returns:
         Slices, disjoint and ascending, that cover the stretches; none reaches over the end of one.
     """
+    if unit > 1:
+        return tuple(piece for stretch in stretches for piece in _in_units(stretch, longest, unit))
     return tuple(piece for stretch in stretches for piece in _pieces(stretch, keyframes, longest))
+
+
+def _in_units(stretch: Segment, longest: int, unit: int) -> Iterator[Segment]:
+    units = -(-len(stretch) // unit)
+    pieces = -(-units // max(1, longest // unit))
+    cuts = [stretch.start_frame + unit * (units * piece // pieces) for piece in range(pieces)]
+    for start, end in pairwise([*cuts, stretch.end_frame]):
+        yield Segment(start, end)
 
 
 def _pieces(stretch: Segment, keyframes: Sequence[int], longest: int) -> Iterator[Segment]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from domain.errors import InvalidFormatError, InvalidLevelError, InvalidOptionError
+from domain.errors import InvalidFormatError, InvalidLevelError, InvalidOptionError, LevelUnavailableError
 
 DEFAULT_QUALITY = 90
 
@@ -35,13 +36,33 @@ class Level(StrEnum):
             raise InvalidLevelError(f"unknown level {text!r}", f"use one of {names}") from None
 
 
+def require_available(level: Level, is_available: Callable[[Level], bool]) -> None:
+    """Refuse a level that this installation cannot deliver.
+
+    Raises:
+        LevelUnavailableError: it cannot; the hint says what to install.
+    """
+    if not is_available(level):
+        raise LevelUnavailableError(
+            f"level {level} is not available here: the text detector is not installed",
+            "run `pip install 'framecloak[embedded]'`, or use level faces and mark texts as regions",
+        )
+
+
 class OutputFormat(StrEnum):
-    """The file format of the written frames."""
+    """The file format of the result: a picture for every frame, or films."""
 
     JPG = "jpg"
     JPEG = "jpeg"
     PNG = "png"
     WEBP = "webp"
+    MP4 = "mp4"
+    """One film for every segment instead of pictures."""
+
+    @property
+    def is_film(self) -> bool:
+        """Whether frames become films instead of pictures."""
+        return self is OutputFormat.MP4
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -72,25 +93,60 @@ class RedactionShape(StrEnum):
     ELLIPSE = "ellipse"
 
 
+class Audio(StrEnum):
+    """What becomes of the sound of a film. Voices tell people apart, so keeping it is a choice."""
+
+    DROP = "drop"
+    KEEP = "keep"
+
+
+class Language(StrEnum):
+    """What the report is written in."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a language from what a person typed; case does not matter.
+
+        Raises:
+            InvalidOptionError: there is no such language.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            names = ", ".join(cls)
+            raise InvalidOptionError(f"unknown language {text!r}", f"use one of {names}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How written frames look.
+    """How the result looks.
 
     Attributes:
         output_format: file format of the frames.
-        quality: 1..100 for JPEG and WebP; PNG is lossless at any value.
+        quality: 1..100 for JPEG, WebP and MP4; PNG is lossless at any value.
         style: what replaces the pixels.
         shape: outline of what is replaced; regions given by hand are always boxes.
+        audio: whether a film keeps the sound of its source; pictures have none.
+        language: of the report.
 
     Raises:
-        InvalidOptionError: the quality is outside 1..100.
+        InvalidOptionError: the quality is outside 1..100, or pictures should keep the sound.
     """
 
     output_format: OutputFormat = OutputFormat.JPG
     quality: int = DEFAULT_QUALITY
     style: RedactionStyle = RedactionStyle.SOLID
     shape: RedactionShape = RedactionShape.BOX
+    audio: Audio = Audio.DROP
+    language: Language = Language.ENGLISH
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
             raise InvalidOptionError(f"quality {self.quality} is outside 1 to 100", "choose 1 to 100")
+        if self.audio is Audio.KEEP and not self.output_format.is_film:
+            raise InvalidOptionError(
+                f"{self.output_format} files hold no sound", "choose mp4, or leave the sound out"
+            )

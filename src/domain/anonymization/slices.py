@@ -51,7 +51,8 @@ class Lease:
         kind: what there is to do.
         segment: frames of the video, in presentation order; of the assembly, from the first to the last.
         owner: the worker that holds it.
-        attempt: how often the slice was leased, this time included; tells this lease from older ones.
+        attempt: how often the slice was leased and not given back without blame, this time included; with
+            the owner it tells this lease from older ones that somebody may still work under.
         failures: how often it has failed for reasons of its own.
         recovered: whether the lease before ran out.
     """
@@ -70,6 +71,7 @@ class Lease:
         """Where the part lies in the object store.
 
         Every attempt has a place of its own: a worker that wakes up late must not write over what counts.
+        Who gives a lease back has ended its work, so the next attempt may have that place.
         """
         return f"requests/{self.request_id}/slices/{self.number:05d}-{self.attempt}.zip"
 

@@ -8,21 +8,25 @@ hand-written fake and on the real adapter. ``imaging`` holds what the pipeline n
 from domain.ports.imaging import (
     Archive,
     ArchiveReader,
+    AreaDetector,
     FaceDetector,
     Frame,
     FrameEncoder,
     FrameSource,
     Redactor,
+    Sound,
     SourceInfo,
 )
 
 __all__ = [
     "Archive",
     "ArchiveReader",
+    "AreaDetector",
     "FaceDetector",
     "Frame",
     "FrameEncoder",
     "FrameSource",
     "Redactor",
+    "Sound",
     "SourceInfo",
 ]

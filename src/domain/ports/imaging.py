@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.detection import Detections, FloatArray, Image, ModelCard
+from domain.detection import Areas, Detections, FloatArray, Image, ModelCard
+from domain.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,19 @@ class SourceInfo:
     duration: float
     rotation: int
     continuous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What can be heard with a video.
+
+    Attributes:
+        path: the file that it is in.
+        codec: what it is encoded with, as ``aac``.
+    """
+
+    path: Path
+    codec: str
 
 
 class Frame(Protocol):
@@ -88,6 +103,15 @@ class FrameSource(Protocol):
     @property
     def info(self) -> SourceInfo:
         """What is known before decoding."""
+        ...
+
+    @property
+    def sound(self) -> Sound | None:
+        """What can be heard with it, if anything."""
+        ...
+
+    def timing(self, start: int, stop: int) -> Timing:
+        """When the frames ``[start, stop)`` are shown; at least one. Those of pictures follow each other."""
         ...
 
     def sha256(self) -> str:
@@ -146,6 +170,36 @@ class FaceDetector(Protocol):
         ...
 
 
+class AreaDetector(Protocol):
+    """Finds areas of one kind in pictures: text, or licence plates. Safe to call from several threads."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Which weights, where they run."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """Widths and heights of examined pictures must be multiples of this many pixels."""
+        ...
+
+    def detect(self, image: Image, threshold: float) -> Areas:
+        """Find the areas in a picture.
+
+        Args:
+            image: (height, width, 3), uint8, RGB.
+            threshold: the lowest score to report, in 0..1.
+
+        Returns:
+            Upright boxes in the picture's pixels, best score first. What is written at a slant is covered
+            by a box that holds all of it.
+
+        Raises:
+            ExaminationError: the model failed on this input.
+        """
+        ...
+
+
 class Redactor(Protocol):
     """Makes pixels unrecognisable."""
 
@@ -181,6 +235,15 @@ class Archive(Protocol):
         """
         ...
 
+    def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Append one entry of any length; an error of the iterator comes through.
+
+        Raises:
+            StorageFullError: the disk is full.
+            OutputUnwritableError: any other failure to write.
+        """
+        ...
+
     def commit(self) -> None:
         """Finish the archive and give it its name, atomically.
 
@@ -197,6 +260,19 @@ class Archive(Protocol):
 
 class ArchiveReader(Protocol):
     """An archive that is there."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of all entries, in their order; a name may occur twice where somebody added to the archive."""
+        ...
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """One entry, in pieces.
+
+        Raises:
+            ObjectNotFoundError: there is none, or the archive is damaged.
+        """
+        ...
 
     def read(self, name: str) -> bytes:
         """One entry.

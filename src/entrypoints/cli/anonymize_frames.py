@@ -100,11 +100,13 @@ def _segment_ids(_context: click.Context, _option: click.Parameter, value: str |
 @click.option("--video-id", type=click.IntRange(min=1), help="Anonymise frames of this video.")
 @click.option("--segment-ids", metavar="1,2,3", callback=_segment_ids, help="Segments of the video.")
 @click.option("--anonymization-level", metavar="LEVEL", help="minimal, faces or full.")
-@click.option("--output-format", metavar="FORMAT", help="jpg, jpeg, png or webp.")
+@click.option("--output-format", metavar="FORMAT", help="jpg, jpeg, png, webp or mp4.")
 @click.option(
     "--redaction", type=click.Choice(["solid", "pixelate", "blur"]), help="What replaces the pixels."
 )
-@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and MP4.")
+@click.option("--audio", type=click.Choice(["drop", "keep"]), help="Sound of films: left out, or copied.")
+@click.option("--language", type=click.Choice(["en", "de"]), help="Of the report.")
 @click.option("--priority", type=click.Choice(["normal", "high"]), help="Which queue it waits in.")
 @click.option("--async", "in_background", is_flag=True, help="Leave it to the workers, and return at once.")
 @click.option(
@@ -133,6 +135,8 @@ def anonymize_frames(
     output_format: str | None,
     redaction: str | None,
     quality: int | None,
+    audio: str | None,
+    language: str | None,
     priority: str | None,
     in_background: bool,
     output: Path | None,
@@ -157,6 +161,8 @@ def anonymize_frames(
         "output_format": output_format,
         "redaction": redaction,
         "quality": quality,
+        "audio": audio,
+        "language": language,
         "priority": priority,
     }
     wanted = Wanted(

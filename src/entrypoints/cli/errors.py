@@ -27,6 +27,7 @@ EXIT_CODES = {
     "no_frames": 14,
     "truncated_video": 15,
     "image_too_large": 16,
+    "unreadable_archive": 17,
     "invalid_segment": 20,
     "invalid_region": 21,
     "invalid_level": 22,
@@ -49,12 +50,12 @@ EXIT_CODES = {
 """Exit code by ``DomainError.code``, for what redacting files can end with."""
 
 REID_EXIT_CODES = {
-    "invalid_image": 60,
-    "face_not_found": 61,
-    "face_too_small": 62,
-    "batch_too_large": 63,
-    "invalid_embedding": 64,
-    "overloaded": 65,
+    "invalid_image": 116,
+    "face_not_found": 117,
+    "face_too_small": 118,
+    "batch_too_large": 119,
+    "invalid_embedding": 120,
+    "overloaded": 121,
 }
 """Exit code by ``DomainError.code``, for what recognising faces adds."""
 
@@ -94,7 +95,6 @@ SERVICE_EXIT_CODES = {
     "too_many_attempts": 106,
     "forbidden": 107,
     "csrf_failed": 108,
-    "emotions_unavailable": 120,
     "gallery_not_found": 110,
     "gallery_face_not_found": 111,
     "gallery_full": 112,
@@ -103,6 +103,21 @@ SERVICE_EXIT_CODES = {
     "model_mismatch": 115,
 }
 """Exit code by ``DomainError.code``, for what the service and its management commands add."""
+
+
+VERDICT_EXIT_CODES = {
+    "no_signature": 60,
+    "wrong_key": 61,
+    "bad_signature": 62,
+    "manifest_changed": 63,
+    "frame_changed": 64,
+    "frame_missing": 65,
+    "frame_added": 66,
+    "frames_reordered": 67,
+    "file_changed": 68,
+    "unknown_signer": 69,
+}
+"""Exit code of ``verify`` by the worst problem of a result, worst first."""
 
 
 def describe_exit_codes() -> str:
@@ -131,6 +146,15 @@ def describe_service_exit_codes() -> str:
 def describe_reid_exit_codes() -> str:
     """What recognising faces adds to that table."""
     return _table((code, name.replace("_", " ")) for name, code in REID_EXIT_CODES.items())
+
+
+def describe_verdict_exit_codes() -> str:
+    """The table for ``verify --help``."""
+    rows = [
+        (SUCCESS, "genuine: everything is as it was signed"),
+        *((code, name.replace("_", " ")) for name, code in VERDICT_EXIT_CODES.items()),
+    ]
+    return _table(rows)
 
 
 def _table(rows: Iterable[tuple[int, str]]) -> str:

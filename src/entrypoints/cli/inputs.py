@@ -70,6 +70,7 @@ def open_exhibits(
     open_source: Callable[[Path], FrameSource],
     *,
     keep_names: bool,
+    keep_text: Sequence[RegionMark] = (),
 ) -> tuple[Exhibit, ...]:
     """Open every file and tie the marks to it.
 
@@ -79,6 +80,7 @@ def open_exhibits(
         regions: what to redact in every source.
         open_source: opens one file.
         keep_names: whether file names may appear in the output.
+        keep_text: where text stays in every source.
 
     Raises:
         InvalidSegmentError: a segment does not fit one of the sources.
@@ -91,14 +93,17 @@ def open_exhibits(
     for number, source in enumerate(sources):
         info = source.info
         chosen = union(mark.on(info) for mark in segments) or [Segment(0, info.frame_count)]
+        stem = _stem(number, source, len(sources), only_pictures=only_pictures, keep_name=keep_names)
         exhibits.append(
             Exhibit(
                 id=number,
                 source=source,
                 name=info.name if keep_names else None,
-                stem=_stem(number, source, len(sources), only_pictures=only_pictures, keep_name=keep_names),
+                stem=stem,
                 segments=tuple(chosen),
                 regions=tuple(mark.on(info) for mark in regions),
+                film=_film(stem),
+                keep_text=tuple(mark.on(info) for mark in keep_text),
             )
         )
     return tuple(exhibits)
@@ -117,6 +122,16 @@ def _stem(
     elif only_pictures:
         return lambda _: f"frames/frame_{number:07d}"
     return lambda index: f"{folder}/frame_{index:07d}"
+
+
+def _film(stem: Callable[[int], str]) -> Callable[[Segment], str]:
+    """Where the films of a source go in the archive: into a folder as its frames would."""
+
+    def name(segment: Segment) -> str:
+        _, *folders, _ = stem(segment.start_frame).split("/")
+        return "/".join(["films", *folders, f"film_{segment.start_frame:07d}.mp4"])
+
+    return name
 
 
 def _is_media(path: Path) -> bool:

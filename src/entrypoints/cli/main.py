@@ -29,6 +29,8 @@ class _LazyGroup(click.Group):
 
     summaries: ClassVar = {
         "redact": "Redact videos, pictures and folders of them.",
+        "verify": "Check that a result is what was signed.",
+        "overlays": "Propose regions for what a device writes over its picture.",
         "demo": "See the whole service work on a short film, or on your own.",
         "serve": "Run the whole service on this machine.",
         "api": "Answer HTTP requests.",
@@ -42,11 +44,17 @@ class _LazyGroup(click.Group):
         "db": "Upgrade, downgrade and inspect the database.",
         "settings": "Show what this installation is set up for.",
         "galleries": "Change the key of galleries.",
+        "signing-key": "Print the key that results are checked with.",
         "webhook-secret": "Print the secret that webhooks are signed with.",
         "models": "List, verify, build and fetch model weights.",
     }
 
-    modules: ClassVar = {"api": "roles", "worker": "roles", "settings": "settings_command"}
+    modules: ClassVar = {
+        "api": "roles",
+        "worker": "roles",
+        "settings": "settings_command",
+        "signing-key": "verify",
+    }
     """Where a command lies that has no module of its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)

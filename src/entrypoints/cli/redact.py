@@ -12,6 +12,8 @@ import click
 
 from domain.anonymization.request import (
     Appearance,
+    Audio,
+    Language,
     Level,
     OutputFormat,
     RedactionShape,
@@ -85,7 +87,7 @@ def detection_options(command: _Command) -> _Command:
     metavar="LEVEL",
     default=Level.FACES.value,
     show_default=True,
-    help="minimal: the given regions; faces: and every face; full: and texts and plates, not available yet.",
+    help="minimal: the given regions; faces: and every face; full: and every text and licence plate.",
 )
 @click.option(
     "--format",
@@ -93,10 +95,21 @@ def detection_options(command: _Command) -> _Command:
     metavar="FORMAT",
     default=_DEFAULT.output_format.value,
     show_default=True,
-    help="Of the written frames: jpg, jpeg, png or webp.",
+    help="Of the written frames: jpg, jpeg, png or webp; or mp4, a film of each segment instead.",
 )
 @click.option(
-    "--quality", type=int, default=_DEFAULT.quality, show_default=True, help="1 to 100, for JPEG and WebP."
+    "--quality",
+    type=int,
+    default=_DEFAULT.quality,
+    show_default=True,
+    help="1 to 100, for JPEG, WebP and MP4.",
+)
+@click.option(
+    "--audio",
+    type=click.Choice([audio.value for audio in Audio]),
+    default=_DEFAULT.audio.value,
+    show_default=True,
+    help="Sound of films: left out, or copied as it is; voices tell people apart.",
 )
 @click.option(
     "--segments",
@@ -110,6 +123,13 @@ def detection_options(command: _Command) -> _Command:
     metavar="X,Y,W,H[@START:END]",
     multiple=True,
     help="Area to redact whatever is in it; may be given more than once.",
+)
+@click.option(
+    "--keep-text",
+    "keep_text",
+    metavar="X,Y,W,H[@START:END]",
+    multiple=True,
+    help="Area in which level full leaves text readable; faces in it are redacted all the same.",
 )
 @click.option(
     "--redaction",
@@ -127,6 +147,12 @@ def detection_options(command: _Command) -> _Command:
     help="Outline of redacted faces; regions are boxes.",
 )
 @detection_options
+@click.option(
+    "--language",
+    type=click.Choice([language.value for language in Language]),
+    show_default="$REPORT_LANGUAGE, or en",
+    help="Of report.html.",
+)
 @click.option("--keep-names", is_flag=True, help="Let names of input files appear in the ZIP.")
 @click.option("--force", "overwrite", is_flag=True, help="Replace OUT.zip if it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report.")
@@ -138,24 +164,28 @@ def redact(
     level: str,
     output_format: str,
     quality: int,
+    audio: str,
     segments: str | None,
     regions: Sequence[str],
+    keep_text: Sequence[str],
     style: str,
     shape: str,
     detector: str | None,
     provider: str | None,
     precision: str | None,
     threads: int | None,
+    language: str | None,
     keep_names: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Write the frames of every INPUT, without the faces in them, into one ZIP.
+    """Write the frames of every INPUT, or films of them, without the faces in them, into one ZIP.
 
     An INPUT is a video, a picture, or a folder: of a folder, the pictures and videos that lie directly
     in it are taken, in order of their names, and anything else in it is named and left out. The ZIP also
-    holds manifest.json: what was redacted where, and why. It appears when it is complete, or not at all.
+    holds report.html, for people; manifest.json: what was redacted where, and why; and manifest.sig, its
+    signature, for `framecloak verify`. It appears when it is complete, or not at all.
     """
     # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
     from entrypoints.bootstrap import Container  # noqa: PLC0415
@@ -163,19 +193,25 @@ def redact(
     from entrypoints.cli.marks import parse_region, parse_segments  # noqa: PLC0415
     from entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
 
+    settings = settings_with(detector=detector, provider=provider, precision=precision, threads=threads)
     order = redaction.Order(
         inputs=inputs,
         output=output,
         level=Level.parse(level),
         appearance=Appearance(
-            OutputFormat.parse(output_format), quality, RedactionStyle(style), RedactionShape(shape)
+            OutputFormat.parse(output_format),
+            quality,
+            RedactionStyle(style),
+            RedactionShape(shape),
+            Audio(audio),
+            Language(language) if language else settings.report_language,
         ),
         segments=parse_segments(segments) if segments is not None else (),
         regions=tuple(parse_region(region) for region in regions),
+        keep_text=tuple(parse_region(region) for region in keep_text),
         keep_names=keep_names,
         overwrite=overwrite,
     )
-    settings = settings_with(detector=detector, provider=provider, precision=precision, threads=threads)
     voice = Voice.JSON if as_json else Voice.QUIET if quiet else Voice.HUMAN
     monitor = Monitor(voice)
     outcome = redaction.redact(order, Container.build(settings), monitor)

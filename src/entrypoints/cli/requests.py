@@ -170,7 +170,7 @@ class _Desk:
             raise InvalidOptionError(
                 f"not an order: {error}", "see examples/frame_anonymization_batch.json"
             ) from error
-        return body.order(settings.default_level, settings.default_output_format)
+        return body.order(settings.default_level, settings.default_output_format, settings.report_language)
 
     async def _finish(self, principal: Principal, request: AnonymizationRequest) -> int:
         """Do a request in this process, or watch the worker that was quicker; returns the exit code."""

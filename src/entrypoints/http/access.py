@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from time import monotonic
+from uuid import UUID
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -21,6 +22,8 @@ ASKED_BY_MACHINES = frozenset(
 )
 """Paths that something asks for every few seconds, or dozens of times for one page; lines about them are for
 debugging."""
+
+_SUBJECT = "framecloak_subject"
 
 UNKNOWN = "unknown"
 """In place of a path that is none of ours, which may be anything: a mistyped download link is a secret."""
@@ -56,11 +59,19 @@ def with_access_log(app: ASGIApp) -> ASGIApp:
     return logged
 
 
+def name_subject(scope: Scope, request_id: UUID) -> None:
+    """Have the line of an HTTP request tell which anonymisation request came of it."""
+    scope["state"][_SUBJECT] = request_id
+
+
 def _tell(scope: HTTPScope, status: int, seconds: float) -> None:
     found: object = scope.get("path_template") or UNKNOWN
     path = str(found)
     caller: object = scope.get("user")
+    subject = scope["state"].get(_SUBJECT) or scope.get("path_params", {}).get("request_id")
+    about = {"request_id": str(subject)} if subject else {}
     facts: Mapping[str, object] = {
+        **about,
         "method": scope["method"],
         "path": path,
         # None when the client went away before there was an answer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.anonymization.request import Level, OutputFormat
+from domain.anonymization.request import Language, Level, OutputFormat
 from entrypoints.http.headers import Policies
 
 
@@ -43,6 +43,8 @@ class HttpConfig:
         max_body_bytes: the largest JSON or msgpack body to take.
         default_level: of an order that names none.
         default_format: likewise.
+        default_language: of its report, likewise.
+        signing_key: the public key that results are checked with, Ed25519.
         docs: whether the OpenAPI document is served.
         metrics_public: whether anybody may read the metrics.
         metrics_token: who shows it may read them too; empty for nobody.
@@ -65,6 +67,8 @@ class HttpConfig:
     max_body_bytes: int = 1024**2
     default_level: Level = Level.FACES
     default_format: OutputFormat = OutputFormat.JPG
+    default_language: Language = Language.ENGLISH
+    signing_key: bytes = bytes(32)
     docs: bool = True
     metrics_public: bool = False
     metrics_token: str = field(default="", repr=False)

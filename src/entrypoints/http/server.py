@@ -16,6 +16,7 @@ from entrypoints.http.headers import Policies
 from entrypoints.http.listening import serve_app
 from entrypoints.http.metering import with_metrics
 from entrypoints.http.services import ObjectServer, Services
+from entrypoints.keys import result_signer
 from entrypoints.recognition import build_faces
 from entrypoints.service import Service, build_service
 from entrypoints.settings import Settings
@@ -81,6 +82,8 @@ def http_config(service: Service) -> HttpConfig:
         max_upload_bytes=settings.max_upload_bytes,
         default_level=settings.default_level,
         default_format=settings.default_output_format,
+        default_language=settings.report_language,
+        signing_key=result_signer(settings).public_key,
         docs=settings.api_docs,
         metrics_public=settings.metrics_public,
         metrics_token=settings.metrics_token,

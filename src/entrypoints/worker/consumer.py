@@ -19,7 +19,7 @@ from domain.resilience import uninterrupted
 logger = logging.getLogger(__name__)
 
 POLL = 0.1
-"""Seconds between two looks into a queue."""
+"""Seconds between two looks into a queue that people wait for."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds until Redis is tried again; twice as long each time."""
@@ -39,10 +39,17 @@ class Consumer:
         name: of its task.
         task: what to do for each job, with its argument.
         is_welcome: whether a job may be taken now.
+        poll: seconds between two looks into the queue.
     """
 
     def __init__(
-        self, redis_url: str, queue: str, name: str, task: Task, is_welcome: Callable[[], bool]
+        self,
+        redis_url: str,
+        queue: str,
+        name: str,
+        task: Task,
+        is_welcome: Callable[[], bool],
+        poll: float = POLL,
     ) -> None:
         async def run(_: dict[str, Any], argument: str = "") -> None:
             await task(argument)
@@ -51,13 +58,16 @@ class Consumer:
         self._queue = queue
         self._function = func(cast("WorkerCoroutine", run), name=name)
         self._is_welcome = is_welcome
+        self._poll = poll
         self._worker: Worker | None = None
 
     async def run(self) -> None:
         """Take jobs until cancelled."""
         pause = FIRST_PAUSE
         while True:
-            self._worker = _ChoosyWorker(self._redis_url, self._queue, self._function, self._is_welcome)
+            self._worker = _ChoosyWorker(
+                self._redis_url, self._queue, self._function, self._is_welcome, self._poll
+            )
             try:
                 await self._worker.main()
             except (RedisError, OSError) as error:
@@ -88,6 +98,7 @@ class _ChoosyWorker(Worker):
         queue: str,
         function: Function,
         is_welcome: Callable[[], bool],
+        poll: float,
     ) -> None:
         super().__init__(
             [function],
@@ -97,7 +108,7 @@ class _ChoosyWorker(Worker):
             max_jobs=1,
             job_timeout=LONGEST_JOB,
             keep_result=0,
-            poll_delay=POLL,
+            poll_delay=poll,
             max_tries=1_000_000,
             health_check_interval=3600,
             job_serializer=msgspec.msgpack.encode,
@@ -108,5 +119,5 @@ class _ChoosyWorker(Worker):
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start them, unless nobody is welcome now."""
-        if self._is_welcome():
+        if job_ids and self._is_welcome():
             await super().start_jobs(job_ids[:1])

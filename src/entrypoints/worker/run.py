@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,7 @@ from datetime import timedelta
 from adapters.queue.arq import CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE, TICKET, ArqJobQueue
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.dispatch import Dispatcher
+from domain.anonymization.holding import WorkerStuckError
 from domain.anonymization.slices import Lease
 from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import SliceWorker
@@ -30,6 +32,9 @@ SIGN_OF_LIFE = 2.0
 LOOK = 2.0
 """Seconds between two looks for what nobody was called for."""
 
+CLEANUP_LOOK = 2.0
+"""Seconds between two looks into the queue of clean-ups, for which nobody waits."""
+
 NEWS = 2.0
 """Seconds between two looks for webhooks to call."""
 
@@ -38,6 +43,14 @@ TENDING = 60.0
 
 PAUSE_AFTER_TROUBLE = 1.0
 """Seconds before a worker goes on when a server was away."""
+
+STUCK = 70
+"""Exit code of a worker that had to end itself; EX_SOFTWARE of sysexits.h."""
+
+
+def end_at_once() -> None:
+    """End the process although a thread of it hangs, for its supervisor to start another one."""
+    os._exit(STUCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,7 @@ class WorkerParts:
         grace: how long a slice in work may go on once the worker is told to stop.
         name: tells this worker from all others.
         has_room: whether the machine can bear another slice.
+        give_up: ends the process when a thread of it hangs for good.
     """
 
     slices: SliceWorker
@@ -69,6 +83,7 @@ class WorkerParts:
     grace: timedelta
     name: str
     has_room: Callable[[], bool] = lambda: True
+    give_up: Callable[[], None] = end_at_once
 
 
 async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
@@ -83,9 +98,9 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
     """
     desk = Desk(parts)
     consumers = [
-        Consumer(parts.redis_url, HIGH_QUEUE, TICKET, desk.wake, desk.is_idle),
-        Consumer(parts.redis_url, NORMAL_QUEUE, TICKET, desk.wake, desk.is_idle),
-        Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, desk.clean_up, lambda: True),
+        Consumer(parts.redis_url, HIGH_QUEUE, TICKET, desk.wake, desk.is_welcoming),
+        Consumer(parts.redis_url, NORMAL_QUEUE, TICKET, desk.wake, desk.is_welcoming),
+        Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, desk.clean_up, lambda: True, poll=CLEANUP_LOOK),
     ]
     async with asyncio.TaskGroup() as group:
         chores = [
@@ -116,8 +131,12 @@ class Desk:
         self._closed = False
 
     def is_idle(self) -> bool:
-        """Whether somebody may be woken up here."""
+        """Whether nothing is done here, and something may be."""
         return not self._closed and (self._working is None or self._working.done())
+
+    def is_welcoming(self) -> bool:
+        """Whether a ticket would lead to work here; others are to have those that would not."""
+        return self.is_idle() and self._parts.has_room()
 
     async def wake(self, _ticket: str = "") -> None:
         """Begin to work, until there is nothing left to do; nothing new if that is going on."""
@@ -127,7 +146,7 @@ class Desk:
     async def clean_up(self, _ticket: str = "") -> None:
         """Remove what has had its time."""
         try:
-            logger.info("clean-up: %s", await self._parts.cleaner.run())
+            logger.info("cleaned up", extra={"removed": (await self._parts.cleaner.run()).counts()})
         except DomainError as error:
             logger.warning("the clean-up failed: %s", error)
 
@@ -162,6 +181,9 @@ class Desk:
             # What is unfinished stands in the database, from where it is taken up again.
             logger.warning("given back: %s", error)
             await asyncio.sleep(PAUSE_AFTER_TROUBLE)
+        except WorkerStuckError as error:
+            logger.critical("%s; this worker ends itself", error)
+            self._parts.give_up()
         except Exception:
             logger.exception("failed unexpectedly")
         else:

@@ -16,7 +16,7 @@ from entrypoints.http.dependencies import (
     TheHealth,
 )
 from entrypoints.http.openapi import problems
-from entrypoints.http.schemas.health import HealthView, LivenessView
+from entrypoints.http.schemas.health import HealthView, LivenessView, SigningKeyView
 from entrypoints.http.schemas.requests import StatisticsView
 from entrypoints.http.security import Access, administrators_only
 
@@ -57,6 +57,16 @@ class OperationController(Controller):
         report = await health.check(detailed=caller is not None)
         view = HealthView.of(report) if caller else HealthView.for_strangers(report)
         return NegotiatedResponse(view, status_code=503 if report.condition is Condition.UNHEALTHY else 200)
+
+    @get(
+        "/signing-key",
+        operation_id="getSigningKey",
+        summary="The key that results are checked with",
+        responses=problems(),
+    )
+    async def signing_key(self, config: TheConfig) -> SigningKeyView:
+        """Public; `framecloak verify` takes `public_key` from a file, and manifests name `key_id`."""
+        return SigningKeyView.of(config.signing_key)
 
     @get(
         "/statistics",

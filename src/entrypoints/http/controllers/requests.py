@@ -17,6 +17,7 @@ from domain.anonymization.lifecycle import Status
 from domain.anonymization.submission import Submissions, Submitted
 from domain.errors import DomainError
 from domain.ports.persistence import RequestFilter
+from entrypoints.http.access import name_subject
 from entrypoints.http.bodies import BatchDTO, convert
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.dependencies import (
@@ -97,12 +98,14 @@ class RequestsController(Controller):
         caller: Caller,
         submissions: TheSubmissions,
         config: TheConfig,
+        request: Request[Principal, Any, State],
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
         """Frames of the named segments, as they and the video's regions are now, are redacted and zipped."""
-        order = data.order(config.default_level, config.default_format)
+        order = data.order(config.default_level, config.default_format, config.default_language)
         submitted = await submissions.submit(caller, order, idempotency_key)
         _tell(submitted)
+        name_subject(request.scope, submitted.request.id)
         return SubmittedView.of(submitted)
 
     @post(
@@ -230,7 +233,9 @@ async def _submitted(
     idempotency_key: str | None,
 ) -> BatchResult:
     try:
-        order = convert(item, SubmitBody).order(config.default_level, config.default_format)
+        order = convert(item, SubmitBody).order(
+            config.default_level, config.default_format, config.default_language
+        )
         submitted = await submissions.submit(caller, order, idempotency_key)
     except InvalidBodyError as error:
         return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))

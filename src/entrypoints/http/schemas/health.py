@@ -6,7 +6,9 @@ from typing import Annotated, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
+from adapters.security.signing import to_pem
 from domain.anonymization.health import Condition, HealthReport
+from domain.anonymization.seal import key_id
 from domain.reid.service import RecognitionHealth
 from entrypoints.http.schemas.common import View
 
@@ -46,6 +48,25 @@ class LivenessView(View, frozen=True, kw_only=True):
             provider=None if recognizer is None else recognizer.provider,
             version=version,
         )
+
+
+class SigningKeyView(View, frozen=True, kw_only=True):
+    """What the results of this installation are checked with."""
+
+    algorithm: Annotated[Literal["Ed25519"], Meta(description="Of the signatures (RFC 8032).")] = "Ed25519"
+    key_id: Annotated[
+        str,
+        Meta(
+            description="As manifests name it: 32 hex digits of the SHA-256 of the key's 32 bytes.",
+            examples=["04ff90d71fb289c0e657aae015dbf4bb"],
+        ),
+    ]
+    public_key: Annotated[str, Meta(description="In PEM (RFC 8410).")]
+
+    @classmethod
+    def of(cls, public_key: bytes) -> Self:
+        """As told to anybody who may use the API."""
+        return cls(key_id=key_id(public_key), public_key=to_pem(public_key))
 
 
 class HealthView(View, frozen=True, kw_only=True):

@@ -11,7 +11,15 @@ from uuid import UUID
 from msgspec import Meta
 
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
-from domain.anonymization.request import DEFAULT_QUALITY, Appearance, Level, OutputFormat, RedactionStyle
+from domain.anonymization.request import (
+    DEFAULT_QUALITY,
+    Appearance,
+    Audio,
+    Language,
+    Level,
+    OutputFormat,
+    RedactionStyle,
+)
 from domain.anonymization.service import Download, Progress, Statistics
 from domain.anonymization.submission import Submitted
 from domain.errors import InvalidOptionError, InvalidSegmentsError
@@ -38,16 +46,33 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         | None
     ) = None
     output_format: (
-        Annotated[Name, Meta(description="`jpg`, `jpeg`, `png` or `webp`, in any case.", examples=["jpg"])]
+        Annotated[
+            Name,
+            Meta(
+                description=(
+                    "`jpg`, `jpeg`, `png` or `webp` for a picture of every frame; `mp4` for a film of "
+                    "every segment, where segments that touch become one. In any case."
+                ),
+                examples=["jpg"],
+            ),
+        ]
         | None
     ) = None
     redaction: Annotated[
         RedactionStyle,
         Meta(description="What replaces the pixels. Only `solid` cannot be undone.", examples=["solid"]),
     ] = RedactionStyle.SOLID
-    quality: Annotated[int, Meta(ge=1, le=100, description="Of JPEG and WebP.", examples=[90])] = (
+    quality: Annotated[int, Meta(ge=1, le=100, description="Of JPEG, WebP and MP4.", examples=[90])] = (
         DEFAULT_QUALITY
     )
+    audio: Annotated[
+        Audio,
+        Meta(description="Sound of films: left out, or copied. Voices tell people apart.", examples=["drop"]),
+    ] = Audio.DROP
+    language: Annotated[
+        Language | None,
+        Meta(description="Of the report; of this installation, when left out.", examples=["en"]),
+    ] = None
     priority: Annotated[Priority, Meta(description="Which queue it waits in.", examples=["normal"])] = (
         Priority.NORMAL
     )
@@ -64,14 +89,19 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         | None
     ) = None
 
-    def order(self, default_level: Level, default_format: OutputFormat) -> Order:
+    def order(
+        self,
+        default_level: Level,
+        default_format: OutputFormat,
+        default_language: Language = Language.ENGLISH,
+    ) -> Order:
         """The order as the use case takes it.
 
         Raises:
             InvalidLevelError: there is no such level.
             InvalidFormatError: there is no such format.
             InvalidSegmentsError: a number of a segment is none.
-            InvalidOptionError: the webhook has no host.
+            InvalidOptionError: the webhook has no host, or pictures should keep the sound.
         """
         level = default_level if self.anonymization_level is None else Level.parse(self.anonymization_level)
         output = default_format if self.output_format is None else OutputFormat.parse(self.output_format)
@@ -79,7 +109,13 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             video_id=self.video_id,
             segment_ids=_segment_ids(self.segment_ids),
             level=level,
-            appearance=Appearance(output, self.quality, self.redaction),
+            appearance=Appearance(
+                output,
+                self.quality,
+                self.redaction,
+                audio=self.audio,
+                language=self.language or default_language,
+            ),
             priority=self.priority,
             webhook_url=_webhook(self.webhook_url),
         )
@@ -154,8 +190,10 @@ class EventView(View, frozen=True, kw_only=True):
     event: Annotated[
         Literal["message", "problem"],
         Meta(
-            description="`message`, which is not written out, tells the state; `problem` that the request "
-            "can be seen no more, and the stream ends."
+            description=(
+                "`message`, which is not written out, tells the state; `problem` that the request can "
+                "be seen no more, and the stream ends."
+            )
         ),
     ] = "message"
     data: Annotated[

@@ -1,0 +1,1 @@
+"""The report for people: one HTML page without scripts and without anything from a network."""

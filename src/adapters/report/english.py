@@ -1,0 +1,150 @@
+"""The report in English."""
+
+from __future__ import annotations
+
+from adapters.report.words import Words
+from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
+
+ENGLISH = Words(
+    language="en",
+    thousands=",",
+    decimal=".",
+    title="Redaction report",
+    lead_clean="All {frames} frames were examined and {boxes} areas in them were redacted.",
+    lead_minimal="Faces were not looked for. In {frames} frames {boxes} marked areas were redacted.",
+    lead_blanked=(
+        "{blanked} of {frames} frames could not be examined. They are black in the result: nothing in "
+        "them can be seen. In the others {boxes} areas were redacted."
+    ),
+    numbers="In numbers",
+    frames="Frames written",
+    faces="Faces redacted, counted in every frame",
+    tracks="Faces followed through time",
+    inferred="of the faces redacted, inferred from frames around them",
+    regions="Marked areas redacted",
+    blanked="Frames blanked",
+    timeline="When something was redacted",
+    timeline_help=(
+        "Each column is a short stretch of the result; its height is the most areas redacted at once "
+        "in one of its frames."
+    ),
+    timeline_label="Redacted areas over time",
+    timeline_most="Highest column: {most}",
+    legend_found="faces that were found",
+    legend_inferred="faces inferred from frames around them",
+    legend_regions="areas marked by hand",
+    legend_blanked="black frames",
+    settings="What was asked for",
+    levels={
+        Level.MINIMAL: "Areas marked by hand were redacted, and nothing else. Faces were not looked for.",
+        Level.FACES: "Areas marked by hand and every face that was found were redacted.",
+        Level.FULL: "Areas marked by hand, faces, licence plates and burned-in text were redacted.",
+    },
+    styles={
+        RedactionStyle.SOLID: (
+            "Redacted areas are filled with black. Nothing of what was there is left in the result."
+        ),
+        RedactionStyle.PIXELATE: (
+            "Redacted areas are coarse mosaics. A mosaic keeps a few mean colours of what was there; "
+            "filling with black keeps nothing and is the safer choice."
+        ),
+        RedactionStyle.BLUR: (
+            "Redacted areas are blurred mosaics. They keep a few mean colours of what was there; "
+            "filling with black keeps nothing and is the safer choice."
+        ),
+    },
+    shapes={
+        RedactionShape.BOX: "The outline of redacted faces is a rectangle.",
+        RedactionShape.ELLIPSE: "The outline of redacted faces is an ellipse.",
+    },
+    formats={
+        False: "The result is one {format} picture for every frame, quality {quality}.",
+        True: (
+            "The result is films ({format}, H.264), quality {quality} of 100, with the frame times of "
+            "the source."
+        ),
+    },
+    audio={
+        Audio.DROP: "Sound was left out.",
+        Audio.KEEP: "Sound was copied unchanged. Voices, and names that are spoken, can identify people.",
+    },
+    threshold=(
+        "Detections with a score of {threshold} or more were considered; how sure a detection has to "
+        "be depends on the frames around it."
+    ),
+    looked=(
+        "Every frame was examined in full. A face that is missed in some frames is redacted there too "
+        "when it was found before and after."
+    ),
+    sources="Sources",
+    source="Source",
+    size="Size",
+    rate="Frames a second",
+    written="Frames written",
+    marked="Marked areas",
+    digest="SHA-256",
+    whole_source="all {count}",
+    picture="picture",
+    blanks="Frames that could not be examined",
+    no_blanks="None. Every frame could be read.",
+    some_blanks=(
+        "These frames were damaged in the source or could not be examined. They are black in the result."
+    ),
+    frame_range="frames {first} to {last}",
+    one_frame="frame {first}",
+    more="… and {count} more; manifest.json names them all.",
+    gaps="Gaps that were filled",
+    no_gaps="None. No face was lost between two frames in which it was found.",
+    some_gaps=(
+        "{count} times a face was lost for a while and found again. In {frames} frames it was redacted "
+        "where it must have been. The longest gaps:"
+    ),
+    length="Frames",
+    track="Track",
+    where="Where",
+    weakest="Weakest evidence",
+    no_tracks="No faces were followed.",
+    weakest_help=(
+        "These tracks have the lowest scores and the fewest detections. They may be something else "
+        "than faces; all of them are redacted. Look at these first."
+    ),
+    best_score="Best score",
+    seen="Found in",
+    redacted="Redacted in",
+    proof="Proof of redaction",
+    no_proof="The redacted frames were not searched a second time.",
+    proof_frames="Frames searched again",
+    proof_before="Faces found in them",
+    proof_after="Faces left after redacting them again",
+    similarity_before="Highest similarity to a removed face",
+    similarity_after="Highest similarity afterwards",
+    nothing_compared="nothing to compare",
+    models="Models",
+    no_models="None: faces were not looked for.",
+    model="Model",
+    licence="Licence",
+    runs_on="Ran on",
+    check="How to check this result",
+    check_help=(
+        "manifest.json lists every frame with its SHA-256, in a chain in which no frame can be "
+        "changed, moved, added or left out unnoticed. It also holds the SHA-256 of this report. "
+        "manifest.sig signs it with the key of the installation that made it."
+    ),
+    check_steps=(
+        (
+            "Get the public key from whoever runs that installation, not together with this file: "
+            "<code>framecloak signing-key &gt; key.pem</code>"
+        ),
+        "Check the ZIP, without any network: <code>framecloak verify OUT.zip --key key.pem</code>",
+    ),
+    key="Key",
+    films="Films",
+    film="Film",
+    limits="What this report does not say",
+    limits_help=(
+        "It records what was found and redacted. It cannot rule out that something was overlooked, nor "
+        "that a person can be recognised by clothing, gait, voice or surroundings. Look at the result "
+        "before you share it."
+    ),
+    made_with="Made by {tool}. This page needs no network and holds no scripts.",
+)

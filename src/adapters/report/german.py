@@ -1,0 +1,162 @@
+"""The report in German."""
+
+from __future__ import annotations
+
+from adapters.report.words import Words
+from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
+
+GERMAN = Words(
+    language="de",
+    thousands=".",
+    decimal=",",
+    title="Schwärzungsbericht",
+    lead_clean="Alle {frames} Bilder wurden untersucht, {boxes} Bereiche darin wurden geschwärzt.",
+    lead_minimal="Ohne Suche nach Gesichtern: In {frames} Bildern {boxes} markierte Bereiche geschwärzt.",
+    lead_blanked=(
+        "{blanked} von {frames} Bildern konnten nicht untersucht werden. Sie sind im Ergebnis ganz "
+        "schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche geschwärzt."
+    ),
+    numbers="In Zahlen",
+    frames="Bilder im Ergebnis",
+    faces="Geschwärzte Gesichter, in jedem Bild gezählt",
+    tracks="Über die Zeit verfolgte Gesichter",
+    inferred="der geschwärzten Gesichter aus benachbarten Bildern erschlossen",
+    regions="Geschwärzte markierte Bereiche",
+    blanked="Ganz schwarze Bilder",
+    timeline="Wann etwas geschwärzt wurde",
+    timeline_help=(
+        "Jede Säule ist ein kurzer Abschnitt des Ergebnisses; ihre Höhe ist die größte Zahl von "
+        "Bereichen, die in einem seiner Bilder zugleich geschwärzt wurden."
+    ),
+    timeline_label="Geschwärzte Bereiche im Verlauf",
+    timeline_most="Höchste Säule: {most}",
+    legend_found="gefundene Gesichter",
+    legend_inferred="aus benachbarten Bildern erschlossene Gesichter",
+    legend_regions="von Hand markierte Bereiche",
+    legend_blanked="ganz schwarze Bilder",
+    settings="Was verlangt war",
+    levels={
+        Level.MINIMAL: (
+            "Von Hand markierte Bereiche wurden geschwärzt, sonst nichts. Nach Gesichtern wurde nicht "
+            "gesucht."
+        ),
+        Level.FACES: "Von Hand markierte Bereiche und alle gefundenen Gesichter wurden geschwärzt.",
+        Level.FULL: (
+            "Von Hand markierte Bereiche, Gesichter, Kennzeichen und eingeblendete Schrift wurden geschwärzt."
+        ),
+    },
+    styles={
+        RedactionStyle.SOLID: (
+            "Geschwärzte Bereiche sind schwarz gefüllt. Vom ursprünglichen Inhalt ist im Ergebnis "
+            "nichts mehr enthalten."
+        ),
+        RedactionStyle.PIXELATE: (
+            "Statt schwarzer Flächen wurden grobe Mosaike gewählt. Ein Mosaik behält einige mittlere "
+            "Farben des Inhalts; eine schwarze Fläche behält nichts und ist die sicherere Wahl."
+        ),
+        RedactionStyle.BLUR: (
+            "Statt schwarzer Flächen wurden weichgezeichnete Mosaike gewählt. Sie behalten einige "
+            "mittlere Farben des Inhalts; eine schwarze Fläche behält nichts und ist die sicherere "
+            "Wahl."
+        ),
+    },
+    shapes={
+        RedactionShape.BOX: "Gesichter sind als Rechteck geschwärzt.",
+        RedactionShape.ELLIPSE: "Gesichter sind als Ellipse geschwärzt.",
+    },
+    formats={
+        False: "Das Ergebnis ist ein {format}-Bild für jedes Einzelbild, Qualität {quality}.",
+        True: (
+            "Das Ergebnis sind Filme ({format}, H.264), Qualität {quality} von 100, mit den Bildzeiten "
+            "der Quelle."
+        ),
+    },
+    audio={
+        Audio.DROP: "Der Ton wurde weggelassen.",
+        Audio.KEEP: (
+            "Der Ton wurde unverändert übernommen. Stimmen und gesprochene Namen können Personen "
+            "erkennbar machen."
+        ),
+    },
+    threshold=(
+        "Berücksichtigt wurden Funde ab einem Wert von {threshold}; wie sicher ein Fund sein muss, "
+        "hängt von den Bildern um ihn herum ab."
+    ),
+    looked=(
+        "Jedes Bild wurde ganz untersucht. Ein Gesicht, das in einigen Bildern übersehen wurde, ist "
+        "auch dort geschwärzt, wenn es davor und danach gefunden wurde."
+    ),
+    sources="Quellen",
+    source="Quelle",
+    size="Größe",
+    rate="Bilder je Sekunde",
+    written="Bilder im Ergebnis",
+    marked="Markierte Bereiche",
+    digest="SHA-256",
+    whole_source="alle {count}",
+    picture="Einzelbild",
+    blanks="Bilder, die nicht untersucht werden konnten",
+    no_blanks="Keine. Jedes Bild konnte gelesen werden.",
+    some_blanks=(
+        "Diese Bilder sind in der Quelle beschädigt oder konnten nicht untersucht werden. Sie sind im "
+        "Ergebnis ganz schwarz."
+    ),
+    frame_range="Bilder {first} bis {last}",
+    one_frame="Bild {first}",
+    more="… und {count} weitere; manifest.json nennt alle.",
+    gaps="Gefüllte Lücken",
+    no_gaps="Keine. Kein Gesicht ging zwischen zwei Bildern verloren, in denen es gefunden wurde.",
+    some_gaps=(
+        "{count}-mal ging ein Gesicht eine Weile verloren und wurde wieder gefunden. In {frames} "
+        "Bildern wurde geschwärzt, wo es gewesen sein muss. Die längsten Lücken:"
+    ),
+    length="Bilder",
+    track="Spur",
+    where="Wo",
+    weakest="Schwächste Belege",
+    no_tracks="Es wurden keine Gesichter verfolgt.",
+    weakest_help=(
+        "Diese Spuren haben die niedrigsten Werte und die wenigsten Funde. Es kann etwas anderes sein "
+        "als ein Gesicht; geschwärzt sind sie alle. Diese Stellen zuerst ansehen."
+    ),
+    best_score="Bester Wert",
+    seen="Gefunden in",
+    redacted="Geschwärzt in",
+    proof="Nachweis der Schwärzung",
+    no_proof="Die geschwärzten Bilder wurden nicht ein zweites Mal durchsucht.",
+    proof_frames="Nochmals durchsuchte Bilder",
+    proof_before="Darin gefundene Gesichter",
+    proof_after="Nach erneuter Schwärzung noch gefunden",
+    similarity_before="Höchste Ähnlichkeit mit einem entfernten Gesicht",
+    similarity_after="Höchste Ähnlichkeit danach",
+    nothing_compared="nichts zu vergleichen",
+    models="Modelle",
+    no_models="Keine: Nach Gesichtern wurde nicht gesucht.",
+    model="Modell",
+    licence="Lizenz",
+    runs_on="Lief auf",
+    check="Wie sich dieses Ergebnis prüfen lässt",
+    check_help=(
+        "manifest.json führt jedes Bild mit seinem SHA-256 auf, in einer Kette, in der kein Bild "
+        "unbemerkt geändert, verschoben, hinzugefügt oder weggelassen werden kann. Auch der SHA-256 "
+        "dieses Berichts steht darin. manifest.sig unterschreibt es mit dem Schlüssel der "
+        "Installation, die es erstellt hat."
+    ),
+    check_steps=(
+        (
+            "Den öffentlichen Schlüssel vom Betreiber dieser Installation holen, nicht zusammen mit "
+            "dieser Datei: <code>framecloak signing-key &gt; key.pem</code>"
+        ),
+        "Die ZIP-Datei ohne Netz prüfen: <code>framecloak verify OUT.zip --key key.pem</code>",
+    ),
+    key="Schlüssel",
+    films="Filme",
+    film="Film",
+    limits="Was dieser Bericht nicht sagt",
+    limits_help=(
+        "Er hält fest, was gefunden und geschwärzt wurde. Er schließt nicht aus, dass etwas übersehen "
+        "wurde oder dass jemand an Kleidung, Gang, Stimme oder Umgebung erkannt wird. Sehen Sie das "
+        "Ergebnis an, bevor Sie es weitergeben."
+    ),
+    made_with="Erstellt mit {tool}. Diese Seite braucht kein Netz und enthält keine Skripte.",
+)

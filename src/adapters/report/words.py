@@ -1,0 +1,109 @@
+"""All that a report says, to be filled in by one file for each language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One language. Names in braces are filled in; what may hold none is shown as it is."""
+
+    language: str
+    thousands: str
+    decimal: str
+
+    title: str
+    lead_clean: str
+    lead_blanked: str
+    lead_minimal: str
+
+    numbers: str
+    frames: str
+    faces: str
+    tracks: str
+    inferred: str
+    regions: str
+    blanked: str
+
+    timeline: str
+    timeline_help: str
+    timeline_label: str
+    timeline_most: str
+    legend_found: str
+    legend_inferred: str
+    legend_regions: str
+    legend_blanked: str
+
+    settings: str
+    levels: Mapping[Level, str]
+    styles: Mapping[RedactionStyle, str]
+    shapes: Mapping[RedactionShape, str]
+    formats: Mapping[bool, str]
+    audio: Mapping[Audio, str]
+    threshold: str
+    looked: str
+
+    sources: str
+    source: str
+    size: str
+    rate: str
+    written: str
+    marked: str
+    digest: str
+    whole_source: str
+    picture: str
+
+    blanks: str
+    no_blanks: str
+    some_blanks: str
+    frame_range: str
+    one_frame: str
+    more: str
+
+    gaps: str
+    no_gaps: str
+    some_gaps: str
+    length: str
+    track: str
+    where: str
+
+    weakest: str
+    no_tracks: str
+    weakest_help: str
+    best_score: str
+    seen: str
+    redacted: str
+
+    proof: str
+    no_proof: str
+    proof_frames: str
+    proof_before: str
+    proof_after: str
+    similarity_before: str
+    similarity_after: str
+    nothing_compared: str
+
+    models: str
+    no_models: str
+    model: str
+    licence: str
+    runs_on: str
+
+    check: str
+    check_help: str
+    check_steps: tuple[str, ...]
+    key: str
+    films: str
+    film: str
+    limits: str
+    limits_help: str
+    made_with: str
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number as people write it."""
+        written = f"{value:,.{digits}f}"
+        return written.translate({ord(","): self.thousands, ord("."): self.decimal})

@@ -1,0 +1,187 @@
+"""What the report says beyond the sums: when, which gaps were filled, which tracks are weak."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domain.anonymization.rendering import RedactedFrame
+from domain.anonymization.tracking import Origin
+
+LISTED = 10
+"""Rows of the report's tables: the longest gaps, the weakest tracks."""
+
+_MOST = 2**16 - 1
+
+
+@dataclass(slots=True)
+class TrackEvidence:
+    """How sure it is that a track is a face.
+
+    Attributes:
+        source: id of the source it is in.
+        track: its number there.
+        first, last: frames it was redacted in.
+        origins: in how many frames for which reason.
+        best_score: the highest score of its detections.
+    """
+
+    source: int
+    track: int
+    first: int
+    last: int
+    origins: Counter[Origin] = field(default_factory=Counter)
+    best_score: float = 0.0
+
+    @property
+    def frames(self) -> int:
+        """In how many frames it was redacted."""
+        return self.origins.total()
+
+    @property
+    def seen(self) -> int:
+        """In how many of them a detector found something."""
+        return self.origins[Origin.DETECTED] + self.origins[Origin.LINKED]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Gap:
+    """A run of frames in which a track was redacted though nothing was found.
+
+    Attributes:
+        length: of it, in frames.
+        source: id of the source it is in.
+        track: number of the track there.
+        start: its first frame.
+    """
+
+    length: int
+    source: int
+    track: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A run of frames that are black because they could not be examined.
+
+    Attributes:
+        source: id of the source it is in.
+        start, stop: the frames ``[start, stop)``.
+    """
+
+    source: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Boxes of every written frame, in order; a few bytes a frame.
+
+    Attributes:
+        found: faces that a detector found.
+        inferred: faces that were only inferred from their track: filled or extended.
+        regions: areas marked by hand.
+        blanked: 1 where the frame is black.
+        positions: number of the frame in its source.
+    """
+
+    found: array[int] = field(default_factory=lambda: array("H"))
+    inferred: array[int] = field(default_factory=lambda: array("H"))
+    regions: array[int] = field(default_factory=lambda: array("H"))
+    blanked: array[int] = field(default_factory=lambda: array("B"))
+    positions: array[int] = field(default_factory=lambda: array("Q"))
+
+    def add(self, frame: RedactedFrame) -> None:
+        """Append a frame."""
+        origins = Counter(box.origin for box in frame.boxes)
+        self.found.append(min(origins[Origin.DETECTED] + origins[Origin.LINKED], _MOST))
+        self.inferred.append(min(origins[Origin.FILLED] + origins[Origin.EXTENDED], _MOST))
+        self.regions.append(min(origins[Origin.REGION], _MOST))
+        self.blanked.append(frame.blanked)
+        self.positions.append(frame.index)
+
+    def __len__(self) -> int:
+        return len(self.blanked)
+
+
+class Evidence:
+    """Gathers all that while frames are written, in order."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+        self.blanks: list[Blank] = []
+        self.gaps = 0
+        self._tracks: dict[tuple[int, int], TrackEvidence] = {}
+        self._open: dict[tuple[int, int], Gap] = {}
+        self._longest: list[Gap] = []
+
+    def add(self, source: int, frame: RedactedFrame) -> None:
+        """Take in a frame that was written, numbered as in the manifest."""
+        self.timeline.add(frame)
+        if frame.blanked:
+            self._add_blank(source, frame.index)
+        for box in frame.boxes:
+            if box.track is None:
+                continue
+            key = source, box.track
+            seen = self._tracks.get(key)
+            if seen is None:
+                seen = self._tracks[key] = TrackEvidence(source, box.track, frame.index, frame.index)
+            seen.last = frame.index
+            seen.origins[box.origin] += 1
+            if box.origin in {Origin.DETECTED, Origin.LINKED} and box.score is not None:
+                seen.best_score = max(seen.best_score, box.score)
+            self._follow_gap(key, frame.index, filled=box.origin is Origin.FILLED)
+
+    def longest_gaps(self) -> Sequence[Gap]:
+        """The longest, longest first."""
+        listed = heapq.nlargest(LISTED, [*self._longest, *self._open.values()])
+        return sorted(listed, key=lambda gap: (-gap.length, gap.source, gap.start, gap.track))
+
+    def weakest_tracks(self) -> Sequence[TrackEvidence]:
+        """Those with the lowest best score, then the fewest detections, weakest first."""
+        return heapq.nsmallest(
+            LISTED, self._tracks.values(), lambda one: (one.best_score, one.seen, one.source, one.track)
+        )
+
+    def _add_blank(self, source: int, index: int) -> None:
+        last = self.blanks[-1] if self.blanks else None
+        if last and (last.source, last.stop) == (source, index):
+            self.blanks[-1] = Blank(source, last.start, index + 1)
+        else:
+            self.blanks.append(Blank(source, index, index + 1))
+
+    def _follow_gap(self, key: tuple[int, int], index: int, *, filled: bool) -> None:
+        gap = self._open.get(key)
+        continues = gap is not None and gap.start + gap.length == index
+        if gap is not None and not (filled and continues):
+            del self._open[key]
+            push = heapq.heappush if len(self._longest) < LISTED else heapq.heappushpop
+            push(self._longest, gap)
+        if filled:
+            length, start = (gap.length, gap.start) if gap is not None and continues else (0, index)
+            self.gaps += length == 0
+            self._open[key] = Gap(length + 1, *key, start)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a second search found in the redacted frames themselves.
+
+    Attributes:
+        frames: that were searched.
+        residual_before, residual_after: faces found in them, before and after those were redacted again.
+        similarity_before, similarity_after: the highest cosine similarity between a face that was removed and
+            what is left of it; None where nothing could be compared.
+    """
+
+    frames: int
+    residual_before: int
+    residual_after: int
+    similarity_before: float | None
+    similarity_after: float | None

@@ -1,0 +1,314 @@
+"""How a slice is made: frames into a part, or all parts into the result."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from uuid import UUID
+
+from domain.accounts import Means, Principal, Role
+from domain.anonymization.examination import Examination
+from domain.anonymization.export import Exhibit, Export, batches
+from domain.anonymization.holding import HeldLease
+from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
+from domain.anonymization.manifest import Summary
+from domain.anonymization.metering import fetched
+from domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
+from domain.anonymization.processing import Instruments
+from domain.anonymization.record import Imprint
+from domain.anonymization.request import Level
+from domain.anonymization.service import parts_prefix, result_prefix
+from domain.anonymization.slices import LEASE, Lease, SliceKind, Standing
+from domain.errors import ObjectNotFoundError, StorageUnavailableError, VideoNotFoundError
+from domain.library import GrantRole, Video
+from domain.ports import Archive, ArchiveReader, FrameSource
+from domain.ports.films import FilmStudio
+from domain.ports.metrics import NULL_METER, Meter, Stage, timed
+from domain.ports.persistence import Database
+from domain.ports.services import Clock, ObjectStore
+from domain.resilience import Backoff
+from domain.videos import Segment
+
+WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
+
+_IN_WORK = 4
+"""Requests that a worker remembers the facts of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a worker works with.
+
+    Attributes:
+        imprint: who answers for results.
+        scratch: folder for files that are needed for a moment.
+        open_video: opens a video that lies in a file.
+        create_archive: starts a ZIP.
+        read_archive: opens a ZIP that is there.
+        instruments: what the pipeline works with at a level; may take a while the first time.
+        time_limit: seconds that one slice may take.
+        lease: how long this worker may be silent before others take over what it does.
+        keep_parts: whether the parts of a result stay in the object store, to be looked into.
+        meter: told how the work goes.
+        studio: makes films, in the folder for files that are needed for a moment.
+    """
+
+    imprint: Imprint
+    scratch: Path
+    open_video: Callable[[Path], FrameSource]
+    create_archive: Callable[[Path], Archive]
+    read_archive: Callable[[Path], AbstractContextManager[ArchiveReader]]
+    instruments: Callable[[Level], Instruments]
+    time_limit: float = 1800.0
+    lease: timedelta = LEASE
+    keep_parts: bool = False
+    meter: Meter = NULL_METER
+    studio: FilmStudio | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A request with everything that does not change while it is in work."""
+
+    request: AnonymizationRequest
+    video: Video
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _LeftOff:
+    """Where this worker finished a slice, and what it knows of the frames around there."""
+
+    lease: Lease
+    examined: tuple[Examination, ...]
+
+
+class SliceMaker:
+    """Makes what a slice is about, stores it, and has it counted.
+
+    Args:
+        database: where requests and slices are.
+        store: where videos are, and parts and results go.
+        clock: tells the time.
+        workshop: what to work with.
+        backoff: for how long to wait for a server that goes away.
+    """
+
+    def __init__(
+        self, database: Database, store: ObjectStore, clock: Clock, workshop: Workshop, backoff: Backoff
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._workshop = workshop
+        self._backoff = backoff
+        self._jobs: dict[UUID, _Job] = {}
+        self._left_off: _LeftOff | None = None
+
+    @property
+    def last(self) -> Lease | None:
+        """Of the slice of frames that was made last: going on from there costs the least."""
+        return self._left_off.lease if self._left_off else None
+
+    async def make(self, held: HeldLease) -> None:
+        """Make a slice.
+
+        Raises:
+            LeaseEndedError: nobody wants it from this worker.
+            WorkerStuckError: a thread hangs in it.
+            DomainError: it cannot be made, now or at all.
+        """
+        lease = held.lease
+        job = self._jobs.get(lease.request_id) or await self._look_up(lease.request_id)
+        prefix = f"slice-{lease.request_id}-{lease.number}-"
+        with tempfile.TemporaryDirectory(dir=self._workshop.scratch, prefix=prefix) as folder:
+            if lease.kind is SliceKind.FRAMES:
+                await self._make_part(held, job, Path(folder))
+            else:
+                await self._make_result(held, job, Path(folder))
+
+    async def withdraw(self, lease: Lease) -> None:
+        """Remove what may have been stored for a slice of a request that is over.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be reached.
+            StorageUnavailableError: the object store cannot be reached.
+        """
+        key = _result_key(lease.request_id) if lease.kind is SliceKind.ASSEMBLY else lease.key
+        async with self._database.unit_of_work() as work:
+            request = await work.requests.get(lease.request_id, WORKER)
+        # It may be over because another worker came first with the same result.
+        if key != request.result_key:
+            await self._store.remove(key)
+
+    async def _look_up(self, request_id: UUID) -> _Job:
+        async with self._database.unit_of_work() as work:
+            request = await work.requests.get(request_id, WORKER)
+            video = await work.videos.get(request.order.video_id, WORKER, GrantRole.VIEWER)
+            snapshot = await work.requests.snapshot(request_id)
+        while len(self._jobs) >= _IN_WORK:
+            del self._jobs[next(iter(self._jobs))]
+        job = self._jobs[request_id] = _Job(request, video, snapshot)
+        return job
+
+    async def _make_part(self, held: HeldLease, job: _Job, folder: Path) -> None:
+        lease = held.lease
+        path = folder / "part.zip"
+        before = self._left_off
+        examined = before.examined if before and _continues(before.lease, lease) else ()
+        try:
+            stored = self._store.kept(job.video.object_key, folder)
+            async with fetched(self._workshop.meter, stored) as video:
+                written = await held.in_thread(lambda: self._write(job, held, video, path, examined))
+        except ObjectNotFoundError as error:
+            raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
+        await self._store_file(held, lease.key, path)
+
+        async def finish() -> Standing:
+            async with self._database.unit_of_work() as work:
+                standing = await work.slices.finish(lease, written.blanked_frames)
+                await work.commit()
+            return standing
+
+        await held.deliver(lambda: self._backoff.run(finish))
+        self._workshop.meter.frames(len(lease.segment), written.blanked_frames)
+        self._left_off = _LeftOff(lease, written.examined)
+
+    def _write(
+        self, job: _Job, held: HeldLease, video: Path, path: Path, examined: tuple[Examination, ...]
+    ) -> WrittenPart:
+        """Redact frames; runs in a thread."""
+        order, snapshot = job.request.order, job.snapshot
+        exhibit = Exhibit(
+            id=0,
+            source=self._workshop.open_video(video),
+            name=None,
+            stem=_stem(snapshot.segments),
+            segments=snapshot.stretches,
+            regions=snapshot.regions,
+            film=_film(snapshot.segments),
+        )
+        export = Export(self._workshop.imprint, order.level, order.appearance, batches([exhibit]))
+        instruments = replace(self._workshop.instruments(order.level), films=self._workshop.studio)
+        archive = self._workshop.create_archive(path)
+        try:
+            return write_part(export, held.lease.segment, instruments, archive, held.step, examined)
+        finally:
+            archive.discard()
+
+    async def _make_result(self, held: HeldLease, job: _Job, folder: Path) -> None:
+        request = job.request
+        path = folder / "frames.zip"
+        if request.order.appearance.output_format.is_film:
+            # The video knows when its frames are shown, and what is heard.
+            try:
+                stored = self._store.kept(job.video.object_key, folder)
+                async with fetched(self._workshop.meter, stored) as video:
+                    summary = await self._bind_parts(held, job, path, video)
+            except ObjectNotFoundError as error:
+                raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
+        else:
+            summary = await self._bind_parts(held, job, path)
+        key = _result_key(request.id)
+        await self._store_file(held, key, path)
+        await self._deliver(held, summary, (key, path.stat().st_size))
+        if not self._workshop.keep_parts:
+            await self._store.remove_all(parts_prefix(request.id))
+
+    async def _bind_parts(self, held: HeldLease, job: _Job, path: Path, video: Path | None = None) -> Summary:
+        async with self._database.unit_of_work() as work:
+            parts = await work.slices.parts(job.request.id)
+        binding = await held.in_thread(lambda: self._binding(job, video))
+        archive = self._workshop.create_archive(path)
+        try:
+            with closing(Binder(binding, archive, held.require)) as binder:
+                for part in parts:
+                    stored = self._store.local(part.key, path.parent)
+                    async with fetched(self._workshop.meter, stored) as file:
+                        await held.in_thread(lambda file=file: self._bind(binder, file))  # type: ignore[misc]
+                return await held.in_thread(binder.finish)
+        finally:
+            archive.discard()
+
+    def _binding(self, job: _Job, video: Path | None) -> Binding:
+        order, snapshot, studio = job.request.order, job.snapshot, self._workshop.studio
+        filming = None
+        if video and studio:
+            filming = Filming(studio, self._workshop.open_video(video), _film(snapshot.segments))
+        return Binding(
+            imprint=self._workshop.imprint,
+            level=order.level,
+            appearance=order.appearance,
+            sha256=job.video.facts.sha256,
+            segments=snapshot.stretches,
+            regions=snapshot.regions,
+            filming=filming,
+        )
+
+    def _bind(self, binder: Binder, file: Path) -> None:
+        with self._workshop.read_archive(file) as part:
+            binder.add(part)
+
+    async def _deliver(self, held: HeldLease, summary: Summary, result: tuple[str, int]) -> None:
+        lease = held.lease
+
+        async def finish() -> Standing:
+            async with self._database.unit_of_work() as work:
+                standing = await work.slices.finish(lease, 0)
+                if standing is Standing.HELD:
+                    await work.requests.finish(
+                        lease.request_id,
+                        Status.COMPLETED,
+                        self._clock.now(),
+                        blanked_frames=summary.blanked,
+                        result=result,
+                    )
+                elif (await work.requests.get(lease.request_id, WORKER)).result_key == result[0]:
+                    # An earlier try came through, and only its answer was lost.
+                    standing = Standing.HELD
+                await work.commit()
+            return standing
+
+        await held.deliver(lambda: self._backoff.run(finish))
+
+    async def _store_file(self, held: HeldLease, key: str, path: Path) -> None:
+        """Upload a file, however long the object store is away, while the lease is held."""
+        meter, tries = self._workshop.meter, count()
+
+        async def upload() -> None:
+            held.require()
+            if next(tries):
+                meter.retried("upload")
+            with timed(meter, Stage.STORE):
+                await self._store.put_file(key, path)
+
+        await self._backoff.run(upload, StorageUnavailableError)
+
+
+def _result_key(request_id: UUID) -> str:
+    return f"{result_prefix(request_id)}frames.zip"
+
+
+def _continues(before: Lease, lease: Lease) -> bool:
+    """Whether a slice begins where another one ends."""
+    return before.request_id == lease.request_id and before.segment.end_frame == lease.segment.start_frame
+
+
+def _stem(segments: Mapping[int, Segment]) -> Callable[[int], str]:
+    """Names frames by the first segment, in time, that has them."""
+    return lambda index: f"frames/segment_{_owner(segments, index)}/frame_{index:07d}"
+
+
+def _film(segments: Mapping[int, Segment]) -> Callable[[Segment], str]:
+    """Names films by the first segment, in time, that they show."""
+    return lambda stretch: f"films/segment_{_owner(segments, stretch.start_frame)}.mp4"
+
+
+def _owner(segments: Mapping[int, Segment], index: int) -> int:
+    ordered = sorted(segments.items(), key=lambda pair: (pair[1], pair[0]))
+    return next(number for number, segment in ordered if segment.start_frame <= index < segment.end_frame)

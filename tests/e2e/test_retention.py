@@ -1,0 +1,95 @@
+"""What has had its time goes by itself, with everything that processes left behind that were killed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+import cluster as clusters
+from cluster import Cluster
+from domain.anonymization.cleaning import UPLOAD_KEPT
+from orders import Request, until
+
+pytestmark = pytest.mark.faults
+
+OFTEN = {"CLEANUP_INTERVAL_HOURS": "0.0005", "RESULT_RETENTION_HOURS": "0.0015"}
+"""Every two seconds, what is older than five."""
+
+
+def test_what_has_had_its_time_goes_and_is_counted(
+    database_url: str, redis_url: str, tmp_path: Path, film: Path
+) -> None:
+    folder = tmp_path / "data"
+    with clusters.running(database_url, redis_url, folder, workers=0, **OFTEN) as cluster:
+        order = cluster.order(film, 0, 100)
+        abandoned = begun_upload(cluster, film)
+        cluster.start_workers(2)
+        request = order.submit()
+        request.wait()
+        link = cluster.http.get(f"/api/frames/anonymize/download/{request.id}/").headers["location"]
+        leave_parts(cluster, request)
+        left_by_the_dead = kill_one_at_work(cluster, film)
+        (kept,) = [key for key in cluster.objects() if key.startswith("videos/") and key not in abandoned][:1]
+
+        until(lambda: not any(key.startswith(("requests/", "uploads/")) for key in cluster.objects()), "gone")
+        until(lambda: not left_by_the_dead.exists(), "the folder of the killed worker is gone")
+        until(lambda: cluster.ask("SELECT count(*) FROM download_tokens") == [(0,)], "tokens are gone")
+        assert cluster.ask("SELECT count(*) FROM uploads") == [(0,)]
+        assert kept in cluster.objects()
+
+        assert httpx.get(cluster.http.base_url.join(link)).json()["code"] == "token_not_found"
+        again = cluster.http.get(f"/api/frames/anonymize/download/{request.id}/")
+        assert (again.status_code, again.json()["code"]) == (409, "not_ready")
+        until(lambda: removed(cluster) >= EXPECTED, f"the log says so, and not {removed(cluster)}")
+
+
+EXPECTED = Counter(download_rights=1, results=1, uploads=1, leftovers=1, parts=1, folders=1)
+
+
+def begun_upload(cluster: Cluster, film: Path) -> set[str]:
+    """Begin an upload that nobody completes, long ago; returns its key."""
+    before = set(cluster.objects())
+    begun = cluster.http.post("/api/videos/uploads/", json={"filename": "film.mp4"}).raise_for_status().json()
+    httpx.put(cluster.http.base_url.join(begun["url"]), content=film.read_bytes()).raise_for_status()
+    keys = set(cluster.objects()) - before
+    long_ago = time.time() - UPLOAD_KEPT.total_seconds() - 60
+    for key in keys:
+        os.utime(cluster.folder / "objects" / key, (long_ago, long_ago))
+    cluster.ask("UPDATE uploads SET expires_at = expires_at - $1::interval", UPLOAD_KEPT)
+    return keys
+
+
+def leave_parts(cluster: Cluster, request: Request) -> None:
+    """As a worker does that is too late, and one whose request was forgotten."""
+    for request_id in (request.id, str(uuid4())):
+        part = cluster.folder / "objects" / "requests" / request_id / "slices" / "00000-9.zip"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(b"frames")
+
+
+def kill_one_at_work(cluster: Cluster, film: Path) -> Path:
+    """Have a worker leave its folder behind, while another one goes on."""
+    request = cluster.order(film).submit()
+    victim = request.caught_in_work()[0]
+    name = f"slice-{request.id}-{victim.number}-*"
+    (folder,) = (cluster.folder / "scratch").glob(f"process-*/{name}")
+    process = cluster.worker(victim.worker).process
+    process.kill()
+    process.wait()
+    request.wait()
+    return folder.parent
+
+
+def removed(cluster: Cluster) -> Counter[str]:
+    """Sums of what the log says was removed."""
+    total = Counter[str]()
+    for line in cluster.log():
+        if line["event"] == "cleaned up":
+            total.update(line["removed"])
+    return total

@@ -1,0 +1,122 @@
+"""Hand-written stand-ins for what results are made with: a signer, a report, films of raw frames."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+
+from domain.anonymization.record import Imprint, ReportFacts
+from domain.anonymization.request import Appearance
+from domain.detection import Image
+from domain.errors import InvalidFormatError
+from domain.ports import FrameEncoder, Sound
+from domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
+from domain.timing import Timing
+
+
+class FakeSigner:
+    """Signs by hashing; whoever knows the public key could do it too."""
+
+    def __init__(self, name: str = "framecloak") -> None:
+        self.public_key = hashlib.sha256(name.encode()).digest()
+
+    def sign(self, message: bytes) -> bytes:
+        return hashlib.sha512(self.public_key + message).digest()
+
+
+def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    return hashlib.sha512(public_key + message).digest() == signature
+
+
+def fake_report(facts: ReportFacts) -> bytes:
+    """Says so much that two different runs would have different reports."""
+    evidence, timeline = facts.evidence, facts.evidence.timeline
+    weakest = [(one.source, one.track, one.frames) for one in evidence.weakest_tracks()]
+    said = [facts.key_id, facts.summary.frames, list(timeline.found), weakest, evidence.gaps]
+    return json.dumps(said).encode()
+
+
+IMPRINT = Imprint("framecloak test", FakeSigner(), fake_report)
+
+
+class _Raw:
+    def __init__(self, film: FilmFormat) -> None:
+        self._film = film
+
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        assert image.shape == (self._film.height, self._film.width, 3)
+        return image[0, 0].tobytes()
+
+
+class _Groups:
+    """The samples of a group depend on all its frames, as they do in a real one."""
+
+    def __init__(self) -> None:
+        self._frames: list[bytes] = []
+
+    def add(self, planes: bytes) -> None:
+        self._frames.append(planes)
+
+    def finish(self) -> Group:
+        salt = hashlib.sha256(b"".join(self._frames)).digest()
+        return Group(tuple(salt + bytes([n]) + frame for n, frame in enumerate(self._frames)))
+
+
+class FakeFilm:
+    """A file that lists when each sample is shown."""
+
+    def __init__(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> None:
+        self._head = [film.width, film.height, str(film.rate), film.quality, sound and sound.codec]
+        self._scale, self._ticks = timing.clock()
+        self._samples: list[bytes] = []
+        self.discarded = False
+
+    def add(self, group: Group) -> None:
+        self._samples += group.samples
+
+    def finish(self) -> Iterator[bytes]:
+        if len(self._samples) + 1 != len(self._ticks):
+            raise ValueError("the film lacks frames")
+        shown = [(tick, sample.hex()) for tick, sample in zip(self._ticks, self._samples, strict=False)]
+        yield json.dumps([self._head, self._scale, shown]).encode()
+
+    def discard(self) -> None:
+        self.discarded = True
+
+
+class FakeStudio:
+    """Makes films of any size; knows no sound but aac."""
+
+    def __init__(self) -> None:
+        self.films: list[FakeFilm] = []
+
+    def require_possible(self, film: FilmFormat, sound: Sound | None) -> None:
+        if sound is not None and sound.codec != "aac":
+            raise InvalidFormatError(f"the sound is {sound.codec}", "leave it out")
+
+    def planes(self, film: FilmFormat) -> FrameEncoder:
+        return _Raw(film)
+
+    def group(self, film: FilmFormat) -> GroupEncoder:
+        return _Groups()
+
+    def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
+        self.films.append(FakeFilm(film, timing, sound))
+        return self.films[-1]
+
+
+class FakeFilmReader:
+    """Takes the films of ``FakeStudio`` apart."""
+
+    def samples(self, pieces: Iterable[bytes]) -> Sequence[str] | None:
+        try:
+            _, _, shown = json.loads(b"".join(pieces))
+        except ValueError:
+            return None
+        return [hashlib.sha256(bytes.fromhex(sample)).hexdigest() for _, sample in shown]
+
+
+def steady(start: int, stop: int) -> Timing:
+    return Timing.steady(Fraction(25), start, stop)

@@ -1,0 +1,159 @@
+"""The report: what it says, in which language, and that it is one page that needs nothing else."""
+
+from __future__ import annotations
+
+import re
+import string
+from dataclasses import fields
+from html.parser import HTMLParser
+
+import pytest
+
+from adapters.report.english import ENGLISH
+from adapters.report.german import GERMAN
+from adapters.report.page import report
+from adapters.report.timeline import COLUMNS, plot
+from adapters.report.words import Words
+from domain.anonymization.evidence import Evidence, Proof, Timeline
+from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
+from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
+from domain.anonymization.record import ReportFacts
+from domain.anonymization.rendering import RedactedBox, RedactedFrame
+from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat
+from domain.anonymization.tracking import Origin
+from domain.detection import ModelCard
+from domain.ports import SourceInfo
+from domain.videos import Segment
+
+INFO = SourceInfo("a.mp4", 640, 360, 1250, 1250, 25.0, 50.0, 0, continuous=True)
+CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
+
+
+def box(track: int, origin: Origin, score: float = 0.9) -> RedactedBox:
+    return RedactedBox((0, 0, 9, 9), track, score, origin)
+
+
+def evidence() -> Evidence:
+    """Track 0 is found, lost for three frames, found again; 7 and 8 are black; track 1 is weak."""
+    gathered = Evidence()
+    for index in range(12):
+        origin = Origin.FILLED if 2 <= index < 5 else Origin.DETECTED
+        boxes = () if index in {7, 8} else (box(0, origin), box(1, Origin.LINKED, 0.2))
+        gathered.add(0, RedactedFrame(index, b"", boxes, blanked=index in {7, 8}))
+    return gathered
+
+
+def page(
+    look: Appearance | None = None,
+    level: Level = Level.FACES,
+    name: str | None = None,
+    proof: Proof | None = None,
+) -> str:
+    boxes = {Origin.DETECTED: 7, Origin.FILLED: 3, Origin.LINKED: 1010}
+    summary = Summary(12, 2, 2)
+    summary.boxes.update(boxes)
+    threshold = None if level is Level.MINIMAL else 0.12
+    settings = RecordedSettings(level, look or Appearance(), threshold, VIDEO_LOOKS, PICTURE_LOOKS)
+    source = RecordedSource(0, "b" * 64, INFO, name, (Segment(0, 12),), (), None)
+    models = [CARD] if threshold else []
+    facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], summary, evidence(), [], proof)
+    return report(facts).decode()
+
+
+def test_evidence() -> None:
+    gathered = evidence()
+    assert [(gap.track, gap.start, gap.length) for gap in gathered.longest_gaps()] == [(0, 2, 3)]
+    assert gathered.gaps == 1
+    assert [(blank.start, blank.stop) for blank in gathered.blanks] == [(7, 9)]
+    weak, strong = gathered.weakest_tracks()
+    assert (weak.track, weak.best_score, weak.seen, weak.frames) == (1, 0.2, 10, 10)
+    assert (strong.track, strong.best_score, strong.seen, strong.frames) == (0, 0.9, 7, 10)
+
+
+class Parsed(HTMLParser):
+    """Notes every tag and attribute, and that all tags are closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag != "meta":
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("level", Level)
+def test_one_page_without_scripts_and_network(language: Language, level: Level) -> None:
+    text = page(Appearance(OutputFormat.MP4, audio=Audio.KEEP, language=language), level)
+    parsed = Parsed(text)
+    assert not {"script", "link", "img", "iframe", "object", "form"} & set(parsed.tags)
+    assert not any(key in {"src", "href", "action"} or key.startswith("on") for key, _ in parsed.attributes)
+    assert "://" not in text
+    assert "url(" not in text
+    assert f'<html lang="{language}">' in text
+    assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+def test_it_says_what_happened() -> None:
+    text = page()
+    assert "2 of 12 frames could not be examined" in text
+    assert "frames 7 to 8" in text
+    assert "1,020" in text
+    assert "frames 2 to 4" in text
+    assert "centerface" in text
+    assert "c" * 32 in text
+    assert "not searched a second time" in text
+    german = page(Appearance(language=Language.GERMAN))
+    assert "1.020" in german
+    assert "0,12" in german
+
+
+def test_proof_has_its_place() -> None:
+    text = page(proof=Proof(120, 3, 0, 0.81, None))
+    assert "not searched a second time" not in text
+    assert "0.81" in text
+    assert ENGLISH.nothing_compared in text
+
+
+def test_names_of_files_are_text() -> None:
+    assert "<b>" not in page(name="<b>\udce4.mp4")
+    assert "&lt;b&gt;?.mp4" in page(name="<b>\udce4.mp4")
+
+
+def _placeholders(words: Words) -> dict[str, set[str]]:
+    texts = {one.name: str(getattr(words, one.name)) for one in fields(words)}
+    formatter = string.Formatter()
+    return {
+        name: {key for _, key, _, _ in formatter.parse(text) if key}
+        for name, text in texts.items()
+        if isinstance(getattr(words, name), str)
+    }
+
+
+def test_languages_say_the_same() -> None:
+    assert _placeholders(ENGLISH) == _placeholders(GERMAN)
+
+
+def test_a_short_appearance_in_a_long_film_can_be_seen() -> None:
+    timeline = Timeline()
+    for index in range(100_000):
+        boxes = (box(0, Origin.DETECTED),) if index == 51_234 else ()
+        timeline.add(RedactedFrame(index, b"", boxes, blanked=index == 99_999))
+    drawn = plot(timeline, "areas")
+    assert re.findall(r'class="(\w+)"', drawn) == ["blanked", "found"]
+    width = 1200 / COLUMNS
+    assert f"M{51_234 * COLUMNS // 100_000 * width:.2f} " in drawn
+    assert len(drawn) < 1000

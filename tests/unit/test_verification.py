@@ -1,0 +1,177 @@
+"""Checking results: what each kind of change is called, and that nothing passes unnoticed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.anonymization.canonical import canonical
+from domain.anonymization.export import Exhibit, Export, batches
+from domain.anonymization.processing import Instruments
+from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.anonymization.seal import Seal
+from domain.anonymization.verification import Problem, Verdict, verify
+from domain.detection import Image
+from domain.errors import UnreadableArchiveError
+from domain.videos import Segment
+from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes_results import IMPRINT, FakeFilmReader, FakeSigner, FakeStudio, is_signed
+from fakes_vision import FakeFaceDetector
+
+KEY = IMPRINT.signer.public_key
+Entries = dict[str, bytes]
+
+
+def result(output_format: OutputFormat = OutputFormat.PNG) -> Entries:
+    exhibits = [
+        Exhibit(
+            n, FakeSource("film", 9), None, lambda i, n=n: f"frames/{n}/{i}", (Segment(1, 4), Segment(5, 8))
+        )  # type: ignore[misc]
+        for n in range(1 if output_format.is_film else 2)
+    ]
+    archive = FakeArchive()
+    instruments = Instruments(FakeFaceDetector(), FakeRedactor(), Counting(), 2, films=FakeStudio())
+    Export(IMPRINT, Level.FACES, Appearance(output_format), batches(exhibits)).run(
+        instruments, archive, lambda: None
+    )
+    return archive.entries
+
+
+class Counting(FakeEncoder):
+    """Gives every picture bytes of its own."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        self.count += 1
+        return f"picture {self.count}".encode()
+
+
+def check(entries: Entries, key: bytes | None = KEY, own: bytes | None = None) -> Verdict:
+    return verify(FakeArchive(entries=entries), is_signed, FakeFilmReader(), key, own)
+
+
+def problems(entries: Entries) -> list[Problem]:
+    return [finding.problem for finding in check(entries).findings]
+
+
+def edited(entries: Entries, edit: Callable[[dict[str, Any]], object]) -> Entries:
+    document = json.loads(entries["manifest.json"])
+    edit(document)
+    return {**entries, "manifest.json": canonical(document)}
+
+
+@pytest.mark.parametrize("output_format", [OutputFormat.PNG, OutputFormat.MP4])
+def test_a_result_is_genuine(output_format: OutputFormat) -> None:
+    verdict = check(result(output_format))
+    assert verdict.findings == ()
+    assert verdict.worst is None
+    assert verdict.frames == (6 if output_format.is_film else 12)
+    assert verdict.key_id == json.loads(result()["manifest.sig"])["key_id"]
+
+
+def test_without_a_key_nobody_knows_who_signed() -> None:
+    assert check(result(), key=None).worst is Problem.UNKNOWN_SIGNER
+    assert check(result(), key=None, own=KEY).worst is None
+    assert check(result(), key=None, own=bytes(32)).worst is Problem.UNKNOWN_SIGNER
+    assert check(result(), key=FakeSigner("else").public_key, own=KEY).worst is Problem.WRONG_KEY
+
+
+def test_files_that_are_not_what_they_were() -> None:
+    whole, name, other = result(), "frames/0/2.png", "frames/1/6.png"
+    assert problems({**whole, name: b"x"}) == [Problem.FRAME_CHANGED]
+    assert problems({key: whole[key] for key in whole if key != name}) == [Problem.FRAME_MISSING]
+    assert problems({**whole, "frames/0/4.png": b"x"}) == [Problem.FRAME_ADDED]
+    swapped = check({**whole, name: whole[other], other: whole[name]})
+    assert [finding.problem for finding in swapped.findings] == [Problem.FRAMES_REORDERED] * 2
+    assert {(one.subject, one.detail) for one in swapped.findings} == {
+        (name, f"it holds what belongs to {other}"),
+        (other, f"it holds what belongs to {name}"),
+    }
+    assert problems({**whole, "report.html": b"x"}) == [Problem.FILE_CHANGED]
+    assert problems({key: whole[key] for key in whole if key != "report.html"}) == [Problem.FILE_CHANGED]
+
+
+def test_films_name_the_frame() -> None:
+    whole, name = result(OutputFormat.MP4), "films/film_0000005.mp4"
+    head, scale, shown = json.loads(whole[name])
+    shown[1][1], shown[2][1] = shown[2][1], "00"
+    verdict = check({**whole, name: json.dumps([head, scale, shown]).encode()})
+    assert [(one.problem, one.detail) for one in verdict.findings] == [
+        (Problem.FRAME_CHANGED, "frame 7 of source 0 was changed"),
+        (Problem.FRAMES_REORDERED, "frame 7 of source 0 is where frame 6 of source 0 belongs"),
+        (Problem.FILE_CHANGED, "its content was changed"),
+    ]
+    short = check({**whole, name: json.dumps([head, scale, shown[:1]]).encode()})
+    assert [one.problem for one in short.findings] == [Problem.FRAME_MISSING, Problem.FILE_CHANGED]
+    longer = check({**whole, name: json.dumps([head, scale, [*shown, shown[0]]]).encode()})
+    assert Problem.FRAME_ADDED in [one.problem for one in longer.findings]
+    assert problems({**whole, name: b"no film"}) == [Problem.FILE_CHANGED]
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], Problem]] = {
+    "a box less": (lambda it: it["frames"][3]["boxes"].pop(), Problem.FRAME_CHANGED),
+    "another digest": (lambda it: it["frames"][3].update(sha256="0" * 64), Problem.FRAME_CHANGED),
+    "another link": (lambda it: it["frames"][3].update(link="0" * 64), Problem.FRAME_CHANGED),
+    "no link": (lambda it: it["frames"][3].update(link="nothing"), Problem.FRAME_CHANGED),
+    "an entry less": (lambda it: it["frames"].pop(3), Problem.FRAME_MISSING),
+    "the last entry less": (lambda it: it["frames"].pop(), Problem.FRAME_MISSING),
+    "an entry twice": (lambda it: it["frames"].append(it["frames"][0]), Problem.FRAME_ADDED),
+    "two entries swapped": (lambda it: it["frames"].insert(2, it["frames"].pop(3)), Problem.FRAMES_REORDERED),
+}
+
+
+@pytest.mark.parametrize(("edit", "problem"), EDITS.values(), ids=EDITS.keys())
+def test_an_edited_manifest_and_what_was_edited(
+    edit: Callable[[dict[str, Any]], object], problem: Problem
+) -> None:
+    found = problems(edited(result(), edit))
+    assert found[0] is Problem.MANIFEST_CHANGED
+    assert problem in found
+
+
+def test_an_edited_entry_is_one_finding() -> None:
+    verdict = check(edited(result(), lambda it: it["frames"][3].update(blanked=True)))
+    assert [one.detail for one in verdict.findings[1:]] == ["the entry of frame 5 of source 0 was changed"]
+
+
+def test_signatures_that_are_not_good() -> None:
+    whole = result()
+    assert problems({name: whole[name] for name in whole if name != "manifest.sig"}) == [Problem.NO_SIGNATURE]
+    assert problems({**whole, "manifest.sig": b"{}"}) == [Problem.NO_SIGNATURE]
+    assert problems({**whole, "manifest.sig": b"x" * 100_000}) == [Problem.NO_SIGNATURE]
+    seal = Seal.parse(whole["manifest.sig"])
+    forged = Seal(seal.manifest_sha256, seal.public_key, bytes(64)).document()
+    assert problems({**whole, "manifest.sig": forged}) == [Problem.BAD_SIGNATURE]
+    other = Seal.of(seal.manifest_sha256, FakeSigner("mallory")).document()
+    assert problems({**whole, "manifest.sig": other}) == [Problem.WRONG_KEY]
+
+
+@given(st.data())
+def test_no_changed_byte_goes_unnoticed(data: st.DataObject) -> None:
+    whole = result()
+    name = data.draw(st.sampled_from(sorted(whole)))
+    content = bytearray(whole[name])
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    try:
+        verdict = check({**whole, name: bytes(content)})
+    except UnreadableArchiveError:
+        assert name == "manifest.json"
+    else:
+        assert verdict.worst is not None
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"[]", b"{}", b'{"version":1}', b'{"version":2}', b"[" * 100_000]
+)
+def test_what_is_no_result_is_refused(content: bytes | None) -> None:
+    entries = {} if content is None else {"manifest.json": content}
+    with pytest.raises(UnreadableArchiveError):
+        check(entries)
