@@ -31,8 +31,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.wait_for("ready ")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def chromium() -> Iterator[Browser]:
+    """A browser for one test: while Playwright runs, no other event loop can in the same thread."""
     with sync_playwright() as playwright:
         browser = launched(playwright)
         yield browser
