@@ -48,6 +48,25 @@ def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Pa
     assert sum(name.startswith("frames/") for name in names) == FRAMES
 
 
+def test_a_film_is_ordered_with_a_report_in_the_language_that_is_spoken(
+    chromium: Browser, address: str, film: Path, tmp_path: Path
+) -> None:
+    with visit(chromium, address, locale="de-DE") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.upload(film)
+        console.card(film.name).get_by_role("link", name="Anonymisieren").click()
+        expect(page.get_by_label("Ton behalten")).to_be_hidden()
+        page.get_by_label("Format").select_option("mp4")
+        expect(page.get_by_label("Ton behalten")).to_be_visible()
+        page.get_by_role("button", name="Starten").click()
+        with page.expect_download() as downloading:
+            page.get_by_role("button", name="ZIP herunterladen").click(timeout=60_000)
+        downloading.value.save_as(tmp_path / "film.zip")
+    with zipfile.ZipFile(tmp_path / "film.zip") as archive:
+        assert any(name.endswith(".mp4") for name in archive.namelist())
+        assert 'lang="de"' in archive.read("report.html").decode()
+
+
 def test_a_run_is_followed_and_cancelled(console: Console, long_film: Path) -> None:
     page = console.page
     console.upload(long_film)

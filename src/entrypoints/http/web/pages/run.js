@@ -1,7 +1,7 @@
 /** Order the anonymised frames of a video. */
 
 import { el } from "../core/dom.js";
-import { duration, t } from "../core/language.js";
+import { duration, language, t } from "../core/language.js";
 import { go, link } from "../core/router.js";
 import { nameOf } from "../mark/names.js";
 import { measuredRate } from "../runs/rate.js";
@@ -10,7 +10,9 @@ import { loaded } from "../ui/states.js";
 import { thumbnail } from "./videos.js";
 
 const LEVELS = ["faces", "full", "minimal"];
-const FORMATS = ["jpg", "png", "webp"];
+const FORMATS = ["jpg", "png", "webp", "mp4"];
+/** One film for every segment instead of pictures. */
+const FILM = "mp4";
 const REDACTIONS = ["solid", "pixelate", "blur"];
 /** Of these, the quality cannot be chosen. */
 const LOSSLESS = new Set(["png"]);
@@ -70,6 +72,14 @@ function orderForm(app, { video, segments, rate }) {
     oninput: update,
   });
   const qualityField = field(t("run.quality"), quality, t("run.qualityHelp"));
+  const sound = el("input", { type: "checkbox" });
+  const soundField = el(
+    "label",
+    { class: "check" },
+    sound,
+    t("run.sound"),
+    el("small", {}, t("run.soundHelp")),
+  );
   const estimate = el("p", { class: "estimate", "aria-live": "polite" });
   const node = form(
     { class: "order", onchange: update },
@@ -90,6 +100,7 @@ function orderForm(app, { video, segments, rate }) {
       el("legend", {}, t("run.output")),
       field(t("run.format"), format),
       qualityField,
+      soundField,
     ),
     el(
       "div",
@@ -130,6 +141,7 @@ function orderForm(app, { video, segments, rate }) {
   function update() {
     const frames = framesOf(chosenParts());
     qualityField.hidden = LOSSLESS.has(format.value);
+    soundField.hidden = format.value !== FILM;
     quality.setAttribute("aria-valuetext", quality.value);
     const words = [t("frames", { count: frames })];
     if (!frames) words.splice(0, 1, t("run.nothing"));
@@ -149,6 +161,9 @@ function orderForm(app, { video, segments, rate }) {
       output_format: format.value,
       redaction: data.get("redaction"),
       quality: Number(quality.value),
+      // Pictures have no sound to keep.
+      audio: sound.checked && format.value === FILM ? "keep" : "drop",
+      language: language(),
     });
     app.announcer.say(t("run.started", { time: duration(submitted.estimated_processing_time) }));
     go("/runs");
