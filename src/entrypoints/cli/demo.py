@@ -180,7 +180,9 @@ Take away   {results.archive}
             every frame, and manifest.json: what was redacted where, and why"""
 
 _RUNNING = """
-The service is running: {address}
+The service is running. Open it in a browser:
+
+Address     {address}
 Sign in as  {name}
 Password    {password}
 API         {address}/schema/openapi.json
