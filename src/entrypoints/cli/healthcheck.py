@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 import click
 
-from domain.errors import DomainError
+from domain.errors import QueueUnavailableError
 from entrypoints.cli.options import require_addresses, service_settings
 from entrypoints.settings import Settings
 
@@ -28,18 +28,22 @@ class Part(StrEnum):
 
 
 @click.command(short_help="Say whether a process on this machine is well.")
-@click.argument("part", type=click.Choice([*Part]))
+@click.argument("part", type=click.Choice([part.value for part in Part]))
 @click.pass_context
-def healthcheck(context: click.Context, part: Part) -> None:
+def healthcheck(context: click.Context, part: str) -> None:
     """Ask a PART of the service on this machine for a sign of life; exits with 1 when there is none.
 
     For the health checks of containers. It reads the settings that the process itself has: HOST and PORT,
-    CLIP_SERVICE_PORT, REDIS_URL. A worker is well when it has told Redis so in the last ten seconds.
+    CLIP_SERVICE_PORT, REDIS_URL. A worker is well when it has told Redis so in the last ten seconds; while
+    Redis is away nothing can be held against it, because starting it anew would not help.
     """
     settings = service_settings()
     try:
-        _ask(part, settings)
-    except (DomainError, OSError) as error:
+        _ask(Part(part), settings)
+    except QueueUnavailableError as error:
+        click.echo(f"the {part} cannot be asked: {error}", err=True)
+        return
+    except OSError as error:
         click.echo(f"the {part} is not well: {error}", err=True)
         context.exit(1)
     click.echo(f"the {part} is well")

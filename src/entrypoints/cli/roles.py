@@ -48,13 +48,13 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
 @click.command(short_help="Work on requests.")
 @click.option(
     "--duty",
-    type=click.Choice([*Duty]),
-    default=Duty.ALL,
+    type=click.Choice([duty.value for duty in Duty]),
+    default=Duty.ALL.value,
     show_default=True,
     help="What this worker does: slices of videos, upkeep (clean-ups, webhooks, gallery indexes), or all.",
 )
 @data_dir_option
-def worker(*, duty: Duty, data_dir: str | None) -> None:
+def worker(*, duty: str, data_dir: str | None) -> None:
     """Work on requests until told to stop; what is unfinished then goes back into the queue.
 
     Needs DATABASE_URL and REDIS_URL, and the same DATA_DIR or MINIO_ENDPOINT as the API. Start as many as you
@@ -66,7 +66,7 @@ def worker(*, duty: Duty, data_dir: str | None) -> None:
     require_addresses(settings)
     configure_logging(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings, duty))
+        runner.run(_work(settings, Duty(duty)))
 
 
 async def _serve_api(settings: Settings, listener: socket.socket) -> None:
