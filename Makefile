@@ -11,7 +11,7 @@ OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
 LOCK = $(VENV_RELEASE)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-header --no-emit-package opencv-python
+	--no-annotate --no-header --no-emit-package opencv-python --no-emit-package imageio-ffmpeg
 # Each of these tests has half a dozen processes of its own; more at once starve each other.
 FAULT_JOBS ?= 2
 
