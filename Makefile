@@ -92,16 +92,15 @@ lock: $(VENV_RELEASE)/.installed ## Write the locks that images are made of anew
 
 .PHONY: test-image-steps
 test-image-steps: ## Do what building and starting an image does, without Docker
-	$(PYTHON) -m venv --clear $(OUT)/image-steps-tools
-	tests/deployment/image_steps $(OUT)/image-steps
+	$(PYTHON) release/image_steps.py
 
 .PHONY: release-check
-release-check: $(VENV_RELEASE)/.installed ## Build wheel and sdist, install the wheel elsewhere, and run the demo from it
-	tests/deployment/release_check $(VENV_RELEASE)/bin/python $(OUT)/release
+release-check: $(VENV_RELEASE)/.installed ## Build wheel and sdist, install the wheel elsewhere, and run the demo from there
+	release/check.sh $(VENV_RELEASE)/bin $(OUT)/release
 
 .PHONY: sbom
 sbom: $(VENV_RELEASE)/.installed ## Write what images consist of (CycloneDX), and the licences of all of it
-	tests/deployment/make_sbom $(VENV_RELEASE)/bin $(OUT)/sbom
+	release/sbom.sh $(VENV_RELEASE)/bin $(OUT)/sbom
 
 .PHONY: check
 check: setup ## Lint, format, types and layers

@@ -19,13 +19,13 @@ from framecloak_client.api.marks import create_segment
 from framecloak_client.api.videos import upload_video
 from framecloak_client.models import (
     CreateApiKeyBody,
-    NewApiKeyView,
+    CreateSegmentBody,
     Credentials,
     DownloadView,
+    NewApiKeyView,
     Problem,
-    StatusView,
-    CreateSegmentBody,
     SegmentView,
+    StatusView,
     SubmitBody,
     SubmittedView,
     TokenView,

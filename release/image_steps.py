@@ -59,7 +59,7 @@ def require_no_foreign_libraries(packages: Path) -> None:
 
 
 def serve(packages: Path, models: Path, folder: Path) -> None:
-    """The image `framecloak`: as nobody in particular, where nothing but the data folder can be written to."""
+    """The image `framecloak`: as nobody in particular, where only the data folder can be written to."""
     data, work, scratch = folder / "data", folder / "work", folder / "tmp"
     for path in (data, work, scratch):
         path.mkdir()

@@ -1,4 +1,4 @@
-"""The generated clients against the live service: `make clients` makes them, `make test-clients` runs this."""
+"""The generated clients against the live service: `make test-clients` makes them and runs this."""
 
 from __future__ import annotations
 

@@ -2,6 +2,6 @@
 
 import os
 
-# ONNX Runtime tells its makers about sessions and machines unless it is told not to before it is imported, and
-# the libraries around it import it too. Nothing of an installation leaves it.
+# ONNX Runtime tells its makers about sessions and machines unless it is told not to before it is imported,
+# and the libraries around it import it too. Nothing of an installation leaves it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
