@@ -7,9 +7,11 @@ service runs as a user who owns nothing but a data folder, in a working director
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,9 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[1]
 SYSTEM_PYTHON = Path("/usr/bin/python3")
-USER = 10001
+USER = pwd.getpwnam("nobody")
+"""As the image's own user: Postgres wants one that has a name."""
+
 START_SECONDS = 120
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "migrations", "src")
 
@@ -65,9 +69,9 @@ def serve(packages: Path, models: Path, folder: Path) -> None:
         path.mkdir()
     identity = {}
     if os.geteuid() == 0:
-        identity = {"user": USER, "group": USER, "extra_groups": []}
+        identity = {"user": USER.pw_uid, "group": USER.pw_gid, "extra_groups": []}
         for path in (data, scratch):
-            os.chown(path, USER, USER)
+            os.chown(path, USER.pw_uid, USER.pw_gid)
     work.chmod(0o555)
     environment = {
         "PATH": f"{packages / 'bin'}:/usr/bin:/bin",
@@ -75,7 +79,7 @@ def serve(packages: Path, models: Path, folder: Path) -> None:
         "MODEL_PATH": str(models),
         "TMPDIR": str(scratch),
         "HOST": "127.0.0.1",
-        "PORT": "18999",
+        "PORT": str(free_port()),
         "LOG_FORMAT": "json",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -108,6 +112,13 @@ def wait_until_ready(process: subprocess.Popen[str]) -> str:
             return line.removeprefix("ready ").strip()
         assert time.monotonic() < patience, "it does not start"
     raise AssertionError("it ended before it was ready")
+
+
+def free_port() -> int:
+    """One that nobody listens on now; the health check has to know it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
 
 
 def snapshot(*folders: Path) -> dict[Path, int]:
