@@ -12,6 +12,8 @@ OUT ?= out
 JOBS ?= auto
 LOCK = $(VENV_RELEASE)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-package opencv-python --no-emit-package imageio-ffmpeg
+# Pictures of faces for the benchmark.
+FACES ?= $(wildcard ../shared/data/faces/*.jp*g)
 # Each of these tests has half a dozen processes of its own; more at once starve each other.
 FAULT_JOBS ?= 2
 
@@ -125,6 +127,10 @@ bench-hard: setup ## Score both on footage made to be hard
 .PHONY: bench-service
 bench-service: setup ## Load the service: status requests, first frame, a large upload
 	$(BIN)/python benchmarks/service_load.py
+
+.PHONY: bench-faces
+bench-faces: setup ## Faces over HTTP: analysing with 16 connections, and 10,000 embeddings at once
+	$(BIN)/python benchmarks/faces_over_http.py $(FACES)
 
 .PHONY: bench-workers
 bench-workers: setup ## Compare one worker with two, and one slice with ten

@@ -1,4 +1,4 @@
-"""A face detector for tests, and the faces that it finds."""
+"""Detectors for tests, and what they find."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from domain.detection import Detections, Image, ModelCard
+from domain.detection import Areas, Detections, Image, ModelCard
 from domain.errors import ExaminationError
 
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
@@ -73,3 +73,38 @@ def _find(image: Image, threshold: float) -> Detections:
     )
     order = np.argsort(-scores, kind="stable")
     return found.select(order[scores[order] >= threshold])
+
+
+class FakeAreaDetector:
+    """Finds the yellow rectangles that ``plant_area`` paints. Safe to call from several threads.
+
+    Args:
+        stride: what widths and heights must be multiples of.
+        broken: fail on every picture.
+    """
+
+    def __init__(self, stride: int = 32, *, broken: bool = False) -> None:
+        self.stride = stride
+        self.broken = broken
+        self.card = ModelCard("fake text", "1" * 64, "none", "CPU", "fp32")
+
+    def detect(self, image: Image, threshold: float) -> Areas:
+        if image.shape[0] % self.stride or image.shape[1] % self.stride:
+            raise ValueError(f"{image.shape} is not in multiples of {self.stride}")
+        if self.broken:
+            raise ExaminationError("the fake detector is broken")
+        red, green, blue = np.moveaxis(image.astype(int), 2, 0)
+        mask = ((red > 200) & (green > 200) & (blue < 140)).astype(np.uint8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+        scores = np.array([1 - blue[labels == label].mean() / 255 for label in range(1, count)], np.float32)
+        corners = stats[1:, :2].astype(np.float32)
+        boxes = np.hstack([corners, corners + stats[1:, 2:4].astype(np.float32)])
+        order = np.argsort(-scores, kind="stable")
+        order = order[scores[order] >= threshold]
+        return Areas(boxes[order], scores[order])
+
+
+def plant_area(image: Image, box: tuple[int, int, int, int], score: float = 0.9) -> None:
+    """Paint what the fake takes for text into an RGB picture, in place; score as for ``plant_face``."""
+    x1, y1, x2, y2 = box
+    image[y1:y2, x1:x2] = (255, 255, round(255 * (1 - score)))

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.detection import Detections, FloatArray, Image, ModelCard
+from domain.detection import Areas, Detections, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, TruncatedVideoError
 from domain.ports import Sound, SourceInfo
 from domain.timing import Timing
@@ -101,6 +101,30 @@ class ScriptedDetector:
         half = table[:, 2:3] / 2
         boxes = np.hstack([table[:, :2] - half, table[:, :2] + half]) * (image.shape[1] / WIDTH)
         return Detections(boxes, table[:, 3], np.zeros((len(table), 5, 2), np.float32))
+
+
+@dataclass
+class ScriptedAreas:
+    """Text or plates: per frame x1, y1, x2, y2 and score.
+
+    Attributes:
+        looked_at: numbers of the frames that it was asked about.
+    """
+
+    script: dict[int, list[tuple[float, float, float, float, float]]]
+    broken_at: frozenset[int] = frozenset()
+    stride: int = 32
+    looked_at: list[int] = field(default_factory=list)
+    card: ModelCard = field(default_factory=lambda: ModelCard("areas", "1" * 64, "none", "CPU", "fp32"))
+
+    def detect(self, image: Image, threshold: float) -> Areas:
+        index = int(image[0, 0, 0])
+        self.looked_at.append(index)
+        if index in self.broken_at:
+            raise ExaminationError("not a number")
+        rows = [row for row in self.script.get(index, []) if row[4] >= threshold]
+        table = np.array(rows, np.float32).reshape(-1, 5)
+        return Areas(table[:, :4] * (image.shape[1] / WIDTH), table[:, 4])
 
 
 class BlackBoxes:

@@ -179,6 +179,42 @@ def convolution_model(random: np.random.Generator) -> onnx.ModelProto:
     )
 
 
+PLATE_SIDE = 64
+"""Height and width of what the tiny plate detector takes."""
+PLATE_BOX = (8.0, 24.0, 40.0, 36.0)
+"""The one place where it looks for a plate, in pixels of its square."""
+
+
+def plates_bytes(columns: int = 7) -> bytes:
+    """A graph of the form of YOLOv9's end2end exports: one row, whose score is the reddest pixel's red."""
+    weights = {
+        "redness": np.array([1.0, -1.0, 0.0]).reshape(1, 3, 1, 1),
+        "place": np.array([[0.0, *PLATE_BOX, 0.0]])[:, : columns - 1],
+    }
+    nodes = [
+        helper.make_node("Conv", ["images", "redness"], ["red"]),
+        helper.make_node("GlobalMaxPool", ["red"], ["reddest"]),
+        helper.make_node("Flatten", ["reddest"], ["score"]),
+        helper.make_node("Concat", ["place", "score"], ["output"], axis=1),
+    ]
+    shape = [1, 3, PLATE_SIDE, PLATE_SIDE]
+    return _serialise(
+        nodes,
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [None, columns])],
+        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()],
+    )
+
+
+def write_plate_pack(models: Path, data: bytes | None = None) -> Path:
+    """A plate detector in a models folder, as open-image-models names it."""
+    folder = models / "yolo-v9-t-64-license-plate-end2end"
+    folder.mkdir(parents=True)
+    path = folder / "yolo-v9-t-64-license-plates-end2end.onnx"
+    path.write_bytes(plates_bytes() if data is None else data)
+    return path
+
+
 def plant(image: Image, stride: int, row: int, column: int) -> tuple[float, float, float, float]:
     """Paint what the tiny SCRFD takes for a face into a cell; returns the box it will report."""
     colour = [0, 0, 0]

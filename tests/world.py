@@ -76,8 +76,15 @@ class World:
         )
         self.marking = Marking(self.database)
         self.dispatcher = Dispatcher(self.database, self.queue, max_requests=3)
+        self.available_levels = set(Level)
         self.submissions = Submissions(
-            self.database, self.queue, self.dispatcher, lambda _: [], max_frames=80, slice_frames=20
+            self.database,
+            self.queue,
+            self.dispatcher,
+            lambda _: [],
+            max_frames=80,
+            slice_frames=20,
+            level_is_available=lambda level: level in self.available_levels,
         )
         self.anonymization = Anonymization(
             self.database,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -10,6 +11,42 @@ from numpy.typing import NDArray
 
 FloatArray: TypeAlias = NDArray[np.float32]
 Image: TypeAlias = NDArray[np.uint8]
+
+
+class Kind(StrEnum):
+    """What it is that was found and redacted."""
+
+    FACE = "face"
+    TEXT = "text"
+    PLATE = "plate"
+    """A licence plate; one that was found by what is written on it counts as text."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Areas:
+    """Things found in one picture that have a place and nothing else.
+
+    Attributes:
+        boxes: (n, 4) float32, ``x1, y1, x2, y2`` in pixels of the examined picture; may reach outside it.
+        scores: (n,) float32 in 0..1.
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.boxes.shape != (len(self.scores), 4):
+            raise ValueError(
+                f"boxes and scores do not belong together: {self.boxes.shape}, {self.scores.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Nothing at all."""
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

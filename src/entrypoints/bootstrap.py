@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,12 +15,14 @@ from adapters.media.pictures import is_picture, open_picture
 from adapters.media.pyav import open_video
 from adapters.vision.insightface import choose_detector
 from adapters.vision.onnx import Precision, Provider, describe
-from adapters.vision.weights import CENTERFACE
+from adapters.vision.plates import YoloPlates, find_plate_detector
+from adapters.vision.text import PpOcrText, text_is_installed
+from adapters.vision.weights import CENTERFACE, TEXT
 from domain.anonymization.processing import Instruments
 from domain.anonymization.record import Imprint
-from domain.anonymization.request import Level
-from domain.detection import ModelCard
-from domain.ports import Archive, FaceDetector, FrameEncoder, FrameSource, Redactor
+from domain.anonymization.request import Level, require_available
+from domain.detection import Kind, ModelCard
+from domain.ports import Archive, AreaDetector, FaceDetector, FrameEncoder, FrameSource, Redactor
 from domain.ports.films import FilmStudio
 from entrypoints.imprint import imprint
 from entrypoints.settings import Settings
@@ -41,6 +43,7 @@ class Container:
         threads: frames worked on at the same time.
         open_source: opens a video or a picture.
         load_detector: loads the model that looks for faces.
+        load_area_detectors: loads what looks for text and plates, by what it finds.
         redactor: removes pixels.
         encoder: writes picture files.
         create_archive: starts the file that people take away.
@@ -52,6 +55,7 @@ class Container:
     threads: int
     open_source: Callable[[Path], FrameSource]
     load_detector: Callable[[], FaceDetector]
+    load_area_detectors: Callable[[], Mapping[Kind, AreaDetector]]
     redactor: Redactor
     encoder: FrameEncoder
     create_archive: Callable[[Path], Archive]
@@ -68,6 +72,7 @@ class Container:
             threads=settings.threads,
             open_source=_open_source,
             load_detector=lambda: _load_detector(settings),
+            load_area_detectors=lambda: _load_area_detectors(settings),
             redactor=OpenCvRedactor(),
             encoder=OpenCvEncoder(),
             create_archive=ZipArchive,
@@ -84,9 +89,11 @@ class Container:
             ModelCorruptError: its file is damaged.
             ProviderUnavailableError: it cannot run where it was asked to.
             InvalidOptionError: there is no such detector, or it has no such precision.
+            LevelUnavailableError: text is to be looked for, and there is nothing to do it with.
         """
         detector = None if level is Level.MINIMAL else self.load_detector()
-        return Instruments(detector, self.redactor, self.encoder, self.threads)
+        areas = self.load_area_detectors() if level is Level.FULL else {}
+        return Instruments(detector, self.redactor, self.encoder, self.threads, areas=areas)
 
 
 def require_detector(settings: Settings) -> None:
@@ -110,6 +117,20 @@ def _load_detector(settings: Settings) -> FaceDetector:
     return choose_detector(settings.detector, settings.models, provider, precision)
 
 
+def level_is_available(level: Level) -> bool:
+    """Whether this installation has what it takes to deliver a level; nothing is loaded."""
+    return level is not Level.FULL or text_is_installed()
+
+
+def _load_area_detectors(settings: Settings) -> dict[Kind, AreaDetector]:
+    require_available(Level.FULL, level_is_available)
+    provider = Provider(settings.provider)
+    detectors: dict[Kind, AreaDetector] = {Kind.TEXT: PpOcrText.load(provider)}
+    if plates := find_plate_detector(settings.models):
+        detectors[Kind.PLATE] = YoloPlates.load(plates, provider)
+    return detectors
+
+
 def _describe_model(card: ModelCard) -> str:
-    name = "CenterFace" if card.name == CENTERFACE.name else card.name
+    name = {CENTERFACE.name: "CenterFace", TEXT.name: "PP-OCR"}.get(card.name, card.name)
     return f"{name} on {describe(card)}"

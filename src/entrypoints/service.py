@@ -52,6 +52,7 @@ from domain.ports.persistence import Database
 from domain.ports.services import CallLimiter, Clock, ObjectStore
 from domain.reid.galleries import Galleries
 from domain.reid.upkeep import GalleryUpkeep
+from entrypoints.bootstrap import level_is_available
 from entrypoints.imprint import imprint
 from entrypoints.keys import gallery_vault, installation_secret, webhook_secret
 from entrypoints.settings import Settings
@@ -221,6 +222,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 keyframes,
                 settings.max_frames_per_request,
                 settings.slice_frames,
+                level_is_available,
             ),
             anonymization=Anonymization(
                 database, store, dispatcher, board, clock, retention, new_secret, digest

@@ -483,10 +483,6 @@ class Settings:
         Raises:
             InvalidSettingError: some do not.
         """
-        if self.default_level is Level.FULL:
-            raise InvalidSettingError(
-                "DEFAULT_ANONYMIZATION_LEVEL is full, which this version cannot deliver", "choose faces"
-            )
         if not self.minio_endpoint:
             return
         for name, value in (

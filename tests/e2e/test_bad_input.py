@@ -137,7 +137,10 @@ MISTAKES = {
     "region that makes no sense": Mistake(video, 21, "cannot be understood", ["--region", "1,2,3"]),
     "region's segment outside": Mistake(video, 20, "reaches beyond", ["--region", "1,2,3,4@8:12"]),
     "unknown level": Mistake(video, 22, "unknown level 'most'", ["--level", "most"]),
-    "level of a later version": Mistake(video, 23, "not available in this version", ["--level", "full"]),
+    "text kept that nobody redacts": Mistake(video, 25, "leaves text alone", ["--keep-text", "1,2,3,4"]),
+    "kept text outside": Mistake(
+        video, 21, "beyond the frame of 128x96", ["--level", "full", "--keep-text", "100,0,29,10"]
+    ),
     "unknown format": Mistake(video, 24, "unknown format 'tiff'", ["--format", "tiff"]),
     "quality out of range": Mistake(video, 25, "quality 101", ["--quality", "101"]),
     "nothing to redact": Mistake(video, 25, "nothing would be redacted", ["--level", "minimal"]),

@@ -189,7 +189,6 @@ async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
         ({"segment_ids": "1,,2"}, 422, "invalid_segments"),
         ({"segment_ids": None}, 422, "validation_failed"),
         ({"anonymization_level": "most"}, 422, "invalid_level"),
-        ({"anonymization_level": "full"}, 422, "level_unavailable"),
         ({"output_format": "gif"}, 422, "invalid_format"),
         ({"redaction": "paint"}, 422, "validation_failed"),
         ({"quality": 0}, 422, "validation_failed"),

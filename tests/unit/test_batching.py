@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.reid.batching import Batcher
 from domain.reid.errors import OverloadedError
+from domain.reid.lanes import Lanes
 
 FOREVER = 3600.0
 
@@ -42,9 +43,9 @@ async def gate() -> AsyncIterator[Gate]:
     made.let(1000)
 
 
-def batcher(gate: Gate, **options: float) -> Batcher[int, int]:
-    chosen = {"max_batch": 4, "lanes": 1, "max_waiting": 100, "linger": 0.0} | options
-    return Batcher(gate.work, **chosen)
+def batcher(gate: Gate, *, lanes: int = 1, **options: float) -> Batcher[int, int]:
+    chosen = {"max_batch": 4, "max_waiting": 100, "linger": 0.0} | options
+    return Batcher(gate.work, lanes=Lanes(lanes, "test"), **chosen)
 
 
 async def started(batch: Batcher[int, int], waiting: int) -> None:
@@ -185,7 +186,7 @@ async def test_nothing_at_all_is_no_work(gate: Gate) -> None:
 
 
 async def test_a_model_that_loses_answers_fails_instead_of_hanging() -> None:
-    short = Batcher[int, int](lambda _: [], max_batch=2, lanes=1, max_waiting=2)
+    short = Batcher[int, int](lambda _: [], max_batch=2, lanes=Lanes(1, "test"), max_waiting=2)
     with pytest.raises(ValueError, match="0 results for 1 items"):
         await short.run(1)
 
@@ -224,3 +225,38 @@ def test_everybody_gets_their_own_results_in_order(
     expected = [[2 * item if item >= 0 else f"refused {item}" for item in group] for group in groups]
     assert [[one if isinstance(one, int) else str(one) for one in group] for group in answers] == expected
     assert all(len(call) <= max_batch for call in gate.calls)
+
+
+def two_steps(gate: Gate, patience: float) -> tuple[Lanes, Batcher[int, int], Batcher[int, int]]:
+    """Work on single items, and work that likes company, on one lane."""
+    lanes = Lanes(1, "test")
+    second: Batcher[int, int] = Batcher(
+        gate.work, max_batch=3, lanes=lanes, max_waiting=100, patience=patience
+    )
+    return lanes, Batcher(gate.work, max_batch=1, lanes=lanes, max_waiting=100), second
+
+
+async def test_what_likes_company_waits_while_its_lane_is_wanted(gate: Gate) -> None:
+    lanes, first, second = two_steps(gate, FOREVER)
+    begun = asyncio.create_task(first.run_all([1, 2]))
+    await called(gate, 1)
+    later = asyncio.create_task(second.run_all([10, 20]))
+    await started(second, 2)
+    gate.let(3)
+    assert await asyncio.gather(begun, later) == [[2, 4], [20, 40]]
+    # One lane: never two calls at a time.
+    assert gate.calls == [[1], [2], [10, 20]]
+    assert lanes.free == 1
+
+
+async def test_a_full_batch_and_one_that_has_waited_go_first(gate: Gate) -> None:
+    for patience, items in ((FOREVER, [10, 20, 30]), (0.0, [10])):
+        gate.calls.clear()
+        _, first, second = two_steps(gate, patience)
+        begun = asyncio.create_task(first.run_all([1, 2]))
+        await called(gate, 1)
+        later = asyncio.create_task(second.run_all(items))
+        await started(second, len(items))
+        gate.let(3)
+        await asyncio.gather(begun, later)
+        assert gate.calls == [[1], items, [2]]

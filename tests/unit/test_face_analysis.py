@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -201,24 +200,9 @@ async def test_without_emotions_an_analysis_is_no_failure(
     assert found.faces[0].emotions is None
 
 
-class Patient(FakeFaceRecognizer):
-    """Takes its time until so many pictures were looked at."""
-
-    def __init__(self, detector: FakeFaceDetector, looks: int) -> None:
-        super().__init__(max_batch=32)
-        self.detector = detector
-        self.looks = looks
-
-    def embed(self, chips: Image) -> FloatArray:
-        while len(self.detector.calls) < self.looks:
-            time.sleep(0.001)
-        return super().embed(chips)
-
-
 async def test_callers_share_calls_and_get_their_own_faces(made: list[FaceAnalysis]) -> None:
-    detector = FakeFaceDetector()
-    recognizer = Patient(detector, 16)
-    shared = make(made, detector=detector, recognizer=recognizer, linger=3600)
+    recognizer = FakeFaceRecognizer(max_batch=32)
+    shared = make(made, recognizer=recognizer, threads=1, linger=3600)
     boxes = [(10 * n, 10, 10 * n + 60, 100) for n in range(16)]
     found = await asyncio.gather(*(shared.analyze(picture(box)) for box in boxes))
     for box, one in zip(boxes, found, strict=True):

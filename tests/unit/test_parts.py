@@ -18,10 +18,11 @@ from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, writ
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.detection import Kind
 from domain.videos import Region, Segment
 from fakes import FakeArchive
 from fakes_results import IMPRINT, FakeStudio
-from scripted import BlackBoxes, RawBytes, Script, ScriptedDetector, ScriptedSource, walking
+from scripted import BlackBoxes, RawBytes, Script, ScriptedAreas, ScriptedDetector, ScriptedSource, walking
 
 REGION = Region(0, 0, 8, 8)
 LENGTH = 150
@@ -40,8 +41,13 @@ def order(
     return Export(IMPRINT, level, appearance, batches([exhibit]))
 
 
-def instruments(detector: ScriptedDetector | None) -> Instruments:
-    return Instruments(detector, BlackBoxes(), RawBytes(), 2, films=FakeStudio())
+def instruments(detector: ScriptedDetector | None, areas: ScriptedAreas | None = None) -> Instruments:
+    found = {Kind.TEXT: areas} if areas else {}
+    return Instruments(detector, BlackBoxes(), RawBytes(), 2, films=FakeStudio(), areas=found)
+
+
+def level_of(detector: ScriptedDetector | None, areas: ScriptedAreas | None) -> Level:
+    return Level.FULL if areas else Level.FACES if detector else Level.MINIMAL
 
 
 def nothing() -> None:
@@ -53,10 +59,11 @@ def in_one_go(
     detector: ScriptedDetector | None,
     segments: Sequence[Segment],
     appearance: Appearance = PICTURES,
+    areas: ScriptedAreas | None = None,
 ) -> FakeArchive:
     archive = FakeArchive()
-    level = Level.FACES if detector else Level.MINIMAL
-    order(source, segments, level, appearance).run(instruments(detector), archive, nothing)
+    level = level_of(detector, areas)
+    order(source, segments, level, appearance).run(instruments(detector, areas), archive, nothing)
     return archive
 
 
@@ -68,14 +75,15 @@ def in_parts(
     *,
     by_one_worker: bool = False,
     appearance: Appearance = PICTURES,
+    areas: ScriptedAreas | None = None,
 ) -> FakeArchive:
-    level = Level.FACES if detector else Level.MINIMAL
+    level = level_of(detector, areas)
     export = order(source, segments, level, appearance)
     parts: list[FakeArchive] = []
     examined: tuple[Examination, ...] = ()
     for piece in slices:
         archive = FakeArchive()
-        written = write_part(export, piece, instruments(detector), archive, nothing, examined)
+        written = write_part(export, piece, instruments(detector, areas), archive, nothing, examined)
         examined = written.examined if by_one_worker else ()
         assert archive.committed
         parts.append(archive)
@@ -134,6 +142,46 @@ def test_slices_make_no_difference(
     whole = in_one_go(source, detector, segments)
     sliced = in_parts(source, detector, segments, slices, by_one_worker=by_one_worker)
     assert list(sliced.entries) == list(whole.entries)
+    assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
+    assert sliced.entries == whole.entries
+
+
+@st.composite
+def writings(draw: st.DrawFn) -> ScriptedAreas:
+    """Lines that stand still, drift, race or flicker, and a detector that fails now and then."""
+    script: dict[int, list[tuple[float, float, float, float, float]]] = {}
+    for line in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, LENGTH - 10))
+        stop = draw(st.integers(start + 1, LENGTH))
+        pace = draw(st.sampled_from([0.0, 0.5, 6.0]))
+        missed = draw(st.sets(st.integers(start, stop), max_size=30))
+        weak = draw(st.sets(st.integers(start, stop), max_size=30))
+        for t in set(range(start, stop)) - missed:
+            left, top = 5.0 + pace * (t - start) % 200, 10.0 + 50 * line
+            score = 0.4 if t in weak else 0.9
+            script.setdefault(t, []).append((left, top, left + 60, top + 15, score))
+    return ScriptedAreas(script, frozenset(draw(st.sets(st.integers(0, LENGTH - 1), max_size=3))))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    script=scripts(),
+    areas=writings(),
+    plan=cuts(),
+    by_one_worker=st.booleans(),
+    lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
+)
+def test_slices_make_no_difference_to_text(
+    script: Script,
+    areas: ScriptedAreas,
+    plan: tuple[list[Segment], list[Segment]],
+    by_one_worker: bool,
+    lost: set[int],
+) -> None:
+    segments, slices = plan
+    source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
+    whole = in_one_go(source, detector, segments, areas=areas)
+    sliced = in_parts(source, detector, segments, slices, by_one_worker=by_one_worker, areas=areas)
     assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
     assert sliced.entries == whole.entries
 

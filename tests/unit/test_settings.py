@@ -246,8 +246,3 @@ def test_a_bad_setting_stops_every_command_that_uses_settings(
     assert line.startswith("framecloak: MAX_CONCURRENT_REQUESTS is 'many': ")
     assert captured.out == ""
     assert list(bare_environment.iterdir()) == []
-
-
-def test_a_default_that_no_request_could_take_is_refused() -> None:
-    with pytest.raises(InvalidSettingError, match="DEFAULT_ANONYMIZATION_LEVEL is full"):
-        Settings.from_environment({"DEFAULT_ANONYMIZATION_LEVEL": "full"})

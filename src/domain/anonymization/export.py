@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from domain.anonymization.album import Album
+from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
 from domain.anonymization.films import (
     Reel,
     consume,
@@ -23,6 +24,7 @@ from domain.anonymization.record import Imprint, Record
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level, RedactionShape
 from domain.anonymization.tracking import TrackingSettings
+from domain.detection import ModelCard
 from domain.ports import Archive, FrameSource
 from domain.videos import Region, Segment
 
@@ -47,6 +49,7 @@ class Exhibit:
         segments: frames to write, disjoint and ascending; inside the source.
         regions: areas to redact whatever is in them; inside the source.
         film: makes the name of a film in the archive from the segment that it shows.
+        keep_text: areas in which text stays readable; inside the source.
     """
 
     id: int
@@ -56,6 +59,7 @@ class Exhibit:
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...] = ()
     film: Callable[[Segment], str] = film_name
+    keep_text: tuple[Region, ...] = ()
 
     def tracking(self, shape: RedactionShape) -> TrackingSettings:
         """What counts as a face in it, and how much is redacted around one."""
@@ -181,8 +185,15 @@ class Export:
     def instructions(self, batch: Batch) -> Instructions:
         """What is to be redacted in a batch, and how."""
         exhibit = batch.exhibits[0]
-        looks = VIDEO_LOOKS if batch.source.info.continuous else PICTURE_LOOKS
-        return Instructions(self.appearance, exhibit.regions, exhibit.tracking(self.appearance.shape), looks)
+        continuous = batch.source.info.continuous
+        return Instructions(
+            appearance=self.appearance,
+            regions=exhibit.regions,
+            tracking=exhibit.tracking(self.appearance.shape),
+            looks=VIDEO_LOOKS if continuous else PICTURE_LOOKS,
+            areas=_areas(self.level, continuous=continuous),
+            keep_text=exhibit.keep_text,
+        )
 
     def _close(self, record: Record, instruments: Instruments) -> Summary:
         detector = instruments.detector
@@ -190,7 +201,7 @@ class Export:
         sources = [
             _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
         ]
-        models = [detector.card] if detector else []
+        models = used_models(instruments)
         threshold = self.instructions(self.batches[0]).threshold if detector else None
         return record.close(recorded_settings(self.level, self.appearance, threshold), models, sources)
 
@@ -203,7 +214,21 @@ def recorded_settings(level: Level, appearance: Appearance, threshold: float | N
         threshold=threshold,
         video_looks=VIDEO_LOOKS,
         picture_looks=PICTURE_LOOKS,
+        video_areas=_areas(level, continuous=True),
+        picture_areas=_areas(level, continuous=False),
     )
+
+
+def used_models(instruments: Instruments) -> list[ModelCard]:
+    """What faces, text and plates are looked for with."""
+    faces = [instruments.detector.card] if instruments.detector else []
+    return faces + [detector.card for detector in instruments.areas.values()]
+
+
+def _areas(level: Level, *, continuous: bool) -> AreaSettings | None:
+    if level is not Level.FULL:
+        return None
+    return VIDEO_AREAS if continuous else PICTURE_AREAS
 
 
 def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
@@ -243,4 +268,5 @@ def _recorded(exhibit: Exhibit, tracking: TrackingSettings | None) -> RecordedSo
         segments=exhibit.segments,
         regions=exhibit.regions,
         tracking=tracking,
+        keep_text=exhibit.keep_text,
     )

@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from domain.anonymization.areas import AreaSettings
 from domain.anonymization.canonical import canonical
 from domain.anonymization.looks import Look
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import ModelCard
+from domain.detection import Kind, ModelCard
 from domain.ports import SourceInfo
 from domain.videos import Region, Segment
 
@@ -31,8 +32,6 @@ FIRST_LINK = bytes(32)
 """What the chain of frames begins with."""
 
 _PIECE = 1 << 20
-
-FACE_ORIGINS = (Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,7 @@ class RecordedSource:
         segments: the frames that were written.
         regions: what was marked by hand.
         tracking: what counted as a face; None where faces were not looked for.
+        keep_text: where text was to stay.
     """
 
     id: int
@@ -56,6 +56,7 @@ class RecordedSource:
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
     tracking: TrackingSettings | None
+    keep_text: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class RecordedSettings:
         threshold: the lowest score that the tracker got to know; None where faces were not looked for.
         video_looks: the sizes at which a video's frames were examined.
         picture_looks: the sizes at which pictures were examined.
+        video_areas: how text and plates were looked for in videos; None where they were not.
+        picture_areas: likewise in pictures.
     """
 
     level: Level
@@ -75,6 +78,8 @@ class RecordedSettings:
     threshold: float | None
     video_looks: tuple[Look, ...]
     picture_looks: tuple[Look, ...]
+    video_areas: AreaSettings | None = None
+    picture_areas: AreaSettings | None = None
 
 
 @dataclass(slots=True)
@@ -84,19 +89,21 @@ class Summary:
     Attributes:
         frames: written.
         blanked: of these, black because they could not be examined.
-        tracks: faces that were followed, each counted once however often it was redacted.
+        tracks: what was followed, each counted once however often it was redacted.
         boxes: redacted boxes by origin.
+        kinds: redacted boxes by kind, without regions.
     """
 
     frames: int = 0
     blanked: int = 0
     tracks: int = 0
     boxes: Counter[Origin] = field(default_factory=Counter)
+    kinds: Counter[Kind | None] = field(default_factory=Counter)
 
     @property
     def faces(self) -> int:
         """Redacted boxes that are faces."""
-        return sum(self.boxes[origin] for origin in FACE_ORIGINS)
+        return self.kinds[Kind.FACE]
 
 
 class FrameLog:
@@ -145,6 +152,7 @@ class FrameLog:
         self.summary.frames += 1
         self.summary.blanked += frame.blanked
         self.summary.boxes.update(box.origin for box in frame.boxes)
+        self.summary.kinds.update(box.kind for box in frame.boxes if box.origin is not Origin.REGION)
         self._tracks.update((source, box.track) for box in frame.boxes if box.track is not None)
         self.summary.tracks = len(self._tracks)
 
@@ -222,7 +230,7 @@ def manifest(
 def _box(box: RedactedBox) -> dict[str, object]:
     return {
         "xyxy": box.xyxy,
-        "kind": "region" if box.origin is Origin.REGION else "face",
+        "kind": "region" if box.origin is Origin.REGION else box.kind,
         "track": box.track,
         "score": None if box.score is None else round(box.score, 4),
         "origin": box.origin,
@@ -241,6 +249,7 @@ def _source(source: RecordedSource) -> dict[str, object]:
         "rotation": info.rotation,
         "segments": [_segment(one) for one in source.segments],
         "regions": [_region(one) for one in source.regions],
+        "keep_text": [_region(one) for one in source.keep_text],
         "tracking": asdict(source.tracking) if source.tracking else None,
     }
     if source.name is not None:
@@ -273,6 +282,12 @@ def _settings(settings: RecordedSettings) -> dict[str, object]:
         }
         if looks_for_faces
         else None,
+        "areas": {
+            "video": asdict(settings.video_areas),
+            "picture": asdict(settings.picture_areas),
+        }
+        if settings.video_areas and settings.picture_areas
+        else None,
     }
 
 
@@ -282,4 +297,5 @@ def _summary(summary: Summary) -> dict[str, object]:
         "blanked": summary.blanked,
         "tracks": summary.tracks,
         "boxes": {origin: summary.boxes[origin] for origin in Origin},
+        "kinds": {kind: summary.kinds[kind] for kind in Kind},
     }

@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
 from domain.anonymization.examination import Examination
-from domain.anonymization.export import Export, film_name, recorded_settings
+from domain.anonymization.export import Export, film_name, recorded_settings, used_models
 from domain.anonymization.films import (
     Reel,
     Shots,
@@ -30,7 +30,7 @@ from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.track_numbers import TrackChain, TrackLinks
 from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import ModelCard
+from domain.detection import Kind, ModelCard
 from domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
 from domain.ports.films import FilmStudio, Group
 from domain.videos import Region, Segment
@@ -129,7 +129,7 @@ def write_part(
     detector = instruments.detector
     content: _Content = {
         "info": asdict(exhibit.source.info),
-        "models": [asdict(detector.card)] if detector else [],
+        "models": [asdict(card) for card in used_models(instruments)],
         "tracking": asdict(exhibit.tracking(export.appearance.shape)) if detector else None,
         "threshold": export.instructions(batch).threshold if detector else None,
         "frames": rows,
@@ -154,6 +154,7 @@ class Binding:
         segments: the frames that were ordered, disjoint and ascending.
         regions: what was marked by hand.
         filming: what puts films together; None where pictures were ordered.
+        keep_text: where text was to stay.
     """
 
     imprint: Imprint
@@ -163,6 +164,7 @@ class Binding:
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
     filming: Filming | None = None
+    keep_text: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,7 @@ def _source(binding: Binding, content: _Content) -> RecordedSource:
         segments=binding.segments,
         regions=binding.regions,
         tracking=TrackingSettings(**tracking) if tracking else None,
+        keep_text=binding.keep_text,
     )
 
 
@@ -296,15 +299,21 @@ def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:
 
 
 def _box_row(box: RedactedBox) -> list[object]:
-    return [*box.xyxy, box.track, box.score, box.origin]
+    return [*box.xyxy, box.track, box.score, box.origin, box.kind]
 
 
 def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
     """A frame without its picture, its tracks numbered through all parts; and the name of its file."""
     index, file, blanked, boxes = row
     found = tuple(
-        RedactedBox((x1, y1, x2, y2), None if track is None else numbers[track], score, Origin(origin))
-        for x1, y1, x2, y2, track, score, origin in boxes
+        RedactedBox(
+            (x1, y1, x2, y2),
+            None if track is None else numbers[track],
+            score,
+            Origin(origin),
+            None if kind is None else Kind(kind),
+        )
+        for x1, y1, x2, y2, track, score, origin, kind in boxes
     )
     return RedactedFrame(index, b"", found, blanked), file
 

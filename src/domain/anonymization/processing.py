@@ -11,22 +11,27 @@ failure ends the run, and nothing is delivered from there on.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.anonymization.areas import AreaSettings, look_for_areas
+from domain.anonymization.closer_looks import CloserLooks
 from domain.anonymization.examination import Examination, examine
+from domain.anonymization.following import follow
 from domain.anonymization.looks import Look
 from domain.anonymization.rendering import RedactedFrame, boxes_to_redact, render
 from domain.anonymization.request import Appearance
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
-from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, track
-from domain.ports import FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
+from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
+from domain.detection import Kind
+from domain.errors import ExaminationError
+from domain.ports import AreaDetector, FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
 from domain.ports.films import FilmStudio
 from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from domain.videos import Region, Segment
@@ -52,6 +57,7 @@ class Instruments:
         threads: how many frames are examined, redacted or encoded at the same time.
         meter: told how long all that takes.
         films: makes films; None where pictures are all that is written.
+        areas: detectors of text and plates, by what they find; empty where those are not looked for.
     """
 
     detector: FaceDetector | None
@@ -60,6 +66,7 @@ class Instruments:
     threads: int
     meter: Meter = NULL_METER
     films: FilmStudio | None = None
+    areas: Mapping[Kind, AreaDetector] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,8 @@ class Instructions:
         tracking: what counts as a face.
         looks: the sizes at which frames are examined.
         threshold: lowest detection score that the tracker gets to know.
+        areas: how text and plates are looked for; None where they are not.
+        keep_text: areas in which text stays.
     """
 
     appearance: Appearance
@@ -79,6 +88,8 @@ class Instructions:
     tracking: TrackingSettings
     looks: tuple[Look, ...]
     threshold: float = 0.12
+    areas: AreaSettings | None = None
+    keep_text: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +143,8 @@ def redacted_frames(
 class _Run:
     """The state of ``redacted_frames``.
 
-    A frame passes through three queues: being examined, waiting for the tracker's look-ahead, being
-    rendered. All of them keep the order of the video.
+    A frame passes through four queues: being examined, being looked at closer, waiting for the tracker's
+    look-ahead, being rendered. All of them keep the order of the video.
     """
 
     def __init__(
@@ -147,26 +158,36 @@ class _Run:
         self._source = source
         self._instructions = instructions
         self._instruments = instruments
+        self._settings = _tracked_kinds(instructions, instruments)
         looks_ahead = source.info.continuous and instruments.detector is not None
-        self._horizon = instructions.tracking.horizon + SCENE_HORIZON if looks_ahead else 0
-        start = max(0, segment.start_frame - self._horizon)
+        longest = max(settings.horizon for settings in self._settings.values())
+        self._horizon = longest + SCENE_HORIZON if looks_ahead else 0
+        self._every = instructions.areas.every if instructions.areas and looks_ahead else 1
+        start = self._looked_at_before(segment.start_frame - self._horizon)
         carried = _run_from(start, segment.start_frame, examined)
         self._start = segment.start_frame if carried else start
         self._known_until = carried[-1].index + 1 if carried else 0
         # What a file that was cut off lacks behind the segment, the tracker does without.
         readable = max(source.info.readable_frames, segment.end_frame)
-        self._stop = min(readable, segment.end_frame + self._horizon)
+        last = self._looked_at_before(segment.end_frame + self._horizon - 1 + self._every - 1)
+        self._last = readable - 1
+        self._stop = min(readable, last + 1)
         self._first = self._due = segment.start_frame
         self._end = segment.end_frame
         self._pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
         self._batch: list[Frame] = []
         self._batch_size = instruments.detector.max_batch if instruments.detector else 1
         self._examining: deque[Future[list[Examination]]] = deque()
+        self._under_examination: deque[Frame] = deque()
+        accept = min(settings.accept for settings in self._settings.values())
+        self._closer = CloserLooks(self._pool, self._look_closer, self._is_looked_at, accept)
+        if carried:
+            self._closer.continue_from(carried[-1])
         self._examined = deque(carried)
         self._waiting: deque[Frame] = deque()
         self._rendering: deque[Future[RedactedFrame]] = deque()
         self._reread: Generator[Frame, None, None] | None = None
-        reach = instructions.tracking.max_gap + instructions.tracking.extension
+        reach = max(settings.max_gap + settings.extension for settings in self._settings.values())
         self._numbers = TrackNumbers(reach, self._first)
 
     def close(self) -> None:
@@ -229,7 +250,9 @@ class _Run:
     def _settle(self, allowed: int) -> None:
         """Take in finished examinations until at most so many are under way."""
         while self._examining and (len(self._examining) > allowed or self._examining[0].done()):
-            self._examined.extend(self._examining.popleft().result())
+            for examined in self._examining.popleft().result():
+                self._closer.add(examined, self._under_examination.popleft())
+        self._examined.extend(self._closer.settled(allowed))
 
     def _finished(self, allowed: int) -> Iterator[RedactedFrame]:
         """Hand out rendered frames until at most so many are under way."""
@@ -239,6 +262,7 @@ class _Run:
     def _start_examining(self) -> None:
         if self._batch:
             self._examining.append(self._pool.submit(self._examine, self._batch))
+            self._under_examination.extend(self._batch)
             self._batch = []
 
     def _examine(self, frames: list[Frame]) -> list[Examination]:
@@ -247,7 +271,31 @@ class _Run:
             return [Examination(frame.index, Found.nothing(), None) for frame in frames]
         instructions, meter = self._instructions, self._instruments.meter
         with timed(meter, Stage.DETECT):
-            return examine(frames, detector, instructions.looks, instructions.threshold, meter)
+            examined = examine(frames, detector, instructions.looks, instructions.threshold, meter)
+        return [
+            self._look_closer(one, frame) if self._is_looked_at(frame.index) else one
+            for one, frame in zip(examined, frames, strict=True)
+        ]
+
+    def _is_looked_at(self, index: int) -> bool:
+        """Whether text and plates are looked for in a frame whatever its neighbours show."""
+        return index % self._every == 0 or index == self._last
+
+    def _looked_at_before(self, index: int) -> int:
+        """The last such frame up to one that it may be itself."""
+        return max(0, index) // self._every * self._every
+
+    def _look_closer(self, examined: Examination, frame: Frame) -> Examination:
+        """The same with text and plates; not examined where the frame cannot be searched for them."""
+        settings = self._instructions.areas
+        if settings is None or examined.found is None:
+            return examined
+        try:
+            with timed(self._instruments.meter, Stage.DETECT):
+                areas = look_for_areas(frame, self._instruments.areas, settings)
+        except ExaminationError:
+            return Examination(frame.index, None, None)
+        return replace(examined, areas=areas)
 
     def _track_and_render(self, count: int) -> None:
         """Decide on the next ``count`` frames and start rendering them."""
@@ -255,11 +303,7 @@ class _Run:
             return
         due = range(self._due, self._due + count)
         first = self._examined[0].index
-        tracks = track(
-            [one.found or Found.nothing() for one in self._examined],
-            self._scenes(),
-            self._instructions.tracking,
-        )
+        tracks = follow(self._examined, self._scenes(), self._settings)
         tracked = self._numbers.numbered(tracks, first, due)
         for index in due:
             frame = next(self._reread) if self._reread else self._waiting.popleft()
@@ -267,7 +311,8 @@ class _Run:
             boxes = tracked[index - due.start] if examined else None
             self._rendering.append(self._pool.submit(self._render, frame, boxes))
         self._due = due.stop
-        while self._examined and self._examined[0].index < self._due - self._horizon:
+        oldest = self._looked_at_before(self._due - self._horizon)
+        while self._examined and self._examined[0].index < oldest:
             self._examined.popleft()
 
     def _scenes(self) -> NDArray[np.intp]:
@@ -279,7 +324,7 @@ class _Run:
         instructions, instruments = self._instructions, self._instruments
         boxes = None
         if tracked is not None:
-            boxes = boxes_to_redact(frame, tracked, instructions.regions)
+            boxes = boxes_to_redact(frame, tracked, instructions.regions, instructions.keep_text)
         return render(
             frame,
             boxes,
@@ -288,6 +333,13 @@ class _Run:
             instruments.encoder,
             instruments.meter,
         )
+
+
+def _tracked_kinds(instructions: Instructions, instruments: Instruments) -> dict[Kind, TrackingSettings]:
+    settings = {Kind.FACE: instructions.tracking}
+    if instructions.areas:
+        settings |= dict.fromkeys(instruments.areas, instructions.areas.tracking)
+    return settings
 
 
 def _run_from(start: int, needed: int, examined: Sequence[Examination]) -> list[Examination]:

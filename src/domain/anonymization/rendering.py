@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from domain.anonymization import boxes as bx
 from domain.anonymization.request import Appearance, RedactionShape
 from domain.anonymization.tracking import Origin, TrackedBox
-from domain.detection import Image
+from domain.detection import Image, Kind
 from domain.errors import ExaminationError
 from domain.ports import Frame, FrameEncoder, Redactor
 from domain.ports.metrics import NULL_METER, Meter, Stage, timed
@@ -23,15 +24,17 @@ class RedactedBox:
 
     Attributes:
         xyxy: ``x1, y1, x2, y2`` whole pixels inside the frame; right and lower border are exclusive.
-        track: number of the face's track; None for a region.
+        track: number of its track; None for a region.
         score: of the detection behind it; None for a region.
         origin: why it was replaced.
+        kind: what it is; None for a region.
     """
 
     xyxy: tuple[int, int, int, int]
     track: int | None
     score: float | None
     origin: Origin
+    kind: Kind | None = Kind.FACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,27 @@ class RedactedFrame:
 
 
 def boxes_to_redact(
-    frame: Frame, tracked: Iterable[TrackedBox], regions: Iterable[Region]
+    frame: Frame,
+    tracked: Iterable[TrackedBox],
+    regions: Iterable[Region],
+    keep_text: Iterable[Region] = (),
 ) -> tuple[RedactedBox, ...]:
-    """Everything to replace in a frame, in whole pixels: rounded outwards, cut at the borders."""
+    """Everything to replace in a frame, in whole pixels: rounded outwards, cut at the borders.
+
+    Args:
+        frame: where it is.
+        tracked: what was found.
+        regions: areas to replace whatever is in them.
+        keep_text: areas in which text stays; whatever else was found in them is replaced.
+    """
+    kept = [_whole_pixels(region.xyxy, frame) for region in keep_text if region.applies_to(frame.index)]
     wanted = [
-        RedactedBox(_whole_pixels(box.xyxy, frame), box.track, box.score, box.origin) for box in tracked
+        RedactedBox(piece, box.track, box.score, box.origin, box.kind)
+        for box in tracked
+        for piece in _without(_whole_pixels(box.xyxy, frame), kept if box.kind is Kind.TEXT else [])
     ]
     wanted += [
-        RedactedBox(_whole_pixels(region.xyxy, frame), None, None, Origin.REGION)
+        RedactedBox(_whole_pixels(region.xyxy, frame), None, None, Origin.REGION, None)
         for region in regions
         if region.applies_to(frame.index)
     ]
@@ -124,11 +140,20 @@ def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tupl
     )
 
 
+def _without(
+    box: tuple[int, int, int, int], holes: Iterable[tuple[int, int, int, int]]
+) -> list[tuple[int, int, int, int]]:
+    pieces = [box]
+    for hole in holes:
+        pieces = [rest for piece in pieces for rest in bx.subtract(piece, hole)]
+    return pieces
+
+
 def _shape(box: RedactedBox, frame: Frame, appearance: Appearance) -> RedactionShape:
-    """Regions are boxes; so are faces at a border, where an ellipse would lie inside what is left of them."""
+    """Only faces are ellipses, and not at a border, where one would lie inside what is left of the face."""
     x1, y1, x2, y2 = box.xyxy
     at_border = x1 == 0 or y1 == 0 or x2 == frame.width or y2 == frame.height
-    return RedactionShape.BOX if box.origin is Origin.REGION or at_border else appearance.shape
+    return RedactionShape.BOX if box.kind is not Kind.FACE or at_border else appearance.shape
 
 
 def _has_pixels(xyxy: tuple[int, int, int, int]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from domain.errors import InvalidFormatError, InvalidLevelError, InvalidOptionError
+from domain.errors import InvalidFormatError, InvalidLevelError, InvalidOptionError, LevelUnavailableError
 
 DEFAULT_QUALITY = 90
 
@@ -33,6 +34,19 @@ class Level(StrEnum):
         except ValueError:
             names = ", ".join(cls)
             raise InvalidLevelError(f"unknown level {text!r}", f"use one of {names}") from None
+
+
+def require_available(level: Level, is_available: Callable[[Level], bool]) -> None:
+    """Refuse a level that this installation cannot deliver.
+
+    Raises:
+        LevelUnavailableError: it cannot; the hint says what to install.
+    """
+    if not is_available(level):
+        raise LevelUnavailableError(
+            f"level {level} is not available here: the text detector is not installed",
+            "run `pip install 'framecloak[embedded]'`, or use level faces and mark texts as regions",
+        )
 
 
 class OutputFormat(StrEnum):

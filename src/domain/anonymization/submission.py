@@ -14,8 +14,8 @@ from domain.anonymization.films import GROUP_FRAMES
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
 from domain.anonymization.planning import SLICE_FRAMES, plan_slices
 from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
-from domain.anonymization.request import Level
-from domain.errors import InvalidSegmentsError, LevelUnavailableError, TooManyFramesError
+from domain.anonymization.request import Level, require_available
+from domain.errors import InvalidSegmentsError, TooManyFramesError
 from domain.library import GrantRole
 from domain.ports.persistence import Database, UnitOfWork
 from domain.ports.services import JobQueue
@@ -48,6 +48,7 @@ class Submissions:
         keyframes: reads the numbers of keyframes out of a video's frame index.
         max_frames: frames that one request may have.
         slice_frames: frames that a slice may have.
+        level_is_available: whether the installation has the models that a level takes.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Submissions:
         keyframes: Callable[[bytes], Sequence[int]],
         max_frames: int = 10_000,
         slice_frames: int = SLICE_FRAMES,
+        level_is_available: Callable[[Level], bool] = lambda _: True,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -65,6 +67,7 @@ class Submissions:
         self._keyframes = keyframes
         self._max_frames = max_frames
         self._slice_frames = slice_frames
+        self._level_is_available = level_is_available
 
     async def submit(
         self, principal: Principal, order: Order, idempotency_key: str | None = None
@@ -86,7 +89,7 @@ class Submissions:
             ForbiddenError: the caller may see it and not have it anonymised.
             InvalidSegmentsError: one is not of that video, or there are none or too many.
             TooManyFramesError: more frames than one request may have.
-            LevelUnavailableError: this version cannot deliver the level.
+            LevelUnavailableError: this installation cannot deliver the level.
             IdempotencyConflictError: the key was used with a different order.
             QueueUnavailableError: nobody could be told to do it; nothing was stored.
         """
@@ -125,11 +128,7 @@ class Submissions:
 
     async def _snapshot(self, work: UnitOfWork, principal: Principal, order: Order) -> Snapshot:
         """What an order is to be made from, once everything about it is allowed."""
-        if order.level is Level.FULL:
-            raise LevelUnavailableError(
-                "level full is not available in this version: it does not find text and licence plates yet",
-                "use level faces, and mark texts and plates as regions",
-            )
+        require_available(order.level, self._level_is_available)
         await work.videos.get(order.video_id, principal, GrantRole.EDITOR)
         if not 1 <= len(order.segment_ids) <= MOST_SEGMENTS:
             raise InvalidSegmentsError("Invalid segments", f"name 1 to {MOST_SEGMENTS} segments of the video")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from domain.anonymization import boxes as bx
 from domain.anonymization.association import LOOK_BACK, link
 from domain.anonymization.boxes import Boxes
+from domain.detection import Kind
 
 
 class Origin(StrEnum):
@@ -100,12 +101,14 @@ class TrackedBox:
         track: number of the track within one call of ``track``.
         score: of the detection; of the nearest one in time where the box was filled or extended.
         origin: why it is redacted.
+        kind: what it is.
     """
 
     xyxy: tuple[float, float, float, float]
     track: int
     score: float
     origin: Origin
+    kind: Kind = Kind.FACE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

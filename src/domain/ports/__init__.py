@@ -8,6 +8,7 @@ hand-written fake and on the real adapter. ``imaging`` holds what the pipeline n
 from domain.ports.imaging import (
     Archive,
     ArchiveReader,
+    AreaDetector,
     FaceDetector,
     Frame,
     FrameEncoder,
@@ -20,6 +21,7 @@ from domain.ports.imaging import (
 __all__ = [
     "Archive",
     "ArchiveReader",
+    "AreaDetector",
     "FaceDetector",
     "Frame",
     "FrameEncoder",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.detection import Detections, FloatArray, Image, ModelCard
+from domain.detection import Areas, Detections, FloatArray, Image, ModelCard
 from domain.timing import Timing
 
 
@@ -163,6 +163,36 @@ class FaceDetector(Protocol):
         Returns:
             One entry per picture, in their order, boxes in that picture's pixels, best score first,
             double finds removed.
+
+        Raises:
+            ExaminationError: the model failed on this input.
+        """
+        ...
+
+
+class AreaDetector(Protocol):
+    """Finds areas of one kind in pictures: text, or licence plates. Safe to call from several threads."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Which weights, where they run."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """Widths and heights of examined pictures must be multiples of this many pixels."""
+        ...
+
+    def detect(self, image: Image, threshold: float) -> Areas:
+        """Find the areas in a picture.
+
+        Args:
+            image: (height, width, 3), uint8, RGB.
+            threshold: the lowest score to report, in 0..1.
+
+        Returns:
+            Upright boxes in the picture's pixels, best score first. What is written at a slant is covered
+            by a box that holds all of it.
 
         Raises:
             ExaminationError: the model failed on this input.

@@ -21,6 +21,7 @@ from domain.reid.errors import (
     InvalidImageError,
 )
 from domain.reid.faces import Analysis, Embedding, EmbeddingSpace, Face
+from domain.reid.lanes import Lanes
 from domain.reid.looking import look
 from domain.reid.quality import Quality, assess
 
@@ -31,6 +32,8 @@ MIN_FACE = 20
 
 _SURROUNDINGS = 0.2
 """Share of its box that an emotion reader sees around a face, on each side."""
+_PATIENCE = 0.01
+"""Seconds that a face waits for others while new pictures keep all lanes busy."""
 _FAULTS_OF_A_PICTURE = (InvalidImageError, ImageTooLargeError, FaceNotFoundError, FaceTooSmallError)
 
 _log = logging.getLogger(__name__)
@@ -41,7 +44,7 @@ class Capacity:
     """How much of the machine analyses may use.
 
     Attributes:
-        threads: pictures that are decoded and looked at in the same moment.
+        threads: calls of models, and pictures that are decoded, in the same moment.
         max_waiting: pictures that may wait for that; more are refused.
         linger: the most seconds that faces wait for others to share a model call with.
         emotion_seconds: how long an analysis waits for emotions.
@@ -99,20 +102,21 @@ class FaceAnalysis:
         self._recognizer = recognizer
         self._emotions = emotions
         self._capacity = capacity
-        self._examinations = Batcher(
-            self._examine_all,
-            max_batch=1,
-            lanes=capacity.threads,
-            max_waiting=capacity.max_waiting,
-            name="examine",
-        )
+        self._lanes = Lanes(capacity.threads, "faces")
+        # Faces wait for company while there are pictures to look at, but not for long.
         self._embeddings: Batcher[Image, FloatArray] = Batcher(
             lambda chips: list(recognizer.embed(np.stack(chips))),
             max_batch=min(MAX_FACES, recognizer.max_batch),
-            lanes=capacity.threads,
+            lanes=self._lanes,
             max_waiting=capacity.max_waiting * MAX_FACES,
             linger=capacity.linger,
-            name="embed",
+            patience=_PATIENCE,
+        )
+        self._examinations = Batcher(
+            self._examine_all,
+            max_batch=1,
+            lanes=self._lanes,
+            max_waiting=capacity.max_waiting,
         )
 
     @property
@@ -190,6 +194,7 @@ class FaceAnalysis:
         """Stop the threads, after what they are at."""
         self._examinations.close()
         self._embeddings.close()
+        self._lanes.close()
 
     def _examine_all(self, tasks: Sequence[_Task]) -> list[_Seen]:
         return [self._examine(task) for task in tasks]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from typing import Generic, TypeVar
 
 from domain.reid.errors import OverloadedError
+from domain.reid.lanes import Lanes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,21 +24,22 @@ _SMOOTHING = 0.1
 
 
 class Batcher(Generic[Item, Result]):
-    """Runs work on items of many callers, in batches, in threads of its own.
+    """Runs work on items of many callers, in batches, in lanes that may be shared with other work.
 
     Whoever comes while nothing is running is served at once. While batches are running, what arrives is
-    collected until one of them ends, ``linger`` is over, or a batch is full, whichever is first. Items that
-    wait are spread over the lanes that are free, so that a single large caller gets all of the machine.
+    collected until a lane becomes free, ``linger`` is over, or a batch is full, whichever is first. Items
+    that wait are spread over the lanes that are free, so that a single large caller gets all of the machine.
 
     Args:
         work: takes at most ``max_batch`` items and returns as many results, in their order; called in
-            ``lanes`` threads at once. When it raises an exception on several items it is called again on each
+            several lanes at once. When it raises an exception on several items it is called again on each
             of them alone, so that only the one to blame fails.
         max_batch: the most items of one call.
-        lanes: calls at the same time.
+        lanes: where it runs; whoever made them closes them after this.
         max_waiting: items that may wait for a lane; more are refused.
         linger: the most seconds that an item waits for company while a lane is free.
-        name: of the threads.
+        patience: seconds that an item waits for company while lanes are wanted for other work, too; then it
+            goes first.
     """
 
     def __init__(
@@ -46,26 +47,39 @@ class Batcher(Generic[Item, Result]):
         work: Callable[[Sequence[Item]], Sequence[Result]],
         *,
         max_batch: int,
-        lanes: int,
+        lanes: Lanes,
         max_waiting: int,
         linger: float = 0.0,
-        name: str = "batch",
+        patience: float = 0.0,
     ) -> None:
         self._work = work
         self._max_batch = max_batch
         self._lanes = lanes
         self._max_waiting = max_waiting
         self._linger = linger
+        self._patience = patience
         self._waiting: dict[asyncio.Future[Result], Item] = {}
-        self._running = 0
+        self._waiting_since = math.inf
         self._alarm: asyncio.TimerHandle | None = None
         self._seconds_per_item = 0.0
-        self._pool = ThreadPoolExecutor(lanes, name)
+        lanes.join(self)
 
     @property
     def waiting(self) -> int:
         """Items that no call has taken yet."""
         return len(self._waiting)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a batch is full, or something has waited long for one to be."""
+        if not self._waiting:
+            return False
+        waited = asyncio.get_running_loop().time() - self._waiting_since
+        return len(self._waiting) >= self._max_batch or waited >= self._patience
+
+    def start(self) -> None:
+        """Take the lanes that are free, because another batch has just left one."""
+        self._start(waited=True)
 
     async def run(self, item: Item) -> Result:
         """The result for one item.
@@ -103,11 +117,10 @@ class Batcher(Generic[Item, Result]):
             self._drop(futures)
 
     def close(self) -> None:
-        """Stop the threads, after what they are at; what waits is cancelled."""
+        """Cancel what waits."""
         if self._alarm:
             self._alarm.cancel()
         self._drop(list(self._waiting))
-        self._pool.shutdown()
 
     def _enqueue(self, items: Sequence[Item]) -> list[asyncio.Future[Result]]:
         if items and len(self._waiting) + len(items) > self._max_waiting:
@@ -118,6 +131,8 @@ class Batcher(Generic[Item, Result]):
             )
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]
+        if not self._waiting:
+            self._waiting_since = loop.time()
         self._waiting.update(zip(futures, items, strict=True))
         self._start()
         return futures
@@ -131,19 +146,19 @@ class Batcher(Generic[Item, Result]):
 
     def _start(self, *, waited: bool = False) -> None:
         """Give free lanes what waits, unless it is worth waiting for more."""
-        at_once = waited or not self._running or not self._linger
-        while self._waiting and (free := self._lanes - self._running):
+        lanes = self._lanes
+        at_once = waited or lanes.free == lanes.count or not self._linger
+        while self._waiting and lanes.free:
             if not at_once and len(self._waiting) < self._max_batch:
                 self._wait_for_company()
                 return
-            size = min(self._max_batch, math.ceil(len(self._waiting) / free))
+            size = min(self._max_batch, math.ceil(len(self._waiting) / lanes.free))
             batch = dict(islice(self._waiting.items(), size))
             for future in batch:
                 del self._waiting[future]
-            self._running += 1
-            loop = asyncio.get_running_loop()
-            started = loop.time()
-            running = loop.run_in_executor(self._pool, self._attempt, list(batch.values()))
+            # What is left came later than what goes; how much later is not worth a note for each.
+            started = self._waiting_since = asyncio.get_running_loop().time()
+            running = lanes.run(self._attempt, list(batch.values()))
             running.add_done_callback(partial(self._finish, list(batch), started))
 
     def _wait_for_company(self) -> None:
@@ -152,7 +167,7 @@ class Batcher(Generic[Item, Result]):
 
     def _stop_waiting(self) -> None:
         self._alarm = None
-        self._start(waited=True)
+        self.start()
 
     def _attempt(self, items: Sequence[Item]) -> list[Result | Exception]:
         """Results, with exceptions in the place of those that failed; runs in a thread."""
@@ -172,7 +187,6 @@ class Batcher(Generic[Item, Result]):
         started: float,
         done: asyncio.Future[list[Result | Exception]],
     ) -> None:
-        self._running -= 1
         seconds = (asyncio.get_running_loop().time() - started) / len(futures)
         weight = _SMOOTHING if self._seconds_per_item else 1.0
         self._seconds_per_item += weight * (seconds - self._seconds_per_item)
@@ -183,8 +197,8 @@ class Batcher(Generic[Item, Result]):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
-        self._start(waited=True)
+        self._lanes.leave()
 
     def _retry_after(self) -> int:
         """Whole seconds until what waits now will be done."""
-        return max(1, math.ceil(len(self._waiting) * self._seconds_per_item / self._lanes))
+        return max(1, math.ceil(len(self._waiting) * self._seconds_per_item / self._lanes.count))

@@ -95,7 +95,6 @@ SERVICE_EXIT_CODES = {
     "too_many_attempts": 106,
     "forbidden": 107,
     "csrf_failed": 108,
-    "emotions_unavailable": 120,
     "gallery_not_found": 110,
     "gallery_face_not_found": 111,
     "gallery_full": 112,

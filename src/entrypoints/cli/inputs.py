@@ -70,6 +70,7 @@ def open_exhibits(
     open_source: Callable[[Path], FrameSource],
     *,
     keep_names: bool,
+    keep_text: Sequence[RegionMark] = (),
 ) -> tuple[Exhibit, ...]:
     """Open every file and tie the marks to it.
 
@@ -79,6 +80,7 @@ def open_exhibits(
         regions: what to redact in every source.
         open_source: opens one file.
         keep_names: whether file names may appear in the output.
+        keep_text: where text stays in every source.
 
     Raises:
         InvalidSegmentError: a segment does not fit one of the sources.
@@ -101,6 +103,7 @@ def open_exhibits(
                 segments=tuple(chosen),
                 regions=tuple(mark.on(info) for mark in regions),
                 film=_film(stem),
+                keep_text=tuple(mark.on(info) for mark in keep_text),
             )
         )
     return tuple(exhibits)

@@ -30,6 +30,7 @@ class _LazyGroup(click.Group):
     summaries: ClassVar = {
         "redact": "Redact videos, pictures and folders of them.",
         "verify": "Check that a result is what was signed.",
+        "overlays": "Propose regions for what a device writes over its picture.",
         "demo": "See the whole service work on a short film, or on your own.",
         "serve": "Run the whole service on this machine.",
         "api": "Answer HTTP requests.",

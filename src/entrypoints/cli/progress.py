@@ -25,8 +25,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from domain.anonymization.manifest import FACE_ORIGINS
 from domain.anonymization.tracking import Origin
+from domain.detection import Kind
 
 if TYPE_CHECKING:
     from entrypoints.cli.redaction import Outcome
@@ -107,7 +107,10 @@ def _as_table(outcome: Outcome) -> Table:
         "frames": f"{summary.frames}",
         "blanked frames": f"{summary.blanked}",
         "tracks": f"{summary.tracks}",
-        "faces": f"{summary.faces}: {', '.join(f'{boxes[origin]} {origin}' for origin in FACE_ORIGINS)}",
+        "boxes": ", ".join(f"{summary.kinds[kind]} {kind}" for kind in Kind),
+        "evidence": ", ".join(
+            f"{boxes[origin]} {origin}" for origin in Origin if origin is not Origin.REGION
+        ),
         "filled gaps": f"{boxes[Origin.FILLED]}",
         "regions": f"{boxes[Origin.REGION]}",
         "speed": f"{outcome.frames_per_second:.1f} frames/s, {outcome.seconds:.1f} s",
@@ -127,6 +130,7 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
         "blanked": summary.blanked,
         "tracks": summary.tracks,
         "faces": summary.faces,
+        "kinds": {str(kind): summary.kinds[kind] for kind in Kind},
         "boxes": {str(origin): summary.boxes[origin] for origin in Origin},
         "seconds": round(outcome.seconds, 3),
         "frames_per_second": round(outcome.frames_per_second, 2),

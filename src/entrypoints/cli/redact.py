@@ -87,7 +87,7 @@ def detection_options(command: _Command) -> _Command:
     metavar="LEVEL",
     default=Level.FACES.value,
     show_default=True,
-    help="minimal: the given regions; faces: and every face; full: and texts and plates, not available yet.",
+    help="minimal: the given regions; faces: and every face; full: and every text and licence plate.",
 )
 @click.option(
     "--format",
@@ -125,6 +125,13 @@ def detection_options(command: _Command) -> _Command:
     help="Area to redact whatever is in it; may be given more than once.",
 )
 @click.option(
+    "--keep-text",
+    "keep_text",
+    metavar="X,Y,W,H[@START:END]",
+    multiple=True,
+    help="Area in which level full leaves text readable; faces in it are redacted all the same.",
+)
+@click.option(
     "--redaction",
     "style",
     type=click.Choice([style.value for style in RedactionStyle]),
@@ -160,6 +167,7 @@ def redact(
     audio: str,
     segments: str | None,
     regions: Sequence[str],
+    keep_text: Sequence[str],
     style: str,
     shape: str,
     detector: str | None,
@@ -200,6 +208,7 @@ def redact(
         ),
         segments=parse_segments(segments) if segments is not None else (),
         regions=tuple(parse_region(region) for region in regions),
+        keep_text=tuple(parse_region(region) for region in keep_text),
         keep_names=keep_names,
         overwrite=overwrite,
     )

@@ -12,7 +12,7 @@ from domain.anonymization.films import require_filmable
 from domain.anonymization.manifest import Summary
 from domain.anonymization.request import Appearance, Level
 from domain.detection import ModelCard
-from domain.errors import InvalidOptionError, LevelUnavailableError, OutputUnwritableError
+from domain.errors import InvalidOptionError, OutputUnwritableError
 from entrypoints.bootstrap import Container
 from entrypoints.cli.inputs import find_files, open_exhibits
 from entrypoints.cli.marks import RegionMark, SegmentMark
@@ -30,6 +30,7 @@ class Order:
         appearance: how the written frames look.
         segments: the parts of every video to write; empty for all of it.
         regions: areas to redact whatever is in them.
+        keep_text: areas in which text stays readable; at level ``full`` only.
         keep_names: whether names of input files may appear in the output.
         overwrite: whether an output that exists may be replaced.
     """
@@ -40,6 +41,7 @@ class Order:
     appearance: Appearance = field(default_factory=Appearance)
     segments: tuple[SegmentMark, ...] = ()
     regions: tuple[RegionMark, ...] = ()
+    keep_text: tuple[RegionMark, ...] = ()
     keep_names: bool = False
     overwrite: bool = False
 
@@ -47,14 +49,13 @@ class Order:
         """Refuse what can be known to fail before any input is opened.
 
         Raises:
-            LevelUnavailableError: this version cannot deliver the level.
-            InvalidOptionError: nothing at all would be redacted.
+            InvalidOptionError: nothing at all would be redacted, or text kept that is not redacted.
             OutputUnwritableError: the output's folder is missing, or the output is there already.
         """
-        if self.level is Level.FULL:
-            raise LevelUnavailableError(
-                "level full is not available in this version: it does not find text and licence plates yet",
-                "use --level faces, and mark texts and plates with --region",
+        if self.keep_text and self.level is not Level.FULL:
+            raise InvalidOptionError(
+                f"level {self.level} leaves text alone, so there is none to keep",
+                "leave out --keep-text, or use --level full",
             )
         if self.level is Level.MINIMAL and not self.regions:
             raise InvalidOptionError(
@@ -101,7 +102,12 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
         names = ", ".join(path.name for path in found.ignored)
         monitor.say(f"Ignored, being neither pictures nor videos: {names}")
     exhibits = open_exhibits(
-        found.paths, order.segments, order.regions, container.open_source, keep_names=order.keep_names
+        found.paths,
+        order.segments,
+        order.regions,
+        container.open_source,
+        keep_names=order.keep_names,
+        keep_text=order.keep_text,
     )
     studio = container.film_studio(order.output.parent)
     require_filmable([one.source for one in exhibits], order.appearance, studio)
@@ -112,6 +118,8 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
         model = instruments.detector.card if instruments.detector else None
         if model:
             monitor.say(f"Detecting faces with {container.describe_model(model)}")
+        for kind, areas in instruments.areas.items():
+            monitor.say(f"Detecting {kind} with {container.describe_model(areas.card)}")
         with monitor.progress(export.frame_count) as advance:
             started = time.perf_counter()
             summary = export.run(instruments, archive, advance)

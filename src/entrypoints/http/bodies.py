@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 from litestar import Litestar, Request, Response
@@ -38,6 +38,7 @@ _UNDECIDED = {None, MediaType.JSON, JSON}
 """Media types of answers that msgpack can give as well."""
 
 Model = TypeVar("Model")
+Encoded: TypeAlias = bytes | msgspec.Raw
 
 
 class UnsupportedMediaTypeError(HTTPException):
@@ -116,8 +117,14 @@ class BodyDTO(AbstractDTO[Model]):
         return False
 
 
-def decode(value: bytes, media_type: str, wanted: Any) -> Any:  # noqa: ANN401 - decodes to any type
+def decode(value: Encoded, media_type: str, wanted: Any, at: str = "") -> Any:  # noqa: ANN401 - of any type
     """A body as what is wanted, without any leniency.
+
+    Args:
+        value: the body, or a part of it that was left for later.
+        media_type: what it is written in.
+        wanted: a type.
+        at: where that part was, for what is wrong with it.
 
     Raises:
         UnsupportedMediaTypeError: it is neither JSON nor msgpack.
@@ -130,7 +137,7 @@ def decode(value: bytes, media_type: str, wanted: Any) -> Any:  # noqa: ANN401 -
     try:
         return decoder(value, type=wanted, strict=True)
     except msgspec.ValidationError as error:
-        raise InvalidBodyError((invalid_value(error),)) from error
+        raise InvalidBodyError((invalid_value(error, at),)) from error
     except msgspec.DecodeError as error:
         raise ClientException(f"the body cannot be read: {error}") from error
     except UnicodeDecodeError as error:

@@ -181,10 +181,15 @@ def invalid_body_problem(error: InvalidBodyError) -> Problem:
     return problem("validation_failed", 422, error.detail, errors=error.errors)
 
 
-def invalid_value(error: msgspec.ValidationError) -> FieldError:
-    """Where a body is wrong, from the message that msgspec has for it."""
+def invalid_value(error: msgspec.ValidationError, at: str = "") -> FieldError:
+    """Where a body is wrong, from the message that msgspec has for it.
+
+    Args:
+        error: what msgspec says.
+        at: where in the body it was looking.
+    """
     message, _, path = str(error).partition(" - at `$")
-    return FieldError(field=path.rstrip("`").lstrip("."), message=message)
+    return FieldError(field=f"{at}{path.rstrip('`')}".lstrip("."), message=message)
 
 
 def error_code(scope: Scope) -> str | None:

@@ -12,8 +12,8 @@ from litestar.params import JSONBody, QueryParameter
 from domain.errors import DomainError
 from domain.reid.errors import InvalidImageError
 from domain.reid.faces import Analysis
-from domain.reid.matching import compare, find_matches
-from entrypoints.http.bodies import ApiRequest
+from domain.reid.matching import Match, compare, find_matches
+from entrypoints.http.bodies import ApiRequest, decode
 from entrypoints.http.dependencies import TheClock, TheFaces
 from entrypoints.http.errors import domain_problem
 from entrypoints.http.images import incoming_picture, media_type_of, picture_bytes
@@ -141,13 +141,21 @@ class FacesController(Controller):
         request_max_body_size=MAX_MATCH_BYTES,
         responses=problems("invalid_embedding", "invalid_option", writes=True, body=True),
     )
-    async def find_matches(self, data: JSONBody[FindMatchesBody]) -> list[MatchView]:
+    async def find_matches(self, data: JSONBody[FindMatchesBody], request: ApiRequest) -> list[MatchView]:
         """Those of many embeddings that are like one, best first."""
-        target = numbers(data.target_embedding)
-        many = rows(data.embeddings, len(target))
-        # Large ones take a while, in which NumPy lets others go on.
-        found = await asyncio.to_thread(find_matches, target, many, data.threshold, data.top_k)
-        return [MatchView.of(match) for match in found]
+        media_type = media_type_of(request)
+
+        def row(sent: msgspec.Raw, number: int) -> list[float]:
+            found: list[float] = decode(sent, media_type, list[float], at=f"embeddings[{number}]")
+            return found
+
+        def search() -> list[Match]:
+            target = numbers(data.target_embedding)
+            many = rows(data.embeddings, len(target), row)
+            return find_matches(target, many, data.threshold, data.top_k)
+
+        # In a thread, which lets others go on between two rows and while NumPy is at work.
+        return [MatchView.of(match) for match in await asyncio.to_thread(search)]
 
 
 def _opened(sent: msgspec.Raw, media_type: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self, TypeAlias
 from uuid import UUID, uuid4
@@ -13,7 +15,7 @@ from msgspec import Meta
 from domain.detection import FloatArray
 from domain.reid.errors import InvalidEmbeddingError
 from domain.reid.faces import Analysis, Face
-from domain.reid.matching import Match, Numbers, Rows
+from domain.reid.matching import Match, Numbers
 from domain.reid.quality import Quality
 from entrypoints.http.schemas.common import Body, View
 from entrypoints.http.schemas.problems import Problem
@@ -40,6 +42,9 @@ Cosine: TypeAlias = Annotated[float, Meta(ge=-1, le=1, description="Cosine.", ex
 Threshold: TypeAlias = Annotated[
     float, Meta(ge=-1, le=1, description="The least cosine of a match.", examples=[0.5])
 ]
+Decode: TypeAlias = Callable[[msgspec.Raw, int], list[float]]
+"""Makes a row of what was sent, told which row it is."""
+
 _LITTLE_ENDIAN = np.dtype("<f4")
 
 
@@ -173,10 +178,16 @@ class FindMatchesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     target_embedding: Vector
     embeddings: Annotated[
-        list[list[float]] | bytes,
+        list[msgspec.Raw] | bytes,
         Meta(
             description="Lists of numbers; or row-major little-endian float32, as base64 in JSON and binary"
-            " in msgpack, which is many times faster."
+            " in msgpack, which is many times faster.",
+            extra_json_schema={
+                "anyOf": [
+                    {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+                    {"type": "string", "contentEncoding": "base64"},
+                ]
+            },
         ),
     ]
     threshold: Threshold = 0.5
@@ -204,19 +215,42 @@ def numbers(vector: list[float] | bytes) -> Numbers:
     return vector if isinstance(vector, list) else _floats(vector)
 
 
-def rows(vectors: list[list[float]] | bytes, width: int) -> Rows:
-    """Embeddings as they were sent.
+def rows(vectors: list[msgspec.Raw] | bytes, width: int, decode: Decode) -> FloatArray:
+    """Embeddings as they were sent, as (n, width) float32.
+
+    Row by row: a list of all numbers at once would take ten times the memory, most of the time to get it from
+    the operating system, and the interpreter for itself meanwhile.
 
     Args:
-        vectors: lists, or the bytes of a matrix.
+        vectors: rows that are not decoded yet, or the bytes of a matrix.
         width: numbers of an embedding.
+        decode: makes a row of what was sent.
 
     Raises:
-        InvalidEmbeddingError: the bytes are no matrix of that width.
+        InvalidEmbeddingError: a row has another width, or the bytes are no matrix of that width.
+        InvalidBodyError: a row is no list of numbers.
     """
-    if isinstance(vectors, list):
-        return vectors
-    floats = _floats(vectors)
+    if isinstance(vectors, bytes):
+        return _matrix(vectors, width)
+    pack, packed = struct.Struct(f"{width}f").pack, []
+    for number, sent in enumerate(vectors):
+        row = decode(sent, number)
+        if len(row) != width:
+            raise InvalidEmbeddingError(
+                f"embedding {number} has {len(row)} numbers, and the target has {width}",
+                "compare embeddings of one model only",
+            )
+        try:
+            packed.append(pack(*row))
+        except OverflowError as error:
+            raise InvalidEmbeddingError(
+                f"embedding {number} holds a number that float32 does not", "send what an analysis returned"
+            ) from error
+    return np.frombuffer(b"".join(packed), np.float32).reshape(-1, width)
+
+
+def _matrix(data: bytes, width: int) -> FloatArray:
+    floats = _floats(data)
     if not width or len(floats) % width:
         raise InvalidEmbeddingError(
             f"{len(floats)} numbers are no whole rows of {width}, which the target has",

@@ -1,0 +1,163 @@
+"""Look closer where two looks for text and plates do not agree.
+
+Between two looks a track is drawn as a straight line. That holds for what stands still or drifts, and not
+for a plate that passes by or a line that scrolls; and what is shown between two looks only would be missed.
+So frames wait until the next look is known, and get one of their own where the two do not tell what happens
+between them. Which frames do depends on nothing but the frames from one look to the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.anonymization.boxes import Boxes
+from domain.anonymization.examination import Examination
+from domain.anonymization.tracking import Found
+from domain.detection import Kind
+from domain.ports import Frame
+
+MOST_DRIFT = 0.5
+"""How far a side of a box may move between two looks, in the box's shorter sides."""
+
+FARTHEST = 10.0
+"""How far one may go and still be told to have moved, likewise."""
+
+MOST_GROWTH = 1.5
+"""How much wider or higher it may be then."""
+
+MOST_SURPRISE = 32.0
+"""Grey levels by which a cell of the picture may differ from what lies between the two looks."""
+
+AREAS = (Kind.TEXT, Kind.PLATE)
+
+
+class CloserLooks:
+    """Takes in examined frames, and gives them out, in the same order, when they were looked at enough.
+
+    Args:
+        pool: where closer looks are taken.
+        look: examines a frame for text and plates.
+        due: whether the frame with a number was looked at already.
+        accept: lowest score of a find that another one must confirm.
+    """
+
+    def __init__(
+        self,
+        pool: Executor,
+        look: Callable[[Examination, Frame], Examination],
+        due: Callable[[int], bool],
+        accept: float,
+    ) -> None:
+        self._pool = pool
+        self._look = look
+        self._due = due
+        self._accept = accept
+        self._before: Examination | None = None
+        self._between: list[tuple[Examination, Frame]] = []
+        self._queue: deque[Examination | Future[Examination]] = deque()
+
+    def add(self, examined: Examination, frame: Frame) -> None:
+        """Take in the next frame."""
+        if not self._due(examined.index):
+            self._between.append((examined, frame))
+            return
+        between = [one for one, _ in self._between]
+        block = [self._before, *between, examined] if self._before else []
+        doubtful = doubtful_frames(block, self._accept) if block else set(range(len(between)))
+        for place, (one, its_frame) in enumerate(self._between):
+            closer = place in doubtful
+            self._queue.append(self._pool.submit(self._look, one, its_frame) if closer else one)
+        self._queue.append(examined)
+        self._before = examined
+        self._between = []
+
+    def continue_from(self, examined: Examination) -> None:
+        """Begin behind a frame that was looked at, and given out, before."""
+        self._before = examined
+
+    def settled(self, allowed: int) -> Iterator[Examination]:
+        """Frames that are done; waits until no more than so many are under way."""
+        while self._queue:
+            first = self._queue[0]
+            if isinstance(first, Future):
+                if len(self._queue) <= allowed and not first.done():
+                    return
+                first = first.result()
+            self._queue.popleft()
+            yield first
+
+
+class Change(IntEnum):
+    """What became of the sure finds from one look to the next."""
+
+    NONE = 0
+    APPEARANCE = 1
+    """One came or went, and nothing tells where from or where to."""
+    MOTION = 2
+    """One went further than it may without being looked at on its way."""
+
+
+def doubtful_frames(block: Sequence[Examination], accept: float) -> set[int]:
+    """The frames that two looks leave in doubt.
+
+    Args:
+        block: frames from one look to the next, both included.
+        accept: lowest score of a find that must have its counterpart.
+
+    Returns:
+        Places among the frames between the looks: all of them where something moves, or a frame was not
+        examined; the one that shows most of what neither look shows where something comes or goes, or where
+        it shows a lot. What is found in that one is taken to be in its neighbours too.
+    """
+    between = range(len(block) - 2)
+    if not between:
+        return set()
+    if any(one.found is None for one in block):
+        return set(between)
+    change = max(_change(block[0].finds(kind), block[-1].finds(kind), accept) for kind in AREAS)
+    if change is Change.MOTION:
+        return set(between)
+    surprises = _surprises(block)
+    most = int(surprises.argmax())
+    return {most} if change or surprises[most] > MOST_SURPRISE else set()
+
+
+def _change(before: Found, after: Found, accept: float) -> Change:
+    drift = _drift(before.boxes, after.boxes)
+    stays = drift <= MOST_DRIFT
+    left = ~stays.any(axis=1)
+    came = ~stays.any(axis=0)
+    if not (left & (before.scores >= accept)).any() and not (came & (after.scores >= accept)).any():
+        return Change.NONE
+    alike = _sizes_are_alike(before.boxes[left], after.boxes[came])
+    near = drift[np.ix_(left, came)] <= FARTHEST
+    return Change.MOTION if (alike & near).any() else Change.APPEARANCE
+
+
+def _drift(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """How far the side that moves most does from each box to each other one, (n, m), in shorter sides."""
+    moved = np.abs(first[:, None] - second[None]).max(axis=-1)
+    shorter = (first[:, 2:] - first[:, :2]).min(axis=-1)
+    return np.asarray(moved / np.maximum(shorter, 1e-9)[:, None])
+
+
+def _sizes_are_alike(first: Boxes, second: Boxes) -> NDArray[np.bool_]:
+    """Whether neither width nor height changes much, (n, m)."""
+    sides, others = (np.maximum(one[:, 2:] - one[:, :2], 1e-9) for one in (first, second))
+    ratio = sides[:, None] / others[None]
+    return np.asarray((np.maximum(ratio, 1 / ratio) <= MOST_GROWTH).all(axis=-1))
+
+
+def _surprises(block: Sequence[Examination]) -> NDArray[np.float32]:
+    """How far each frame between two looks is from what lies between those, (frames,) grey levels."""
+    levels = np.stack([one.impression for one in block if one.impression is not None])
+    share = np.linspace(0, 1, len(block), dtype=np.float32)[:, None]
+    expected = (1 - share) * levels[0] + share * levels[-1]
+    surprises: NDArray[np.float32] = np.abs(levels - expected)[1:-1].max(axis=1)
+    return surprises

@@ -1,0 +1,42 @@
+"""Follow everything that was found in a run of frames: faces, text, plates, each kind by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.anonymization.examination import Examination
+from domain.anonymization.tracking import TrackedBox, TrackingSettings, Tracks, track
+from domain.detection import Kind
+
+
+def follow(
+    examined: Sequence[Examination],
+    scenes: NDArray[np.intp],
+    settings: Mapping[Kind, TrackingSettings],
+) -> Tracks:
+    """Decide what to redact in a run of consecutive frames.
+
+    Args:
+        examined: the frames.
+        scenes: (frames,) number of the scene each frame belongs to.
+        settings: what is accepted, for each kind that was looked for.
+
+    Returns:
+        Boxes and tracks of all kinds, numbered together. A frame's detections are counted through all kinds,
+        in their order in the settings.
+    """
+    boxes: list[list[TrackedBox]] = [[] for _ in examined]
+    members: list[list[tuple[int, int]]] = []
+    counted = [0] * len(examined)
+    for kind, how in settings.items():
+        found = [one.finds(kind) for one in examined]
+        tracks = track(found, scenes, how)
+        for covered, all_kinds in zip(tracks.boxes, boxes, strict=True):
+            all_kinds += [replace(box, kind=kind, track=len(members) + box.track) for box in covered]
+        members += [[(t, counted[t] + row) for t, row in one] for one in tracks.members]
+        counted = [before + len(one.scores) for before, one in zip(counted, found, strict=True)]
+    return Tracks(boxes, members)

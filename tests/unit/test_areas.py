@@ -1,0 +1,128 @@
+"""Looks for text and plates: at intervals, closer where two looks differ, and what is redacted for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, look_for_areas, padded
+from domain.anonymization.looks import Look
+from domain.anonymization.processing import Instructions, Instruments, redacted_frames
+from domain.anonymization.rendering import RedactedFrame
+from domain.anonymization.request import Appearance
+from domain.anonymization.tracking import Origin, TrackingSettings
+from domain.detection import Kind
+from domain.videos import Region, Segment
+from scripted import BlackBoxes, RawBytes, ScriptedAreas, ScriptedDetector, ScriptedFrame, ScriptedSource
+
+FACES = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
+EVERY = VIDEO_AREAS.every
+LINE = (100.0, 20.0, 220.0, 40.0, 0.9)
+
+
+def run(
+    areas: ScriptedAreas,
+    length: int = 40,
+    *,
+    keep_text: tuple[Region, ...] = (),
+    faces: ScriptedDetector | None = None,
+    kind: Kind = Kind.TEXT,
+    lost: frozenset[int] = frozenset(),
+) -> list[RedactedFrame]:
+    instructions = Instructions(Appearance(), (), FACES, (Look(320),), areas=VIDEO_AREAS, keep_text=keep_text)
+    detector = faces or ScriptedDetector({})
+    instruments = Instruments(detector, BlackBoxes(), RawBytes(), 2, areas={kind: areas})
+    source = ScriptedSource(length, lost=lost)
+    return list(redacted_frames(source, Segment(0, length), instructions, instruments))
+
+
+def text_boxes(frame: RedactedFrame) -> list[tuple[int, int, int, int]]:
+    return [box.xyxy for box in frame.boxes if box.kind is Kind.TEXT]
+
+
+def holds(outer: tuple[int, int, int, int], line: tuple[float, ...]) -> bool:
+    return outer[0] <= line[0] and outer[1] <= line[1] and outer[2] >= line[2] and outer[3] >= line[3]
+
+
+def test_what_stands_still_is_looked_at_at_intervals_and_covered_throughout() -> None:
+    areas = ScriptedAreas({t: [LINE] for t in range(40)})
+    frames = run(areas)
+    assert sorted(areas.looked_at) == [*range(0, 40, EVERY), 39]
+    for frame in frames:
+        (box,) = text_boxes(frame)
+        assert holds(box, LINE)
+    assert {box.track for frame in frames for box in frame.boxes} == {0}
+    assert frames[1].boxes[0].origin is Origin.FILLED
+
+
+def test_what_races_is_looked_at_in_every_frame_and_covered_on_its_way() -> None:
+    places = {t: (5.0 + 5 * t, 20.0, 45.0 + 5 * t, 32.0, 0.9) for t in range(40)}
+    areas = ScriptedAreas({t: [box] for t, box in places.items()})
+    frames = run(areas)
+    assert sorted(areas.looked_at) == list(range(40))
+    for frame in frames:
+        assert any(holds(box, places[frame.index]) for box in text_boxes(frame))
+
+
+def test_what_is_not_sure_at_one_look_is_carried_by_its_track() -> None:
+    areas = ScriptedAreas({t: [(*LINE[:4], 0.4 if t == 12 else 0.9)] for t in range(40)})
+    assert all(text_boxes(frame) for frame in run(areas))
+    assert not any(
+        text_boxes(frame) for frame in run(ScriptedAreas({t: [(*LINE[:4], 0.4)] for t in range(40)}))
+    )
+
+
+def test_what_comes_and_goes_is_covered_back_to_the_look_that_did_not_show_it() -> None:
+    for start in range(10, 10 + EVERY):
+        frames = run(ScriptedAreas({t: [LINE] for t in range(start, start + 14)}))
+        assert all(text_boxes(frames[t]) for t in range(start, start + 14))
+
+
+def test_a_frame_that_cannot_be_searched_is_blanked_and_so_is_no_other() -> None:
+    areas = ScriptedAreas({t: [LINE] for t in range(40)}, broken_at=frozenset({EVERY}))
+    frames = run(areas)
+    assert [frame.index for frame in frames if frame.blanked] == [EVERY]
+    assert set(range(2 * EVERY)) <= set(areas.looked_at)
+    assert all(text_boxes(frame) for frame in frames if not frame.blanked)
+
+
+def test_a_detector_that_always_fails_leaves_nothing_to_see() -> None:
+    assert all(frame.blanked for frame in run(ScriptedAreas({}, broken_at=frozenset(range(40)))))
+
+
+def test_a_lost_frame_does_not_hide_what_its_neighbours_show() -> None:
+    frames = run(ScriptedAreas({t: [LINE] for t in range(40)}), lost=frozenset({EVERY, EVERY + 1}))
+    assert [frame.index for frame in frames if frame.blanked] == [EVERY, EVERY + 1]
+    assert all(text_boxes(frame) for frame in frames if not frame.blanked)
+
+
+def test_kept_text_stays_and_what_reaches_out_of_it_does_not() -> None:
+    keep = Region(0, 0, 160, 100, Segment(0, 20))
+    frames = run(ScriptedAreas({t: [LINE] for t in range(40)}), keep_text=(keep,))
+    (rest,) = text_boxes(frames[5])
+    assert rest[0] == 160
+    assert rest[2] >= 220
+    assert holds(text_boxes(frames[25])[0], LINE)
+
+
+def test_faces_and_plates_in_kept_text_are_redacted() -> None:
+    everything = Region(0, 0, 320, 192)
+    faces = ScriptedDetector({t: [(60.0, 100.0, 30.0, 0.9)] for t in range(12)})
+    plates = ScriptedAreas({t: [LINE] for t in range(12)})
+    frames = run(plates, 12, keep_text=(everything,), faces=faces, kind=Kind.PLATE)
+    assert all({box.kind for box in frame.boxes} == {Kind.FACE, Kind.PLATE} for frame in frames)
+    assert len({box.track for frame in frames for box in frame.boxes}) == 2
+
+
+def test_text_like_a_plate_gets_room_for_the_rim() -> None:
+    plate, line = padded(np.array([[100.0, 100.0, 160.0, 120.0], [100.0, 100.0, 300.0, 120.0]]))
+    assert plate.tolist() == pytest.approx([92, 92, 168, 128])
+    assert line.tolist() == pytest.approx([96, 96, 304, 124])
+
+
+def test_a_picture_s_looks_are_merged_and_none_is_counted_twice() -> None:
+    areas = ScriptedAreas({7: [LINE, (10.0, 150.0, 40.0, 160.0, 0.5)]})
+    frame = ScriptedFrame(7, width=1920, height=1152)
+    found = look_for_areas(frame, {Kind.TEXT: areas}, PICTURE_AREAS)
+    assert len(areas.looked_at) == 3
+    assert len(found[Kind.TEXT].scores) == 2
