@@ -20,7 +20,7 @@ FAULT_JOBS ?= 2
 .PHONY: help
 help: ## Show this list
 	@echo "Framecloak. The two commands to know: 'make demo' and 'make test'."
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: $(VENV)/.installed ## Create .venv and install everything (quick the second time)
