@@ -6,9 +6,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 VENV_CLIP ?= .venv-clip
+VENV_RELEASE ?= .venv-release
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
+LOCK = $(VENV_RELEASE)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-package opencv-python --no-emit-package imageio-ffmpeg
 # Pictures of faces for the benchmark.
 FACES ?= $(wildcard ../shared/data/faces/*.jp*g)
 # Each of these tests has half a dozen processes of its own; more at once starve each other.
@@ -17,7 +20,7 @@ FAULT_JOBS ?= 2
 .PHONY: help
 help: ## Show this list
 	@echo "Framecloak. The two commands to know: 'make demo' and 'make test'."
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: $(VENV)/.installed ## Create .venv and install everything (quick the second time)
@@ -64,6 +67,51 @@ $(VENV_CLIP)/.installed: pyproject.toml tests/clip/constraints.txt
 	$(VENV_CLIP)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint tests/clip/constraints.txt --editable '.[clip,dev]'
 	touch $@
+
+$(VENV_RELEASE)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV_RELEASE)
+	$(VENV_RELEASE)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["release"], sep="\n")' \
+		> $(VENV_RELEASE)/release.in
+	$(VENV_RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(VENV_RELEASE)/release.in
+	touch $@
+
+clients/node_modules/.installed: clients/package.json clients/package-lock.json
+	npm --prefix clients ci --no-audit --no-fund
+	touch $@
+
+.PHONY: openapi
+openapi: setup ## Write openapi.json anew from what the service serves
+	PYTHONPATH=src:tests $(BIN)/python -m served_document
+
+.PHONY: clients
+clients: $(VENV_RELEASE)/.installed clients/node_modules/.installed ## Generate a Python client and TypeScript types from openapi.json
+	$(VENV_RELEASE)/bin/openapi-python-client generate --path openapi.json --config clients/python.yaml \
+		--meta pdm --overwrite --output-path $(OUT)/clients/python
+	clients/node_modules/.bin/openapi-typescript openapi.json --default-non-nullable false \
+		--output $(OUT)/clients/typescript/framecloak.d.ts
+
+.PHONY: test-clients
+test-clients: setup clients ## Drive the live service with the generated clients
+	$(BIN)/pytest tests/clients
+
+.PHONY: lock
+lock: $(VENV_RELEASE)/.installed ## Write the locks that images are made of anew, with the newest versions allowed
+	$(LOCK) --extra embedded --output-file requirements/cpu.lock pyproject.toml
+	$(LOCK) --extra embedded --extra gpu --no-emit-package onnxruntime --constraint requirements/cpu.lock \
+		--output-file requirements/gpu.lock pyproject.toml
+	$(LOCK) --output-file requirements/build.lock requirements/build.in
+
+.PHONY: test-image-steps
+test-image-steps: ## Do what building and starting an image does, without Docker
+	$(PYTHON) release/image_steps.py
+
+.PHONY: release-check
+release-check: $(VENV_RELEASE)/.installed ## Build wheel and sdist, install the wheel elsewhere, and run the demo from there
+	release/check.sh $(VENV_RELEASE)/bin $(OUT)/release
+
+.PHONY: sbom
+sbom: $(VENV_RELEASE)/.installed ## Write what images consist of (CycloneDX), and the licences of all of it
+	release/sbom.sh $(VENV_RELEASE)/bin $(OUT)/sbom
 
 .PHONY: check
 check: setup ## Lint, format, types and layers
@@ -115,4 +163,4 @@ soak-short: setup ## The same for one minute, as in CI
 
 .PHONY: clean
 clean: ## Remove what the tasks above made
-	rm -rf $(VENV) $(VENV_CLIP) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIP) $(VENV_RELEASE) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

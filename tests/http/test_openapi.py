@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from http_api import Api
+from served_document import COMMITTED, as_committed, served_document
 
 METHODS = ("get", "post", "put", "patch", "delete")
 FOR_STRANGERS = {"getLiveness", "signIn", "issueTokens", "refreshTokens", "redeemDownload", "getHealth"}
@@ -104,3 +106,33 @@ async def test_it_can_be_switched_off(tmp_path_factory: pytest.TempPathFactory) 
     api = make_api(tmp_path_factory.mktemp("closed"), replace(CONFIG, docs=False))
     _, ada = await api.person("ada")
     assert (await ada.get("/schema/openapi.json")).status_code == 404
+
+
+async def test_the_committed_document_is_the_served_one(tmp_path: Path) -> None:
+    served = as_committed(await served_document(tmp_path))
+    assert COMMITTED.read_text("utf-8") == served, "run `make openapi` and look at what has changed"
+
+
+def test_generators_know_bytes_from_text_and_redirects_have_no_body(document: dict[str, Any]) -> None:
+    binary = set()
+    for _, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            assert not (status.startswith("3") and answer.get("content")), operation["operationId"]
+            for media_type, content in (answer.get("content") or {}).items():
+                if content["schema"].get("format") == "binary":
+                    binary.add(media_type)
+    assert binary == {"application/zip", "image/jpeg"}
+
+
+def test_answers_have_all_their_fields_and_orders_need_few(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name in ("SubmittedView", "StatusView", "VideoView"):
+        assert set(schemas[name]["required"]) == set(schemas[name]["properties"])
+    assert set(schemas["SubmitBody"]["required"]) == {"video_id", "segment_ids"}
+    # What went wrong in detail is left out where there is nothing to tell.
+    assert "errors" not in schemas["Problem"]["required"]
+
+
+def test_what_has_one_value_is_a_constant(document: dict[str, Any]) -> None:
+    success = document["components"]["schemas"]["SubmittedView"]["properties"]["success"]
+    assert success == {"const": True, "default": True, "description": "Always true."}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 
+import domain
 import tiny_models
 from adapters.vision.onnx import (
     Precision,
@@ -116,3 +120,25 @@ def test_precision_follows_the_provider() -> None:
     assert choose_precision(Precision.AUTO, Provider.CPU) is automatic
     with pytest.raises(InvalidOptionError, match="CUDA"):
         choose_precision(Precision.INT8, Provider.CUDA)
+
+
+def test_the_runtime_tells_nobody_about_its_sessions(tmp_path: Path) -> None:
+    program = (
+        "import tiny_models; from adapters.vision.onnx import Provider, open_session;"
+        "open_session(tiny_models.identity_bytes(), Provider.CPU)"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "HOME"))
+    }
+    paths = os.pathsep.join(str(Path(module.__file__ or "").parent) for module in (tiny_models, domain))
+    paths = paths.replace(f"{os.sep}domain", "")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, "HOME": str(tmp_path), "PYTHONPATH": paths},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    # What it has to tell, and the number that it gives this machine, would lie in the user's cache.
+    assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name]

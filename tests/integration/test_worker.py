@@ -23,7 +23,8 @@ from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.slices import Lease
 from domain.errors import DatabaseUnavailableError
 from entrypoints.worker import run as worker_run
-from entrypoints.worker.run import QUEUES, WorkerParts, run_worker
+from entrypoints.worker.duties import Duty
+from entrypoints.worker.run import SLICE_QUEUES, UPKEEP_QUEUES, WorkerParts, run_worker
 from world import World
 
 
@@ -112,6 +113,7 @@ async def working(
     interval: timedelta = timedelta(hours=1),
     has_room: Callable[[], bool] = lambda: True,
     give_up: Callable[[], None] = lambda: None,
+    duty: Duty = Duty.ALL,
     world: World | None = None,
 ) -> AsyncIterator[Shift]:
     broom, stop = Broom(), asyncio.Event()
@@ -129,6 +131,7 @@ async def working(
             cleanup_interval=interval,
             grace=timedelta(seconds=grace),
             name="tests:1",
+            duty=duty,
             has_room=has_room,
             give_up=give_up,
         )
@@ -164,7 +167,7 @@ async def test_a_ticket_wakes_it_and_it_tells_that_it_lives(redis_url: str, tmp_
 
         await until(has_used_all_tickets)
         (known,) = await shift.queue.workers()
-        assert (known.name, known.queues) == ("tests:1", QUEUES)
+        assert (known.name, known.queues) == ("tests:1", SLICE_QUEUES + UPKEEP_QUEUES)
     async with ArqJobQueue(redis_url) as queue:
         assert list(await queue.workers()) == []
 
@@ -312,3 +315,30 @@ async def test_a_clean_up_is_ordered_once_in_an_interval_whoever_is_there(
         async with Redis.from_url(redis_url) as redis:
             await redis.delete("framecloak:slots:cleanup")
         await until(lambda: third.broom.sweeps >= 2)
+
+
+async def test_one_that_does_slices_alone_leaves_clean_ups_to_others(redis_url: str, tmp_path: Path) -> None:
+    async with working(redis_url, tmp_path, duty=Duty.SLICES) as shift:
+        shift.bench.open.set()
+        await shift.submit("anna")
+        await shift.queue.clean_up()
+
+        async def is_done() -> bool:
+            return await shift.statuses() == [Status.COMPLETED]
+
+        await until(is_done)
+        assert shift.broom.sweeps == 0
+        assert [one.queues for one in await shift.queue.workers()] == [SLICE_QUEUES]
+
+
+async def test_one_that_tidies_up_alone_does_no_slices_and_counts_as_no_worker(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with working(redis_url, tmp_path, duty=Duty.UPKEEP) as shift:
+        shift.bench.open.set()
+        await shift.submit("anna")
+        await until(lambda: shift.broom.sweeps == 1)
+        assert shift.bench.begun == []
+        assert await shift.queue.tickets()
+        assert list(await shift.queue.workers()) == []
+        assert [one.queues for one in await shift.queue.processes()] == [UPKEEP_QUEUES]

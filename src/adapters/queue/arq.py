@@ -35,6 +35,7 @@ _JOB_LASTS = timedelta(days=365)
 """ARQ would drop what waits silently after a day."""
 
 _WORKERS = "framecloak:workers:"
+_SLICE_QUEUES = frozenset({NORMAL_QUEUE, HIGH_QUEUE})
 _QUEUES = {Priority.NORMAL: NORMAL_QUEUE, Priority.HIGH: HIGH_QUEUE}
 
 
@@ -100,6 +101,14 @@ class ArqJobQueue:
 
     async def workers(self) -> Sequence[WorkerInfo]:
         """See the port."""
+        return [worker for worker in await self.processes() if not _SLICE_QUEUES.isdisjoint(worker.queues)]
+
+    async def processes(self) -> Sequence[WorkerInfo]:
+        """All that announced themselves, those too that do no slices.
+
+        Raises:
+            QueueUnavailableError: Redis cannot be reached.
+        """
         with redis_errors("ask for workers"):
             keys = sorted([key async for key in self._redis.scan_iter(f"{_WORKERS}*")])
             signs = await self._redis.mget(keys) if keys else []

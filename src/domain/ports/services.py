@@ -139,7 +139,7 @@ class JobQueue(Protocol):
         ...
 
     async def workers(self) -> Sequence[WorkerInfo]:
-        """Who is working."""
+        """Who does slices; not who tidies up alone."""
         ...
 
     async def ping(self) -> None:

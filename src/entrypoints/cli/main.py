@@ -46,6 +46,7 @@ class _LazyGroup(click.Group):
         "galleries": "Change the key of galleries.",
         "signing-key": "Print the key that results are checked with.",
         "webhook-secret": "Print the secret that webhooks are signed with.",
+        "healthcheck": "Say whether a process on this machine is well.",
         "models": "List, verify, build and fetch model weights.",
     }
 

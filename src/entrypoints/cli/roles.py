@@ -12,6 +12,7 @@ import uvloop
 from entrypoints.cli.options import data_dir_option, require_addresses, service_settings
 from entrypoints.cli.signals import signals_set
 from entrypoints.settings import Settings
+from entrypoints.worker.duties import Duty
 
 
 @click.command(short_help="Answer HTTP requests.")
@@ -45,12 +46,19 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
 
 
 @click.command(short_help="Work on requests.")
+@click.option(
+    "--duty",
+    type=click.Choice([duty.value for duty in Duty]),
+    default=Duty.ALL.value,
+    show_default=True,
+    help="What this worker does: slices of videos, upkeep (clean-ups, webhooks, gallery indexes), or all.",
+)
 @data_dir_option
-def worker(*, data_dir: str | None) -> None:
+def worker(*, duty: str, data_dir: str | None) -> None:
     """Work on requests until told to stop; what is unfinished then goes back into the queue.
 
     Needs DATABASE_URL and REDIS_URL, and the same DATA_DIR or MINIO_ENDPOINT as the API. Start as many as you
-    like.
+    like; where all have --duty slices, one with --duty upkeep must run beside them.
     """
     from entrypoints.logs import configure_logging  # noqa: PLC0415 - as above
 
@@ -58,7 +66,7 @@ def worker(*, data_dir: str | None) -> None:
     require_addresses(settings)
     configure_logging(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings))
+        runner.run(_work(settings, Duty(duty)))
 
 
 async def _serve_api(settings: Settings, listener: socket.socket) -> None:
@@ -69,9 +77,9 @@ async def _serve_api(settings: Settings, listener: socket.socket) -> None:
         await serve_api(settings, listener, stop)
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, duty: Duty) -> None:
     from entrypoints.worker.process import work  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
     with signals_set(stop):
-        await work(settings, stop, name=f"{socket.gethostname()}-{os.getpid()}")
+        await work(settings, stop, f"{socket.gethostname()}-{os.getpid()}", duty)

@@ -29,6 +29,7 @@ from msgspec import Struct
 from entrypoints.http.bodies import JSON, MSGPACK
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
+from entrypoints.http.schemas.common import View
 from entrypoints.http.schemas.faces import AnalyzeBody
 from entrypoints.http.schemas.problems import Problem
 from entrypoints.http.security import API_KEY_HEADER
@@ -37,6 +38,7 @@ _ALWAYS = ("too_many_attempts", "internal_error", "database_unavailable")
 _SIGNED_IN = ("not_authenticated",)
 _WITH_PARAMETERS = ("validation_failed",)
 _WITH_BODY = ("bad_request", "body_too_large", "unsupported_media_type", "validation_failed")
+_BINARY = ("application/zip", "image/")
 _STATUS_BY_CODE = {**STATUS_BY_CODE, **{code: status for status, code in CODE_BY_STATUS.items()}}
 
 Responses = dict[int, ResponseSpec]
@@ -206,7 +208,13 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     for item in document["paths"].values():
         for operation in item.values():
             _forget_validation_answer(operation)
+            _forget_bodies_of_redirects(operation)
+            _say_what_is_binary(operation)
             _offer_msgpack(operation)
+    exact = {name: _with_constants(schema) for name, schema in exact.items()}
+    for answer in _descendants(View):
+        if answer.__name__ in exact:
+            _say_that_all_is_there(exact[answer.__name__])
     return document | {"components": document["components"] | {"schemas": schemas | exact}}
 
 
@@ -214,6 +222,41 @@ def _forget_validation_answer(operation: dict[str, Any]) -> None:
     """Take out the 400 that litestar adds wherever there are parameters: ours are 422, as documented."""
     if JSON in operation["responses"].get("400", {}).get("content", {}):
         del operation["responses"]["400"]
+
+
+def _forget_bodies_of_redirects(operation: dict[str, Any]) -> None:
+    """Take out the empty schema that litestar gives them: generated clients would parse a body by it."""
+    for status, answer in operation["responses"].items():
+        if status.startswith("3"):
+            answer.pop("content", None)
+
+
+def _say_what_is_binary(operation: dict[str, Any]) -> None:
+    """Tell bytes from text, which litestar calls a string alike."""
+    for answer in operation["responses"].values():
+        for media_type, content in (answer.get("content") or {}).items():
+            if media_type.startswith(_BINARY):
+                content["schema"] = {"type": "string", "format": "binary"}
+
+
+def _say_that_all_is_there(schema: dict[str, Any]) -> None:
+    """Mark every field of an answer as required: a default is what we say, not what we leave out."""
+    if "properties" in schema:
+        schema["required"] = sorted(schema["properties"])
+
+
+def _with_constants(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """The same schema, where what has one value alone is a constant, which more generators understand."""
+    if isinstance(schema, list):
+        return [_with_constants(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _with_constants(one) for name, one in schema.items()}
+    match found.get("enum"):
+        case [only]:
+            del found["enum"]
+            found["const"] = only
+    return found
 
 
 def _offer_msgpack(operation: dict[str, Any]) -> None:

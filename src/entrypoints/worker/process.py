@@ -24,6 +24,7 @@ from domain.errors import DomainError
 from entrypoints.bootstrap import Container, require_detector
 from entrypoints.service import build_service
 from entrypoints.settings import Settings
+from entrypoints.worker.duties import Duty
 from entrypoints.worker.memory import MemoryWatermark
 from entrypoints.worker.run import WorkerParts, run_worker
 
@@ -33,18 +34,20 @@ NICENESS = 5
 """How much the worker yields to whoever else is on the machine: people wait for the API."""
 
 
-async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
+async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = Duty.ALL) -> None:
     """Work on requests until told to stop.
 
     Args:
         settings: with the addresses of a database and a Redis.
         stop: set when the process is to end.
         name: tells this worker from all others.
+        duty: what it does; upkeep alone needs no models.
 
     Raises:
         DomainError: as for `build_service`, `require_detector` and `MetricsServer`.
     """
-    require_detector(settings)
+    if duty.has_slices:
+        require_detector(settings)
     os.nice(NICENESS)
     container = Container.build(settings)
     registry = process_registry(version("framecloak"), "worker")
@@ -61,7 +64,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()
     with metrics:
         async with build_service(settings) as service:
-            warming = asyncio.create_task(asyncio.to_thread(_warm_up, instruments))
+            warming = asyncio.create_task(asyncio.to_thread(_warm_up, instruments, duty))
             parts = WorkerParts(
                 slices=service.worker(name, instruments, meter),
                 dispatcher=service.dispatcher,
@@ -73,14 +76,17 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
                 cleanup_interval=timedelta(hours=settings.cleanup_interval_hours),
                 grace=timedelta(seconds=settings.worker_grace_seconds),
                 name=name,
+                duty=duty,
                 has_room=memory.has_room,
             )
             await run_worker(parts, stop)
             await warming
 
 
-def _warm_up(instruments: Callable[[Level], Instruments]) -> None:
+def _warm_up(instruments: Callable[[Level], Instruments], duty: Duty) -> None:
     """Load the models before the first request needs them."""
+    if not duty.has_slices:
+        return
     try:
         instruments(Level.FACES)
     except DomainError as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from adapters.queue.arq import CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE, TICKET, ArqJobQueue
 from domain.anonymization.cleaning import Cleaner
@@ -21,10 +22,9 @@ from domain.reid.upkeep import GalleryUpkeep
 from domain.resilience import ended
 from entrypoints.logs import bound
 from entrypoints.worker.consumer import Consumer
+from entrypoints.worker.duties import Duty
 
 logger = logging.getLogger(__name__)
-
-QUEUES = (HIGH_QUEUE, NORMAL_QUEUE, CLEANUP_QUEUE)
 
 SIGN_OF_LIFE = 2.0
 """Seconds between two of them."""
@@ -48,9 +48,20 @@ STUCK = 70
 """Exit code of a worker that had to end itself; EX_SOFTWARE of sysexits.h."""
 
 
+SLICE_QUEUES = (HIGH_QUEUE, NORMAL_QUEUE)
+UPKEEP_QUEUES = (CLEANUP_QUEUE,)
+
+Chore = Coroutine[Any, Any, None]
+
+
 def end_at_once() -> None:
     """End the process although a thread of it hangs, for its supervisor to start another one."""
     os._exit(STUCK)
+
+
+def queues_of(duty: Duty) -> tuple[str, ...]:
+    """Where the jobs of a worker come from."""
+    return (SLICE_QUEUES if duty.has_slices else ()) + (UPKEEP_QUEUES if duty.has_upkeep else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,7 @@ class WorkerParts:
         cleanup_interval: between two clean-ups of the whole installation.
         grace: how long a slice in work may go on once the worker is told to stop.
         name: tells this worker from all others.
+        duty: what of all this it does.
         has_room: whether the machine can bear another slice.
         give_up: ends the process when a thread of it hangs for good.
     """
@@ -82,12 +94,13 @@ class WorkerParts:
     cleanup_interval: timedelta
     grace: timedelta
     name: str
+    duty: Duty = Duty.ALL
     has_room: Callable[[], bool] = lambda: True
     give_up: Callable[[], None] = end_at_once
 
 
 async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Take tickets and do slices until told to stop.
+    """Do what this worker is there for until told to stop.
 
     Neither Redis nor the database going away ends it. Once told to stop it begins nothing new, gives what is
     in work some time, and gives back what is unfinished then.
@@ -97,25 +110,51 @@ async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
         stop: set when the process is to end.
     """
     desk = Desk(parts)
-    consumers = [
-        Consumer(parts.redis_url, HIGH_QUEUE, TICKET, desk.wake, desk.is_welcoming),
-        Consumer(parts.redis_url, NORMAL_QUEUE, TICKET, desk.wake, desk.is_welcoming),
-        Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, desk.clean_up, lambda: True, poll=CLEANUP_LOOK),
-    ]
+    consumers = [*_slice_consumers(parts, desk), *_upkeep_consumers(parts, desk)]
     async with asyncio.TaskGroup() as group:
+        announcing = _repeat(SIGN_OF_LIFE, lambda: parts.queue.announce(parts.name, queues_of(parts.duty)))
         chores = [
-            group.create_task(_repeat(SIGN_OF_LIFE, lambda: parts.queue.announce(parts.name, QUEUES))),
-            group.create_task(_repeat(LOOK, desk.wake)),
-            group.create_task(_repeat(NEWS, parts.webhooks.deliver_due)),
-            group.create_task(_repeat(TENDING, parts.gallery_upkeep.tend_indexes)),
-            group.create_task(_repeat(_slot(parts.cleanup_interval), lambda: _order_cleanup(parts))),
-            *(group.create_task(consumer.run()) for consumer in consumers),
+            group.create_task(work)
+            for work in (
+                announcing,
+                *_slice_chores(parts, desk),
+                *_upkeep_chores(parts),
+                *(consumer.run() for consumer in consumers),
+            )
         ]
         await stop.wait()
         await desk.close(parts.grace)
         await ended(*chores)
         await asyncio.gather(*(consumer.put_back() for consumer in consumers))
     await _retire(parts)
+
+
+def _slice_consumers(parts: WorkerParts, desk: Desk) -> list[Consumer]:
+    if not parts.duty.has_slices:
+        return []
+    return [Consumer(parts.redis_url, queue, TICKET, desk.wake, desk.is_welcoming) for queue in SLICE_QUEUES]
+
+
+def _upkeep_consumers(parts: WorkerParts, desk: Desk) -> list[Consumer]:
+    if not parts.duty.has_upkeep:
+        return []
+    return [
+        Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, desk.clean_up, lambda: True, poll=CLEANUP_LOOK)
+    ]
+
+
+def _slice_chores(parts: WorkerParts, desk: Desk) -> list[Chore]:
+    return [_repeat(LOOK, desk.wake)] if parts.duty.has_slices else []
+
+
+def _upkeep_chores(parts: WorkerParts) -> list[Chore]:
+    if not parts.duty.has_upkeep:
+        return []
+    return [
+        _repeat(NEWS, parts.webhooks.deliver_due),
+        _repeat(TENDING, parts.gallery_upkeep.tend_indexes),
+        _repeat(_slot(parts.cleanup_interval), lambda: _order_cleanup(parts)),
+    ]
 
 
 class Desk:

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Builds wheel and sdist, installs the wheel where nothing of the checkout is, and runs the demo from there.
+# Usage: release/check.sh FOLDER_OF_TOOLS OUTPUT
+set -euo pipefail
+tools="$(realpath "$1")"
+output="$(realpath --canonicalize-missing "$2")"
+cd "$(dirname "$0")/.."
+rm -rf "$output"
+mkdir -p "$output"
+
+"$tools/python" -m build --outdir "$output/dist" . > "$output/build.log"
+wheel=("$output"/dist/*.whl)
+sdist=("$output"/dist/*.tar.gz)
+
+echo "== what the wheel must have"
+entries="$("$tools/python" -m zipfile --list "${wheel[0]}")"
+for entry in adapters/postgres/migrations/env.py adapters/vision/centerface_calibration.json \
+    domain/anonymization/manifest.schema.json entrypoints/py.typed licenses/LICENSE; do
+    grep --quiet "$entry" <<< "$entries" || { echo "the wheel has no $entry" >&2; exit 1; }
+done
+if grep --extended-regexp --quiet '(^|/)(tests|benchmarks)/' <<< "$entries"; then
+    echo "the wheel has what it should not" >&2
+    exit 1
+fi
+
+echo "== a wheel made of the sdist is the same"
+mkdir "$output/unpacked"
+tar --extract --gzip --file "${sdist[0]}" --directory "$output/unpacked" --strip-components 1
+"$tools/python" -m build --wheel --outdir "$output/again" "$output/unpacked" > "$output/again.log"
+again=("$output"/again/*.whl)
+diff <(cut --delimiter ' ' --fields 1 <<< "$entries") \
+    <("$tools/python" -m zipfile --list "${again[0]}" | cut --delimiter ' ' --fields 1)
+
+echo "== the demo, from a clean environment"
+"$tools/uv" venv --quiet --python "$tools/python" "$output/environment"
+"$tools/uv" pip install --quiet --python "$output/environment" "${wheel[0]}[embedded]"
+mkdir "$output/elsewhere"
+cd "$output/elsewhere"
+env --unset PYTHONPATH MODEL_PATH="$output/models" DATA_DIR="$output/data" \
+    "$output/environment/bin/framecloak" demo --once --output "$output/demo"
+test -s "$output"/demo/*.zip
+"$output/environment/bin/framecloak" --version
+echo "good to release: $(basename "${wheel[0]}"), $(basename "${sdist[0]}")"

@@ -1,0 +1,163 @@
+"""Does what docker/Dockerfile does to build the default image on the CPU, and what `docker run` does then.
+
+Without an engine: the packages go into an environment of their own, out of the lock and with its hashes; the
+service runs as a user who owns nothing but a data folder, in a working directory that nobody can write to.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parents[1]
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+USER = pwd.getpwnam("nobody")
+"""As the image's own user: Postgres wants one that has a name."""
+
+START_SECONDS = 120
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "migrations", "src")
+
+
+def build(folder: Path) -> tuple[Path, Path]:
+    """The stages `builder`, `wheel`, `packages-cpu` and `models`; gives the environment and the models."""
+    builder, packages, models = folder / "builder", folder / "framecloak", folder / "models"
+    venv.create(builder, with_pip=True)
+    pip = [builder / "bin" / "python", "-m", "pip"]
+    run(*pip, "install", "--require-hashes", "--requirement", ROOT / "requirements" / "build.lock")
+    sources = folder / "build"
+    sources.mkdir()
+    for name in SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, sources / name)
+    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder / "dist", sources)
+    venv.create(packages, with_pip=False)
+    into = [*pip, "--python", packages / "bin" / "python", "install", "--no-deps"]
+    lock = ROOT / "requirements" / "cpu.lock"
+    run(*into, "--no-build-isolation", "--require-hashes", "--requirement", lock)
+    run(*into, *(folder / "dist").glob("*.whl"))
+    run(packages / "bin" / "framecloak", "models", "build", "--model-path", models)
+    run(packages / "bin" / "framecloak", "models", "verify", "--model-path", models)
+    return packages, models
+
+
+def require_no_foreign_libraries(packages: Path) -> None:
+    """See that every shared library that OpenCV needs is in its wheel or in a bare Debian."""
+    files = [path for path in packages.rglob("*.so*") if "cv2" in path.parts or "opencv" in str(path)]
+    assert files
+    found = run("ldd", *files, quiet=True)
+    foreign = re.findall(
+        r"(libGL\S*|libX\S*|libglib\S*|\S+) => (?:not found|/lib\S*/(?:libGL|libX|libglib))", found
+    )
+    assert not foreign, foreign
+
+
+def serve(packages: Path, models: Path, folder: Path) -> None:
+    """The image `framecloak`: as nobody in particular, where only the data folder can be written to."""
+    data, work, scratch = folder / "data", folder / "work", folder / "tmp"
+    for path in (data, work, scratch):
+        path.mkdir()
+    identity = {}
+    if os.geteuid() == 0:
+        identity = {"user": USER.pw_uid, "group": USER.pw_gid, "extra_groups": []}
+        for path in (data, scratch):
+            os.chown(path, USER.pw_uid, USER.pw_gid)
+    work.chmod(0o555)
+    environment = {
+        "PATH": f"{packages / 'bin'}:/usr/bin:/bin",
+        "DATA_DIR": str(data),
+        "MODEL_PATH": str(models),
+        "TMPDIR": str(scratch),
+        "HOST": "127.0.0.1",
+        "PORT": str(free_port()),
+        "LOG_FORMAT": "json",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    before = snapshot(packages, models)
+    process = subprocess.Popen(
+        ["framecloak", "serve"], cwd=work, env=environment, stdout=subprocess.PIPE, text=True, **identity
+    )
+    try:
+        address = wait_until_ready(process)
+        with urlopen(f"{address}/health", timeout=10) as answer:
+            assert answer.status == 200
+        asked = [packages / "bin" / "framecloak", "healthcheck", "api"]
+        subprocess.run(asked, cwd=work, env=environment, check=True, **identity)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(60)
+    assert code == 0, f"stopped with {code}"
+    assert snapshot(packages, models) == before, "the program wrote into its own folders"
+    assert not list(work.iterdir())
+
+
+def wait_until_ready(process: subprocess.Popen[str]) -> str:
+    """The address that the service says it is ready on."""
+    assert process.stdout
+    patience = time.monotonic() + START_SECONDS
+    for line in process.stdout:
+        print(line, end="")
+        if line.startswith("ready "):
+            return line.removeprefix("ready ").strip()
+        assert time.monotonic() < patience, "it does not start"
+    raise AssertionError("it ended before it was ready")
+
+
+def free_port() -> int:
+    """One that nobody listens on now; the health check has to know it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def snapshot(*folders: Path) -> dict[Path, int]:
+    """Every file with the time of its last change."""
+    return {
+        path: path.stat().st_mtime_ns for folder in folders for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def run(*command: str | Path, quiet: bool = False) -> str:
+    """Run a step, and say which."""
+    if not quiet:
+        print("$", *command, flush=True)
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{done.stdout}\n{command[0]} ended with {done.returncode}")
+    return done.stdout
+
+
+def is_for_everybody(program: Path) -> bool:
+    """Whether other users can run a program: it may lie in somebody's home."""
+    return all(folder.stat().st_mode & 0o001 for folder in (program, *program.parents))
+
+
+def main() -> None:
+    """Do all of it in a folder that everybody can enter, as the folders of an image."""
+    if os.geteuid() == 0 and not is_for_everybody(Path(sys.executable).resolve()):
+        if SYSTEM_PYTHON.resolve() == Path(sys.executable).resolve() or not SYSTEM_PYTHON.exists():
+            sys.exit(f"{sys.executable} cannot be run by other users than root; use a Python that can")
+        os.execv(SYSTEM_PYTHON, [str(SYSTEM_PYTHON), *sys.argv])
+    with tempfile.TemporaryDirectory(prefix="framecloak-image-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        packages, models = build(folder)
+        run(packages / "bin" / "framecloak", "--help")
+        require_no_foreign_libraries(packages)
+        serve(packages, models, folder)
+    print("every step of the image works")
+
+
+if __name__ == "__main__":
+    main()

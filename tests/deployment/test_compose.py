@@ -1,0 +1,259 @@
+"""The compose files, as far as they can be checked without an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from deployment_files import DOCKER, ROOT, known_variables, read_compose, read_dockerfile
+from entrypoints.cli.main import framecloak
+from entrypoints.http.listening import DRAIN_SECONDS
+from entrypoints.settings import Settings
+
+BASE = "compose.yaml"
+COMBINATIONS = ((BASE,), (BASE, "compose.gpu.yaml"), (BASE, "compose.monitoring.yaml"))
+ROLES = {"migrate", "api", "worker", "upkeep", "clip-service"}
+SECRETS = "/run/secrets/"
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    folder = files("check_jsonschema") / "builtin_schemas" / "vendor"
+    found: dict[str, Any] = json.loads((folder / "compose-spec.json").read_text("utf-8"))
+    return found
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS, ids=" + ".join)
+def compose(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return read_compose(*request.param)
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the script makes."""
+    folder = tmp_path_factory.mktemp("secrets") / "made"
+    subprocess.run([DOCKER / "make-secrets", folder], check=True, capture_output=True)
+    return folder
+
+
+def seconds(duration: str) -> float:
+    return float(duration.removesuffix("s"))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCKER.glob("compose*.yaml")))
+def test_they_are_what_the_specification_says(schema: dict[str, Any], name: str) -> None:
+    errors = list(Draft7Validator(schema).iter_errors(yaml.safe_load((DOCKER / name).read_text("utf-8"))))
+    assert not errors
+
+
+def test_roles_run_commands_of_the_program_on_images_of_the_dockerfile(compose: dict[str, Any]) -> None:
+    dockerfile = read_dockerfile()
+    assert set(compose["services"]) >= ROLES
+    for name in ROLES:
+        service = compose["services"][name]
+        assert service["build"]["target"] in dockerfile.stages
+        assert (DOCKER / service["build"]["context"]).resolve() == ROOT
+        assert (ROOT / service["build"]["dockerfile"]).is_file()
+        command, *arguments = service["command"]
+        found = framecloak.get_command(None, command)  # type: ignore[arg-type] - it needs no context
+        assert found is not None
+        found.make_context(command, list(arguments))
+
+
+def test_every_variable_is_one_that_the_program_reads(compose: dict[str, Any]) -> None:
+    known = known_variables()
+    for name in ROLES:
+        for variable, value in compose["services"][name]["environment"].items():
+            described = known[variable]
+            if variable.endswith("_FILE"):
+                assert value.startswith(SECRETS)
+            else:
+                text = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value)
+                assert not described.secret or variable == "CLIP_SERVICE_URL", variable
+                assert not text or described.parse(text) is not None
+
+
+def test_secrets_come_from_files_that_the_script_makes(compose: dict[str, Any], secrets: Path) -> None:
+    declared = compose["secrets"]
+    for name, secret in declared.items():
+        assert secret == {"file": f"secrets/{name}"}
+        assert (secrets / name).stat().st_size > 0
+    for service in compose["services"].values():
+        mounted = set(service.get("secrets", ()))
+        read = {
+            value.removeprefix(SECRETS)
+            for value in service.get("environment", {}).values()
+            if value.startswith(SECRETS)
+        }
+        read |= set(re.findall(rf"{SECRETS}(\w+)", f"{service.get('command')} {service.get('healthcheck')}"))
+        if "./prometheus:/etc/prometheus:ro" in service.get("volumes", ()):
+            read |= set(re.findall(rf"{SECRETS}(\w+)", (DOCKER / "prometheus/prometheus.yml").read_text()))
+        assert read == mounted <= set(declared)
+
+
+def test_the_secrets_are_accepted_by_the_program_and_kept_the_second_time(secrets: Path) -> None:
+    before = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    done = subprocess.run([DOCKER / "make-secrets", secrets], check=True, capture_output=True, text=True)
+    assert done.stdout == ""
+    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == before
+    assert secrets.stat().st_mode & 0o777 == 0o700
+
+    environment = {
+        name: value.replace(SECRETS, f"{secrets}/")
+        for name, value in read_compose(BASE)["services"]["api"]["environment"].items()
+        if not value.startswith("${")
+    }
+    settings = Settings.from_environment(environment)
+    password = (secrets / "postgres_password").read_text()
+    assert settings.database_url == f"postgresql://framecloak:{password}@postgres:5432/framecloak"
+    assert len({before[name] for name in before}) == len(before)
+
+
+def test_nothing_secret_is_in_git() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "docker"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    assert "secrets/" not in tracked
+    assert "/docker/secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+def test_everything_is_hardened_and_writes_only_where_something_is_mounted(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "privileged" not in service, name
+        assert "/tmp" in service.get("tmpfs", ()) or name == "prometheus", name
+        # The Docker socket is the machine itself.
+        assert "docker.sock" not in str(service)
+
+
+def test_what_is_started_waits_for_what_it_needs(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for name in ("api", "worker", "upkeep"):
+        assert services[name]["depends_on"] == {
+            "migrate": {"condition": "service_completed_successfully"},
+            "redis": {"condition": "service_healthy"},
+            "minio": {"condition": "service_healthy"},
+        }
+    for service in services.values():
+        for needed, how in service.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert services[needed]["healthcheck"]["test"]
+
+
+def test_nobody_is_killed_before_its_time() -> None:
+    services = read_compose(BASE)["services"]
+    grace = float(services["worker"]["environment"]["WORKER_GRACE_SECONDS"])
+    # As `framecloak serve` does it: some time on top to put back what is unfinished.
+    assert seconds(services["worker"]["stop_grace_period"]) >= grace + 10
+    assert (
+        seconds(services["upkeep"]["stop_grace_period"])
+        >= Settings.from_environment({}).worker_grace_seconds + 10
+    )
+    assert seconds(services["api"]["stop_grace_period"]) >= DRAIN_SECONDS + 5
+
+
+def test_published_ports_are_of_this_machine_alone_unless_asked_for(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for port in service.get("ports", ()):
+            assert re.fullmatch(r"\$\{\w+_ADDRESS:-127\.0\.0\.1:(\d+)\}:\1", port), port
+    assert compose["services"]["api"]["ports"][0].endswith(f":{known_variables()['PORT'].default}")
+
+
+def test_images_of_others_have_a_version_and_room_for_a_digest(compose: dict[str, Any]) -> None:
+    for name in set(compose["services"]) - ROLES:
+        assert re.fullmatch(r"[\w./-]+:[\w.-]+\$\{\w+_DIGEST:-\}", compose["services"][name]["image"])
+
+
+def test_mounted_files_exist_and_volumes_are_declared(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        for volume in service.get("volumes", ()):
+            if isinstance(volume, dict):
+                assert (name, volume["target"]) == ("clip-service", "/opt/models/clip")
+                continue
+            source = volume.partition(":")[0]
+            if source.startswith("."):
+                assert (DOCKER / source).exists(), source
+            elif ":" in volume:
+                assert source in compose["volumes"], source
+
+
+def test_the_redis_is_one_that_the_service_can_trust(compose: dict[str, Any]) -> None:
+    command = compose["services"]["redis"]["command"][-1]
+    assert "appendonly yes" in command
+    assert "noeviction" in command  # what is evicted would be jobs
+    assert "requirepass %s" in command
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            command.replace("$$", "$").replace("exec redis-server -", "cat").replace(SECRETS, "./"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[:2] == ["appendonly yes", "appendfsync everysec"]
+
+
+def test_prometheus_scrapes_services_that_there_are() -> None:
+    scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    dockerfile, services = read_dockerfile(), read_compose(BASE)["services"]
+    for job in scraped:
+        for found in job["dns_sd_configs"]:
+            for name in found["names"]:
+                target = services[name]["build"]["target"]
+                assert str(found["port"]) in [
+                    words for instruction, words in dockerfile.steps(target) if instruction == "EXPOSE"
+                ]
+
+
+def test_grafana_finds_the_dashboard() -> None:
+    provisioning = DOCKER / "grafana" / "provisioning"
+    dashboards = yaml.safe_load((provisioning / "dashboards" / "framecloak.yaml").read_text("utf-8"))
+    folder = dashboards["providers"][0]["options"]["path"]
+    compose = read_compose(BASE, "compose.monitoring.yaml")["services"]
+    assert f"./grafana/framecloak.json:{folder}/framecloak.json:ro" in compose["grafana"]["volumes"]
+    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yaml").read_text("utf-8"))[
+        "datasources"
+    ]
+    assert source["url"] == "http://prometheus:9090"
+
+
+def test_the_gpu_is_for_the_worker_alone() -> None:
+    services = read_compose(BASE, "compose.gpu.yaml")["services"]
+    assert services["worker"]["build"]["target"] == "worker-gpu"
+    reserved = {name for name, service in services.items() if "devices" in str(service.get("deploy", ""))}
+    assert reserved == {"worker"}
+
+
+def test_commands_of_the_readme_name_files_and_services_that_exist() -> None:
+    text = (DOCKER / "README.md").read_text("utf-8")
+    services = read_compose(BASE, "compose.monitoring.yaml")["services"]
+    for line in "\n".join(re.findall(r"```console\n(.*?)```", text, re.DOTALL)).splitlines():
+        words = shlex.split(line)
+        for name in re.findall(r"docker/[\w./-]+", line):
+            assert (ROOT / name).exists() or name in ("docker/secrets", "docker/.env"), name
+        if "exec" in words:
+            service, program, *command = words[words.index("exec") + 1 :]
+            assert service in services
+            assert program == "framecloak"
+            assert framecloak.get_command(None, command[0]) is not None  # type: ignore[arg-type] - as above
+    variables = set(
+        re.findall(r"`(\w+_(?:DIGEST|ADDRESS|FOLDER|ENDPOINT)|WORKERS|BASE_URL|TRUSTED_PROXIES)", text)
+    )
+    everything = "".join(path.read_text("utf-8") for path in [*DOCKER.glob("*.yaml"), DOCKER / "Dockerfile"])
+    assert variables
+    assert all(name in everything for name in variables)
+    assert os.access(DOCKER / "make-secrets", os.X_OK)

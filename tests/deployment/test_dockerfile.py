@@ -1,0 +1,179 @@
+"""The images, as far as they can be checked without building them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from deployment_files import DOCKER, ROOT, Dockerfile, known_variables, read_dockerfile
+from entrypoints.cli.main import framecloak
+
+TARGETS = ("api", "worker", "worker-gpu", "clip-service", "framecloak")
+BUILDERS = ("builder", "wheel", "packages-cpu", "packages-gpu", "models")
+LOCKS = ROOT / "requirements"
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> Dockerfile:
+    return read_dockerfile()
+
+
+def require_command(words: list[str]) -> click.Command:
+    """The command that some words call, with arguments that it understands."""
+    context = click.Context(framecloak)
+    command: click.Command = framecloak
+    while isinstance(command, click.Group):
+        name, found, words = command.resolve_command(context, words)
+        assert found is not None, words
+        context, command = click.Context(found, info_name=name, parent=context), found
+    command.make_context(command.name, list(words))
+    return command
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([linter, DOCKER / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_last_stage_is_the_whole_service(dockerfile: Dockerfile) -> None:
+    assert set(TARGETS) <= set(dockerfile.stages)
+    assert next(reversed(dockerfile.stages)) == "framecloak"
+    assert dockerfile.words("framecloak", "CMD") == ["serve"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_image_runs_a_command_that_there_is_as_nobody_in_particular(
+    dockerfile: Dockerfile, target: str
+) -> None:
+    assert dockerfile.words(target, "ENTRYPOINT") == ["framecloak"]
+    require_command(dockerfile.words(target, "CMD"))
+    program, *check = dockerfile.words(target, "HEALTHCHECK")
+    assert program == "framecloak"
+    require_command(check)
+    user = [words for instruction, words in dockerfile.steps(target) if instruction == "USER"][-1]
+    assert int(user.partition(":")[0]) >= 10_000
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_variable_is_one_that_the_program_reads(dockerfile: Dockerfile, target: str) -> None:
+    found = dockerfile.environment(target)
+    assert found["HOST"] == "0.0.0.0"
+    known = known_variables()
+    python = {"PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+    for name in found.keys() - python:
+        known[name].parse(found[name])
+        assert not known[name].secret
+
+
+def test_ports_are_those_that_are_listened_on(dockerfile: Dockerfile) -> None:
+    known = known_variables()
+    exposed = {
+        target: [words for i, words in dockerfile.steps(target) if i == "EXPOSE"] for target in TARGETS
+    }
+    assert exposed["api"] == exposed["framecloak"] == [known["PORT"].default]
+    assert exposed["clip-service"] == [known["CLIP_SERVICE_PORT"].default]
+    for target in ("worker", "worker-gpu"):
+        assert exposed[target] == [dockerfile.environment(target)["WORKER_METRICS_PORT"]]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nothing_that_builds_is_left_in_an_image(dockerfile: Dockerfile, target: str) -> None:
+    assert not {stage.name for stage in dockerfile.lineage(target)} & set(BUILDERS)
+    for instruction, words in dockerfile.steps(target):
+        if instruction == "RUN":
+            assert not re.search(r"\b(pip3?|uv) (-\S+ )*(install|wheel)\b", words), words
+            assert not re.search(r"gcc|g\+\+|build-essential|-dev\b|\bcurl\b|\bwget\b|\bgit\b", words), words
+            assert "apt-get install" not in words or "--no-install-recommends" in words
+    assert "uninstall --yes setuptools wheel pip" in str(dockerfile.stages["runtime-cpu"].steps)
+
+
+def test_bases_have_a_version_and_room_for_a_digest(dockerfile: Dockerfile) -> None:
+    bases = {stage.base for stage in dockerfile.stages.values()} - set(dockerfile.stages)
+    assert sorted(bases) == sorted(
+        {"python:3.11.14-slim-bookworm", "nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04"}
+    )
+    text = (DOCKER / "Dockerfile").read_text("utf-8")
+    assert re.findall(r"^FROM .*:.*\$\{(\w+_DIGEST)\} AS", text, re.MULTILINE) == [
+        "PYTHON_DIGEST",
+        "CUDA_DIGEST",
+    ]
+    supported = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["classifiers"]
+    assert "Programming Language :: Python :: 3.11" in supported
+
+
+def test_everything_that_is_copied_exists_and_is_sent_to_the_builder(dockerfile: Dockerfile) -> None:
+    allowed = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")
+    }
+    for stage in dockerfile.stages.values():
+        for words in stage.all("COPY"):
+            if words.startswith("--from="):
+                assert words.removeprefix("--from=").split()[0] in dockerfile.stages
+                continue
+            for source in shlex.split(words)[:-1]:
+                assert (ROOT / source).exists(), source
+                assert source in allowed or any(Path(source).match(pattern) for pattern in allowed), source
+    for pattern in allowed:
+        assert list(ROOT.glob(pattern)), pattern
+
+
+def test_packages_come_from_locks_with_hashes(dockerfile: Dockerfile) -> None:
+    for name in BUILDERS:
+        for words in dockerfile.stages[name].all("RUN"):
+            for lock in re.findall(r"requirements/\S+", words):
+                assert "--require-hashes" in words
+                assert (ROOT / lock).is_file()
+
+
+def test_commands_of_the_build_exist(dockerfile: Dockerfile) -> None:
+    runs = [words for stage in dockerfile.stages.values() for words in stage.all("RUN")]
+    called = [words for run in runs for words in re.findall(r"(?:^|bin/)framecloak ([^&]*)", run)]
+    assert len(called) >= 3
+    for words in called:
+        require_command(shlex.split(words))
+
+
+def test_one_runtime_for_models_in_each_lock() -> None:
+    def names(lock: str) -> set[str]:
+        return set(re.findall(r"^([A-Za-z0-9_.-]+)==", (LOCKS / lock).read_text("utf-8"), re.MULTILINE))
+
+    assert names("cpu.lock") - names("gpu.lock") == {"onnxruntime"}
+    assert names("gpu.lock") - names("cpu.lock") == {"onnxruntime-gpu"}
+    # Both own the same files, and only the headless one does without libGL and X11, which images lack.
+    assert "opencv-python" not in names("cpu.lock")
+    assert "opencv-python-headless" in names("cpu.lock")
+
+
+@pytest.mark.parametrize(("lock", "extras"), [("cpu.lock", ["embedded"]), ("gpu.lock", ["embedded", "gpu"])])
+def test_locks_have_what_the_project_asks_for(lock: str, extras: list[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = [*project["dependencies"], *(one for e in extras for one in project["optional-dependencies"][e])]
+    locked: dict[str, list[str]] = {}
+    text = (LOCKS / lock).read_text("utf-8")
+    for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, re.MULTILINE):
+        locked.setdefault(canonicalize_name(name), []).append(version)
+    elsewhere = {"opencv-python", "onnxruntime"} if "gpu" in extras else {"opencv-python"}
+    for requirement in map(Requirement, asked):
+        name = canonicalize_name(requirement.name)
+        if name not in elsewhere:
+            versions = locked.get(name, [])
+            hint = f"{requirement} is not in {lock}: run `make lock`"
+            assert versions, hint
+            assert all(requirement.specifier.contains(version) for version in versions), hint
+
+
+def test_only_what_licences_says_is_left_out_of_locks() -> None:
+    left_out = tomllib.loads((ROOT / "release" / "licences.toml").read_text("utf-8"))["left_out"]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    recipe = makefile.partition("LOCK = ")[2].partition("\n#")[0]
+    assert set(re.findall(r"--no-emit-package (\S+)", recipe)) == set(left_out)

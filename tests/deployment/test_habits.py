@@ -1,0 +1,100 @@
+"""What contributors are told is so: paths exist, commands too, and no hook fetches anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deployment_files import ROOT, known_variables
+
+DOCUMENTS = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docker/README.md", "clients/README.md")
+MADE_BY_OPERATORS = ("docker/secrets", "docker/.env")
+PATH = re.compile(r"`((?:src|tests|docker|release|clients|benchmarks|migrations|requirements)/[\w./-]*)`")
+FILE = re.compile(r"`([A-Za-z_-]+\.(?:md|json|toml))`")
+LINK = re.compile(r"\]\(((?!https?:)[^)#]+)")
+TARGET = re.compile(r"`make ([a-z-]+)|^make ([a-z-]+)", re.MULTILINE)
+VARIABLE = re.compile(r"`([A-Z][A-Z_]{3,})`")
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_paths_and_links_lead_somewhere(name: str) -> None:
+    words = text(name)
+    for path in [*PATH.findall(words), *(f for f in FILE.findall(words) if name == "CONTRIBUTING.md")]:
+        assert (ROOT / path).exists() or path in MADE_BY_OPERATORS, path
+    for link in LINK.findall(words):
+        assert (ROOT / name).parent.joinpath(link).exists(), link
+
+
+def test_the_recipes_of_contributing_name_files() -> None:
+    assert len(PATH.findall(text("CONTRIBUTING.md"))) > 25
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, ".ci/run"])
+def test_targets_of_make_exist(name: str) -> None:
+    asked = {one or other for one, other in TARGET.findall(text(name))}
+    assert asked <= targets(), asked - targets()
+
+
+def test_variables_exist() -> None:
+    assert set(VARIABLE.findall(text("SECURITY.md"))) <= set(known_variables())
+
+
+def test_every_target_of_make_is_explained() -> None:
+    makefile = text("Makefile")
+    phony = set(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE))
+    assert phony == set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)) == targets()
+
+
+def test_names_that_contributing_speaks_of_are_in_those_files() -> None:
+    for name, path in (
+        ("FaceDetector", "src/domain/ports/imaging.py"),
+        ("choose_detector", "src/adapters/vision/insightface.py"),
+        ("OutputFormat", "src/domain/anonymization/request.py"),
+        ("problems", "src/entrypoints/http/openapi.py"),
+    ):
+        assert re.search(rf"^(class|def) {name}\b", text(path), re.MULTILINE), name
+        assert name in text("CONTRIBUTING.md")
+
+
+def test_hooks_are_our_own_tools() -> None:
+    found = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
+    assert [repo["repo"] for repo in found] == ["local"]
+    for hook in found[0]["hooks"]:
+        assert hook["language"] == "system"
+        program = hook["entry"].split()[0]
+        assert program.startswith(".venv/bin/")
+        assert Path(sys.executable).with_name(Path(program).name).exists(), program
+
+
+def test_the_changelog_has_sections_of_keep_a_changelog() -> None:
+    words = text("CHANGELOG.md")
+    assert "## [Unreleased]" in words
+    allowed = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.*)$", words, re.MULTILINE)) <= allowed
+
+
+def test_no_file_of_ours_names_a_registry() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    hosts = re.compile("|".join(("pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs")))
+    for name in tracked.splitlines():
+        path = ROOT / name
+        if (
+            path.suffix in {".lock", ".json", ".toml", ".txt", ".yaml", ".yml", ".md", ".in"}
+            and path.is_file()
+        ):
+            assert not hosts.search(path.read_text("utf-8", "replace")), name
