@@ -39,7 +39,7 @@ SETTINGS = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTUR
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.912345, Origin.DETECTED)
 DIGEST, KEY = "c" * 64, "d" * 32
 REPORT = RecordedFile("report.html", "e" * 64, 7)
-MARK = RedactedBox((5, 6, 70, 80), None, None, Origin.REGION)
+MARK = RedactedBox((5, 6, 70, 80), None, None, Origin.REGION, None)
 
 
 def source(name: str | None = None) -> RecordedSource:
