@@ -215,7 +215,7 @@ def _frame(entry: object) -> tuple[int, int, list[RedactedBox] | None]:
         raise _invalid("an entry of its frames is no object, or has fields that nobody knows")
     index, source = entry.get("index"), entry.get("source")
     blanked, boxes = entry.get("blanked", False), entry.get("boxes")
-    if not _is_count(index) or not _is_count(source):
+    if not isinstance(index, int) or not isinstance(source, int) or not _are_counts(index, source):
         raise _invalid("an entry of its frames has no index or no source")
     if not isinstance(blanked, bool) or not isinstance(boxes, list) or (blanked and boxes):
         raise _invalid(f"frame {index}: it has either boxes or is blanked")
@@ -233,7 +233,7 @@ def _box(index: int, box: object) -> RedactedBox:
         raise _invalid(f"frame {index}: a box is one of {', '.join(_KINDS)}")
     if not isinstance(origin, str) or origin not in _ORIGINS:
         raise _invalid(f"frame {index}: the origin of a box is one of {', '.join(_ORIGINS)}")
-    if track is not None and not _is_count(track):
+    if track is not None and not _are_counts(track):
         raise _invalid(f"frame {index}: the track of a box is a number from 0, or null")
     if score is not None and (type(score) not in {int, float} or not 0 <= score <= 1):
         raise _invalid(f"frame {index}: the score of a box is in 0 to 1, or null")
@@ -277,7 +277,7 @@ def _manifest(
 
 
 def _source(source: Mapping[str, Any]) -> EditedSource:
-    if not _is_count(source["id"]) or not isinstance(source["sha256"], str):
+    if not _are_counts(source["id"]) or not isinstance(source["sha256"], str):
         raise ValueError("a source has a number and a digest")
     segments = tuple(union(_segment(one) for one in source["segments"]))
     if not segments:
@@ -288,21 +288,22 @@ def _source(source: Mapping[str, Any]) -> EditedSource:
 
 def _segment(limits: list[int]) -> Segment:
     start, end = limits
-    if not _is_count(start) or not _is_count(end):
+    if not _are_counts(start, end):
         raise ValueError("a segment is two numbers of frames")
     return Segment(start, end)
 
 
 def _region(region: Mapping[str, Any]) -> Region:
     x1, y1, x2, y2 = region["xyxy"]
-    if not all(map(_is_count, (x1, y1, x2, y2))):
+    if not _are_counts(x1, y1, x2, y2):
         raise ValueError("a region is four whole numbers")
     segment = region["segment"]
     return Region(x1, y1, x2 - x1, y2 - y1, None if segment is None else _segment(segment))
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= LARGEST
+def _are_counts(*values: object) -> bool:
+    # Not isinstance: a truth value is an int to Python, and none to JSON.
+    return all(type(value) is int and 0 <= value <= LARGEST for value in values)
 
 
 def _invalid(what: str) -> InvalidManifestError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from domain.accounts import Means, Principal, Role
+from domain.anonymization.box_table import BoxTable
 from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.holding import HeldLease
@@ -24,7 +25,12 @@ from domain.anonymization.record import Imprint
 from domain.anonymization.request import Level
 from domain.anonymization.service import parts_prefix, result_prefix
 from domain.anonymization.slices import LEASE, Lease, SliceKind, Standing
-from domain.errors import ObjectNotFoundError, StorageUnavailableError, VideoNotFoundError
+from domain.errors import (
+    InvalidManifestError,
+    ObjectNotFoundError,
+    StorageUnavailableError,
+    VideoNotFoundError,
+)
 from domain.library import GrantRole, Video
 from domain.ports import Archive, ArchiveReader, FrameSource
 from domain.ports.films import FilmStudio
@@ -78,6 +84,7 @@ class _Job:
     request: AnonymizationRequest
     video: Video
     snapshot: Snapshot
+    boxes: BoxTable | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,11 @@ class SliceMaker:
             snapshot = await work.requests.snapshot(request_id)
         while len(self._jobs) >= _IN_WORK:
             del self._jobs[next(iter(self._jobs))]
-        job = self._jobs[request_id] = _Job(request, video, snapshot)
+        if (snapshot.boxes is None) is not (request.order.based_on is None):
+            # Without its boxes, faces would be looked for that a person has decided about.
+            raise InvalidManifestError("the boxes of the request are gone", "render them again")
+        boxes = None if snapshot.boxes is None else BoxTable.unpacked(snapshot.boxes)
+        job = self._jobs[request_id] = _Job(request, video, snapshot, boxes)
         return job
 
     async def _make_part(self, held: HeldLease, job: _Job, folder: Path) -> None:
@@ -192,9 +203,14 @@ class SliceMaker:
             segments=snapshot.stretches,
             regions=snapshot.regions,
             film=_film(snapshot.segments),
+            keep_text=order.keep_text,
+            boxes=job.boxes,
         )
-        export = Export(self._workshop.imprint, order.level, order.appearance, batches([exhibit]))
-        instruments = replace(self._workshop.instruments(order.level), films=self._workshop.studio)
+        level = Level.MINIMAL if job.boxes is not None else order.level
+        export = Export(
+            self._workshop.imprint, order.level, order.appearance, batches([exhibit]), order.based_on
+        )
+        instruments = replace(self._workshop.instruments(level), films=self._workshop.studio)
         archive = self._workshop.create_archive(path)
         try:
             return write_part(export, held.lease.segment, instruments, archive, held.step, examined)
@@ -248,6 +264,8 @@ class SliceMaker:
             segments=snapshot.stretches,
             regions=snapshot.regions,
             filming=filming,
+            keep_text=order.keep_text,
+            based_on=order.based_on,
         )
 
     def _bind(self, binder: Binder, file: Path) -> None:

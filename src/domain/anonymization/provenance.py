@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
-
-from domain.anonymization.seal import Seal
-from domain.ports.signing import SignatureCheck
 
 
 class SignatureState(StrEnum):
@@ -43,28 +39,3 @@ class BasedOn:
     def entry(self) -> dict[str, str]:
         """As the manifest has it."""
         return {"manifest_sha256": self.manifest_sha256, "signature": self.signature}
-
-
-def signature_state(
-    manifest_sha256: str, seal: bytes | None, own_key: Callable[[], bytes], is_signed: SignatureCheck
-) -> SignatureState:
-    """What a signature says of a manifest.
-
-    Args:
-        manifest_sha256: hex digest of the manifest's bytes.
-        seal: the bytes of ``manifest.sig``; None where there is none.
-        own_key: this installation's public key.
-        is_signed: checks signatures.
-    """
-    if seal is None:
-        return SignatureState.NONE
-    try:
-        parsed = Seal.parse(seal)
-    except (ValueError, RecursionError):
-        return SignatureState.BAD
-    if not is_signed(parsed.public_key, parsed.message, parsed.signature):
-        return SignatureState.BAD
-    is_own, is_this = parsed.public_key == own_key(), parsed.manifest_sha256 == manifest_sha256
-    if not is_this:
-        return SignatureState.CHANGED if is_own else SignatureState.BAD
-    return SignatureState.GENUINE if is_own else SignatureState.FOREIGN

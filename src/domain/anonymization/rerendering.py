@@ -1,4 +1,4 @@
-"""One stretch of a video with boxes that are known before: decode -> redact -> encode, without any detector."""
+"""One stretch of a video whose boxes are known before: decode -> redact -> encode, without any detector."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from domain.anonymization.edited_manifest import LARGEST_EDITED, read_edited
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.films import require_filmable
 from domain.anonymization.manifest import MANIFEST_FILE
-from domain.anonymization.provenance import BasedOn, signature_state
+from domain.anonymization.provenance import BasedOn
 from domain.anonymization.request import (
     Appearance,
     Audio,
@@ -23,7 +23,7 @@ from domain.anonymization.request import (
     RedactionShape,
     RedactionStyle,
 )
-from domain.anonymization.seal import SEAL_FILE
+from domain.anonymization.seal import SEAL_FILE, signature_state
 from domain.errors import InputNotFoundError, TooManyBoxesError
 from entrypoints.bootstrap import Container
 from entrypoints.cli.inputs import open_exhibits
