@@ -120,6 +120,10 @@ class BoxTable:
             self.marks[rows],
         )
 
+    def origins(self) -> dict[Origin, NDArray[np.bool_]]:
+        """For every origin, (n,) bool: which boxes have it."""
+        return {origin: self.marks[:, 0] == place for origin, place in _ORIGIN_PLACES.items()}
+
     def packed(self) -> bytes:
         """A few bytes a box, for `unpacked`; the same table gives the same bytes."""
         header = _HEADER.pack(_MAGIC, len(self.frames), len(self.corners))

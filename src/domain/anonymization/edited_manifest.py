@@ -142,7 +142,7 @@ def _weigh(data: bytes) -> None:
 
 
 class _Document:
-    """The members of the manifest; its frames come one by one, so that no more than one is held as objects."""
+    """The members of the manifest; its frames come one by one, so that only one is held as objects."""
 
     def __init__(self, text: str) -> None:
         self._text = text

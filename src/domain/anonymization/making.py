@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +19,7 @@ from domain.anonymization.holding import HeldLease
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.manifest import Summary
 from domain.anonymization.metering import fetched
+from domain.anonymization.naming import film_names, frame_names
 from domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
 from domain.anonymization.processing import Instruments
 from domain.anonymization.record import Imprint
@@ -38,7 +39,6 @@ from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
 from domain.resilience import Backoff
-from domain.videos import Segment
 
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 
@@ -199,10 +199,10 @@ class SliceMaker:
             id=0,
             source=self._workshop.open_video(video),
             name=None,
-            stem=_stem(snapshot.segments),
+            stem=frame_names(snapshot.segments),
             segments=snapshot.stretches,
             regions=snapshot.regions,
-            film=_film(snapshot.segments),
+            film=film_names(snapshot.segments),
             keep_text=order.keep_text,
             boxes=job.boxes,
         )
@@ -255,7 +255,7 @@ class SliceMaker:
         order, snapshot, studio = job.request.order, job.snapshot, self._workshop.studio
         filming = None
         if video and studio:
-            filming = Filming(studio, self._workshop.open_video(video), _film(snapshot.segments))
+            filming = Filming(studio, self._workshop.open_video(video), film_names(snapshot.segments))
         return Binding(
             imprint=self._workshop.imprint,
             level=order.level,
@@ -315,18 +315,3 @@ def _result_key(request_id: UUID) -> str:
 def _continues(before: Lease, lease: Lease) -> bool:
     """Whether a slice begins where another one ends."""
     return before.request_id == lease.request_id and before.segment.end_frame == lease.segment.start_frame
-
-
-def _stem(segments: Mapping[int, Segment]) -> Callable[[int], str]:
-    """Names frames by the first segment, in time, that has them."""
-    return lambda index: f"frames/segment_{_owner(segments, index)}/frame_{index:07d}"
-
-
-def _film(segments: Mapping[int, Segment]) -> Callable[[Segment], str]:
-    """Names films by the first segment, in time, that they show."""
-    return lambda stretch: f"films/segment_{_owner(segments, stretch.start_frame)}.mp4"
-
-
-def _owner(segments: Mapping[int, Segment], index: int) -> int:
-    ordered = sorted(segments.items(), key=lambda pair: (pair[1], pair[0]))
-    return next(number for number, segment in ordered if segment.start_frame <= index < segment.end_frame)

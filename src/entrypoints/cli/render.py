@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from domain.anonymization.request import Audio, Language, OutputFormat, RedactionShape, RedactionStyle
+from domain.anonymization.request import (
+    Audio,
+    Choices,
+    Language,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
 from entrypoints.cli.redact import exit_code, settings_with
 from entrypoints.settings import MAX_THREADS
 
@@ -111,13 +118,13 @@ def render(
     from entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
 
     settings = settings_with(detector=None, provider=None, precision=None, threads=threads)
-    choices = rerendering.Choices(
-        None if output_format is None else OutputFormat.parse(output_format),
-        quality,
-        None if style is None else RedactionStyle(style),
-        None if shape is None else RedactionShape(shape),
-        None if audio is None else Audio(audio),
-        Language(language) if language else settings.report_language,
+    choices = Choices(
+        output_format=None if output_format is None else OutputFormat.parse(output_format),
+        quality=quality,
+        style=None if style is None else RedactionStyle(style),
+        shape=None if shape is None else RedactionShape(shape),
+        audio=None if audio is None else Audio(audio),
+        language=Language(language) if language else settings.report_language,
     )
     order = rerendering.Order(source, manifest, signature, output, choices, keep_names, overwrite)
     monitor = Monitor(Voice.JSON if as_json else Voice.QUIET if quiet else Voice.HUMAN)

@@ -14,49 +14,13 @@ from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.films import require_filmable
 from domain.anonymization.manifest import MANIFEST_FILE
 from domain.anonymization.provenance import BasedOn
-from domain.anonymization.request import (
-    Appearance,
-    Audio,
-    Language,
-    Level,
-    OutputFormat,
-    RedactionShape,
-    RedactionStyle,
-)
+from domain.anonymization.request import Choices, Level
 from domain.anonymization.seal import SEAL_FILE, signature_state
 from domain.errors import InputNotFoundError, TooManyBoxesError
 from entrypoints.bootstrap import Container
 from entrypoints.cli.inputs import open_exhibits
 from entrypoints.cli.progress import Monitor
 from entrypoints.cli.redaction import Outcome, check_no_input_is_replaced, check_output
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """How the result is to look; None for what the manifest says."""
-
-    output_format: OutputFormat | None
-    quality: int | None
-    style: RedactionStyle | None
-    shape: RedactionShape | None
-    audio: Audio | None
-    language: Language
-
-    def over(self, before: Appearance) -> Appearance:
-        """What is chosen, and the rest as it was; pictures have no sound to keep.
-
-        Raises:
-            InvalidOptionError: the quality is out of range, or pictures should keep the sound.
-        """
-        output_format = self.output_format or before.output_format
-        return Appearance(
-            output_format,
-            before.quality if self.quality is None else self.quality,
-            self.style or before.style,
-            self.shape or before.shape,
-            self.audio or (before.audio if output_format.is_film else Audio.DROP),
-            self.language,
-        )
 
 
 @dataclass(frozen=True, slots=True)
