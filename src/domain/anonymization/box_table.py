@@ -243,7 +243,9 @@ def _checked(frame: int, xyxy: bx.Corners) -> bx.Corners:
             f"frame {frame}: the box {list(xyxy)} has no extent", "give left, top, right, bottom in pixels"
         )
     if min(x1, y1) < -LARGEST or max(x2, y2) > LARGEST:
-        raise InvalidManifestError(f"frame {frame}: no picture is as large as the box {list(xyxy)}")
+        raise InvalidManifestError(
+            f"frame {frame}: no picture is as large as the box {list(xyxy)}", "correct its corners"
+        )
     return xyxy
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from adapters.vision import centerface, clip_files, dlib_resnet, text
 from adapters.vision.downloads import pull as pull_pack
@@ -82,7 +82,9 @@ def list_models(models: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    table = Table("name", "present", "precision", "licence", "path", title=f"Models in {models}")
+    # Whatever else has to be cut: names are what people type.
+    name = Column("name", min_width=max(len(row.name) for row in rows))
+    table = Table(name, "present", "precision", "licence", "path", title=f"Models in {models}")
     for row in rows:
         table.add_row(
             row.name,

@@ -34,7 +34,7 @@ _MEDIA_TYPES = {
     "jpeg": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
-    "html": "text/html; charset=utf-8",
+    "html": "text/html",
     "json": JSON,
 }
 _TAG = ResponseHeader("ETag", documentation_only=True, description="For `If-None-Match`.")
