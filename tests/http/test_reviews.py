@@ -243,7 +243,9 @@ async def test_text_that_stays(scene: Scene) -> None:
     ],
 )
 async def test_text_that_cannot_stay(scene: Scene, changes: dict[str, Any], code: str) -> None:
-    answer = await scene.ada.post(f"{BASE}/", json=order_of(scene, **{"anonymization_level": "full", **changes}))
+    answer = await scene.ada.post(
+        f"{BASE}/", json=order_of(scene, **{"anonymization_level": "full", **changes})
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 

@@ -205,7 +205,9 @@ async def test_a_result_is_looked_over_frame_by_frame(desk: FilingDesk) -> None:
     for index in range(10, 14):
         piece = await reviewing.frame(anna, first, index)
         assert await reviewing.read(anna, first, piece) == contents[piece.file]
-    assert await reviewing.read(anna, first, await reviewing.manifest(anna, first)) == contents["manifest.json"]
+    assert (
+        await reviewing.read(anna, first, await reviewing.manifest(anna, first)) == contents["manifest.json"]
+    )
     assert await reviewing.read(anna, first, await reviewing.report(anna, first)) == contents["report.html"]
     with pytest.raises(FrameNotFoundError):
         await reviewing.frame(anna, first, 14)
