@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 from domain.anonymization.record import Imprint, ReportFacts
 from domain.anonymization.request import Appearance
 from domain.detection import Image
-from domain.errors import InvalidFormatError
+from domain.errors import InvalidFormatError, ObjectNotFoundError
 from domain.ports import FrameEncoder, Sound
 from domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
 from domain.timing import Timing
@@ -116,6 +118,18 @@ class FakeFilmReader:
         except ValueError:
             return None
         return [hashlib.sha256(bytes.fromhex(sample)).hexdigest() for _, sample in shown]
+
+
+class FakeFilmViewer:
+    """Shows the samples of ``FakeStudio``'s films in place of pictures."""
+
+    def __call__(self, archive: Path, name: str, position: int) -> bytes:
+        try:
+            with ZipFile(archive) as zipped:
+                _, _, shown = json.loads(zipped.read(name))
+            return bytes.fromhex(shown[position][1])
+        except (OSError, BadZipFile, KeyError, IndexError) as error:
+            raise ObjectNotFoundError(f"frame {position} of {name} is gone or damaged") from error
 
 
 def steady(start: int, stop: int) -> Timing:

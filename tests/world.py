@@ -10,21 +10,28 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID
 
+from adapters.storage.stored_archives import StoredZips
 from domain.accounts import Means, Principal, Role
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.lifecycle import Order, Status
+from domain.anonymization.overlay_search import OverlayProposals
 from domain.anonymization.request import Appearance, Level
+from domain.anonymization.resubmission import Resubmissions
+from domain.anonymization.reviewing import Reviewing
 from domain.anonymization.service import Anonymization, Retention
 from domain.anonymization.submission import Submissions
 from domain.collection import Collection
 from domain.identity import Identity, Secrets
 from domain.library import Video
 from domain.marking import Marking
+from domain.ports import AreaDetector, FrameSource
 from domain.ports.persistence import Database
 from domain.ports.services import ObjectStore, TokenIssuer
 from domain.videos import Segment
+from fakes import FakeSource
 from fakes_persistence import FakeDatabase
+from fakes_results import FakeFilmViewer, FakeSigner, is_signed
 from fakes_services import (
     FakeAttemptLimiter,
     FakeCallLimiter,
@@ -36,6 +43,7 @@ from fakes_services import (
     FakeTokenIssuer,
     FakeVideoProber,
 )
+from fakes_vision import FakeAreaDetector
 
 PASSWORD = "correct horse battery"
 
@@ -95,6 +103,21 @@ class World:
             Retention(token_lasts=timedelta(hours=1)),
             lambda: secrets.new(""),
             digest,
+        )
+        archives = StoredZips(self.store)
+        self.resubmissions = Resubmissions(
+            self.submissions, archives, lambda: FakeSigner().public_key, is_signed
+        )
+        self.films = FakeFilmViewer()
+        self.reviewing = Reviewing(self.database, self.store, archives, self.films, self.scratch)
+        self.film: FrameSource = FakeSource("film.mp4", 100)
+        self.text_detector: AreaDetector = FakeAreaDetector()
+        self.overlays = OverlayProposals(
+            self.database,
+            self.store,
+            self.scratch,
+            lambda _: self.film,
+            lambda: self.text_detector,
         )
         self.delivery = Delivery(self.database, self.store, self.clock, digest)
 

@@ -100,6 +100,24 @@ class InvalidFormatError(DomainError):
     code = "invalid_format"
 
 
+class InvalidManifestError(DomainError):
+    """An edited manifest, or an edit of one, that does not say what it should."""
+
+    code = "invalid_manifest"
+
+
+class ManifestMismatchError(DomainError):
+    """An edited manifest of another video."""
+
+    code = "manifest_mismatch"
+
+
+class TooManyBoxesError(DomainError):
+    """An edited manifest with more boxes than can be held."""
+
+    code = "too_many_boxes"
+
+
 class InvalidOptionError(DomainError):
     """Any other option with a value that is not allowed."""
 

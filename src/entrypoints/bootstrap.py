@@ -122,10 +122,21 @@ def level_is_available(level: Level) -> bool:
     return level is not Level.FULL or text_is_installed()
 
 
-def _load_area_detectors(settings: Settings) -> dict[Kind, AreaDetector]:
+def load_text_detector(settings: Settings) -> AreaDetector:
+    """What finds text, and nothing else.
+
+    Raises:
+        LevelUnavailableError: it is not installed.
+        ModelCorruptError: its file is damaged.
+        ProviderUnavailableError: it cannot run where it was asked to.
+    """
     require_available(Level.FULL, level_is_available)
+    return PpOcrText.load(Provider(settings.provider))
+
+
+def _load_area_detectors(settings: Settings) -> dict[Kind, AreaDetector]:
     provider = Provider(settings.provider)
-    detectors: dict[Kind, AreaDetector] = {Kind.TEXT: PpOcrText.load(provider)}
+    detectors: dict[Kind, AreaDetector] = {Kind.TEXT: load_text_detector(settings)}
     if plates := find_plate_detector(settings.models):
         detectors[Kind.PLATE] = YoloPlates.load(plates, provider)
     return detectors

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from adapters.clock import SystemClock
 from adapters.media.archive import ZipArchive, ZipReader
+from adapters.media.film_viewer import film_frame
 from adapters.media.films import X264Studio
 from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.gallery_indexes import GalleryIndexes
@@ -22,12 +23,14 @@ from adapters.queue.call_limiter import RedisCallLimiter
 from adapters.queue.limiter import RedisAttemptLimiter
 from adapters.security.passwords import Argon2PasswordHasher
 from adapters.security.secrets import InstallationSecret, digest, new_secret
+from adapters.security.signing import is_signed
 from adapters.security.tokens import JwtIssuer
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio import MinioStore
 from adapters.storage.own_folder import OwnFolder, sweep
 from adapters.storage.signed_urls import SignedUrls
+from adapters.storage.stored_archives import StoredZips
 from adapters.vision.insightface import detector_is_installed
 from adapters.webhooks.http import HttpWebhookSender
 from domain.anonymization.cleaning import Cleaner
@@ -35,8 +38,11 @@ from domain.anonymization.delivery import Delivery
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.health import Health
 from domain.anonymization.making import Workshop
+from domain.anonymization.overlay_search import OverlayProposals
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
+from domain.anonymization.resubmission import Resubmissions
+from domain.anonymization.reviewing import Reviewing
 from domain.anonymization.service import Anonymization, Retention
 from domain.anonymization.submission import Submissions
 from domain.anonymization.vitals import Vitals
@@ -52,9 +58,9 @@ from domain.ports.persistence import Database
 from domain.ports.services import CallLimiter, Clock, ObjectStore
 from domain.reid.galleries import Galleries
 from domain.reid.upkeep import GalleryUpkeep
-from entrypoints.bootstrap import level_is_available
+from entrypoints.bootstrap import level_is_available, load_text_detector
 from entrypoints.imprint import imprint
-from entrypoints.keys import gallery_vault, installation_secret, webhook_secret
+from entrypoints.keys import gallery_vault, installation_secret, result_signer, webhook_secret
 from entrypoints.settings import Settings
 
 SCRATCH = "process-"
@@ -81,6 +87,9 @@ class Service:
         board: tells whoever listens how far requests are.
         dispatcher: says which request is next.
         submissions: takes in orders.
+        overlays: proposes regions.
+        resubmissions: takes in edits of results.
+        reviewing: results, to be looked over.
         anonymization: requests for frames.
         delivery: results behind download links.
         health: how the installation is doing.
@@ -107,6 +116,9 @@ class Service:
     board: RedisProgressBoard
     dispatcher: Dispatcher
     submissions: Submissions
+    overlays: OverlayProposals
+    resubmissions: Resubmissions
+    reviewing: Reviewing
     anonymization: Anonymization
     delivery: Delivery
     health: Health
@@ -184,6 +196,16 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             result_lasts=timedelta(hours=settings.result_retention_hours),
         )
         vault = gallery_vault(settings)
+        archives = StoredZips(store)
+        submissions = Submissions(
+            database,
+            queue,
+            dispatcher,
+            keyframes,
+            settings.max_frames_per_request,
+            settings.slice_frames,
+            level_is_available,
+        )
         health = Health(database, store, queue, lambda: _models_present(settings))
         yield Service(
             settings=settings,
@@ -215,15 +237,14 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             marking=Marking(database),
             board=board,
             dispatcher=dispatcher,
-            submissions=Submissions(
-                database,
-                queue,
-                dispatcher,
-                keyframes,
-                settings.max_frames_per_request,
-                settings.slice_frames,
-                level_is_available,
+            submissions=submissions,
+            overlays=OverlayProposals(
+                database, store, scratch.path, VideoShelf().open, lambda: load_text_detector(settings)
             ),
+            resubmissions=Resubmissions(
+                submissions, archives, lambda: result_signer(settings).public_key, is_signed
+            ),
+            reviewing=Reviewing(database, store, archives, film_frame, scratch.path),
             anonymization=Anonymization(
                 database, store, dispatcher, board, clock, retention, new_secret, digest
             ),

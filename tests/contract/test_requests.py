@@ -10,6 +10,7 @@ import pytest
 
 from domain.accounts import Role, User
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
+from domain.anonymization.provenance import BasedOn, SignatureState
 from domain.anonymization.slices import LEASE
 from domain.errors import (
     IdempotencyConflictError,
@@ -73,6 +74,28 @@ async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: 
         other = await add_request(database, user, video)
         assert (await work.requests.snapshot(other.id)).regions == ()
         assert await work.requests.snapshot(uuid4()) == Snapshot({}, ())
+
+
+async def test_an_order_for_known_boxes_keeps_them_until_it_is_over(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    base = await add_request(database, user, video)
+    based_on = BasedOn("ab" * 32, SignatureState.GENUINE, base.id)
+    kept = Region(1, 2, 3, 4), Region(0, 0, 9, 9, Segment(2, 3))
+    order = replace(order_for(video), based_on=based_on, keep_text=kept)
+    snapshot = replace(snapshot_for(order, 5), boxes=b"\x00boxes")
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, order, snapshot, None)
+        other, _ = await work.requests.add(user.id, order, snapshot, None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        found = await work.requests.get(request.id, principal_of(user))
+        assert (found.order.based_on, found.order.keep_text) == (based_on, kept)
+        assert await work.requests.snapshot(request.id) == snapshot
+        assert (await work.requests.snapshot(base.id)).boxes is None
+        await work.requests.finish(request.id, Status.CANCELLED, NOW)
+        assert await work.requests.snapshot(request.id) == replace(snapshot, boxes=None)
+        assert (await work.requests.snapshot(other.id)).boxes == snapshot.boxes
 
 
 async def test_a_request_is_found_by_the_key_of_its_submitter(database: Database) -> None:

@@ -122,6 +122,7 @@ async def test_an_older_database_is_refused_until_it_is_upgraded(empty_database_
     newer = {
         "request_segments",
         "request_regions",
+        "request_boxes",
         "used_refresh_tokens",
         "webhook_notices",
         "galleries",

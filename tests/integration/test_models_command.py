@@ -204,6 +204,8 @@ def test_list_shows_what_there_is_and_what_can_be_had(tmp_path: Path) -> None:
         "precision": "fp32",
         "purpose": "own files",
     }
+    text = rows["pp-ocrv6-det-small"]
+    assert (text["present"], text["licence"], text["purpose"]) == (True, "Apache-2.0", "text detection")
     assert not rows["buffalo_l"]["present"]
     assert rows["buffalo_l"]["path"] == "framecloak models pull buffalo_l"
     table = run("list", "--model-path", tmp_path).stdout
@@ -228,7 +230,8 @@ def test_verify_trusts_on_first_use_and_notices_changes(tmp_path: Path) -> None:
     code, first = states()
     assert code == 0
     assert {first.pop("det_tiny.onnx"), first.pop("a_recogniser.onnx")} == {"recorded"}
-    assert list(first.values()) == ["unchanged"] * 3
+    assert "PP-OCRv6_det_small.onnx" in first
+    assert list(first.values()) == ["unchanged"] * 4
     assert states()[1]["det_tiny.onnx"] == "unchanged"
 
     (folder / "det_tiny.onnx").write_bytes(DETECTOR + b"\0")
@@ -241,10 +244,23 @@ def test_verify_trusts_on_first_use_and_notices_changes(tmp_path: Path) -> None:
     assert "changed" in table.stdout
 
 
-def test_verify_of_an_empty_folder_is_no_failure(tmp_path: Path) -> None:
+def test_verify_of_an_empty_folder_looks_at_the_wheels(tmp_path: Path) -> None:
     result = run("verify", "--model-path", tmp_path / "absent")
     assert result.exit_code == 0
-    assert "no model files" in " ".join(result.stdout.split())
+    assert "PP-OCRv6_det_small.onnx" in result.stdout
+
+
+def test_a_text_model_that_was_exchanged_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.vision.text.sha256_of", lambda _: "0" * 64)
+    result = run("verify", "--json", "--model-path", tmp_path)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == [{"path": "pp-ocrv6-det-small", "state": "changed"}]
+
+
+def test_a_plate_detector_of_ones_own_is_listed_as_one(tmp_path: Path) -> None:
+    tiny_models.write_scrfd_pack(tmp_path / "my-plates")
+    rows = {row["name"]: row for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)}
+    assert rows["my-plates"]["purpose"] == "licence plate detection"
 
 
 def test_the_models_folder_comes_from_the_environment() -> None:

@@ -39,7 +39,7 @@ SETTINGS = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTUR
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.912345, Origin.DETECTED)
 DIGEST, KEY = "c" * 64, "d" * 32
 REPORT = RecordedFile("report.html", "e" * 64, 7)
-MARK = RedactedBox((5, 6, 70, 80), None, None, Origin.REGION)
+MARK = RedactedBox((5, 6, 70, 80), None, None, Origin.REGION, None)
 
 
 def source(name: str | None = None) -> RecordedSource:
@@ -101,7 +101,15 @@ def test_it_says_what_was_redacted() -> None:
         "frames": 3,
         "blanked": 1,
         "tracks": 1,
-        "boxes": {"detected": 1, "linked": 0, "filled": 0, "extended": 0, "region": 1},
+        "boxes": {
+            "detected": 1,
+            "linked": 0,
+            "filled": 0,
+            "extended": 0,
+            "region": 1,
+            "edited": 0,
+            "manual": 0,
+        },
         "kinds": {"face": 1, "text": 0, "plate": 0},
     }
 

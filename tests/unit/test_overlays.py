@@ -23,17 +23,34 @@ def ultrasound(number: int, *, moves: bool = True) -> Image:
     return picture
 
 
+ENDOSCOPE_NAME, ENDOSCOPE_TIME = (8, 40, 150, 20), (8, 300, 100, 20)
+
+
+def endoscopy(number: int) -> Image:
+    """A round picture of folds that wander and change, with a name and a time in the black beside it."""
+    across, down = np.meshgrid(np.arange(640), np.arange(360))
+    folds = np.sin((across + 17 * number) / 23) + np.cos((down - 11 * number) / 17)
+    tissue = np.stack([60 + 20 * folds, 70 + 30 * folds, 150 + 45 * folds], axis=-1)
+    noise = np.random.default_rng(number).normal(0, 4, tissue.shape)
+    inside = (across - 410) ** 2 + (down - 180) ** 2 < 170**2
+    picture = np.zeros((360, 640, 3), np.uint8)
+    picture[inside] = np.clip(tissue + noise, 0, 255).astype(np.uint8)[inside]
+    for words, (x, y, _, height) in (("ROE RICHARD", ENDOSCOPE_NAME), ("14:02:07", ENDOSCOPE_TIME)):
+        cv2.putText(picture, words, (x, y + height - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
+    return picture
+
+
 def corners(box: tuple[int, int, int, int]) -> np.ndarray:
     x, y, width, height = box
     return np.array([[x, y, x + width, y + height]], np.float64)
 
 
-def covered(regions: list[Region], box: tuple[int, int, int, int]) -> float:
+def covered(regions: list[Region], box: tuple[int, int, int, int], picture: Image | None = None) -> float:
     mask = np.zeros((360, 640), bool)
     for region in regions:
         mask[region.y : region.y + region.height, region.x : region.x + region.width] = True
     x, y, width, height = box
-    ink = ultrasound(0)[y : y + height, x : x + width, 0] > 128
+    ink = (ultrasound(0) if picture is None else picture)[y : y + height, x : x + width, 0] > 128
     return float(mask[y : y + height, x : x + width][ink].mean())
 
 
@@ -44,6 +61,24 @@ def test_names_and_times_are_proposed_and_the_moving_picture_is_not() -> None:
     assert covered(regions, NAME) == covered(regions, TIME) == 1.0
     assert all(one.has_text and one.stillness > 0.9 for one in proposals)
     assert not any(r.x < 500 and r.x + r.width > 140 and r.y < 280 and r.y + r.height > 80 for r in regions)
+
+
+def test_what_lies_beside_a_round_picture_is_proposed_and_its_rim_is_not() -> None:
+    pictures = [endoscopy(number) for number in range(16)]
+    texts = [np.concatenate([corners(ENDOSCOPE_NAME), corners(ENDOSCOPE_TIME)])] * 16
+    for found in (texts, [np.empty((0, 4))] * 16):
+        proposals = propose(pictures, found)
+        regions = [one.region for one in proposals]
+        assert covered(regions, ENDOSCOPE_NAME, pictures[0]) > 0.9
+        assert covered(regions, ENDOSCOPE_TIME, pictures[0]) > 0.9
+        assert not any(region.x + region.width > 260 for region in regions)
+
+
+def test_text_makes_an_overlay_more_certain() -> None:
+    pictures = [ultrasound(number) for number in range(12)]
+    with_text = propose(pictures, [np.concatenate([corners(NAME), corners(TIME)])] * 12)
+    without = propose(pictures, [np.empty((0, 4))] * 12)
+    assert min(one.confidence for one in with_text) > max(one.confidence for one in without) > 0.5
 
 
 def test_what_is_drawn_is_proposed_even_where_no_text_is_found() -> None:

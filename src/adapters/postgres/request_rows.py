@@ -8,6 +8,7 @@ from typing import Any
 from adapters.postgres.connection import Record
 from adapters.postgres.tables import RequestRow
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
+from domain.anonymization.provenance import BasedOn, SignatureState
 from domain.anonymization.request import (
     Appearance,
     Audio,
@@ -17,6 +18,7 @@ from domain.anonymization.request import (
     RedactionShape,
     RedactionStyle,
 )
+from domain.videos import Region, Segment
 
 ORDER = (
     RequestRow.video_id,
@@ -30,6 +32,10 @@ ORDER = (
     RequestRow.language,
     RequestRow.priority,
     RequestRow.webhook_url,
+    RequestRow.keep_text,
+    RequestRow.based_on_request_id,
+    RequestRow.based_on_manifest,
+    RequestRow.based_on_signature,
 )
 _STATE = (
     RequestRow.id,
@@ -51,8 +57,8 @@ REQUEST = (*ORDER, *_STATE)
 
 def order_of(columns: Sequence[Any]) -> Order:
     """The order in the columns ``ORDER``."""
-    video_id, segment_ids, level, *look, priority, webhook_url = columns
-    output_format, quality, style, shape, audio, language = look
+    video_id, segment_ids, level, output_format, quality, style, shape, audio, language, *rest = columns
+    priority, webhook_url, keep_text, base, manifest, signature = rest
     appearance = Appearance(
         OutputFormat(output_format),
         quality,
@@ -61,7 +67,28 @@ def order_of(columns: Sequence[Any]) -> Order:
         Audio(audio),
         Language(language),
     )
-    return Order(video_id, tuple(segment_ids), Level(level), appearance, Priority(priority), webhook_url)
+    return Order(
+        video_id,
+        tuple(segment_ids),
+        Level(level),
+        appearance,
+        Priority(priority),
+        webhook_url,
+        tuple(_region(one) for one in keep_text),
+        None if manifest is None else BasedOn(manifest, SignatureState(signature), base),
+    )
+
+
+def region_row(region: Region) -> list[int | None]:
+    """A region in a column of JSON."""
+    limits = region.segment
+    ends = (limits.start_frame, limits.end_frame) if limits else (None, None)
+    return [region.x, region.y, region.width, region.height, *ends]
+
+
+def _region(row: Sequence[Any]) -> Region:
+    x, y, width, height, start, end = row
+    return Region(x, y, width, height, None if start is None else Segment(start, end))
 
 
 def request_of(row: Record | Sequence[Any]) -> AnonymizationRequest:

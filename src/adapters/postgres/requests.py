@@ -24,8 +24,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from adapters.postgres import snapshots
 from adapters.postgres.connection import Connection, row_id
-from adapters.postgres.request_rows import REQUEST, request_of
-from adapters.postgres.tables import RequestRow, SliceRow
+from adapters.postgres.request_rows import REQUEST, region_row, request_of
+from adapters.postgres.tables import RequestBoxesRow, RequestRow, SliceRow
 from adapters.postgres.webhooks import Notices
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import (
@@ -74,6 +74,10 @@ class Requests:
             "language": order.appearance.language,
             "priority": order.priority,
             "webhook_url": order.webhook_url,
+            "keep_text": [region_row(one) for one in order.keep_text],
+            "based_on_request_id": order.based_on.request_id if order.based_on else None,
+            "based_on_manifest": order.based_on.manifest_sha256 if order.based_on else None,
+            "based_on_signature": order.based_on.signature if order.based_on else None,
             "idempotency_key": key,
             "order_digest": digest,
             "status": Status.PENDING,
@@ -190,7 +194,8 @@ class Requests:
         row = finished.one_or_none()
         if row is None:
             return False
-        await self._connection.execute(delete(SliceRow).where(SliceRow.request_id == request_id))
+        for table in (SliceRow, RequestBoxesRow):
+            await self._connection.execute(delete(table).where(table.request_id == request_id))
         if row.webhook_url is not None:
             await Notices(self._connection).add(request_id, row.webhook_url, now)
         return True

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import insert, select
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.tables import RequestRegionRow, RequestSegmentRow
+from adapters.postgres.tables import RequestBoxesRow, RequestRegionRow, RequestSegmentRow
 from domain.anonymization.lifecycle import Snapshot
 from domain.videos import Region, Segment
 
@@ -39,10 +39,16 @@ async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> N
     ]
     if regions:
         await connection.execute(insert(RequestRegionRow), regions)
+    if snapshot.boxes is not None:
+        row = {"request_id": request_id, "boxes": snapshot.boxes}
+        await connection.execute(insert(RequestBoxesRow), [row])
 
 
 async def get(connection: Connection, request_id: UUID) -> Snapshot:
-    """The snapshot of a request; segments in order of time, regions as they were added."""
+    """The snapshot of a request; segments in order of time, regions as they were added.
+
+    Boxes are there until it is over.
+    """
     row = RequestSegmentRow
     statement = (
         select(row.segment_id, row.start_frame, row.end_frame)
@@ -50,7 +56,9 @@ async def get(connection: Connection, request_id: UUID) -> Snapshot:
         .order_by(row.start_frame, row.end_frame, row.segment_id)
     )
     segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
-    return Snapshot(segments, await _regions(connection, request_id))
+    found = select(RequestBoxesRow.boxes).where(RequestBoxesRow.request_id == request_id)
+    boxes = (await connection.execute(found)).scalar_one_or_none()
+    return Snapshot(segments, await _regions(connection, request_id), boxes)
 
 
 async def _regions(connection: Connection, request_id: UUID) -> tuple[Region, ...]:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.account_tables import UserRow
@@ -34,6 +35,7 @@ from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
 from adapters.postgres.gallery_tables import GalleryRow
 from adapters.postgres.webhook_tables import WebhookNoticeRow
 from domain.anonymization.lifecycle import Priority, Status
+from domain.anonymization.provenance import SignatureState
 from domain.anonymization.request import Audio, Language, Level, OutputFormat, RedactionShape, RedactionStyle
 from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole
@@ -178,6 +180,12 @@ class RequestRow(DefaultBase):
         one_of("audio", Audio),
         one_of("language", Language),
         one_of("priority", Priority),
+        CheckConstraint(
+            "(based_on_manifest IS NULL) = (based_on_signature IS NULL)"
+            " AND (based_on_manifest IS NULL) = (based_on_request_id IS NULL)",
+            name="based_on",
+        ),
+        one_of("based_on_signature", SignatureState),
         CheckConstraint("(idempotency_key IS NULL) = (order_digest IS NULL)", name="idempotency"),
         digest_of("order_digest"),
         one_of("status", Status),
@@ -209,6 +217,10 @@ class RequestRow(DefaultBase):
     language: Mapped[str] = mapped_column(Text)
     priority: Mapped[str] = mapped_column(Text)
     webhook_url: Mapped[str | None] = mapped_column(Text)
+    keep_text: Mapped[list[list[int | None]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    based_on_request_id: Mapped[UUID | None] = mapped_column(Uuid)
+    based_on_manifest: Mapped[str | None] = mapped_column(Text)
+    based_on_signature: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(Text)
     order_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     status: Mapped[str] = mapped_column(Text)
@@ -254,6 +266,17 @@ class RequestRegionRow(DefaultBase):
     height: Mapped[int] = mapped_column(Integer)
     start_frame: Mapped[int | None] = mapped_column(Integer)
     end_frame: Mapped[int | None] = mapped_column(Integer)
+
+
+class RequestBoxesRow(DefaultBase):
+    """What to redact for a request whose boxes are known; gone when it cannot be worked on any more."""
+
+    __tablename__ = "request_boxes"
+
+    request_id: Mapped[UUID] = mapped_column(
+        Uuid, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True
+    )
+    boxes: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class SliceRow(DefaultBase):

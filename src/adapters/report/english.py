@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.report.words import Words
+from domain.anonymization.provenance import SignatureState
 from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
 
 ENGLISH = Words(
@@ -15,6 +16,10 @@ ENGLISH = Words(
     lead_blanked=(
         "{blanked} of {frames} frames could not be examined. They are black in the result: nothing in "
         "them can be seen. In the others {boxes} areas were redacted."
+    ),
+    lead_rendered=(
+        "Nothing was looked for. In {frames} frames {boxes} areas were redacted that a person has looked "
+        "over; {blanked} frames are black."
     ),
     numbers="In numbers",
     frames="Frames written",
@@ -39,6 +44,14 @@ ENGLISH = Words(
         Level.MINIMAL: "Areas marked by hand were redacted, and nothing else. Faces were not looked for.",
         Level.FACES: "Areas marked by hand and every face that was found were redacted.",
         Level.FULL: "Areas marked by hand, faces, licence plates and burned-in text were redacted.",
+    },
+    rendered="The areas were taken from a manifest that may have been edited, with the SHA-256 {digest}.",
+    signatures={
+        SignatureState.GENUINE: "It was signed by this installation, and unchanged before any edits here.",
+        SignatureState.CHANGED: "It was changed after this installation had signed it.",
+        SignatureState.FOREIGN: "It was signed with a key that this installation does not know.",
+        SignatureState.BAD: "Its signature was not good.",
+        SignatureState.NONE: "It came without a signature.",
     },
     styles={
         RedactionStyle.SOLID: (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.report.words import Words
+from domain.anonymization.provenance import SignatureState
 from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
 
 GERMAN = Words(
@@ -15,6 +16,10 @@ GERMAN = Words(
     lead_blanked=(
         "{blanked} von {frames} Bildern konnten nicht untersucht werden. Sie sind im Ergebnis ganz "
         "schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche geschwärzt."
+    ),
+    lead_rendered=(
+        "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht, die "
+        "ein Mensch durchgesehen hat; {blanked} Bilder sind schwarz."
     ),
     numbers="In Zahlen",
     frames="Bilder im Ergebnis",
@@ -44,6 +49,20 @@ GERMAN = Words(
         Level.FULL: (
             "Von Hand markierte Bereiche, Gesichter, Kennzeichen und eingeblendete Schrift wurden geschwärzt."
         ),
+    },
+    rendered=(
+        "Die Bereiche stammen aus einem Manifest, das bearbeitet worden sein kann, mit der SHA-256 {digest}."
+    ),
+    signatures={
+        SignatureState.GENUINE: (
+            "Es war von dieser Installation unterschrieben und vor Bearbeitungen hier unverändert."
+        ),
+        SignatureState.CHANGED: "Es wurde verändert, nachdem diese Installation es unterschrieben hatte.",
+        SignatureState.FOREIGN: (
+            "Es war mit einem Schlüssel unterschrieben, den diese Installation nicht kennt."
+        ),
+        SignatureState.BAD: "Seine Unterschrift war ungültig.",
+        SignatureState.NONE: "Es kam ohne Unterschrift.",
     },
     styles={
         RedactionStyle.SOLID: (

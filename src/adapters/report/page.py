@@ -63,7 +63,8 @@ def _style() -> str:
 def _opening(facts: ReportFacts, words: Words) -> str:
     summary = facts.summary
     lead = words.lead_clean if facts.settings.level is not Level.MINIMAL else words.lead_minimal
-    lead = words.lead_blanked if summary.blanked else lead
+    lead = words.lead_rendered if facts.settings.based_on else lead
+    lead = words.lead_blanked if summary.blanked and not facts.settings.based_on else lead
     text = lead.format(
         frames=words.number(summary.frames),
         blanked=words.number(summary.blanked),
@@ -76,12 +77,13 @@ def _opening(facts: ReportFacts, words: Words) -> str:
 def _numbers(facts: ReportFacts, words: Words) -> str:
     summary = facts.summary
     inferred = summary.boxes[Origin.FILLED] + summary.boxes[Origin.EXTENDED]
+    by_hand = summary.boxes[Origin.EDITED] + summary.boxes[Origin.MANUAL]
     rows = (
         (words.frames, summary.frames),
         (words.tracks, summary.tracks),
         (words.faces, summary.faces),
         (words.inferred, inferred),
-        (words.regions, summary.boxes[Origin.REGION]),
+        (words.regions, summary.boxes[Origin.REGION] + by_hand),
         (words.blanked, summary.blanked),
     )
     return _section(words.numbers, _facts((name, words.number(value)) for name, value in rows))
@@ -117,6 +119,9 @@ def _settings(facts: ReportFacts, words: Words) -> str:
     settings = facts.settings
     look = settings.appearance
     sentences = [words.levels[settings.level], words.styles[look.style]]
+    if origin := settings.based_on:
+        rendered = words.rendered.format(digest=origin.manifest_sha256)
+        sentences[0] = f"{rendered} {words.signatures[origin.signature]}"
     if settings.threshold is not None:
         sentences += [
             words.shapes[look.shape],
@@ -183,6 +188,8 @@ def _gaps(facts: ReportFacts, words: Words) -> str:
 
 
 def _weakest(facts: ReportFacts, words: Words) -> str:
+    if facts.settings.based_on:
+        return ""
     if facts.settings.threshold is None or not facts.summary.tracks:
         return _section(words.weakest, _paragraph(words.no_tracks))
     rows = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain.anonymization.provenance import SignatureState
 from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
 
 
@@ -20,6 +21,7 @@ class Words:
     lead_clean: str
     lead_blanked: str
     lead_minimal: str
+    lead_rendered: str
 
     numbers: str
     frames: str
@@ -40,6 +42,8 @@ class Words:
 
     settings: str
     levels: Mapping[Level, str]
+    rendered: str
+    signatures: Mapping[SignatureState, str]
     styles: Mapping[RedactionStyle, str]
     shapes: Mapping[RedactionShape, str]
     formats: Mapping[bool, str]

@@ -85,7 +85,7 @@ class Timeline:
     Attributes:
         found: faces that a detector found.
         inferred: faces that were only inferred from their track: filled or extended.
-        regions: areas marked by hand.
+        regions: areas marked, moved or added by hand.
         blanked: 1 where the frame is black.
         positions: number of the frame in its source.
     """
@@ -101,7 +101,8 @@ class Timeline:
         origins = Counter(box.origin for box in frame.boxes)
         self.found.append(min(origins[Origin.DETECTED] + origins[Origin.LINKED], _MOST))
         self.inferred.append(min(origins[Origin.FILLED] + origins[Origin.EXTENDED], _MOST))
-        self.regions.append(min(origins[Origin.REGION], _MOST))
+        by_hand = origins[Origin.REGION] + origins[Origin.EDITED] + origins[Origin.MANUAL]
+        self.regions.append(min(by_hand, _MOST))
         self.blanked.append(frame.blanked)
         self.positions.append(frame.index)
 

@@ -9,6 +9,8 @@ from itertools import groupby
 
 from domain.anonymization.album import Album
 from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
+from domain.anonymization.box_table import BoxTable
+from domain.anonymization.examination import Examination
 from domain.anonymization.films import (
     Reel,
     consume,
@@ -20,9 +22,11 @@ from domain.anonymization.films import (
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
 from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
 from domain.anonymization.processing import Instructions, Instruments, Seam, redacted_frames
+from domain.anonymization.provenance import BasedOn
 from domain.anonymization.record import Imprint, Record
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level, RedactionShape
+from domain.anonymization.rerendering import rerendered_frames
 from domain.anonymization.tracking import TrackingSettings
 from domain.detection import ModelCard
 from domain.ports import Archive, FrameSource
@@ -50,6 +54,7 @@ class Exhibit:
         regions: areas to redact whatever is in them; inside the source.
         film: makes the name of a film in the archive from the segment that it shows.
         keep_text: areas in which text stays readable; inside the source.
+        boxes: what to redact, where that is known and nothing is to be looked for.
     """
 
     id: int
@@ -60,6 +65,7 @@ class Exhibit:
     regions: tuple[Region, ...] = ()
     film: Callable[[Segment], str] = film_name
     keep_text: tuple[Region, ...] = ()
+    boxes: BoxTable | None = None
 
     def tracking(self, shape: RedactionShape) -> TrackingSettings:
         """What counts as a face in it, and how much is redacted around one."""
@@ -102,12 +108,14 @@ class Export:
         level: what is redacted.
         appearance: how the written frames look.
         batches: what to redact, in the order of the output.
+        based_on: the manifest that the boxes of all inputs were taken from, if they were.
     """
 
     imprint: Imprint
     level: Level
     appearance: Appearance
     batches: tuple[Batch, ...]
+    based_on: BasedOn | None = None
 
     @property
     def frame_count(self) -> int:
@@ -137,14 +145,21 @@ class Export:
         for batch in self.batches:
             first_track = 0
             for segment in batch.segments:
-                run = redacted_frames(
-                    batch.source, segment, self.instructions(batch), self.prepared(batch, instruments)
-                )
+                run = self.frames(batch, segment, instruments)
                 # Closing ends the pipeline's threads at once when writing fails or a person interrupts.
                 with closing(run), closing(_renumbered(run, first_track)) as frames:
                     seam = self._write(batch, segment, frames, instruments, record, on_frame)
                 first_track += len(seam.links.heads)
         return self._close(record, instruments)
+
+    def frames(
+        self, batch: Batch, segment: Segment, instruments: Instruments, examined: Sequence[Examination] = ()
+    ) -> Generator[RedactedFrame, None, Seam]:
+        """The redacted frames of one segment of a batch; arguments and errors as for `redacted_frames`."""
+        prepared, table = self.prepared(batch, instruments), batch.exhibits[0].boxes
+        if table is not None:
+            return rerendered_frames(batch.source, segment, table, self.appearance, prepared)
+        return redacted_frames(batch.source, segment, self.instructions(batch), prepared, examined)
 
     def prepared(self, batch: Batch, instruments: Instruments) -> Instruments:
         """The instruments for a batch: what encodes the frames of a film makes all of one size."""
@@ -203,10 +218,13 @@ class Export:
         ]
         models = used_models(instruments)
         threshold = self.instructions(self.batches[0]).threshold if detector else None
-        return record.close(recorded_settings(self.level, self.appearance, threshold), models, sources)
+        settings = recorded_settings(self.level, self.appearance, threshold, self.based_on)
+        return record.close(settings, models, sources)
 
 
-def recorded_settings(level: Level, appearance: Appearance, threshold: float | None) -> RecordedSettings:
+def recorded_settings(
+    level: Level, appearance: Appearance, threshold: float | None, based_on: BasedOn | None = None
+) -> RecordedSettings:
     """What a manifest says of how its frames were made."""
     return RecordedSettings(
         level=level,
@@ -214,8 +232,9 @@ def recorded_settings(level: Level, appearance: Appearance, threshold: float | N
         threshold=threshold,
         video_looks=VIDEO_LOOKS,
         picture_looks=PICTURE_LOOKS,
-        video_areas=_areas(level, continuous=True),
-        picture_areas=_areas(level, continuous=False),
+        video_areas=None if based_on else _areas(level, continuous=True),
+        picture_areas=None if based_on else _areas(level, continuous=False),
+        based_on=based_on,
     )
 
 

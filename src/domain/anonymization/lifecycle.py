@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.anonymization.provenance import BasedOn
 from domain.anonymization.request import Appearance, Level
 from domain.errors import AlreadyFinishedError, NotReadyError
 from domain.videos import Region, Segment, union
@@ -46,6 +47,8 @@ class Order:
         appearance: how the frames look.
         priority: which queue it waits in.
         webhook_url: where to tell about its end, or None.
+        keep_text: areas in which text stays readable; at level ``full`` only.
+        based_on: the manifest whose boxes, edited, are redacted; None where they are looked for.
     """
 
     video_id: int
@@ -54,6 +57,8 @@ class Order:
     appearance: Appearance
     priority: Priority = Priority.NORMAL
     webhook_url: str | None = None
+    keep_text: tuple[Region, ...] = ()
+    based_on: BasedOn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,12 @@ class Snapshot:
     Attributes:
         segments: those of the order, by their ids.
         regions: all of the video.
+        boxes: what to redact where that is known, as `BoxTable.packed` has it; None where it is looked for.
     """
 
     segments: Mapping[int, Segment]
     regions: tuple[Region, ...]
+    boxes: bytes | None = None
 
     @property
     def stretches(self) -> tuple[Segment, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,19 +12,26 @@ from pathlib import Path
 from uuid import UUID
 
 from domain.accounts import Means, Principal, Role
+from domain.anonymization.box_table import BoxTable
 from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.holding import HeldLease
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.manifest import Summary
 from domain.anonymization.metering import fetched
+from domain.anonymization.naming import film_names, frame_names
 from domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
 from domain.anonymization.processing import Instruments
 from domain.anonymization.record import Imprint
 from domain.anonymization.request import Level
 from domain.anonymization.service import parts_prefix, result_prefix
 from domain.anonymization.slices import LEASE, Lease, SliceKind, Standing
-from domain.errors import ObjectNotFoundError, StorageUnavailableError, VideoNotFoundError
+from domain.errors import (
+    InvalidManifestError,
+    ObjectNotFoundError,
+    StorageUnavailableError,
+    VideoNotFoundError,
+)
 from domain.library import GrantRole, Video
 from domain.ports import Archive, ArchiveReader, FrameSource
 from domain.ports.films import FilmStudio
@@ -32,7 +39,6 @@ from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
 from domain.resilience import Backoff
-from domain.videos import Segment
 
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 
@@ -78,6 +84,7 @@ class _Job:
     request: AnonymizationRequest
     video: Video
     snapshot: Snapshot
+    boxes: BoxTable | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,11 @@ class SliceMaker:
             snapshot = await work.requests.snapshot(request_id)
         while len(self._jobs) >= _IN_WORK:
             del self._jobs[next(iter(self._jobs))]
-        job = self._jobs[request_id] = _Job(request, video, snapshot)
+        if (snapshot.boxes is None) is not (request.order.based_on is None):
+            # Without its boxes, faces would be looked for that a person has decided about.
+            raise InvalidManifestError("the boxes of the request are gone", "render them again")
+        boxes = None if snapshot.boxes is None else BoxTable.unpacked(snapshot.boxes)
+        job = self._jobs[request_id] = _Job(request, video, snapshot, boxes)
         return job
 
     async def _make_part(self, held: HeldLease, job: _Job, folder: Path) -> None:
@@ -188,13 +199,18 @@ class SliceMaker:
             id=0,
             source=self._workshop.open_video(video),
             name=None,
-            stem=_stem(snapshot.segments),
+            stem=frame_names(snapshot.segments),
             segments=snapshot.stretches,
             regions=snapshot.regions,
-            film=_film(snapshot.segments),
+            film=film_names(snapshot.segments),
+            keep_text=order.keep_text,
+            boxes=job.boxes,
         )
-        export = Export(self._workshop.imprint, order.level, order.appearance, batches([exhibit]))
-        instruments = replace(self._workshop.instruments(order.level), films=self._workshop.studio)
+        level = Level.MINIMAL if job.boxes is not None else order.level
+        export = Export(
+            self._workshop.imprint, order.level, order.appearance, batches([exhibit]), order.based_on
+        )
+        instruments = replace(self._workshop.instruments(level), films=self._workshop.studio)
         archive = self._workshop.create_archive(path)
         try:
             return write_part(export, held.lease.segment, instruments, archive, held.step, examined)
@@ -239,7 +255,7 @@ class SliceMaker:
         order, snapshot, studio = job.request.order, job.snapshot, self._workshop.studio
         filming = None
         if video and studio:
-            filming = Filming(studio, self._workshop.open_video(video), _film(snapshot.segments))
+            filming = Filming(studio, self._workshop.open_video(video), film_names(snapshot.segments))
         return Binding(
             imprint=self._workshop.imprint,
             level=order.level,
@@ -248,6 +264,8 @@ class SliceMaker:
             segments=snapshot.stretches,
             regions=snapshot.regions,
             filming=filming,
+            keep_text=order.keep_text,
+            based_on=order.based_on,
         )
 
     def _bind(self, binder: Binder, file: Path) -> None:
@@ -297,18 +315,3 @@ def _result_key(request_id: UUID) -> str:
 def _continues(before: Lease, lease: Lease) -> bool:
     """Whether a slice begins where another one ends."""
     return before.request_id == lease.request_id and before.segment.end_frame == lease.segment.start_frame
-
-
-def _stem(segments: Mapping[int, Segment]) -> Callable[[int], str]:
-    """Names frames by the first segment, in time, that has them."""
-    return lambda index: f"frames/segment_{_owner(segments, index)}/frame_{index:07d}"
-
-
-def _film(segments: Mapping[int, Segment]) -> Callable[[Segment], str]:
-    """Names films by the first segment, in time, that they show."""
-    return lambda stretch: f"films/segment_{_owner(segments, stretch.start_frame)}.mp4"
-
-
-def _owner(segments: Mapping[int, Segment], index: int) -> int:
-    ordered = sorted(segments.items(), key=lambda pair: (pair[1], pair[0]))
-    return next(number for number, segment in ordered if segment.start_frame <= index < segment.end_frame)

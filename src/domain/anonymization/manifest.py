@@ -19,6 +19,7 @@ from typing import Any
 from domain.anonymization.areas import AreaSettings
 from domain.anonymization.canonical import canonical
 from domain.anonymization.looks import Look
+from domain.anonymization.provenance import BasedOn
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.tracking import Origin, TrackingSettings
@@ -71,6 +72,7 @@ class RecordedSettings:
         picture_looks: the sizes at which pictures were examined.
         video_areas: how text and plates were looked for in videos; None where they were not.
         picture_areas: likewise in pictures.
+        based_on: the manifest that the boxes were taken from; None where they were looked for.
     """
 
     level: Level
@@ -80,6 +82,7 @@ class RecordedSettings:
     picture_looks: tuple[Look, ...]
     video_areas: AreaSettings | None = None
     picture_areas: AreaSettings | None = None
+    based_on: BasedOn | None = None
 
 
 @dataclass(slots=True)
@@ -152,7 +155,7 @@ class FrameLog:
         self.summary.frames += 1
         self.summary.blanked += frame.blanked
         self.summary.boxes.update(box.origin for box in frame.boxes)
-        self.summary.kinds.update(box.kind for box in frame.boxes if box.origin is not Origin.REGION)
+        self.summary.kinds.update(box.kind for box in frame.boxes if box.kind)
         self._tracks.update((source, box.track) for box in frame.boxes if box.track is not None)
         self.summary.tracks = len(self._tracks)
 
@@ -230,7 +233,7 @@ def manifest(
 def _box(box: RedactedBox) -> dict[str, object]:
     return {
         "xyxy": box.xyxy,
-        "kind": "region" if box.origin is Origin.REGION else box.kind,
+        "kind": box.kind or "region",
         "track": box.track,
         "score": None if box.score is None else round(box.score, 4),
         "origin": box.origin,
@@ -268,7 +271,8 @@ def _region(region: Region) -> dict[str, object]:
 
 def _settings(settings: RecordedSettings) -> dict[str, object]:
     looks_for_faces = settings.threshold is not None
-    return {
+    origin = {"based_on": settings.based_on.entry()} if settings.based_on else {}
+    return origin | {
         "level": settings.level,
         "format": settings.appearance.output_format,
         "quality": settings.appearance.quality,

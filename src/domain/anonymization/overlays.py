@@ -46,6 +46,10 @@ STAYS = 0.8
 """Share of the samples that must show a text in its place."""
 
 
+WITHOUT_TEXT = 0.75
+"""What the confidence in an area is worth in which nothing is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """An area that never moves.
@@ -59,6 +63,11 @@ class Proposal:
     region: Region
     has_text: bool
     stillness: float
+
+    @property
+    def confidence(self) -> float:
+        """How sure it is that this is an overlay, in 0..1: lines alone may be part of what was filmed."""
+        return self.stillness if self.has_text else round(self.stillness * WITHOUT_TEXT, 3)
 
 
 def sample_numbers(frame_count: int, most: int = MOST_SAMPLES) -> list[int]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
+from domain.anonymization.box_table import LARGEST
 from domain.anonymization.examination import Examination
 from domain.anonymization.export import Export, film_name, recorded_settings, used_models
 from domain.anonymization.films import (
@@ -24,7 +25,8 @@ from domain.anonymization.films import (
     require_filmable,
 )
 from domain.anonymization.manifest import RecordedSource, Summary
-from domain.anonymization.processing import Instruments, redacted_frames
+from domain.anonymization.processing import Instruments
+from domain.anonymization.provenance import BasedOn
 from domain.anonymization.record import Imprint, Record
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
@@ -98,8 +100,7 @@ def write_part(
     suffix, studio = export.appearance.output_format, instruments.films
     if studio:
         require_filmable([batch.source], export.appearance, studio)
-    prepared = export.prepared(batch, instruments)
-    run = redacted_frames(batch.source, segment, export.instructions(batch), prepared, examined)
+    run = export.frames(batch, segment, instruments, examined)
     rows: list[list[Any]] = []
     groups: list[_Group] = []
 
@@ -155,6 +156,7 @@ class Binding:
         regions: what was marked by hand.
         filming: what puts films together; None where pictures were ordered.
         keep_text: where text was to stay.
+        based_on: the manifest that the boxes were taken from; None where they were looked for.
     """
 
     imprint: Imprint
@@ -165,6 +167,7 @@ class Binding:
     regions: tuple[Region, ...]
     filming: Filming | None = None
     keep_text: tuple[Region, ...] = ()
+    based_on: BasedOn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,9 @@ class Binder:
             # Tracks do not reach from one stretch into the next.
             self._chain = TrackChain(self._chain.following)
             self._change_reel(begun, content)
-        numbers = self._chain.numbers(_links(content))
+        # Boxes that were given have the numbers that they are to keep.
+        given = self._binding.based_on is not None
+        numbers = range(LARGEST + 1) if given else self._chain.numbers(_links(content))
         rows = iter(content["frames"])
         if self._reel:
             for group in content["groups"]:
@@ -245,7 +250,9 @@ class Binder:
         if self._reel:
             self._reel.finish()
         binding, content = self._binding, self._content
-        settings = recorded_settings(binding.level, binding.appearance, content["threshold"])
+        settings = recorded_settings(
+            binding.level, binding.appearance, content["threshold"], binding.based_on
+        )
         models = [ModelCard(**card) for card in content["models"]]
         return self._record.close(settings, models, [_source(binding, content)])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class RedactedBox:
 
     Attributes:
         xyxy: ``x1, y1, x2, y2`` whole pixels inside the frame; right and lower border are exclusive.
-        track: number of its track; None for a region.
-        score: of the detection behind it; None for a region.
+        track: number of its track; None for a region, and where a person drew it.
+        score: of the detection behind it; None for a region, and where a person drew or moved it.
         origin: why it was replaced.
         kind: what it is; None for a region.
     """
@@ -80,6 +80,12 @@ def boxes_to_redact(
         if region.applies_to(frame.index)
     ]
     return tuple(box for box in wanted if _has_pixels(box.xyxy))
+
+
+def inside(frame: Frame, boxes: Iterable[RedactedBox]) -> tuple[RedactedBox, ...]:
+    """Boxes cut at the borders of a frame, without those that lie outside."""
+    cut = (replace(box, xyxy=_whole_pixels(box.xyxy, frame)) for box in boxes)
+    return tuple(box for box in cut if _has_pixels(box.xyxy))
 
 
 def render(

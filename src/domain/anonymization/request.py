@@ -150,3 +150,35 @@ class Appearance:
             raise InvalidOptionError(
                 f"{self.output_format} files hold no sound", "choose mp4, or leave the sound out"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What is to look otherwise than it did; None for what stays.
+
+    Attributes:
+        output_format, quality, style, shape, audio, language: as for ``Appearance``.
+    """
+
+    output_format: OutputFormat | None = None
+    quality: int | None = None
+    style: RedactionStyle | None = None
+    shape: RedactionShape | None = None
+    audio: Audio | None = None
+    language: Language | None = None
+
+    def over(self, before: Appearance) -> Appearance:
+        """What is chosen, and the rest as it was; sound that was kept is dropped where pictures are chosen.
+
+        Raises:
+            InvalidOptionError: the quality is out of range, or pictures should keep the sound.
+        """
+        output_format = self.output_format or before.output_format
+        return Appearance(
+            output_format,
+            before.quality if self.quality is None else self.quality,
+            self.style or before.style,
+            self.shape or before.shape,
+            self.audio or (before.audio if output_format.is_film else Audio.DROP),
+            self.language or before.language,
+        )

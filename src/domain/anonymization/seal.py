@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
 
 from domain.anonymization.canonical import canonical
-from domain.ports.signing import Signer
+from domain.anonymization.provenance import SignatureState
+from domain.ports.signing import SignatureCheck, Signer
 
 SEAL_FILE = "manifest.sig"
 ALGORITHM = "Ed25519"
@@ -80,6 +82,31 @@ class Seal:
                 "signature": b64encode(self.signature).decode(),
             }
         )
+
+
+def signature_state(
+    manifest_sha256: str, seal: bytes | None, own_key: Callable[[], bytes], is_signed: SignatureCheck
+) -> SignatureState:
+    """What a signature says of a manifest.
+
+    Args:
+        manifest_sha256: hex digest of the manifest's bytes.
+        seal: the bytes of ``manifest.sig``; None where there is none.
+        own_key: this installation's public key.
+        is_signed: checks signatures.
+    """
+    if seal is None:
+        return SignatureState.NONE
+    try:
+        parsed = Seal.parse(seal)
+    except (ValueError, RecursionError):
+        return SignatureState.BAD
+    if not is_signed(parsed.public_key, parsed.message, parsed.signature):
+        return SignatureState.BAD
+    is_own, is_this = parsed.public_key == own_key(), parsed.manifest_sha256 == manifest_sha256
+    if not is_this:
+        return SignatureState.CHANGED if is_own else SignatureState.BAD
+    return SignatureState.GENUINE if is_own else SignatureState.FOREIGN
 
 
 def _message(manifest_sha256: str, public_key: bytes) -> bytes:

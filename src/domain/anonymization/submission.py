@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 from domain.accounts import Principal
 from domain.anonymization.dispatch import Dispatcher
@@ -15,11 +16,12 @@ from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
 from domain.anonymization.planning import SLICE_FRAMES, plan_slices
 from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
 from domain.anonymization.request import Level, require_available
-from domain.errors import InvalidSegmentsError, TooManyFramesError
+from domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
 from domain.library import GrantRole
 from domain.ports.persistence import Database, UnitOfWork
 from domain.ports.services import JobQueue
 from domain.resilience import uninterrupted
+from domain.videos import require_within
 
 MOST_SEGMENTS = 100
 """Segments one order may name."""
@@ -36,6 +38,10 @@ class Submitted:
 
     request: AnonymizationRequest
     estimated_seconds: int
+
+
+Preparation: TypeAlias = Callable[[UnitOfWork], Awaitable[tuple[Order, Snapshot]]]
+"""Makes an order, and what is to be worked on, once everything about it is allowed."""
 
 
 class Submissions:
@@ -90,20 +96,44 @@ class Submissions:
             InvalidSegmentsError: one is not of that video, or there are none or too many.
             TooManyFramesError: more frames than one request may have.
             LevelUnavailableError: this installation cannot deliver the level.
+            InvalidOptionError: text is to be kept at a level that leaves it alone.
+            InvalidRegionError, InvalidSegmentError: an area to keep text in does not fit the video.
             IdempotencyConflictError: the key was used with a different order.
             QueueUnavailableError: nobody could be told to do it; nothing was stored.
         """
-        return await uninterrupted(self._take_in(principal, order, idempotency_key))
 
-    async def _take_in(self, principal: Principal, order: Order, idempotency_key: str | None) -> Submitted:
+        async def prepared(work: UnitOfWork) -> tuple[Order, Snapshot]:
+            return order, await self._snapshot(work, principal, order)
+
+        key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
+        return await uninterrupted(self._take_in(principal, prepared, key))
+
+    async def take(
+        self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
+    ) -> Submitted:
+        """Take in an order that is made from something else than what is marked on a video.
+
+        Args:
+            principal: who asks; that they may has been found out by ``prepare``.
+            prepare: what for; only asked where the key has not been used before. Its errors come through.
+            key: an idempotency key, and a digest that two orders share only when they are the same.
+
+        Raises:
+            IdempotencyConflictError: the key was used with a different order.
+            QueueUnavailableError: nobody could be told to do it; nothing was stored.
+        """
+        return await uninterrupted(self._take_in(principal, prepare, key))
+
+    async def _take_in(
+        self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
+    ) -> Submitted:
         # Asked first, because what is stored may be found by others at once and cannot be taken back.
         await self._queue.ping()
-        key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
         async with self._database.unit_of_work() as work:
             request = await work.requests.submitted_before(principal.user_id, key) if key else None
             is_new = False
             if request is None:
-                snapshot = await self._snapshot(work, principal, order)
+                order, snapshot = await prepare(work)
                 request, is_new = await work.requests.add(principal.user_id, order, snapshot, key)
                 if is_new:
                     await self._plan(work, principal, request, snapshot)
@@ -123,13 +153,26 @@ class Submissions:
         unit = GROUP_FRAMES if order.appearance.output_format.is_film else 1
         slices = plan_slices(snapshot.stretches, keyframes, self._slice_frames, unit)
         await work.slices.add(request.id, slices)
-        details = {"video_id": order.video_id, "level": order.level, "frames": request.total_frames}
+        details: dict[str, object] = {
+            "video_id": order.video_id,
+            "level": order.level,
+            "frames": request.total_frames,
+        }
+        if order.based_on:
+            details["based_on"] = str(order.based_on.request_id)
         await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
 
     async def _snapshot(self, work: UnitOfWork, principal: Principal, order: Order) -> Snapshot:
         """What an order is to be made from, once everything about it is allowed."""
         require_available(order.level, self._level_is_available)
-        await work.videos.get(order.video_id, principal, GrantRole.EDITOR)
+        facts = (await work.videos.get(order.video_id, principal, GrantRole.EDITOR)).facts
+        if order.keep_text and order.level is not Level.FULL:
+            raise InvalidOptionError(
+                f"level {order.level} leaves text alone, so there is none to keep",
+                "leave keep_text out, or ask for level full",
+            )
+        size = facts.width, facts.height
+        require_within([], order.keep_text, size=size, frame_count=facts.frame_count)
         if not 1 <= len(order.segment_ids) <= MOST_SEGMENTS:
             raise InvalidSegmentsError("Invalid segments", f"name 1 to {MOST_SEGMENTS} segments of the video")
         marked = {one.id: one.segment for one in await work.marks.segments(order.video_id)}
@@ -148,4 +191,4 @@ class Submissions:
 
 def _fingerprint(order: Order) -> bytes:
     """A digest that two orders share only when they are the same."""
-    return hashlib.sha256(json.dumps(asdict(order), sort_keys=True).encode()).digest()
+    return hashlib.sha256(json.dumps(asdict(order), sort_keys=True, default=str).encode()).digest()

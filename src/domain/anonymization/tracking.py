@@ -38,6 +38,10 @@ class Origin(StrEnum):
     """Nothing was found here, just before or after the track."""
     REGION = "region"
     """Marked by hand."""
+    EDITED = "edited"
+    """Found, and changed by hand afterwards."""
+    MANUAL = "manual"
+    """Added by hand to what was found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class _LazyGroup(click.Group):
 
     summaries: ClassVar = {
         "redact": "Redact videos, pictures and folders of them.",
+        "render": "Redact again where an edited manifest says.",
         "verify": "Check that a result is what was signed.",
         "overlays": "Propose regions for what a device writes over its picture.",
         "demo": "See the whole service work on a short film, or on your own.",

@@ -12,16 +12,19 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
-from adapters.vision import centerface, clip_files, dlib_resnet
+from adapters.vision import centerface, clip_files, dlib_resnet, text
 from adapters.vision.downloads import pull as pull_pack
 from adapters.vision.onnx import Precision, Provider, choose_precision
+from adapters.vision.plates import find_plate_detector
 from adapters.vision.weights import (
     CENTERFACE,
     CLIP_FOLDER,
     DLIB_RESNET,
     PACKS,
+    TEXT,
+    FileCheck,
     FileState,
     Weights,
     find_pack,
@@ -32,7 +35,7 @@ from adapters.vision.weights import (
 from adapters.vision.weights import (
     verify as verify_files,
 )
-from domain.errors import ModelMissingError
+from domain.errors import ModelCorruptError, ModelMissingError
 
 _console = Console()
 
@@ -72,13 +75,16 @@ def list_models(models: Path, *, as_json: bool) -> None:
     rows = [
         _wheel_row(CENTERFACE, centerface.published_weights, choose_precision(Precision.AUTO, Provider.CPU)),
         _wheel_row(DLIB_RESNET, dlib_resnet.published_weights, Precision.FP32),
+        _wheel_row(TEXT, text.published_text_weights, Precision.FP32),
         *_pack_rows(models),
         _clip_row(models),
     ]
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    table = Table("name", "present", "precision", "licence", "path", title=f"Models in {models}")
+    # Whatever else has to be cut: names are what people type.
+    name = Column("name", min_width=max(len(row.name) for row in rows))
+    table = Table(name, "present", "precision", "licence", "path", title=f"Models in {models}")
     for row in rows:
         table.add_row(
             row.name,
@@ -96,7 +102,7 @@ def list_models(models: Path, *, as_json: bool) -> None:
 @click.pass_context
 def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
     """Hash every model file again; exits with 1 when one has changed or is missing."""
-    checks = [*verify_files(models), *clip_files.check_files(models)]
+    checks = [*_text_check(), *verify_files(models), *clip_files.check_files(models)]
     if as_json:
         rows = [{"path": str(check.path), "state": check.state} for check in checks]
         click.echo(json.dumps(rows, indent=2))
@@ -105,7 +111,10 @@ def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
     else:
         table = Table("file", "state")
         for check in checks:
-            table.add_row(str(check.path.relative_to(models)), _STATES[check.state])
+            # What is not in the folder lies deep in a wheel.
+            in_folder = check.path.is_relative_to(models)
+            shown = check.path.relative_to(models) if in_folder else check.path.name
+            table.add_row(str(shown), _STATES[check.state])
         _console.print(table)
     if any(check.state in {FileState.CHANGED, FileState.MISSING} for check in checks):
         context.exit(1)
@@ -210,6 +219,17 @@ def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bo
         )
 
 
+def _text_check() -> list[FileCheck]:
+    """The graph that finds text, which is used where it lies; nothing where it is not installed."""
+    try:
+        path = text.published_text_weights()
+    except ModelMissingError:
+        return []
+    except ModelCorruptError:
+        return [FileCheck(Path(TEXT.name), FileState.CHANGED)]
+    return [FileCheck(path, FileState.UNCHANGED)]
+
+
 def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision) -> _Row:
     try:
         path = str(find())
@@ -228,6 +248,8 @@ def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision)
 def _pack_rows(models: Path) -> list[_Row]:
     present = installed_packs(models)
     purposes = {pack.name: pack.purpose for pack in PACKS}
+    plates = find_plate_detector(models)
+    own = {plates.parent.name: "licence plate detection"} if plates else {}
     return [
         _Row(
             name=name,
@@ -235,7 +257,7 @@ def _pack_rows(models: Path) -> list[_Row]:
             path=str(present.get(name, f"framecloak models pull {name}")),
             licence=licence_of(name),
             precision=Precision.FP32,
-            purpose=purposes.get(name, "own files"),
+            purpose=purposes.get(name) or own.get(name, "own files"),
         )
         for name in dict.fromkeys([*present, *purposes])
     ]

@@ -62,7 +62,7 @@ class Order:
                 "level minimal redacts regions only and none is given, so nothing would be redacted",
                 "give a --region, or use --level faces",
             )
-        _check_output(self.output, overwrite=self.overwrite)
+        check_output(self.output, overwrite=self.overwrite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
     """
     order.check()
     found = find_files(order.inputs)
-    _check_no_input_is_replaced(order.output, found.paths)
+    check_no_input_is_replaced(order.output, found.paths)
     if found.ignored:
         names = ", ".join(path.name for path in found.ignored)
         monitor.say(f"Ignored, being neither pictures nor videos: {names}")
@@ -129,7 +129,12 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
     return Outcome(summary, order.output, order.output.stat().st_size, seconds, model)
 
 
-def _check_output(output: Path, *, overwrite: bool) -> None:
+def check_output(output: Path, *, overwrite: bool) -> None:
+    """Refuse an output that cannot be written, or must not be replaced.
+
+    Raises:
+        OutputUnwritableError: its folder is missing, or it is there already.
+    """
     if not output.parent.is_dir():
         raise OutputUnwritableError(
             f"cannot write {output}: {output.parent} is not a folder", "choose a folder that exists"
@@ -140,6 +145,11 @@ def _check_output(output: Path, *, overwrite: bool) -> None:
         raise OutputUnwritableError(f"{output} is there already", "choose another name, or add --force")
 
 
-def _check_no_input_is_replaced(output: Path, inputs: Iterable[Path]) -> None:
+def check_no_input_is_replaced(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        OutputUnwritableError: the output is one of the inputs.
+    """
     if output.exists() and any(path.exists() and output.samefile(path) for path in inputs):
         raise OutputUnwritableError(f"{output} is one of the inputs", "choose another name for the output")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from domain.anonymization.areas import VIDEO_AREAS, look_for_areas
-from domain.anonymization.overlays import Proposal, propose, sample_numbers
+from domain.anonymization.overlay_search import find_overlays
+from domain.anonymization.overlays import Proposal
 from domain.anonymization.request import Appearance, Level
 from domain.detection import Kind
-from domain.errors import ExaminationError, OutputUnwritableError
+from domain.errors import OutputUnwritableError
 from domain.ports import FrameEncoder, FrameSource
 from entrypoints.bootstrap import Container
 
@@ -27,17 +27,7 @@ def find_proposals(video: Path, container: Container) -> tuple[FrameSource, list
         DomainError: the video cannot be opened, or text cannot be looked for.
     """
     source = container.open_source(video)
-    detectors = {Kind.TEXT: container.instruments(Level.FULL).areas[Kind.TEXT]}
-    pictures, texts = [], []
-    for number in sample_numbers(source.info.readable_frames):
-        with closing(source.frames(number, number + 1)) as frames:
-            frame = next(frames)
-        try:
-            pictures.append(frame.bgr())
-        except ExaminationError:
-            continue
-        texts.append(look_for_areas(frame, detectors, VIDEO_AREAS)[Kind.TEXT].boxes)
-    return source, propose(pictures, texts)
+    return source, find_overlays(source, container.instruments(Level.FULL).areas[Kind.TEXT])
 
 
 def draw_proposals(

@@ -19,6 +19,7 @@ from entrypoints.http.controllers.objects import ObjectsController
 from entrypoints.http.controllers.operation import OperationController, liveness
 from entrypoints.http.controllers.regions import RegionsController
 from entrypoints.http.controllers.requests import RequestsController
+from entrypoints.http.controllers.reviews import ReviewsController
 from entrypoints.http.controllers.segments import SegmentsController
 from entrypoints.http.controllers.sessions import SessionsController
 from entrypoints.http.controllers.videos import VideosController
@@ -34,6 +35,7 @@ from entrypoints.http.services import Services
 CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     RequestsController,
     DownloadsController,
+    ReviewsController,
     VideosController,
     SegmentsController,
     RegionsController,

@@ -207,7 +207,12 @@ class NegotiatedResponse(Response[Any]):
 
 
 def _preferred(request: Request[Any, Any, Any]) -> str:
+    return MSGPACK if prefers_msgpack(request) else JSON
+
+
+def prefers_msgpack(request: Request[Any, Any, Any]) -> bool:
+    """Whether a client would rather have msgpack than JSON."""
     if "msgpack" not in request.headers.get("accept", ""):
-        return JSON
+        return False
     best = request.accept.best_match([JSON, MSGPACK, "application/x-msgpack"], JSON)
-    return JSON if best in {None, JSON} else MSGPACK
+    return best not in {None, JSON}

@@ -13,6 +13,9 @@ from adapters.metrics.api import ApiMetrics
 from domain.accounts import Principal
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
+from domain.anonymization.overlay_search import OverlayProposals
+from domain.anonymization.resubmission import Resubmissions
+from domain.anonymization.reviewing import Reviewing
 from domain.anonymization.service import Anonymization
 from domain.anonymization.submission import Submissions
 from domain.anonymization.vitals import Vitals
@@ -42,6 +45,9 @@ TheMarking: TypeAlias = NamedDependency[SkipValidation[Marking]]
 TheBoard: TypeAlias = NamedDependency[SkipValidation[ProgressBoard]]
 TheMetrics: TypeAlias = NamedDependency[SkipValidation[ApiMetrics]]
 TheObjects: TypeAlias = NamedDependency[SkipValidation[ObjectServer | None]]
+TheResubmissions: TypeAlias = NamedDependency[SkipValidation[Resubmissions]]
+TheReviewing: TypeAlias = NamedDependency[SkipValidation[Reviewing]]
+TheOverlays: TypeAlias = NamedDependency[SkipValidation[OverlayProposals]]
 TheSubmissions: TypeAlias = NamedDependency[SkipValidation[Submissions]]
 TheVitals: TypeAlias = NamedDependency[SkipValidation[Vitals]]
 
@@ -63,6 +69,9 @@ def dependencies(services: Services, config: HttpConfig, authenticator: Authenti
         "marking": services.marking,
         "metrics": services.metrics,
         "objects": services.objects,
+        "resubmissions": services.resubmissions,
+        "reviewing": services.reviewing,
+        "overlays": services.overlays,
         "submissions": services.submissions,
         "vitals": services.vitals,
     }

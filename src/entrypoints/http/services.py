@@ -10,6 +10,9 @@ from typing import Protocol
 from adapters.metrics.api import ApiMetrics
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.health import Health
+from domain.anonymization.overlay_search import OverlayProposals
+from domain.anonymization.resubmission import Resubmissions
+from domain.anonymization.reviewing import Reviewing
 from domain.anonymization.service import Anonymization
 from domain.anonymization.submission import Submissions
 from domain.anonymization.vitals import Vitals
@@ -58,6 +61,9 @@ class Services:
         collection: videos and who may use them.
         marking: segments and regions.
         submissions: takes in orders.
+        overlays: proposes regions.
+        resubmissions: takes in edits of results.
+        reviewing: results, to be looked over.
         anonymization: requests for frames.
         board: tells whoever listens how far requests are.
         delivery: results behind download links.
@@ -75,6 +81,9 @@ class Services:
     collection: Collection
     marking: Marking
     submissions: Submissions
+    overlays: OverlayProposals
+    resubmissions: Resubmissions
+    reviewing: Reviewing
     anonymization: Anonymization
     board: ProgressBoard
     delivery: Delivery

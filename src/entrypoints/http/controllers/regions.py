@@ -5,10 +5,10 @@ from __future__ import annotations
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 
-from entrypoints.http.dependencies import Caller, TheMarking
+from entrypoints.http.dependencies import Caller, TheMarking, TheOverlays
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import RegionId, VideoId
-from entrypoints.http.schemas.videos import CreateRegionBody, RegionView
+from entrypoints.http.schemas.videos import CreateRegionBody, ProposalView, RegionView
 
 
 class RegionsController(Controller):
@@ -46,6 +46,33 @@ class RegionsController(Controller):
     ) -> RegionView:
         """In pixels of the displayed frame; in the whole video where no frames are given."""
         return RegionView.of(await marking.add_region(caller, video_id, data.region(), data.label))
+
+    @post(
+        "/proposals",
+        operation_id="proposeRegions",
+        summary="Propose regions",
+        status_code=200,
+        responses=problems(
+            "video_not_found",
+            "forbidden",
+            "level_unavailable",
+            "unreadable_video",
+            "examination_failed",
+            "storage_unavailable",
+            "storage_full",
+            writes=True,
+            parameters=True,
+        ),
+    )
+    async def propose_regions(
+        self, video_id: VideoId, caller: Caller, overlays: TheOverlays
+    ) -> list[ProposalView]:
+        """What a device has burned over its picture: areas that never move while the picture does.
+
+        Looks at two dozen frames, and takes seconds. Nothing is stored: send the regions that you accept to
+        `createRegion`.
+        """
+        return [ProposalView.of(one) for one in await overlays.propose(caller, video_id)]
 
     @delete(
         "/{region_id:int}",

@@ -56,6 +56,8 @@ _ORDER_PROBLEMS = (
     "invalid_level",
     "invalid_format",
     "invalid_option",
+    "invalid_region",
+    "invalid_segment",
     "level_unavailable",
     "too_many_frames",
     "queue_unavailable",
@@ -104,7 +106,7 @@ class RequestsController(Controller):
         """Frames of the named segments, as they and the video's regions are now, are redacted and zipped."""
         order = data.order(config.default_level, config.default_format, config.default_language)
         submitted = await submissions.submit(caller, order, idempotency_key)
-        _tell(submitted)
+        tell(submitted)
         name_subject(request.scope, submitted.request.id)
         return SubmittedView.of(submitted)
 
@@ -241,12 +243,12 @@ async def _submitted(
         return BatchResult(index=index, status="rejected", error=invalid_body_problem(error))
     except DomainError as error:
         return BatchResult(index=index, status="rejected", error=domain_problem(error))
-    _tell(submitted)
+    tell(submitted)
     return BatchResult(index=index, status="accepted", request_id=submitted.request.id)
 
 
-def _tell(submitted: Submitted) -> None:
-    """The line that leads from the id of the HTTP request, which every line here carries, to the worker's."""
+def tell(submitted: Submitted) -> None:
+    """Log what leads from the id of the HTTP request, which all lines here carry, to the worker's lines."""
     request = submitted.request
     facts = {
         "request_id": request.id,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta
 
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
@@ -25,12 +26,29 @@ from domain.anonymization.submission import Submitted
 from domain.errors import InvalidOptionError, InvalidSegmentsError
 from entrypoints.http.schemas.common import Body, Id, PageBase, View
 from entrypoints.http.schemas.problems import Problem
+from entrypoints.http.schemas.videos import AreaBody
 
 SegmentIds = (
     list[int] | Annotated[str, Meta(max_length=4096, description="The same as text.", examples=["1,2,3"])]
 )
 Name = Annotated[str, Meta(max_length=200)]
+WebhookUrl = Annotated[
+    str,
+    Meta(
+        max_length=2000,
+        pattern=r"^https?://[!-~]+$",
+        description="Told about the end of the request.",
+        examples=["https://example.org/hooks/frames"],
+    ),
+]
+MOST_KEPT = 100
+"""Areas of one order in which text stays."""
+
 _NUMBERS = re.compile(r" *[0-9]{1,19} *(, *[0-9]{1,19} *)*", re.ASCII)
+
+
+class KeepTextBody(AreaBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An area in which text stays; in the whole video where no frames are given."""
 
 
 class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,18 +94,15 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     priority: Annotated[Priority, Meta(description="Which queue it waits in.", examples=["normal"])] = (
         Priority.NORMAL
     )
-    webhook_url: (
-        Annotated[
-            str,
-            Meta(
-                max_length=2000,
-                pattern=r"^https?://[!-~]+$",
-                description="Told about the end of the request.",
-                examples=["https://example.org/hooks/frames"],
-            ),
-        ]
-        | None
-    ) = None
+    webhook_url: WebhookUrl | None = None
+    keep_text: Annotated[
+        list[KeepTextBody],
+        Meta(
+            max_length=MOST_KEPT,
+            description="Areas in which level `full` leaves text readable; faces in them are redacted.",
+            examples=[[{"x": 20, "y": 12, "width": 210, "height": 20}]],
+        ),
+    ] = msgspec.field(default_factory=list)
 
     def order(
         self,
@@ -102,6 +117,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             InvalidFormatError: there is no such format.
             InvalidSegmentsError: a number of a segment is none.
             InvalidOptionError: the webhook has no host, or pictures should keep the sound.
+            InvalidRegionError, InvalidSegmentError: an area to keep text in is none.
         """
         level = default_level if self.anonymization_level is None else Level.parse(self.anonymization_level)
         output = default_format if self.output_format is None else OutputFormat.parse(self.output_format)
@@ -117,7 +133,8 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 language=self.language or default_language,
             ),
             priority=self.priority,
-            webhook_url=_webhook(self.webhook_url),
+            webhook_url=webhook(self.webhook_url),
+            keep_text=tuple(area.region() for area in self.keep_text),
         )
 
 
@@ -315,7 +332,12 @@ def _segment_ids(given: list[int] | str) -> tuple[int, ...]:
     return ids
 
 
-def _webhook(url: str | None) -> str | None:
+def webhook(url: str | None) -> str | None:
+    """The address of a webhook, if there is one.
+
+    Raises:
+        InvalidOptionError: nobody can be called there.
+    """
     if url is None:
         return None
     try:

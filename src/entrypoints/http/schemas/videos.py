@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.accounts import Principal
+from domain.anonymization.overlays import Proposal
 from domain.collection import StartedUpload
 from domain.errors import InvalidRegionError, InvalidSegmentError
 from domain.library import MarkedRegion, MarkedSegment, Video, VideoGrant
@@ -166,8 +167,8 @@ class SegmentView(View, frozen=True, kw_only=True):
         )
 
 
-class CreateRegionBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An area that is redacted at every level; in the whole video where no frames are given."""
+class AreaBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An area of the picture; in the whole video where no frames are given."""
 
     x: Pixels
     y: Pixels
@@ -175,7 +176,6 @@ class CreateRegionBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     height: Pixels
     start_frame: Frame | None = None
     end_frame: EndFrame | None = None
-    label: Label | None = None
 
     def region(self) -> Region:
         """The area that is meant.
@@ -194,6 +194,12 @@ class CreateRegionBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                     "a region has both start_frame and end_frame, or neither", "give both or leave both out"
                 )
         return Region(self.x, self.y, self.width, self.height, segment)
+
+
+class CreateRegionBody(AreaBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An area that is redacted at every level; in the whole video where no frames are given."""
+
+    label: Label | None = None
 
 
 class RegionView(View, frozen=True, kw_only=True):
@@ -224,6 +230,40 @@ class RegionView(View, frozen=True, kw_only=True):
             end_frame=region.segment.end_frame if region.segment else None,
             label=marked.label,
         )
+
+
+class ProposedRegion(View, frozen=True, kw_only=True):
+    """A body for `createRegion`, ready to be sent."""
+
+    x: Pixels
+    y: Pixels
+    width: Pixels
+    height: Pixels
+    label: Annotated[str, Meta(description="What people call it; to be changed.", examples=["text overlay"])]
+
+
+class ProposalView(View, frozen=True, kw_only=True):
+    """An area that never moves while the picture does."""
+
+    region: Annotated[ProposedRegion, Meta(description="Send it to `createRegion` to accept it.")]
+    confidence: Annotated[float, Meta(description="That it is an overlay, in 0 to 1.", examples=[0.97])]
+    reason: Annotated[
+        Literal["text", "drawing"],
+        Meta(
+            description="`text`: something is written in it. `drawing`: lines stand still, as of a logo.",
+            examples=["text"],
+        ),
+    ]
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> Self:
+        """As shown to whoever may mark the video."""
+        area = proposal.region
+        reason: Literal["text", "drawing"] = "text" if proposal.has_text else "drawing"
+        region = ProposedRegion(
+            x=area.x, y=area.y, width=area.width, height=area.height, label=f"{reason} overlay"
+        )
+        return cls(region=region, confidence=proposal.confidence, reason=reason)
 
 
 class PutGrantBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,124 @@
+"""Entries of ZIPs in an object store, each fetched by its range; only their directory is fetched whole."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections import OrderedDict
+from typing import NamedTuple
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from adapters.storage.threads import in_thread
+from domain.errors import ObjectNotFoundError
+from domain.ports.services import ObjectStore
+
+_TAIL = 1 << 20
+"""Bytes from the end that are fetched first: the directory of ten thousand frames fits."""
+
+_HEADER = struct.Struct("<26xHH")
+_LONGEST_EXTRA = 64
+"""What is between a header and its entry, beside the name, in archives of this program: 20 bytes at most."""
+
+_KEPT = 8
+"""Directories that are remembered; a result is never changed."""
+
+
+class _Directory(NamedTuple):
+    size: int
+    entries: dict[str, ZipInfo]
+
+
+class StoredZips:
+    """Reads single entries; see ``domain.ports.results.StoredArchives``.
+
+    Args:
+        store: where the archives are.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._directories: OrderedDict[str, _Directory] = OrderedDict()
+
+    async def read(self, key: str, name: str) -> bytes:
+        """One entry, checked against its CRC.
+
+        Raises:
+            ObjectNotFoundError: there is no such archive or entry, or it is damaged.
+            StorageUnavailableError: the store cannot be reached.
+        """
+        directory = await self._directory(key)
+        entry = directory.entries.get(name)
+        if entry is None or entry.compress_type != ZIP_STORED or entry.flag_bits & 1:
+            raise _damaged(name)
+        start = entry.header_offset
+        longest = _HEADER.size + len(name.encode()) + _LONGEST_EXTRA + entry.file_size
+        data = await self._fetched(key, start, min(start + longest, directory.size))
+        if len(data) < _HEADER.size:
+            raise _damaged(name)
+        begin = _HEADER.size + sum(_HEADER.unpack_from(data))
+        content = bytes(memoryview(data)[begin : begin + entry.file_size])
+        if len(content) != entry.file_size or await in_thread(zlib.crc32, content) != entry.CRC:
+            raise _damaged(name)
+        return content
+
+    async def _directory(self, key: str) -> _Directory:
+        found = self._directories.pop(key, None) or await self._read_directory(key)
+        self._directories[key] = found
+        while len(self._directories) > _KEPT:
+            self._directories.popitem(last=False)
+        return found
+
+    async def _read_directory(self, key: str) -> _Directory:
+        size = (await self._store.stat(key)).size
+        start = max(0, size - _TAIL)
+        while True:
+            tail = _Tail(await self._fetched(key, start, size), start)
+            try:
+                return _Directory(size, await in_thread(_entries, tail))
+            except _TooShortError as error:
+                start = error.needed
+            except (BadZipFile, OSError, struct.error) as error:
+                raise _damaged(key) from error
+
+    async def _fetched(self, key: str, start: int, stop: int) -> bytes:
+        return b"".join([chunk async for chunk in self._store.read(key, start, stop)])
+
+
+class _TooShortError(Exception):
+    """What is wanted lies before what was fetched.
+
+    Args:
+        needed: where it begins.
+    """
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(needed)
+        self.needed = needed
+
+
+class _Tail(io.BytesIO):
+    """The end of a file, to be read as if it were the whole file."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        super().__init__(data)
+        self._start = start
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence != io.SEEK_SET:
+            return super().seek(offset, whence) + self._start
+        if offset < self._start:
+            raise _TooShortError(max(0, offset))
+        return super().seek(offset - self._start) + self._start
+
+    def tell(self) -> int:
+        return super().tell() + self._start
+
+
+def _entries(tail: _Tail) -> dict[str, ZipInfo]:
+    with ZipFile(tail) as archive:
+        return {entry.filename: entry for entry in archive.infolist()}
+
+
+def _damaged(name: str) -> ObjectNotFoundError:
+    return ObjectNotFoundError(f"{name} is gone or damaged")

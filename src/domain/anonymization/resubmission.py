@@ -1,0 +1,157 @@
+"""Use case: have a result made again with boxes that a person has edited, without looking for anything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from uuid import UUID
+
+from domain.accounts import Principal
+from domain.anonymization.box_table import BoxTable
+from domain.anonymization.edited_manifest import EditedManifest, read_edited
+from domain.anonymization.edits import FrameEdit, edited
+from domain.anonymization.lifecycle import Order, Priority, Snapshot
+from domain.anonymization.manifest import MANIFEST_FILE
+from domain.anonymization.provenance import BasedOn
+from domain.anonymization.request import Choices
+from domain.anonymization.seal import SEAL_FILE, signature_state
+from domain.anonymization.submission import Submissions, Submitted
+from domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
+from domain.library import GrantRole
+from domain.ports.persistence import UnitOfWork
+from domain.ports.results import StoredArchives
+from domain.ports.signing import SignatureCheck
+
+MOST_AT_ONCE = 2
+"""Manifests that are edited at the same time: each takes memory and a core for a moment."""
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Rework:
+    """What is to be different.
+
+    Attributes:
+        edits: frames whose boxes are replaced; those of all others stay.
+        choices: how the result is to look.
+        priority: which queue it waits in.
+        webhook_url: where to tell about its end, or None.
+        source_sha256: of the video that the edits were made for, where the caller says so.
+    """
+
+    edits: tuple[FrameEdit, ...]
+    choices: Choices = field(default_factory=Choices)
+    priority: Priority = Priority.NORMAL
+    webhook_url: str | None = None
+    source_sha256: str | None = None
+
+
+class Resubmissions:
+    """Takes in edits of results.
+
+    Args:
+        submissions: takes in orders.
+        archives: reads results.
+        own_key: this installation's public key.
+        is_signed: checks signatures.
+    """
+
+    def __init__(
+        self,
+        submissions: Submissions,
+        archives: StoredArchives,
+        own_key: Callable[[], bytes],
+        is_signed: SignatureCheck,
+    ) -> None:
+        self._submissions = submissions
+        self._archives = archives
+        self._own_key = own_key
+        self._is_signed = is_signed
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def submit(
+        self, principal: Principal, request_id: UUID, rework: Rework, idempotency_key: str | None = None
+    ) -> Submitted:
+        """Have the frames of a result made again, as a request of its own.
+
+        Args:
+            principal: who asks.
+            request_id: of the result.
+            rework: what is to be different.
+            idempotency_key: the same key with the same edits of the same result gives the request of the
+                first time, whatever has happened to the result since.
+
+        Raises:
+            RequestNotFoundError: there is none that the caller may see.
+            VideoNotFoundError: its video was deleted, or the caller may not see it any more.
+            ForbiddenError: the caller may see the video, and not have it anonymised.
+            NotReadyError: the request has no result.
+            ManifestMismatchError: the edits are for another video.
+            InvalidManifestError: an edit is not possible.
+            TooManyBoxesError: there are more boxes than can be held.
+            InvalidOptionError: pictures should keep the sound.
+            IdempotencyConflictError: the key was used with something different.
+            QueueUnavailableError: nobody could be told to do it; nothing was stored.
+            StorageUnavailableError: the result cannot be read now.
+        """
+
+        async def prepared(work: UnitOfWork) -> tuple[Order, Snapshot]:
+            return await self._prepared(work, principal, request_id, rework)
+
+        key = (idempotency_key, _fingerprint(request_id, rework)) if idempotency_key else None
+        return await self._submissions.take(principal, prepared, key)
+
+    async def _prepared(
+        self, work: UnitOfWork, principal: Principal, request_id: UUID, rework: Rework
+    ) -> tuple[Order, Snapshot]:
+        base = await work.requests.get(request_id, principal)
+        before = base.order
+        facts = (await work.videos.get(before.video_id, principal, GrantRole.EDITOR)).facts
+        if rework.source_sha256 not in {None, facts.sha256}:
+            raise ManifestMismatchError(
+                f"the edits are for the file with the SHA-256 {str(rework.source_sha256)[:_SHOWN]}..., and "
+                f"the video of the request has {facts.sha256[:_SHOWN]}...",
+                "edit the result of that video",
+            )
+        appearance = rework.choices.over(before.appearance)
+        snapshot = await work.requests.snapshot(request_id)
+        async with self._places:
+            document, seal = await self._documents(base.require_result())
+            manifest = await asyncio.to_thread(read_edited, document)
+            size = facts.width, facts.height
+            boxes = await asyncio.to_thread(_packed, manifest, rework, snapshot, size)
+        state = signature_state(manifest.sha256, seal, self._own_key, self._is_signed)
+        order = Order(
+            before.video_id,
+            before.segment_ids,
+            before.level,
+            appearance,
+            rework.priority,
+            rework.webhook_url,
+            before.keep_text,
+            BasedOn(manifest.sha256, state, request_id),
+        )
+        return order, Snapshot(snapshot.segments, snapshot.regions, boxes)
+
+    async def _documents(self, key: str) -> tuple[bytes, bytes]:
+        try:
+            document = await self._archives.read(key, MANIFEST_FILE)
+            return document, await self._archives.read(key, SEAL_FILE)
+        except ObjectNotFoundError as error:
+            raise NotReadyError("the result's file is gone or damaged", "submit the order again") from error
+
+
+def _packed(manifest: EditedManifest, rework: Rework, snapshot: Snapshot, size: tuple[int, int]) -> bytes:
+    """What to redact in every frame; takes a moment."""
+    (table,) = manifest.tables.values()
+    changed: BoxTable = edited(table, rework.edits).fitted(*size)
+    return changed.within(snapshot.stretches).packed()
+
+
+def _fingerprint(request_id: UUID, rework: Rework) -> bytes:
+    """A digest that two orders share only when they are the same."""
+    return sha256(json.dumps([str(request_id), asdict(rework)], sort_keys=True).encode()).digest()

@@ -1,0 +1,110 @@
+"""Which frames of a result a person should look at first: those with the weakest evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.anonymization.box_table import BoxTable
+from domain.anonymization.rendering import RedactedBox
+from domain.anonymization.tracking import Origin
+
+FILLED_RISK, EXTENDED_RISK = 0.9, 0.8
+"""Of boxes where nothing was found. A gap lies between two finds, and what is in it may have moved."""
+
+
+class Reason(StrEnum):
+    """Why a frame should be looked at."""
+
+    BLANKED = "blanked"
+    """It is black: whatever it shows is lost."""
+    FILLED = "filled"
+    """A box was put where nothing was found, between two finds."""
+    EXTENDED = "extended"
+    """A box was put where nothing was found, before or after a track."""
+    UNSURE = "unsure"
+    """The detector was unsure, and the track decided."""
+    SCORE = "score"
+    """The lowest score of its boxes; all of them were certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRisk:
+    """One frame, and how much it should be looked at.
+
+    Attributes:
+        index: of the frame.
+        risk: in 0..1; 1 for a black frame, else of its weakest box, 0 without any that was found.
+        reason: where the risk comes from; None without one.
+        lowest_score: of its boxes that have one.
+        boxes: what is redacted in it.
+    """
+
+    index: int
+    risk: float
+    reason: Reason | None
+    lowest_score: float | None
+    boxes: tuple[RedactedBox, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """All frames of a result, those to be looked at first in front.
+
+    Attributes:
+        table: what is redacted in them.
+        order: (f,) places of frames in the table.
+        risks: (f,) risk of each frame, by its place in the table.
+    """
+
+    table: BoxTable
+    order: NDArray[np.int64]
+    risks: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: BoxTable) -> Ranking:
+        """Rank frames by their weakest box; of frames at the same risk the earlier one comes first."""
+        counts = np.diff(table.ends, prepend=0)
+        risks = np.zeros(len(counts))
+        np.maximum.at(risks, np.repeat(np.arange(len(counts)), counts), _box_risks(table))
+        risks[table.blanked] = 1.0
+        return cls(table, np.argsort(-risks, kind="stable"), risks)
+
+    def page(self, limit: int, offset: int) -> Sequence[FrameRisk]:
+        """Some of them."""
+        return [self._frame(place) for place in self.order[offset : offset + limit].tolist()]
+
+    def _frame(self, place: int) -> FrameRisk:
+        index, risk = int(self.table.frames[place]), round(float(self.risks[place]), 4)
+        boxes = self.table.boxes(index)
+        if boxes is None:
+            return FrameRisk(index, risk, Reason.BLANKED, None, ())
+        origins = {box.origin for box in boxes}
+        scores = [box.score for box in boxes if box.score is not None]
+        reason = next((reason for origin, reason in _REASONS if origin in origins), None)
+        return FrameRisk(index, risk, reason, min(scores, default=None), boxes)
+
+
+_REASONS = (
+    (Origin.FILLED, Reason.FILLED),
+    (Origin.EXTENDED, Reason.EXTENDED),
+    (Origin.LINKED, Reason.UNSURE),
+    (Origin.DETECTED, Reason.SCORE),
+)
+
+
+def _box_risks(table: BoxTable) -> NDArray[np.float64]:
+    """(n,); what a person has drawn has none."""
+    origins = table.origins()
+    risks = np.zeros(len(table))
+    found = origins[Origin.DETECTED] | origins[Origin.LINKED]
+    risks[found] = 1.0 - np.nan_to_num(table.scores[found], nan=0.0)
+    # However low the score, something was seen there.
+    risks[found] *= EXTENDED_RISK
+    risks[origins[Origin.FILLED]] = FILLED_RISK
+    risks[origins[Origin.EXTENDED]] = EXTENDED_RISK
+    return risks

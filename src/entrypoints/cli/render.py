@@ -1,0 +1,133 @@
+"""``framecloak render``: redact again where an edited manifest says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from domain.anonymization.request import (
+    Audio,
+    Choices,
+    Language,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
+from entrypoints.cli.redact import exit_code, settings_with
+from entrypoints.settings import MAX_THREADS
+
+_AS_BEFORE = "as the manifest says"
+
+
+@click.command(short_help="Redact again where an edited manifest says.")
+@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))
+@click.option(
+    "--manifest",
+    metavar="EDITED.json",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="manifest.json of a result, edited or not; or the result itself.",
+)
+@click.option(
+    "-o", "--output", metavar="OUT.zip", required=True, type=click.Path(path_type=Path), help="ZIP to write."
+)
+@click.option(
+    "--signature",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    show_default="manifest.sig beside the manifest, if there is one",
+    help="What the manifest was signed with; the new one says whether it still fits.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    metavar="FORMAT",
+    show_default=_AS_BEFORE,
+    help="jpg, jpeg, png, webp or mp4.",
+)
+@click.option("--quality", type=int, show_default=_AS_BEFORE, help="1 to 100, for JPEG, WebP and MP4.")
+@click.option(
+    "--audio",
+    type=click.Choice([audio.value for audio in Audio]),
+    show_default=_AS_BEFORE,
+    help="Sound of films.",
+)
+@click.option(
+    "--redaction",
+    "style",
+    type=click.Choice([style.value for style in RedactionStyle]),
+    show_default=_AS_BEFORE,
+    help="What replaces the pixels; only solid leaves nothing to reconstruct a face from.",
+)
+@click.option(
+    "--shape",
+    type=click.Choice([shape.value for shape in RedactionShape]),
+    show_default=_AS_BEFORE,
+    help="Outline of redacted faces; everything else is a box.",
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1, MAX_THREADS),
+    show_default="$FRAMECLOAK_THREADS, or all cores",
+    help="Frames worked on at the same time.",
+)
+@click.option(
+    "--language",
+    type=click.Choice([language.value for language in Language]),
+    show_default="$REPORT_LANGUAGE, or en",
+    help="Of report.html.",
+)
+@click.option("--keep-names", is_flag=True, help="Let the name of SOURCE appear in the ZIP.")
+@click.option("--force", "overwrite", is_flag=True, help="Replace OUT.zip if it is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+def render(
+    *,
+    source: Path,
+    manifest: Path,
+    output: Path,
+    signature: Path | None,
+    output_format: str | None,
+    quality: int | None,
+    audio: str | None,
+    style: str | None,
+    shape: str | None,
+    threads: int | None,
+    language: str | None,
+    keep_names: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Redact SOURCE where the boxes of a manifest are, without looking for anything.
+
+    Boxes may be added, removed and moved: a box needs "xyxy", and may have "kind" (face, text, plate,
+    region), "track" and "origin". One that was moved has the origin "edited"; one without an origin counts
+    as "manual". Boxes are cut at the borders of the picture, and refused outside it. Every frame of the
+    manifest's segments needs one entry: a frame that nobody speaks of is not written as it is. The manifest
+    has to be about SOURCE, byte for byte. Of several sources in it, SOURCE is written.
+
+    The ZIP has a manifest and a signature of its own. They name the manifest that was edited by its SHA-256
+    and say what its signature was worth.
+    """
+    # As in `redact`: options that are wrong need none of it.
+    from entrypoints.bootstrap import Container  # noqa: PLC0415
+    from entrypoints.cli import rerendering  # noqa: PLC0415
+    from entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
+
+    settings = settings_with(detector=None, provider=None, precision=None, threads=threads)
+    choices = Choices(
+        output_format=None if output_format is None else OutputFormat.parse(output_format),
+        quality=quality,
+        style=None if style is None else RedactionStyle(style),
+        shape=None if shape is None else RedactionShape(shape),
+        audio=None if audio is None else Audio(audio),
+        language=Language(language) if language else settings.report_language,
+    )
+    order = rerendering.Order(source, manifest, signature, output, choices, keep_names, overwrite)
+    monitor = Monitor(Voice.JSON if as_json else Voice.QUIET if quiet else Voice.HUMAN)
+    outcome = rerendering.render(order, Container.build(settings), monitor)
+    monitor.report(outcome)
+    return exit_code(outcome, as_json=as_json)

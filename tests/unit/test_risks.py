@@ -1,0 +1,53 @@
+"""Which frames a person should look at first."""
+
+from __future__ import annotations
+
+from domain.anonymization.box_table import BoxTableBuilder
+from domain.anonymization.rendering import RedactedBox
+from domain.anonymization.risks import Ranking, Reason
+from domain.anonymization.tracking import Origin
+from domain.detection import Kind
+
+
+def face(origin: Origin, score: float | None) -> RedactedBox:
+    return RedactedBox((0, 0, 9, 9), 0, score, origin, Kind.FACE)
+
+
+def test_frames_with_the_weakest_evidence_come_first() -> None:
+    builder = BoxTableBuilder()
+    frames = {
+        10: [face(Origin.DETECTED, 0.9)],
+        11: [face(Origin.DETECTED, 0.9), face(Origin.FILLED, 0.5)],
+        12: [face(Origin.LINKED, 0.2)],
+        13: None,
+        14: [face(Origin.EXTENDED, 0.8)],
+        15: [],
+        16: [face(Origin.MANUAL, None), RedactedBox((0, 0, 9, 9), None, None, Origin.REGION, None)],
+        17: [face(Origin.DETECTED, 0.6)],
+    }
+    for index, boxes in frames.items():
+        builder.add(index, boxes)
+    ranking = Ranking.of(builder.finish())
+    found = ranking.page(100, 0)
+    assert [(one.index, one.reason) for one in found] == [
+        (13, Reason.BLANKED),
+        (11, Reason.FILLED),
+        (14, Reason.EXTENDED),
+        (12, Reason.UNSURE),
+        (17, Reason.SCORE),
+        (10, Reason.SCORE),
+        (15, None),
+        (16, None),
+    ]
+    risks = [one.risk for one in found]
+    assert risks == sorted(risks, reverse=True)
+    assert (risks[0], risks[-1]) == (1.0, 0.0)
+    assert [one.lowest_score for one in found] == [None, 0.5, 0.8, 0.2, 0.6, 0.9, None, None]
+    assert [one.index for one in ranking.page(2, 3)] == [12, 17]
+    assert ranking.page(2, 8) == []
+
+
+def test_a_result_of_black_frames_only() -> None:
+    builder = BoxTableBuilder()
+    builder.add(0, None)
+    assert [one.risk for one in Ranking.of(builder.finish()).page(9, 0)] == [1.0]
