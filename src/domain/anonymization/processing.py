@@ -29,6 +29,8 @@ from domain.anonymization.request import Appearance
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
+from domain.anonymization.verdicts import Identification, Verdicts, told_apart
+from domain.anonymization.views import ViewPlan, take_views
 from domain.detection import Kind
 from domain.errors import ExaminationError
 from domain.ports import AreaDetector, FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
@@ -58,6 +60,7 @@ class Instruments:
         meter: told how long all that takes.
         films: makes films; None where pictures are all that is written.
         areas: detectors of text and plates, by what they find; empty where those are not looked for.
+        identification: tells whose faces are redacted; None where everybody's are.
     """
 
     detector: FaceDetector | None
@@ -67,6 +70,7 @@ class Instruments:
     meter: Meter = NULL_METER
     films: FilmStudio | None = None
     areas: Mapping[Kind, AreaDetector] = field(default_factory=dict)
+    identification: Identification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Instructions:
         threshold: lowest detection score that the tracker gets to know.
         areas: how text and plates are looked for; None where they are not.
         keep_text: areas in which text stays.
+        views: where it is found out whose faces are, if that is asked.
     """
 
     appearance: Appearance
@@ -90,6 +95,7 @@ class Instructions:
     threshold: float = 0.12
     areas: AreaSettings | None = None
     keep_text: tuple[Region, ...] = ()
+    views: ViewPlan = field(default_factory=ViewPlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,9 @@ class _Run:
         self._settings = _tracked_kinds(instructions, instruments)
         looks_ahead = source.info.continuous and instruments.detector is not None
         longest = max(settings.horizon for settings in self._settings.values())
+        identification = instruments.identification
+        if identification:
+            longest += instructions.views.reach
         self._horizon = longest + SCENE_HORIZON if looks_ahead else 0
         self._every = instructions.areas.every if instructions.areas and looks_ahead else 1
         start = self._looked_at_before(segment.start_frame - self._horizon)
@@ -175,6 +184,7 @@ class _Run:
         self._first = self._due = segment.start_frame
         self._end = segment.end_frame
         self._pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
+        self._verdicts = identification and Verdicts(identification, instructions.views, self._pool)
         self._batch: list[Frame] = []
         self._batch_size = instruments.detector.max_batch if instruments.detector else 1
         self._examining: deque[Future[list[Examination]]] = deque()
@@ -273,9 +283,16 @@ class _Run:
         with timed(meter, Stage.DETECT):
             examined = examine(frames, detector, instructions.looks, instructions.threshold, meter)
         return [
-            self._look_closer(one, frame) if self._is_looked_at(frame.index) else one
+            self._with_views(self._look_closer(one, frame) if self._is_looked_at(frame.index) else one, frame)
             for one, frame in zip(examined, frames, strict=True)
         ]
+
+    def _with_views(self, examined: Examination, frame: Frame) -> Examination:
+        """The same with the faces that can be recognised, in frames where that is due."""
+        identification, views = self._instruments.identification, self._instructions.views
+        if identification is None or examined.found is None or not views.looks_at(frame.index):
+            return examined
+        return replace(examined, views=take_views(frame, examined.found, identification.recognizer))
 
     def _is_looked_at(self, index: int) -> bool:
         """Whether text and plates are looked for in a frame whatever its neighbours show."""
@@ -304,6 +321,8 @@ class _Run:
         due = range(self._due, self._due + count)
         first = self._examined[0].index
         tracks = follow(self._examined, self._scenes(), self._settings)
+        if self._verdicts:
+            tracks = self._verdicts.judged(tracks, self._examined, due)
         tracked = self._numbers.numbered(tracks, first, due)
         for index in due:
             frame = next(self._reread) if self._reread else self._waiting.popleft()
@@ -322,10 +341,11 @@ class _Run:
 
     def _render(self, frame: Frame, tracked: list[TrackedBox] | None) -> RedactedFrame:
         instructions, instruments = self._instructions, self._instruments
-        boxes = None
+        boxes, identified = None, ()
         if tracked is not None:
-            boxes = boxes_to_redact(frame, tracked, instructions.regions, instructions.keep_text)
-        return render(
+            wanted, identified = told_apart(tracked, instruments.identification)
+            boxes = boxes_to_redact(frame, wanted, instructions.regions, instructions.keep_text)
+        rendered = render(
             frame,
             boxes,
             instructions.appearance,
@@ -333,6 +353,7 @@ class _Run:
             instruments.encoder,
             instruments.meter,
         )
+        return rendered if rendered.blanked else replace(rendered, identified=identified)
 
 
 def _tracked_kinds(instructions: Instructions, instruments: Instruments) -> dict[Kind, TrackingSettings]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from domain.anonymization import boxes as bx
 from domain.anonymization.request import Appearance, RedactionShape
-from domain.anonymization.tracking import Origin, TrackedBox
+from domain.anonymization.tracking import Origin, TrackedBox, Verdict
 from domain.detection import Image, Kind
 from domain.errors import ExaminationError
 from domain.ports import Frame, FrameEncoder, Redactor
@@ -38,6 +38,21 @@ class RedactedBox:
 
 
 @dataclass(frozen=True, slots=True)
+class Identified:
+    """A face of which it was asked whose it is.
+
+    Attributes:
+        track: number of its track.
+        verdict: what was found out.
+        redacted: what followed; another area that was redacted may cover a face that was kept.
+    """
+
+    track: int
+    verdict: Verdict
+    redacted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RedactedFrame:
     """A frame that may be shipped.
 
@@ -46,12 +61,14 @@ class RedactedFrame:
         data: the encoded picture.
         boxes: what was replaced; empty for a blanked frame.
         blanked: the frame could not be examined, and is black.
+        identified: its faces, kept ones too, where it was asked whose they are.
     """
 
     index: int
     data: bytes
     boxes: tuple[RedactedBox, ...]
     blanked: bool
+    identified: tuple[Identified, ...] = ()
 
 
 def boxes_to_redact(
