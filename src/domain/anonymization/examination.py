@@ -92,6 +92,15 @@ def examine(
     ]
 
 
+def run_from(start: int, needed: int, examined: Sequence[Examination]) -> list[Examination]:
+    """Examinations from a frame on, without a gap; none unless they reach the frame that is needed."""
+    run: list[Examination] = []
+    for one in examined:
+        if one.index == start + len(run):
+            run.append(one)
+    return run if start + len(run) >= needed and run else []
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
     """A tile of one frame at one size.

@@ -18,6 +18,7 @@ from typing import Any
 
 from domain.anonymization.areas import AreaSettings
 from domain.anonymization.canonical import canonical
+from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
 from domain.anonymization.looks import Look
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
@@ -71,6 +72,7 @@ class RecordedSettings:
         picture_looks: the sizes at which pictures were examined.
         video_areas: how text and plates were looked for in videos; None where they were not.
         picture_areas: likewise in pictures.
+        identities: what was asked about people; None where it made no difference whose a face is.
     """
 
     level: Level
@@ -80,6 +82,7 @@ class RecordedSettings:
     picture_looks: tuple[Look, ...]
     video_areas: AreaSettings | None = None
     picture_areas: AreaSettings | None = None
+    identities: RecordedIdentities | None = None
 
 
 @dataclass(slots=True)
@@ -193,6 +196,7 @@ def manifest(
     sources: Sequence[RecordedSource],
     files: Sequence[RecordedFile],
     log: FrameLog,
+    people: IdentityLog | None = None,
 ) -> Iterator[bytes]:
     """The whole document as canonical JSON, in pieces.
 
@@ -204,6 +208,7 @@ def manifest(
         sources: every input, in order of their ids.
         files: what the archive holds beside pictures of frames, the manifest and its signature.
         log: every written frame; it is closed.
+        people: what was decided about faces; left out where nothing was asked about people.
     """
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
@@ -216,6 +221,9 @@ def manifest(
         "signing": {"algorithm": "Ed25519", "key_id": key_id},
         "summary": _summary(log.summary),
     }
+    if settings.identities and people:
+        decisions = [run.document() for run in people.runs()]
+        values["identities"] = {**asdict(settings.identities), "decisions": decisions}
     opening = b"{"
     for key in sorted([*values, "frames"]):
         yield opening + canonical(key) + b":"

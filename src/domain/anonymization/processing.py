@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 
 from domain.anonymization.areas import AreaSettings, look_for_areas
 from domain.anonymization.closer_looks import CloserLooks
-from domain.anonymization.examination import Examination, examine
+from domain.anonymization.examination import Examination, examine, run_from
 from domain.anonymization.following import follow
 from domain.anonymization.looks import Look
-from domain.anonymization.rendering import RedactedFrame, boxes_to_redact, render
+from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame, boxes_to_redact, render
 from domain.anonymization.request import Appearance
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
-from domain.anonymization.verdicts import Identification, Verdicts, told_apart
-from domain.anonymization.views import ViewPlan, take_views
+from domain.anonymization.verdicts import Identification, Verdicts, told_apart, with_views
+from domain.anonymization.views import ViewPlan
 from domain.detection import Kind
 from domain.errors import ExaminationError
 from domain.ports import AreaDetector, FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
@@ -173,7 +173,7 @@ class _Run:
         self._horizon = longest + SCENE_HORIZON if looks_ahead else 0
         self._every = instructions.areas.every if instructions.areas and looks_ahead else 1
         start = self._looked_at_before(segment.start_frame - self._horizon)
-        carried = _run_from(start, segment.start_frame, examined)
+        carried = run_from(start, segment.start_frame, examined)
         self._start = segment.start_frame if carried else start
         self._known_until = carried[-1].index + 1 if carried else 0
         # What a file that was cut off lacks behind the segment, the tracker does without.
@@ -283,16 +283,14 @@ class _Run:
         with timed(meter, Stage.DETECT):
             examined = examine(frames, detector, instructions.looks, instructions.threshold, meter)
         return [
-            self._with_views(self._look_closer(one, frame) if self._is_looked_at(frame.index) else one, frame)
+            with_views(
+                self._look_closer(one, frame) if self._is_looked_at(frame.index) else one,
+                frame,
+                self._instruments.identification,
+                instructions.views,
+            )
             for one, frame in zip(examined, frames, strict=True)
         ]
-
-    def _with_views(self, examined: Examination, frame: Frame) -> Examination:
-        """The same with the faces that can be recognised, in frames where that is due."""
-        identification, views = self._instruments.identification, self._instructions.views
-        if identification is None or examined.found is None or not views.looks_at(frame.index):
-            return examined
-        return replace(examined, views=take_views(frame, examined.found, identification.recognizer))
 
     def _is_looked_at(self, index: int) -> bool:
         """Whether text and plates are looked for in a frame whatever its neighbours show."""
@@ -341,7 +339,8 @@ class _Run:
 
     def _render(self, frame: Frame, tracked: list[TrackedBox] | None) -> RedactedFrame:
         instructions, instruments = self._instructions, self._instruments
-        boxes, identified = None, ()
+        boxes: tuple[RedactedBox, ...] | None = None
+        identified: tuple[Identified, ...] = ()
         if tracked is not None:
             wanted, identified = told_apart(tracked, instruments.identification)
             boxes = boxes_to_redact(frame, wanted, instructions.regions, instructions.keep_text)
@@ -361,12 +360,3 @@ def _tracked_kinds(instructions: Instructions, instruments: Instruments) -> dict
     if instructions.areas:
         settings |= dict.fromkeys(instruments.areas, instructions.areas.tracking)
     return settings
-
-
-def _run_from(start: int, needed: int, examined: Sequence[Examination]) -> list[Examination]:
-    """Examinations from a frame on, without a gap; none unless they reach the frame that is needed."""
-    run: list[Examination] = []
-    for one in examined:
-        if one.index == start + len(run):
-            run.append(one)
-    return run if start + len(run) >= needed and run else []

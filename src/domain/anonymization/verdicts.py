@@ -23,9 +23,10 @@ from domain.anonymization.examination import Examination
 from domain.anonymization.identities import Decision, IdentityRule
 from domain.anonymization.rendering import Identified
 from domain.anonymization.tracking import TrackedBox, Tracks, Verdict
-from domain.anonymization.views import ViewPlan
+from domain.anonymization.views import ViewPlan, take_views
 from domain.detection import Image, Kind
 from domain.errors import ExaminationError
+from domain.ports import Frame
 from domain.ports.recognition import FaceRecognizer
 from domain.reid.people import People
 
@@ -48,9 +49,7 @@ class Identification:
     rule: IdentityRule
 
 
-def decide(
-    views: Sequence[float | None], seen: Sequence[bool], threshold: float, needed: int
-) -> Decision:
+def decide(views: Sequence[float | None], seen: Sequence[bool], threshold: float, needed: int) -> Decision:
     """What the views of a track say about one slot.
 
     Args:
@@ -91,6 +90,15 @@ def told_apart(
         if box.verdict
     ]
     return wanted, tuple(identified)
+
+
+def with_views(
+    examined: Examination, frame: Frame, identification: Identification | None, plan: ViewPlan
+) -> Examination:
+    """The same with the faces that can be recognised, in frames where that is due."""
+    if identification is None or examined.found is None or not plan.looks_at(frame.index):
+        return examined
+    return replace(examined, views=take_views(frame, examined.found, identification.recognizer))
 
 
 class Verdicts:
@@ -174,8 +182,8 @@ class Verdicts:
             chips = [examined[frame - first].views[row].chip for frame, row in places]
             calls = [chips[start : start + size] for start in range(0, len(chips), size)]
             begun[slot] = places, [self._pool.submit(self._compare, call) for call in calls]
-        for slot, (places, calls) in begun.items():
-            told = [similarity for call in calls for similarity in call.result()]
+        for slot, (places, under_way) in begun.items():
+            told = [similarity for call in under_way for similarity in call.result()]
             known = zip(places, told, strict=True)
             self._similarities[slot] = {place: one for place, one in known if np.isfinite(one)}
 
