@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.postgres.connection import Record
 from adapters.postgres.tables import RequestRow
+from domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
 from domain.anonymization.request import (
     Appearance,
@@ -30,6 +31,10 @@ ORDER = (
     RequestRow.language,
     RequestRow.priority,
     RequestRow.webhook_url,
+    RequestRow.identity_mode,
+    RequestRow.gallery_id,
+    RequestRow.identity_threshold,
+    RequestRow.unknown_faces,
 )
 _STATE = (
     RequestRow.id,
@@ -51,7 +56,7 @@ REQUEST = (*ORDER, *_STATE)
 
 def order_of(columns: Sequence[Any]) -> Order:
     """The order in the columns ``ORDER``."""
-    video_id, segment_ids, level, *look, priority, webhook_url = columns
+    video_id, segment_ids, level, *look, priority, webhook_url, mode, gallery_id, threshold, unknown = columns
     output_format, quality, style, shape, audio, language = look
     appearance = Appearance(
         OutputFormat(output_format),
@@ -61,7 +66,15 @@ def order_of(columns: Sequence[Any]) -> Order:
         Audio(audio),
         Language(language),
     )
-    return Order(video_id, tuple(segment_ids), Level(level), appearance, Priority(priority), webhook_url)
+    return Order(
+        video_id,
+        tuple(segment_ids),
+        Level(level),
+        appearance,
+        Priority(priority),
+        webhook_url,
+        Identities(IdentityMode(mode), gallery_id, threshold, Unknown(unknown)) if mode else None,
+    )
 
 
 def request_of(row: Record | Sequence[Any]) -> AnonymizationRequest:
@@ -69,3 +82,18 @@ def request_of(row: Record | Sequence[Any]) -> AnonymizationRequest:
     order = order_of(row[: len(ORDER)])
     request_id, user_id, status, *rest = row[len(ORDER) :]
     return AnonymizationRequest(request_id, user_id, order, Status(status), *rest)
+
+
+def identity_values(wanted: Identities | None, people: PinnedPeople | None) -> dict[str, object]:
+    """The columns that say whose faces are redacted; none for everybody's."""
+    if wanted is None or people is None:
+        return {}
+    return {
+        "identity_mode": wanted.mode,
+        "gallery_id": wanted.gallery_id,
+        "identity_threshold": wanted.threshold,
+        "unknown_faces": wanted.unknown,
+        "people_threshold": people.threshold,
+        "people_faces": people.faces,
+        "people_digest": people.digest,
+    }

@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import insert, select
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.tables import RequestRegionRow, RequestSegmentRow
+from adapters.postgres.tables import RequestRegionRow, RequestRow, RequestSegmentRow
+from domain.anonymization.identities import PinnedPeople
 from domain.anonymization.lifecycle import Snapshot
 from domain.videos import Region, Segment
 
@@ -50,7 +51,16 @@ async def get(connection: Connection, request_id: UUID) -> Snapshot:
         .order_by(row.start_frame, row.end_frame, row.segment_id)
     )
     segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
-    return Snapshot(segments, await _regions(connection, request_id))
+    return Snapshot(segments, await _regions(connection, request_id), await _people(connection, request_id))
+
+
+async def _people(connection: Connection, request_id: UUID) -> PinnedPeople | None:
+    row = RequestRow
+    statement = select(row.people_threshold, row.people_faces, row.people_digest).where(
+        row.id == request_id, row.identity_mode.is_not(None)
+    )
+    found = (await connection.execute(statement)).one_or_none()
+    return PinnedPeople(*found) if found else None
 
 
 async def _regions(connection: Connection, request_id: UUID) -> tuple[Region, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.anonymization.identities import Identities, PinnedPeople
 from domain.anonymization.request import Appearance, Level
 from domain.errors import AlreadyFinishedError, NotReadyError
 from domain.videos import Region, Segment, union
@@ -46,6 +47,7 @@ class Order:
         appearance: how the frames look.
         priority: which queue it waits in.
         webhook_url: where to tell about its end, or None.
+        identities: whose faces are redacted; None for everybody's.
     """
 
     video_id: int
@@ -54,6 +56,7 @@ class Order:
     appearance: Appearance
     priority: Priority = Priority.NORMAL
     webhook_url: str | None = None
+    identities: Identities | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,12 @@ class Snapshot:
     Attributes:
         segments: those of the order, by their ids.
         regions: all of the video.
+        people: who was enrolled in the order's gallery; None where it names none.
     """
 
     segments: Mapping[int, Segment]
     regions: tuple[Region, ...]
+    people: PinnedPeople | None = None
 
     @property
     def stretches(self) -> tuple[Segment, ...]:

@@ -6,18 +6,20 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from domain.accounts import Principal
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.films import GROUP_FRAMES
+from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
 from domain.anonymization.planning import SLICE_FRAMES, plan_slices
 from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
-from domain.anonymization.request import Level, require_available
+from domain.anonymization.request import Level, require_available, require_faces
 from domain.errors import InvalidSegmentsError, TooManyFramesError
 from domain.library import GrantRole
 from domain.ports.persistence import Database, UnitOfWork
+from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import JobQueue
 from domain.resilience import uninterrupted
 
@@ -49,6 +51,7 @@ class Submissions:
         max_frames: frames that one request may have.
         slice_frames: frames that a slice may have.
         level_is_available: whether the installation has the models that a level takes.
+        people: says who is meant by a gallery; None where nobody is to be told from others.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Submissions:
         max_frames: int = 10_000,
         slice_frames: int = SLICE_FRAMES,
         level_is_available: Callable[[Level], bool] = lambda _: True,
+        people: GalleryPeople | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -68,6 +72,7 @@ class Submissions:
         self._max_frames = max_frames
         self._slice_frames = slice_frames
         self._level_is_available = level_is_available
+        self._people = people
 
     async def submit(
         self, principal: Principal, order: Order, idempotency_key: str | None = None
@@ -90,6 +95,10 @@ class Submissions:
             InvalidSegmentsError: one is not of that video, or there are none or too many.
             TooManyFramesError: more frames than one request may have.
             LevelUnavailableError: this installation cannot deliver the level.
+            GalleryNotFoundError: there is no such gallery that the caller may use.
+            ModelMismatchError: it is of another model than faces are recognised with here.
+            InvalidOptionError: nobody can be told apart at that level, or with that gallery.
+            ModelMissingError: there is nothing to recognise faces with.
             IdempotencyConflictError: the key was used with a different order.
             QueueUnavailableError: nobody could be told to do it; nothing was stored.
         """
@@ -99,11 +108,13 @@ class Submissions:
         # Asked first, because what is stored may be found by others at once and cannot be taken back.
         await self._queue.ping()
         key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
+        # Loading it takes longer than a connection of the database should be held.
+        recognizer = await self._people.recognizer() if order.identities and self._people else None
         async with self._database.unit_of_work() as work:
             request = await work.requests.submitted_before(principal.user_id, key) if key else None
             is_new = False
             if request is None:
-                snapshot = await self._snapshot(work, principal, order)
+                snapshot = await self._snapshot(work, principal, order, recognizer)
                 request, is_new = await work.requests.add(principal.user_id, order, snapshot, key)
                 if is_new:
                     await self._plan(work, principal, request, snapshot)
@@ -124,11 +135,17 @@ class Submissions:
         slices = plan_slices(snapshot.stretches, keyframes, self._slice_frames, unit)
         await work.slices.add(request.id, slices)
         details = {"video_id": order.video_id, "level": order.level, "frames": request.total_frames}
+        if order.identities:
+            details |= {"gallery_id": str(order.identities.gallery_id), "identities": order.identities.mode}
         await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
 
-    async def _snapshot(self, work: UnitOfWork, principal: Principal, order: Order) -> Snapshot:
+    async def _snapshot(
+        self, work: UnitOfWork, principal: Principal, order: Order, recognizer: FaceRecognizer | None
+    ) -> Snapshot:
         """What an order is to be made from, once everything about it is allowed."""
         require_available(order.level, self._level_is_available)
+        if order.identities:
+            require_faces(order.level)
         await work.videos.get(order.video_id, principal, GrantRole.EDITOR)
         if not 1 <= len(order.segment_ids) <= MOST_SEGMENTS:
             raise InvalidSegmentsError("Invalid segments", f"name 1 to {MOST_SEGMENTS} segments of the video")
@@ -143,9 +160,12 @@ class Submissions:
         if frames > self._max_frames:
             message = f"the request has {frames} frames, and may have {self._max_frames}"
             raise TooManyFramesError(message, "split it into several requests")
+        if order.identities and self._people and recognizer:
+            people = await self._people.pin(work, principal, order.identities, recognizer)
+            return replace(snapshot, people=people)
         return snapshot
 
 
 def _fingerprint(order: Order) -> bytes:
     """A digest that two orders share only when they are the same."""
-    return hashlib.sha256(json.dumps(asdict(order), sort_keys=True).encode()).digest()
+    return hashlib.sha256(json.dumps(asdict(order), sort_keys=True, default=str).encode()).digest()
