@@ -85,9 +85,15 @@ def request_of(row: Record | Sequence[Any]) -> AnonymizationRequest:
 
 
 def identity_values(wanted: Identities | None, people: PinnedPeople | None) -> dict[str, object]:
-    """The columns that say whose faces are redacted; none for everybody's."""
-    if wanted is None or people is None:
+    """The columns that say whose faces are redacted; none for everybody's.
+
+    Raises:
+        ValueError: a gallery is named, and who is enrolled in it is not said.
+    """
+    if wanted is None:
         return {}
+    if people is None:
+        raise ValueError("a gallery is named, and who is enrolled in it is not said")
     return {
         "identity_mode": wanted.mode,
         "gallery_id": wanted.gallery_id,

@@ -1,12 +1,12 @@
 """The people of a gallery, for requests that ask whose faces are redacted.
 
-Their vectors stay under the gallery's secret rotation, in a worker's memory too: what they are compared with is
-turned likewise. The comparison is exact whatever the size of the gallery, because an approximate one would not
-give every slice the same answer.
+Their vectors stay under the gallery's secret rotation, in a worker's memory too: what they are compared with
+is turned likewise. The comparison is exact whatever the size of the gallery, because an approximate one would
+not give every slice the same answer.
 
-Who submitted a request must be able to use the gallery when it is submitted and whenever a part of it is made.
-Who is enrolled later does not count, and when somebody is removed the request fails: two parts of one result
-must not look for different people.
+Who submitted a request must be able to use the gallery when it is submitted, and whenever a part of it is
+made. Who is enrolled later does not count, and when somebody is removed the request fails: two parts of one
+result must not look for different people.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Redact everybody but some people, or only some people: what may be asked, and what follows from evidence."""
+"""Redact everybody but some people, or only some people: what may be asked, and what follows."""
 
 from __future__ import annotations
 

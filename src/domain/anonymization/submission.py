@@ -16,7 +16,7 @@ from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
 from domain.anonymization.planning import SLICE_FRAMES, plan_slices
 from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
 from domain.anonymization.request import Level, require_available, require_faces
-from domain.errors import InvalidSegmentsError, TooManyFramesError
+from domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
 from domain.library import GrantRole
 from domain.ports.persistence import Database, UnitOfWork
 from domain.ports.recognition import FaceRecognizer
@@ -109,7 +109,7 @@ class Submissions:
         await self._queue.ping()
         key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
         # Loading it takes longer than a connection of the database should be held.
-        recognizer = await self._people.recognizer() if order.identities and self._people else None
+        recognizer = await self._recognizer() if order.identities else None
         async with self._database.unit_of_work() as work:
             request = await work.requests.submitted_before(principal.user_id, key) if key else None
             is_new = False
@@ -124,6 +124,11 @@ class Submissions:
         if is_new:
             await self._dispatcher.try_run()
         return Submitted(request, math.ceil(waiting / rate))
+
+    async def _recognizer(self) -> FaceRecognizer:
+        if self._people is None:
+            raise InvalidOptionError("people cannot be told apart here", "say nothing about identities")
+        return await self._people.recognizer()
 
     async def _plan(
         self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: Snapshot

@@ -2,8 +2,8 @@
 
 The video is divided into slots, on a grid of frame numbers. Of each track the best view in every slot is
 recognised, and the face is decided upon anew in every slot, from the views in that one and in the three on
-each side: about one second each way. Nothing that is further away counts, so that slices of a video agree with
-each other wherever it was cut, as they do about tracks.
+each side: about one second each way. Nothing that is further away counts, so that slices of a video agree
+with each other wherever it was cut, as they do about tracks.
 
 A decision takes three views. They also have to be there on both sides, as far as the track goes on: where it
 passes from one person to another by mistake, views of both contradict each other, or those of the other are

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from domain.detection import FloatArray
+from domain.detection import FloatArray, Image
+from domain.ports.imaging import FaceDetector, FrameSource
+from domain.ports.recognition import FaceRecognizer
+from domain.reid.errors import FaceNotFoundError, FaceTooSmallError
 from domain.reid.faces import EmbeddingSpace
+from domain.reid.looking import MIN_FACE, look
 
 Turn: TypeAlias = Callable[[FloatArray], FloatArray]
 """Brings (n, dimension) vectors to where others are kept, without changing cosines among them."""
@@ -66,3 +72,45 @@ class People:
             if len(one.vectors):
                 best = np.maximum(best, (one.turn(vectors) @ one.vectors.T).max(axis=1))
         return np.asarray(np.clip(best, -1, 1), np.float32)
+
+
+def people_in_pictures(
+    pictures: Sequence[FrameSource], detector: FaceDetector, recognizer: FaceRecognizer
+) -> People:
+    """The people that pictures show: of each picture, the largest face.
+
+    Args:
+        pictures: at least one.
+        detector: finds faces.
+        recognizer: turns them into vectors.
+
+    Raises:
+        FaceNotFoundError: a picture shows no face.
+        FaceTooSmallError: its largest face is too small to be recognised.
+        InvalidImageError: it cannot be read.
+        ExaminationError: a model failed.
+    """
+    chips = [_largest_face(picture, detector, recognizer) for picture in pictures]
+    vectors = np.concatenate([recognizer.embed(chip) for chip in chips])
+    digests = sorted(picture.sha256() for picture in pictures)
+    reference = f"folder:{hashlib.sha256(''.join(digests).encode()).hexdigest()}"
+    return People(reference, recognizer.space, (Likenesses(vectors),))
+
+
+def _largest_face(picture: FrameSource, detector: FaceDetector, recognizer: FaceRecognizer) -> Image:
+    name = picture.info.name
+    with closing(picture.frames(0, 1)) as frames:
+        frame = next(frames)
+    found = look(detector, frame)
+    if not len(found):
+        raise FaceNotFoundError(
+            f"{name} shows no face", "take it out, or use a picture that shows one clearly"
+        )
+    sides = found.boxes[:, 2:] - found.boxes[:, :2]
+    largest = int(sides.prod(axis=1).argmax())
+    if sides[largest].min() < MIN_FACE:
+        raise FaceTooSmallError(
+            f"the largest face in {name} is {sides[largest].min():.0f} pixels wide or high",
+            f"{MIN_FACE} are needed at least",
+        )
+    return recognizer.align(frame.rgb(frame.width, frame.height), found.landmarks[[largest]])

@@ -57,6 +57,10 @@ _ORDER_PROBLEMS = (
     "invalid_format",
     "invalid_option",
     "level_unavailable",
+    "gallery_not_found",
+    "gallery_key_missing",
+    "model_mismatch",
+    "model_missing",
     "too_many_frames",
     "queue_unavailable",
 )

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from domain.anonymization.identities import Identities, IdentityMode, Unknown
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
 from domain.anonymization.request import (
     DEFAULT_QUALITY,
@@ -31,6 +32,47 @@ SegmentIds = (
 )
 Name = Annotated[str, Meta(max_length=200)]
 _NUMBERS = re.compile(r" *[0-9]{1,19} *(, *[0-9]{1,19} *)*", re.ASCII)
+
+
+class IdentitiesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose faces are redacted."""
+
+    mode: Annotated[
+        IdentityMode,
+        Meta(
+            description="`except`: everybody's but those of the gallery's people; `only`: theirs.",
+            examples=["except"],
+        ),
+    ]
+    gallery_id: Annotated[UUID, Meta(description="Of a gallery that you may use.")]
+    threshold: Annotated[
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        Meta(
+            description=(
+                "Least cosine at which two faces are taken for one person's; the usual one of the "
+                "gallery's model, when left out."
+            ),
+            examples=[0.5],
+        ),
+    ] = None
+    unknown: Annotated[
+        Unknown,
+        Meta(
+            description=(
+                "What becomes of a face of which it is not sure whose it is, in mode `only`; mode `except` "
+                "redacts it."
+            ),
+            examples=["redact"],
+        ),
+    ] = Unknown.REDACT
+
+    def identities(self) -> Identities:
+        """As an order has it.
+
+        Raises:
+            InvalidOptionError: uncertain faces should be kept in mode ``except``.
+        """
+        return Identities(self.mode, self.gallery_id, self.threshold, self.unknown)
 
 
 class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +130,10 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    identities: Annotated[
+        IdentitiesBody | None,
+        Meta(description="Whose faces are redacted; everybody's, when left out. Not at level `minimal`."),
+    ] = None
 
     def order(
         self,
@@ -118,6 +164,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ),
             priority=self.priority,
             webhook_url=_webhook(self.webhook_url),
+            identities=self.identities.identities() if self.identities else None,
         )
 
 
