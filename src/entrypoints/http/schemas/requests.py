@@ -249,6 +249,25 @@ class EventView(View, frozen=True, kw_only=True):
     ]
 
 
+class IdentitiesView(View, frozen=True, kw_only=True):
+    """Whose faces are redacted."""
+
+    mode: Annotated[IdentityMode, Meta(examples=["except"])]
+    gallery_id: UUID
+    threshold: Annotated[float | None, Meta(description="As it was asked for.", examples=[0.5])]
+    unknown: Annotated[Unknown, Meta(examples=["redact"])]
+
+    @classmethod
+    def of(cls, identities: Identities) -> Self:
+        """As shown to whoever submitted it."""
+        return cls(
+            mode=identities.mode,
+            gallery_id=identities.gallery_id,
+            threshold=identities.threshold,
+            unknown=identities.unknown,
+        )
+
+
 class RequestView(View, frozen=True, kw_only=True):
     """A request in a list."""
 
@@ -258,6 +277,9 @@ class RequestView(View, frozen=True, kw_only=True):
     anonymization_level: Annotated[Level, Meta(examples=["faces"])]
     output_format: Annotated[OutputFormat, Meta(examples=["jpg"])]
     redaction: Annotated[RedactionStyle, Meta(examples=["solid"])]
+    identities: Annotated[
+        IdentitiesView | None, Meta(description="Null where everybody's faces are redacted.")
+    ]
     priority: Annotated[Priority, Meta(examples=["normal"])]
     status: Annotated[Status, Meta(examples=["completed"])]
     progress: Annotated[int, Meta(examples=[100])]
@@ -280,6 +302,7 @@ class RequestView(View, frozen=True, kw_only=True):
             anonymization_level=order.level,
             output_format=order.appearance.output_format,
             redaction=order.appearance.style,
+            identities=IdentitiesView.of(order.identities) if order.identities else None,
             priority=order.priority,
             status=request.status,
             progress=request.progress,
