@@ -105,7 +105,7 @@ def take_views(frame: Frame, found: Found, recognizer: FaceRecognizer) -> Mappin
     if not len(rows):
         return {}
     try:
-        image = np.ascontiguousarray(frame.bgr()[:, :, ::-1])
+        image = frame.rgb(frame.width, frame.height)
     except ExaminationError:
         return {}
     landmarks = found.landmarks[rows]
