@@ -165,8 +165,8 @@ async def test_the_key_changes_in_the_tables(bench: Bench, anna: Principal) -> N
     after = await fetch(bench.url, query)
     assert len(after) == len(before) == 2 * PEOPLE
     turned = [np.dot(one[2], other[2]) for one, other in zip(before, after, strict=True)]
-    # The mean cosine of all directions with themselves turned is the trace of a random rotation over 32, whose
-    # standard deviation is 1/32.
+    # The mean cosine of all directions with themselves turned is the trace of a random rotation over 32,
+    # whose standard deviation is 1/32.
     assert abs(float(np.mean(turned))) < 6 / 32
     assert float(np.max(turned)) < 0.95
     assert not {row[1] for row in before} & {row[1] for row in after}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -18,13 +19,20 @@ import domain.anonymization.manifest
 from adapters.media.archive import ZipArchive, ZipReader
 from adapters.media.pictures import open_picture
 from adapters.media.pyav import open_video
+from adapters.postgres.unit_of_work import PostgresDatabase
+from adapters.security.vault import Vault
+from desk import Desk, unzipped
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.identities import IdentityMode, IdentityRule
+from domain.anonymization.identities import Identities, IdentityMode, IdentityRule
+from domain.anonymization.lifecycle import Status
 from domain.anonymization.parts import Binder, Binding, write_part
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.anonymization.verdicts import Identification
+from domain.reid.faces import Embedding
+from domain.reid.galleries import Galleries
+from domain.reid.gallery import Enrolment
 from domain.reid.matching import usual_threshold
 from domain.reid.people import People, people_in_pictures
 from domain.videos import Segment
@@ -32,6 +40,7 @@ from entrypoints.bootstrap import Container
 from entrypoints.settings import Settings
 from fakes_results import IMPRINT
 from pictures import GROUP_BOXES, group_photograph
+from world import World
 
 SIZE = (960, 640)
 """Width and height of the film, a window on the photograph."""
@@ -165,3 +174,44 @@ def test_slices_agree_about_people(
             binder.add(reader)
     binder.finish()
     assert sliced.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("mode", IdentityMode)
+async def test_a_request_names_a_gallery(
+    film: Path,
+    plain: Instruments,
+    container: Container,
+    known: People,
+    postgres_database: PostgresDatabase,
+    tmp_path: Path,
+    mode: IdentityMode,
+) -> None:
+    recognizer, vault = container.load_recognizer(), Vault(b"v" * 32)
+    world = World(tmp_path, real_database=postgres_database, vault=vault, recognizer=recognizer)
+    anna = await world.person("anna")
+    galleries = Galleries(world.database, vault, world.clock, 10)
+    gallery = await galleries.create(anna, "staff", recognizer.space)
+    (likenesses,) = known.likenesses
+    enrolment = Enrolment("Grace", Embedding(recognizer.space, likenesses.vectors[0]))
+    await galleries.enrol(anna, gallery.id, [enrolment])
+    desk = Desk(world)
+    desk.anna = anna
+    desk.open_video = lambda _: open_video(film)
+    desk.detector = plain.detector
+    wanted = Identities(mode, gallery.id)
+    order = replace(await world.order(anna, (0, LENGTH)), identities=wanted)
+    request_id = (await world.submissions.submit(anna, order)).request.id
+    await desk.process(request_id)
+    request = await desk.request(request_id)
+    assert (request.status, request.error, request.order.identities) == (Status.COMPLETED, None, wanted)
+    (result,) = desk.results().values()
+    entries = unzipped(result)
+    assert b"Grace" not in result
+    assert json.loads(entries["manifest.json"])["identities"]["people"] == f"gallery:{gallery.id}"
+    frames = sorted(name for name in entries if name.startswith("frames/"))
+    for index, name in enumerate(frames):
+        picture = np.frombuffer(entries[name], np.uint8).reshape(SIZE[1], SIZE[0], 3)
+        for person, (x1, y1, x2, y2) in visible(index).items():
+            redacted = np.ptp(picture[y1:y2, x1:x2].reshape(-1, 3), axis=0).max() == 0
+            assert bool(redacted) is ((person == PERSON) is (mode is IdentityMode.ONLY)), (index, person)
+    assert len(frames) == LENGTH

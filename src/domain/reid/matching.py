@@ -31,8 +31,8 @@ USUAL_THRESHOLD = 0.4
 """Least cosine at which two faces are taken for one person, with models of ArcFace's kind."""
 
 _USUAL_THRESHOLDS = {"dlib-resnet": 0.93}
-"""Of models whose cosines lie elsewhere: dlib finds different people alike up to 0.92, one person from 0.95 on.
-`benchmarks/recognition_roc.py` finds the best threshold for any model and any faces."""
+"""Of models whose cosines lie elsewhere: dlib finds different people alike up to 0.92, one person from 0.95
+on. `benchmarks/recognition_roc.py` finds the best threshold for any model and any faces."""
 
 
 @dataclass(frozen=True, slots=True)
