@@ -137,7 +137,8 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
     for index in range(40):
         kept = Verdict(Decision.KNOWN, ((index // 8 * 8, 0.97),))
         unsure = Verdict(Decision.UNCERTAIN, ())
-        faces = (Identified(4, kept, redacted=False), Identified(5, unsure, redacted=True))
+        place = (0, 0, 9, 9)
+        faces = (Identified(place, 4, kept, redacted=False), Identified(place, 5, unsure, redacted=True))
         log.add(0, RedactedFrame(index, b"", (), blanked=False, identified=faces))
     assert (log.kept, log.kept_tracks, log.redacted[Decision.UNCERTAIN]) == (40, 1, 40)
     people = RecordedIdentities(mode, 0.93, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)

@@ -316,7 +316,7 @@ def _box_row(box: RedactedBox) -> list[object]:
 
 
 def _face_row(face: Identified) -> list[object]:
-    return [face.track, face.verdict.decision, face.verdict.evidence, face.redacted]
+    return [*face.xyxy, face.track, face.verdict.decision, face.verdict.evidence, face.redacted]
 
 
 def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
@@ -334,11 +334,12 @@ def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
     )
     identified = tuple(
         Identified(
+            (x1, y1, x2, y2),
             numbers[track],
             Verdict(Decision(decision), tuple((frame, like) for frame, like in evidence)),
             redacted,
         )
-        for track, decision, evidence, redacted in people
+        for x1, y1, x2, y2, track, decision, evidence, redacted in people
     )
     return RedactedFrame(index, b"", found, blanked, identified), file
 

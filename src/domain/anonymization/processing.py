@@ -24,12 +24,19 @@ from domain.anonymization.closer_looks import CloserLooks
 from domain.anonymization.examination import Examination, examine, run_from
 from domain.anonymization.following import follow
 from domain.anonymization.looks import Look
-from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame, boxes_to_redact, render
+from domain.anonymization.rendering import (
+    Identified,
+    RedactedBox,
+    RedactedFrame,
+    boxes_to_redact,
+    render,
+    told_apart,
+)
 from domain.anonymization.request import Appearance
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
-from domain.anonymization.verdicts import Identification, Verdicts, told_apart, with_views
+from domain.anonymization.verdicts import Identification, Verdicts, with_views
 from domain.anonymization.views import ViewPlan
 from domain.detection import Kind
 from domain.errors import ExaminationError
@@ -342,7 +349,8 @@ class _Run:
         boxes: tuple[RedactedBox, ...] | None = None
         identified: tuple[Identified, ...] = ()
         if tracked is not None:
-            wanted, identified = told_apart(tracked, instruments.identification)
+            rule = instruments.identification.rule if instruments.identification else None
+            wanted, identified = told_apart(frame, tracked, rule)
             boxes = boxes_to_redact(frame, wanted, instructions.regions, instructions.keep_text)
         rendered = render(
             frame,

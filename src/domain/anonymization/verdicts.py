@@ -21,7 +21,6 @@ import numpy as np
 
 from domain.anonymization.examination import Examination
 from domain.anonymization.identities import Decision, IdentityRule
-from domain.anonymization.rendering import Identified
 from domain.anonymization.tracking import TrackedBox, Tracks, Verdict
 from domain.anonymization.views import ViewPlan, take_views
 from domain.detection import Image, Kind
@@ -70,26 +69,6 @@ def decide(views: Sequence[float | None], seen: Sequence[bool], threshold: float
         return Decision.STRANGER
     middling = told[(len(told) - 1) // 2]
     return Decision.KNOWN if min(near) >= threshold and middling >= threshold else Decision.UNCERTAIN
-
-
-def told_apart(
-    tracked: Sequence[TrackedBox], identification: Identification | None
-) -> tuple[list[TrackedBox], tuple[Identified, ...]]:
-    """Which boxes of a frame are redacted, and what was found out about its faces.
-
-    Whatever has no verdict is redacted. Boxes that overlap do not matter to each other: where a face that is
-    kept and one that is redacted do, the pixels that they share are replaced.
-    """
-    if identification is None:
-        return list(tracked), ()
-    rule = identification.rule
-    wanted = [box for box in tracked if box.verdict is None or rule.redacts(box.verdict.decision)]
-    identified = [
-        Identified(box.track, box.verdict, rule.redacts(box.verdict.decision))
-        for box in tracked
-        if box.verdict
-    ]
-    return wanted, tuple(identified)
 
 
 def with_views(
