@@ -81,6 +81,7 @@ class Desk:
             time_limit=self.time_limit,
             meter=self.meter,
             studio=FakeStudio(),
+            people=self.world.people,
         )
         world = self.world
         return SliceWorker(

@@ -112,6 +112,13 @@ class FakeGalleryFaces:
         faces = sorted((face for face, _ in self._of(gallery_id)), key=lambda one: (one.created_at, one.id))
         return Page(faces[offset : offset + limit], len(faces))
 
+    async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
+        taken = sorted(self._of(gallery_id), key=lambda entry: (entry[0].created_at, entry[0].id))[:limit]
+        vectors = [vector for _, vector in taken]
+        return [face for face, _ in taken], np.array(vectors, np.float32).reshape(
+            len(taken), -1 if taken else 0
+        )
+
     async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
         rows = await self._tx.write()
         face, _ = rows.gallery_faces.get(face_id, (None, None))

@@ -100,7 +100,8 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     clock = FakeClock()
     urls = SignedUrls("", b"u" * 32, clock)
     store = FilesystemStore(folder / "objects", urls)
-    world = World(folder, clock=clock, tokens=JwtIssuer(JWT_KEY, clock), real_store=store)
+    vault = Vault(b"v" * 32)
+    world = World(folder, clock=clock, tokens=JwtIssuer(JWT_KEY, clock), real_store=store, vault=vault)
 
     async def models_are_there() -> bool:
         return True
@@ -121,7 +122,7 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
         health=health,
         vitals=Vitals(world.database, world.queue, clock, health),
         faces=Faces(lambda: face_analysis(emotions), emotions),
-        galleries=Galleries(world.database, Vault(b"v" * 32), clock, capacity=GALLERY_CAPACITY),
+        galleries=Galleries(world.database, vault, clock, capacity=GALLERY_CAPACITY),
         clock=clock,
         metrics=ApiMetrics("0"),
         limiter=world.call_limiter,

@@ -14,6 +14,7 @@ from adapters.storage.stored_archives import StoredZips
 from domain.accounts import Means, Principal, Role
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.dispatch import Dispatcher
+from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.lifecycle import Order, Status
 from domain.anonymization.overlay_search import OverlayProposals
 from domain.anonymization.request import Appearance, Level
@@ -26,11 +27,15 @@ from domain.identity import Identity, Secrets
 from domain.library import Video
 from domain.marking import Marking
 from domain.ports import AreaDetector, FrameSource
+from domain.ports.galleries import Vault
 from domain.ports.persistence import Database
+from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import ObjectStore, TokenIssuer
 from domain.videos import Segment
 from fakes import FakeSource
 from fakes_persistence import FakeDatabase
+from fakes_persistence_galleries import FakeVault
+from fakes_recognition import FakeFaceRecognizer
 from fakes_results import FakeFilmViewer, FakeSigner, is_signed
 from fakes_services import (
     FakeAttemptLimiter,
@@ -68,6 +73,8 @@ class World:
     tokens: TokenIssuer = field(default_factory=FakeTokenIssuer)
     real_database: Database | None = None
     real_store: ObjectStore | None = None
+    vault: Vault = field(default_factory=FakeVault)
+    recognizer: FaceRecognizer = field(default_factory=FakeFaceRecognizer)
 
     def __post_init__(self) -> None:
         self.fake_database = FakeDatabase(now=self.clock.now)
@@ -85,6 +92,7 @@ class World:
         self.marking = Marking(self.database)
         self.dispatcher = Dispatcher(self.database, self.queue, max_requests=3)
         self.available_levels = set(Level)
+        self.people = GalleryPeople(self.database, self.vault, self.clock, lambda: self.recognizer)
         self.submissions = Submissions(
             self.database,
             self.queue,
@@ -93,6 +101,7 @@ class World:
             max_frames=80,
             slice_frames=20,
             level_is_available=lambda level: level in self.available_levels,
+            people=self.people,
         )
         self.anonymization = Anonymization(
             self.database,

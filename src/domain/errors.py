@@ -432,6 +432,12 @@ class ModelMismatchError(DomainError):
     code = "model_mismatch"
 
 
+class IdentitiesLostError(DomainError):
+    """A gallery that a request names cannot be used any more as it was when that was submitted."""
+
+    code = "identities_lost"
+
+
 class GalleryKeyMissingError(DomainError):
     """A gallery that is sealed with a key that the settings do not name."""
 

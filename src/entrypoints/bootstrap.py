@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 from adapters.media.archive import ZipArchive
@@ -13,6 +15,7 @@ from adapters.media.films import X264Studio
 from adapters.media.opencv import OpenCvEncoder, OpenCvRedactor, use_one_thread_per_call
 from adapters.media.pictures import is_picture, open_picture
 from adapters.media.pyav import open_video
+from adapters.vision.arcface import choose_recognizer
 from adapters.vision.insightface import choose_detector
 from adapters.vision.onnx import Precision, Provider, describe
 from adapters.vision.plates import YoloPlates, find_plate_detector
@@ -24,6 +27,7 @@ from domain.anonymization.request import Level, require_available
 from domain.detection import Kind, ModelCard
 from domain.ports import Archive, AreaDetector, FaceDetector, FrameEncoder, FrameSource, Redactor
 from domain.ports.films import FilmStudio
+from domain.ports.recognition import FaceRecognizer
 from entrypoints.imprint import imprint
 from entrypoints.settings import Settings
 
@@ -43,6 +47,7 @@ class Container:
         threads: frames worked on at the same time.
         open_source: opens a video or a picture.
         load_detector: loads the model that looks for faces.
+        load_recognizer: loads the model that tells faces apart; once, however often it is asked for.
         load_area_detectors: loads what looks for text and plates, by what it finds.
         redactor: removes pixels.
         encoder: writes picture files.
@@ -55,6 +60,7 @@ class Container:
     threads: int
     open_source: Callable[[Path], FrameSource]
     load_detector: Callable[[], FaceDetector]
+    load_recognizer: Callable[[], FaceRecognizer]
     load_area_detectors: Callable[[], Mapping[Kind, AreaDetector]]
     redactor: Redactor
     encoder: FrameEncoder
@@ -72,6 +78,7 @@ class Container:
             threads=settings.threads,
             open_source=_open_source,
             load_detector=lambda: _load_detector(settings),
+            load_recognizer=recognizer_of(settings),
             load_area_detectors=lambda: _load_area_detectors(settings),
             redactor=OpenCvRedactor(),
             encoder=OpenCvEncoder(),
@@ -115,6 +122,27 @@ def _open_source(path: Path) -> FrameSource:
 def _load_detector(settings: Settings) -> FaceDetector:
     provider, precision = Provider(settings.provider), Precision(settings.precision)
     return choose_detector(settings.detector, settings.models, provider, precision)
+
+
+def recognizer_of(settings: Settings) -> Callable[[], FaceRecognizer]:
+    """Gives the model that tells faces apart, which is loaded when it is first asked for.
+
+    What it gives raises:
+        ModelMissingError: there is none.
+        ModelCorruptError: its file is damaged.
+        ProviderUnavailableError: it cannot run where it was asked to.
+    """
+    loading = Lock()
+
+    @cache
+    def load() -> FaceRecognizer:
+        return choose_recognizer(settings.recognizer, settings.models, Provider(settings.provider))
+
+    def give() -> FaceRecognizer:
+        with loading:
+            return load()
+
+    return give
 
 
 def level_is_available(level: Level) -> bool:

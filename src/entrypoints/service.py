@@ -36,6 +36,7 @@ from adapters.webhooks.http import HttpWebhookSender
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.delivery import Delivery
 from domain.anonymization.dispatch import Dispatcher
+from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.health import Health
 from domain.anonymization.making import Workshop
 from domain.anonymization.overlay_search import OverlayProposals
@@ -58,7 +59,7 @@ from domain.ports.persistence import Database
 from domain.ports.services import CallLimiter, Clock, ObjectStore
 from domain.reid.galleries import Galleries
 from domain.reid.upkeep import GalleryUpkeep
-from entrypoints.bootstrap import level_is_available, load_text_detector
+from entrypoints.bootstrap import level_is_available, load_text_detector, recognizer_of
 from entrypoints.imprint import imprint
 from entrypoints.keys import gallery_vault, installation_secret, result_signer, webhook_secret
 from entrypoints.settings import Settings
@@ -99,6 +100,7 @@ class Service:
         webhooks: tells receivers about the end of requests.
         galleries: faces that are to be found again.
         gallery_upkeep: their indexes and keys.
+        people: who is meant by a gallery that an order names.
     """
 
     settings: Settings
@@ -128,6 +130,7 @@ class Service:
     webhooks: Webhooks
     galleries: Galleries
     gallery_upkeep: GalleryUpkeep
+    people: GalleryPeople
 
     def worker(
         self, name: str, instruments: Callable[[Level], Instruments], meter: Meter = NULL_METER
@@ -151,6 +154,7 @@ class Service:
             keep_parts=self.settings.debug,
             meter=meter,
             studio=X264Studio(self.scratch),
+            people=self.people,
         )
         return SliceWorker(self.database, self.store, self.clock, self.board, workshop, name)
 
@@ -196,6 +200,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             result_lasts=timedelta(hours=settings.result_retention_hours),
         )
         vault = gallery_vault(settings)
+        people = GalleryPeople(database, vault, clock, recognizer_of(settings))
         archives = StoredZips(store)
         submissions = Submissions(
             database,
@@ -205,6 +210,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             settings.max_frames_per_request,
             settings.slice_frames,
             level_is_available,
+            people,
         )
         health = Health(database, store, queue, lambda: _models_present(settings))
         yield Service(
@@ -270,6 +276,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             gallery_upkeep=GalleryUpkeep(
                 database, vault, GalleryIndexes(settings.database_url), settings.gallery_hnsw_above
             ),
+            people=people,
         )
 
 

@@ -114,6 +114,19 @@ async def test_faces_are_counted_listed_and_removed(database: Database) -> None:
     assert (await _count(database, gallery), await _count(database, other)) == (2, 0)
 
 
+async def test_the_first_faces_come_with_their_vectors(database: Database) -> None:
+    gallery = await add_gallery(database, await add_user(database, "ada"))
+    faces = [sealed_face(gallery.id, "ada", created_at=NOW + number * SECOND) for number in range(3)]
+    vectors = np.stack([unit(1), unit(0, 1), unit(0, 0, 1)])
+    async with database.unit_of_work() as work:
+        await work.gallery_faces.add(faces[::-1], vectors[::-1])
+        found, their_vectors = await work.gallery_faces.first(gallery.id, 2)
+        assert [*found] == faces[:2]
+        assert their_vectors == pytest.approx(vectors[:2])
+        nobody, no_vectors = await work.gallery_faces.first(uuid4(), 2)
+        assert ([*nobody], len(no_vectors)) == ([], 0)
+
+
 async def test_of_many_who_enrol_at_once_none_is_forgotten(database: Database) -> None:
     owner = await add_user(database, "owner")
     gallery = await add_gallery(database, owner)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.accounts import Role, User
+from domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.provenance import BasedOn, SignatureState
 from domain.anonymization.slices import LEASE
@@ -49,6 +50,21 @@ async def test_an_order_comes_back_as_it_was(database: Database) -> None:
     assert found == added
     assert (found.order, found.user_id, found.total_frames) == (order, user.id, 42)
     assert (found.status, found.progress, found.result_key) == (Status.PENDING, 0, None)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+async def test_whose_faces_an_order_redacts_is_kept(database: Database, threshold: float | None) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    identities = Identities(IdentityMode.ONLY, uuid4(), threshold, Unknown.KEEP)
+    order = replace(order_for(video, 7), identities=identities)
+    snapshot = replace(snapshot_for(order, 42), people=PinnedPeople(0.93, 12, b"d" * 32))
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, order, snapshot, None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert (await work.requests.get(request.id, principal_of(user))).order == order
+        assert (await work.requests.snapshot(request.id)).people == snapshot.people
 
 
 async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: Database) -> None:

@@ -80,6 +80,75 @@ def test_every_face_is_black_in_every_frame(group_film: Path, tmp_path: Path) ->
     assert output.manifest["summary"]["tracks"] >= 6
 
 
+@pytest.fixture(scope="session")
+def people(group: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a picture of the fourth person from the left."""
+    folder = tmp_path_factory.mktemp("people")
+    x1, y1, x2, y2 = GROUP_BOXES[3].astype(int)
+    write_picture(folder / "Jane Doe.png", np.ascontiguousarray(group[y1 - 60 : y2 + 60, x1 - 60 : x2 + 60]))
+    (folder / "consent.txt").write_text("yes")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [(("--keep-faces",), {3}), (("--unknown-faces", "keep", "--only-faces"), {1, 2, 4, 5})],
+)
+def test_people_are_kept_or_redacted_by_who_they_are(
+    group_film: Path, people: Path, tmp_path: Path, options: tuple[str, ...], kept: set[int]
+) -> None:
+    result = command.run("redact", group_film, "-o", tmp_path / "out.zip", *options, people)
+    assert (result.code, result.err) == (0, "")
+    assert "Telling people apart with dlib-resnet" in result.out
+    output = validated(tmp_path / "out.zip")
+    for entry, image in output.frames():
+        places = GROUP_BOXES - np.array([2, 0, 2, 0]) * entry["index"]
+        for person, (x1, y1, x2, y2) in enumerate(places.round().astype(int)[1:], start=1):
+            middle = image[y1 + 20 : y2 - 20, x1 + 20 : x2 - 20]
+            assert bool(middle.max() > 100) is (person in kept), (entry["index"], person)
+    assert b"Jane" not in (tmp_path / "out.zip").read_bytes()
+    checked = command.run("verify", tmp_path / "out.zip")
+    assert checked.code == 0
+
+
+def test_a_picture_is_decided_by_what_it_shows(group: Image, people: Path, tmp_path: Path) -> None:
+    photograph = write_picture(tmp_path / "group.png", np.ascontiguousarray(group))
+    assert redact(photograph, photograph, "-o", tmp_path / "out.zip", "--keep-faces", people, "--quiet") == 0
+    output = validated(tmp_path / "out.zip")
+    for _, image in output.frames():
+        for person, (x1, y1, x2, y2) in enumerate(GROUP_BOXES.astype(int)):
+            assert bool(image[y1 + 20 : y2 - 20, x1 + 20 : x2 - 20].max() > 100) is (person == 3)
+    decisions = output.manifest["identities"]["decisions"]
+    known = [one for one in decisions if one["decision"] == "known"]
+    assert [one["source"] for one in known] == [0, 1]
+    assert {tuple(view[0] for view in one["views"]) for one in known} == {(0,)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--keep-faces", "nowhere"), 10),
+        (("--keep-faces", "{empty}"), 14),
+        (("--keep-faces", "{faceless}"), 117),
+        (("--keep-faces", "{people}", "--only-faces", "{people}"), 25),
+        (("--keep-faces", "{people}", "--unknown-faces", "keep"), 25),
+        (("--only-faces", "{people}", "--face-threshold", "1.5"), 25),
+        (("--face-threshold", "0.5"), 25),
+        (("--keep-faces", "{people}", "--level", "minimal", "--region", "0,0,9,9"), 25),
+    ],
+)
+def test_people_who_cannot_be_told_apart(
+    group_film: Path, people: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    folders = {"people": people, "empty": tmp_path / "empty", "faceless": tmp_path / "faceless"}
+    for name in ("empty", "faceless"):
+        folders[name].mkdir()
+    write_picture(folders["faceless"] / "wall.png", numbered_picture(1))
+    given = [one.format(**folders) for one in arguments]
+    assert redact(group_film, "-o", tmp_path / "out.zip", "--quiet", *given) == code
+    assert not (tmp_path / "out.zip").exists()
+
+
 def test_the_same_input_gives_the_same_bytes(group_film: Path, tmp_path: Path) -> None:
     for name, threads in (("one.zip", "1"), ("four.zip", "4")):
         assert redact(group_film, "-o", tmp_path / name, "--threads", threads, "--quiet") == 0

@@ -14,15 +14,28 @@ from hypothesis import strategies as st
 from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.films import GROUP_FRAMES
+from domain.anonymization.identities import IdentityMode, IdentityRule
 from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.anonymization.verdicts import Identification
 from domain.detection import Kind
+from domain.reid.people import People
 from domain.videos import Region, Segment
 from fakes import FakeArchive
 from fakes_results import IMPRINT, FakeStudio
-from scripted import BlackBoxes, RawBytes, Script, ScriptedAreas, ScriptedDetector, ScriptedSource, walking
+from scripted import (
+    PERSON,
+    BlackBoxes,
+    RawBytes,
+    Script,
+    ScriptedAreas,
+    ScriptedDetector,
+    ScriptedRecognizer,
+    ScriptedSource,
+    walking,
+)
 
 REGION = Region(0, 0, 8, 8)
 LENGTH = 150
@@ -41,9 +54,21 @@ def order(
     return Export(IMPRINT, level, appearance, batches([exhibit]))
 
 
-def instruments(detector: ScriptedDetector | None, areas: ScriptedAreas | None = None) -> Instruments:
+def instruments(
+    detector: ScriptedDetector | None,
+    areas: ScriptedAreas | None = None,
+    identification: Identification | None = None,
+) -> Instruments:
     found = {Kind.TEXT: areas} if areas else {}
-    return Instruments(detector, BlackBoxes(), RawBytes(), 2, films=FakeStudio(), areas=found)
+    return Instruments(
+        detector,
+        BlackBoxes(),
+        RawBytes(),
+        2,
+        films=FakeStudio(),
+        areas=found,
+        identification=identification,
+    )
 
 
 def level_of(detector: ScriptedDetector | None, areas: ScriptedAreas | None) -> Level:
@@ -60,10 +85,13 @@ def in_one_go(
     segments: Sequence[Segment],
     appearance: Appearance = PICTURES,
     areas: ScriptedAreas | None = None,
+    identification: Identification | None = None,
 ) -> FakeArchive:
     archive = FakeArchive()
     level = level_of(detector, areas)
-    order(source, segments, level, appearance).run(instruments(detector, areas), archive, nothing)
+    order(source, segments, level, appearance).run(
+        instruments(detector, areas, identification), archive, nothing
+    )
     return archive
 
 
@@ -76,6 +104,7 @@ def in_parts(
     by_one_worker: bool = False,
     appearance: Appearance = PICTURES,
     areas: ScriptedAreas | None = None,
+    identification: Identification | None = None,
 ) -> FakeArchive:
     level = level_of(detector, areas)
     export = order(source, segments, level, appearance)
@@ -83,7 +112,8 @@ def in_parts(
     examined: tuple[Examination, ...] = ()
     for piece in slices:
         archive = FakeArchive()
-        written = write_part(export, piece, instruments(detector, areas), archive, nothing, examined)
+        working = instruments(detector, areas, identification)
+        written = write_part(export, piece, working, archive, nothing, examined)
         examined = written.examined if by_one_worker else ()
         assert archive.committed
         parts.append(archive)
@@ -99,7 +129,7 @@ def in_parts(
 
 
 @st.composite
-def scripts(draw: st.DrawFn) -> Script:
+def scripts(draw: st.DrawFn, size: float = 30.0) -> Script:
     """People who come and go, walk, are missed for a while and are sometimes hard to see."""
     script: Script = {}
     for person in range(draw(st.integers(1, 4))):
@@ -109,7 +139,7 @@ def scripts(draw: st.DrawFn) -> Script:
         missed = draw(st.sets(st.integers(start, stop), max_size=30))
         weak = draw(st.sets(st.integers(start, stop), max_size=30))
         for t in set(range(start, stop)) - missed:
-            box = (30.0 + 65 * person + pace * (t - start) % 60, 90.0, 30.0, 0.3 if t in weak else 0.9)
+            box = (30.0 + 65 * person + pace * (t - start) % 60, 90.0, size, 0.3 if t in weak else 0.9)
             script.setdefault(t, []).append(box)
     return script
 
@@ -182,6 +212,48 @@ def test_slices_make_no_difference_to_text(
     source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
     whole = in_one_go(source, detector, segments, areas=areas)
     sliced = in_parts(source, detector, segments, slices, by_one_worker=by_one_worker, areas=areas)
+    assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
+    assert sliced.entries == whole.entries
+
+
+@st.composite
+def acquaintances(draw: st.DrawFn) -> Identification:
+    """Some of the people who walk are known; now and then one looks like another, or cannot be recognised."""
+    known = draw(st.sets(st.integers(0, 3)))
+    odd = draw(st.sets(st.tuples(st.integers(0, LENGTH), st.integers(0, 3)), max_size=20))
+    broken = draw(st.sets(st.integers(0, LENGTH), max_size=4))
+
+    def likeness(frame: int, x: float) -> float:
+        person = int((x - 30) // 65)
+        return 0.9 if (person in known) != ((frame, person) in odd) else 0.1
+
+    recognizer = ScriptedRecognizer(likeness, frozenset(broken), draw(st.integers(1, 3)))
+    mode = draw(st.sampled_from(IdentityMode))
+    rule = IdentityRule(mode, 0.5)
+    return Identification(recognizer, People(f"folder:{'0' * 64}", recognizer.space, (PERSON,)), rule)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    script=scripts(size=40.0),
+    identification=acquaintances(),
+    plan=cuts(),
+    by_one_worker=st.booleans(),
+    lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
+)
+def test_slices_make_no_difference_to_who_is_who(
+    script: Script,
+    identification: Identification,
+    plan: tuple[list[Segment], list[Segment]],
+    by_one_worker: bool,
+    lost: set[int],
+) -> None:
+    segments, slices = plan
+    source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
+    whole = in_one_go(source, detector, segments, identification=identification)
+    sliced = in_parts(
+        source, detector, segments, slices, by_one_worker=by_one_worker, identification=identification
+    )
     assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
     assert sliced.entries == whole.entries
 

@@ -15,12 +15,14 @@ from adapters.report.page import report
 from adapters.report.timeline import COLUMNS, plot
 from adapters.report.words import Words
 from domain.anonymization.evidence import Evidence, Proof, Timeline
+from domain.anonymization.identities import Decision, IdentityMode, Unknown
+from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
 from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
 from domain.anonymization.record import ReportFacts
-from domain.anonymization.rendering import RedactedBox, RedactedFrame
+from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat
-from domain.anonymization.tracking import Origin
+from domain.anonymization.tracking import Origin, Verdict
 from domain.detection import ModelCard
 from domain.ports import SourceInfo
 from domain.videos import Segment
@@ -126,6 +128,35 @@ def test_proof_has_its_place() -> None:
     assert "not searched a second time" not in text
     assert "0.81" in text
     assert ENGLISH.nothing_compared in text
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("mode", IdentityMode)
+def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -> None:
+    log = IdentityLog()
+    for index in range(40):
+        kept = Verdict(Decision.KNOWN, ((index // 8 * 8, 0.97),))
+        unsure = Verdict(Decision.UNCERTAIN, ())
+        place = (0, 0, 9, 9)
+        faces = (Identified(place, 4, kept, redacted=False), Identified(place, 5, unsure, redacted=True))
+        log.add(0, RedactedFrame(index, b"", (), blanked=False, identified=faces))
+    assert (log.kept, log.kept_tracks, log.redacted[Decision.UNCERTAIN]) == (40, 1, 40)
+    people = RecordedIdentities(mode, 0.93, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)
+    look = Appearance(language=language)
+    settings = RecordedSettings(Level.FACES, look, 0.12, VIDEO_LOOKS, PICTURE_LOOKS, identities=people)
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
+    facts = ReportFacts(
+        "framecloak 1", "c" * 32, settings, [CARD], [source], Summary(40), evidence(), [], None, log
+    )
+    text = report(facts).decode()
+    Parsed(text)
+    words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
+    assert words.levels[Level.FACES] not in text
+    for said in (words.whoever[Level.FACES], words.people, "gallery:staff", "dlib-resnet"):
+        assert said in text
+    assert words.number(0.97, 2) in text
+    assert text.index(f"<td>{words.was_kept}") < text.index(f"<td>{words.was_redacted}")
+    assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
 
 
 def test_names_of_files_are_text() -> None:

@@ -145,6 +145,17 @@ class GalleryFaces:
         count = (await self._connection.execute(total)).scalar_one_or_none()
         return Page([face_of(row) for row in rows], count or 0)
 
+    async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
+        """See the port."""
+        statement = (
+            select(*FACE, GalleryFaceRow.vector)
+            .where(GalleryFaceRow.gallery_id == gallery_id)
+            .order_by(GalleryFaceRow.created_at, GalleryFaceRow.id)
+            .limit(limit)
+        )
+        rows = (await self._connection.execute(statement)).all()
+        return [face_of(row[:-1]) for row in rows], vectors_of([row[-1] for row in rows])
+
     async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
         """See the port."""
         is_it = and_(GalleryFaceRow.id == face_id, GalleryFaceRow.gallery_id == gallery_id)

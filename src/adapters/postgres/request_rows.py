@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from adapters.postgres.connection import Record
 from adapters.postgres.tables import RequestRow
+from domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
 from domain.anonymization.provenance import BasedOn, SignatureState
 from domain.anonymization.request import (
@@ -36,6 +38,10 @@ ORDER = (
     RequestRow.based_on_request_id,
     RequestRow.based_on_manifest,
     RequestRow.based_on_signature,
+    RequestRow.identity_mode,
+    RequestRow.gallery_id,
+    RequestRow.identity_threshold,
+    RequestRow.unknown_faces,
 )
 _STATE = (
     RequestRow.id,
@@ -58,7 +64,7 @@ REQUEST = (*ORDER, *_STATE)
 def order_of(columns: Sequence[Any]) -> Order:
     """The order in the columns ``ORDER``."""
     video_id, segment_ids, level, output_format, quality, style, shape, audio, language, *rest = columns
-    priority, webhook_url, keep_text, base, manifest, signature = rest
+    priority, webhook_url, keep_text, base, manifest, signature, *people = rest
     appearance = Appearance(
         OutputFormat(output_format),
         quality,
@@ -76,7 +82,16 @@ def order_of(columns: Sequence[Any]) -> Order:
         webhook_url,
         tuple(_region(one) for one in keep_text),
         None if manifest is None else BasedOn(manifest, SignatureState(signature), base),
+        _identities(*people),
     )
+
+
+def _identities(
+    mode: str | None, gallery_id: UUID | None, threshold: float | None, unknown: str | None
+) -> Identities | None:
+    if mode is None or gallery_id is None or unknown is None:
+        return None
+    return Identities(IdentityMode(mode), gallery_id, threshold, Unknown(unknown))
 
 
 def region_row(region: Region) -> list[int | None]:
@@ -96,3 +111,24 @@ def request_of(row: Record | Sequence[Any]) -> AnonymizationRequest:
     order = order_of(row[: len(ORDER)])
     request_id, user_id, status, *rest = row[len(ORDER) :]
     return AnonymizationRequest(request_id, user_id, order, Status(status), *rest)
+
+
+def identity_values(wanted: Identities | None, people: PinnedPeople | None) -> dict[str, object]:
+    """The columns that say whose faces are redacted; none for everybody's.
+
+    Raises:
+        ValueError: a gallery is named, and who is enrolled in it is not said.
+    """
+    if wanted is None:
+        return {}
+    if people is None:
+        raise ValueError("a gallery is named, and who is enrolled in it is not said")
+    return {
+        "identity_mode": wanted.mode,
+        "gallery_id": wanted.gallery_id,
+        "identity_threshold": wanted.threshold,
+        "unknown_faces": wanted.unknown,
+        "people_threshold": people.threshold,
+        "people_faces": people.faces,
+        "people_digest": people.digest,
+    }

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from adapters.postgres import snapshots
 from adapters.postgres.connection import Connection, row_id
-from adapters.postgres.request_rows import REQUEST, region_row, request_of
+from adapters.postgres.request_rows import REQUEST, identity_values, region_row, request_of
 from adapters.postgres.tables import RequestBoxesRow, RequestRow, SliceRow
 from adapters.postgres.webhooks import Notices
 from domain.accounts import Principal
@@ -82,6 +82,7 @@ class Requests:
             "order_digest": digest,
             "status": Status.PENDING,
             "total_frames": snapshot.frame_count,
+            **identity_values(order.identities, snapshot.people),
         }
         # Of many callers with the same key one inserts; the others wait for its end and find its row.
         statement = (

@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import insert, select
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.tables import RequestBoxesRow, RequestRegionRow, RequestSegmentRow
+from adapters.postgres.tables import RequestBoxesRow, RequestRegionRow, RequestRow, RequestSegmentRow
+from domain.anonymization.identities import PinnedPeople
 from domain.anonymization.lifecycle import Snapshot
 from domain.videos import Region, Segment
 
@@ -58,7 +59,17 @@ async def get(connection: Connection, request_id: UUID) -> Snapshot:
     segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
     found = select(RequestBoxesRow.boxes).where(RequestBoxesRow.request_id == request_id)
     boxes = (await connection.execute(found)).scalar_one_or_none()
-    return Snapshot(segments, await _regions(connection, request_id), boxes)
+    regions, people = await _regions(connection, request_id), await _people(connection, request_id)
+    return Snapshot(segments, regions, boxes, people)
+
+
+async def _people(connection: Connection, request_id: UUID) -> PinnedPeople | None:
+    row = RequestRow
+    statement = select(row.people_threshold, row.people_faces, row.people_digest).where(
+        row.id == request_id, row.identity_mode.is_not(None)
+    )
+    found = (await connection.execute(statement)).one_or_none()
+    return PinnedPeople(*found) if found else None
 
 
 async def _regions(connection: Connection, request_id: UUID) -> tuple[Region, ...]:

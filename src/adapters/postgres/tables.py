@@ -34,6 +34,7 @@ from adapters.postgres.account_tables import UserRow
 from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
 from adapters.postgres.gallery_tables import GalleryRow
 from adapters.postgres.webhook_tables import WebhookNoticeRow
+from domain.anonymization.identities import IdentityMode, Unknown
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.provenance import SignatureState
 from domain.anonymization.request import Audio, Language, Level, OutputFormat, RedactionShape, RedactionStyle
@@ -198,6 +199,17 @@ class RequestRow(DefaultBase):
         CheckConstraint("(result_key IS NULL) = (result_bytes IS NULL)", name="result"),
         CheckConstraint("result_key IS NULL OR status = 'completed'", name="result_key"),
         CheckConstraint("result_bytes > 0", name="result_bytes"),
+        one_of("identity_mode", IdentityMode),
+        one_of("unknown_faces", Unknown),
+        CheckConstraint("identity_threshold > 0 AND identity_threshold <= 1", name="identity_threshold"),
+        CheckConstraint("people_threshold > 0 AND people_threshold <= 1", name="people_threshold"),
+        CheckConstraint("people_faces > 0", name="people_faces"),
+        digest_of("people_digest"),
+        CheckConstraint(
+            "num_nulls(identity_mode, gallery_id, unknown_faces, people_threshold, people_faces, "
+            "people_digest) IN (0, 6) AND (identity_threshold IS NULL OR identity_mode IS NOT NULL)",
+            name="identities",
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -234,6 +246,13 @@ class RequestRow(DefaultBase):
     error: Mapped[str | None] = mapped_column(Text)
     result_key: Mapped[str | None] = mapped_column(Text)
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    identity_mode: Mapped[str | None] = mapped_column(Text)
+    gallery_id: Mapped[UUID | None] = mapped_column(Uuid)
+    identity_threshold: Mapped[float | None] = mapped_column(Double)
+    unknown_faces: Mapped[str | None] = mapped_column(Text)
+    people_threshold: Mapped[float | None] = mapped_column(Double)
+    people_faces: Mapped[int | None] = mapped_column(Integer)
+    people_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class RequestSegmentRow(DefaultBase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.report.words import Words
+from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.provenance import SignatureState
 from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
 
@@ -81,6 +82,45 @@ ENGLISH = Words(
         Audio.DROP: "Sound was left out.",
         Audio.KEEP: "Sound was copied unchanged. Voices, and names that are spoken, can identify people.",
     },
+    whoever={
+        Level.MINIMAL: "Areas marked by hand were redacted, and nothing else.",
+        Level.FACES: "Areas marked by hand were redacted, whoever is in them.",
+        Level.FULL: "Areas marked by hand, licence plates and burned-in text were redacted everywhere.",
+    },
+    identities={
+        IdentityMode.EXCEPT: (
+            "Everybody's face was redacted but those of people who are known ({faces} pictures of them, "
+            "{people}). A face of which it was not sure whose it is was redacted."
+        ),
+        IdentityMode.ONLY: (
+            "Only faces of people who are known were redacted ({faces} pictures of them, {people}). Other "
+            "faces can be seen in the result."
+        ),
+    },
+    unknown={
+        Unknown.REDACT: "A face of which it was not sure whose it is was redacted.",
+        Unknown.KEEP: "A face of which it was not sure whose it is was kept.",
+    },
+    identity_evidence=(
+        "Whose a face is was decided anew about three times a second, from several frames with {model}; "
+        "from a similarity of {threshold} on, two faces were taken for one person's."
+    ),
+    people="Whose faces they are",
+    no_people_decided="No faces were found.",
+    kept=(
+        "{kept} times a face was kept, on {tracks} tracks. Where two areas overlap, redaction wins. Look at "
+        "these first:"
+    ),
+    decisions={
+        Decision.KNOWN: "known",
+        Decision.STRANGER: "somebody else",
+        Decision.UNCERTAIN: "uncertain",
+    },
+    decided="Taken for",
+    similarity="Similarity",
+    views="Views",
+    was_kept="kept",
+    was_redacted="redacted",
     threshold=(
         "Detections with a score of {threshold} or more were considered; how sure a detection has to "
         "be depends on the frames around it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.report.words import Words
+from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.provenance import SignatureState
 from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
 
@@ -97,6 +98,47 @@ GERMAN = Words(
             "erkennbar machen."
         ),
     },
+    whoever={
+        Level.MINIMAL: "Von Hand markierte Bereiche wurden geschwärzt, sonst nichts.",
+        Level.FACES: "Von Hand markierte Bereiche wurden geschwärzt, wer auch darin ist.",
+        Level.FULL: (
+            "Von Hand markierte Bereiche, Kennzeichen und eingeblendete Schrift wurden überall geschwärzt."
+        ),
+    },
+    identities={
+        IdentityMode.EXCEPT: (
+            "Alle Gesichter wurden geschwärzt außer denen bekannter Personen ({faces} Bilder von ihnen, "
+            "{people}). Ein Gesicht, von dem nicht sicher ist, wem es gehört, wurde geschwärzt."
+        ),
+        IdentityMode.ONLY: (
+            "Nur Gesichter bekannter Personen wurden geschwärzt ({faces} Bilder von ihnen, {people}). Andere "
+            "Gesichter sind im Ergebnis zu sehen."
+        ),
+    },
+    unknown={
+        Unknown.REDACT: "Ein Gesicht, von dem nicht sicher ist, wem es gehört, wurde geschwärzt.",
+        Unknown.KEEP: "Ein Gesicht, von dem nicht sicher ist, wem es gehört, wurde gezeigt.",
+    },
+    identity_evidence=(
+        "Wem ein Gesicht gehört, wurde etwa dreimal je Sekunde neu entschieden, aus mehreren Bildern mit "
+        "{model}; ab einer Ähnlichkeit von {threshold} galten zwei Gesichter als die einer Person."
+    ),
+    people="Wem die Gesichter gehören",
+    no_people_decided="Es wurden keine Gesichter gefunden.",
+    kept=(
+        "{kept}-mal wurde ein Gesicht gezeigt, auf {tracks} Spuren. Wo sich zwei Bereiche überdecken, ist "
+        "geschwärzt. Diese Stellen ansehen:"
+    ),
+    decisions={
+        Decision.KNOWN: "bekannt",
+        Decision.STRANGER: "jemand anderes",
+        Decision.UNCERTAIN: "unsicher",
+    },
+    decided="Gehalten für",
+    similarity="Ähnlichkeit",
+    views="Ansichten",
+    was_kept="gezeigt",
+    was_redacted="geschwärzt",
     threshold=(
         "Berücksichtigt wurden Funde ab einem Wert von {threshold}; wie sicher ein Fund sein muss, "
         "hängt von den Bildern um ihn herum ab."

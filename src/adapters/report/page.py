@@ -12,6 +12,8 @@ from adapters.report.german import GERMAN
 from adapters.report.timeline import highest, plot
 from adapters.report.words import Words
 from domain.anonymization.evidence import Proof
+from domain.anonymization.identities import IdentityMode
+from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.manifest import RecordedSource
 from domain.anonymization.record import ReportFacts
 from domain.anonymization.request import Language, Level, OutputFormat
@@ -34,6 +36,7 @@ def report(facts: ReportFacts) -> bytes:
             _numbers(facts, words),
             _timeline(facts, words),
             _settings(facts, words),
+            _people(facts, words),
             _proof(facts.proof, words),
             _blanks(facts, words),
             _gaps(facts, words),
@@ -118,7 +121,9 @@ def _timeline(facts: ReportFacts, words: Words) -> str:
 def _settings(facts: ReportFacts, words: Words) -> str:
     settings = facts.settings
     look = settings.appearance
-    sentences = [words.levels[settings.level], words.styles[look.style]]
+    people = _identities(settings.identities, words)
+    whose = words.whoever if people else words.levels
+    sentences = [whose[settings.level], *people, words.styles[look.style]]
     if origin := settings.based_on:
         rendered = words.rendered.format(digest=origin.manifest_sha256)
         sentences[0] = f"{rendered} {words.signatures[origin.signature]}"
@@ -136,6 +141,55 @@ def _settings(facts: ReportFacts, words: Words) -> str:
         sentences.append(words.audio[look.audio])
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return _section(words.settings, f"<ul>{items}</ul>")
+
+
+def _identities(identities: RecordedIdentities | None, words: Words) -> list[str]:
+    if identities is None:
+        return []
+    whose = words.identities[identities.mode].format(
+        faces=words.number(identities.faces), people=identities.people
+    )
+    how = words.identity_evidence.format(
+        model=identities.model, threshold=words.number(identities.threshold, 2)
+    )
+    if identities.mode is IdentityMode.ONLY:
+        return [whose, words.unknown[identities.unknown], how]
+    return [whose, how]
+
+
+def _people(facts: ReportFacts, words: Words) -> str:
+    """Who was kept comes first: that is what has to be looked at."""
+    if facts.settings.identities is None:
+        return ""
+    people = facts.people
+    runs = sorted(people.runs(), key=lambda run: run.redacted)
+    if not runs:
+        return _section(words.people, _paragraph(words.no_people_decided))
+    rows = [
+        (
+            words.number(run.track),
+            _source_name(facts, words, run.source),
+            _frames(words, run.start, run.stop),
+            words.decisions[run.decision],
+            _NONE if run.similarity is None else words.number(run.similarity, 2),
+            words.number(len(run.views)),
+            words.was_redacted if run.redacted else words.was_kept,
+        )
+        for run in runs[:LISTED]
+    ]
+    names = (
+        words.track,
+        words.source,
+        words.where,
+        words.decided,
+        words.similarity,
+        words.views,
+        "",
+    )
+    text = words.kept.format(kept=words.number(people.kept), tracks=words.number(people.kept_tracks))
+    return _section(
+        words.people, _paragraph(text) + _table(names, rows) + _more(words, len(runs) - len(rows))
+    )
 
 
 def _proof(proof: Proof | None, words: Words) -> str:

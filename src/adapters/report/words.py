@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.provenance import SignatureState
 from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
 
@@ -48,6 +49,19 @@ class Words:
     shapes: Mapping[RedactionShape, str]
     formats: Mapping[bool, str]
     audio: Mapping[Audio, str]
+    whoever: Mapping[Level, str]
+    identities: Mapping[IdentityMode, str]
+    unknown: Mapping[Unknown, str]
+    identity_evidence: str
+    people: str
+    no_people_decided: str
+    kept: str
+    decisions: Mapping[Decision, str]
+    decided: str
+    similarity: str
+    views: str
+    was_kept: str
+    was_redacted: str
     threshold: str
     looked: str
 

@@ -33,6 +33,11 @@ def centre(boxes: Boxes) -> NDArray[np.float64]:
     return np.asarray((boxes[..., :2] + boxes[..., 2:]) / 2)
 
 
+def sides(boxes: Boxes) -> NDArray[np.float64]:
+    """Widths and heights, (..., 2), of boxes (..., 4)."""
+    return np.asarray(boxes[..., 2:] - boxes[..., :2])
+
+
 def size(boxes: Boxes) -> NDArray[np.float64]:
     """Side of the square with the same area, (...,) pixels, at least 1 so that it may divide."""
     return np.asarray(np.maximum(np.sqrt(area(boxes)), 1.0))

@@ -11,6 +11,7 @@ from domain.anonymization import boxes as bx
 from domain.anonymization.looks import Look, Tile, sizes_due, tiles
 from domain.anonymization.scenes import Thumbnail, thumbnail
 from domain.anonymization.tracking import Found
+from domain.anonymization.views import View
 from domain.detection import Detections, Image, Kind
 from domain.errors import ExaminationError
 from domain.ports import FaceDetector, Frame
@@ -29,12 +30,14 @@ class Examination:
         found: faces, in pixels of the displayed frame; None when the frame could not be examined.
         impression: for finding cuts; None when the frame could not be examined.
         areas: text and plates, likewise; empty where none were looked for in this frame.
+        views: faces that can be recognised, by their rows; empty where nobody asked whose they are.
     """
 
     index: int
     found: Found | None
     impression: Thumbnail | None
     areas: Mapping[Kind, Found] = field(default_factory=dict)
+    views: Mapping[int, View] = field(default_factory=dict)
 
     def finds(self, kind: Kind) -> Found:
         """What was found of one kind; nothing where that was not looked for, or could not be."""
@@ -89,6 +92,15 @@ def examine(
     ]
 
 
+def run_from(start: int, needed: int, examined: Sequence[Examination]) -> list[Examination]:
+    """Examinations from a frame on, without a gap; none unless they reach the frame that is needed."""
+    run: list[Examination] = []
+    for one in examined:
+        if one.index == start + len(run):
+            run.append(one)
+    return run if start + len(run) >= needed and run else []
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
     """A tile of one frame at one size.
@@ -112,7 +124,12 @@ class _View:
         offset = np.array([self.tile.x, self.tile.y], np.float64)
         boxes = bx.shift(detections.boxes.astype(np.float64), offset)
         kept = self.tile.answers_for(boxes) & (bx.size(boxes) >= self.smallest_face)
-        return Found(boxes[kept] * np.tile(self.zoom, 2), detections.scores[kept].astype(np.float64))
+        zoom = np.array(self.zoom, np.float32)
+        return Found(
+            boxes[kept] * np.tile(self.zoom, 2),
+            detections.scores[kept].astype(np.float64),
+            (detections.landmarks[kept] + offset.astype(np.float32)) * zoom,
+        )
 
 
 def _cut_out(picture: Image, tile: Tile) -> Image:
@@ -150,5 +167,6 @@ def _merged(finds: Sequence[Found]) -> Found:
         return finds[0]
     boxes = np.concatenate([one.boxes for one in finds])
     scores = np.concatenate([one.scores for one in finds])
+    landmarks = np.concatenate([one.landmarks for one in finds if one.landmarks is not None])
     kept = bx.suppress(boxes, scores, SAME_FACE)
-    return Found(boxes[kept], scores[kept])
+    return Found(boxes[kept], scores[kept], landmarks[kept])

@@ -19,6 +19,7 @@ from domain.anonymization.films import (
     grouped,
     require_filmable,
 )
+from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
 from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
 from domain.anonymization.processing import Instructions, Instruments, Seam, redacted_frames
@@ -28,6 +29,7 @@ from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level, RedactionShape
 from domain.anonymization.rerendering import rerendered_frames
 from domain.anonymization.tracking import TrackingSettings
+from domain.anonymization.views import ViewPlan
 from domain.detection import ModelCard
 from domain.ports import Archive, FrameSource
 from domain.videos import Region, Segment
@@ -183,7 +185,7 @@ class Export:
         def take(frame: RedactedFrame) -> None:
             exhibit, index = batch.origin(frame.index)
             file = f"{exhibit.stem(index)}.{suffix}"
-            record.picture(exhibit.id, file, replace(frame, index=index), frame.data)
+            record.picture(exhibit.id, file, _numbered_from(frame, frame.index - index), frame.data)
             on_frame()
 
         if studio is None or not suffix.is_film:
@@ -208,6 +210,7 @@ class Export:
             looks=VIDEO_LOOKS if continuous else PICTURE_LOOKS,
             areas=_areas(self.level, continuous=continuous),
             keep_text=exhibit.keep_text,
+            views=ViewPlan.for_rate(batch.source.info.frame_rate) if continuous else ViewPlan.for_pictures(),
         )
 
     def _close(self, record: Record, instruments: Instruments) -> Summary:
@@ -218,12 +221,17 @@ class Export:
         ]
         models = used_models(instruments)
         threshold = self.instructions(self.batches[0]).threshold if detector else None
-        settings = recorded_settings(self.level, self.appearance, threshold, self.based_on)
+        identities = recorded_identities(instruments)
+        settings = recorded_settings(self.level, self.appearance, threshold, self.based_on, identities)
         return record.close(settings, models, sources)
 
 
 def recorded_settings(
-    level: Level, appearance: Appearance, threshold: float | None, based_on: BasedOn | None = None
+    level: Level,
+    appearance: Appearance,
+    threshold: float | None,
+    based_on: BasedOn | None = None,
+    identities: RecordedIdentities | None = None,
 ) -> RecordedSettings:
     """What a manifest says of how its frames were made."""
     return RecordedSettings(
@@ -235,13 +243,21 @@ def recorded_settings(
         video_areas=None if based_on else _areas(level, continuous=True),
         picture_areas=None if based_on else _areas(level, continuous=False),
         based_on=based_on,
+        identities=identities,
     )
 
 
+def recorded_identities(instruments: Instruments) -> RecordedIdentities | None:
+    """What a manifest says of the people that were asked for, if any were."""
+    identification = instruments.identification
+    return RecordedIdentities.of(identification) if identification else None
+
+
 def used_models(instruments: Instruments) -> list[ModelCard]:
-    """What faces, text and plates are looked for with."""
+    """What faces, text and plates are looked for with, and what tells faces apart."""
     faces = [instruments.detector.card] if instruments.detector else []
-    return faces + [detector.card for detector in instruments.areas.values()]
+    told_apart = [instruments.identification.recognizer.card] if instruments.identification else []
+    return faces + [detector.card for detector in instruments.areas.values()] + told_apart
 
 
 def _areas(level: Level, *, continuous: bool) -> AreaSettings | None:
@@ -275,7 +291,22 @@ def _renumbered(
         boxes = (
             box if box.track is None else replace(box, track=box.track + first_track) for box in frame.boxes
         )
-        yield replace(frame, boxes=tuple(boxes))
+        identified = (replace(one, track=one.track + first_track) for one in frame.identified)
+        yield replace(frame, boxes=tuple(boxes), identified=tuple(identified))
+
+
+def _numbered_from(frame: RedactedFrame, first: int) -> RedactedFrame:
+    """The same frame, with numbers that count from another frame on."""
+    identified = (
+        replace(
+            one,
+            verdict=replace(
+                one.verdict, evidence=tuple((index - first, like) for index, like in one.verdict.evidence)
+            ),
+        )
+        for one in frame.identified
+    )
+    return replace(frame, index=frame.index - first, identified=tuple(identified))
 
 
 def _recorded(exhibit: Exhibit, tracking: TrackingSettings | None) -> RecordedSource:

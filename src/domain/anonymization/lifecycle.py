@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.anonymization.identities import Identities, PinnedPeople
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.request import Appearance, Level
 from domain.errors import AlreadyFinishedError, NotReadyError
@@ -49,6 +50,7 @@ class Order:
         webhook_url: where to tell about its end, or None.
         keep_text: areas in which text stays readable; at level ``full`` only.
         based_on: the manifest whose boxes, edited, are redacted; None where they are looked for.
+        identities: whose faces are redacted; None for everybody's.
     """
 
     video_id: int
@@ -59,6 +61,7 @@ class Order:
     webhook_url: str | None = None
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
+    identities: Identities | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,13 @@ class Snapshot:
         segments: those of the order, by their ids.
         regions: all of the video.
         boxes: what to redact where that is known, as `BoxTable.packed` has it; None where it is looked for.
+        people: who was enrolled in the order's gallery; None where it names none.
     """
 
     segments: Mapping[int, Segment]
     regions: tuple[Region, ...]
     boxes: bytes | None = None
+    people: PinnedPeople | None = None
 
     @property
     def stretches(self) -> tuple[Segment, ...]:

@@ -15,6 +15,7 @@ from domain.accounts import Means, Principal, Role
 from domain.anonymization.box_table import BoxTable
 from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
+from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.holding import HeldLease
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.manifest import Summary
@@ -26,7 +27,9 @@ from domain.anonymization.record import Imprint
 from domain.anonymization.request import Level
 from domain.anonymization.service import parts_prefix, result_prefix
 from domain.anonymization.slices import LEASE, Lease, SliceKind, Standing
+from domain.anonymization.verdicts import Identification
 from domain.errors import (
+    IdentitiesLostError,
     InvalidManifestError,
     ObjectNotFoundError,
     StorageUnavailableError,
@@ -62,6 +65,7 @@ class Workshop:
         keep_parts: whether the parts of a result stay in the object store, to be looked into.
         meter: told how the work goes.
         studio: makes films, in the folder for files that are needed for a moment.
+        people: says who is meant by a gallery; None where no request can name one.
     """
 
     imprint: Imprint
@@ -75,6 +79,7 @@ class Workshop:
     keep_parts: bool = False
     meter: Meter = NULL_METER
     studio: FilmStudio | None = None
+    people: GalleryPeople | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +177,13 @@ class SliceMaker:
         path = folder / "part.zip"
         before = self._left_off
         examined = before.examined if before and _continues(before.lease, lease) else ()
+        identification = await self._identification(job)
         try:
             stored = self._store.kept(job.video.object_key, folder)
             async with fetched(self._workshop.meter, stored) as video:
-                written = await held.in_thread(lambda: self._write(job, held, video, path, examined))
+                written = await held.in_thread(
+                    lambda: self._write(job, held, video, path, examined, identification)
+                )
         except ObjectNotFoundError as error:
             raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
         await self._store_file(held, lease.key, path)
@@ -190,8 +198,25 @@ class SliceMaker:
         self._workshop.meter.frames(len(lease.segment), written.blanked_frames)
         self._left_off = _LeftOff(lease, written.examined)
 
+    async def _identification(self, job: _Job) -> Identification | None:
+        """What to tell faces apart with; looked for anew in every slice, because access may be lost."""
+        people = self._workshop.people
+        if people:
+            return await people.identification(job.request, job.snapshot.people)
+        if job.request.order.identities:
+            raise IdentitiesLostError(
+                "this worker cannot tell people apart", "run workers and API with the same settings"
+            )
+        return None
+
     def _write(
-        self, job: _Job, held: HeldLease, video: Path, path: Path, examined: tuple[Examination, ...]
+        self,
+        job: _Job,
+        held: HeldLease,
+        video: Path,
+        path: Path,
+        examined: tuple[Examination, ...],
+        identification: Identification | None,
     ) -> WrittenPart:
         """Redact frames; runs in a thread."""
         order, snapshot = job.request.order, job.snapshot
@@ -210,7 +235,9 @@ class SliceMaker:
         export = Export(
             self._workshop.imprint, order.level, order.appearance, batches([exhibit]), order.based_on
         )
-        instruments = replace(self._workshop.instruments(level), films=self._workshop.studio)
+        instruments = replace(
+            self._workshop.instruments(level), films=self._workshop.studio, identification=identification
+        )
         archive = self._workshop.create_archive(path)
         try:
             return write_part(export, held.lease.segment, instruments, archive, held.step, examined)
@@ -219,6 +246,8 @@ class SliceMaker:
 
     async def _make_result(self, held: HeldLease, job: _Job, folder: Path) -> None:
         request = job.request
+        if self._workshop.people:
+            await self._workshop.people.require(request)
         path = folder / "frames.zip"
         if request.order.appearance.output_format.is_film:
             # The video knows when its frames are shown, and what is heard.

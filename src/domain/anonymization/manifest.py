@@ -18,6 +18,7 @@ from typing import Any
 
 from domain.anonymization.areas import AreaSettings
 from domain.anonymization.canonical import canonical
+from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
 from domain.anonymization.looks import Look
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
@@ -73,6 +74,7 @@ class RecordedSettings:
         video_areas: how text and plates were looked for in videos; None where they were not.
         picture_areas: likewise in pictures.
         based_on: the manifest that the boxes were taken from; None where they were looked for.
+        identities: what was asked about people; None where it made no difference whose a face is.
     """
 
     level: Level
@@ -83,6 +85,7 @@ class RecordedSettings:
     video_areas: AreaSettings | None = None
     picture_areas: AreaSettings | None = None
     based_on: BasedOn | None = None
+    identities: RecordedIdentities | None = None
 
 
 @dataclass(slots=True)
@@ -196,6 +199,7 @@ def manifest(
     sources: Sequence[RecordedSource],
     files: Sequence[RecordedFile],
     log: FrameLog,
+    people: IdentityLog | None = None,
 ) -> Iterator[bytes]:
     """The whole document as canonical JSON, in pieces.
 
@@ -207,6 +211,7 @@ def manifest(
         sources: every input, in order of their ids.
         files: what the archive holds beside pictures of frames, the manifest and its signature.
         log: every written frame; it is closed.
+        people: what was decided about faces; left out where nothing was asked about people.
     """
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
@@ -219,6 +224,9 @@ def manifest(
         "signing": {"algorithm": "Ed25519", "key_id": key_id},
         "summary": _summary(log.summary),
     }
+    if settings.identities and people:
+        decisions = [run.document() for run in people.runs()]
+        values["identities"] = {**asdict(settings.identities), "decisions": decisions}
     opening = b"{"
     for key in sorted([*values, "frames"]):
         yield opening + canonical(key) + b":"

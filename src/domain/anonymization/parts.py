@@ -14,7 +14,13 @@ from typing import Any, TypedDict
 
 from domain.anonymization.box_table import LARGEST
 from domain.anonymization.examination import Examination
-from domain.anonymization.export import Export, film_name, recorded_settings, used_models
+from domain.anonymization.export import (
+    Export,
+    film_name,
+    recorded_identities,
+    recorded_settings,
+    used_models,
+)
 from domain.anonymization.films import (
     Reel,
     Shots,
@@ -24,14 +30,16 @@ from domain.anonymization.films import (
     grouped,
     require_filmable,
 )
+from domain.anonymization.identities import Decision
+from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.manifest import RecordedSource, Summary
 from domain.anonymization.processing import Instruments
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.record import Imprint, Record
-from domain.anonymization.rendering import RedactedBox, RedactedFrame
+from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.track_numbers import TrackChain, TrackLinks
-from domain.anonymization.tracking import Origin, TrackingSettings
+from domain.anonymization.tracking import Origin, TrackingSettings, Verdict
 from domain.detection import Kind, ModelCard
 from domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
 from domain.ports.films import FilmStudio, Group
@@ -52,6 +60,7 @@ class _Content(TypedDict):
     heads: list[list[tuple[int, int]]]
     tails: list[tuple[int, int, int]]
     groups: list[_Group]
+    identities: dict[str, Any] | None
 
 
 class _Group(TypedDict):
@@ -105,7 +114,9 @@ def write_part(
     groups: list[_Group] = []
 
     def note(frame: RedactedFrame, file: str) -> None:
-        rows.append([frame.index, file, frame.blanked, [_box_row(box) for box in frame.boxes]])
+        boxes = [_box_row(box) for box in frame.boxes]
+        people = [_face_row(face) for face in frame.identified]
+        rows.append([frame.index, file, frame.blanked, boxes, people])
         on_frame()
 
     def take(frame: RedactedFrame) -> None:
@@ -127,7 +138,7 @@ def write_part(
         else:
             film = film_format(batch.source.info, export.appearance)
             seam = consume(grouped(frames, segment, film, studio), take_group)
-    detector = instruments.detector
+    detector, identities = instruments.detector, recorded_identities(instruments)
     content: _Content = {
         "info": asdict(exhibit.source.info),
         "models": [asdict(card) for card in used_models(instruments)],
@@ -137,6 +148,7 @@ def write_part(
         "heads": [list(head) for head in seam.links.heads],
         "tails": [(*key, number) for key, number in seam.links.tails.items()],
         "groups": groups,
+        "identities": asdict(identities) if identities else None,
     }
     archive.add(PART_FILE, json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
     archive.commit()
@@ -250,8 +262,9 @@ class Binder:
         if self._reel:
             self._reel.finish()
         binding, content = self._binding, self._content
+        identities = RecordedIdentities.read(content["identities"]) if content["identities"] else None
         settings = recorded_settings(
-            binding.level, binding.appearance, content["threshold"], binding.based_on
+            binding.level, binding.appearance, content["threshold"], binding.based_on, identities
         )
         models = [ModelCard(**card) for card in content["models"]]
         return self._record.close(settings, models, [_source(binding, content)])
@@ -309,9 +322,13 @@ def _box_row(box: RedactedBox) -> list[object]:
     return [*box.xyxy, box.track, box.score, box.origin, box.kind]
 
 
+def _face_row(face: Identified) -> list[object]:
+    return [*face.xyxy, face.track, face.verdict.decision, face.verdict.evidence, face.redacted]
+
+
 def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
     """A frame without its picture, its tracks numbered through all parts; and the name of its file."""
-    index, file, blanked, boxes = row
+    index, file, blanked, boxes, people = row
     found = tuple(
         RedactedBox(
             (x1, y1, x2, y2),
@@ -322,7 +339,16 @@ def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
         )
         for x1, y1, x2, y2, track, score, origin, kind in boxes
     )
-    return RedactedFrame(index, b"", found, blanked), file
+    identified = tuple(
+        Identified(
+            (x1, y1, x2, y2),
+            numbers[track],
+            Verdict(Decision(decision), tuple((frame, like) for frame, like in evidence)),
+            redacted,
+        )
+        for x1, y1, x2, y2, track, decision, evidence, redacted in people
+    )
+    return RedactedFrame(index, b"", found, blanked, identified), file
 
 
 def _links(content: _Content) -> TrackLinks:

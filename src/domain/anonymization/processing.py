@@ -21,14 +21,23 @@ from numpy.typing import NDArray
 
 from domain.anonymization.areas import AreaSettings, look_for_areas
 from domain.anonymization.closer_looks import CloserLooks
-from domain.anonymization.examination import Examination, examine
+from domain.anonymization.examination import Examination, examine, run_from
 from domain.anonymization.following import follow
 from domain.anonymization.looks import Look
-from domain.anonymization.rendering import RedactedFrame, boxes_to_redact, render
+from domain.anonymization.rendering import (
+    Identified,
+    RedactedBox,
+    RedactedFrame,
+    boxes_to_redact,
+    render,
+    told_apart,
+)
 from domain.anonymization.request import Appearance
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
+from domain.anonymization.verdicts import Identification, Verdicts, with_views
+from domain.anonymization.views import ViewPlan
 from domain.detection import Kind
 from domain.errors import ExaminationError
 from domain.ports import AreaDetector, FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
@@ -58,6 +67,7 @@ class Instruments:
         meter: told how long all that takes.
         films: makes films; None where pictures are all that is written.
         areas: detectors of text and plates, by what they find; empty where those are not looked for.
+        identification: tells whose faces are redacted; None where everybody's are.
     """
 
     detector: FaceDetector | None
@@ -67,6 +77,7 @@ class Instruments:
     meter: Meter = NULL_METER
     films: FilmStudio | None = None
     areas: Mapping[Kind, AreaDetector] = field(default_factory=dict)
+    identification: Identification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class Instructions:
         threshold: lowest detection score that the tracker gets to know.
         areas: how text and plates are looked for; None where they are not.
         keep_text: areas in which text stays.
+        views: where it is found out whose faces are, if that is asked.
     """
 
     appearance: Appearance
@@ -90,6 +102,7 @@ class Instructions:
     threshold: float = 0.12
     areas: AreaSettings | None = None
     keep_text: tuple[Region, ...] = ()
+    views: ViewPlan = field(default_factory=ViewPlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +174,13 @@ class _Run:
         self._settings = _tracked_kinds(instructions, instruments)
         looks_ahead = source.info.continuous and instruments.detector is not None
         longest = max(settings.horizon for settings in self._settings.values())
+        identification = instruments.identification
+        if identification:
+            longest += instructions.views.reach
         self._horizon = longest + SCENE_HORIZON if looks_ahead else 0
         self._every = instructions.areas.every if instructions.areas and looks_ahead else 1
         start = self._looked_at_before(segment.start_frame - self._horizon)
-        carried = _run_from(start, segment.start_frame, examined)
+        carried = run_from(start, segment.start_frame, examined)
         self._start = segment.start_frame if carried else start
         self._known_until = carried[-1].index + 1 if carried else 0
         # What a file that was cut off lacks behind the segment, the tracker does without.
@@ -175,6 +191,7 @@ class _Run:
         self._first = self._due = segment.start_frame
         self._end = segment.end_frame
         self._pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
+        self._verdicts = identification and Verdicts(identification, instructions.views, self._pool)
         self._batch: list[Frame] = []
         self._batch_size = instruments.detector.max_batch if instruments.detector else 1
         self._examining: deque[Future[list[Examination]]] = deque()
@@ -273,7 +290,12 @@ class _Run:
         with timed(meter, Stage.DETECT):
             examined = examine(frames, detector, instructions.looks, instructions.threshold, meter)
         return [
-            self._look_closer(one, frame) if self._is_looked_at(frame.index) else one
+            with_views(
+                self._look_closer(one, frame) if self._is_looked_at(frame.index) else one,
+                frame,
+                self._instruments.identification,
+                instructions.views,
+            )
             for one, frame in zip(examined, frames, strict=True)
         ]
 
@@ -304,6 +326,8 @@ class _Run:
         due = range(self._due, self._due + count)
         first = self._examined[0].index
         tracks = follow(self._examined, self._scenes(), self._settings)
+        if self._verdicts:
+            tracks = self._verdicts.judged(tracks, self._examined, due)
         tracked = self._numbers.numbered(tracks, first, due)
         for index in due:
             frame = next(self._reread) if self._reread else self._waiting.popleft()
@@ -322,10 +346,13 @@ class _Run:
 
     def _render(self, frame: Frame, tracked: list[TrackedBox] | None) -> RedactedFrame:
         instructions, instruments = self._instructions, self._instruments
-        boxes = None
+        boxes: tuple[RedactedBox, ...] | None = None
+        identified: tuple[Identified, ...] = ()
         if tracked is not None:
-            boxes = boxes_to_redact(frame, tracked, instructions.regions, instructions.keep_text)
-        return render(
+            rule = instruments.identification.rule if instruments.identification else None
+            wanted, identified = told_apart(frame, tracked, rule)
+            boxes = boxes_to_redact(frame, wanted, instructions.regions, instructions.keep_text)
+        rendered = render(
             frame,
             boxes,
             instructions.appearance,
@@ -333,6 +360,7 @@ class _Run:
             instruments.encoder,
             instruments.meter,
         )
+        return rendered if rendered.blanked else replace(rendered, identified=identified)
 
 
 def _tracked_kinds(instructions: Instructions, instruments: Instruments) -> dict[Kind, TrackingSettings]:
@@ -340,12 +368,3 @@ def _tracked_kinds(instructions: Instructions, instruments: Instruments) -> dict
     if instructions.areas:
         settings |= dict.fromkeys(instruments.areas, instructions.areas.tracking)
     return settings
-
-
-def _run_from(start: int, needed: int, examined: Sequence[Examination]) -> list[Examination]:
-    """Examinations from a frame on, without a gap; none unless they reach the frame that is needed."""
-    run: list[Examination] = []
-    for one in examined:
-        if one.index == start + len(run):
-            run.append(one)
-    return run if start + len(run) >= needed and run else []

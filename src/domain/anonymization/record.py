@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
 
 from domain.anonymization.evidence import Evidence, Proof
+from domain.anonymization.identity_log import IdentityLog
 from domain.anonymization.manifest import (
     MANIFEST_FILE,
     FrameLog,
@@ -40,6 +41,7 @@ class ReportFacts:
         evidence: when, and how sure it is.
         files: films in the archive.
         proof: what a second search found; None where there was none.
+        people: what was decided about whose faces there are.
     """
 
     tool: str
@@ -51,6 +53,7 @@ class ReportFacts:
     evidence: Evidence
     files: Sequence[RecordedFile]
     proof: Proof | None = None
+    people: IdentityLog = field(default_factory=IdentityLog)
 
 
 Reporter: TypeAlias = Callable[[ReportFacts], bytes]
@@ -85,6 +88,7 @@ class Record:
         self._archive = archive
         self._log = FrameLog()
         self._evidence = Evidence()
+        self._people = IdentityLog()
         self._files: list[RecordedFile] = []
 
     def picture(self, source: int, file: str, frame: RedactedFrame, data: bytes) -> None:
@@ -96,6 +100,7 @@ class Record:
         """Remember a frame of a film."""
         self._log.add(source, film, frame, sha256(sample).hexdigest())
         self._evidence.add(source, frame)
+        self._people.add(source, frame)
 
     def file(self, name: str, pieces: Iterable[bytes]) -> None:
         """Write what is not the picture of one frame."""
@@ -122,10 +127,12 @@ class Record:
         signer, tool = self._imprint.signer, self._imprint.tool
         key, summary = key_id(signer.public_key), self._log.summary
         films = tuple(self._files)
-        facts = ReportFacts(tool, key, settings, models, sources, summary, self._evidence, films, proof)
+        facts = ReportFacts(
+            tool, key, settings, models, sources, summary, self._evidence, films, proof, self._people
+        )
         self.file(REPORT_FILE, [self._imprint.reporter(facts)])
         digest = sha256()
-        document = manifest(tool, key, settings, models, sources, self._files, self._log)
+        document = manifest(tool, key, settings, models, sources, self._files, self._log, self._people)
         self._archive.add_stream(MANIFEST_FILE, _fed(document, digest.update))
         self._archive.add(SEAL_FILE, Seal.of(digest.hexdigest(), signer).document())
         self._archive.commit()

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from domain.anonymization import boxes as bx
+from domain.anonymization.identities import IdentityRule
 from domain.anonymization.request import Appearance, RedactionShape
-from domain.anonymization.tracking import Origin, TrackedBox
+from domain.anonymization.tracking import Origin, TrackedBox, Verdict
 from domain.detection import Image, Kind
 from domain.errors import ExaminationError
 from domain.ports import Frame, FrameEncoder, Redactor
@@ -38,6 +39,23 @@ class RedactedBox:
 
 
 @dataclass(frozen=True, slots=True)
+class Identified:
+    """A face of which it was asked whose it is.
+
+    Attributes:
+        xyxy: where it is, as of a `RedactedBox`; a face found there again is no leak if it was kept.
+        track: number of its track.
+        verdict: what was found out.
+        redacted: what followed; another area that was redacted may cover a face that was kept.
+    """
+
+    xyxy: tuple[int, int, int, int]
+    track: int
+    verdict: Verdict
+    redacted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RedactedFrame:
     """A frame that may be shipped.
 
@@ -46,12 +64,38 @@ class RedactedFrame:
         data: the encoded picture.
         boxes: what was replaced; empty for a blanked frame.
         blanked: the frame could not be examined, and is black.
+        identified: its faces, kept ones too, where it was asked whose they are.
     """
 
     index: int
     data: bytes
     boxes: tuple[RedactedBox, ...]
     blanked: bool
+    identified: tuple[Identified, ...] = ()
+
+
+def told_apart(
+    frame: Frame, tracked: Sequence[TrackedBox], rule: IdentityRule | None
+) -> tuple[list[TrackedBox], tuple[Identified, ...]]:
+    """Which boxes of a frame are redacted, and what was found out about its faces.
+
+    Whatever has no verdict is redacted. Boxes that overlap do not matter to each other: where a face that is
+    kept and one that is redacted do, the pixels that they share are replaced.
+
+    Args:
+        frame: where they are.
+        tracked: what was found.
+        rule: which faces are redacted; None for everybody's.
+    """
+    if rule is None:
+        return list(tracked), ()
+    wanted = [box for box in tracked if box.verdict is None or rule.redacts(box.verdict.decision)]
+    identified = [
+        Identified(_whole_pixels(box.xyxy, frame), box.track, box.verdict, rule.redacts(box.verdict.decision))
+        for box in tracked
+        if box.verdict
+    ]
+    return wanted, tuple(one for one in identified if _has_pixels(one.xyxy))
 
 
 def boxes_to_redact(

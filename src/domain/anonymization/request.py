@@ -49,6 +49,19 @@ def require_available(level: Level, is_available: Callable[[Level], bool]) -> No
         )
 
 
+def require_faces(level: Level) -> None:
+    """Refuse to tell people apart at a level that leaves faces alone.
+
+    Raises:
+        InvalidOptionError: it does.
+    """
+    if level is Level.MINIMAL:
+        raise InvalidOptionError(
+            f"level {level} redacts no faces, so it does not matter whose they are",
+            "use level faces or full, or say nothing about identities",
+        )
+
+
 class OutputFormat(StrEnum):
     """The file format of the result: a picture for every frame, or films."""
 

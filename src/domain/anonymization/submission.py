@@ -6,19 +6,21 @@ import hashlib
 import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
 from domain.accounts import Principal
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.films import GROUP_FRAMES
+from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
 from domain.anonymization.planning import SLICE_FRAMES, plan_slices
 from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
-from domain.anonymization.request import Level, require_available
+from domain.anonymization.request import Level, require_available, require_faces
 from domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
 from domain.library import GrantRole
 from domain.ports.persistence import Database, UnitOfWork
+from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import JobQueue
 from domain.resilience import uninterrupted
 from domain.videos import require_within
@@ -55,6 +57,7 @@ class Submissions:
         max_frames: frames that one request may have.
         slice_frames: frames that a slice may have.
         level_is_available: whether the installation has the models that a level takes.
+        people: says who is meant by a gallery; None where nobody is to be told from others.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Submissions:
         max_frames: int = 10_000,
         slice_frames: int = SLICE_FRAMES,
         level_is_available: Callable[[Level], bool] = lambda _: True,
+        people: GalleryPeople | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -74,6 +78,7 @@ class Submissions:
         self._max_frames = max_frames
         self._slice_frames = slice_frames
         self._level_is_available = level_is_available
+        self._people = people
 
     async def submit(
         self, principal: Principal, order: Order, idempotency_key: str | None = None
@@ -98,12 +103,18 @@ class Submissions:
             LevelUnavailableError: this installation cannot deliver the level.
             InvalidOptionError: text is to be kept at a level that leaves it alone.
             InvalidRegionError, InvalidSegmentError: an area to keep text in does not fit the video.
+            GalleryNotFoundError: there is no such gallery that the caller may use.
+            ModelMismatchError: it is of another model than faces are recognised with here.
+            InvalidOptionError: nobody can be told apart at that level, or with that gallery.
+            ModelMissingError: there is nothing to recognise faces with.
             IdempotencyConflictError: the key was used with a different order.
             QueueUnavailableError: nobody could be told to do it; nothing was stored.
         """
+        # Loading it takes longer than a connection of the database should be held.
+        recognizer = await self._recognizer() if order.identities else None
 
         async def prepared(work: UnitOfWork) -> tuple[Order, Snapshot]:
-            return order, await self._snapshot(work, principal, order)
+            return order, await self._snapshot(work, principal, order, recognizer)
 
         key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
         return await uninterrupted(self._take_in(principal, prepared, key))
@@ -144,6 +155,11 @@ class Submissions:
             await self._dispatcher.try_run()
         return Submitted(request, math.ceil(waiting / rate))
 
+    async def _recognizer(self) -> FaceRecognizer:
+        if self._people is None:
+            raise InvalidOptionError("people cannot be told apart here", "say nothing about identities")
+        return await self._people.recognizer()
+
     async def _plan(
         self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: Snapshot
     ) -> None:
@@ -160,11 +176,17 @@ class Submissions:
         }
         if order.based_on:
             details["based_on"] = str(order.based_on.request_id)
+        if order.identities:
+            details |= {"gallery_id": str(order.identities.gallery_id), "identities": order.identities.mode}
         await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
 
-    async def _snapshot(self, work: UnitOfWork, principal: Principal, order: Order) -> Snapshot:
+    async def _snapshot(
+        self, work: UnitOfWork, principal: Principal, order: Order, recognizer: FaceRecognizer | None
+    ) -> Snapshot:
         """What an order is to be made from, once everything about it is allowed."""
         require_available(order.level, self._level_is_available)
+        if order.identities:
+            require_faces(order.level)
         facts = (await work.videos.get(order.video_id, principal, GrantRole.EDITOR)).facts
         if order.keep_text and order.level is not Level.FULL:
             raise InvalidOptionError(
@@ -186,6 +208,9 @@ class Submissions:
         if frames > self._max_frames:
             message = f"the request has {frames} frames, and may have {self._max_frames}"
             raise TooManyFramesError(message, "split it into several requests")
+        if order.identities and self._people and recognizer:
+            people = await self._people.pin(work, principal, order.identities, recognizer)
+            return replace(snapshot, people=people)
         return snapshot
 
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from domain.anonymization import boxes as bx
 from domain.anonymization.association import LOOK_BACK, link
 from domain.anonymization.boxes import Boxes
-from domain.detection import Kind
+from domain.anonymization.identities import Decision
+from domain.detection import FloatArray, Kind
 
 
 class Origin(StrEnum):
@@ -97,6 +98,20 @@ class TrackingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whose a face is, as far as can be said.
+
+    Attributes:
+        decision: what the evidence says.
+        evidence: the views that it rests on: numbers of frames, ascending, each with the highest cosine of
+            the face in it with one of the people.
+    """
+
+    decision: Decision
+    evidence: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrackedBox:
     """One box to redact in one frame.
 
@@ -106,6 +121,7 @@ class TrackedBox:
         score: of the detection; of the nearest one in time where the box was filled or extended.
         origin: why it is redacted.
         kind: what it is.
+        verdict: whose face it is; None where that was not asked.
     """
 
     xyxy: tuple[float, float, float, float]
@@ -113,6 +129,7 @@ class TrackedBox:
     score: float
     origin: Origin
     kind: Kind = Kind.FACE
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,10 +139,12 @@ class Found:
     Attributes:
         boxes: (n, 4) pixels of the frame.
         scores: (n,) in 0..1.
+        landmarks: (n, 5, 2) pixels of the frame, as in `domain.detection.Detections`; None for what has none.
     """
 
     boxes: Boxes
     scores: NDArray[np.float64]
+    landmarks: FloatArray | None = None
 
     @classmethod
     def nothing(cls) -> Self:

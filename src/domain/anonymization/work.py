@@ -16,6 +16,7 @@ from domain.anonymization.slices import MOST_ATTEMPTS, MOST_FAILURES, Lease, Sta
 from domain.errors import (
     DatabaseUnavailableError,
     DomainError,
+    IdentitiesLostError,
     OutputUnwritableError,
     StorageFullError,
     StorageUnavailableError,
@@ -118,6 +119,9 @@ class SliceWorker:
             self._workshop.meter.retried("slice")
             await self._release(lease, LATER)
             raise
+        except IdentitiesLostError as error:
+            # Nothing of the request may be shipped, and trying again would not bring it back.
+            await self._fail(lease.request_id, str(error))
         except DomainError as error:
             await self._blame(lease, str(error))
         except BaseException:

@@ -170,6 +170,14 @@ class GalleryFaces(Protocol):
         """Faces of a gallery, oldest first."""
         ...
 
+    async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
+        """The faces that ``list`` gives first, and their vectors.
+
+        Returns:
+            n faces, and (n, dimension) float32.
+        """
+        ...
+
     async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
         """Delete one, and count it off; the caller has locked the gallery.
 

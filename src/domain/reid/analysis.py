@@ -22,13 +22,11 @@ from domain.reid.errors import (
 )
 from domain.reid.faces import Analysis, Embedding, EmbeddingSpace, Face
 from domain.reid.lanes import Lanes
-from domain.reid.looking import look
+from domain.reid.looking import MIN_FACE, look
 from domain.reid.quality import Quality, assess
 
 MAX_FACES = 32
 """Faces, and pictures, of one request."""
-MIN_FACE = 20
-"""Pixels of a face's shorter side; smaller ones look alike."""
 
 _SURROUNDINGS = 0.2
 """Share of its box that an emotion reader sees around a face, on each side."""

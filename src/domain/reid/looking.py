@@ -12,6 +12,9 @@ from domain.errors import ExaminationError
 from domain.ports.imaging import FaceDetector, Frame
 from domain.reid.errors import InvalidImageError
 
+MIN_FACE = 20
+"""Pixels of a face's shorter side; smaller ones look alike."""
+
 THRESHOLD = 0.5
 """Lowest score of a face. Unlike in anonymisation, something that is none does more harm than one missed."""
 

@@ -96,6 +96,17 @@ def _segment_ids(_context: click.Context, _option: click.Parameter, value: str |
     return value
 
 
+def _identities(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> dict[str, str] | None:
+    if value is None:
+        return None
+    mode, colon, gallery = value.partition(":")
+    if not colon:
+        raise click.BadParameter(f"{value!r} is no mode and gallery, such as except:UUID")
+    return {"mode": mode, "gallery_id": gallery}
+
+
 @click.command("anonymize-frames", epilog=_EPILOG, short_help="Submit, follow and look after requests.")
 @click.option("--video-id", type=click.IntRange(min=1), help="Anonymise frames of this video.")
 @click.option("--segment-ids", metavar="1,2,3", callback=_segment_ids, help="Segments of the video.")
@@ -107,6 +118,12 @@ def _segment_ids(_context: click.Context, _option: click.Parameter, value: str |
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and MP4.")
 @click.option("--audio", type=click.Choice(["drop", "keep"]), help="Sound of films: left out, or copied.")
 @click.option("--language", type=click.Choice(["en", "de"]), help="Of the report.")
+@click.option(
+    "--identities",
+    metavar="MODE:GALLERY",
+    callback=_identities,
+    help="except:UUID redacts everybody but the people of a gallery; only:UUID redacts only them.",
+)
 @click.option("--priority", type=click.Choice(["normal", "high"]), help="Which queue it waits in.")
 @click.option("--async", "in_background", is_flag=True, help="Leave it to the workers, and return at once.")
 @click.option(
@@ -137,6 +154,7 @@ def anonymize_frames(
     quality: int | None,
     audio: str | None,
     language: str | None,
+    identities: dict[str, str] | None,
     priority: str | None,
     in_background: bool,
     output: Path | None,
@@ -163,6 +181,7 @@ def anonymize_frames(
         "quality": quality,
         "audio": audio,
         "language": language,
+        "identities": identities,
         "priority": priority,
     }
     wanted = Wanted(

@@ -104,6 +104,7 @@ SERVICE_EXIT_CODES = {
     "gallery_key_missing": 113,
     "gallery_damaged": 114,
     "model_mismatch": 115,
+    "identities_lost": 122,
 }
 """Exit code by ``DomainError.code``, for what the service and its management commands add."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from domain.anonymization.identities import Unknown
 from domain.anonymization.request import (
     Appearance,
     Audio,
@@ -132,6 +133,31 @@ def detection_options(command: _Command) -> _Command:
     help="Area in which level full leaves text readable; faces in it are redacted all the same.",
 )
 @click.option(
+    "--keep-faces",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Pictures of people whose faces are kept; everybody else's are redacted, and whoever's is unsure.",
+)
+@click.option(
+    "--only-faces",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Pictures of people; only their faces are redacted.",
+)
+@click.option(
+    "--face-threshold",
+    metavar="COSINE",
+    type=float,
+    show_default="the usual one of the recogniser",
+    help="Least similarity at which two faces are taken for one person's, above 0 and up to 1.",
+)
+@click.option(
+    "--unknown-faces",
+    type=click.Choice([unknown.value for unknown in Unknown]),
+    show_default="redact",
+    help="With --only-faces, what becomes of a face of which it is not sure whose it is.",
+)
+@click.option(
     "--redaction",
     "style",
     type=click.Choice([style.value for style in RedactionStyle]),
@@ -168,6 +194,10 @@ def redact(
     segments: str | None,
     regions: Sequence[str],
     keep_text: Sequence[str],
+    keep_faces: Path | None,
+    only_faces: Path | None,
+    face_threshold: float | None,
+    unknown_faces: str | None,
     style: str,
     shape: str,
     detector: str | None,
@@ -189,7 +219,7 @@ def redact(
     """
     # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
     from entrypoints.bootstrap import Container  # noqa: PLC0415
-    from entrypoints.cli import redaction  # noqa: PLC0415
+    from entrypoints.cli import people, redaction  # noqa: PLC0415
     from entrypoints.cli.marks import parse_region, parse_segments  # noqa: PLC0415
     from entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
 
@@ -211,6 +241,7 @@ def redact(
         keep_text=tuple(parse_region(region) for region in keep_text),
         keep_names=keep_names,
         overwrite=overwrite,
+        people=people.folder_of_people(keep_faces, only_faces, face_threshold, unknown_faces),
     )
     voice = Voice.JSON if as_json else Voice.QUIET if quiet else Voice.HUMAN
     monitor = Monitor(voice)

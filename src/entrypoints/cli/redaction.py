@@ -10,12 +10,13 @@ from pathlib import Path
 from domain.anonymization.export import Export, batches
 from domain.anonymization.films import require_filmable
 from domain.anonymization.manifest import Summary
-from domain.anonymization.request import Appearance, Level
+from domain.anonymization.request import Appearance, Level, require_faces
 from domain.detection import ModelCard
 from domain.errors import InvalidOptionError, OutputUnwritableError
 from entrypoints.bootstrap import Container
 from entrypoints.cli.inputs import find_files, open_exhibits
 from entrypoints.cli.marks import RegionMark, SegmentMark
+from entrypoints.cli.people import FolderOfPeople
 from entrypoints.cli.progress import Monitor
 
 
@@ -33,6 +34,7 @@ class Order:
         keep_text: areas in which text stays readable; at level ``full`` only.
         keep_names: whether names of input files may appear in the output.
         overwrite: whether an output that exists may be replaced.
+        people: whose faces are redacted; None for everybody's.
     """
 
     inputs: tuple[Path, ...]
@@ -44,12 +46,14 @@ class Order:
     keep_text: tuple[RegionMark, ...] = ()
     keep_names: bool = False
     overwrite: bool = False
+    people: FolderOfPeople | None = None
 
     def check(self) -> None:
         """Refuse what can be known to fail before any input is opened.
 
         Raises:
-            InvalidOptionError: nothing at all would be redacted, or text kept that is not redacted.
+            InvalidOptionError: nothing at all would be redacted, text kept that is not redacted, or people
+                told apart whose faces are not.
             OutputUnwritableError: the output's folder is missing, or the output is there already.
         """
         if self.keep_text and self.level is not Level.FULL:
@@ -57,6 +61,8 @@ class Order:
                 f"level {self.level} leaves text alone, so there is none to keep",
                 "leave out --keep-text, or use --level full",
             )
+        if self.people:
+            require_faces(self.level)
         if self.level is Level.MINIMAL and not self.regions:
             raise InvalidOptionError(
                 "level minimal redacts regions only and none is given, so nothing would be redacted",
@@ -120,6 +126,13 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
             monitor.say(f"Detecting faces with {container.describe_model(model)}")
         for kind, areas in instruments.areas.items():
             monitor.say(f"Detecting {kind} with {container.describe_model(areas.card)}")
+        if order.people and instruments.detector:
+            recognizer = container.load_recognizer()
+            monitor.say(f"Telling people apart with {container.describe_model(recognizer.card)}")
+            identification = order.people.identification(
+                container.open_source, instruments.detector, recognizer
+            )
+            instruments = replace(instruments, identification=identification)
         with monitor.progress(export.frame_count) as advance:
             started = time.perf_counter()
             summary = export.run(instruments, archive, advance)

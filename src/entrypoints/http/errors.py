@@ -43,6 +43,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "gallery_key_missing": 503,
     "gallery_not_found": 404,
     "grant_not_found": 404,
+    "identities_lost": 409,
     "idempotency_conflict": 409,
     "image_too_large": 413,
     "input_not_found": 404,

@@ -59,6 +59,10 @@ _ORDER_PROBLEMS = (
     "invalid_region",
     "invalid_segment",
     "level_unavailable",
+    "gallery_not_found",
+    "gallery_key_missing",
+    "model_mismatch",
+    "model_missing",
     "too_many_frames",
     "queue_unavailable",
 )

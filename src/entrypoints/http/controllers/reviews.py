@@ -16,7 +16,8 @@ from domain.anonymization.reviewing import Piece, Reviewing
 from entrypoints.http.access import name_subject
 from entrypoints.http.bodies import JSON, MSGPACK, ApiRequest, prefers_msgpack
 from entrypoints.http.controllers.requests import IdempotencyKey, tell
-from entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT, names_tag
+from entrypoints.http.console import names_tag
+from entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT
 from entrypoints.http.dependencies import Caller, TheResubmissions, TheReviewing
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import Limit, Offset, RequestId

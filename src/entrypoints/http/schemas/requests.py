@@ -25,6 +25,7 @@ from domain.anonymization.service import Download, Progress, Statistics
 from domain.anonymization.submission import Submitted
 from domain.errors import InvalidOptionError, InvalidSegmentsError
 from entrypoints.http.schemas.common import Body, Id, PageBase, View
+from entrypoints.http.schemas.identities import IdentitiesBody, IdentitiesView
 from entrypoints.http.schemas.problems import Problem
 from entrypoints.http.schemas.videos import AreaBody
 
@@ -103,6 +104,10 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=[[{"x": 20, "y": 12, "width": 210, "height": 20}]],
         ),
     ] = msgspec.field(default_factory=list)
+    identities: Annotated[
+        IdentitiesBody | None,
+        Meta(description="Whose faces are redacted; everybody's, when left out. Not at level `minimal`."),
+    ] = None
 
     def order(
         self,
@@ -135,6 +140,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             priority=self.priority,
             webhook_url=webhook(self.webhook_url),
             keep_text=tuple(area.region() for area in self.keep_text),
+            identities=self.identities.identities() if self.identities else None,
         )
 
 
@@ -228,6 +234,9 @@ class RequestView(View, frozen=True, kw_only=True):
     anonymization_level: Annotated[Level, Meta(examples=["faces"])]
     output_format: Annotated[OutputFormat, Meta(examples=["jpg"])]
     redaction: Annotated[RedactionStyle, Meta(examples=["solid"])]
+    identities: Annotated[
+        IdentitiesView | None, Meta(description="Null where everybody's faces are redacted.")
+    ]
     priority: Annotated[Priority, Meta(examples=["normal"])]
     status: Annotated[Status, Meta(examples=["completed"])]
     progress: Annotated[int, Meta(examples=[100])]
@@ -250,6 +259,7 @@ class RequestView(View, frozen=True, kw_only=True):
             anonymization_level=order.level,
             output_format=order.appearance.output_format,
             redaction=order.appearance.style,
+            identities=IdentitiesView.of(order.identities) if order.identities else None,
             priority=order.priority,
             status=request.status,
             progress=request.progress,

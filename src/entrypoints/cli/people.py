@@ -1,0 +1,89 @@
+"""Whose faces ``framecloak redact`` redacts, from folders with pictures of people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.media.pictures import is_picture
+from domain.anonymization.identities import IdentityMode, IdentityRule, Unknown
+from domain.anonymization.verdicts import Identification
+from domain.errors import InputNotFoundError, InvalidOptionError, NoFramesError
+from domain.ports import FaceDetector, FrameSource
+from domain.ports.recognition import FaceRecognizer
+from domain.reid.matching import usual_threshold
+from domain.reid.people import people_in_pictures
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOfPeople:
+    """What a person asks for.
+
+    Attributes:
+        mode: whose faces are redacted.
+        folder: pictures of the people, one or more of each; of each picture the largest face counts.
+        threshold: as in `IdentityRule`; None for the usual one of the recogniser.
+        unknown: as in `IdentityRule`.
+    """
+
+    mode: IdentityMode
+    folder: Path
+    threshold: float | None
+    unknown: Unknown
+
+    def pictures(self) -> list[Path]:
+        """The pictures that lie directly in the folder, by name.
+
+        Raises:
+            InputNotFoundError: it cannot be read.
+            NoFramesError: there are none.
+        """
+        try:
+            found = sorted(path for path in self.folder.iterdir() if path.is_file() and is_picture(path))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputNotFoundError(f"cannot open {self.folder}: {reason}", "name a folder") from error
+        if not found:
+            raise NoFramesError(f"the folder {self.folder} holds no pictures", "put pictures of people in it")
+        return found
+
+    def identification(
+        self,
+        open_source: Callable[[Path], FrameSource],
+        detector: FaceDetector,
+        recognizer: FaceRecognizer,
+    ) -> Identification:
+        """What to tell faces apart with.
+
+        Raises:
+            DomainError: a picture cannot be read, or shows no face that can be recognised.
+        """
+        people = people_in_pictures([open_source(path) for path in self.pictures()], detector, recognizer)
+        threshold = usual_threshold(people.space) if self.threshold is None else self.threshold
+        return Identification(recognizer, people, IdentityRule(self.mode, threshold, self.unknown))
+
+
+def folder_of_people(
+    keep_faces: Path | None, only_faces: Path | None, threshold: float | None, unknown: str | None
+) -> FolderOfPeople | None:
+    """What the options ask for; None where everybody's face is redacted.
+
+    Raises:
+        InvalidOptionError: they contradict each other, or ask for what nobody asked about.
+    """
+    if keep_faces and only_faces:
+        raise InvalidOptionError("--keep-faces and --only-faces contradict each other", "give one of them")
+    folder = keep_faces or only_faces
+    if folder is None:
+        if threshold is not None or unknown is not None:
+            raise InvalidOptionError(
+                "--face-threshold and --unknown-faces say nothing without people",
+                "add --keep-faces or --only-faces",
+            )
+        return None
+    mode = IdentityMode.EXCEPT if keep_faces else IdentityMode.ONLY
+    wanted = Unknown(unknown) if unknown else Unknown.REDACT
+    # Refuses what makes no sense before any model is loaded.
+    IdentityRule(mode, 1.0 if threshold is None else threshold, wanted)
+    return FolderOfPeople(mode, folder, threshold, wanted)

@@ -1,0 +1,224 @@
+"""Whose a face is: what evidence it takes, and what is redacted without it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.anonymization.export import Exhibit, Export, batches
+from domain.anonymization.identities import Decision, IdentityMode, IdentityRule, Unknown
+from domain.anonymization.processing import Instruments
+from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.anonymization.verdicts import Identification, decide
+from domain.anonymization.views import ViewPlan
+from domain.errors import InvalidOptionError
+from domain.reid.people import People
+from domain.videos import Region, Segment
+from fakes import FakeArchive
+from fakes_results import IMPRINT
+from scripted import (
+    HEIGHT,
+    PERSON,
+    WIDTH,
+    BlackBoxes,
+    RawBytes,
+    Script,
+    ScriptedDetector,
+    ScriptedRecognizer,
+    ScriptedSource,
+)
+
+LENGTH, THRESHOLD, NEEDED = 120, 0.5, 3
+SLOTS = 2 * ViewPlan().context + 1
+LIKE, UNLIKE = 0.9, 0.1
+
+views = st.lists(st.one_of(st.none(), st.floats(-1, 1, allow_nan=False)), min_size=SLOTS, max_size=SLOTS)
+seen = st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS)
+
+
+@given(views, seen)
+def test_less_than_three_views_decide_nothing(similarities: list[float | None], where: list[bool]) -> None:
+    if sum(one is not None for one in similarities) < NEEDED:
+        assert decide(similarities, where, THRESHOLD, NEEDED) is Decision.UNCERTAIN
+
+
+@given(views, seen)
+def test_who_is_known_is_known_around_the_slot_and_in_most_views(
+    similarities: list[float | None], where: list[bool]
+) -> None:
+    if decide(similarities, where, THRESHOLD, NEEDED) is Decision.KNOWN:
+        middle = SLOTS // 2
+        near = [one for one in similarities[middle - 1 : middle + 2] if one is not None]
+        told = [one for one in similarities if one is not None]
+        assert near
+        assert all(one >= THRESHOLD for one in near)
+        assert sum(one >= THRESHOLD for one in told) * 2 > len(told)
+
+
+@given(views, seen)
+def test_a_stranger_is_like_nobody_in_any_view(similarities: list[float | None], where: list[bool]) -> None:
+    if decide(similarities, where, THRESHOLD, NEEDED) is Decision.STRANGER:
+        assert all(one < THRESHOLD for one in similarities if one is not None)
+
+
+@given(views, seen)
+def test_time_may_run_backwards(similarities: list[float | None], where: list[bool]) -> None:
+    there = decide(similarities, where, THRESHOLD, NEEDED)
+    assert decide(similarities[::-1], where[::-1], THRESHOLD, NEEDED) is there
+
+
+@given(views, seen)
+def test_a_track_that_goes_on_needs_views_there(similarities: list[float | None], where: list[bool]) -> None:
+    after = SLOTS // 2 + 1
+    blind: list[float | None] = [*similarities[:after], *[None] * (SLOTS - after)]
+    goes_on = [*where[:after], True, *where[after + 1 :]]
+    assert decide(blind, goes_on, THRESHOLD, NEEDED) is Decision.UNCERTAIN
+
+
+@pytest.mark.parametrize("unknown", Unknown)
+def test_what_is_redacted(unknown: Unknown) -> None:
+    everybody_else = IdentityRule(IdentityMode.EXCEPT, THRESHOLD)
+    assert [everybody_else.redacts(one) for one in Decision] == [False, True, True]
+    only = IdentityRule(IdentityMode.ONLY, THRESHOLD, unknown)
+    assert [only.redacts(one) for one in Decision] == [True, False, unknown is Unknown.REDACT]
+
+
+@pytest.mark.parametrize("threshold", [-1, 0, 1.01, float("nan"), float("inf")])
+def test_a_threshold_is_a_cosine_that_means_something(threshold: float) -> None:
+    with pytest.raises(InvalidOptionError):
+        IdentityRule(IdentityMode.ONLY, threshold)
+
+
+def test_everybody_but_some_fails_closed() -> None:
+    with pytest.raises(InvalidOptionError):
+        IdentityRule(IdentityMode.EXCEPT, THRESHOLD, Unknown.KEEP)
+
+
+def two_people(frames: range = range(LENGTH), size: float = 40.0) -> Script:
+    """One on the left, one on the right."""
+    return {t: [(80.0, 90.0, size, 0.9), (240.0, 90.0, size, 0.9)] for t in frames}
+
+
+def left_is_known(_frame: int, x: float) -> float:
+    return LIKE if x < WIDTH / 2 else UNLIKE
+
+
+def run(
+    script: Script,
+    recognizer: ScriptedRecognizer,
+    rule: IdentityRule,
+    regions: tuple[Region, ...] = (),
+) -> tuple[dict, FakeArchive]:
+    people = People(f"folder:{'0' * 64}", recognizer.space, (PERSON,))
+    source = ScriptedSource(LENGTH)
+    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index}", (Segment(0, LENGTH),), regions)
+    export = Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]))
+    working = Instruments(
+        ScriptedDetector(script),
+        BlackBoxes(),
+        RawBytes(),
+        2,
+        identification=Identification(recognizer, people, rule),
+    )
+    archive = FakeArchive()
+    export.run(working, archive, lambda: None)
+    return json.loads(archive.entries["manifest.json"]), archive
+
+
+def redacted_at(document: dict, x: float, index: int) -> bool:
+    boxes = document["frames"][index]["boxes"]
+    return any(box["xyxy"][0] <= x < box["xyxy"][2] for box in boxes)
+
+
+EXCEPT = IdentityRule(IdentityMode.EXCEPT, THRESHOLD)
+ONLY = IdentityRule(IdentityMode.ONLY, THRESHOLD)
+
+
+@pytest.mark.parametrize(("rule", "kept", "gone"), [(EXCEPT, 80, 240), (ONLY, 240, 80)])
+def test_one_is_kept_and_the_other_is_not(rule: IdentityRule, kept: int, gone: int) -> None:
+    recognizer = ScriptedRecognizer(left_is_known)
+    document, archive = run(two_people(), recognizer, rule)
+    for index in range(LENGTH):
+        assert redacted_at(document, gone, index)
+        assert not redacted_at(document, kept, index)
+        shown = archive.entries[f"frames/{index}.png"]
+        middle = (90 * WIDTH + kept) * 3
+        assert shown[middle] == index
+        assert not shown[(90 * WIDTH + gone) * 3]
+    assert len(shown) == WIDTH * HEIGHT * 3
+    first, second = document["identities"]["decisions"]
+    assert {first["decision"], second["decision"]} == {"known", "stranger"}
+    assert first["segment"] == second["segment"] == [0, LENGTH]
+    assert len(first["views"]) == LENGTH // ViewPlan().slot
+    # Both share the calls of their slot, and of eight frames one view each is recognised.
+    assert {len(call) for call in recognizer.calls} == {2}
+    assert len(recognizer.calls) == LENGTH // ViewPlan().slot
+
+
+def never(_frame: int, _x: float) -> float:
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("script", "recognizer"),
+    [
+        (two_people(size=20.0), ScriptedRecognizer(never)),
+        (two_people(range(34, 46)), ScriptedRecognizer(left_is_known)),
+        (two_people(), ScriptedRecognizer(never, frozenset(range(LENGTH)))),
+    ],
+    ids=["too small", "too short", "the recogniser fails"],
+)
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [(EXCEPT, False), (ONLY, False), (IdentityRule(IdentityMode.ONLY, THRESHOLD, Unknown.KEEP), True)],
+)
+def test_without_evidence_the_rule_decides(
+    script: Script, recognizer: ScriptedRecognizer, rule: IdentityRule, kept: bool
+) -> None:
+    document, _ = run(script, recognizer, rule)
+    for index in script:
+        assert redacted_at(document, 80, index) is not kept
+        assert redacted_at(document, 240, index) is not kept
+    assert {one["decision"] for one in document["identities"]["decisions"]} == {"uncertain"}
+
+
+def swapped_at(moment: int) -> Callable[[int, float], float]:
+    """The person on the left is the known one before a moment, and somebody else from then on."""
+    return lambda frame, x: LIKE if x < WIDTH / 2 and frame < moment else UNLIKE
+
+
+@pytest.mark.parametrize("moment", [48, 51, 55])
+def test_a_track_that_passes_to_somebody_else_shows_nothing_of_them(moment: int) -> None:
+    document, _ = run(two_people(), ScriptedRecognizer(swapped_at(moment)), EXCEPT)
+    assert not redacted_at(document, 80, moment - 20)
+    assert all(redacted_at(document, 80, index) for index in range(moment, LENGTH))
+
+
+def test_a_track_that_passes_to_somebody_who_cannot_be_recognised_shows_nothing_of_them() -> None:
+    small = 28.0
+    script = {t: [(80.0, 90.0, 40.0 if t < 60 else small, 0.9)] for t in range(LENGTH)}
+    document, _ = run(script, ScriptedRecognizer(left_is_known), EXCEPT)
+    assert not redacted_at(document, 80, 30)
+    assert all(redacted_at(document, 80, index) for index in range(60, LENGTH))
+
+
+def test_where_faces_overlap_redaction_wins() -> None:
+    script = {t: [(100.0, 90.0, 40.0, 0.9), (130.0, 90.0, 40.0, 0.9)] for t in range(LENGTH)}
+    document, archive = run(script, ScriptedRecognizer(lambda _, x: LIKE if x < 115 else UNLIKE), EXCEPT)
+    (box,) = document["frames"][60]["boxes"]
+    x1, y1, x2, y2 = box["xyxy"]
+    assert (x1, x2) == (102, 158)
+    shown = archive.entries["frames/60.png"]
+    rows = [shown[(y * WIDTH + x1) * 3 : (y * WIDTH + x2) * 3] for y in range(y1, y2)]
+    assert not any(map(any, rows))
+    assert shown[(90 * WIDTH + 85) * 3] == 60
+
+
+def test_regions_are_redacted_whoever_is_in_them() -> None:
+    region = Region(60, 70, 40, 40)
+    document, _ = run(two_people(), ScriptedRecognizer(left_is_known), EXCEPT, (region,))
+    assert all(redacted_at(document, 80, index) for index in range(LENGTH))
