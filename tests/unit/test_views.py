@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +15,8 @@ from fakes_vision import LANDMARKS
 from scripted import ScriptedFrame
 
 NOISE = np.random.default_rng(1).integers(0, 256, (200, 300, 3)).astype(np.uint8)
-SMEAR = np.asarray(cv2.GaussianBlur(NOISE, (0, 0), 12), np.uint8)
+WAVES = np.sin(np.arange(300) / 10)
+SMEAR = np.repeat((127 + 120 * np.outer(WAVES[:200], WAVES))[:, :, None], 3, axis=2).astype(np.uint8)
 TURNED = np.array([[0.55, 0.4], [0.75, 0.4], [0.85, 0.6], [0.55, 0.8], [0.7, 0.8]], np.float32)
 
 
