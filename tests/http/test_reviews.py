@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zipfile import ZipFile
@@ -45,8 +43,8 @@ class Result:
 
 
 @pytest.fixture
-async def result(scene: Scene) -> AsyncIterator[Result]:
-    yield await made(scene)
+async def result(scene: Scene) -> Result:
+    return await made(scene)
 
 
 async def made(scene: Scene, look: Appearance | None = None) -> Result:
@@ -257,10 +255,3 @@ async def test_results_expire_for_reviewers_too(result: Result) -> None:
         await work.commit()
     for what in ("frames/3", "manifest", "report", "review"):
         assert (await result.scene.ada.get(result.path(what))).status_code == 409
-
-
-async def test_the_films_folder_is_left_as_it_was(scene: Scene, tmp_path: Path) -> None:
-    result = await made(scene, Appearance(OutputFormat.MP4))
-    before = sorted(path.name for path in tmp_path.iterdir())
-    await scene.ada.get(result.path("frames/2"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == before

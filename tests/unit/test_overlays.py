@@ -66,7 +66,8 @@ def test_names_and_times_are_proposed_and_the_moving_picture_is_not() -> None:
 def test_what_lies_beside_a_round_picture_is_proposed_and_its_rim_is_not() -> None:
     pictures = [endoscopy(number) for number in range(16)]
     texts = [np.concatenate([corners(ENDOSCOPE_NAME), corners(ENDOSCOPE_TIME)])] * 16
-    for found in (texts, [np.empty((0, 4))] * 16):
+    rim = [np.concatenate([corners((236, 0, 347, 356)), one]) for one in texts]
+    for found in (texts, rim, [np.empty((0, 4))] * 16):
         proposals = propose(pictures, found)
         regions = [one.region for one in proposals]
         assert covered(regions, ENDOSCOPE_NAME, pictures[0]) > 0.9

@@ -42,6 +42,9 @@ DRAWN = 0.04
 SAME_PLACE = 0.5
 """Overlap of a text in two samples from which on it is one that stays."""
 
+LARGEST_TEXT = 0.2
+"""Share of the picture up to which something is taken for text."""
+
 STAYS = 0.8
 """Share of the samples that must show a text in its place."""
 
@@ -95,6 +98,8 @@ def propose(pictures: Sequence[Image], texts: Sequence[Boxes]) -> list[Proposal]
     still = ~_widened(spread > STEADY)
     height, width = still.shape
     staying = _staying(texts)
+    # A round picture in a black frame looks like a letter to some detectors of text.
+    staying = staying[bx.area(staying) <= LARGEST_TEXT * width * height]
     found = []
     for box in _joined([*_drawn_areas(drawn & still), *staying.tolist()]):
         x1, y1 = max(0, int(box[0])), max(0, int(box[1]))
