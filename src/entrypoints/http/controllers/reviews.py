@@ -15,8 +15,8 @@ from domain.anonymization.box_table import LARGEST
 from domain.anonymization.reviewing import Piece, Reviewing
 from entrypoints.http.access import name_subject
 from entrypoints.http.bodies import JSON, MSGPACK, ApiRequest, prefers_msgpack
-from entrypoints.http.controllers.requests import IdempotencyKey, tell
 from entrypoints.http.console import names_tag
+from entrypoints.http.controllers.requests import IdempotencyKey, tell
 from entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT
 from entrypoints.http.dependencies import Caller, TheResubmissions, TheReviewing
 from entrypoints.http.openapi import problems
