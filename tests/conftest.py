@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from redis.asyncio import Redis
 
 from adapters.embedded.postgres import EmbeddedPostgres
@@ -19,6 +20,19 @@ from domain.ports.persistence import Database
 from fakes_persistence import FakeDatabase
 
 _MIGRATED = "migrated"
+
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("framecloak", deadline=None)
+settings.load_profile("framecloak")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Commands that are given no data folder must not make one in the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 def pytest_report_header() -> str:
