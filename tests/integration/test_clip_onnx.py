@@ -106,7 +106,7 @@ def test_an_export_is_no_pack_and_is_listed_and_verified(
     next(folder.glob("text-*")).unlink()
     assert main(["models", "verify", "--json", "--model-path", str(tmp_path)]) == 1
     states = [row["state"] for row in json.loads(capsys.readouterr().out)]
-    assert states == ["changed", "missing"]
+    assert [state for state in states if state != "unchanged"] == ["changed", "missing"]
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 8), (8, 9), (31, 64), (500, 333), (3, 5), (1, 1)])
