@@ -10,20 +10,23 @@ from typing import Self
 
 from adapters.media.archive import ZipArchive
 from adapters.media.films import X264Studio
-from adapters.media.opencv import OpenCvEncoder, OpenCvRedactor, use_one_thread_per_call
+from adapters.media.opencv import OpenCvEncoder, OpenCvReader, OpenCvRedactor, use_one_thread_per_call
 from adapters.media.pictures import is_picture, open_picture
 from adapters.media.pyav import open_video
+from adapters.vision.arcface import AUTO, choose_recognizer
 from adapters.vision.insightface import choose_detector
 from adapters.vision.onnx import Precision, Provider, describe
 from adapters.vision.plates import YoloPlates, find_plate_detector
 from adapters.vision.text import PpOcrText, text_is_installed
 from adapters.vision.weights import CENTERFACE, TEXT
-from domain.anonymization.processing import Instruments
+from domain.anonymization.processing import Instruments, Lens
 from domain.anonymization.record import Imprint
-from domain.anonymization.request import Level, require_available
+from domain.anonymization.request import Level, Verify, require_available
 from domain.detection import Kind, ModelCard
+from domain.errors import ModelMissingError
 from domain.ports import Archive, AreaDetector, FaceDetector, FrameEncoder, FrameSource, Redactor
 from domain.ports.films import FilmStudio
+from domain.ports.recognition import FaceRecognizer
 from entrypoints.imprint import imprint
 from entrypoints.settings import Settings
 
@@ -43,6 +46,7 @@ class Container:
         threads: frames worked on at the same time.
         open_source: opens a video or a picture.
         load_detector: loads the model that looks for faces.
+        load_recognizer: loads the model that compares faces; gives None where there is none.
         load_area_detectors: loads what looks for text and plates, by what it finds.
         redactor: removes pixels.
         encoder: writes picture files.
@@ -55,6 +59,7 @@ class Container:
     threads: int
     open_source: Callable[[Path], FrameSource]
     load_detector: Callable[[], FaceDetector]
+    load_recognizer: Callable[[], FaceRecognizer | None]
     load_area_detectors: Callable[[], Mapping[Kind, AreaDetector]]
     redactor: Redactor
     encoder: FrameEncoder
@@ -72,6 +77,7 @@ class Container:
             threads=settings.threads,
             open_source=_open_source,
             load_detector=lambda: _load_detector(settings),
+            load_recognizer=lambda: _load_recognizer(settings),
             load_area_detectors=lambda: _load_area_detectors(settings),
             redactor=OpenCvRedactor(),
             encoder=OpenCvEncoder(),
@@ -81,8 +87,8 @@ class Container:
             imprint=lambda: imprint(settings),
         )
 
-    def instruments(self, level: Level) -> Instruments:
-        """What the pipeline works with at a level.
+    def instruments(self, level: Level, verify: Verify = Verify.NONE) -> Instruments:
+        """What the pipeline works with at a level, and to search what it redacted.
 
         Raises:
             ModelMissingError: the detector is not installed.
@@ -93,7 +99,10 @@ class Container:
         """
         detector = None if level is Level.MINIMAL else self.load_detector()
         areas = self.load_area_detectors() if level is Level.FULL else {}
-        return Instruments(detector, self.redactor, self.encoder, self.threads, areas=areas)
+        lens = None
+        if detector and verify is not Verify.NONE:
+            lens = Lens(OpenCvReader(), self.encoder, self.load_recognizer())
+        return Instruments(detector, self.redactor, self.encoder, self.threads, areas=areas, lens=lens)
 
 
 def require_detector(settings: Settings) -> None:
@@ -115,6 +124,16 @@ def _open_source(path: Path) -> FrameSource:
 def _load_detector(settings: Settings) -> FaceDetector:
     provider, precision = Provider(settings.provider), Precision(settings.precision)
     return choose_detector(settings.detector, settings.models, provider, precision)
+
+
+def _load_recognizer(settings: Settings) -> FaceRecognizer | None:
+    """What the settings name; None where ``auto`` finds nothing."""
+    try:
+        return choose_recognizer(settings.recognizer, settings.models, Provider(settings.provider))
+    except ModelMissingError:
+        if settings.recognizer != AUTO:
+            raise
+        return None
 
 
 def level_is_available(level: Level) -> bool:

@@ -16,6 +16,7 @@ from domain.anonymization.request import (
     OutputFormat,
     RedactionShape,
     RedactionStyle,
+    Verify,
 )
 
 ORDER = (
@@ -28,6 +29,7 @@ ORDER = (
     RequestRow.shape,
     RequestRow.audio,
     RequestRow.language,
+    RequestRow.verify,
     RequestRow.priority,
     RequestRow.webhook_url,
 )
@@ -51,7 +53,7 @@ REQUEST = (*ORDER, *_STATE)
 
 def order_of(columns: Sequence[Any]) -> Order:
     """The order in the columns ``ORDER``."""
-    video_id, segment_ids, level, *look, priority, webhook_url = columns
+    video_id, segment_ids, level, *look, verify, priority, webhook_url = columns
     output_format, quality, style, shape, audio, language = look
     appearance = Appearance(
         OutputFormat(output_format),
@@ -61,7 +63,15 @@ def order_of(columns: Sequence[Any]) -> Order:
         Audio(audio),
         Language(language),
     )
-    return Order(video_id, tuple(segment_ids), Level(level), appearance, Priority(priority), webhook_url)
+    return Order(
+        video_id,
+        tuple(segment_ids),
+        Level(level),
+        appearance,
+        Priority(priority),
+        webhook_url,
+        Verify(verify),
+    )
 
 
 def request_of(row: Record | Sequence[Any]) -> AnonymizationRequest:

@@ -34,7 +34,15 @@ from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
 from adapters.postgres.gallery_tables import GalleryRow
 from adapters.postgres.webhook_tables import WebhookNoticeRow
 from domain.anonymization.lifecycle import Priority, Status
-from domain.anonymization.request import Audio, Language, Level, OutputFormat, RedactionShape, RedactionStyle
+from domain.anonymization.request import (
+    Audio,
+    Language,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+    Verify,
+)
 from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole
 
@@ -177,6 +185,7 @@ class RequestRow(DefaultBase):
         one_of("shape", RedactionShape),
         one_of("audio", Audio),
         one_of("language", Language),
+        one_of("verify", Verify),
         one_of("priority", Priority),
         CheckConstraint("(idempotency_key IS NULL) = (order_digest IS NULL)", name="idempotency"),
         digest_of("order_digest"),
@@ -207,6 +216,7 @@ class RequestRow(DefaultBase):
     shape: Mapped[str] = mapped_column(Text)
     audio: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text)
+    verify: Mapped[str] = mapped_column(Text)
     priority: Mapped[str] = mapped_column(Text)
     webhook_url: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(Text)

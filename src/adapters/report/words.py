@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
+from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle, Verify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +77,20 @@ class Words:
     best_score: str
     seen: str
     redacted: str
+    thumbnails_help: str
 
     proof: str
     no_proof: str
+    searched: Mapping[Verify, str]
+    proof_help: str
+    compared: str
+    not_compared: str
     proof_frames: str
+    proof_gaps: str
     proof_before: str
     proof_after: str
+    proof_again: str
+    proof_blanked: str
     similarity_before: str
     similarity_after: str
     nothing_compared: str

@@ -17,15 +17,19 @@ from domain.anonymization.films import (
     grouped,
     require_filmable,
 )
+from domain.anonymization.inspection import SEARCH_THRESHOLD
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
 from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
-from domain.anonymization.processing import Instructions, Instruments, Seam, redacted_frames
+from domain.anonymization.processing import Instructions, Instruments, Seam, prover, redacted_frames
+from domain.anonymization.proof import Method
+from domain.anonymization.proving import Prover
 from domain.anonymization.record import Imprint, Record
 from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance, Level, RedactionShape
+from domain.anonymization.request import Appearance, Level, RedactionShape, Verify
 from domain.anonymization.tracking import TrackingSettings
 from domain.detection import ModelCard
 from domain.ports import Archive, FrameSource
+from domain.reid.matching import usual_threshold
 from domain.videos import Region, Segment
 
 ELLIPSE_MARGIN = 0.3
@@ -102,12 +106,14 @@ class Export:
         level: what is redacted.
         appearance: how the written frames look.
         batches: what to redact, in the order of the output.
+        verify: which of the redacted frames are searched again.
     """
 
     imprint: Imprint
     level: Level
     appearance: Appearance
     batches: tuple[Batch, ...]
+    verify: Verify = Verify.NONE
 
     @property
     def frame_count(self) -> int:
@@ -178,7 +184,8 @@ class Export:
         timing = source.timing(segment.start_frame, segment.end_frame)
         writer = studio.film(film, timing, sound)
         with closing(Reel(record, exhibit.id, exhibit.film(segment), writer, on_frame)) as reel:
-            seam = consume(grouped(frames, segment, film, studio), reel.add)
+            prover = self.prover(batch, instruments)
+            seam = consume(grouped(frames, segment, film, studio, prover), reel.add)
             reel.finish()
         return seam
 
@@ -193,6 +200,14 @@ class Export:
             looks=VIDEO_LOOKS if continuous else PICTURE_LOOKS,
             areas=_areas(self.level, continuous=continuous),
             keep_text=exhibit.keep_text,
+            verify=self.verify,
+        )
+
+    def prover(self, batch: Batch, instruments: Instruments) -> Prover | None:
+        """What checks the frames of films once they are encoded; None where nothing does."""
+        instructions = self.instructions(batch)
+        return prover(
+            instructions, self.prepared(batch, instruments), continuous=batch.source.info.continuous
         )
 
     def _close(self, record: Record, instruments: Instruments) -> Summary:
@@ -201,9 +216,10 @@ class Export:
         sources = [
             _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
         ]
-        models = used_models(instruments)
+        models = used_models(instruments, self.verify)
         threshold = self.instructions(self.batches[0]).threshold if detector else None
-        return record.close(recorded_settings(self.level, self.appearance, threshold), models, sources)
+        settings = recorded_settings(self.level, self.appearance, threshold)
+        return record.close(settings, models, sources, search_method(self.verify, instruments))
 
 
 def recorded_settings(level: Level, appearance: Appearance, threshold: float | None) -> RecordedSettings:
@@ -219,10 +235,21 @@ def recorded_settings(level: Level, appearance: Appearance, threshold: float | N
     )
 
 
-def used_models(instruments: Instruments) -> list[ModelCard]:
-    """What faces, text and plates are looked for with."""
+def used_models(instruments: Instruments, verify: Verify) -> list[ModelCard]:
+    """What faces, text and plates are looked for with, and what is left of faces compared with."""
     faces = [instruments.detector.card] if instruments.detector else []
-    return faces + [detector.card for detector in instruments.areas.values()]
+    cards = faces + [detector.card for detector in instruments.areas.values()]
+    lens = instruments.lens if verify is not Verify.NONE and instruments.detector else None
+    return [*cards, lens.recognizer.card] if lens and lens.recognizer else cards
+
+
+def search_method(verify: Verify, instruments: Instruments) -> Method | None:
+    """How redacted frames are searched; None where they are not."""
+    if verify is Verify.NONE or instruments.detector is None:
+        return None
+    recognizer = instruments.lens.recognizer if instruments.lens else None
+    strangers = usual_threshold(recognizer.space) if recognizer else None
+    return Method(verify, SEARCH_THRESHOLD, recognizer.card.name if recognizer else None, strangers)
 
 
 def _areas(level: Level, *, continuous: bool) -> AreaSettings | None:
@@ -256,7 +283,8 @@ def _renumbered(
         boxes = (
             box if box.track is None else replace(box, track=box.track + first_track) for box in frame.boxes
         )
-        yield replace(frame, boxes=tuple(boxes))
+        small = (replace(one, track=one.track + first_track) for one in frame.thumbnails)
+        yield replace(frame, boxes=tuple(boxes), thumbnails=tuple(small))
 
 
 def _recorded(exhibit: Exhibit, tracking: TrackingSettings | None) -> RecordedSource:

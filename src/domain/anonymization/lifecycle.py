@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from domain.anonymization.request import Appearance, Level
+from domain.anonymization.request import Appearance, Level, Verify
 from domain.errors import AlreadyFinishedError, NotReadyError
 from domain.videos import Region, Segment, union
 
@@ -46,6 +46,7 @@ class Order:
         appearance: how the frames look.
         priority: which queue it waits in.
         webhook_url: where to tell about its end, or None.
+        verify: which of the redacted frames are searched again.
     """
 
     video_id: int
@@ -54,6 +55,7 @@ class Order:
     appearance: Appearance
     priority: Priority = Priority.NORMAL
     webhook_url: str | None = None
+    verify: Verify = Verify.SAMPLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,9 @@ class SliceMaker:
             regions=snapshot.regions,
             film=_film(snapshot.segments),
         )
-        export = Export(self._workshop.imprint, order.level, order.appearance, batches([exhibit]))
+        export = Export(
+            self._workshop.imprint, order.level, order.appearance, batches([exhibit]), order.verify
+        )
         instruments = replace(self._workshop.instruments(order.level), films=self._workshop.studio)
         archive = self._workshop.create_archive(path)
         try:

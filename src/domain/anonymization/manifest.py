@@ -19,6 +19,7 @@ from typing import Any
 from domain.anonymization.areas import AreaSettings
 from domain.anonymization.canonical import canonical
 from domain.anonymization.looks import Look
+from domain.anonymization.proof import Proof
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.anonymization.tracking import Origin, TrackingSettings
@@ -193,6 +194,7 @@ def manifest(
     sources: Sequence[RecordedSource],
     files: Sequence[RecordedFile],
     log: FrameLog,
+    proof: Proof | None = None,
 ) -> Iterator[bytes]:
     """The whole document as canonical JSON, in pieces.
 
@@ -204,6 +206,7 @@ def manifest(
         sources: every input, in order of their ids.
         files: what the archive holds beside pictures of frames, the manifest and its signature.
         log: every written frame; it is closed.
+        proof: what a second search found; None where there was none.
     """
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
@@ -215,6 +218,7 @@ def manifest(
         "chain": {"frames": log.summary.frames, "head": log.head.hex()},
         "signing": {"algorithm": "Ed25519", "key_id": key_id},
         "summary": _summary(log.summary),
+        "proof": asdict(proof.method) | asdict(proof.tally) if proof else None,
     }
     opening = b"{"
     for key in sorted([*values, "frames"]):

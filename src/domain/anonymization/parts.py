@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
 from domain.anonymization.examination import Examination
-from domain.anonymization.export import Export, film_name, recorded_settings, used_models
+from domain.anonymization.export import Export, film_name, recorded_settings, search_method, used_models
 from domain.anonymization.films import (
     Reel,
     Shots,
@@ -25,9 +25,10 @@ from domain.anonymization.films import (
 )
 from domain.anonymization.manifest import RecordedSource, Summary
 from domain.anonymization.processing import Instruments, redacted_frames
+from domain.anonymization.proof import Check, Method, Thumbnail
 from domain.anonymization.record import Imprint, Record
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
-from domain.anonymization.request import Appearance, Level
+from domain.anonymization.request import Appearance, Level, Verify
 from domain.anonymization.track_numbers import TrackChain, TrackLinks
 from domain.anonymization.tracking import Origin, TrackingSettings
 from domain.detection import Kind, ModelCard
@@ -46,6 +47,7 @@ class _Content(TypedDict):
     models: list[dict[str, Any]]
     tracking: dict[str, Any] | None
     threshold: float | None
+    method: dict[str, Any] | None
     frames: list[list[Any]]
     heads: list[list[tuple[int, int]]]
     tails: list[tuple[int, int, int]]
@@ -104,7 +106,7 @@ def write_part(
     groups: list[_Group] = []
 
     def note(frame: RedactedFrame, file: str) -> None:
-        rows.append([frame.index, file, frame.blanked, [_box_row(box) for box in frame.boxes]])
+        rows.append(_frame_row(frame, file))
         on_frame()
 
     def take(frame: RedactedFrame) -> None:
@@ -125,13 +127,16 @@ def write_part(
             seam = consume(frames, take)
         else:
             film = film_format(batch.source.info, export.appearance)
-            seam = consume(grouped(frames, segment, film, studio), take_group)
+            prover = export.prover(batch, instruments)
+            seam = consume(grouped(frames, segment, film, studio, prover), take_group)
     detector = instruments.detector
+    method = search_method(export.verify, instruments)
     content: _Content = {
         "info": asdict(exhibit.source.info),
-        "models": [asdict(card) for card in used_models(instruments)],
+        "models": [asdict(card) for card in used_models(instruments, export.verify)],
         "tracking": asdict(exhibit.tracking(export.appearance.shape)) if detector else None,
         "threshold": export.instructions(batch).threshold if detector else None,
+        "method": asdict(method) if method else None,
         "frames": rows,
         "heads": [list(head) for head in seam.links.heads],
         "tails": [(*key, number) for key, number in seam.links.tails.items()],
@@ -247,7 +252,10 @@ class Binder:
         binding, content = self._binding, self._content
         settings = recorded_settings(binding.level, binding.appearance, content["threshold"])
         models = [ModelCard(**card) for card in content["models"]]
-        return self._record.close(settings, models, [_source(binding, content)])
+        method = content["method"]
+        return self._record.close(
+            settings, models, [_source(binding, content)], _method(method) if method else None
+        )
 
     def close(self) -> None:
         """Leave nothing behind beside the archive."""
@@ -298,13 +306,28 @@ def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:
     return tuple(data[start:end] for start, end in pairwise(ends))
 
 
+def _method(values: dict[str, Any]) -> Method:
+    return Method(**values | {"verify": Verify(values["verify"])})
+
+
+def _frame_row(frame: RedactedFrame, file: str) -> list[Any]:
+    return [
+        frame.index,
+        file,
+        frame.blanked,
+        [_box_row(box) for box in frame.boxes],
+        frame.check.row() if frame.check else None,
+        [thumbnail.row() for thumbnail in frame.thumbnails],
+    ]
+
+
 def _box_row(box: RedactedBox) -> list[object]:
     return [*box.xyxy, box.track, box.score, box.origin, box.kind]
 
 
 def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
     """A frame without its picture, its tracks numbered through all parts; and the name of its file."""
-    index, file, blanked, boxes = row
+    index, file, blanked, boxes, check, thumbnails = row
     found = tuple(
         RedactedBox(
             (x1, y1, x2, y2),
@@ -315,7 +338,15 @@ def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
         )
         for x1, y1, x2, y2, track, score, origin, kind in boxes
     )
-    return RedactedFrame(index, b"", found, blanked), file
+    frame = RedactedFrame(
+        index,
+        b"",
+        found,
+        blanked,
+        check=Check.of_row(check) if check else None,
+        thumbnails=tuple(Thumbnail.of_row(one, numbers) for one in thumbnails),
+    )
+    return frame, file
 
 
 def _links(content: _Content) -> TrackLinks:

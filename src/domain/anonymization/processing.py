@@ -23,17 +23,30 @@ from domain.anonymization.areas import AreaSettings, look_for_areas
 from domain.anonymization.closer_looks import CloserLooks
 from domain.anonymization.examination import Examination, examine
 from domain.anonymization.following import follow
+from domain.anonymization.inspection import SAMPLE_LOOK, Inspector
 from domain.anonymization.looks import Look
-from domain.anonymization.rendering import RedactedFrame, boxes_to_redact, render
-from domain.anonymization.request import Appearance
+from domain.anonymization.portraits import THUMBNAIL_EVERY
+from domain.anonymization.proof import Search, searches
+from domain.anonymization.proving import Prover
+from domain.anonymization.rendering import NOTHING_KEPT, Kept, RedactedFrame, boxes_to_redact, render
+from domain.anonymization.request import Appearance, Verify
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
 from domain.detection import Kind
 from domain.errors import ExaminationError
-from domain.ports import AreaDetector, FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
+from domain.ports import (
+    AreaDetector,
+    FaceDetector,
+    Frame,
+    FrameEncoder,
+    FrameReader,
+    FrameSource,
+    Redactor,
+)
 from domain.ports.films import FilmStudio
 from domain.ports.metrics import NULL_METER, Meter, Stage, timed
+from domain.ports.recognition import FaceRecognizer
 from domain.videos import Region, Segment
 
 LOOK_AHEAD_BYTES = 1 << 30
@@ -44,6 +57,21 @@ BLOCK_BYTES = 128 << 20
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 16, 96
 """Frames tracked at a time; the first block is the smallest, so that the first frame comes soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """What redacted frames are searched with, beside the detector.
+
+    Attributes:
+        reader: opens pictures that were written.
+        thumbnailer: writes small pictures.
+        recognizer: compares what is left of faces with them; None where none is installed.
+    """
+
+    reader: FrameReader
+    thumbnailer: FrameEncoder
+    recognizer: FaceRecognizer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +86,7 @@ class Instruments:
         meter: told how long all that takes.
         films: makes films; None where pictures are all that is written.
         areas: detectors of text and plates, by what they find; empty where those are not looked for.
+        lens: what redacted frames are searched with; None where they are not.
     """
 
     detector: FaceDetector | None
@@ -67,6 +96,7 @@ class Instruments:
     meter: Meter = NULL_METER
     films: FilmStudio | None = None
     areas: Mapping[Kind, AreaDetector] = field(default_factory=dict)
+    lens: Lens | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +111,7 @@ class Instructions:
         threshold: lowest detection score that the tracker gets to know.
         areas: how text and plates are looked for; None where they are not.
         keep_text: areas in which text stays.
+        verify: which of the redacted frames are searched again; none without a detector.
     """
 
     appearance: Appearance
@@ -90,6 +121,7 @@ class Instructions:
     threshold: float = 0.12
     areas: AreaSettings | None = None
     keep_text: tuple[Region, ...] = ()
+    verify: Verify = Verify.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +193,15 @@ class _Run:
         self._settings = _tracked_kinds(instructions, instruments)
         looks_ahead = source.info.continuous and instruments.detector is not None
         longest = max(settings.horizon for settings in self._settings.values())
-        self._horizon = longest + SCENE_HORIZON if looks_ahead else 0
+        self._verify = instructions.verify if instruments.detector else Verify.NONE
+        # What is next to a gap can only be told when the tracker is right about the next frame too.
+        neighbour = self._verify is Verify.SAMPLE
+        self._horizon = longest + SCENE_HORIZON + neighbour if looks_ahead else 0
+        self._prover = (
+            None
+            if instructions.appearance.output_format.is_film
+            else prover(instructions, instruments, continuous=source.info.continuous)
+        )
         self._every = instructions.areas.every if instructions.areas and looks_ahead else 1
         start = self._looked_at_before(segment.start_frame - self._horizon)
         carried = _run_from(start, segment.start_frame, examined)
@@ -305,11 +345,13 @@ class _Run:
         first = self._examined[0].index
         tracks = follow(self._examined, self._scenes(), self._settings)
         tracked = self._numbers.numbered(tracks, first, due)
+        wanted = searches(self._verify, first, tracks.boxes, due)
         for index in due:
             frame = next(self._reread) if self._reread else self._waiting.popleft()
             examined = self._examined[index - first].found is not None
             boxes = tracked[index - due.start] if examined else None
-            self._rendering.append(self._pool.submit(self._render, frame, boxes))
+            search = wanted[index - due.start]
+            self._rendering.append(self._pool.submit(self._render, frame, boxes, search))
         self._due = due.stop
         oldest = self._looked_at_before(self._due - self._horizon)
         while self._examined and self._examined[0].index < oldest:
@@ -320,19 +362,58 @@ class _Run:
             return np.arange(len(self._examined))
         return scene_numbers([one.impression for one in self._examined])
 
-    def _render(self, frame: Frame, tracked: list[TrackedBox] | None) -> RedactedFrame:
+    def _render(self, frame: Frame, tracked: list[TrackedBox] | None, search: Search | None) -> RedactedFrame:
         instructions, instruments = self._instructions, self._instruments
         boxes = None
         if tracked is not None:
             boxes = boxes_to_redact(frame, tracked, instructions.regions, instructions.keep_text)
-        return render(
+        rendered = render(
             frame,
             boxes,
             instructions.appearance,
             instruments.redactor,
             instruments.encoder,
             instruments.meter,
+            self._kept(frame.index, search),
         )
+        return self._prover.picture(rendered) if self._prover else rendered
+
+    def _kept(self, index: int, search: Search | None) -> Kept:
+        lens = self._instruments.lens
+        if self._verify is Verify.NONE or lens is None:
+            return NOTHING_KEPT
+        in_turn = index % THUMBNAIL_EVERY == 0 or not self._source.info.continuous
+        return Kept(search, lens.thumbnailer if in_turn else None)
+
+
+def prover(instructions: Instructions, instruments: Instruments, *, continuous: bool) -> Prover | None:
+    """What checks redacted frames; None where they are not to be checked.
+
+    Raises:
+        ValueError: they are, and there is nothing to do it with.
+    """
+    detector, lens = instruments.detector, instruments.lens
+    if detector is None or instructions.verify is Verify.NONE:
+        return None
+    if lens is None:
+        raise ValueError("there is nothing to search redacted frames with")
+    sampled = continuous and instructions.verify is Verify.SAMPLE
+    inspector = Inspector(
+        detector,
+        lens.recognizer,
+        (SAMPLE_LOOK,) if sampled else instructions.looks,
+        instructions.tracking.accept,
+        instructions.appearance.style,
+    )
+    return Prover(
+        inspector,
+        lens.reader,
+        instruments.redactor,
+        instruments.encoder,
+        instructions.appearance,
+        instruments.threads,
+        instruments.meter,
+    )
 
 
 def _tracked_kinds(instructions: Instructions, instruments: Instruments) -> dict[Kind, TrackingSettings]:

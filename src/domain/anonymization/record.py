@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
 
-from domain.anonymization.evidence import Evidence, Proof
+from domain.anonymization.evidence import Evidence
 from domain.anonymization.manifest import (
     MANIFEST_FILE,
     FrameLog,
@@ -17,6 +17,7 @@ from domain.anonymization.manifest import (
     Summary,
     manifest,
 )
+from domain.anonymization.proof import Method, Proof
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.seal import SEAL_FILE, Seal, key_id
 from domain.detection import ModelCard
@@ -116,16 +117,24 @@ class Record:
         settings: RecordedSettings,
         models: Sequence[ModelCard],
         sources: Sequence[RecordedSource],
-        proof: Proof | None = None,
+        method: Method | None = None,
     ) -> Summary:
-        """Write the report, the manifest and its signature, and give the archive its name."""
+        """Write the report, the manifest and its signature, and give the archive its name.
+
+        Args:
+            settings: what was asked for.
+            models: what was looked with.
+            sources: every input, in order of their ids.
+            method: how redacted frames were searched; None where they were not.
+        """
+        proof = Proof(method, self._evidence.tally) if method else None
         signer, tool = self._imprint.signer, self._imprint.tool
         key, summary = key_id(signer.public_key), self._log.summary
         films = tuple(self._files)
         facts = ReportFacts(tool, key, settings, models, sources, summary, self._evidence, films, proof)
         self.file(REPORT_FILE, [self._imprint.reporter(facts)])
         digest = sha256()
-        document = manifest(tool, key, settings, models, sources, self._files, self._log)
+        document = manifest(tool, key, settings, models, sources, self._files, self._log, proof)
         self._archive.add_stream(MANIFEST_FILE, _fed(document, digest.update))
         self._archive.add(SEAL_FILE, Seal.of(digest.hexdigest(), signer).document())
         self._archive.commit()

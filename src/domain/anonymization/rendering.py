@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.anonymization import boxes as bx
+from domain.anonymization.portraits import portraits, thumbnails
+from domain.anonymization.proof import Check, Pending, Search, Thumbnail
 from domain.anonymization.request import Appearance, RedactionShape
 from domain.anonymization.tracking import Origin, TrackedBox
 from domain.detection import Image, Kind
@@ -24,8 +26,8 @@ class RedactedBox:
 
     Attributes:
         xyxy: ``x1, y1, x2, y2`` whole pixels inside the frame; right and lower border are exclusive.
-        track: number of its track; None for a region.
-        score: of the detection behind it; None for a region.
+        track: number of its track; None for a region, and for what was found in the redacted frame.
+        score: of the detection behind it; None for a region, and for what was found in the redacted frame.
         origin: why it was replaced.
         kind: what it is; None for a region.
     """
@@ -45,13 +47,35 @@ class RedactedFrame:
         index: number in the video.
         data: the encoded picture.
         boxes: what was replaced; empty for a blanked frame.
-        blanked: the frame could not be examined, and is black.
+        blanked: the frame could not be examined, or shows too much, and is black.
+        pending: what it is still to be searched for; None where it is not.
+        check: what came of searching it; None where it was not searched.
+        thumbnails: of the redacted faces in it that are in doubt.
     """
 
     index: int
     data: bytes
     boxes: tuple[RedactedBox, ...]
     blanked: bool
+    pending: Pending | None = None
+    check: Check | None = None
+    thumbnails: tuple[Thumbnail, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a frame while it is rendered.
+
+    Attributes:
+        search: where the result is to be searched; None where it is not, and removed faces are forgotten.
+        thumbnailer: writes small pictures of redacted faces; None where none are wanted.
+    """
+
+    search: Search | None = None
+    thumbnailer: FrameEncoder | None = None
+
+
+NOTHING_KEPT = Kept()
 
 
 def boxes_to_redact(
@@ -89,6 +113,7 @@ def render(
     redactor: Redactor,
     encoder: FrameEncoder,
     meter: Meter = NULL_METER,
+    kept: Kept = NOTHING_KEPT,
 ) -> RedactedFrame:
     """Redact and encode a frame.
 
@@ -99,35 +124,47 @@ def render(
         redactor: removes the pixels.
         encoder: writes the picture.
         meter: told how long it takes.
+        kept: what is wanted beside the picture.
 
     Returns:
         The redacted frame; all black when it was not examined or cannot be decoded.
     """
-    with timed(meter, Stage.REDACT):
-        image = _redacted(frame, boxes, appearance, redactor)
-    shown = image if image is not None else np.zeros((frame.height, frame.width, 3), np.uint8)
-    with timed(meter, Stage.ENCODE):
-        data = encoder.encode(shown, appearance)
+    image = _decoded(frame) if boxes is not None else None
     if boxes is None or image is None:
+        with timed(meter, Stage.ENCODE):
+            data = encoder.encode(np.zeros((frame.height, frame.width, 3), np.uint8), appearance)
         return RedactedFrame(frame.index, data, (), blanked=True)
-    return RedactedFrame(frame.index, data, tuple(boxes), blanked=False)
+    faces = [box for box in boxes if box.kind is Kind.FACE]
+    with timed(meter, Stage.REDACT):
+        pending = None
+        if kept.search is not None:
+            removed = portraits(image, [box.xyxy for box in faces])
+            pending = Pending(kept.search, (frame.width, frame.height), removed)
+        _redact(image, frame, boxes, appearance, redactor)
+    with timed(meter, Stage.ENCODE):
+        data = encoder.encode(image, appearance)
+        small: tuple[Thumbnail, ...] = ()
+        if kept.thumbnailer:
+            doubtful = [(one.track, one.xyxy, one.score) for one in faces]
+            small = thumbnails(image, doubtful, kept.thumbnailer)
+    return RedactedFrame(frame.index, data, tuple(boxes), blanked=False, pending=pending, thumbnails=small)
 
 
-def _redacted(
-    frame: Frame, boxes: Sequence[RedactedBox] | None, appearance: Appearance, redactor: Redactor
-) -> Image | None:
-    """The frame with everything replaced; None when it was not examined or cannot be decoded."""
-    if boxes is None:
-        return None
+def _decoded(frame: Frame) -> Image | None:
     try:
-        image = frame.bgr()
+        return frame.bgr()
     except ExaminationError:
         return None
+
+
+def _redact(
+    image: Image, frame: Frame, boxes: Sequence[RedactedBox], appearance: Appearance, redactor: Redactor
+) -> None:
+    """Replace everything, in place."""
     for shape in RedactionShape:
         corners = [box.xyxy for box in boxes if _shape(box, frame, appearance) is shape]
         if corners:
             redactor.redact(image, np.array(corners, np.float32), appearance.style, shape)
-    return image
 
 
 def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tuple[int, int, int, int]:

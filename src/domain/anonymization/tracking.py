@@ -38,6 +38,8 @@ class Origin(StrEnum):
     """Nothing was found here, just before or after the track."""
     REGION = "region"
     """Marked by hand."""
+    RESIDUAL = "residual"
+    """Found when the redacted frame itself was searched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,11 @@ def _segment_ids(_context: click.Context, _option: click.Parameter, value: str |
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and MP4.")
 @click.option("--audio", type=click.Choice(["drop", "keep"]), help="Sound of films: left out, or copied.")
 @click.option("--language", type=click.Choice(["en", "de"]), help="Of the report.")
+@click.option(
+    "--verify",
+    type=click.Choice(["none", "sample", "all"]),
+    help="Redacted frames to search again for faces.",
+)
 @click.option("--priority", type=click.Choice(["normal", "high"]), help="Which queue it waits in.")
 @click.option("--async", "in_background", is_flag=True, help="Leave it to the workers, and return at once.")
 @click.option(
@@ -137,6 +142,7 @@ def anonymize_frames(
     quality: int | None,
     audio: str | None,
     language: str | None,
+    verify: str | None,
     priority: str | None,
     in_background: bool,
     output: Path | None,
@@ -163,6 +169,7 @@ def anonymize_frames(
         "quality": quality,
         "audio": audio,
         "language": language,
+        "verify": verify,
         "priority": priority,
     }
     wanted = Wanted(

@@ -18,6 +18,7 @@ from domain.anonymization.request import (
     OutputFormat,
     RedactionShape,
     RedactionStyle,
+    Verify,
 )
 from entrypoints.cli.errors import FRAMES_BLANKED, SUCCESS, describe_exit_codes, report
 from entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS, Settings
@@ -146,6 +147,12 @@ def detection_options(command: _Command) -> _Command:
     show_default=True,
     help="Outline of redacted faces; regions are boxes.",
 )
+@click.option(
+    "--verify",
+    type=click.Choice([verify.value for verify in Verify]),
+    show_default="$DEFAULT_VERIFY, or sample",
+    help="Redacted frames to search again for faces: none, every tenth and beside gaps, or all.",
+)
 @detection_options
 @click.option(
     "--language",
@@ -170,6 +177,7 @@ def redact(
     keep_text: Sequence[str],
     style: str,
     shape: str,
+    verify: str | None,
     detector: str | None,
     provider: str | None,
     precision: str | None,
@@ -209,6 +217,7 @@ def redact(
         segments=parse_segments(segments) if segments is not None else (),
         regions=tuple(parse_region(region) for region in regions),
         keep_text=tuple(parse_region(region) for region in keep_text),
+        verify=Verify(verify) if verify else settings.default_verify,
         keep_names=keep_names,
         overwrite=overwrite,
     )
@@ -244,7 +253,7 @@ def exit_code(outcome: Outcome, *, as_json: bool = False) -> int:
         return SUCCESS
     report(
         "frames_blanked",
-        f"{summary.blanked} of {summary.frames} frames could not be examined; they are black in the output",
+        f"{summary.blanked} of {summary.frames} frames could not be examined, or show too much; they are black in the output",
         'manifest.json names them ("blanked": true); repair or export the source again to have them',
         as_json=as_json,
     )

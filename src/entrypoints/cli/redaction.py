@@ -10,7 +10,7 @@ from pathlib import Path
 from domain.anonymization.export import Export, batches
 from domain.anonymization.films import require_filmable
 from domain.anonymization.manifest import Summary
-from domain.anonymization.request import Appearance, Level
+from domain.anonymization.request import Appearance, Level, Verify
 from domain.detection import ModelCard
 from domain.errors import InvalidOptionError, OutputUnwritableError
 from entrypoints.bootstrap import Container
@@ -31,6 +31,7 @@ class Order:
         segments: the parts of every video to write; empty for all of it.
         regions: areas to redact whatever is in them.
         keep_text: areas in which text stays readable; at level ``full`` only.
+        verify: which of the redacted frames are searched again.
         keep_names: whether names of input files may appear in the output.
         overwrite: whether an output that exists may be replaced.
     """
@@ -42,6 +43,7 @@ class Order:
     segments: tuple[SegmentMark, ...] = ()
     regions: tuple[RegionMark, ...] = ()
     keep_text: tuple[RegionMark, ...] = ()
+    verify: Verify = Verify.SAMPLE
     keep_names: bool = False
     overwrite: bool = False
 
@@ -111,10 +113,10 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
     )
     studio = container.film_studio(order.output.parent)
     require_filmable([one.source for one in exhibits], order.appearance, studio)
-    export = Export(container.imprint(), order.level, order.appearance, batches(exhibits))
+    export = Export(container.imprint(), order.level, order.appearance, batches(exhibits), order.verify)
     archive = container.create_archive(order.output)
     try:
-        instruments = replace(container.instruments(order.level), films=studio)
+        instruments = replace(container.instruments(order.level, order.verify), films=studio)
         model = instruments.detector.card if instruments.detector else None
         if model:
             monitor.say(f"Detecting faces with {container.describe_model(model)}")

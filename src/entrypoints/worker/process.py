@@ -19,7 +19,7 @@ from adapters.metrics.prometheus import (
     watch_memory,
 )
 from domain.anonymization.processing import Instruments
-from domain.anonymization.request import Level
+from domain.anonymization.request import Level, Verify
 from domain.errors import DomainError
 from entrypoints.bootstrap import Container, require_detector
 from entrypoints.service import build_service
@@ -55,7 +55,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
     # One set of model sessions for the whole process, however many requests are in work.
     @cache
     def instruments(level: Level) -> Instruments:
-        return replace(container.instruments(level), meter=meter)
+        return replace(container.instruments(level, Verify.ALL), meter=meter)
 
     port = settings.worker_metrics_port
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()

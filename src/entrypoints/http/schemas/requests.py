@@ -19,6 +19,7 @@ from domain.anonymization.request import (
     Level,
     OutputFormat,
     RedactionStyle,
+    Verify,
 )
 from domain.anonymization.service import Download, Progress, Statistics
 from domain.anonymization.submission import Submitted
@@ -73,6 +74,16 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Language | None,
         Meta(description="Of the report; of this installation, when left out.", examples=["en"]),
     ] = None
+    verify: Annotated[
+        Verify | None,
+        Meta(
+            description=(
+                "Which redacted frames are searched again for faces: `sample` is every tenth and what is "
+                "next to a filled gap; the setting of this installation, when left out."
+            ),
+            examples=["sample"],
+        ),
+    ] = None
     priority: Annotated[Priority, Meta(description="Which queue it waits in.", examples=["normal"])] = (
         Priority.NORMAL
     )
@@ -94,6 +105,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         default_level: Level,
         default_format: OutputFormat,
         default_language: Language = Language.ENGLISH,
+        default_verify: Verify = Verify.SAMPLE,
     ) -> Order:
         """The order as the use case takes it.
 
@@ -118,6 +130,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ),
             priority=self.priority,
             webhook_url=_webhook(self.webhook_url),
+            verify=self.verify or default_verify,
         )
 
 
