@@ -83,7 +83,7 @@ class X264Studio:
         Raises:
             ExaminationError: it cannot be decoded, or not to as many frames as it has.
         """
-        decoder = cast("av.VideoCodecContext", av.CodecContext.create("h264", "r"))
+        decoder = av.CodecContext.create("h264", "r")
         decoder.thread_count = _THREADS
         shown = 0
         try:

@@ -111,7 +111,7 @@ ENGLISH = Words(
     best_score="Best score",
     seen="Found in",
     redacted="Redacted in",
-    thumbnails_help="The pictures are out of the redacted frames; they show nothing that the result does not.",
+    thumbnails_help="The pictures are out of the redacted frames; they show nothing else.",
     proof="Proof of redaction",
     no_proof="The redacted frames were not searched a second time.",
     searched={
@@ -123,7 +123,8 @@ ENGLISH = Words(
     },
     proof_help=(
         "What was found and showed too much was filled with black, with a wider margin, and the frame "
-        "searched once more. A frame that still showed a face, or that could not be searched, is black in the result."
+        "searched once more. A frame that still showed a face, or that could not be searched, is black in "
+        "the result."
     ),
     compared=(
         "What is left at the place of a removed face was compared with that face by {model} wherever "

@@ -3,16 +3,16 @@
 A detector finds faces where there are none: in a black box on a pair of shoulders, in a mosaic of the colours
 of a face. What counts as a residual therefore depends on what redaction leaves:
 
-- Where pixels were not redacted, a find is a residual when its score is one that makes a face in the source
-  (``accept``); one with a lower score when it is like a face that was removed there.
-- On what was redacted with black the same holds: nothing that passes for a face may be left.
-- On a mosaic or a blur, a find is to be expected. It is a residual when what is left of the removed face is
-  more like that face than strangers are.
+- Where most of a find was not redacted, it is a residual when its score is one that makes a face in the
+  source (``accept``); with a lower score when it is like a face that was removed there.
+- Where most of it was filled with black, nothing is left to compare, and its score alone decides.
+- On a mosaic or a blur, a find is to be expected. It is a residual when what is left is more like the removed
+  face than strangers are, whatever its score.
 
 Two faces are alike when the cosine of their vectors reaches what usually makes them one person; see
-`domain.reid.matching.usual_threshold`. The part of the redacted frame that is compared is cut out by the
-landmarks of the face that was removed, so that the comparison knows where to look, as an attacker might. It
-is no bound on what a recogniser trained on mosaics can do.
+`domain.reid.matching.usual_threshold`. What is left of a face is cut out by the landmarks of the face itself,
+so that the comparison knows where to look, as an attacker might. That is no bound on what a recogniser
+trained on mosaics can do, and only faces that the detector finds again are compared.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ from domain.anonymization import boxes as bx
 from domain.anonymization.boxes import Boxes, Corners
 from domain.anonymization.examination import SAME_FACE, examine
 from domain.anonymization.looks import Look, sizes_due
-from domain.anonymization.portraits import cut
+from domain.anonymization.portraits import AROUND, around, cut
 from domain.anonymization.proof import Pending, Portrait
-from domain.anonymization.request import RedactionStyle
 from domain.anonymization.tracking import Found
 from domain.detection import FloatArray, Image
 from domain.errors import ExaminationError
@@ -50,9 +49,6 @@ SMALLEST_VIEW = 128
 ON_REDACTED = 0.5
 """Share of a find that must be redacted for it to be one on what redaction left."""
 
-NOTHING_LEFT = 0.9
-"""Share of a find filled with black above which there is nothing to compare."""
-
 LANDMARK_THRESHOLD = 0.2
 """Lowest score of a face in the picture of a removed one; it was found there before."""
 
@@ -66,22 +62,20 @@ class Inspector:
         recognizer: compares them; None where none is installed.
         looks: the sizes at which whole frames are searched.
         accept: least score of a find that is a face whatever it is like.
-        style: what replaces pixels.
     """
 
     detector: FaceDetector
     recognizer: FaceRecognizer | None
     looks: tuple[Look, ...]
     accept: float
-    style: RedactionStyle
 
-    def inspect(self, shipped: Frame, pending: Pending, redacted: Sequence[Corners]) -> Inspected:
+    def inspect(self, shipped: Frame, pending: Pending, redacted: Redaction) -> Inspected:
         """Search a redacted frame.
 
         Args:
             shipped: decoded from the bytes that will be delivered.
             pending: what to search for, and where.
-            redacted: everything that was replaced in it.
+            redacted: what was replaced in it.
 
         Raises:
             ExaminationError: it cannot be decoded, or a model failed on it.
@@ -89,11 +83,10 @@ class Inspector:
         found = self._found(shipped, pending)
         if not len(found.scores):
             return Inspected(np.empty((0, 4)), None)
-        covered = _shares_redacted(found.boxes, redacted, shipped)
-        likeness = self._likeness(shipped, found.boxes, covered, pending.portraits)
+        likeness = self._likeness(shipped, found.boxes, redacted, pending.portraits)
         limit = usual_threshold(self.recognizer.space) if self.recognizer else math.inf
         alike = likeness >= limit
-        expected = (covered >= ON_REDACTED) & (self.style is not RedactionStyle.SOLID)
+        expected = redacted.mostly(found.boxes) & ~redacted.mostly_black(found.boxes)
         residual = np.where(expected, alike, alike | (found.scores >= self.accept))
         most = float(likeness.max())
         return Inspected(found.boxes[residual], round(most, 4) if math.isfinite(most) else None)
@@ -129,7 +122,7 @@ class Inspector:
         self,
         shipped: Frame,
         finds: Boxes,
-        covered: NDArray[np.float64],
+        redacted: Redaction,
         portraits: Sequence[Portrait],
     ) -> NDArray[np.float64]:
         """How like a removed face each find is, (n,); minus infinity where nothing was compared."""
@@ -138,32 +131,111 @@ class Inspector:
             return likeness
         boxes = np.array([portrait.box for portrait in portraits], np.float64)
         together = bx.iou(finds, boxes) > 0
-        if self.style is RedactionStyle.SOLID:
-            together[covered >= NOTHING_LEFT] = False
-        concerned = np.flatnonzero(together.any(axis=0)).tolist()
-        if not concerned:
+        on_redacted = redacted.mostly(finds)
+        # Of what is black there is nothing left to compare.
+        together[redacted.mostly_black(finds)] = False
+        together[np.ix_(on_redacted, redacted.mostly_black(boxes))] = False
+        if not together.any():
             return likeness
-        image = shipped.bgr()
-        left = np.full(len(portraits), -np.inf)
-        for place in concerned:
-            left[place] = self._similarity(self.recognizer, portraits[place], image)
-        return np.asarray(np.where(together, left, -np.inf).max(axis=1))
+        comparison = _Comparison(self.detector, self.recognizer, portraits, shipped.bgr())
+        for row in np.flatnonzero(together.any(axis=1)).tolist():
+            places = np.flatnonzero(together[row]).tolist()
+            if on_redacted[row]:
+                likeness[row] = max(comparison.left(place) for place in places)
+            else:
+                likeness[row] = comparison.beside(finds[row], places)
+        return likeness
 
-    def _similarity(self, recognizer: FaceRecognizer, portrait: Portrait, shipped: Image) -> float:
-        """The cosine between a removed face and what is left of it; minus infinity where that is no face."""
-        original = _rgb(portrait.image)
-        landmarks = self._landmarks(original)
+
+class Redaction:
+    """What was replaced in a frame, to tell how much of a find was.
+
+    Args:
+        size: width and height of the frame.
+        boxes: everything that was replaced.
+        black: those of them that were filled with black.
+    """
+
+    def __init__(self, size: tuple[int, int], boxes: Sequence[Corners], black: Sequence[Corners]) -> None:
+        self._redacted = _mask(size, boxes)
+        self._black = _mask(size, black)
+
+    def mostly(self, finds: Boxes) -> NDArray[np.bool_]:
+        """Which boxes, (n, 4), were redacted for the most part."""
+        return _shares(self._redacted, finds) >= ON_REDACTED
+
+    def mostly_black(self, finds: Boxes) -> NDArray[np.bool_]:
+        """Which boxes, (n, 4), are black for the most part."""
+        return _shares(self._black, finds) >= ON_REDACTED
+
+
+class _Comparison:
+    """Compares what is left in one frame with the faces that were removed from it.
+
+    Args:
+        detector: finds their landmarks.
+        recognizer: compares them.
+        portraits: the removed faces.
+        shipped: (height, width, 3) uint8 BGR, the redacted frame.
+    """
+
+    def __init__(
+        self,
+        detector: FaceDetector,
+        recognizer: FaceRecognizer,
+        portraits: Sequence[Portrait],
+        shipped: Image,
+    ) -> None:
+        self._detector = detector
+        self._recognizer = recognizer
+        self._portraits = portraits
+        self._shipped = shipped
+        self._originals: dict[int, tuple[FloatArray, FloatArray] | None] = {}
+        self._left: dict[int, float] = {}
+
+    def left(self, place: int) -> float:
+        """The cosine between a removed face and what is in its place; minus infinity where it was no face."""
+        if place not in self._left:
+            original = self._original(place)
+            similarity = -math.inf
+            if original is not None:
+                landmarks, vector = original
+                there = _rgb(cut(self._shipped, self._portraits[place].area))
+                similarity = float(vector @ self._vector(there, landmarks))
+            self._left[place] = similarity
+        return self._left[place]
+
+    def beside(self, find: Boxes, places: Sequence[int]) -> float:
+        """The highest cosine between a find, (4,), and some removed faces; minus infinity without any."""
+        corners = bx.clip(find, self._shipped.shape[1], self._shipped.shape[0]).round().astype(int).tolist()
+        x1, y1, x2, y2 = around((corners[0], corners[1], corners[2], corners[3]), AROUND, self._shipped)
+        if x1 >= x2 or y1 >= y2:
+            return -math.inf
+        shown = _rgb(cut(self._shipped, (x1, y1, x2, y2)))
+        landmarks = self._landmarks(shown)
         if landmarks is None:
             return -math.inf
-        left = _rgb(cut(shipped, portrait.area))
-        chips = np.concatenate([recognizer.align(one, landmarks) for one in (original, left)])
-        first, second = (recognizer.embed(chip[np.newaxis])[0] for chip in chips)
-        return float(first @ second)
+        vector = self._vector(shown, landmarks)
+        originals = [self._original(place) for place in places]
+        return max((float(one[1] @ vector) for one in originals if one), default=-math.inf)
+
+    def _original(self, place: int) -> tuple[FloatArray, FloatArray] | None:
+        """Landmarks and vector of a removed face; None where it is too hard to see."""
+        if place not in self._originals:
+            face = _rgb(self._portraits[place].image)
+            landmarks = self._landmarks(face)
+            known = None if landmarks is None else (landmarks, self._vector(face, landmarks))
+            self._originals[place] = known
+        return self._originals[place]
 
     def _landmarks(self, face: Image) -> FloatArray | None:
         """Of the best face in a picture, (1, 5, 2) pixels."""
-        (found,) = self.detector.detect([_padded(face, self.detector.stride)], LANDMARK_THRESHOLD)
+        (found,) = self._detector.detect([_padded(face, self._detector.stride)], LANDMARK_THRESHOLD)
         return found.landmarks[:1] if len(found) else None
+
+    def _vector(self, face: Image, landmarks: FloatArray) -> FloatArray:
+        vector: FloatArray = self._recognizer.embed(self._recognizer.align(face, landmarks))[0]
+        return vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,14 +251,19 @@ class Inspected:
     similarity: float | None
 
 
-def _shares_redacted(finds: Boxes, redacted: Sequence[Corners], frame: Frame) -> NDArray[np.float64]:
-    """How much of each find was redacted, (n,)."""
-    mask = np.zeros((frame.height, frame.width), bool)
-    for x1, y1, x2, y2 in redacted:
+def _mask(size: tuple[int, int], boxes: Sequence[Corners]) -> NDArray[np.bool_]:
+    width, height = size
+    mask = np.zeros((height, width), bool)
+    for x1, y1, x2, y2 in boxes:
         mask[y1:y2, x1:x2] = True
-    corners = bx.clip(finds, frame.width, frame.height).round().astype(int)
+    return mask
+
+
+def _shares(mask: NDArray[np.bool_], finds: Boxes) -> NDArray[np.float64]:
+    """How much of each box is in a mask, (n,)."""
+    corners = bx.clip(finds, mask.shape[1], mask.shape[0]).round().astype(int).tolist()
     shares = [mask[y1:y2, x1:x2].mean() if x1 < x2 and y1 < y2 else 0.0 for x1, y1, x2, y2 in corners]
-    return np.array(shares)
+    return np.array(shares, np.float64)
 
 
 def _view(box: Boxes, stride: int) -> tuple[int, int, int]:

@@ -403,7 +403,6 @@ def prover(instructions: Instructions, instruments: Instruments, *, continuous: 
         lens.recognizer,
         (SAMPLE_LOOK,) if sampled else instructions.looks,
         instructions.tracking.accept,
-        instructions.appearance.style,
     )
     return Prover(
         inspector,

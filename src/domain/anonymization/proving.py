@@ -15,7 +15,7 @@ import numpy as np
 
 from domain.anonymization import boxes as bx
 from domain.anonymization.boxes import Boxes, Corners
-from domain.anonymization.inspection import Inspected, Inspector
+from domain.anonymization.inspection import Inspected, Inspector, Redaction
 from domain.anonymization.proof import Check, Pending
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
@@ -153,7 +153,13 @@ class Prover:
         if frame.pending is None:
             return None
         with timed(self.meter, Stage.DETECT):
-            return self.inspector.inspect(shipped, frame.pending, [box.xyxy for box in frame.boxes])
+            return self.inspector.inspect(shipped, frame.pending, self._redaction(frame, frame.pending))
+
+    def _redaction(self, frame: RedactedFrame, pending: Pending) -> Redaction:
+        boxes = [box.xyxy for box in frame.boxes]
+        again = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
+        all_black = self.appearance.style is RedactionStyle.SOLID
+        return Redaction(pending.size, boxes, boxes if all_black else again)
 
     def _edited(self, shipped: Frame, boxes: Sequence[RedactedBox]) -> bytes:
         """A frame encoded once more, some of it filled with black."""

@@ -253,7 +253,8 @@ def exit_code(outcome: Outcome, *, as_json: bool = False) -> int:
         return SUCCESS
     report(
         "frames_blanked",
-        f"{summary.blanked} of {summary.frames} frames could not be examined, or show too much; they are black in the output",
+        f"{summary.blanked} of {summary.frames} frames could not be examined, or showed too much; "
+        "they are black in the output",
         'manifest.json names them ("blanked": true); repair or export the source again to have them',
         as_json=as_json,
     )
