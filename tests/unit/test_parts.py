@@ -17,12 +17,22 @@ from domain.anonymization.films import GROUP_FRAMES
 from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.processing import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
 from domain.detection import Kind
 from domain.videos import Region, Segment
 from fakes import FakeArchive
 from fakes_results import IMPRINT, FakeStudio
-from scripted import BlackBoxes, RawBytes, Script, ScriptedAreas, ScriptedDetector, ScriptedSource, walking
+from scripted import (
+    LENS,
+    BlackBoxes,
+    RawBytes,
+    Script,
+    ScriptedAreas,
+    ScriptedDetector,
+    ScriptedSource,
+    SearchingDetector,
+    walking,
+)
 
 REGION = Region(0, 0, 8, 8)
 LENGTH = 150
@@ -36,14 +46,15 @@ def order(
     segments: Sequence[Segment],
     level: Level = Level.FACES,
     appearance: Appearance = PICTURES,
+    verify: Verify = Verify.NONE,
 ) -> Export:
     exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", tuple(segments), (REGION,))
-    return Export(IMPRINT, level, appearance, batches([exhibit]))
+    return Export(IMPRINT, level, appearance, batches([exhibit]), verify)
 
 
 def instruments(detector: ScriptedDetector | None, areas: ScriptedAreas | None = None) -> Instruments:
     found = {Kind.TEXT: areas} if areas else {}
-    return Instruments(detector, BlackBoxes(), RawBytes(), 2, films=FakeStudio(), areas=found)
+    return Instruments(detector, BlackBoxes(), RawBytes(), 2, films=FakeStudio(), areas=found, lens=LENS)
 
 
 def level_of(detector: ScriptedDetector | None, areas: ScriptedAreas | None) -> Level:
@@ -60,10 +71,11 @@ def in_one_go(
     segments: Sequence[Segment],
     appearance: Appearance = PICTURES,
     areas: ScriptedAreas | None = None,
+    verify: Verify = Verify.NONE,
 ) -> FakeArchive:
     archive = FakeArchive()
     level = level_of(detector, areas)
-    order(source, segments, level, appearance).run(instruments(detector, areas), archive, nothing)
+    order(source, segments, level, appearance, verify).run(instruments(detector, areas), archive, nothing)
     return archive
 
 
@@ -76,9 +88,10 @@ def in_parts(
     by_one_worker: bool = False,
     appearance: Appearance = PICTURES,
     areas: ScriptedAreas | None = None,
+    verify: Verify = Verify.NONE,
 ) -> FakeArchive:
     level = level_of(detector, areas)
-    export = order(source, segments, level, appearance)
+    export = order(source, segments, level, appearance, verify)
     parts: list[FakeArchive] = []
     examined: tuple[Examination, ...] = ()
     for piece in slices:
@@ -220,6 +233,78 @@ def test_slices_make_no_difference_to_films(
     films = [f"films/film_{segment.start_frame:07d}.mp4" for segment in segments]
     assert list(sliced.entries) == [*films, "report.html", "manifest.json", "manifest.sig"]
     assert sliced.entries == whole.entries
+
+
+@st.composite
+def searching(draw: st.DrawFn) -> SearchingDetector:
+    """Something is left in redacted frames here and there, and some cannot be searched."""
+    numbers = st.sets(st.integers(1, LENGTH - 1), max_size=12)
+    left = frozenset(draw(numbers))
+    return SearchingDetector(draw(scripts()), left_in=left, lost_in=frozenset(draw(numbers)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    detector=searching(),
+    plan=cuts(),
+    verify=st.sampled_from(Verify),
+    by_one_worker=st.booleans(),
+    lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
+)
+def test_slices_make_no_difference_to_proof(
+    detector: SearchingDetector,
+    plan: tuple[list[Segment], list[Segment]],
+    verify: Verify,
+    by_one_worker: bool,
+    lost: set[int],
+) -> None:
+    segments, slices = plan
+    source = ScriptedSource(LENGTH, lost=frozenset(lost))
+    whole = in_one_go(source, detector, segments, verify=verify)
+    sliced = in_parts(source, detector, segments, slices, by_one_worker=by_one_worker, verify=verify)
+    assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
+    assert sliced.entries == whole.entries
+
+
+@settings(max_examples=10, deadline=None)
+@given(detector=searching(), plan=cuts(), longest=st.integers(1, 200), verify=st.sampled_from(Verify))
+def test_slices_make_no_difference_to_proof_of_films(
+    detector: SearchingDetector,
+    plan: tuple[list[Segment], list[Segment]],
+    longest: int,
+    verify: Verify,
+) -> None:
+    segments, _ = plan
+    source = ScriptedSource(LENGTH)
+    whole = in_one_go(source, detector, segments, FILMS, verify=verify)
+    slices = plan_slices(segments, longest=longest, unit=GROUP_FRAMES)
+    assert (
+        in_parts(source, detector, segments, slices, appearance=FILMS, verify=verify).entries == whole.entries
+    )
+
+
+def test_what_is_left_is_redacted_again_and_what_cannot_be_searched_is_black() -> None:
+    detector = SearchingDetector(walking(range(60)), left_in=frozenset({10, 25}), lost_in=frozenset({20}))
+    for appearance in (PICTURES, FILMS):
+        for verify, again in ((Verify.NONE, []), (Verify.SAMPLE, [10]), (Verify.ALL, [10, 25])):
+            result = in_one_go(ScriptedSource(60), detector, [Segment(0, 60)], appearance, verify=verify)
+            manifest = json.loads(result.entries["manifest.json"])
+            boxes = {
+                entry["index"]: box["xyxy"]
+                for entry in manifest["frames"]
+                for box in entry["boxes"]
+                if box["origin"] == "residual"
+            }
+            assert boxes == {index: [184, 114, 248, 178] for index in again}
+            blanked = [entry["index"] for entry in manifest["frames"] if entry["blanked"]]
+            assert blanked == ([] if verify is Verify.NONE else [20])
+            proof = manifest["proof"]
+            if verify is not Verify.NONE:
+                searched = 60 if verify is Verify.ALL else 6
+                assert (proof["frames"], proof["residual_before"]) == (searched, len(again))
+                assert (proof["residual_after"], proof["blanked"], proof["failed"]) == (0, 1, 1)
+            else:
+                assert proof is None
 
 
 def test_level_minimal_in_slices() -> None:

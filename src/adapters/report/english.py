@@ -13,8 +13,8 @@ ENGLISH = Words(
     lead_clean="All {frames} frames were examined and {boxes} areas in them were redacted.",
     lead_minimal="Faces were not looked for. In {frames} frames {boxes} marked areas were redacted.",
     lead_blanked=(
-        "{blanked} of {frames} frames could not be examined. They are black in the result: nothing in "
-        "them can be seen. In the others {boxes} areas were redacted."
+        "{blanked} of {frames} frames could not be examined, or showed too much. They are black in the "
+        "result: nothing in them can be seen. In the others {boxes} areas were redacted."
     ),
     numbers="In numbers",
     frames="Frames written",
@@ -85,10 +85,11 @@ ENGLISH = Words(
     digest="SHA-256",
     whole_source="all {count}",
     picture="picture",
-    blanks="Frames that could not be examined",
-    no_blanks="None. Every frame could be read.",
+    blanks="Black frames",
+    no_blanks="None. Every frame could be examined, and none showed too much.",
     some_blanks=(
-        "These frames were damaged in the source or could not be examined. They are black in the result."
+        "These frames were damaged in the source, could not be examined, or still showed too much when they "
+        "were searched again. They are black in the result."
     ),
     frame_range="frames {first} to {last}",
     one_frame="frame {first}",

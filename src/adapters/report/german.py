@@ -13,8 +13,9 @@ GERMAN = Words(
     lead_clean="Alle {frames} Bilder wurden untersucht, {boxes} Bereiche darin wurden geschwärzt.",
     lead_minimal="Ohne Suche nach Gesichtern: In {frames} Bildern {boxes} markierte Bereiche geschwärzt.",
     lead_blanked=(
-        "{blanked} von {frames} Bildern konnten nicht untersucht werden. Sie sind im Ergebnis ganz "
-        "schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche geschwärzt."
+        "{blanked} von {frames} Bildern konnten nicht untersucht werden oder zeigten zu viel. Sie sind im "
+        "Ergebnis ganz schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche "
+        "geschwärzt."
     ),
     numbers="In Zahlen",
     frames="Bilder im Ergebnis",
@@ -95,11 +96,11 @@ GERMAN = Words(
     digest="SHA-256",
     whole_source="alle {count}",
     picture="Einzelbild",
-    blanks="Bilder, die nicht untersucht werden konnten",
-    no_blanks="Keine. Jedes Bild konnte gelesen werden.",
+    blanks="Schwarze Bilder",
+    no_blanks="Keine. Jedes Bild konnte untersucht werden, und keines zeigte zu viel.",
     some_blanks=(
-        "Diese Bilder sind in der Quelle beschädigt oder konnten nicht untersucht werden. Sie sind im "
-        "Ergebnis ganz schwarz."
+        "Diese Bilder sind in der Quelle beschädigt, konnten nicht untersucht werden oder zeigten bei der "
+        "zweiten Suche noch zu viel. Sie sind im Ergebnis ganz schwarz."
     ),
     frame_range="Bilder {first} bis {last}",
     one_frame="Bild {first}",

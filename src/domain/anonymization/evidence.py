@@ -151,6 +151,11 @@ class Evidence:
         for thumbnail in frame.thumbnails:
             self._show(self._tracks[source, thumbnail.track], thumbnail.data)
 
+    @property
+    def thumbnails(self) -> int:
+        """How many are kept."""
+        return len(self._shown)
+
     def longest_gaps(self) -> Sequence[Gap]:
         """The longest, longest first."""
         listed = heapq.nlargest(LISTED, [*self._longest, *self._open.values()])
