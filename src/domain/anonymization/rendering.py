@@ -129,25 +129,27 @@ def render(
     Returns:
         The redacted frame; all black when it was not examined or cannot be decoded.
     """
-    image = _decoded(frame) if boxes is not None else None
-    if boxes is None or image is None:
-        with timed(meter, Stage.ENCODE):
-            data = encoder.encode(np.zeros((frame.height, frame.width, 3), np.uint8), appearance)
-        return RedactedFrame(frame.index, data, (), blanked=True)
-    faces = [box for box in boxes if box.kind is Kind.FACE]
+    image, pending = None, None
+    faces = [box for box in boxes or () if box.kind is Kind.FACE]
     with timed(meter, Stage.REDACT):
-        pending = None
-        if kept.search is not None:
-            removed = portraits(image, [box.xyxy for box in faces])
-            pending = Pending(kept.search, (frame.width, frame.height), removed)
-        _redact(image, frame, boxes, appearance, redactor)
+        if boxes is not None:
+            image = _decoded(frame)
+        if image is not None:
+            if kept.search is not None:
+                removed = portraits(image, [box.xyxy for box in faces])
+                pending = Pending(kept.search, (frame.width, frame.height), removed)
+            _redact(image, frame, boxes or (), appearance, redactor)
+    shown = image if image is not None else np.zeros((frame.height, frame.width, 3), np.uint8)
+    small: tuple[Thumbnail, ...] = ()
     with timed(meter, Stage.ENCODE):
-        data = encoder.encode(image, appearance)
-        small: tuple[Thumbnail, ...] = ()
-        if kept.thumbnailer:
-            doubtful = [(one.track, one.xyxy, one.score) for one in faces]
-            small = thumbnails(image, doubtful, kept.thumbnailer)
-    return RedactedFrame(frame.index, data, tuple(boxes), blanked=False, pending=pending, thumbnails=small)
+        data = encoder.encode(shown, appearance)
+        if image is not None and kept.thumbnailer:
+            small = thumbnails(image, [(one.track, one.xyxy, one.score) for one in faces], kept.thumbnailer)
+    if image is None:
+        return RedactedFrame(frame.index, data, (), blanked=True)
+    return RedactedFrame(
+        frame.index, data, tuple(boxes or ()), blanked=False, pending=pending, thumbnails=small
+    )
 
 
 def _decoded(frame: Frame) -> Image | None:
