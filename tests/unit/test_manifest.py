@@ -101,7 +101,7 @@ def test_it_says_what_was_redacted() -> None:
         "frames": 3,
         "blanked": 1,
         "tracks": 1,
-        "boxes": {"detected": 1, "linked": 0, "filled": 0, "extended": 0, "region": 1},
+        "boxes": {"detected": 1, "linked": 0, "filled": 0, "extended": 0, "region": 1, "residual": 0},
         "kinds": {"face": 1, "text": 0, "plate": 0},
     }
 
