@@ -182,7 +182,7 @@ async def test_two_upgrades_at_a_time(empty_database_url: str) -> None:
     await Schema(empty_database_url).require_current()
 
 
-@pytest.mark.parametrize("revision", ["no_such_revision", "-8"])
+@pytest.mark.parametrize("revision", ["no_such_revision", "-9"])
 async def test_downgrading_to_nowhere(database_url: str, revision: str) -> None:
     with pytest.raises(InvalidOptionError, match="cannot downgrade"):
         await Schema(database_url).downgrade(revision)
