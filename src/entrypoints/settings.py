@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from adapters.vision.weights import models_folder
-from domain.anonymization.request import Language, Level, OutputFormat
+from domain.anonymization.request import Language, Level, OutputFormat, Verify
 from domain.anonymization.slices import LEASE
 from domain.errors import InvalidSettingError
 from entrypoints.machine import available_cores
@@ -289,6 +289,12 @@ class Settings:
         "What reports of results are written in when a request does not say: en or de.",
         parsed_by(Language.parse, Language),
         Language.ENGLISH.value,
+    )
+    default_verify: Verify = setting(
+        "DEFAULT_VERIFY",
+        "Which redacted frames are searched again when a request does not say: none, sample or all.",
+        parsed_by(Verify.parse, Verify),
+        Verify.SAMPLE.value,
     )
     max_frames_per_request: int = setting(
         "MAX_FRAMES_PER_REQUEST",
