@@ -31,18 +31,18 @@ from domain.anonymization.films import (
     grouped,
     require_filmable,
 )
-from domain.anonymization.identities import Decision
+from domain.anonymization.frame_rows import frame_of_row, frame_row
 from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.manifest import RecordedSource, Summary
-from domain.anonymization.proof import Check, Method, Thumbnail
+from domain.anonymization.proof import Method
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.record import Imprint, Record
-from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
+from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level, Verify
 from domain.anonymization.track_numbers import TrackChain, TrackLinks
-from domain.anonymization.tracking import Origin, TrackingSettings, Verdict
-from domain.detection import Kind, ModelCard
+from domain.anonymization.tracking import TrackingSettings
+from domain.detection import ModelCard
 from domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
 from domain.ports.films import FilmStudio, Group
 from domain.videos import Region, Segment
@@ -117,7 +117,7 @@ def write_part(
     groups: list[_Group] = []
 
     def note(frame: RedactedFrame, file: str) -> None:
-        rows.append(_frame_row(frame, file))
+        rows.append(frame_row(frame, file))
         on_frame()
 
     def take(frame: RedactedFrame) -> None:
@@ -282,7 +282,7 @@ class Binder:
             self._reel.close()
 
     def _next(self, row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
-        frame, file = _frame(row, numbers)
+        frame, file = frame_of_row(row, numbers)
         if frame.index != next(self._wanted, None):
             raise ValueError(f"frame {frame.index} is not the next one")
         return frame, file
@@ -327,60 +327,6 @@ def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:
 
 def _method(values: dict[str, Any]) -> Method:
     return Method(**values | {"verify": Verify(values["verify"])})
-
-
-def _frame_row(frame: RedactedFrame, file: str) -> list[Any]:
-    return [
-        frame.index,
-        file,
-        frame.blanked,
-        [_box_row(box) for box in frame.boxes],
-        [_face_row(face) for face in frame.identified],
-        frame.check.row() if frame.check else None,
-        [thumbnail.row() for thumbnail in frame.thumbnails],
-    ]
-
-
-def _box_row(box: RedactedBox) -> list[object]:
-    return [*box.xyxy, box.track, box.score, box.origin, box.kind]
-
-
-def _face_row(face: Identified) -> list[object]:
-    return [*face.xyxy, face.track, face.verdict.decision, face.verdict.evidence, face.redacted]
-
-
-def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
-    """A frame without its picture, its tracks numbered through all parts; and the name of its file."""
-    index, file, blanked, boxes, people, check, thumbnails = row
-    found = tuple(
-        RedactedBox(
-            (x1, y1, x2, y2),
-            None if track is None else numbers[track],
-            score,
-            Origin(origin),
-            None if kind is None else Kind(kind),
-        )
-        for x1, y1, x2, y2, track, score, origin, kind in boxes
-    )
-    identified = tuple(
-        Identified(
-            (x1, y1, x2, y2),
-            numbers[track],
-            Verdict(Decision(decision), tuple((frame, like) for frame, like in evidence)),
-            redacted,
-        )
-        for x1, y1, x2, y2, track, decision, evidence, redacted in people
-    )
-    frame = RedactedFrame(
-        index,
-        b"",
-        found,
-        blanked,
-        identified,
-        check=Check.of_row(check) if check else None,
-        thumbnails=tuple(Thumbnail.of_row(one, numbers) for one in thumbnails),
-    )
-    return frame, file
 
 
 def _links(content: _Content) -> TrackLinks:

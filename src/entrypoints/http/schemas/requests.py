@@ -250,6 +250,9 @@ class RequestView(View, frozen=True, kw_only=True):
     identities: Annotated[
         IdentitiesView | None, Meta(description="Null where everybody's faces are redacted.")
     ]
+    verify: Annotated[
+        Verify, Meta(description="Which redacted frames are searched again for faces.", examples=["sample"])
+    ]
     priority: Annotated[Priority, Meta(examples=["normal"])]
     status: Annotated[Status, Meta(examples=["completed"])]
     progress: Annotated[int, Meta(examples=[100])]
@@ -273,6 +276,7 @@ class RequestView(View, frozen=True, kw_only=True):
             output_format=order.appearance.output_format,
             redaction=order.appearance.style,
             identities=IdentitiesView.of(order.identities) if order.identities else None,
+            verify=order.verify,
             priority=order.priority,
             status=request.status,
             progress=request.progress,
