@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.processing import Instruments, redacted_frames
+from domain.anonymization.instruments import Instruments
+from domain.anonymization.processing import redacted_frames
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level
 from domain.detection import Kind

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
+import numpy as np
+
 from domain.anonymization.record import Imprint, ReportFacts
 from domain.anonymization.request import Appearance
 from domain.detection import Image
-from domain.errors import InvalidFormatError, ObjectNotFoundError
-from domain.ports import FrameEncoder, Sound
+from domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
+from domain.ports import Frame, FrameEncoder, Sound
 from domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
 from domain.timing import Timing
 
@@ -36,11 +40,45 @@ def fake_report(facts: ReportFacts) -> bytes:
     """Says so much that two different runs would have different reports."""
     evidence, timeline = facts.evidence, facts.evidence.timeline
     weakest = [(one.source, one.track, one.frames) for one in evidence.weakest_tracks()]
+    thumbnails = [one.thumbnail and one.thumbnail.hex() for one in evidence.weakest_tracks()]
+    proof = asdict(facts.proof) if facts.proof else None
     said = [facts.key_id, facts.summary.frames, list(timeline.found), weakest, evidence.gaps]
+    said += [thumbnails, proof]
     return json.dumps(said).encode()
 
 
 IMPRINT = Imprint("framecloak test", FakeSigner(), fake_report)
+
+
+_SALT = hashlib.sha256().digest_size + 1
+
+
+@dataclass(frozen=True, eq=False)
+class ShippedFrame:
+    """A frame that was written and read again."""
+
+    index: int
+    image: Image
+
+    @property
+    def width(self) -> int:
+        return self.image.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.image.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        return self.image.nbytes
+
+    def bgr(self) -> Image:
+        return self.image.copy()
+
+    def rgb(self, width: int, height: int) -> Image:
+        rows = np.arange(height) * self.height // height
+        columns = np.arange(width) * self.width // width
+        return np.ascontiguousarray(self.image[rows[:, None], columns, ::-1])
 
 
 class _Raw:
@@ -49,7 +87,7 @@ class _Raw:
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
         assert image.shape == (self._film.height, self._film.width, 3)
-        return image[0, 0].tobytes()
+        return zlib.compress(image.tobytes(), 1)
 
 
 class _Groups:
@@ -103,6 +141,15 @@ class FakeStudio:
 
     def group(self, film: FilmFormat) -> GroupEncoder:
         return _Groups()
+
+    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
+        for number, sample in enumerate(group.samples):
+            try:
+                pixels = zlib.decompress(sample[_SALT:])
+            except zlib.error as error:
+                raise ExaminationError("the sample is damaged") from error
+            image = np.frombuffer(pixels, np.uint8).reshape(film.height, film.width, 3)
+            yield ShippedFrame(first + number, image)
 
     def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
         self.films.append(FakeFilm(film, timing, sound))

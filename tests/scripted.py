@@ -8,13 +8,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from domain.anonymization.instruments import Lens
 from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
 from domain.detection import Areas, Detections, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, TruncatedVideoError
-from domain.ports import Sound, SourceInfo
+from domain.ports import Frame, Sound, SourceInfo
 from domain.reid.faces import EmbeddingSpace
 from domain.reid.people import Likenesses
 from domain.timing import Timing
+from fakes_results import ShippedFrame
 from fakes_vision import LANDMARKS
 
 WIDTH, HEIGHT = 320, 192
@@ -175,6 +177,57 @@ class BlackBoxes:
 class RawBytes:
     def encode(self, image: Image, appearance: Appearance) -> bytes:
         return image.tobytes()
+
+
+class RawReader:
+    """Reads what ``RawBytes`` wrote; bytes of another length are no picture."""
+
+    def read(self, data: bytes, index: int) -> Frame:
+        if len(data) != WIDTH * HEIGHT * 3:
+            raise ExaminationError("no picture")
+        return ShippedFrame(index, np.frombuffer(data, np.uint8).reshape(HEIGHT, WIDTH, 3))
+
+
+class Smudge:
+    """Writes the shape and the middle pixel of a picture for a small picture of it."""
+
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        middle = image[image.shape[0] // 2, image.shape[1] // 2]
+        return bytes([image.shape[0], image.shape[1], *middle.tolist()])
+
+
+LENS = Lens(RawReader(), Smudge(), None)
+
+
+@dataclass
+class SearchingDetector(ScriptedDetector):
+    """Finds what the script says in frames of the source, and something else in redacted ones.
+
+    In those it takes every patch of 32 x 32 pixels for a face that shows a frame with one of some numbers and
+    is not black, at the places ``left_at``.
+
+    Attributes:
+        left_in: numbers of the frames in which something is left.
+        left_at: x and y of its upper left corners.
+        lost_in: numbers of frames that cannot be searched.
+    """
+
+    left_in: frozenset[int] = frozenset()
+    left_at: tuple[tuple[int, int], ...] = ((200, 130),)
+    lost_in: frozenset[int] = frozenset()
+
+    def _detect(self, image: Image, threshold: float) -> Detections:
+        whole = image.shape[:2] == (HEIGHT, WIDTH)
+        corner = image[HEIGHT - 1, WIDTH - 1] if whole else image[-1, -1]
+        if not whole or image[0, 0].any():
+            return super()._detect(image, threshold) if whole else Detections.empty()
+        if int(corner[0]) in self.lost_in:
+            raise ExaminationError("not a number")
+        places = [(x, y) for x, y in self.left_at if int(image[y + 16, x + 16, 0]) in self.left_in]
+        boxes = np.array([(x, y, x + 32, y + 32) for x, y in places], np.float32).reshape(-1, 4)
+        return Detections(
+            boxes, np.full(len(boxes), 0.9, np.float32), np.zeros((len(boxes), 5, 2), np.float32)
+        )
 
 
 def walking(frames: range, *, missing: frozenset[int] = frozenset()) -> Script:

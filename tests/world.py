@@ -17,7 +17,7 @@ from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.lifecycle import Order, Status
 from domain.anonymization.overlay_search import OverlayProposals
-from domain.anonymization.request import Appearance, Level
+from domain.anonymization.request import Appearance, Level, Verify
 from domain.anonymization.resubmission import Resubmissions
 from domain.anonymization.reviewing import Reviewing
 from domain.anonymization.service import Anonymization, Retention
@@ -145,7 +145,7 @@ class World:
             (await self.marking.add_segment(owner, video.id, Segment(start, end), None)).id
             for start, end in segments
         ]
-        return Order(video.id, tuple(ids), Level.FACES, Appearance())
+        return Order(video.id, tuple(ids), Level.FACES, Appearance(), verify=Verify.NONE)
 
     async def complete(self, request_id: UUID) -> None:
         """Have a request completed within ten seconds, with a ZIP of three bytes."""

@@ -12,19 +12,20 @@ from typing import Self
 
 from adapters.media.archive import ZipArchive
 from adapters.media.films import X264Studio
-from adapters.media.opencv import OpenCvEncoder, OpenCvRedactor, use_one_thread_per_call
+from adapters.media.opencv import OpenCvEncoder, OpenCvReader, OpenCvRedactor, use_one_thread_per_call
 from adapters.media.pictures import is_picture, open_picture
 from adapters.media.pyav import open_video
-from adapters.vision.arcface import choose_recognizer
+from adapters.vision.arcface import AUTO, choose_recognizer
 from adapters.vision.insightface import choose_detector
 from adapters.vision.onnx import Precision, Provider, describe
 from adapters.vision.plates import YoloPlates, find_plate_detector
 from adapters.vision.text import PpOcrText, text_is_installed
 from adapters.vision.weights import CENTERFACE, TEXT
-from domain.anonymization.processing import Instruments
+from domain.anonymization.instruments import Instruments, Lens
 from domain.anonymization.record import Imprint
-from domain.anonymization.request import Level, require_available
+from domain.anonymization.request import Level, Verify, require_available
 from domain.detection import Kind, ModelCard
+from domain.errors import ModelMissingError
 from domain.ports import Archive, AreaDetector, FaceDetector, FrameEncoder, FrameSource, Redactor
 from domain.ports.films import FilmStudio
 from domain.ports.recognition import FaceRecognizer
@@ -48,6 +49,7 @@ class Container:
         open_source: opens a video or a picture.
         load_detector: loads the model that looks for faces.
         load_recognizer: loads the model that tells faces apart; once, however often it is asked for.
+        find_recognizer: the same; gives None where there is none, and none was asked for by name.
         load_area_detectors: loads what looks for text and plates, by what it finds.
         redactor: removes pixels.
         encoder: writes picture files.
@@ -61,6 +63,7 @@ class Container:
     open_source: Callable[[Path], FrameSource]
     load_detector: Callable[[], FaceDetector]
     load_recognizer: Callable[[], FaceRecognizer]
+    find_recognizer: Callable[[], FaceRecognizer | None]
     load_area_detectors: Callable[[], Mapping[Kind, AreaDetector]]
     redactor: Redactor
     encoder: FrameEncoder
@@ -74,11 +77,13 @@ class Container:
         """The adapters that the settings ask for; ``dataclasses.replace`` puts others in their place."""
         use_one_thread_per_call()
         sys.setswitchinterval(SWITCH_INTERVAL)
+        load_recognizer = recognizer_of(settings)
         return cls(
             threads=settings.threads,
             open_source=_open_source,
             load_detector=lambda: _load_detector(settings),
-            load_recognizer=recognizer_of(settings),
+            load_recognizer=load_recognizer,
+            find_recognizer=lambda: _find_recognizer(settings, load_recognizer),
             load_area_detectors=lambda: _load_area_detectors(settings),
             redactor=OpenCvRedactor(),
             encoder=OpenCvEncoder(),
@@ -88,8 +93,8 @@ class Container:
             imprint=lambda: imprint(settings),
         )
 
-    def instruments(self, level: Level) -> Instruments:
-        """What the pipeline works with at a level.
+    def instruments(self, level: Level, verify: Verify = Verify.NONE) -> Instruments:
+        """What the pipeline works with at a level, and to search what it redacted.
 
         Raises:
             ModelMissingError: the detector is not installed.
@@ -100,7 +105,10 @@ class Container:
         """
         detector = None if level is Level.MINIMAL else self.load_detector()
         areas = self.load_area_detectors() if level is Level.FULL else {}
-        return Instruments(detector, self.redactor, self.encoder, self.threads, areas=areas)
+        lens = None
+        if detector and verify is not Verify.NONE:
+            lens = Lens(OpenCvReader(), self.encoder, self.find_recognizer())
+        return Instruments(detector, self.redactor, self.encoder, self.threads, areas=areas, lens=lens)
 
 
 def require_detector(settings: Settings) -> None:
@@ -132,17 +140,33 @@ def recognizer_of(settings: Settings) -> Callable[[], FaceRecognizer]:
         ModelCorruptError: its file is damaged.
         ProviderUnavailableError: it cannot run where it was asked to.
     """
+    return _recognizer_of(settings.recognizer, settings.models, Provider(settings.provider))
+
+
+@cache
+def _recognizer_of(name: str, models: Path, provider: Provider) -> Callable[[], FaceRecognizer]:
+    # One for the whole process: requests by identity and the search of what was redacted share it.
     loading = Lock()
 
     @cache
     def load() -> FaceRecognizer:
-        return choose_recognizer(settings.recognizer, settings.models, Provider(settings.provider))
+        return choose_recognizer(name, models, provider)
 
     def give() -> FaceRecognizer:
         with loading:
             return load()
 
     return give
+
+
+def _find_recognizer(settings: Settings, load: Callable[[], FaceRecognizer]) -> FaceRecognizer | None:
+    """What the settings name; None where ``auto`` finds nothing."""
+    try:
+        return load()
+    except ModelMissingError:
+        if settings.recognizer != AUTO:
+            raise
+        return None
 
 
 def level_is_available(level: Level) -> bool:

@@ -38,9 +38,9 @@ from domain.anonymization.delivery import Delivery
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.health import Health
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.making import Workshop
 from domain.anonymization.overlay_search import OverlayProposals
-from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Level
 from domain.anonymization.resubmission import Resubmissions
 from domain.anonymization.reviewing import Reviewing

@@ -282,6 +282,7 @@ async def test_nothing_to_search_is_no_error(scene: Scene) -> None:
         ({"embeddings": text(np.zeros(3, np.float32).tobytes())}, (422, "invalid_embedding")),
         ({"embeddings": text(np.float32([np.nan, 0]).tobytes())}, (422, "invalid_embedding")),
         ({"target_embedding": []}, (422, "invalid_embedding")),
+        ({"target_embedding": "", "embeddings": []}, (422, "invalid_embedding")),
         ({"target_embedding": [], "embeddings": "AAAAAA=="}, (422, "invalid_embedding")),
         ({"threshold": 1.5}, (422, "validation_failed")),
         ({"top_k": 0}, (422, "validation_failed")),

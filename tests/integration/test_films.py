@@ -21,9 +21,9 @@ from adapters.media.opencv import OpenCvEncoder, OpenCvRedactor
 from adapters.media.pyav import VideoSource, open_video
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.films import GROUP_FRAMES, require_filmable
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.parts import Binder, Binding, Filming, write_part
 from domain.anonymization.planning import plan_slices
-from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Appearance, Audio, Level, OutputFormat
 from domain.anonymization.verification import Problem, verify
 from domain.errors import InvalidFormatError

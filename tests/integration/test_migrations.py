@@ -228,6 +228,7 @@ _REQUEST: Mapping[str, str] = {
     "shape": "'box'",
     "audio": "'drop'",
     "language": "'en'",
+    "verify": "'sample'",
     "priority": "'normal'",
     "status": "'pending'",
     "total_frames": "10",
@@ -235,9 +236,11 @@ _REQUEST: Mapping[str, str] = {
 
 
 def old_request_with(**changes: str) -> str:
-    """As `request_with`, before there were films and languages."""
+    """As `request_with`, before there were films, languages and a second search."""
     values = {
-        name: value for name, value in (_REQUEST | changes).items() if name not in {"audio", "language"}
+        name: value
+        for name, value in (_REQUEST | changes).items()
+        if name not in {"audio", "language", "verify"}
     }
     return _inserted(values)
 
@@ -324,6 +327,7 @@ def _face(person: str) -> str:
         (request_with(output_format="'avi'"), "ck_requests_output_format"),
         (request_with(audio="'loud'"), "ck_requests_audio"),
         (request_with(language="'fr'"), "ck_requests_language"),
+        (request_with(verify="'twice'"), "ck_requests_verify"),
         (request_with(segment_ids="'{}'"), "ck_requests_segment_ids"),
         (request_with(status="'lost'", completed_at="now()"), "ck_requests_status"),
         (request_with(level="'none'"), "ck_requests_level"),

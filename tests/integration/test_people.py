@@ -24,11 +24,11 @@ from adapters.security.vault import Vault
 from desk import Desk, unzipped
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.identities import Identities, IdentityMode, IdentityRule
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.parts import Binder, Binding, write_part
 from domain.anonymization.planning import plan_slices
-from domain.anonymization.processing import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
 from domain.anonymization.verdicts import Identification
 from domain.reid.faces import Embedding
 from domain.reid.galleries import Galleries
@@ -92,7 +92,7 @@ def container() -> Container:
 
 @pytest.fixture(scope="module")
 def plain(container: Container) -> Instruments:
-    return container.instruments(Level.FACES)
+    return container.instruments(Level.FACES, Verify.ALL)
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +105,13 @@ def known(container: Container, plain: Instruments, tmp_path_factory: pytest.Tem
 def working(plain: Instruments, container: Container, known: People, mode: IdentityMode) -> Instruments:
     rule = IdentityRule(mode, usual_threshold(known.space))
     identification = Identification(container.load_recognizer(), known, rule)
-    return Instruments(
-        plain.detector, plain.redactor, plain.encoder, plain.threads, identification=identification
-    )
+    return replace(plain, identification=identification)
 
 
 def order(film: Path) -> Export:
     stem = lambda index: f"frames/{index:07d}"  # noqa: E731
     exhibit = Exhibit(0, open_video(film), None, stem, (Segment(0, LENGTH),))
-    return Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]))
+    return Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]), verify=Verify.ALL)
 
 
 def visible(index: int) -> dict[int, tuple[int, int, int, int]]:
@@ -136,6 +134,7 @@ def test_pixels_of_one_person_and_of_the_others(
     shown = 0
     with zipfile.ZipFile(path) as archive:
         document = json.loads(archive.read("manifest.json"))
+        assert (document["proof"]["frames"], document["proof"]["residual_before"]) == (LENGTH, 0)
         for index in range(LENGTH):
             data = np.frombuffer(archive.read(f"frames/{index:07d}.png"), np.uint8)
             picture = cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -17,9 +17,9 @@ from adapters.media.archive import ZipArchive, ZipReader
 from adapters.media.probing import PyAvProber, keyframes
 from adapters.media.pyav import open_video
 from domain.anonymization.export import Exhibit, Export, batches
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.parts import Binder, Binding, write_part
 from domain.anonymization.planning import plan_slices
-from domain.anonymization.processing import Instruments
 from domain.anonymization.request import Appearance, Level
 from domain.videos import Region, Segment
 from entrypoints.bootstrap import Container

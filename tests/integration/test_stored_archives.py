@@ -17,7 +17,7 @@ from adapters.media.pyav import open_video
 from adapters.storage import stored_archives
 from adapters.storage.stored_archives import StoredZips
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.processing import Instruments
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import ObjectNotFoundError
 from domain.videos import Segment

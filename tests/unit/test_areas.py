@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, look_for_areas, padded
+from domain.anonymization.instruments import Instructions, Instruments
 from domain.anonymization.looks import Look
-from domain.anonymization.processing import Instructions, Instruments, redacted_frames
+from domain.anonymization.processing import redacted_frames
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance
 from domain.anonymization.tracking import Origin, TrackingSettings

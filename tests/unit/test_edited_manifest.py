@@ -14,11 +14,12 @@ from domain.anonymization import edited_manifest
 from domain.anonymization.box_table import entries
 from domain.anonymization.edited_manifest import read_edited
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.processing import Instruments
+from domain.anonymization.instruments import Instruments
+from domain.anonymization.provenance import BasedOn, SignatureState
 from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionStyle
+from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
 from domain.anonymization.tracking import Origin
-from domain.detection import Kind
+from domain.detection import FloatArray, Image, Kind
 from domain.errors import DomainError, InvalidManifestError, ManifestMismatchError, TooManyBoxesError
 from domain.videos import Region, Segment
 from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
@@ -45,6 +46,16 @@ def signed() -> bytes:
 def document(signed: bytes) -> Document:
     found: Document = json.loads(signed)
     return found
+
+
+class _Styles:
+    """Remembers what was redacted in which style."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[RedactionStyle, list[list[float]]]] = []
+
+    def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
+        self.calls.append((style, boxes.tolist()))
 
 
 def written(document: Document) -> bytes:
@@ -85,6 +96,35 @@ def test_boxes_and_frames_may_be_edited_in_any_order(document: Document) -> None
         RedactedBox((5, 5, 9, 9), None, None, Origin.MANUAL, Kind.FACE),
     )
     assert table.boxes(5) is None
+
+
+def test_what_was_found_in_a_redacted_frame_stays_black_in_whatever_style(document: Document) -> None:
+    entry = document["frames"][1]
+    left = {"xyxy": [40, 30, 52, 44], "kind": "face", "track": None, "score": None, "origin": "residual"}
+    entry["boxes"].append(left)
+    manifest = read_edited(written(document))
+    _, table = manifest.of("5" * 64, "film.mp4")
+    residual = RedactedBox((40, 30, 52, 44), None, None, Origin.RESIDUAL, Kind.FACE)
+    assert (table.boxes(3) or ())[-1] == residual
+    source = FakeSource("film.mp4", 9)
+    exhibit = Exhibit(0, source, None, lambda i: f"frames/{i}", (Segment(2, 7),), boxes=table)
+    redactor, archive = _Styles(), FakeArchive()
+    based_on = BasedOn(manifest.sha256, SignatureState.CHANGED)
+    Export(IMPRINT, Level.FACES, manifest.appearance, batches([exhibit]), based_on).run(
+        Instruments(None, redactor, FakeEncoder(), 1), archive, lambda: None
+    )
+    black = [boxes for style, boxes in redactor.calls if style is RedactionStyle.SOLID]
+    assert black == [[[40, 30, 52, 44]]]
+    again = json.loads(archive.read("manifest.json"))
+    assert again["frames"][1]["boxes"][-1] == left
+    assert (again["proof"], again["models"]) == (None, [])
+
+
+def test_a_residual_has_neither_track_nor_score(document: Document) -> None:
+    box = {"xyxy": [1, 1, 9, 9], "kind": "face", "track": 3, "score": 0.5, "origin": "residual"}
+    document["frames"][0]["boxes"] = [box]
+    _, table = read_edited(written(document)).of("5" * 64, "film.mp4")
+    assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.RESIDUAL, Kind.FACE),)
 
 
 def test_a_manifest_of_another_video_names_both(document: Document) -> None:

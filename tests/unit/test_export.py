@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.processing import Instruments
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import StorageFullError
 from domain.videos import Region, Segment

@@ -109,6 +109,7 @@ def test_it_says_what_was_redacted() -> None:
             "region": 1,
             "edited": 0,
             "manual": 0,
+            "residual": 0,
         },
         "kinds": {"face": 1, "text": 0, "plate": 0},
     }

@@ -15,10 +15,10 @@ from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.films import GROUP_FRAMES
 from domain.anonymization.identities import IdentityMode, IdentityRule
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
 from domain.anonymization.planning import plan_slices
-from domain.anonymization.processing import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
 from domain.anonymization.verdicts import Identification
 from domain.detection import Kind
 from domain.reid.people import People
@@ -26,6 +26,7 @@ from domain.videos import Region, Segment
 from fakes import FakeArchive
 from fakes_results import IMPRINT, FakeStudio
 from scripted import (
+    LENS,
     PERSON,
     BlackBoxes,
     RawBytes,
@@ -34,6 +35,7 @@ from scripted import (
     ScriptedDetector,
     ScriptedRecognizer,
     ScriptedSource,
+    SearchingDetector,
     walking,
 )
 
@@ -49,9 +51,10 @@ def order(
     segments: Sequence[Segment],
     level: Level = Level.FACES,
     appearance: Appearance = PICTURES,
+    verify: Verify = Verify.NONE,
 ) -> Export:
     exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", tuple(segments), (REGION,))
-    return Export(IMPRINT, level, appearance, batches([exhibit]))
+    return Export(IMPRINT, level, appearance, batches([exhibit]), verify=verify)
 
 
 def instruments(
@@ -68,6 +71,7 @@ def instruments(
         films=FakeStudio(),
         areas=found,
         identification=identification,
+        lens=LENS,
     )
 
 
@@ -86,10 +90,11 @@ def in_one_go(
     appearance: Appearance = PICTURES,
     areas: ScriptedAreas | None = None,
     identification: Identification | None = None,
+    verify: Verify = Verify.NONE,
 ) -> FakeArchive:
     archive = FakeArchive()
     level = level_of(detector, areas)
-    order(source, segments, level, appearance).run(
+    order(source, segments, level, appearance, verify).run(
         instruments(detector, areas, identification), archive, nothing
     )
     return archive
@@ -105,9 +110,10 @@ def in_parts(
     appearance: Appearance = PICTURES,
     areas: ScriptedAreas | None = None,
     identification: Identification | None = None,
+    verify: Verify = Verify.NONE,
 ) -> FakeArchive:
     level = level_of(detector, areas)
-    export = order(source, segments, level, appearance)
+    export = order(source, segments, level, appearance, verify)
     parts: list[FakeArchive] = []
     examined: tuple[Examination, ...] = ()
     for piece in slices:
@@ -237,6 +243,7 @@ def acquaintances(draw: st.DrawFn) -> Identification:
 @given(
     script=scripts(size=40.0),
     identification=acquaintances(),
+    verify=st.sampled_from(Verify),
     plan=cuts(),
     by_one_worker=st.booleans(),
     lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
@@ -244,15 +251,22 @@ def acquaintances(draw: st.DrawFn) -> Identification:
 def test_slices_make_no_difference_to_who_is_who(
     script: Script,
     identification: Identification,
+    verify: Verify,
     plan: tuple[list[Segment], list[Segment]],
     by_one_worker: bool,
     lost: set[int],
 ) -> None:
     segments, slices = plan
     source, detector = ScriptedSource(LENGTH, lost=frozenset(lost)), ScriptedDetector(script)
-    whole = in_one_go(source, detector, segments, identification=identification)
+    whole = in_one_go(source, detector, segments, identification=identification, verify=verify)
     sliced = in_parts(
-        source, detector, segments, slices, by_one_worker=by_one_worker, identification=identification
+        source,
+        detector,
+        segments,
+        slices,
+        by_one_worker=by_one_worker,
+        identification=identification,
+        verify=verify,
     )
     assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
     assert sliced.entries == whole.entries
@@ -292,6 +306,78 @@ def test_slices_make_no_difference_to_films(
     films = [f"films/film_{segment.start_frame:07d}.mp4" for segment in segments]
     assert list(sliced.entries) == [*films, "report.html", "manifest.json", "manifest.sig"]
     assert sliced.entries == whole.entries
+
+
+@st.composite
+def searching(draw: st.DrawFn) -> SearchingDetector:
+    """Something is left in redacted frames here and there, and some cannot be searched."""
+    numbers = st.sets(st.integers(1, LENGTH - 1), max_size=12)
+    left = frozenset(draw(numbers))
+    return SearchingDetector(draw(scripts()), left_in=left, lost_in=frozenset(draw(numbers)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    detector=searching(),
+    plan=cuts(),
+    verify=st.sampled_from(Verify),
+    by_one_worker=st.booleans(),
+    lost=st.sets(st.integers(0, LENGTH - 1), max_size=5),
+)
+def test_slices_make_no_difference_to_proof(
+    detector: SearchingDetector,
+    plan: tuple[list[Segment], list[Segment]],
+    verify: Verify,
+    by_one_worker: bool,
+    lost: set[int],
+) -> None:
+    segments, slices = plan
+    source = ScriptedSource(LENGTH, lost=frozenset(lost))
+    whole = in_one_go(source, detector, segments, verify=verify)
+    sliced = in_parts(source, detector, segments, slices, by_one_worker=by_one_worker, verify=verify)
+    assert json.loads(sliced.entries["manifest.json"]) == json.loads(whole.entries["manifest.json"])
+    assert sliced.entries == whole.entries
+
+
+@settings(max_examples=10, deadline=None)
+@given(detector=searching(), plan=cuts(), longest=st.integers(1, 200), verify=st.sampled_from(Verify))
+def test_slices_make_no_difference_to_proof_of_films(
+    detector: SearchingDetector,
+    plan: tuple[list[Segment], list[Segment]],
+    longest: int,
+    verify: Verify,
+) -> None:
+    segments, _ = plan
+    source = ScriptedSource(LENGTH)
+    whole = in_one_go(source, detector, segments, FILMS, verify=verify)
+    slices = plan_slices(segments, longest=longest, unit=GROUP_FRAMES)
+    assert (
+        in_parts(source, detector, segments, slices, appearance=FILMS, verify=verify).entries == whole.entries
+    )
+
+
+def test_what_is_left_is_redacted_again_and_what_cannot_be_searched_is_black() -> None:
+    detector = SearchingDetector(walking(range(60)), left_in=frozenset({10, 25}), lost_in=frozenset({20}))
+    for appearance in (PICTURES, FILMS):
+        for verify, again in ((Verify.NONE, []), (Verify.SAMPLE, [10]), (Verify.ALL, [10, 25])):
+            result = in_one_go(ScriptedSource(60), detector, [Segment(0, 60)], appearance, verify=verify)
+            manifest = json.loads(result.entries["manifest.json"])
+            boxes = {
+                entry["index"]: box["xyxy"]
+                for entry in manifest["frames"]
+                for box in entry["boxes"]
+                if box["origin"] == "residual"
+            }
+            assert boxes == {index: [184, 114, 248, 178] for index in again}
+            blanked = [entry["index"] for entry in manifest["frames"] if entry["blanked"]]
+            assert blanked == ([] if verify is Verify.NONE else [20])
+            proof = manifest["proof"]
+            if verify is not Verify.NONE:
+                searched = 60 if verify is Verify.ALL else 6
+                assert (proof["frames"], proof["residual_before"]) == (searched, len(again))
+                assert (proof["residual_after"], proof["blanked"], proof["failed"]) == (0, 1, 1)
+            else:
+                assert proof is None
 
 
 def test_level_minimal_in_slices() -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from domain.anonymization import processing
+from domain.anonymization.instruments import Instructions, Instruments
 from domain.anonymization.looks import Look
-from domain.anonymization.processing import Instructions, Instruments, redacted_frames
+from domain.anonymization.processing import redacted_frames
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance
 from domain.anonymization.tracking import Origin, TrackingSettings

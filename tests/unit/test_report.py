@@ -14,14 +14,15 @@ from adapters.report.german import GERMAN
 from adapters.report.page import report
 from adapters.report.timeline import COLUMNS, plot
 from adapters.report.words import Words
-from domain.anonymization.evidence import Evidence, Proof, Timeline
+from domain.anonymization.evidence import MOST_THUMBNAILS, Evidence, Timeline
 from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
 from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
+from domain.anonymization.proof import Check, Method, Proof, Tally, Thumbnail
 from domain.anonymization.record import ReportFacts
 from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
-from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat
+from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat, Verify
 from domain.anonymization.tracking import Origin, Verdict
 from domain.detection import ModelCard
 from domain.ports import SourceInfo
@@ -124,10 +125,29 @@ def test_it_says_what_happened() -> None:
 
 
 def test_proof_has_its_place() -> None:
-    text = page(proof=Proof(120, 3, 0, 0.81, None))
+    tally = Tally()
+    tally.add(Check(whole=True, before=3, similarity_before=0.81))
+    text = page(proof=Proof(Method(Verify.SAMPLE, 0.2, "arcface", 0.4), tally))
     assert "not searched a second time" not in text
     assert "0.81" in text
+    assert "arcface" in text
     assert ENGLISH.nothing_compared in text
+    german = page(
+        Appearance(language=Language.GERMAN), proof=Proof(Method(Verify.ALL, 0.2, None, None), tally)
+    )
+    assert GERMAN.not_compared in german
+    assert GERMAN.searched[Verify.ALL] in german
+
+
+def test_weak_tracks_are_shown_redacted() -> None:
+    gathered = Evidence()
+    boxes = tuple(box(track, Origin.LINKED, 0.2 + track / 1000) for track in range(300))
+    for track, one in enumerate(boxes):
+        small = (Thumbnail(track, b"picture %d" % track),)
+        gathered.add(0, RedactedFrame(track, b"", (one,), blanked=False, thumbnails=small))
+    weakest = gathered.weakest_tracks()
+    assert [one.thumbnail for one in weakest] == [b"picture %d" % track for track in range(10)]
+    assert gathered.thumbnails <= MOST_THUMBNAILS
 
 
 @pytest.mark.parametrize("language", Language)

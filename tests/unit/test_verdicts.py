@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.identities import Decision, IdentityMode, IdentityRule, Unknown
-from domain.anonymization.processing import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat
+from domain.anonymization.instruments import Instruments
+from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
 from domain.anonymization.verdicts import Identification, decide
 from domain.anonymization.views import ViewPlan
 from domain.errors import InvalidOptionError
@@ -22,6 +22,7 @@ from fakes import FakeArchive
 from fakes_results import IMPRINT
 from scripted import (
     HEIGHT,
+    LENS,
     PERSON,
     WIDTH,
     BlackBoxes,
@@ -30,6 +31,7 @@ from scripted import (
     ScriptedDetector,
     ScriptedRecognizer,
     ScriptedSource,
+    SearchingDetector,
 )
 
 LENGTH, THRESHOLD, NEEDED = 120, 0.5, 3
@@ -112,17 +114,20 @@ def run(
     recognizer: ScriptedRecognizer,
     rule: IdentityRule,
     regions: tuple[Region, ...] = (),
+    detector: ScriptedDetector | None = None,
+    verify: Verify = Verify.NONE,
 ) -> tuple[dict, FakeArchive]:
     people = People(f"folder:{'0' * 64}", recognizer.space, (PERSON,))
     source = ScriptedSource(LENGTH)
     exhibit = Exhibit(0, source, None, lambda index: f"frames/{index}", (Segment(0, LENGTH),), regions)
-    export = Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]))
+    export = Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]), verify=verify)
     working = Instruments(
-        ScriptedDetector(script),
+        detector or ScriptedDetector(script),
         BlackBoxes(),
         RawBytes(),
         2,
         identification=Identification(recognizer, people, rule),
+        lens=LENS,
     )
     archive = FakeArchive()
     export.run(working, archive, lambda: None)
@@ -157,6 +162,31 @@ def test_one_is_kept_and_the_other_is_not(rule: IdentityRule, kept: int, gone: i
     # Both share the calls of their slot, and of eight frames one view each is recognised.
     assert {len(call) for call in recognizer.calls} == {2}
     assert len(recognizer.calls) == LENGTH // ViewPlan().slot
+
+
+@pytest.mark.parametrize("verify", [Verify.ALL, Verify.SAMPLE])
+def test_a_face_that_is_kept_is_no_residual_and_one_that_was_missed_is(verify: Verify) -> None:
+    kept, missed = (64, 74), (140, 130)
+    corner = (Region(0, 0, 8, 8),)
+    for places, again in (((kept,), []), ((kept, missed), [30, 60])):
+        detector = SearchingDetector(two_people(), left_in=frozenset({30, 60}), left_at=places)
+        document, archive = run({}, ScriptedRecognizer(left_is_known), EXCEPT, corner, detector, verify)
+        for index in (30, 60):
+            boxes = document["frames"][index]["boxes"]
+            residuals = [box["xyxy"] for box in boxes if box["origin"] == "residual"]
+            assert residuals == ([[124, 114, 188, 178]] if index in again else [])
+            assert not redacted_at(document, 80, index)
+            assert archive.entries[f"frames/{index}.png"][(90 * WIDTH + 80) * 3] == index
+        assert document["proof"]["residual_before"] == len(again)
+        assert (document["proof"]["residual_after"], document["summary"]["blanked"]) == (0, 0)
+        assert {one["decision"] for one in document["identities"]["decisions"]} == {"known", "stranger"}
+
+
+def test_a_find_that_reaches_beyond_a_kept_face_is_a_residual() -> None:
+    beyond = SearchingDetector(two_people(), left_in=frozenset({60}), left_at=((90, 80),))
+    corner = (Region(0, 0, 8, 8),)
+    document, _ = run({}, ScriptedRecognizer(left_is_known), EXCEPT, corner, beyond, Verify.ALL)
+    assert document["proof"]["residual_before"] == 1
 
 
 def never(_frame: int, _x: float) -> float:

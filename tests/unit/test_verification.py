@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.anonymization.canonical import canonical
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.processing import Instruments
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.anonymization.seal import Seal
 from domain.anonymization.verification import Problem, Verdict, verify

@@ -17,10 +17,13 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from adapters.media.archive import translated
 from adapters.media.container import open_container
+from adapters.media.frames import ArrayFrame, DecodedFrame
+from adapters.media.orientation import Orientation
+from adapters.media.pixels import to_bgr
 from domain.anonymization.request import Appearance
 from domain.detection import Image
-from domain.errors import DomainError, InvalidFormatError
-from domain.ports import FrameEncoder, Sound
+from domain.errors import DomainError, ExaminationError, InvalidFormatError
+from domain.ports import Frame, FrameEncoder, Sound
 from domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
 from domain.timing import Timing
 
@@ -73,6 +76,25 @@ class X264Studio:
     def group(self, film: FilmFormat) -> GroupEncoder:
         """See ``domain.ports.films``."""
         return _GroupEncoder(film)
+
+    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
+        """See ``domain.ports.films``.
+
+        Raises:
+            ExaminationError: it cannot be decoded, or not to as many frames as it has.
+        """
+        decoder = av.CodecContext.create("h264", "r")
+        decoder.thread_count = _THREADS
+        shown = 0
+        try:
+            for packet in [*(av.Packet(_packet(sample)) for sample in group.samples), None]:
+                for decoded in decoder.decode(packet):
+                    yield _shown(first + shown, decoded, film)
+                    shown += 1
+        except av.FFmpegError as error:
+            raise ExaminationError("a group of frames cannot be decoded again") from error
+        if shown != len(group.samples):
+            raise ExaminationError(f"a group has {shown} frames instead of {len(group.samples)}")
 
     def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
         """See ``domain.ports.films``.
@@ -177,6 +199,17 @@ def _packet(sample: bytes) -> bytes:
         out += b"\x00" + _START_CODE + sample[at + 4 : end]
         at = end
     return bytes(out)
+
+
+def _shown(index: int, decoded: av.VideoFrame, film: FilmFormat) -> Frame:
+    """A frame at the film's size: an odd one was given one more column or row."""
+    if (decoded.width, decoded.height) == (film.width, film.height):
+        return DecodedFrame(index, decoded, Orientation.UPRIGHT)
+    try:
+        image = to_bgr(decoded)
+    except (av.FFmpegError, ValueError) as error:
+        raise ExaminationError(f"frame {index} has pixels that cannot be read") from error
+    return ArrayFrame(index, np.ascontiguousarray(image[: film.height, : film.width]))
 
 
 class _FilmWriter:

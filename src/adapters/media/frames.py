@@ -6,6 +6,8 @@ import threading
 from typing import NoReturn
 
 import av
+import cv2
+import numpy as np
 
 from adapters.media.orientation import Orientation
 from adapters.media.pixels import to_bgr, to_rgb
@@ -79,6 +81,30 @@ class DecodedFrame:
     def _refuse(self, error: Exception) -> NoReturn:
         name = self._decoded.format.name
         raise ExaminationError(f"frame {self._index} has pixels that cannot be read ({name})") from error
+
+
+class ArrayFrame:
+    """A frame whose pixels are in memory.
+
+    Args:
+        index: number of the frame in presentation order, from 0.
+        image: (height, width, 3) uint8 BGR; not written to.
+    """
+
+    def __init__(self, index: int, image: Image) -> None:
+        self.index = index
+        self.height, self.width = image.shape[:2]
+        self.nbytes = image.nbytes
+        self._image = image
+
+    def bgr(self) -> Image:
+        """The frame at full size, (height, width, 3) uint8 BGR; the array is the caller's own."""
+        return self._image.copy()
+
+    def rgb(self, width: int, height: int) -> Image:
+        """The frame stretched, (height, width, 3) uint8 RGB."""
+        resized = cv2.resize(self._image, (width, height), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 class DamagedFrame:

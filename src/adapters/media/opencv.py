@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.media.frames import ArrayFrame
 from domain.anonymization.request import (
     Appearance,
     OutputFormat,
@@ -17,7 +18,8 @@ from domain.anonymization.request import (
     RedactionStyle,
 )
 from domain.detection import FloatArray, Image
-from domain.errors import InvalidFormatError, OutputUnwritableError
+from domain.errors import ExaminationError, InvalidFormatError, OutputUnwritableError
+from domain.ports import Frame
 
 MAX_CELLS = 6
 """Mosaic cells across and down one box, at most; the floor of coarseness, whatever its size."""
@@ -93,6 +95,23 @@ class OpenCvRedactor:
                 _fill(image, box, shape)
             else:
                 _coarsen(image, box, shape, smooth=style is RedactionStyle.BLUR)
+
+
+class OpenCvReader:
+    """Opens pictures that were written here. Holds no state."""
+
+    def read(self, data: bytes, index: int) -> Frame:
+        """See ``domain.ports.imaging.FrameReader``.
+
+        Raises:
+            ExaminationError: the bytes are no picture.
+        """
+        buffer = np.frombuffer(data, np.uint8)
+        # OpenCV takes an empty buffer for a mistake of the program.
+        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if len(buffer) else None
+        if image is None:
+            raise ExaminationError(f"what was written of frame {index} is no picture")
+        return ArrayFrame(index, np.asarray(image, np.uint8))
 
 
 class OpenCvEncoder:

@@ -19,6 +19,7 @@ from domain.anonymization.request import (
     OutputFormat,
     RedactionShape,
     RedactionStyle,
+    Verify,
 )
 from domain.videos import Region, Segment
 
@@ -32,6 +33,7 @@ ORDER = (
     RequestRow.shape,
     RequestRow.audio,
     RequestRow.language,
+    RequestRow.verify,
     RequestRow.priority,
     RequestRow.webhook_url,
     RequestRow.keep_text,
@@ -63,8 +65,9 @@ REQUEST = (*ORDER, *_STATE)
 
 def order_of(columns: Sequence[Any]) -> Order:
     """The order in the columns ``ORDER``."""
-    video_id, segment_ids, level, output_format, quality, style, shape, audio, language, *rest = columns
-    priority, webhook_url, keep_text, base, manifest, signature, *people = rest
+    video_id, segment_ids, level, *look, verify, priority, webhook_url = columns[:12]
+    keep_text, base, manifest, signature, *people = columns[12:]
+    output_format, quality, style, shape, audio, language = look
     appearance = Appearance(
         OutputFormat(output_format),
         quality,
@@ -83,6 +86,7 @@ def order_of(columns: Sequence[Any]) -> Order:
         tuple(_region(one) for one in keep_text),
         None if manifest is None else BasedOn(manifest, SignatureState(signature), base),
         _identities(*people),
+        Verify(verify),
     )
 
 

@@ -72,6 +72,7 @@ class Requests:
             "shape": order.appearance.shape,
             "audio": order.appearance.audio,
             "language": order.appearance.language,
+            "verify": order.verify,
             "priority": order.priority,
             "webhook_url": order.webhook_url,
             "keep_text": [region_row(one) for one in order.keep_text],

@@ -37,7 +37,15 @@ from adapters.postgres.webhook_tables import WebhookNoticeRow
 from domain.anonymization.identities import IdentityMode, Unknown
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.provenance import SignatureState
-from domain.anonymization.request import Audio, Language, Level, OutputFormat, RedactionShape, RedactionStyle
+from domain.anonymization.request import (
+    Audio,
+    Language,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+    Verify,
+)
 from domain.anonymization.slices import SliceKind
 from domain.library import GrantRole
 
@@ -180,6 +188,7 @@ class RequestRow(DefaultBase):
         one_of("shape", RedactionShape),
         one_of("audio", Audio),
         one_of("language", Language),
+        one_of("verify", Verify),
         one_of("priority", Priority),
         CheckConstraint(
             "(based_on_manifest IS NULL) = (based_on_signature IS NULL)"
@@ -227,6 +236,7 @@ class RequestRow(DefaultBase):
     shape: Mapped[str] = mapped_column(Text)
     audio: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text)
+    verify: Mapped[str] = mapped_column(Text)
     priority: Mapped[str] = mapped_column(Text)
     webhook_url: Mapped[str | None] = mapped_column(Text)
     keep_text: Mapped[list[list[int | None]]] = mapped_column(JSONB, server_default=text("'[]'"))

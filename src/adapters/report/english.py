@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.report.words import Words
 from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.provenance import SignatureState
-from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
+from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle, Verify
 
 ENGLISH = Words(
     language="en",
@@ -15,8 +15,8 @@ ENGLISH = Words(
     lead_clean="All {frames} frames were examined and {boxes} areas in them were redacted.",
     lead_minimal="Faces were not looked for. In {frames} frames {boxes} marked areas were redacted.",
     lead_blanked=(
-        "{blanked} of {frames} frames could not be examined. They are black in the result: nothing in "
-        "them can be seen. In the others {boxes} areas were redacted."
+        "{blanked} of {frames} frames could not be examined, or showed too much. They are black in the "
+        "result: nothing in them can be seen. In the others {boxes} areas were redacted."
     ),
     lead_rendered=(
         "Nothing was looked for. In {frames} frames {boxes} areas were redacted that a person has looked "
@@ -138,10 +138,11 @@ ENGLISH = Words(
     digest="SHA-256",
     whole_source="all {count}",
     picture="picture",
-    blanks="Frames that could not be examined",
-    no_blanks="None. Every frame could be read.",
+    blanks="Black frames",
+    no_blanks="None. Every frame could be examined, and none showed too much.",
     some_blanks=(
-        "These frames were damaged in the source or could not be examined. They are black in the result."
+        "These frames were damaged in the source, could not be examined, or still showed too much when they "
+        "were searched again. They are black in the result."
     ),
     frame_range="frames {first} to {last}",
     one_frame="frame {first}",
@@ -164,13 +165,34 @@ ENGLISH = Words(
     best_score="Best score",
     seen="Found in",
     redacted="Redacted in",
+    thumbnails_help="The pictures are out of the redacted frames; they show nothing else.",
     proof="Proof of redaction",
     no_proof="The redacted frames were not searched a second time.",
+    searched={
+        Verify.SAMPLE: (
+            "Every tenth redacted frame was searched again for faces, as it is in the result, and others "
+            "next to a filled gap around the face that was lost."
+        ),
+        Verify.ALL: "Every redacted frame was searched again for faces, as it is in the result.",
+    },
+    proof_help=(
+        "What was found and showed too much was filled with black, with a wider margin, and the frame "
+        "searched once more. A frame that still showed a face, or that could not be searched, is black in "
+        "the result."
+    ),
+    compared=(
+        "What is left at the place of a removed face was compared with that face by {model} wherever "
+        "something was found there. Two pictures of different people usually stay below {limit}."
+    ),
+    not_compared="No recogniser is installed, so what was found was not compared with the removed faces.",
     proof_frames="Frames searched again",
-    proof_before="Faces found in them",
+    proof_gaps="Frames searched next to filled gaps",
+    proof_before="Faces found in them that showed too much",
     proof_after="Faces left after redacting them again",
+    proof_again="Frames redacted again",
+    proof_blanked="Frames blanked by this search",
     similarity_before="Highest similarity to a removed face",
-    similarity_after="Highest similarity afterwards",
+    similarity_after="Highest similarity in the result",
     nothing_compared="nothing to compare",
     models="Models",
     no_models="None: faces were not looked for.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.report.words import Words
 from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.provenance import SignatureState
-from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
+from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle, Verify
 
 GERMAN = Words(
     language="de",
@@ -15,8 +15,9 @@ GERMAN = Words(
     lead_clean="Alle {frames} Bilder wurden untersucht, {boxes} Bereiche darin wurden geschwärzt.",
     lead_minimal="Ohne Suche nach Gesichtern: In {frames} Bildern {boxes} markierte Bereiche geschwärzt.",
     lead_blanked=(
-        "{blanked} von {frames} Bildern konnten nicht untersucht werden. Sie sind im Ergebnis ganz "
-        "schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche geschwärzt."
+        "{blanked} von {frames} Bildern konnten nicht untersucht werden oder zeigten zu viel. Sie sind im "
+        "Ergebnis ganz schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche "
+        "geschwärzt."
     ),
     lead_rendered=(
         "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht, die "
@@ -156,11 +157,11 @@ GERMAN = Words(
     digest="SHA-256",
     whole_source="alle {count}",
     picture="Einzelbild",
-    blanks="Bilder, die nicht untersucht werden konnten",
-    no_blanks="Keine. Jedes Bild konnte gelesen werden.",
+    blanks="Schwarze Bilder",
+    no_blanks="Keine. Jedes Bild konnte untersucht werden, und keines zeigte zu viel.",
     some_blanks=(
-        "Diese Bilder sind in der Quelle beschädigt oder konnten nicht untersucht werden. Sie sind im "
-        "Ergebnis ganz schwarz."
+        "Diese Bilder sind in der Quelle beschädigt, konnten nicht untersucht werden oder zeigten bei der "
+        "zweiten Suche noch zu viel. Sie sind im Ergebnis ganz schwarz."
     ),
     frame_range="Bilder {first} bis {last}",
     one_frame="Bild {first}",
@@ -183,13 +184,41 @@ GERMAN = Words(
     best_score="Bester Wert",
     seen="Gefunden in",
     redacted="Geschwärzt in",
+    thumbnails_help=(
+        "Die Bilder stammen aus den geschwärzten Bildern. Sie zeigen nichts, was nicht im Ergebnis steht."
+    ),
     proof="Nachweis der Schwärzung",
     no_proof="Die geschwärzten Bilder wurden nicht ein zweites Mal durchsucht.",
+    searched={
+        Verify.SAMPLE: (
+            "Jedes zehnte geschwärzte Bild wurde so, wie es im Ergebnis steht, nochmals nach Gesichtern "
+            "durchsucht, andere neben einer gefüllten Lücke rund um das verlorene Gesicht."
+        ),
+        Verify.ALL: (
+            "Jedes geschwärzte Bild wurde so, wie es im Ergebnis steht, nochmals nach Gesichtern durchsucht."
+        ),
+    },
+    proof_help=(
+        "Was gefunden wurde und zu viel zeigte, wurde mit breiterem Rand schwarz gefüllt und das Bild ein "
+        "weiteres Mal durchsucht. Ein Bild, das dann noch ein Gesicht zeigte oder sich nicht durchsuchen "
+        "ließ, ist im Ergebnis schwarz."
+    ),
+    compared=(
+        "Wo etwas gefunden wurde, wurde mit {model} verglichen, was an der Stelle eines entfernten Gesichts "
+        "übrig ist. Zwei Bilder verschiedener Menschen bleiben meist unter {limit}."
+    ),
+    not_compared=(
+        "Ein Modell zum Wiedererkennen ist nicht installiert; was gefunden wurde, wurde nicht mit den "
+        "entfernten Gesichtern verglichen."
+    ),
     proof_frames="Nochmals durchsuchte Bilder",
-    proof_before="Darin gefundene Gesichter",
+    proof_gaps="Neben gefüllten Lücken durchsuchte Bilder",
+    proof_before="Darin gefundene Gesichter, die zu viel zeigten",
     proof_after="Nach erneuter Schwärzung noch gefunden",
+    proof_again="Nochmals geschwärzte Bilder",
+    proof_blanked="Durch diese Suche schwarze Bilder",
     similarity_before="Höchste Ähnlichkeit mit einem entfernten Gesicht",
-    similarity_after="Höchste Ähnlichkeit danach",
+    similarity_after="Höchste Ähnlichkeit im Ergebnis",
     nothing_compared="nichts zu vergleichen",
     models="Modelle",
     no_models="Keine: Nach Gesichtern wurde nicht gesucht.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
@@ -11,10 +12,11 @@ from adapters.report.english import ENGLISH
 from adapters.report.german import GERMAN
 from adapters.report.timeline import highest, plot
 from adapters.report.words import Words
-from domain.anonymization.evidence import Proof
+from domain.anonymization.evidence import TrackEvidence
 from domain.anonymization.identities import IdentityMode
 from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.manifest import RecordedSource
+from domain.anonymization.proof import Proof
 from domain.anonymization.record import ReportFacts
 from domain.anonymization.request import Language, Level, OutputFormat
 from domain.anonymization.tracking import Origin
@@ -22,7 +24,7 @@ from domain.anonymization.tracking import Origin
 LISTED = 200
 """Sources, runs of black frames and films that are named one by one; the manifest names all."""
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _NONE = "-"
 _LANGUAGES = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}
 
@@ -199,14 +201,23 @@ def _proof(proof: Proof | None, words: Words) -> str:
     def similarity(value: float | None) -> str:
         return words.nothing_compared if value is None else words.number(value, 2)
 
+    tally, method = proof.tally, proof.method
     rows = (
-        (words.proof_frames, words.number(proof.frames)),
-        (words.proof_before, words.number(proof.residual_before)),
-        (words.proof_after, words.number(proof.residual_after)),
-        (words.similarity_before, similarity(proof.similarity_before)),
-        (words.similarity_after, similarity(proof.similarity_after)),
+        (words.proof_frames, words.number(tally.frames)),
+        (words.proof_gaps, words.number(tally.near_gaps)),
+        (words.proof_before, words.number(tally.residual_before)),
+        (words.proof_after, words.number(tally.residual_after)),
+        (words.proof_again, words.number(tally.redacted_again)),
+        (words.proof_blanked, words.number(tally.blanked)),
+        (words.similarity_before, similarity(tally.similarity_before)),
+        (words.similarity_after, similarity(tally.similarity_after)),
     )
-    return _section(words.proof, _facts(rows))
+    compared = words.not_compared
+    if method.recognizer is not None and method.strangers is not None:
+        limit = words.number(method.strangers, 2)
+        compared = words.compared.format(model=method.recognizer, limit=limit)
+    how = f"{words.searched[method.verify]} {words.proof_help}"
+    return _section(words.proof, _paragraph(how) + _paragraph(compared) + _facts(rows))
 
 
 def _blanks(facts: ReportFacts, words: Words) -> str:
@@ -246,6 +257,7 @@ def _weakest(facts: ReportFacts, words: Words) -> str:
         return ""
     if facts.settings.threshold is None or not facts.summary.tracks:
         return _section(words.weakest, _paragraph(words.no_tracks))
+    weakest = facts.evidence.weakest_tracks()
     rows = [
         (
             _source_name(facts, words, one.source),
@@ -255,10 +267,28 @@ def _weakest(facts: ReportFacts, words: Words) -> str:
             words.number(one.seen),
             words.number(one.frames),
         )
-        for one in facts.evidence.weakest_tracks()
+        for one in weakest
     ]
     heads = (words.source, words.track, words.where, words.best_score, words.seen, words.redacted)
-    return _section(words.weakest, _paragraph(words.weakest_help) + _table(heads, rows, numbers={3, 4, 5}))
+    table = _table(heads, rows, numbers={3, 4, 5})
+    return _section(words.weakest, _paragraph(words.weakest_help) + table + _thumbnails(weakest, words))
+
+
+def _thumbnails(tracks: Iterable[TrackEvidence], words: Words) -> str:
+    """Small pictures out of the redacted frames, inside the page itself."""
+    figures = "".join(
+        f'<figure><img alt="{escape(_track(words, one))}" '
+        f'src="data:image/jpeg;base64,{b64encode(one.thumbnail).decode()}">'
+        f"<figcaption>{escape(_track(words, one))}</figcaption></figure>"
+        for one in tracks
+        if one.thumbnail is not None
+    )
+    note = f'<p class="note">{escape(words.thumbnails_help)}</p>'
+    return f'<div class="thumbnails">{figures}</div>{note}' if figures else ""
+
+
+def _track(words: Words, one: TrackEvidence) -> str:
+    return f"{words.track} {words.number(one.track)}"
 
 
 def _sources(facts: ReportFacts, words: Words) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.provenance import SignatureState
-from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle
+from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle, Verify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +95,20 @@ class Words:
     best_score: str
     seen: str
     redacted: str
+    thumbnails_help: str
 
     proof: str
     no_proof: str
+    searched: Mapping[Verify, str]
+    proof_help: str
+    compared: str
+    not_compared: str
     proof_frames: str
+    proof_gaps: str
     proof_before: str
     proof_after: str
+    proof_again: str
+    proof_blanked: str
     similarity_before: str
     similarity_after: str
     nothing_compared: str

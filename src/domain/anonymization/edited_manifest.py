@@ -241,10 +241,12 @@ def _box(index: int, box: object) -> RedactedBox:
 
 
 def _consistent(box: RedactedBox) -> RedactedBox:
-    """The same as the schema has it: what was found has a track and a score, a region has neither."""
+    """As the schema has it: what was found has a track and a score; a region and a residual have neither."""
     if box.kind is None:
         origin = box.origin if box.origin in {Origin.REGION, Origin.EDITED} else Origin.MANUAL
         return replace(box, track=None, score=None, origin=origin)
+    if box.origin is Origin.RESIDUAL:
+        return replace(box, track=None, score=None)
     is_found = box.track is not None and box.score is not None and box.origin is not Origin.REGION
     return box if is_found or box.origin is Origin.EDITED else replace(box, origin=Origin.MANUAL)
 

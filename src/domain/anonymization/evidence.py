@@ -8,11 +8,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from domain.anonymization.proof import Tally
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.tracking import Origin
 
 LISTED = 10
 """Rows of the report's tables: the longest gaps, the weakest tracks."""
+
+MOST_THUMBNAILS = 20 * LISTED
+"""Thumbnails that are kept until it is known whose tracks are the weakest."""
 
 _MOST = 2**16 - 1
 
@@ -27,6 +31,7 @@ class TrackEvidence:
         first, last: frames it was redacted in.
         origins: in how many frames for which reason.
         best_score: the highest score of its detections.
+        thumbnail: a JPEG of it, redacted; None where there is none.
     """
 
     source: int
@@ -35,6 +40,7 @@ class TrackEvidence:
     last: int
     origins: Counter[Origin] = field(default_factory=Counter)
     best_score: float = 0.0
+    thumbnail: bytes | None = None
 
     @property
     def frames(self) -> int:
@@ -99,7 +105,8 @@ class Timeline:
     def add(self, frame: RedactedFrame) -> None:
         """Append a frame."""
         origins = Counter(box.origin for box in frame.boxes)
-        self.found.append(min(origins[Origin.DETECTED] + origins[Origin.LINKED], _MOST))
+        found = origins[Origin.DETECTED] + origins[Origin.LINKED] + origins[Origin.RESIDUAL]
+        self.found.append(min(found, _MOST))
         self.inferred.append(min(origins[Origin.FILLED] + origins[Origin.EXTENDED], _MOST))
         by_hand = origins[Origin.REGION] + origins[Origin.EDITED] + origins[Origin.MANUAL]
         self.regions.append(min(by_hand, _MOST))
@@ -115,15 +122,19 @@ class Evidence:
 
     def __init__(self) -> None:
         self.timeline = Timeline()
+        self.tally = Tally()
         self.blanks: list[Blank] = []
         self.gaps = 0
         self._tracks: dict[tuple[int, int], TrackEvidence] = {}
         self._open: dict[tuple[int, int], Gap] = {}
         self._longest: list[Gap] = []
+        self._shown: list[TrackEvidence] = []
 
     def add(self, source: int, frame: RedactedFrame) -> None:
         """Take in a frame that was written, numbered as in the manifest."""
         self.timeline.add(frame)
+        if frame.check:
+            self.tally.add(frame.check)
         if frame.blanked:
             self._add_blank(source, frame.index)
         for box in frame.boxes:
@@ -138,6 +149,13 @@ class Evidence:
             if box.origin in {Origin.DETECTED, Origin.LINKED} and box.score is not None:
                 seen.best_score = max(seen.best_score, box.score)
             self._follow_gap(key, frame.index, filled=box.origin is Origin.FILLED)
+        for thumbnail in frame.thumbnails:
+            self._show(self._tracks[source, thumbnail.track], thumbnail.data)
+
+    @property
+    def thumbnails(self) -> int:
+        """How many are kept."""
+        return len(self._shown)
 
     def longest_gaps(self) -> Sequence[Gap]:
         """The longest, longest first."""
@@ -146,9 +164,19 @@ class Evidence:
 
     def weakest_tracks(self) -> Sequence[TrackEvidence]:
         """Those with the lowest best score, then the fewest detections, weakest first."""
-        return heapq.nsmallest(
-            LISTED, self._tracks.values(), lambda one: (one.best_score, one.seen, one.source, one.track)
-        )
+        return heapq.nsmallest(LISTED, self._tracks.values(), _strength)
+
+    def _show(self, track: TrackEvidence, thumbnail: bytes) -> None:
+        """Keep the first thumbnail of a track; when there are too many, those of the weaker tracks."""
+        if track.thumbnail is not None:
+            return
+        track.thumbnail = thumbnail
+        self._shown.append(track)
+        if len(self._shown) > MOST_THUMBNAILS:
+            self._shown.sort(key=_strength)
+            for stronger in self._shown[MOST_THUMBNAILS // 2 :]:
+                stronger.thumbnail = None
+            del self._shown[MOST_THUMBNAILS // 2 :]
 
     def _add_blank(self, source: int, index: int) -> None:
         last = self.blanks[-1] if self.blanks else None
@@ -170,19 +198,6 @@ class Evidence:
             self._open[key] = Gap(length + 1, *key, start)
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What a second search found in the redacted frames themselves.
-
-    Attributes:
-        frames: that were searched.
-        residual_before, residual_after: faces found in them, before and after those were redacted again.
-        similarity_before, similarity_after: the highest cosine similarity between a face that was removed and
-            what is left of it; None where nothing could be compared.
-    """
-
-    frames: int
-    residual_before: int
-    residual_after: int
-    similarity_before: float | None
-    similarity_after: float | None
+def _strength(track: TrackEvidence) -> tuple[float, int, int, int]:
+    """How sure it is that a track is a face, to sort by."""
+    return track.best_score, track.seen, track.source, track.track

@@ -20,18 +20,23 @@ from domain.anonymization.films import (
     require_filmable,
 )
 from domain.anonymization.identity_log import RecordedIdentities
+from domain.anonymization.inspection import SEARCH_THRESHOLD
+from domain.anonymization.instruments import Instructions, Instruments, prover
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
 from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
-from domain.anonymization.processing import Instructions, Instruments, Seam, redacted_frames
+from domain.anonymization.processing import Seam, redacted_frames
+from domain.anonymization.proof import Method
 from domain.anonymization.provenance import BasedOn
+from domain.anonymization.proving import Prover
 from domain.anonymization.record import Imprint, Record
 from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance, Level, RedactionShape
+from domain.anonymization.request import Appearance, Level, RedactionShape, Verify
 from domain.anonymization.rerendering import rerendered_frames
 from domain.anonymization.tracking import TrackingSettings
 from domain.anonymization.views import ViewPlan
 from domain.detection import ModelCard
 from domain.ports import Archive, FrameSource
+from domain.reid.matching import usual_threshold
 from domain.videos import Region, Segment
 
 ELLIPSE_MARGIN = 0.3
@@ -111,6 +116,7 @@ class Export:
         appearance: how the written frames look.
         batches: what to redact, in the order of the output.
         based_on: the manifest that the boxes of all inputs were taken from, if they were.
+        verify: which of the redacted frames are searched again.
     """
 
     imprint: Imprint
@@ -118,6 +124,7 @@ class Export:
     appearance: Appearance
     batches: tuple[Batch, ...]
     based_on: BasedOn | None = None
+    verify: Verify = Verify.NONE
 
     @property
     def frame_count(self) -> int:
@@ -195,7 +202,8 @@ class Export:
         timing = source.timing(segment.start_frame, segment.end_frame)
         writer = studio.film(film, timing, sound)
         with closing(Reel(record, exhibit.id, exhibit.film(segment), writer, on_frame)) as reel:
-            seam = consume(grouped(frames, segment, film, studio), reel.add)
+            prover = self.prover(batch, instruments)
+            seam = consume(grouped(frames, segment, film, studio, prover), reel.add)
             reel.finish()
         return seam
 
@@ -211,6 +219,14 @@ class Export:
             areas=_areas(self.level, continuous=continuous),
             keep_text=exhibit.keep_text,
             views=ViewPlan.for_rate(batch.source.info.frame_rate) if continuous else ViewPlan.for_pictures(),
+            verify=self.verify,
+        )
+
+    def prover(self, batch: Batch, instruments: Instruments) -> Prover | None:
+        """What checks the frames of films once they are encoded; None where nothing does."""
+        instructions = self.instructions(batch)
+        return prover(
+            instructions, self.prepared(batch, instruments), continuous=batch.source.info.continuous
         )
 
     def _close(self, record: Record, instruments: Instruments) -> Summary:
@@ -219,11 +235,11 @@ class Export:
         sources = [
             _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
         ]
-        models = used_models(instruments)
+        models = used_models(instruments, self.verify)
         threshold = self.instructions(self.batches[0]).threshold if detector else None
         identities = recorded_identities(instruments)
         settings = recorded_settings(self.level, self.appearance, threshold, self.based_on, identities)
-        return record.close(settings, models, sources)
+        return record.close(settings, models, sources, search_method(self.verify, instruments))
 
 
 def recorded_settings(
@@ -253,11 +269,25 @@ def recorded_identities(instruments: Instruments) -> RecordedIdentities | None:
     return RecordedIdentities.of(identification) if identification else None
 
 
-def used_models(instruments: Instruments) -> list[ModelCard]:
-    """What faces, text and plates are looked for with, and what tells faces apart."""
-    faces = [instruments.detector.card] if instruments.detector else []
-    told_apart = [instruments.identification.recognizer.card] if instruments.identification else []
-    return faces + [detector.card for detector in instruments.areas.values()] + told_apart
+def used_models(instruments: Instruments, verify: Verify) -> list[ModelCard]:
+    """What faces, text and plates are looked for with, and what compares faces, and what is left of them."""
+    cards = [instruments.detector.card] if instruments.detector else []
+    cards += [detector.card for detector in instruments.areas.values()]
+    if instruments.identification:
+        cards.append(instruments.identification.recognizer.card)
+    lens = instruments.lens if verify is not Verify.NONE and instruments.detector else None
+    if lens and lens.recognizer and lens.recognizer.card not in cards:
+        cards.append(lens.recognizer.card)
+    return cards
+
+
+def search_method(verify: Verify, instruments: Instruments) -> Method | None:
+    """How redacted frames are searched; None where they are not."""
+    if verify is Verify.NONE or instruments.detector is None:
+        return None
+    recognizer = instruments.lens.recognizer if instruments.lens else None
+    strangers = usual_threshold(recognizer.space) if recognizer else None
+    return Method(verify, SEARCH_THRESHOLD, recognizer.card.name if recognizer else None, strangers)
 
 
 def _areas(level: Level, *, continuous: bool) -> AreaSettings | None:
@@ -292,7 +322,8 @@ def _renumbered(
             box if box.track is None else replace(box, track=box.track + first_track) for box in frame.boxes
         )
         identified = (replace(one, track=one.track + first_track) for one in frame.identified)
-        yield replace(frame, boxes=tuple(boxes), identified=tuple(identified))
+        small = (replace(one, track=one.track + first_track) for one in frame.thumbnails)
+        yield replace(frame, boxes=tuple(boxes), identified=tuple(identified), thumbnails=tuple(small))
 
 
 def _numbered_from(frame: RedactedFrame, first: int) -> RedactedFrame:

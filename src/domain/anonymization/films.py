@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from domain.anonymization.processing import Seam
+from domain.anonymization.proving import Prover
 from domain.anonymization.record import Record
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Audio
@@ -67,7 +68,11 @@ def film_sound(source: FrameSource, appearance: Appearance) -> Sound | None:
 
 
 def grouped(
-    frames: Generator[RedactedFrame, None, Seam], segment: Segment, film: FilmFormat, studio: FilmStudio
+    frames: Generator[RedactedFrame, None, Seam],
+    segment: Segment,
+    film: FilmFormat,
+    studio: FilmStudio,
+    prover: Prover | None = None,
 ) -> Generator[Shots, None, Seam]:
     """Encode frames in groups.
 
@@ -76,11 +81,12 @@ def grouped(
         segment: what they are.
         film: the format.
         studio: what encodes them.
+        prover: checks them once they are encoded; None where that is not wanted.
 
     Yields:
         The frames of a group, without their data, and the group.
     """
-    with closing(_Groups(film, studio)) as groups:
+    with closing(_Groups(film, studio, prover)) as groups:
         while True:
             try:
                 frame = next(frames)
@@ -93,15 +99,19 @@ def grouped(
 
 
 class _Groups:
-    """Encodes one group after the other in a thread of its own, so that the pipeline can go on meanwhile."""
+    """Encodes one group after the other in a thread of its own, so that the pipeline can go on meanwhile.
 
-    def __init__(self, film: FilmFormat, studio: FilmStudio) -> None:
-        self._film, self._studio = film, studio
+    Another thread checks those that are encoded.
+    """
+
+    def __init__(self, film: FilmFormat, studio: FilmStudio, prover: Prover | None) -> None:
+        self._film, self._studio, self._prover = film, studio, prover
         self._encoder = studio.group(film)
         self._frames: list[RedactedFrame] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="film")
+        self._checking = ThreadPoolExecutor(1, thread_name_prefix="film-check")
         self._adding: deque[Future[None]] = deque()
-        self._finishing: deque[tuple[tuple[RedactedFrame, ...], Future[Group]]] = deque()
+        self._finishing: deque[Future[Shots]] = deque()
 
     def add(self, frame: RedactedFrame, *, last: bool) -> None:
         """Append a frame; waits while too many wait to be encoded."""
@@ -110,18 +120,25 @@ class _Groups:
         while len(self._adding) > MOST_WAITING:
             self._adding.popleft().result()
         if last or len(self._frames) == GROUP_FRAMES:
-            self._finishing.append((tuple(self._frames), self._thread.submit(self._encoder.finish)))
+            encoded = self._thread.submit(self._encoder.finish)
+            self._finishing.append(self._checking.submit(self._checked, tuple(self._frames), encoded))
             self._encoder, self._frames = self._studio.group(self._film), []
 
     def done(self, allowed: int) -> Iterator[Shots]:
         """Groups that are encoded; waits until at most so many are not."""
-        while self._finishing and (len(self._finishing) > allowed or self._finishing[0][1].done()):
-            frames, group = self._finishing.popleft()
-            yield frames, group.result()
+        while self._finishing and (len(self._finishing) > allowed or self._finishing[0].done()):
+            yield self._finishing.popleft().result()
 
     def close(self) -> None:
         """Stop; what has not begun never does."""
         self._thread.shutdown(cancel_futures=True)
+        self._checking.shutdown(cancel_futures=True)
+
+    def _checked(self, frames: tuple[RedactedFrame, ...], encoded: Future[Group]) -> Shots:
+        group = encoded.result()
+        return (
+            self._prover.group(frames, group, self._film, self._studio) if self._prover else (frames, group)
+        )
 
 
 class Reel:

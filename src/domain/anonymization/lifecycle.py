@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.anonymization.identities import Identities, PinnedPeople
 from domain.anonymization.provenance import BasedOn
-from domain.anonymization.request import Appearance, Level
+from domain.anonymization.request import Appearance, Level, Verify
 from domain.errors import AlreadyFinishedError, NotReadyError
 from domain.videos import Region, Segment, union
 
@@ -51,6 +51,7 @@ class Order:
         keep_text: areas in which text stays readable; at level ``full`` only.
         based_on: the manifest whose boxes, edited, are redacted; None where they are looked for.
         identities: whose faces are redacted; None for everybody's.
+        verify: which of the redacted frames are searched again.
     """
 
     video_id: int
@@ -62,6 +63,7 @@ class Order:
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
     identities: Identities | None = None
+    verify: Verify = Verify.SAMPLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,14 @@ from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.holding import HeldLease
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.manifest import Summary
 from domain.anonymization.metering import fetched
 from domain.anonymization.naming import film_names, frame_names
 from domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
-from domain.anonymization.processing import Instruments
 from domain.anonymization.record import Imprint
-from domain.anonymization.request import Level
+from domain.anonymization.request import Level, Verify
 from domain.anonymization.service import parts_prefix, result_prefix
 from domain.anonymization.slices import LEASE, Lease, SliceKind, Standing
 from domain.anonymization.verdicts import Identification
@@ -233,7 +233,13 @@ class SliceMaker:
         )
         level = Level.MINIMAL if job.boxes is not None else order.level
         export = Export(
-            self._workshop.imprint, order.level, order.appearance, batches([exhibit]), order.based_on
+            self._workshop.imprint,
+            order.level,
+            order.appearance,
+            batches([exhibit]),
+            order.based_on,
+            # What a person has decided is not searched again: no detector is loaded for it.
+            Verify.NONE if job.boxes is not None else order.verify,
         )
         instruments = replace(
             self._workshop.instruments(level), films=self._workshop.studio, identification=identification

@@ -20,6 +20,7 @@ from domain.anonymization.areas import AreaSettings
 from domain.anonymization.canonical import canonical
 from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
 from domain.anonymization.looks import Look
+from domain.anonymization.proof import Proof
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level
@@ -199,7 +200,9 @@ def manifest(
     sources: Sequence[RecordedSource],
     files: Sequence[RecordedFile],
     log: FrameLog,
+    *,
     people: IdentityLog | None = None,
+    proof: Proof | None = None,
 ) -> Iterator[bytes]:
     """The whole document as canonical JSON, in pieces.
 
@@ -212,6 +215,7 @@ def manifest(
         files: what the archive holds beside pictures of frames, the manifest and its signature.
         log: every written frame; it is closed.
         people: what was decided about faces; left out where nothing was asked about people.
+        proof: what a second search found; None where there was none.
     """
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
@@ -223,6 +227,7 @@ def manifest(
         "chain": {"frames": log.summary.frames, "head": log.head.hex()},
         "signing": {"algorithm": "Ed25519", "key_id": key_id},
         "summary": _summary(log.summary),
+        "proof": asdict(proof.method) | asdict(proof.tally) if proof else None,
     }
     if settings.identities and people:
         decisions = [run.document() for run in people.runs()]

@@ -19,6 +19,7 @@ from domain.anonymization.export import (
     film_name,
     recorded_identities,
     recorded_settings,
+    search_method,
     used_models,
 )
 from domain.anonymization.films import (
@@ -30,17 +31,18 @@ from domain.anonymization.films import (
     grouped,
     require_filmable,
 )
-from domain.anonymization.identities import Decision
+from domain.anonymization.frame_rows import frame_of_row, frame_row
 from domain.anonymization.identity_log import RecordedIdentities
+from domain.anonymization.instruments import Instruments
 from domain.anonymization.manifest import RecordedSource, Summary
-from domain.anonymization.processing import Instruments
+from domain.anonymization.proof import Method
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.record import Imprint, Record
-from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
-from domain.anonymization.request import Appearance, Level
+from domain.anonymization.rendering import RedactedFrame
+from domain.anonymization.request import Appearance, Level, Verify
 from domain.anonymization.track_numbers import TrackChain, TrackLinks
-from domain.anonymization.tracking import Origin, TrackingSettings, Verdict
-from domain.detection import Kind, ModelCard
+from domain.anonymization.tracking import TrackingSettings
+from domain.detection import ModelCard
 from domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
 from domain.ports.films import FilmStudio, Group
 from domain.videos import Region, Segment
@@ -56,6 +58,7 @@ class _Content(TypedDict):
     models: list[dict[str, Any]]
     tracking: dict[str, Any] | None
     threshold: float | None
+    method: dict[str, Any] | None
     frames: list[list[Any]]
     heads: list[list[tuple[int, int]]]
     tails: list[tuple[int, int, int]]
@@ -114,9 +117,7 @@ def write_part(
     groups: list[_Group] = []
 
     def note(frame: RedactedFrame, file: str) -> None:
-        boxes = [_box_row(box) for box in frame.boxes]
-        people = [_face_row(face) for face in frame.identified]
-        rows.append([frame.index, file, frame.blanked, boxes, people])
+        rows.append(frame_row(frame, file))
         on_frame()
 
     def take(frame: RedactedFrame) -> None:
@@ -137,13 +138,16 @@ def write_part(
             seam = consume(frames, take)
         else:
             film = film_format(batch.source.info, export.appearance)
-            seam = consume(grouped(frames, segment, film, studio), take_group)
+            prover = export.prover(batch, instruments)
+            seam = consume(grouped(frames, segment, film, studio, prover), take_group)
     detector, identities = instruments.detector, recorded_identities(instruments)
+    method = search_method(export.verify, instruments)
     content: _Content = {
         "info": asdict(exhibit.source.info),
-        "models": [asdict(card) for card in used_models(instruments)],
+        "models": [asdict(card) for card in used_models(instruments, export.verify)],
         "tracking": asdict(exhibit.tracking(export.appearance.shape)) if detector else None,
         "threshold": export.instructions(batch).threshold if detector else None,
+        "method": asdict(method) if method else None,
         "frames": rows,
         "heads": [list(head) for head in seam.links.heads],
         "tails": [(*key, number) for key, number in seam.links.tails.items()],
@@ -267,7 +271,10 @@ class Binder:
             binding.level, binding.appearance, content["threshold"], binding.based_on, identities
         )
         models = [ModelCard(**card) for card in content["models"]]
-        return self._record.close(settings, models, [_source(binding, content)])
+        method = content["method"]
+        return self._record.close(
+            settings, models, [_source(binding, content)], _method(method) if method else None
+        )
 
     def close(self) -> None:
         """Leave nothing behind beside the archive."""
@@ -275,7 +282,7 @@ class Binder:
             self._reel.close()
 
     def _next(self, row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
-        frame, file = _frame(row, numbers)
+        frame, file = frame_of_row(row, numbers)
         if frame.index != next(self._wanted, None):
             raise ValueError(f"frame {frame.index} is not the next one")
         return frame, file
@@ -318,37 +325,8 @@ def _samples(data: bytes, sizes: Sequence[int]) -> tuple[bytes, ...]:
     return tuple(data[start:end] for start, end in pairwise(ends))
 
 
-def _box_row(box: RedactedBox) -> list[object]:
-    return [*box.xyxy, box.track, box.score, box.origin, box.kind]
-
-
-def _face_row(face: Identified) -> list[object]:
-    return [*face.xyxy, face.track, face.verdict.decision, face.verdict.evidence, face.redacted]
-
-
-def _frame(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
-    """A frame without its picture, its tracks numbered through all parts; and the name of its file."""
-    index, file, blanked, boxes, people = row
-    found = tuple(
-        RedactedBox(
-            (x1, y1, x2, y2),
-            None if track is None else numbers[track],
-            score,
-            Origin(origin),
-            None if kind is None else Kind(kind),
-        )
-        for x1, y1, x2, y2, track, score, origin, kind in boxes
-    )
-    identified = tuple(
-        Identified(
-            (x1, y1, x2, y2),
-            numbers[track],
-            Verdict(Decision(decision), tuple((frame, like) for frame, like in evidence)),
-            redacted,
-        )
-        for x1, y1, x2, y2, track, decision, evidence, redacted in people
-    )
-    return RedactedFrame(index, b"", found, blanked, identified), file
+def _method(values: dict[str, Any]) -> Method:
+    return Method(**values | {"verify": Verify(values["verify"])})
 
 
 def _links(content: _Content) -> TrackLinks:

@@ -11,39 +11,44 @@ failure ends the run, and nothing is delivered from there on.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization.areas import AreaSettings, look_for_areas
+from domain.anonymization.areas import look_for_areas
 from domain.anonymization.closer_looks import CloserLooks
 from domain.anonymization.examination import Examination, examine, run_from
 from domain.anonymization.following import follow
-from domain.anonymization.looks import Look
+from domain.anonymization.instruments import Instructions, Instruments, prover
+from domain.anonymization.portraits import THUMBNAIL_EVERY
+from domain.anonymization.proof import Search, searches
 from domain.anonymization.rendering import (
+    NOTHING_KEPT,
     Identified,
+    Kept,
     RedactedBox,
     RedactedFrame,
     boxes_to_redact,
     render,
     told_apart,
 )
-from domain.anonymization.request import Appearance
+from domain.anonymization.request import Verify
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
-from domain.anonymization.verdicts import Identification, Verdicts, with_views
-from domain.anonymization.views import ViewPlan
+from domain.anonymization.verdicts import Verdicts, with_views
 from domain.detection import Kind
 from domain.errors import ExaminationError
-from domain.ports import AreaDetector, FaceDetector, Frame, FrameEncoder, FrameSource, Redactor
-from domain.ports.films import FilmStudio
-from domain.ports.metrics import NULL_METER, Meter, Stage, timed
-from domain.videos import Region, Segment
+from domain.ports import (
+    Frame,
+    FrameSource,
+)
+from domain.ports.metrics import Stage, timed
+from domain.videos import Segment
 
 LOOK_AHEAD_BYTES = 1 << 30
 """Decoded frames are kept until they are redacted unless that takes more; then they are decoded twice."""
@@ -53,56 +58,6 @@ BLOCK_BYTES = 128 << 20
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 16, 96
 """Frames tracked at a time; the first block is the smallest, so that the first frame comes soon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Instruments:
-    """What the work is done with.
-
-    Attributes:
-        detector: None where faces are not looked for.
-        redactor: removes pixels.
-        encoder: writes picture files.
-        threads: how many frames are examined, redacted or encoded at the same time.
-        meter: told how long all that takes.
-        films: makes films; None where pictures are all that is written.
-        areas: detectors of text and plates, by what they find; empty where those are not looked for.
-        identification: tells whose faces are redacted; None where everybody's are.
-    """
-
-    detector: FaceDetector | None
-    redactor: Redactor
-    encoder: FrameEncoder
-    threads: int
-    meter: Meter = NULL_METER
-    films: FilmStudio | None = None
-    areas: Mapping[Kind, AreaDetector] = field(default_factory=dict)
-    identification: Identification | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Instructions:
-    """What is to be redacted and how the result looks.
-
-    Attributes:
-        appearance: of the written frames.
-        regions: areas to redact whatever is in them.
-        tracking: what counts as a face.
-        looks: the sizes at which frames are examined.
-        threshold: lowest detection score that the tracker gets to know.
-        areas: how text and plates are looked for; None where they are not.
-        keep_text: areas in which text stays.
-        views: where it is found out whose faces are, if that is asked.
-    """
-
-    appearance: Appearance
-    regions: tuple[Region, ...]
-    tracking: TrackingSettings
-    looks: tuple[Look, ...]
-    threshold: float = 0.12
-    areas: AreaSettings | None = None
-    keep_text: tuple[Region, ...] = ()
-    views: ViewPlan = field(default_factory=ViewPlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +132,15 @@ class _Run:
         identification = instruments.identification
         if identification:
             longest += instructions.views.reach
-        self._horizon = longest + SCENE_HORIZON if looks_ahead else 0
+        self._verify = instructions.verify if instruments.detector else Verify.NONE
+        # What is next to a gap can only be told when the tracker is right about the next frame too.
+        neighbour = self._verify is Verify.SAMPLE
+        self._horizon = longest + SCENE_HORIZON + neighbour if looks_ahead else 0
+        self._prover = (
+            None
+            if instructions.appearance.output_format.is_film
+            else prover(instructions, instruments, continuous=source.info.continuous)
+        )
         self._every = instructions.areas.every if instructions.areas and looks_ahead else 1
         start = self._looked_at_before(segment.start_frame - self._horizon)
         carried = run_from(start, segment.start_frame, examined)
@@ -329,11 +292,13 @@ class _Run:
         if self._verdicts:
             tracks = self._verdicts.judged(tracks, self._examined, due)
         tracked = self._numbers.numbered(tracks, first, due)
+        wanted = searches(self._verify, first, tracks.boxes, due)
         for index in due:
             frame = next(self._reread) if self._reread else self._waiting.popleft()
             examined = self._examined[index - first].found is not None
             boxes = tracked[index - due.start] if examined else None
-            self._rendering.append(self._pool.submit(self._render, frame, boxes))
+            search = wanted[index - due.start]
+            self._rendering.append(self._pool.submit(self._render, frame, boxes, search))
         self._due = due.stop
         oldest = self._looked_at_before(self._due - self._horizon)
         while self._examined and self._examined[0].index < oldest:
@@ -344,7 +309,7 @@ class _Run:
             return np.arange(len(self._examined))
         return scene_numbers([one.impression for one in self._examined])
 
-    def _render(self, frame: Frame, tracked: list[TrackedBox] | None) -> RedactedFrame:
+    def _render(self, frame: Frame, tracked: list[TrackedBox] | None, search: Search | None) -> RedactedFrame:
         instructions, instruments = self._instructions, self._instruments
         boxes: tuple[RedactedBox, ...] | None = None
         identified: tuple[Identified, ...] = ()
@@ -359,8 +324,17 @@ class _Run:
             instruments.redactor,
             instruments.encoder,
             instruments.meter,
+            self._kept(frame.index, search),
         )
-        return rendered if rendered.blanked else replace(rendered, identified=identified)
+        rendered = rendered if rendered.blanked else replace(rendered, identified=identified)
+        return self._prover.picture(rendered) if self._prover else rendered
+
+    def _kept(self, index: int, search: Search | None) -> Kept:
+        lens = self._instruments.lens
+        if self._verify is Verify.NONE or lens is None:
+            return NOTHING_KEPT
+        in_turn = index % THUMBNAIL_EVERY == 0 or not self._source.info.continuous
+        return Kept(search, lens.thumbnailer if in_turn else None)
 
 
 def _tracked_kinds(instructions: Instructions, instruments: Instruments) -> dict[Kind, TrackingSettings]:

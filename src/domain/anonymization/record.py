@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
 
-from domain.anonymization.evidence import Evidence, Proof
+from domain.anonymization.evidence import Evidence
 from domain.anonymization.identity_log import IdentityLog
 from domain.anonymization.manifest import (
     MANIFEST_FILE,
@@ -18,6 +18,7 @@ from domain.anonymization.manifest import (
     Summary,
     manifest,
 )
+from domain.anonymization.proof import Method, Proof
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.seal import SEAL_FILE, Seal, key_id
 from domain.detection import ModelCard
@@ -121,9 +122,17 @@ class Record:
         settings: RecordedSettings,
         models: Sequence[ModelCard],
         sources: Sequence[RecordedSource],
-        proof: Proof | None = None,
+        method: Method | None = None,
     ) -> Summary:
-        """Write the report, the manifest and its signature, and give the archive its name."""
+        """Write the report, the manifest and its signature, and give the archive its name.
+
+        Args:
+            settings: what was asked for.
+            models: what was looked with.
+            sources: every input, in order of their ids.
+            method: how redacted frames were searched; None where they were not.
+        """
+        proof = Proof(method, self._evidence.tally) if method else None
         signer, tool = self._imprint.signer, self._imprint.tool
         key, summary = key_id(signer.public_key), self._log.summary
         films = tuple(self._files)
@@ -132,7 +141,9 @@ class Record:
         )
         self.file(REPORT_FILE, [self._imprint.reporter(facts)])
         digest = sha256()
-        document = manifest(tool, key, settings, models, sources, self._files, self._log, self._people)
+        document = manifest(
+            tool, key, settings, models, sources, self._files, self._log, people=self._people, proof=proof
+        )
         self._archive.add_stream(MANIFEST_FILE, _fed(document, digest.update))
         self._archive.add(SEAL_FILE, Seal.of(digest.hexdigest(), signer).document())
         self._archive.commit()

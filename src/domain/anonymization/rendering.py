@@ -10,7 +10,9 @@ import numpy as np
 
 from domain.anonymization import boxes as bx
 from domain.anonymization.identities import IdentityRule
-from domain.anonymization.request import Appearance, RedactionShape
+from domain.anonymization.portraits import portraits, thumbnails
+from domain.anonymization.proof import Check, Pending, Search, Thumbnail
+from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
 from domain.anonymization.tracking import Origin, TrackedBox, Verdict
 from domain.detection import Image, Kind
 from domain.errors import ExaminationError
@@ -25,8 +27,8 @@ class RedactedBox:
 
     Attributes:
         xyxy: ``x1, y1, x2, y2`` whole pixels inside the frame; right and lower border are exclusive.
-        track: number of its track; None for a region, and where a person drew it.
-        score: of the detection behind it; None for a region, and where a person drew or moved it.
+        track: number of its track; None for a region, a residual, and where a person drew it.
+        score: of the detection behind it; None for a region, a residual, and where a person drew or moved it.
         origin: why it was replaced.
         kind: what it is; None for a region.
     """
@@ -63,8 +65,11 @@ class RedactedFrame:
         index: number in the video.
         data: the encoded picture.
         boxes: what was replaced; empty for a blanked frame.
-        blanked: the frame could not be examined, and is black.
+        blanked: the frame could not be examined, or shows too much, and is black.
         identified: its faces, kept ones too, where it was asked whose they are.
+        pending: what it is still to be searched for; None where it is not.
+        check: what came of searching it; None where it was not searched.
+        thumbnails: of the redacted faces in it that are in doubt.
     """
 
     index: int
@@ -72,6 +77,25 @@ class RedactedFrame:
     boxes: tuple[RedactedBox, ...]
     blanked: bool
     identified: tuple[Identified, ...] = ()
+    pending: Pending | None = None
+    check: Check | None = None
+    thumbnails: tuple[Thumbnail, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a frame while it is rendered.
+
+    Attributes:
+        search: where the result is to be searched; None where it is not, and removed faces are forgotten.
+        thumbnailer: writes small pictures of redacted faces; None where none are wanted.
+    """
+
+    search: Search | None = None
+    thumbnailer: FrameEncoder | None = None
+
+
+NOTHING_KEPT = Kept()
 
 
 def told_apart(
@@ -139,6 +163,7 @@ def render(
     redactor: Redactor,
     encoder: FrameEncoder,
     meter: Meter = NULL_METER,
+    kept: Kept = NOTHING_KEPT,
 ) -> RedactedFrame:
     """Redact and encode a frame.
 
@@ -149,35 +174,55 @@ def render(
         redactor: removes the pixels.
         encoder: writes the picture.
         meter: told how long it takes.
+        kept: what is wanted beside the picture.
 
     Returns:
         The redacted frame; all black when it was not examined or cannot be decoded.
     """
+    image, pending = None, None
+    faces = [box for box in boxes or () if box.kind is Kind.FACE]
     with timed(meter, Stage.REDACT):
-        image = _redacted(frame, boxes, appearance, redactor)
+        if boxes is not None:
+            image = _decoded(frame)
+        if image is not None:
+            if kept.search is not None:
+                removed = portraits(image, [box.xyxy for box in faces])
+                pending = Pending(kept.search, (frame.width, frame.height), removed)
+            _redact(image, frame, boxes or (), appearance, redactor)
     shown = image if image is not None else np.zeros((frame.height, frame.width, 3), np.uint8)
+    small: tuple[Thumbnail, ...] = ()
     with timed(meter, Stage.ENCODE):
         data = encoder.encode(shown, appearance)
-    if boxes is None or image is None:
+        if image is not None and kept.thumbnailer:
+            small = thumbnails(image, [(one.track, one.xyxy, one.score) for one in faces], kept.thumbnailer)
+    if image is None:
         return RedactedFrame(frame.index, data, (), blanked=True)
-    return RedactedFrame(frame.index, data, tuple(boxes), blanked=False)
+    return RedactedFrame(
+        frame.index, data, tuple(boxes or ()), blanked=False, pending=pending, thumbnails=small
+    )
 
 
-def _redacted(
-    frame: Frame, boxes: Sequence[RedactedBox] | None, appearance: Appearance, redactor: Redactor
-) -> Image | None:
-    """The frame with everything replaced; None when it was not examined or cannot be decoded."""
-    if boxes is None:
-        return None
+def _decoded(frame: Frame) -> Image | None:
     try:
-        image = frame.bgr()
+        return frame.bgr()
     except ExaminationError:
         return None
+
+
+def _redact(
+    image: Image, frame: Frame, boxes: Sequence[RedactedBox], appearance: Appearance, redactor: Redactor
+) -> None:
+    """Replace everything, in place."""
+    # What was found in a redacted frame was not hidden well enough by the chosen style: it is black.
+    left = [box for box in boxes if box.origin is Origin.RESIDUAL]
+    styled = [box for box in boxes if box.origin is not Origin.RESIDUAL]
     for shape in RedactionShape:
-        corners = [box.xyxy for box in boxes if _shape(box, frame, appearance) is shape]
+        corners = [box.xyxy for box in styled if _shape(box, frame, appearance) is shape]
         if corners:
             redactor.redact(image, np.array(corners, np.float32), appearance.style, shape)
-    return image
+    if left:
+        corners = [box.xyxy for box in left]
+        redactor.redact(image, np.array(corners, np.float32), RedactionStyle.SOLID, RedactionShape.BOX)
 
 
 def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tuple[int, int, int, int]:

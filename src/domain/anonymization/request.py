@@ -113,6 +113,28 @@ class Audio(StrEnum):
     KEEP = "keep"
 
 
+class Verify(StrEnum):
+    """Which of the redacted frames are searched again before they are delivered."""
+
+    NONE = "none"
+    SAMPLE = "sample"
+    """Every tenth frame, and what is next to a filled gap of a face."""
+    ALL = "all"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read it from what a person typed; case does not matter.
+
+        Raises:
+            InvalidOptionError: there is no such choice.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            names = ", ".join(cls)
+            raise InvalidOptionError(f"unknown choice {text!r}", f"use one of {names}") from None
+
+
 class Language(StrEnum):
     """What the report is written in."""
 

@@ -8,7 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 from domain.anonymization.box_table import BoxTable
-from domain.anonymization.processing import Instruments, Seam
+from domain.anonymization.instruments import Instruments
+from domain.anonymization.processing import Seam
 from domain.anonymization.rendering import RedactedFrame, inside, render
 from domain.anonymization.request import Appearance
 from domain.anonymization.track_numbers import TrackLinks

@@ -16,7 +16,7 @@ from domain.anonymization.edits import FrameEdit, edited
 from domain.anonymization.lifecycle import Order, Priority, Snapshot
 from domain.anonymization.manifest import MANIFEST_FILE
 from domain.anonymization.provenance import BasedOn
-from domain.anonymization.request import Choices
+from domain.anonymization.request import Choices, Verify
 from domain.anonymization.seal import SEAL_FILE, signature_state
 from domain.anonymization.submission import Submissions, Submitted
 from domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
@@ -134,6 +134,8 @@ class Resubmissions:
             rework.webhook_url,
             before.keep_text,
             BasedOn(manifest.sha256, state, request_id),
+            # The boxes are decided; nothing is looked for again.
+            verify=Verify.NONE,
         )
         return order, Snapshot(snapshot.segments, snapshot.regions, boxes)
 

@@ -43,6 +43,8 @@ class Origin(StrEnum):
     """Found, and changed by hand afterwards."""
     MANUAL = "manual"
     """Added by hand to what was found."""
+    RESIDUAL = "residual"
+    """Found when the redacted frame itself was searched."""
 
 
 @dataclass(frozen=True, slots=True)

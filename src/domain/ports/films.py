@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from domain.ports.imaging import FrameEncoder, Sound
+from domain.ports.imaging import Frame, FrameEncoder, Sound
 from domain.timing import Timing
 
 
@@ -93,6 +93,19 @@ class FilmStudio(Protocol):
 
     def group(self, film: FilmFormat) -> GroupEncoder:
         """Begin a group."""
+        ...
+
+    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
+        """What a player would show of a group.
+
+        Args:
+            film: what it was encoded for.
+            group: encoded frames.
+            first: number of its first frame; the others follow.
+
+        Raises:
+            ExaminationError: it cannot be decoded, or not to as many frames as it has.
+        """
         ...
 
     def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:

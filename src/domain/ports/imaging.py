@@ -223,6 +223,22 @@ class FrameEncoder(Protocol):
         ...
 
 
+class FrameReader(Protocol):
+    """Opens what a `FrameEncoder` wrote, as whoever gets the file will."""
+
+    def read(self, data: bytes, index: int) -> Frame:
+        """A frame out of the bytes of its file; bytes that are no picture show when its pixels are asked for.
+
+        Args:
+            data: the whole file.
+            index: number of the frame.
+
+        Raises:
+            ExaminationError: the bytes are no picture.
+        """
+        ...
+
+
 class Archive(Protocol):
     """The file that people take away. Nothing of it is visible under its name before ``commit``."""
 

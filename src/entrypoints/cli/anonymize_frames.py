@@ -124,6 +124,11 @@ def _identities(
     callback=_identities,
     help="except:UUID redacts everybody but the people of a gallery; only:UUID redacts only them.",
 )
+@click.option(
+    "--verify",
+    type=click.Choice(["none", "sample", "all"]),
+    help="Redacted frames to search again for faces.",
+)
 @click.option("--priority", type=click.Choice(["normal", "high"]), help="Which queue it waits in.")
 @click.option("--async", "in_background", is_flag=True, help="Leave it to the workers, and return at once.")
 @click.option(
@@ -155,6 +160,7 @@ def anonymize_frames(
     audio: str | None,
     language: str | None,
     identities: dict[str, str] | None,
+    verify: str | None,
     priority: str | None,
     in_background: bool,
     output: Path | None,
@@ -182,6 +188,7 @@ def anonymize_frames(
         "audio": audio,
         "language": language,
         "identities": identities,
+        "verify": verify,
         "priority": priority,
     }
     wanted = Wanted(

@@ -19,6 +19,7 @@ from domain.anonymization.request import (
     OutputFormat,
     RedactionShape,
     RedactionStyle,
+    Verify,
 )
 from entrypoints.cli.errors import FRAMES_BLANKED, SUCCESS, describe_exit_codes, report
 from entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS, Settings
@@ -172,6 +173,12 @@ def detection_options(command: _Command) -> _Command:
     show_default=True,
     help="Outline of redacted faces; regions are boxes.",
 )
+@click.option(
+    "--verify",
+    type=click.Choice([verify.value for verify in Verify]),
+    show_default="$DEFAULT_VERIFY, or sample",
+    help="Redacted frames to search again for faces: none, every tenth and beside gaps, or all.",
+)
 @detection_options
 @click.option(
     "--language",
@@ -200,6 +207,7 @@ def redact(
     unknown_faces: str | None,
     style: str,
     shape: str,
+    verify: str | None,
     detector: str | None,
     provider: str | None,
     precision: str | None,
@@ -239,6 +247,7 @@ def redact(
         segments=parse_segments(segments) if segments is not None else (),
         regions=tuple(parse_region(region) for region in regions),
         keep_text=tuple(parse_region(region) for region in keep_text),
+        verify=Verify(verify) if verify else settings.default_verify,
         keep_names=keep_names,
         overwrite=overwrite,
         people=people.folder_of_people(keep_faces, only_faces, face_threshold, unknown_faces),
@@ -275,7 +284,8 @@ def exit_code(outcome: Outcome, *, as_json: bool = False) -> int:
         return SUCCESS
     report(
         "frames_blanked",
-        f"{summary.blanked} of {summary.frames} frames could not be examined; they are black in the output",
+        f"{summary.blanked} of {summary.frames} frames could not be examined, or showed too much; "
+        "they are black in the output",
         'manifest.json names them ("blanked": true); repair or export the source again to have them',
         as_json=as_json,
     )

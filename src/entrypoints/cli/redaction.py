@@ -10,7 +10,7 @@ from pathlib import Path
 from domain.anonymization.export import Export, batches
 from domain.anonymization.films import require_filmable
 from domain.anonymization.manifest import Summary
-from domain.anonymization.request import Appearance, Level, require_faces
+from domain.anonymization.request import Appearance, Level, Verify, require_faces
 from domain.detection import ModelCard
 from domain.errors import InvalidOptionError, OutputUnwritableError
 from entrypoints.bootstrap import Container
@@ -32,6 +32,7 @@ class Order:
         segments: the parts of every video to write; empty for all of it.
         regions: areas to redact whatever is in them.
         keep_text: areas in which text stays readable; at level ``full`` only.
+        verify: which of the redacted frames are searched again.
         keep_names: whether names of input files may appear in the output.
         overwrite: whether an output that exists may be replaced.
         people: whose faces are redacted; None for everybody's.
@@ -44,6 +45,7 @@ class Order:
     segments: tuple[SegmentMark, ...] = ()
     regions: tuple[RegionMark, ...] = ()
     keep_text: tuple[RegionMark, ...] = ()
+    verify: Verify = Verify.SAMPLE
     keep_names: bool = False
     overwrite: bool = False
     people: FolderOfPeople | None = None
@@ -117,10 +119,12 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
     )
     studio = container.film_studio(order.output.parent)
     require_filmable([one.source for one in exhibits], order.appearance, studio)
-    export = Export(container.imprint(), order.level, order.appearance, batches(exhibits))
+    export = Export(
+        container.imprint(), order.level, order.appearance, batches(exhibits), verify=order.verify
+    )
     archive = container.create_archive(order.output)
     try:
-        instruments = replace(container.instruments(order.level), films=studio)
+        instruments = replace(container.instruments(order.level, order.verify), films=studio)
         model = instruments.detector.card if instruments.detector else None
         if model:
             monitor.say(f"Detecting faces with {container.describe_model(model)}")

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Status
+from domain.anonymization.request import Verify
 from domain.anonymization.submission import Submitted
 from domain.errors import (
     AlreadyFinishedError,
@@ -75,7 +76,8 @@ class _Desk:
     def __init__(self, service: Service, wanted: Wanted) -> None:
         self._service = service
         self._wanted = wanted
-        self._instruments = cache(Container.build(service.settings).instruments)
+        container = Container.build(service.settings)
+        self._instruments = cache(lambda level: container.instruments(level, Verify.ALL))
 
     async def one_order(self) -> int:
         """Submit one order, and do it unless the workers shall."""
@@ -170,7 +172,12 @@ class _Desk:
             raise InvalidOptionError(
                 f"not an order: {error}", "see examples/frame_anonymization_batch.json"
             ) from error
-        return body.order(settings.default_level, settings.default_output_format, settings.report_language)
+        return body.order(
+            settings.default_level,
+            settings.default_output_format,
+            settings.report_language,
+            settings.default_verify,
+        )
 
     async def _finish(self, principal: Principal, request: AnonymizationRequest) -> int:
         """Do a request in this process, or watch the worker that was quicker; returns the exit code."""

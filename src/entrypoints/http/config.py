@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.anonymization.request import Language, Level, OutputFormat
+from domain.anonymization.request import Language, Level, OutputFormat, Verify
 from entrypoints.http.headers import Policies
 
 
@@ -44,6 +44,7 @@ class HttpConfig:
         default_level: of an order that names none.
         default_format: likewise.
         default_language: of its report, likewise.
+        default_verify: which of its frames are searched again, likewise.
         signing_key: the public key that results are checked with, Ed25519.
         docs: whether the OpenAPI document is served.
         metrics_public: whether anybody may read the metrics.
@@ -68,6 +69,7 @@ class HttpConfig:
     default_level: Level = Level.FACES
     default_format: OutputFormat = OutputFormat.JPG
     default_language: Language = Language.ENGLISH
+    default_verify: Verify = Verify.SAMPLE
     signing_key: bytes = bytes(32)
     docs: bool = True
     metrics_public: bool = False

@@ -86,6 +86,7 @@ def http_config(service: Service) -> HttpConfig:
         default_level=settings.default_level,
         default_format=settings.default_output_format,
         default_language=settings.report_language,
+        default_verify=settings.default_verify,
         signing_key=result_signer(settings).public_key,
         docs=settings.api_docs,
         metrics_public=settings.metrics_public,

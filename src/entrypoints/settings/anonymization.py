@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.anonymization.request import Language, Level, OutputFormat
+from domain.anonymization.request import Language, Level, OutputFormat, Verify
 from domain.anonymization.slices import LEASE
 from entrypoints.variables import (
     at_least,
@@ -49,6 +49,12 @@ class AnonymizationSettings:
         "What reports of results are written in when a request does not say: en or de.",
         parsed_by(Language.parse, Language),
         Language.ENGLISH.value,
+    )
+    default_verify: Verify = setting(
+        "DEFAULT_VERIFY",
+        "Which redacted frames are searched again when a request does not say: none, sample or all.",
+        parsed_by(Verify.parse, Verify),
+        Verify.SAMPLE.value,
     )
     max_frames_per_request: int = setting(
         "MAX_FRAMES_PER_REQUEST",

@@ -18,8 +18,8 @@ from adapters.metrics.prometheus import (
     process_registry,
     watch_memory,
 )
-from domain.anonymization.processing import Instruments
-from domain.anonymization.request import Level
+from domain.anonymization.instruments import Instruments
+from domain.anonymization.request import Level, Verify
 from domain.errors import DomainError
 from entrypoints.bootstrap import Container, require_detector
 from entrypoints.service import build_service
@@ -58,7 +58,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
     # One set of model sessions for the whole process, however many requests are in work.
     @cache
     def instruments(level: Level) -> Instruments:
-        return replace(container.instruments(level), meter=meter)
+        return replace(container.instruments(level, Verify.ALL), meter=meter)
 
     port = settings.worker_metrics_port
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()

@@ -108,7 +108,9 @@ class RequestsController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
         """Frames of the named segments, as they and the video's regions are now, are redacted and zipped."""
-        order = data.order(config.default_level, config.default_format, config.default_language)
+        order = data.order(
+            config.default_level, config.default_format, config.default_language, config.default_verify
+        )
         submitted = await submissions.submit(caller, order, idempotency_key)
         tell(submitted)
         name_subject(request.scope, submitted.request.id)
@@ -240,7 +242,7 @@ async def _submitted(
 ) -> BatchResult:
     try:
         order = convert(item, SubmitBody).order(
-            config.default_level, config.default_format, config.default_language
+            config.default_level, config.default_format, config.default_language, config.default_verify
         )
         submitted = await submissions.submit(caller, order, idempotency_key)
     except InvalidBodyError as error:

@@ -230,6 +230,8 @@ def rows(vectors: list[msgspec.Raw] | bytes, width: int, decode: Decode) -> Floa
         InvalidEmbeddingError: a row has another width, or the bytes are no matrix of that width.
         InvalidBodyError: a row is no list of numbers.
     """
+    if not width:
+        raise InvalidEmbeddingError("the target embedding is empty", "send what an analysis returned")
     if isinstance(vectors, bytes):
         return _matrix(vectors, width)
     pack, packed = struct.Struct(f"{width}f").pack, []
@@ -251,7 +253,7 @@ def rows(vectors: list[msgspec.Raw] | bytes, width: int, decode: Decode) -> Floa
 
 def _matrix(data: bytes, width: int) -> FloatArray:
     floats = _floats(data)
-    if not width or len(floats) % width:
+    if len(floats) % width:
         raise InvalidEmbeddingError(
             f"{len(floats)} numbers are no whole rows of {width}, which the target has",
             "send all numbers of all rows, one row after the other",

@@ -20,6 +20,7 @@ from domain.anonymization.request import (
     Level,
     OutputFormat,
     RedactionStyle,
+    Verify,
 )
 from domain.anonymization.service import Download, Progress, Statistics
 from domain.anonymization.submission import Submitted
@@ -92,6 +93,16 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Language | None,
         Meta(description="Of the report; of this installation, when left out.", examples=["en"]),
     ] = None
+    verify: Annotated[
+        Verify | None,
+        Meta(
+            description=(
+                "Which redacted frames are searched again for faces: `sample` is every tenth and what is "
+                "next to a filled gap; the setting of this installation, when left out."
+            ),
+            examples=["sample"],
+        ),
+    ] = None
     priority: Annotated[Priority, Meta(description="Which queue it waits in.", examples=["normal"])] = (
         Priority.NORMAL
     )
@@ -114,6 +125,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         default_level: Level,
         default_format: OutputFormat,
         default_language: Language = Language.ENGLISH,
+        default_verify: Verify = Verify.SAMPLE,
     ) -> Order:
         """The order as the use case takes it.
 
@@ -141,6 +153,7 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             webhook_url=webhook(self.webhook_url),
             keep_text=tuple(area.region() for area in self.keep_text),
             identities=self.identities.identities() if self.identities else None,
+            verify=self.verify or default_verify,
         )
 
 
@@ -237,6 +250,9 @@ class RequestView(View, frozen=True, kw_only=True):
     identities: Annotated[
         IdentitiesView | None, Meta(description="Null where everybody's faces are redacted.")
     ]
+    verify: Annotated[
+        Verify, Meta(description="Which redacted frames are searched again for faces.", examples=["sample"])
+    ]
     priority: Annotated[Priority, Meta(examples=["normal"])]
     status: Annotated[Status, Meta(examples=["completed"])]
     progress: Annotated[int, Meta(examples=[100])]
@@ -260,6 +276,7 @@ class RequestView(View, frozen=True, kw_only=True):
             output_format=order.appearance.output_format,
             redaction=order.appearance.style,
             identities=IdentitiesView.of(order.identities) if order.identities else None,
+            verify=order.verify,
             priority=order.priority,
             status=request.status,
             progress=request.progress,

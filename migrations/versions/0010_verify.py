@@ -1,0 +1,22 @@
+"""Which of the redacted frames of a request are searched again."""
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column; nothing was searched again for requests that were made before."""
+    op.execute("ALTER TABLE requests ADD COLUMN verify TEXT NOT NULL DEFAULT 'none'")
+    op.execute("ALTER TABLE requests ALTER COLUMN verify DROP DEFAULT")
+    op.execute(
+        "ALTER TABLE requests ADD CONSTRAINT ck_requests_verify CHECK (verify IN ('none', 'sample', 'all'))"
+    )
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.execute("ALTER TABLE requests DROP COLUMN verify")

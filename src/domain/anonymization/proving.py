@@ -1,0 +1,249 @@
+"""See to it that redacted frames hold no face: search what will be delivered, redact again, or blank.
+
+The bytes that will be delivered are decoded again. What is found in them is filled with black, whatever the
+style, with a wider margin; the frame is encoded and searched once more; what still shows takes the frame with
+it. A frame that cannot be searched is blanked as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from domain.anonymization import boxes as bx
+from domain.anonymization.boxes import Boxes, Corners
+from domain.anonymization.inspection import Inspected, Inspector, Redaction
+from domain.anonymization.proof import Check, Pending
+from domain.anonymization.rendering import RedactedBox, RedactedFrame
+from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from domain.anonymization.tracking import Origin
+from domain.detection import Kind
+from domain.errors import ExaminationError
+from domain.ports import Frame, FrameEncoder, FrameReader, Redactor
+from domain.ports.films import FilmFormat, FilmStudio, Group
+from domain.ports.metrics import NULL_METER, Meter, Stage, timed
+
+WIDER = 0.5
+"""Share of a residual's box that is filled with black beyond each of its sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prover:
+    """Checks redacted frames. Safe to call from several threads at once.
+
+    Attributes:
+        inspector: searches them.
+        reader: opens pictures that were written.
+        redactor: removes pixels.
+        encoder: writes what was redacted again, as the frames were written.
+        appearance: how they look.
+        threads: frames of a film that are searched at the same time.
+        meter: told how long searching takes.
+    """
+
+    inspector: Inspector
+    reader: FrameReader
+    redactor: Redactor
+    encoder: FrameEncoder
+    appearance: Appearance
+    threads: int
+    meter: Meter = NULL_METER
+
+    def picture(self, frame: RedactedFrame) -> RedactedFrame:
+        """Check a picture.
+
+        Args:
+            frame: redacted and encoded.
+
+        Returns:
+            What to deliver: the same, or redacted again, or black.
+        """
+        pending = frame.pending
+        if pending is None:
+            return frame
+        first = self._inspect_picture(frame)
+        second = None
+        if first is not None and len(first.residuals):
+            wider = _wider(first.residuals, pending.size)
+            shipped = self.reader.read(frame.data, frame.index)
+            frame = replace(frame, data=self._edited(shipped, wider), boxes=frame.boxes + wider)
+            second = self._inspect_picture(frame)
+        settled = _settled(frame, pending, first, second)
+        return replace(settled, data=self._black(pending.size)) if settled.blanked else settled
+
+    def group(
+        self, frames: Sequence[RedactedFrame], group: Group, film: FilmFormat, studio: FilmStudio
+    ) -> tuple[tuple[RedactedFrame, ...], Group]:
+        """Check a group of a film's frames.
+
+        What has to change is redacted again as it was decoded: the group is encoded twice then, and no
+        unredacted frame has to be kept for it.
+
+        Args:
+            frames: what is in the group.
+            group: as it would be delivered.
+            film: its format.
+            studio: made it.
+
+        Returns:
+            What to deliver instead.
+        """
+        due = {place: frame.pending for place, frame in enumerate(frames) if frame.pending}
+        settled = list(frames)
+        try:
+            first = self._inspect_group(group, film, studio, settled, due)
+            suspicious = {place: one.residuals for place, one in first.items() if one and len(one.residuals)}
+            second: Mapping[int, Inspected | None] = {}
+            if suspicious:
+                wider = {place: _wider(one, due[place].size) for place, one in suspicious.items()}
+                for place, more in wider.items():
+                    settled[place] = replace(settled[place], boxes=settled[place].boxes + more)
+                group = self._edited_group(group, film, studio, wider, ())
+                second = self._inspect_group(group, film, studio, settled, suspicious)
+            for place, pending in due.items():
+                settled[place] = _settled(settled[place], pending, first[place], second.get(place))
+            blank = [place for place in due if settled[place].blanked]
+            if blank:
+                group = self._edited_group(group, film, studio, {}, blank)
+        except ExaminationError:
+            # It cannot even be decoded; nobody can tell what is in it.
+            group = self._black_group(len(frames), film, studio)
+            settled = [_settled(frame, frame.pending, None, None) for frame in frames]
+        return tuple(settled), group
+
+    def _inspect_picture(self, frame: RedactedFrame) -> Inspected | None:
+        """What is found in a picture; None where it cannot be searched."""
+        try:
+            return self._inspect(self.reader.read(frame.data, frame.index), frame)
+        except ExaminationError:
+            return None
+
+    def _inspect_group(
+        self,
+        group: Group,
+        film: FilmFormat,
+        studio: FilmStudio,
+        frames: Sequence[RedactedFrame],
+        places: Collection[int],
+    ) -> dict[int, Inspected | None]:
+        """What is found in some frames of a group; None where one cannot be searched.
+
+        Raises:
+            ExaminationError: the group cannot be decoded.
+        """
+
+        def inspect(place: int, shipped: Frame) -> Inspected | None:
+            try:
+                return self._inspect(shipped, frames[place])
+            except ExaminationError:
+                return None
+
+        seen: dict[int, Inspected | None] = {}
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="proof") as pool:
+            for several in _some(studio.frames(film, group, frames[0].index), places, 2 * self.threads):
+                seen |= dict(
+                    zip(several, pool.map(inspect, *zip(*several.items(), strict=True)), strict=True)
+                )
+        return seen
+
+    def _inspect(self, shipped: Frame, frame: RedactedFrame) -> Inspected | None:
+        if frame.pending is None:
+            return None
+        with timed(self.meter, Stage.DETECT):
+            return self.inspector.inspect(shipped, frame.pending, self._redaction(frame, frame.pending))
+
+    def _redaction(self, frame: RedactedFrame, pending: Pending) -> Redaction:
+        boxes = [box.xyxy for box in frame.boxes]
+        again = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
+        all_black = self.appearance.style is RedactionStyle.SOLID
+        kept = [face.xyxy for face in frame.identified if not face.redacted]
+        return Redaction(pending.size, boxes, boxes if all_black else again, kept)
+
+    def _edited(self, shipped: Frame, boxes: Sequence[RedactedBox]) -> bytes:
+        """A frame encoded once more, some of it filled with black."""
+        image = shipped.bgr()
+        if boxes:
+            corners = np.array([box.xyxy for box in boxes], np.float32)
+            self.redactor.redact(image, corners, RedactionStyle.SOLID, RedactionShape.BOX)
+        return self.encoder.encode(image, self.appearance)
+
+    def _edited_group(
+        self,
+        group: Group,
+        film: FilmFormat,
+        studio: FilmStudio,
+        wider: Mapping[int, Sequence[RedactedBox]],
+        blank: Collection[int],
+    ) -> Group:
+        encoder = studio.group(film)
+        for place, frame in enumerate(studio.frames(film, group, 0)):
+            size = frame.width, frame.height
+            encoder.add(self._black(size) if place in blank else self._edited(frame, wider.get(place, ())))
+        return encoder.finish()
+
+    def _black_group(self, count: int, film: FilmFormat, studio: FilmStudio) -> Group:
+        encoder = studio.group(film)
+        for _ in range(count):
+            encoder.add(self._black((film.width, film.height)))
+        return encoder.finish()
+
+    def _black(self, size: tuple[int, int]) -> bytes:
+        width, height = size
+        return self.encoder.encode(np.zeros((height, width, 3), np.uint8), self.appearance)
+
+
+def _settled(
+    frame: RedactedFrame, pending: Pending | None, first: Inspected | None, second: Inspected | None
+) -> RedactedFrame:
+    """A frame with what came of its check; its picture may still have to be replaced by a black one.
+
+    Args:
+        frame: as it would be delivered.
+        pending: what it was searched for; None for one that cannot be delivered because of others.
+        first: what was found; None where it could not be searched.
+        second: what was found when it was redacted again; None where it was not, or could not be searched.
+    """
+    before = 0 if first is None else len(first.residuals)
+    failed = first is None or (before > 0 and second is None)
+    last = first if second is None else second
+    check = Check(
+        whole=pending is None or pending.search.whole,
+        before=before,
+        after=0 if second is None else len(second.residuals),
+        similarity_before=first.similarity if first else None,
+        similarity_after=last.similarity if last else None,
+        failed=failed,
+    )
+    if check.blanks:
+        check = replace(check, similarity_after=None)
+        return RedactedFrame(frame.index, frame.data, (), blanked=True, check=check)
+    # Thumbnails show the frame as it was before.
+    thumbnails = () if before else frame.thumbnails
+    return replace(frame, pending=None, check=check, thumbnails=thumbnails)
+
+
+def _wider(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:
+    """What to fill with black where something was left."""
+    width, height = size
+    grown = bx.clip(bx.grow(residuals, WIDER), width, height)
+    corners = np.concatenate([np.floor(grown[:, :2]), np.ceil(grown[:, 2:])], axis=1).astype(int)
+    boxes: list[Corners] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in corners.tolist() if x1 < x2 and y1 < y2]
+    return tuple(RedactedBox(box, None, None, Origin.RESIDUAL, Kind.FACE) for box in boxes)
+
+
+def _some(frames: Iterator[Frame], places: Collection[int], most: int) -> Iterator[dict[int, Frame]]:
+    """The frames at some places, a few at a time; those behind the last one are not decoded."""
+    several: dict[int, Frame] = {}
+    wanted = len(places)
+    for place, frame in enumerate(frames):
+        if place in places:
+            several[place] = frame
+            wanted -= 1
+        if several and (len(several) == most or not wanted):
+            yield several
+            several = {}
+        if not wanted:
+            return

@@ -1,0 +1,117 @@
+"""Real footage, real models, a redactor that overlooks a face: the second search finds it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.media.archive import ZipArchive
+from adapters.media.films import X264Studio
+from adapters.media.opencv import OpenCvReader, OpenCvRedactor
+from adapters.media.pyav import open_video
+from domain.anonymization.export import Exhibit, Export, batches
+from domain.anonymization.instruments import Instruments
+from domain.anonymization.request import (
+    Appearance,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+    Verify,
+)
+from domain.detection import FloatArray, Image
+from domain.errors import ExaminationError
+from domain.ports import Frame
+from domain.videos import Segment
+from entrypoints.bootstrap import Container
+from entrypoints.cli import demo_film
+from entrypoints.settings import Settings
+from fakes_results import IMPRINT
+
+LENGTH = 12
+
+
+class Forgetful:
+    """Redacts all faces but the largest, as if the tracker had missed it; whatever else is black it does."""
+
+    def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
+        kept = boxes[:0] if len(boxes) == 1 and style is RedactionStyle.PIXELATE else boxes
+        if style is RedactionStyle.PIXELATE and len(boxes) > 1:
+            areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+            kept = boxes[areas < areas.max()]
+        OpenCvRedactor().redact(image, kept, style, shape)
+
+
+class Unreadable(OpenCvReader):
+    """Cannot read one frame again."""
+
+    def read(self, data: bytes, index: int) -> Frame:
+        if index == 10:
+            raise ExaminationError("no picture")
+        return super().read(data, index)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    demo_film.shoot(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Instruments:
+    return Container.build(Settings.from_environment({})).instruments(Level.FACES, Verify.ALL)
+
+
+def manifest_of(film: Path, instruments: Instruments, look: Appearance, verify: Verify) -> dict[str, Any]:
+    source = open_video(film)
+    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, LENGTH),))
+    export = Export(IMPRINT, Level.FACES, look, batches([exhibit]), verify=verify)
+    path = film.with_name("out.zip")
+    with ZipArchive(path) as archive:
+        export.run(replace(instruments, films=X264Studio(film.parent)), archive, lambda: None)
+    with zipfile.ZipFile(path) as result:
+        manifest: dict[str, Any] = json.loads(result.read("manifest.json"))
+    return manifest
+
+
+@pytest.mark.parametrize("output", [OutputFormat.JPG, OutputFormat.MP4])
+def test_a_face_that_was_overlooked_is_found_and_redacted_again(
+    film: Path, shipped: Instruments, output: OutputFormat
+) -> None:
+    look = Appearance(output, style=RedactionStyle.PIXELATE)
+    manifest = manifest_of(film, replace(shipped, redactor=Forgetful()), look, Verify.ALL)
+    proof = manifest["proof"]
+    assert proof["frames"] == LENGTH
+    assert proof["redacted_again"] == LENGTH
+    assert proof["residual_before"] >= LENGTH
+    assert proof["similarity_before"] > proof["strangers"]
+    for entry in manifest["frames"]:
+        again = [box for box in entry["boxes"] if box["origin"] == "residual"]
+        assert again or entry["blanked"]
+    assert proof["blanked"] == sum(entry["blanked"] for entry in manifest["frames"]) < LENGTH / 2
+
+
+def test_solid_leaves_nothing(film: Path, shipped: Instruments) -> None:
+    proof = manifest_of(film, shipped, Appearance(), Verify.SAMPLE)["proof"]
+    assert (proof["frames"], proof["residual_after"], proof["blanked"]) == (2, 0, 0)
+
+
+def test_what_cannot_be_searched_is_black(film: Path, shipped: Instruments) -> None:
+    assert shipped.lens is not None
+    blind = replace(shipped, lens=replace(shipped.lens, reader=Unreadable(), recognizer=None))
+    manifest = manifest_of(film, blind, Appearance(), Verify.SAMPLE)
+    assert [entry["index"] for entry in manifest["frames"] if entry["blanked"]] == [10]
+    assert (manifest["proof"]["failed"], manifest["proof"]["recognizer"]) == (1, None)
+
+
+def test_a_reader_refuses_what_is_no_picture() -> None:
+    image = OpenCvRedactor.__name__.encode()
+    for data in (b"", image):
+        with pytest.raises(ExaminationError):
+            OpenCvReader().read(data, 0)
