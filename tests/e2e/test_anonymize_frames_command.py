@@ -264,6 +264,7 @@ def test_ctrl_c_in_the_foreground_cancels_the_request_and_leaves_nothing(
     with installation.working_on_the_long_video(tmp_path / "frames.zip") as (process, request_id):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
+    assert len(err.splitlines()) == 2, err
     cancelled, interrupted = err.splitlines()
     assert (process.returncode, out) == (130, "")
     assert cancelled == f"request {request_id} is cancelled"
