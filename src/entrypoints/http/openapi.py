@@ -41,6 +41,9 @@ _WITH_BODY = ("bad_request", "body_too_large", "unsupported_media_type", "valida
 _BINARY = ("application/zip", "image/")
 _STATUS_BY_CODE = {**STATUS_BY_CODE, **{code: status for status, code in CODE_BY_STATUS.items()}}
 
+_ANY_PICTURE = "image/*"
+_PICTURES = ("image/jpeg", "image/png", "image/webp")
+
 Responses = dict[int, ResponseSpec]
 
 
@@ -211,6 +214,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             _forget_bodies_of_redirects(operation)
             _say_what_is_binary(operation)
             _offer_msgpack(operation)
+            _name_pictures(operation)
     exact = {name: _with_constants(schema) for name, schema in exact.items()}
     for answer in _descendants(View):
         if answer.__name__ in exact:
@@ -264,6 +268,15 @@ def _offer_msgpack(operation: dict[str, Any]) -> None:
         content = part.get("content") or {}
         if JSON in content:
             content[MSGPACK] = content[JSON]
+
+
+def _name_pictures(operation: dict[str, Any]) -> None:
+    """Say which pictures are given: generators of clients do not know ranges of media types in answers."""
+    for answer in operation["responses"].values():
+        content = answer.get("content") or {}
+        if _ANY_PICTURE in content:
+            schema = content.pop(_ANY_PICTURE)
+            content.update(dict.fromkeys(_PICTURES, schema))
 
 
 def _descendants(kind: type[Struct]) -> Iterator[type[Struct]]:
