@@ -158,7 +158,7 @@ soak: setup ## Kill workers under load for 20 minutes; nothing may be lost or do
 	$(BIN)/python benchmarks/soak.py
 
 .PHONY: soak-short
-soak-short: setup ## The same for one minute, as in CI
+soak-short: setup ## The same for one minute
 	$(BIN)/python benchmarks/soak.py --short
 
 .PHONY: clean

@@ -1,6 +1,6 @@
 """Kill workers under load for a while, and see that nothing is lost, doubled or left behind.
 
-Run with ``make soak`` (20 minutes) or ``make soak-short`` (one minute, for CI). Starts ``framecloak serve``
+Run with ``make soak`` (20 minutes) or ``make soak-short`` (one minute). Starts ``framecloak serve``
 with embedded servers in a temporary folder and two more workers on them, keeps a mix of requests queued,
 and kills a random one of the three workers every 30 seconds (8 in the short run) with SIGKILL; it is started
 again. Every result is downloaded and looked into: each ordered frame once, in the ZIP and in its manifest.
