@@ -177,7 +177,7 @@ Look at     {results.sheet}
 Show        {results.redacted}
             the redacted frames only
 Take away   {results.archive}
-            every frame, and manifest.json: what was redacted where, and why"""
+            every frame; report.html for people and manifest.json for programs say what was redacted where"""
 
 _RUNNING = """
 The service is running. Open it in a browser:
