@@ -26,6 +26,7 @@ from entrypoints.http.schemas.faces import (
     EmbeddingFormat,
     FaceView,
     FindMatchesBody,
+    LikenessView,
     MatchView,
     PictureAnalysisView,
     SimilarityView,
@@ -119,6 +120,7 @@ class FacesController(Controller):
             ],
             timestamp=clock.now(),
             model=analysis.space.name,
+            likeness=LikenessView.of(analysis.space),
         )
 
     @post(
