@@ -36,7 +36,7 @@ from fakes import FakeSource
 from fakes_persistence import FakeDatabase
 from fakes_persistence_galleries import FakeVault
 from fakes_recognition import FakeFaceRecognizer
-from fakes_results import FakeFilmViewer, FakeSigner, is_signed
+from fakes_results import FakeFilmViewer, FakeSigner, fake_preview, is_signed
 from fakes_services import (
     FakeAttemptLimiter,
     FakeCallLimiter,
@@ -118,7 +118,9 @@ class World:
             self.submissions, archives, lambda: FakeSigner().public_key, is_signed
         )
         self.films = FakeFilmViewer()
-        self.reviewing = Reviewing(self.database, self.store, archives, self.films, self.scratch)
+        self.reviewing = Reviewing(
+            self.database, self.store, archives, self.films, fake_preview, self.scratch
+        )
         self.film: FrameSource = FakeSource("film.mp4", 100)
         self.text_detector: AreaDetector = FakeAreaDetector()
         self.overlays = OverlayProposals(
