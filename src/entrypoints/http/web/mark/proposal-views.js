@@ -5,7 +5,6 @@ import { place } from "../core/areas.js";
 import { el, fill, refill } from "../core/dom.js";
 import { percent, t } from "../core/language.js";
 import { actionButton } from "../ui/buttons.js";
-import { icon } from "../ui/icons.js";
 
 /**
  * Dashed frames with numbers; the list says the same to those who listen.
@@ -92,37 +91,27 @@ export function proposalList(app, proposals) {
       el(
         "span",
         { class: "actions" },
-        el(
-          "button",
-          {
-            type: "button",
-            class: "quiet",
-            onclick: look,
-            "data-key": `p${index}`,
-            "aria-pressed": String(proposal === proposals.selected),
-            "aria-label": t("proposal.show", { name }),
-          },
-          t("mark.goThere"),
-        ),
-        el(
-          "button",
-          {
-            type: "button",
-            class: "quiet",
-            onclick: dismiss,
-            "aria-label": t("proposal.dismissOne", { name }),
-          },
-          t("proposal.dismiss"),
-        ),
         actionButton(
           app,
           { "aria-label": t("proposal.acceptOne", { name }) },
           () => settled(() => proposals.accept(proposal)),
-          icon("add"),
           t("proposal.accept"),
         ),
+        quiet(`dismiss ${index}`, "proposal.dismiss", t("proposal.dismissOne", { name }), dismiss),
+        quiet(`show ${index}`, "mark.goThere", t("proposal.show", { name }), look),
       ),
     );
+  }
+
+  /**
+   * @param {string} key by which the focus finds it again
+   * @param {string} words
+   * @param {string} label
+   * @param {() => void} onclick
+   */
+  function quiet(key, words, label, onclick) {
+    const props = { type: "button", class: "quiet", "data-key": key, "aria-label": label, onclick };
+    return el("button", props, t(words));
   }
 
   /**

@@ -60,7 +60,7 @@ export function identityChoice(galleries, problem) {
   /** Suggest what is usual for the model of the gallery. */
   function begin() {
     const taken = galleryAtHand();
-    if (taken) for (const [name, one] of Object.entries(thresholds(taken))) threshold[name] = String(one);
+    if (taken) Object.assign(threshold, thresholds(taken));
     show();
   }
 

@@ -10,6 +10,7 @@ const FILM = "mp4";
 /** Of these, the quality cannot be chosen. */
 const LOSSLESS = new Set(["png"]);
 const QUALITY = 90;
+const SOUNDS = ["drop", "keep"];
 
 /** @param {string} usual format of this installation */
 export function outputChoice(usual) {
@@ -28,13 +29,11 @@ export function outputChoice(usual) {
     oninput: show,
   });
   const qualityField = field(t("run.quality"), quality, t("run.qualityHelp"));
-  const sound = el("input", { type: "checkbox" });
-  const soundField = el(
-    "div",
-    { class: "field" },
-    el("label", { class: "check" }, sound, t("run.sound")),
-    el("p", { class: "help" }, t("run.soundHelp")),
+  const sound = select(
+    SOUNDS.map((one) => [one, t(`sound.${one}`)]),
+    SOUNDS[0],
   );
+  const soundField = field(t("run.sound"), sound, t("run.soundHelp"));
   const report = select(Object.entries(LANGUAGES), language());
   const node = el(
     "fieldset",
@@ -64,7 +63,7 @@ export function outputChoice(usual) {
     return {
       output_format: format.value,
       ...(LOSSLESS.has(format.value) ? {} : { quality: quality.valueAsNumber }),
-      audio: sound.checked && format.value === FILM ? "keep" : "drop",
+      audio: format.value === FILM ? sound.value : SOUNDS[0],
       language: report.value,
     };
   }

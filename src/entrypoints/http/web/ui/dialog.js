@@ -48,7 +48,7 @@ export function confirmed({ title, words, action }) {
  */
 export function shown(title, ...content) {
   const heading = uniqueId("dialog");
-  const close = el("button", { type: "button", class: "primary", onclick: () => dialog.close() }, t("close"));
+  const close = el("button", { type: "button", onclick: () => dialog.close() }, t("close"));
   const dialog = el(
     "dialog",
     { "aria-labelledby": heading, onclose: () => dialog.remove() },

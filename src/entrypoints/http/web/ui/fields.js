@@ -75,8 +75,9 @@ export function disableBecause(part, reason) {
   const isGroup = part instanceof HTMLFieldSetElement;
   if (!known && isGroup) part.querySelector(":scope > legend")?.after(words);
   else if (!known) part.append(words);
-  /** @type {(HTMLFieldSetElement | HTMLInputElement)[]} */
-  const controls = isGroup ? [part] : [...part.querySelectorAll("input")];
+  const controls = /** @type {HTMLInputElement[]} */ (
+    isGroup ? [part] : [...part.querySelectorAll("input, select")]
+  );
   for (const control of controls) {
     control.disabled = Boolean(reason);
     const others = (control.getAttribute("aria-describedby") ?? "")

@@ -75,7 +75,9 @@ export function share(app, video) {
           made.reset();
           await grants.reload();
         },
-        field(t("sharing.account"), account, known ? "" : t("sharing.accountHelp")),
+        known
+          ? field(t("sharing.account"), account)
+          : field(t("sharing.accountNumber"), account, t("sharing.accountHelp")),
         field(t("sharing.right"), role),
         el("button", { type: "submit", class: "primary" }, t("sharing.add")),
       );

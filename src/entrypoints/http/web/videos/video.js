@@ -7,6 +7,7 @@ import { t } from "../core/language.js";
  * @typedef {object} Video
  * @property {number} id
  * @property {string} filename
+ * @property {string} sha256
  * @property {number} size_bytes
  * @property {number} width
  * @property {number} height
