@@ -90,11 +90,27 @@ def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, P
         run = console.run_of_everything(film.name)
         expect(run).to_contain_text("frames/s", timeout=60_000)
         yield "runs-dark", somebody.page
+        finished = somebody.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
+        review = (finished.get_attribute("href") or "").removeprefix("#")
+    with visit(chromium, address, role="admin", size=TALL) as somebody:
+        look_over(somebody.sign_in(), review)
+        yield "review", somebody.page
     with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
         console = somebody.sign_in()
         console.open(video)
         expect(somebody.page.locator(".frame")).to_have_attribute("src", re.compile("frames"))
         yield "marking-phone-german", somebody.page
+        look_over(console, review)
+        yield "review-phone-german", somebody.page
+
+
+def look_over(console: Console, review: str) -> None:
+    """Go to a frame in which much is covered, and have all pictures on the page."""
+    page = console.page
+    console.open(f"{review}?frame=120")
+    expect(page.locator(".stage .original")).to_have_attribute("src", re.compile("frames"))
+    expect(page.locator(".stage .region").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
 
 
 def mark(console: Console, film: Path) -> str:
