@@ -306,6 +306,7 @@ def test_whoever_may_not_see_the_original_sees_the_result_alone(
         expect(page.get_by_role("button", name="Add box")).to_have_count(0)
         boxes(page).press("Delete")
         expect(boxes(page)).to_have_count(1)
+        expect(page.get_by_alt_text("as it is delivered")).to_be_visible()
         shown = page.locator(".stage").bounding_box()
         assert shown
         assert shown["width"] / shown["height"] == pytest.approx(WIDTH / HEIGHT, rel=0.01)
@@ -332,7 +333,7 @@ def test_what_cannot_be_shown_is_said_in_words(console: Console, film: Path) -> 
     page.reload()
     expect(page.get_by_text("The result was deleted, as its time was up")).to_be_visible()
     page.goto(place_of_it.replace("/review", "0/review"))
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_text("There is no such thing")).to_be_visible()
 
 
 def test_an_expired_session_keeps_the_changes(console: Console, film: Path, address: str) -> None:
