@@ -147,8 +147,8 @@ def test_before_and_after_are_wiped_with_keys(console: Console, film: Path) -> N
     assert bright_in_the_middle(page) < 60
     stage = page.locator(".stage").bounding_box()
     assert stage
-    middle = stage["y"] + stage["height"] - 30
-    drag(page, (stage["x"] + 2, middle), (stage["x"] + stage["width"] / 4, middle))
+    middle = stage["y"] + stage["height"] / 2
+    drag(page, (stage["x"] + 4, middle), (stage["x"] + stage["width"] / 4, middle))
     expect(wipe).to_have_value("25")
 
 
@@ -226,8 +226,8 @@ def test_boxes_are_drawn_moved_hidden_and_taken_back(console: Console, film: Pat
     page.get_by_label("Changes apply to").select_option("all")
     page.locator(".overlay .region").press("ArrowDown")
     expect(page.get_by_text(f"{FRAMES} frames are changed")).to_be_visible()
-    page.get_by_role("button", name="Discard changes").click()
-    page.get_by_role("dialog").get_by_role("button", name="Discard changes").click()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
 
 
