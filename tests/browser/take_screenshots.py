@@ -24,6 +24,7 @@ FRAMES = 300
 SIZE = (1280, 720)
 SECONDS_OF_A_MESSAGE = 7
 QUALITY = 82
+HAIR, SKIN, SHADE = (40, 50, 70), (176, 200, 232), (140, 168, 203)
 TALL: ViewportSize = {"width": 1280, "height": 900}
 
 
@@ -46,15 +47,30 @@ def ward(frame: int) -> Image:
 
 
 def person(picture: Image, head: tuple[int, int], clothes: tuple[int, int, int], *, lying: bool) -> None:
+    """Draw somebody with a face that is found, though it is nobody's."""
     x, y = head
-    if not lying:
+    if lying:
+        cv2.ellipse(picture, (x, y + 140), (80, 70), 0, 180, 360, clothes, -1)
+    else:
         cv2.ellipse(picture, (x, y + 210), (86, 150), 0, 180, 360, clothes, -1)
         cv2.rectangle(picture, (x - 86, y + 205), (x + 86, y + 330), clothes, -1)
-    cv2.ellipse(picture, (x, y - 12), (58, 66), 0, 180, 360, (40, 50, 70), -1)
-    cv2.ellipse(picture, (x, y), (50, 62), 0, 0, 360, (176, 200, 232), -1)
-    for eye in (-18, 18):
-        cv2.circle(picture, (x + eye, y - 8), 5, (60, 50, 50), -1)
-    cv2.ellipse(picture, (x, y + 22), (18, 10), 0, 10, 170, (90, 90, 180), 3)
+    cv2.rectangle(picture, (x - 20, y + 40), (x + 20, y + 84), SHADE, -1)
+    cv2.ellipse(picture, (x, y - 12), (58, 66), 0, 0, 360, HAIR, -1)
+    cv2.ellipse(picture, (x, y + 2), (48, 60), 0, 0, 360, SKIN, -1)
+    cv2.ellipse(picture, (x, y - 44), (44, 22), 0, 180, 360, HAIR, -1)
+    for side in (-1, 1):
+        cv2.ellipse(picture, (x + side * 50, y + 2), (8, 14), 0, 0, 360, SHADE, -1)
+        eye = x + side * 19
+        cv2.ellipse(picture, (eye, y - 10), (12, 8), 0, 0, 360, SHADE, -1)
+        cv2.ellipse(picture, (eye, y - 9), (10, 5), 0, 0, 360, (245, 245, 245), -1)
+        cv2.circle(picture, (eye, y - 9), 5, HAIR, -1)
+        cv2.ellipse(picture, (eye, y - 22), (13, 4), 0, 180, 360, HAIR, 3)
+    cv2.ellipse(picture, (x, y + 12), (9, 7), 0, 0, 180, SHADE, 3)
+    cv2.line(picture, (x - 3, y - 6), (x - 5, y + 12), SHADE, 2)
+    cv2.ellipse(picture, (x, y + 32), (18, 6), 0, 0, 360, (110, 110, 190), -1)
+    cv2.line(picture, (x - 17, y + 32), (x + 17, y + 32), (70, 70, 130), 2)
+    face = picture[y - 80 : y + 84, x - 60 : x + 60]
+    face[:] = cv2.GaussianBlur(face, (0, 0), 1.5)
 
 
 def main(folder: Path) -> None:
@@ -90,11 +106,27 @@ def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, P
         run = console.run_of_everything(film.name)
         expect(run).to_contain_text("frames/s", timeout=60_000)
         yield "runs-dark", somebody.page
+        finished = somebody.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
+        review = (finished.get_attribute("href") or "").removeprefix("#")
+    with visit(chromium, address, role="admin", size=TALL) as somebody:
+        look_over(somebody.sign_in(), review)
+        yield "review", somebody.page
     with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
         console = somebody.sign_in()
         console.open(video)
         expect(somebody.page.locator(".frame")).to_have_attribute("src", re.compile("frames"))
         yield "marking-phone-german", somebody.page
+        look_over(console, review)
+        yield "review-phone-german", somebody.page
+
+
+def look_over(console: Console, review: str) -> None:
+    """Go to a frame in which much is covered, and have all pictures on the page."""
+    page = console.page
+    console.open(f"{review}?frame=120")
+    expect(page.locator(".stage .original")).to_have_attribute("src", re.compile("frames"))
+    expect(page.locator(".stage .region").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
 
 
 def mark(console: Console, film: Path) -> str:

@@ -79,6 +79,7 @@ async def test_frames_manifest_and_report_are_what_is_in_the_zip(result: Result)
     policy = report.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
+    assert "img-src data:;" in policy
     assert "script" not in policy
 
 

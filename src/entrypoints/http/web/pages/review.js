@@ -74,12 +74,16 @@ function desk(app, result, signal) {
         "section",
         { class: "viewer", "aria-label": t("review.viewer") },
         comparison(app, result, signal),
-        frameSteps(result),
-        el("p", { class: "help" }, result.canEdit ? t("review.keys") : t("review.fixedKeys")),
+        el(
+          "div",
+          { class: "controls" },
+          frameSteps(result),
+          el("p", { class: "help" }, result.canEdit ? t("review.keys") : t("review.fixedKeys")),
+        ),
+        strip(app, result, signal),
       ),
       el("div", { class: "lists" }, panel(app, result), result.canEdit && rework(app, result, signal)),
     ),
-    strip(app, result, signal),
     sheet,
   ];
 }

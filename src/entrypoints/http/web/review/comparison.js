@@ -20,7 +20,23 @@ export function comparison(app, result, signal) {
   const before = el("img", { alt: "", class: "frame original", draggable: "false", hidden: true });
   const line = el("div", { class: "divider", "aria-hidden": "true", onpointerdown: pull });
   const problem = el("p", { class: "picture-problem", role: "alert", hidden: true });
-  const stage = el("div", { class: "stage" }, after, before, overlay(app, result), video && line, problem);
+  const names = el(
+    "div",
+    { class: "sides", "aria-hidden": "true" },
+    el("span", {}, t("review.before")),
+    el("span", {}, t("review.after")),
+  );
+  const stage = el(
+    "div",
+    { class: "stage" },
+    after,
+    before,
+    overlay(app, result),
+    video && names,
+    video && line,
+    problem,
+  );
+  const node = el("div", { class: "comparison" }, stage);
   const frames = new Newest(load);
   const wipe = el("input", {
     type: "range",
@@ -32,7 +48,7 @@ export function comparison(app, result, signal) {
   });
 
   function showLine() {
-    stage.style.setProperty("--split", `${wipe.value}%`);
+    node.style.setProperty("--split", `${wipe.value}%`);
     wipe.setAttribute("aria-valuetext", t("review.wiped", { share: percent(wipe.valueAsNumber / 100) }));
   }
 
@@ -54,7 +70,7 @@ export function comparison(app, result, signal) {
   }
 
   function shape() {
-    stage.style.setProperty("--ratio", String(result.size.width / result.size.height));
+    node.style.setProperty("--ratio", String(result.size.width / result.size.height));
   }
 
   /** @param {number} frame */
@@ -118,16 +134,7 @@ export function comparison(app, result, signal) {
   requestAnimationFrame(ask);
   shape();
   showLine();
-  if (!video) return [stage, el("p", { class: "help" }, t("review.noOriginal"))];
-  return [
-    stage,
-    el(
-      "div",
-      { class: "wipe" },
-      el("span", { "aria-hidden": "true" }, t("review.before")),
-      el("label", { for: wipe.id, class: "unseen" }, t("review.wipe")),
-      wipe,
-      el("span", { "aria-hidden": "true" }, t("review.after")),
-    ),
-  ];
+  if (video) node.append(el("label", { for: wipe.id, class: "unseen" }, t("review.wipe")), wipe);
+  else node.append(el("p", { class: "help" }, t("review.noOriginal")));
+  return node;
 }

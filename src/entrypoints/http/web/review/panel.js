@@ -23,7 +23,7 @@ export function panel(app, result) {
     "aria-keyshortcuts": "b",
     onchange: () => result.showBoxes(visible.checked),
   });
-  const list = el("div", { class: "marked" });
+  const list = el("div", { class: "boxes" });
 
   function show() {
     visible.checked = result.showsBoxes;

@@ -53,7 +53,7 @@ export function rework(app, result, signal) {
   async function discardAll() {
     const { frames } = boxes.changes;
     const question = {
-      title: t("review.discard"),
+      title: t("review.discardAll"),
       words: t("review.discardWords", { count: frames }),
       action: t("review.discard"),
     };

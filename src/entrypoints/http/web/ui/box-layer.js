@@ -81,6 +81,8 @@ export function boxLayer(app, drawing) {
         node.append(el("span", { class: `handle ${name}`, onpointerdown: pull }));
       }
     }
+    // What is written above a box would be outside the picture.
+    if (box.area.y < drawing.size().height / 16) node.classList.add("high");
     place(node, box.area, drawing.size());
     return node;
   }
