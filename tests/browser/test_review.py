@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 import service_process
 from browsing import PHONE, Console, visit
 from domain.detection import Image
+from drawn_ward import SIZE, ward
 from media_samples import write_video
 
 FRAMES = 12
@@ -253,13 +254,21 @@ def test_changes_are_not_lost(console: Console, film: Path) -> None:
     expect(page.get_by_text("1 frame is changed")).to_be_visible()
 
 
-def test_the_report_is_read_and_the_result_is_downloaded(
-    console: Console, film: Path, tmp_path: Path
-) -> None:
+def test_faces_are_reviewed_with_their_report_and_downloaded(console: Console, tmp_path: Path) -> None:
     page = console.page
-    reviewed(console, film)
+    film = write_video(tmp_path / "ward.mp4", FRAMES, size=SIZE, pictures=map(ward, range(FRAMES)))
+    console.upload(film)
+    run = console.run_of_everything(film.name)
+    run.get_by_role("link", name="Review").click(timeout=60_000)
+    expect(boxes(page)).to_have_count(2)
+    expect(page.locator(".risk").first).to_contain_text("Weak evidence")
+    expect(page.locator(".boxes")).to_contain_text("Face 0")
     page.get_by_role("button", name="Report").click()
-    expect(page.frame_locator("iframe.report").get_by_role("heading", level=1)).to_be_visible()
+    report = page.frame_locator("iframe.report")
+    expect(report.get_by_role("heading", level=1)).to_be_visible()
+    loaded = report.locator("img").evaluate_all("all => all.map(one => one.naturalWidth > 0)")
+    assert loaded
+    assert all(loaded)
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Download ZIP").click()
     downloading.value.save_as(tmp_path / "frames.zip")
