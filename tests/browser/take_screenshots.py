@@ -22,6 +22,7 @@ FRAMES = 300
 SECONDS_OF_A_MESSAGE = 7
 QUALITY = 82
 TALL: ViewportSize = {"width": 1280, "height": 900}
+TALLER: ViewportSize = {"width": 1280, "height": 1240}
 
 
 def main(folder: Path) -> None:
@@ -59,7 +60,7 @@ def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, P
         yield "runs-dark", somebody.page
         finished = somebody.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
         review = (finished.get_attribute("href") or "").removeprefix("#")
-    with visit(chromium, address, role="admin", size=TALL) as somebody:
+    with visit(chromium, address, role="admin", size=TALLER) as somebody:
         look_over(somebody.sign_in(), review)
         yield "review", somebody.page
     with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:

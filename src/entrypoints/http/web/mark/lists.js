@@ -50,7 +50,9 @@ export function segmentList(app, marks) {
           { type: "button", class: "quiet", onclick: () => marks.seek(segment.start_frame) },
           t("mark.goThere"),
         ),
-        removeButton(t("segment.delete", { name }), () => guarded(app, () => marks.removeSegment(segment), show)),
+        removeButton(t("segment.delete", { name }), () =>
+          guarded(app, () => marks.removeSegment(segment), show),
+        ),
       ),
     );
   }
@@ -120,7 +122,9 @@ export function regionList(app, marks) {
         "span",
         { class: "actions" },
         el("button", { type: "button", class: "quiet", onclick: () => look(region) }, t("mark.goThere")),
-        removeButton(t("region.delete", { name }), () => guarded(app, () => marks.removeRegion(region), show)),
+        removeButton(t("region.delete", { name }), () =>
+          guarded(app, () => marks.removeRegion(region), show),
+        ),
       ),
     );
   }
