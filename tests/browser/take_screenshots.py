@@ -8,69 +8,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import service_process
 from browsing import PHONE, Console, launched, visit
-from domain.detection import Image
+from drawn_ward import SIZE, ward
 from media_samples import write_video
 from service_process import PASSWORD
 
 FRAMES = 300
-SIZE = (1280, 720)
 SECONDS_OF_A_MESSAGE = 7
 QUALITY = 82
-HAIR, SKIN, SHADE = (40, 50, 70), (176, 200, 232), (140, 168, 203)
 TALL: ViewportSize = {"width": 1280, "height": 900}
-
-
-def ward(frame: int) -> Image:
-    """(720, 1280, 3) BGR: a drawn room in which a nurse walks to a bed, so that nobody is shown."""
-    picture = np.full((SIZE[1], SIZE[0], 3), (222, 230, 226), np.uint8)
-    cv2.rectangle(picture, (0, 520), SIZE, (168, 184, 182), -1)
-    cv2.rectangle(picture, (90, 80), (430, 330), (244, 226, 190), -1)
-    cv2.rectangle(picture, (90, 80), (430, 330), (255, 255, 255), 12)
-    cv2.line(picture, (260, 80), (260, 330), (255, 255, 255), 10)
-    cv2.rectangle(picture, (700, 440), (1190, 560), (250, 250, 250), -1)
-    cv2.rectangle(picture, (700, 470), (1060, 560), (196, 160, 110), -1)
-    for x in (720, 1160):
-        cv2.rectangle(picture, (x, 560), (x + 16, 640), (120, 120, 120), -1)
-    person(picture, (1110, 420), (96, 60, 40), lying=True)
-    person(picture, (180 + 3 * frame // 2, 330 + int(6 * np.sin(frame / 4))), (150, 120, 60), lying=False)
-    cv2.rectangle(picture, (1040, 110), (1210, 230), (60, 50, 40), -1)
-    cv2.putText(picture, "K. MEYER", (1056, 182), cv2.FONT_HERSHEY_SIMPLEX, 0.95, (120, 240, 160), 2)
-    return picture
-
-
-def person(picture: Image, head: tuple[int, int], clothes: tuple[int, int, int], *, lying: bool) -> None:
-    """Draw somebody with a face that is found, though it is nobody's."""
-    x, y = head
-    if lying:
-        cv2.ellipse(picture, (x, y + 140), (80, 70), 0, 180, 360, clothes, -1)
-    else:
-        cv2.ellipse(picture, (x, y + 210), (86, 150), 0, 180, 360, clothes, -1)
-        cv2.rectangle(picture, (x - 86, y + 205), (x + 86, y + 330), clothes, -1)
-    cv2.rectangle(picture, (x - 20, y + 40), (x + 20, y + 84), SHADE, -1)
-    cv2.ellipse(picture, (x, y - 12), (58, 66), 0, 0, 360, HAIR, -1)
-    cv2.ellipse(picture, (x, y + 2), (48, 60), 0, 0, 360, SKIN, -1)
-    cv2.ellipse(picture, (x, y - 44), (44, 22), 0, 180, 360, HAIR, -1)
-    for side in (-1, 1):
-        cv2.ellipse(picture, (x + side * 50, y + 2), (8, 14), 0, 0, 360, SHADE, -1)
-        eye = x + side * 19
-        cv2.ellipse(picture, (eye, y - 10), (12, 8), 0, 0, 360, SHADE, -1)
-        cv2.ellipse(picture, (eye, y - 9), (10, 5), 0, 0, 360, (245, 245, 245), -1)
-        cv2.circle(picture, (eye, y - 9), 5, HAIR, -1)
-        cv2.ellipse(picture, (eye, y - 22), (13, 4), 0, 180, 360, HAIR, 3)
-    cv2.ellipse(picture, (x, y + 12), (9, 7), 0, 0, 180, SHADE, 3)
-    cv2.line(picture, (x - 3, y - 6), (x - 5, y + 12), SHADE, 2)
-    cv2.ellipse(picture, (x, y + 32), (18, 6), 0, 0, 360, (110, 110, 190), -1)
-    cv2.line(picture, (x - 17, y + 32), (x + 17, y + 32), (70, 70, 130), 2)
-    face = picture[y - 80 : y + 84, x - 60 : x + 60]
-    face[:] = cv2.GaussianBlur(face, (0, 0), 1.5)
+TALLER: ViewportSize = {"width": 1280, "height": 1240}
 
 
 def main(folder: Path) -> None:
@@ -108,7 +60,7 @@ def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, P
         yield "runs-dark", somebody.page
         finished = somebody.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
         review = (finished.get_attribute("href") or "").removeprefix("#")
-    with visit(chromium, address, role="admin", size=TALL) as somebody:
+    with visit(chromium, address, role="admin", size=TALLER) as somebody:
         look_over(somebody.sign_in(), review)
         yield "review", somebody.page
     with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:

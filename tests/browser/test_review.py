@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 import service_process
 from browsing import PHONE, Console, visit
 from domain.detection import Image
+from drawn_ward import SIZE, ward
 from media_samples import write_video
 
 FRAMES = 12
@@ -226,6 +227,7 @@ def test_boxes_are_drawn_moved_hidden_and_taken_back(console: Console, film: Pat
     page.get_by_label("Changes apply to").select_option("all")
     page.locator(".overlay .region").press("ArrowDown")
     expect(page.get_by_text(f"{FRAMES} frames are changed")).to_be_visible()
+    expect(page.get_by_text(f"In {FRAMES} frames, something will be visible")).to_be_visible()
     page.get_by_role("button", name="Discard").click()
     page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
@@ -253,13 +255,21 @@ def test_changes_are_not_lost(console: Console, film: Path) -> None:
     expect(page.get_by_text("1 frame is changed")).to_be_visible()
 
 
-def test_the_report_is_read_and_the_result_is_downloaded(
-    console: Console, film: Path, tmp_path: Path
-) -> None:
+def test_faces_are_reviewed_with_their_report_and_downloaded(console: Console, tmp_path: Path) -> None:
     page = console.page
-    reviewed(console, film)
+    film = write_video(tmp_path / "ward.mp4", FRAMES, size=SIZE, pictures=map(ward, range(FRAMES)))
+    console.upload(film)
+    run = console.run_of_everything(film.name)
+    run.get_by_role("link", name="Review").click(timeout=60_000)
+    expect(boxes(page)).to_have_count(2)
+    expect(page.locator(".risk").first).to_contain_text("Weak evidence")
+    expect(page.locator(".boxes")).to_contain_text("Face 0")
     page.get_by_role("button", name="Report").click()
-    expect(page.frame_locator("iframe.report").get_by_role("heading", level=1)).to_be_visible()
+    report = page.frame_locator("iframe.report")
+    expect(report.get_by_role("heading", level=1)).to_be_visible()
+    loaded = report.locator("img").evaluate_all("all => all.map(one => one.naturalWidth > 0)")
+    assert loaded
+    assert all(loaded)
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Download ZIP").click()
     downloading.value.save_as(tmp_path / "frames.zip")
@@ -334,6 +344,23 @@ def test_what_cannot_be_shown_is_said_in_words(console: Console, film: Path) -> 
     expect(page.get_by_text("The result was deleted, as its time was up")).to_be_visible()
     page.goto(place_of_it.replace("/review", "0/review"))
     expect(page.get_by_text("There is no such thing")).to_be_visible()
+
+
+def test_a_run_in_work_is_followed_until_there_is_something_to_review(
+    console: Console, address: str, tmp_path: Path
+) -> None:
+    page = console.page
+    film = write_video(tmp_path / "whole day.mp4", 6000, size=(320, 240))
+    console.upload(film)
+    console.run_of_everything(film.name)
+    listed = page.request.get(f"{address}/api/frames/anonymize/requests/").json()["items"]
+    page.goto(f"{address}/#/runs/{listed[0]['request_id']}/review")
+    expect(page.get_by_text("There is something to review as soon as")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.get_by_role("button", name="Cancel run").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
+    expect(page.get_by_text("nothing to review, as the run was cancelled")).to_be_visible()
+    expect(page.get_by_role("link", name="Order again")).to_be_visible()
 
 
 def test_an_expired_session_keeps_the_changes(console: Console, film: Path, address: str) -> None:

@@ -46,6 +46,15 @@ export function corners({ x, y, width, height }) {
 }
 
 /**
+ * Whether all of a box lies within another one.
+ * @param {{xyxy: number[]}} outer
+ * @param {{xyxy: number[]}} inner
+ */
+export function covers({ xyxy: outer }, { xyxy: inner }) {
+  return outer[0] <= inner[0] && outer[1] <= inner[1] && outer[2] >= inner[2] && outer[3] >= inner[3];
+}
+
+/**
  * Boxes of a frame, with what they are known by in other frames.
  * @param {Omit<Box, "id">[]} boxes
  * @returns {Box[]}

@@ -2,7 +2,7 @@
 
 import { Problem } from "../core/api.js";
 import { within } from "../core/areas.js";
-import { areaOf, corners, identified, said, written } from "./box.js";
+import { areaOf, corners, covers, identified, said, written } from "./box.js";
 import { Stretches } from "./stretches.js";
 
 /** Frames whose boxes are fetched at once: at least, and at most. */
@@ -31,6 +31,8 @@ export class Boxes extends EventTarget {
   /** What was edited before each change. @type {[number, Box[] | undefined][][]} */
   #past = [];
   #added = 0;
+  /** Changes whose frames are on their way. */
+  #waiting = 0;
 
   /**
    * @param {import("../core/api.js").Api} api
@@ -77,19 +79,23 @@ export class Boxes extends EventTarget {
 
   /**
    * @param {number} frame
-   * @returns {Box[]} those that were taken away
+   * @returns {Box[]} those of the result of which no longer all is covered
    */
-  removedAt(frame) {
+  uncoveredAt(frame) {
     const edited = this.#edited.get(frame);
     if (!edited) return [];
-    const ids = new Set(edited.map(({ id }) => id));
-    return (this.#known.get(frame) ?? []).filter(({ id }) => !ids.has(id));
+    return (this.#known.get(frame) ?? []).filter((box) => !edited.some((one) => covers(one, box)));
   }
 
   /** How many frames were changed, and in how many of them something is to be seen that was covered. */
   get changes() {
     const frames = [...this.#edited.keys()];
-    return { frames: frames.length, uncovered: frames.filter((one) => this.removedAt(one).length).length };
+    return { frames: frames.length, uncovered: frames.filter((one) => this.uncoveredAt(one).length).length };
+  }
+
+  /** Whether a change is being made: of a long film, that takes a moment. */
+  get isBusy() {
+    return this.#waiting > 0;
   }
 
   /** Whether there are changes that would be lost. */
@@ -165,7 +171,14 @@ export class Boxes extends EventTarget {
    * @param {(boxes: Box[]) => Box[]} change
    */
   async #edit(range, change) {
-    await this.ensure(range);
+    this.#waiting += 1;
+    this.#tell();
+    try {
+      await this.ensure(range);
+    } finally {
+      this.#waiting -= 1;
+      this.#tell();
+    }
     /** @type {[number, Box[] | undefined][]} */
     const past = [];
     for (const frame of this.stretches.between(range.first, range.last)) {

@@ -11,7 +11,7 @@ import { areaOf, nameOf } from "./box.js";
  * @param {import("./result.js").Result} result
  */
 export function overlay(app, result) {
-  const removed = el("div", { class: "removed", "aria-hidden": "true" });
+  const uncovered = el("div", { class: "uncovered", "aria-hidden": "true" });
   const layer = boxLayer(app, {
     role: result.canEdit ? t("review.boxRole") : t("review.fixedRole"),
     isFixed: !result.canEdit,
@@ -28,14 +28,14 @@ export function overlay(app, result) {
     change: ({ of }, area) => result.change(of.box, area, of.frame),
     remove: ({ of }) => result.remove(of.box),
   });
-  const node = el("div", { class: "overlay" }, removed, layer.node);
+  const node = el("div", { class: "overlay" }, uncovered, layer.node);
 
   function show() {
     node.hidden = !result.showsBoxes;
     layer.show();
     fill(
-      removed,
-      result.boxes.removedAt(result.frame).map((box) => {
+      uncovered,
+      result.boxes.uncoveredAt(result.frame).map((box) => {
         const ghost = el("div", { class: "ghost" });
         place(ghost, areaOf(box), result.size);
         return ghost;

@@ -57,7 +57,13 @@ export function panel(app, result) {
         el("small", {}, [t(`review.origin.${box.origin}`), score].filter(Boolean).join(" · ")),
       ),
       result.canEdit && removeButton(t("review.remove", { name }), () => remove(box)),
-      isSelected && result.canEdit && el("div", { class: "numbers" }, SIDES.map((side) => sideInput(box, side))),
+      isSelected &&
+        result.canEdit &&
+        el(
+          "div",
+          { class: "numbers" },
+          SIDES.map((side) => sideInput(box, side)),
+        ),
     );
   }
 
@@ -100,7 +106,9 @@ export function panel(app, result) {
     el("h2", { id: heading }, t("review.boxes")),
     el("label", { class: "check" }, visible, t("review.showBoxes")),
     list,
-    result.canEdit ? [adding(result, attempt), reaching(result)] : el("p", { class: "help" }, t("review.fixed")),
+    result.canEdit
+      ? [adding(result, attempt), reaching(result)]
+      : el("p", { class: "help" }, t("review.fixed")),
   );
 }
 

@@ -7,6 +7,7 @@ import { boxesOf } from "./drafts.js";
 /**
  * @typedef {import("./box.js").Box} Box
  * @typedef {import("../core/areas.js").Area} Area
+ * @typedef {import("../pages/videos.js").Video & {sha256: string}} Video
  * @typedef {"frame" | "range" | "all"} Reach which frames a change is made in
  */
 
@@ -29,7 +30,7 @@ export class Result extends EventTarget {
 
   /**
    * @param {import("../runs/follow.js").Run} run
-   * @param {import("../pages/videos.js").Video | null} video null for whoever may not see it, or when it is gone
+   * @param {Video | null} video null for whoever may not see it, or when it is gone
    * @param {import("./boxes.js").Boxes} boxes
    * @param {AbortSignal} signal the boxes outlast the page
    */

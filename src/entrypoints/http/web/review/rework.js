@@ -26,11 +26,13 @@ export function rework(app, result, signal) {
   function show() {
     const { frames, uncovered } = boxes.changes;
     const sentence = boxes.isSent ? "review.sent" : "review.changes";
-    words.textContent = frames ? t(sentence, { count: frames }) : t("review.unchanged");
+    const told = frames ? t(sentence, { count: frames }) : t("review.unchanged");
+    words.textContent = boxes.isBusy ? t("loading") : told;
     warning.textContent = t("review.uncovered", { count: uncovered });
     warning.hidden = !uncovered;
     actions.hidden = !frames;
     render.hidden = boxes.isSent;
+    for (const button of [render, undo, discard]) button.disabled = boxes.isBusy;
   }
 
   async function send() {

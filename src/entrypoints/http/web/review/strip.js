@@ -33,8 +33,7 @@ export function strip(app, result, signal) {
   let offset = 0;
   /** @type {Map<number, HTMLElement>} */
   const shown = new Map();
-  const load = () =>
-    app.api.get(`${result.path}/review/`, { query: { limit: PAGE, offset }, signal });
+  const load = () => app.api.get(`${result.path}/review/`, { query: { limit: PAGE, offset }, signal });
   const list = loaded(app.api, signal, load, (page) => {
     shown.clear();
     for (const risk of page.items) shown.set(risk.index, item(risk));
