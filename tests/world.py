@@ -32,12 +32,12 @@ from domain.ports.persistence import Database
 from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import ObjectStore, TokenIssuer
 from domain.videos import Segment
-from fakes import FakeSource
-from fakes_persistence import FakeDatabase
-from fakes_persistence_galleries import FakeVault
-from fakes_recognition import FakeFaceRecognizer
-from fakes_results import FakeFilmViewer, FakeSigner, is_signed
-from fakes_services import (
+from fakes.persistence.database import FakeDatabase
+from fakes.persistence.galleries import FakeVault
+from fakes.pipeline import FakeSource
+from fakes.recognition import FakeFaceRecognizer
+from fakes.results import FakeFilmViewer, FakeSigner, is_signed
+from fakes.services import (
     FakeAttemptLimiter,
     FakeCallLimiter,
     FakeClock,
@@ -48,7 +48,7 @@ from fakes_services import (
     FakeTokenIssuer,
     FakeVideoProber,
 )
-from fakes_vision import FakeAreaDetector
+from fakes.vision import FakeAreaDetector
 
 PASSWORD = "correct horse battery"
 

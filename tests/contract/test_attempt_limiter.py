@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from adapters.queue.limiter import RedisAttemptLimiter
 from domain.errors import QueueUnavailableError
 from domain.ports.services import AttemptLimiter
-from fakes_services import FakeAttemptLimiter, FakeClock
+from fakes.services import FakeAttemptLimiter, FakeClock
 
 WINDOW = timedelta(minutes=1)
 

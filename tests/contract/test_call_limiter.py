@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from adapters.queue.call_limiter import RedisCallLimiter
 from domain.errors import QueueUnavailableError
 from domain.ports.services import CallLimiter
-from fakes_services import FakeCallLimiter, FakeClock
+from fakes.services import FakeCallLimiter, FakeClock
 
 WINDOW = timedelta(minutes=1)
 

@@ -14,7 +14,7 @@ from adapters.media.pictures import open_picture
 from adapters.media.pyav import open_video
 from domain.errors import InvalidSegmentError
 from domain.ports import FrameSource
-from fakes_media import FakeFrameSource
+from fakes.media import FakeFrameSource
 from media_samples import numbered_picture, read_number, write_picture, write_video
 
 COUNT = 30

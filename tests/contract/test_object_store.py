@@ -28,7 +28,7 @@ from domain.errors import (
     UploadTooLargeError,
 )
 from domain.ports.services import ObjectStore
-from fakes_services import FakeClock, FakeObjectStore
+from fakes.services import FakeClock, FakeObjectStore
 from s3_server import S3Server, running_s3
 
 MINUTE = timedelta(minutes=1)

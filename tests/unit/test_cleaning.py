@@ -23,7 +23,7 @@ from domain.errors import (
     TokenUsedError,
     UploadNotFoundError,
 )
-from fakes_services import FakeObjectStore
+from fakes.services import FakeObjectStore
 from world import PASSWORD, World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)

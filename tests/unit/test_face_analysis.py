@@ -19,8 +19,8 @@ from domain.reid.errors import (
     OverloadedError,
 )
 from domain.reid.faces import Analysis
-from fakes_recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
-from fakes_vision import FakeFaceDetector, plant_face
+from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
+from fakes.vision import FakeFaceDetector, plant_face
 
 SMALL, MIDDLE, LARGE = (10, 10, 40, 50), (80, 20, 130, 90), (160, 60, 260, 200)
 

@@ -21,7 +21,7 @@ from domain.errors import (
     VideoNotFoundError,
 )
 from domain.library import GrantRole
-from fakes_services import FakeJobQueue
+from fakes.services import FakeJobQueue
 from world import World
 
 

@@ -22,8 +22,8 @@ from domain.errors import StorageFullError, StorageUnavailableError, UnreadableV
 from domain.ports import FrameSource
 from domain.ports.services import StoredObject
 from domain.videos import Region, Segment
-from fakes import FakeFrame, FakeSource
-from fakes_vision import FakeFaceDetector
+from fakes.pipeline import FakeFrame, FakeSource
+from fakes.vision import FakeFaceDetector
 from world import World
 
 

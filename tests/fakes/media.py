@@ -18,7 +18,7 @@ from domain.errors import (
 )
 from domain.ports import Frame, Sound, SourceInfo
 from domain.timing import Timing
-from fakes_results import steady
+from fakes.results import steady
 
 
 class FakeFrame:

@@ -12,7 +12,7 @@ from domain.detection import FloatArray, Image
 from domain.errors import ObjectNotFoundError, StorageFullError
 from domain.ports import Sound, SourceInfo
 from domain.timing import Timing
-from fakes_results import steady
+from fakes.results import steady
 
 
 @dataclass(frozen=True)
