@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from domain.detection import FloatArray, Image
-from domain.errors import DomainError, ExaminationError, ImageTooLargeError
-from domain.reid.analysis import Capacity, FaceAnalysis
-from domain.reid.errors import (
+from domain.errors import (
     BatchTooLargeError,
+    DomainError,
+    ExaminationError,
     FaceNotFoundError,
     FaceTooSmallError,
+    ImageTooLargeError,
     InvalidImageError,
     OverloadedError,
 )
+from domain.reid.analysis import Capacity, FaceAnalysis
 from domain.reid.faces import Analysis
 from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
 from fakes.vision import FakeFaceDetector, plant_face
