@@ -29,8 +29,8 @@ from domain.reid.service import Faces
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
 from entrypoints.http.services import ObjectServer, Services
+from fakes.clock import FakeClock
 from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer
-from fakes.services import FakeClock
 from fakes.vision import FakeFaceDetector
 from world import PASSWORD, World
 

@@ -32,22 +32,16 @@ from domain.ports.persistence import Database
 from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import ObjectStore, TokenIssuer
 from domain.videos import Segment
+from fakes.clock import FakeClock
+from fakes.media import FakeVideoProber
 from fakes.persistence.database import FakeDatabase
 from fakes.persistence.galleries import FakeVault
 from fakes.pipeline import FakeSource
+from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeProgressBoard
 from fakes.recognition import FakeFaceRecognizer
 from fakes.results import FakeFilmViewer, FakeSigner, is_signed
-from fakes.services import (
-    FakeAttemptLimiter,
-    FakeCallLimiter,
-    FakeClock,
-    FakeJobQueue,
-    FakeObjectStore,
-    FakePasswordHasher,
-    FakeProgressBoard,
-    FakeTokenIssuer,
-    FakeVideoProber,
-)
+from fakes.security import FakePasswordHasher, FakeTokenIssuer
+from fakes.storage import FakeObjectStore
 from fakes.vision import FakeAreaDetector
 
 PASSWORD = "correct horse battery"

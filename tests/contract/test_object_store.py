@@ -28,7 +28,8 @@ from domain.errors import (
     UploadTooLargeError,
 )
 from domain.ports.services import ObjectStore
-from fakes.services import FakeClock, FakeObjectStore
+from fakes.clock import FakeClock
+from fakes.storage import FakeObjectStore
 from s3_server import S3Server, running_s3
 
 MINUTE = timedelta(minutes=1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,11 +14,14 @@ from domain.detection import Image
 from domain.errors import (
     DomainError,
     ExaminationError,
+    FrameNotFoundError,
     InvalidSegmentError,
     ObjectNotFoundError,
     TruncatedVideoError,
+    UnreadableVideoError,
 )
 from domain.ports import Frame, Sound, SourceInfo
+from domain.ports.services import ProbedVideo
 from domain.timing import Timing
 from fakes.results import steady
 
@@ -151,3 +156,37 @@ class FakeArchive:
         if not self.committed:
             self.entries.clear()
             self.discarded = True
+
+
+FILM = ProbedVideo(
+    width=640, height=360, frame_rate=25.0, frame_count=100, duration=4.0, rotation=0, frame_index=b"index"
+)
+NOT_A_VIDEO = b"not a video"
+
+
+@dataclass
+class FakeVideoProber:
+    """Finds the same video in every file, except in empty ones and those that say ``not a video``.
+
+    Attributes:
+        video: what it finds.
+        error: raised by every probe when set.
+        probed: how many files it looked at.
+    """
+
+    video: ProbedVideo = FILM
+    error: DomainError | None = None
+    probed: int = 0
+
+    def probe(self, path: Path) -> ProbedVideo:
+        self.probed += 1
+        if self.error:
+            raise self.error
+        if path.read_bytes() in {b"", NOT_A_VIDEO}:
+            raise UnreadableVideoError("that is not a video", "choose another file")
+        return self.video
+
+    def frame_jpeg(self, path: Path, index: int, width: int | None) -> bytes:
+        if not 0 <= index < self.video.frame_count:
+            raise FrameNotFoundError(f"the video has no frame {index}")
+        return b"\xff\xd8%d@%d\xff\xd9" % (index, width or self.video.width)

@@ -22,7 +22,7 @@ from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import ObjectNotFoundError
 from domain.videos import Segment
 from fakes.results import IMPRINT
-from fakes.services import FakeObjectStore
+from fakes.storage import FakeObjectStore
 from media_samples import read_number, write_video
 from world import chunks
 

@@ -23,7 +23,7 @@ from domain.errors import (
     TokenUsedError,
     UploadNotFoundError,
 )
-from fakes.services import FakeObjectStore
+from fakes.storage import FakeObjectStore
 from world import PASSWORD, World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)

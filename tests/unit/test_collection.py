@@ -32,7 +32,7 @@ from domain.errors import (
 from domain.library import GrantRole, VideoGrant
 from domain.ports.services import StoredObject
 from domain.videos import Region, Segment
-from fakes.services import FakeObjectStore
+from fakes.storage import FakeObjectStore
 from world import World, chunks
 
 Act = Callable[[World, Principal, int, int], Awaitable[object]]

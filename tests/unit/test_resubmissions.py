@@ -34,7 +34,7 @@ from domain.library import GrantRole
 from domain.ports.audit import AuditFilter
 from domain.ports.services import ProbedVideo
 from domain.videos import Region
-from fakes.services import FILM
+from fakes.media import FILM
 from world import World
 
 EDIT = FrameEdit(12, (DrawnBox((40, 40, 50, 50)),))

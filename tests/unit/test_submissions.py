@@ -21,7 +21,7 @@ from domain.errors import (
     VideoNotFoundError,
 )
 from domain.library import GrantRole
-from fakes.services import FakeJobQueue
+from fakes.queue import FakeJobQueue
 from world import World
 
 
