@@ -23,8 +23,8 @@ from domain.anonymization.work import SliceWorker
 from domain.ports import FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.metrics import FakeMeter
-from fakes.pipeline import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT, FakeStudio
 from fakes.vision import FakeFaceDetector
 from world import World

@@ -33,10 +33,9 @@ from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import ObjectStore, TokenIssuer
 from domain.videos import Segment
 from fakes.clock import FakeClock
-from fakes.media import FakeVideoProber
+from fakes.media import FakeSource, FakeVideoProber
 from fakes.persistence.database import FakeDatabase
 from fakes.persistence.galleries import FakeVault
-from fakes.pipeline import FakeSource
 from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeProgressBoard
 from fakes.recognition import FakeFaceRecognizer
 from fakes.results import FakeFilmViewer, FakeSigner, is_signed

@@ -1,23 +1,22 @@
-"""Hand-written stand-ins for the media ports: frames from arrays, an archive in memory."""
+"""Hand-written stand-ins for the media ports: films from arrays, an archive in memory."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from domain.detection import Image
+from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from domain.detection import FloatArray, Image
 from domain.errors import (
     DomainError,
-    ExaminationError,
     FrameNotFoundError,
     InvalidSegmentError,
     ObjectNotFoundError,
-    TruncatedVideoError,
+    StorageFullError,
     UnreadableVideoError,
 )
 from domain.ports import Frame, Sound, SourceInfo
@@ -25,113 +24,104 @@ from domain.ports.services import ProbedVideo
 from domain.timing import Timing
 from fakes.results import steady
 
+FILM_SHA256 = "5" * 64
+"""Of the file that a fake film would have been read from."""
+
+
+def a_face(_: int) -> Image:
+    """A grey picture (64, 64, 3) BGR with a face for ``FakeFaceDetector`` in it."""
+    picture = np.full((64, 64, 3), 128, np.uint8)
+    picture[16:32, 16:32] = (255, 0, 255)
+    return picture
+
 
 class FakeFrame:
-    """A frame made of an array; a damaged one has a size but gives no pixels."""
+    """A frame made of an array."""
 
-    def __init__(self, index: int, picture: Image, *, damaged: bool = False) -> None:
+    def __init__(self, index: int, picture: Image) -> None:
         self.index = index
         self.height, self.width = picture.shape[:2]
         self.nbytes = picture.nbytes
         self._picture = picture
-        self._damaged = damaged
 
     def bgr(self) -> Image:
-        self._check()
         return self._picture.copy()
 
     def rgb(self, width: int, height: int) -> Image:
-        self._check()
-        stretched = cv2.resize(self._picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        stretched = cv2.resize(self._picture, (width, height), interpolation=cv2.INTER_NEAREST)
         return np.ascontiguousarray(stretched[:, :, ::-1], np.uint8)
 
-    def _check(self) -> None:
-        if self._damaged:
-            raise ExaminationError(f"frame {self.index} is damaged")
 
+@dataclass
+class FakeSource:
+    """A film at 25 frames a second, or a picture when it has one frame.
 
-class FakeFrameSource:
-    """A source made of arrays.
-
-    Args:
-        pictures: (h, w, 3) BGR each, all of one size.
-        damaged: numbers of frames whose pixels are lost.
-        readable: frames that the file holds, when that is fewer than it promises.
+    Attributes:
+        paint: the picture (h, w, 3) BGR of a frame by its number; all of one size.
+        closed: how often somebody was done with its frames.
     """
 
-    def __init__(
-        self,
-        pictures: Sequence[Image],
-        *,
-        name: str = "fake.mp4",
-        damaged: Collection[int] = (),
-        readable: int | None = None,
-        continuous: bool = True,
-        frame_rate: float = 25.0,
-    ) -> None:
-        self._pictures = pictures
-        self._damaged = damaged
-        self._readable = len(pictures) if readable is None else readable
-        height, width = pictures[0].shape[:2]
-        rate = frame_rate if continuous else 0.0
-        self.info = SourceInfo(
-            name=name,
-            width=width,
-            height=height,
-            frame_count=len(pictures),
-            readable_frames=self._readable,
-            frame_rate=rate,
-            duration=len(pictures) / rate if rate else 0.0,
-            rotation=0,
-            continuous=continuous,
+    name: str
+    count: int = 1
+    paint: Callable[[int], Image] = a_face
+    closed: int = 0
+    sound: Sound | None = None
+
+    @property
+    def info(self) -> SourceInfo:
+        height, width = self.paint(0).shape[:2]
+        film = self.count > 1
+        return SourceInfo(
+            self.name, width, height, self.count, self.count, 25.0 * film, self.count / 25 * film, 0, film
         )
-        self.sound: Sound | None = None
-        self.delivered: list[int] = []
-        self.closed = 0
 
     def timing(self, start: int, stop: int) -> Timing:
         return steady(start, stop)
 
     def sha256(self) -> str:
-        return hashlib.sha256(b"".join(picture.tobytes() for picture in self._pictures)).hexdigest()
+        return FILM_SHA256
 
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
-        if not 0 <= start <= stop <= len(self._pictures):
-            raise InvalidSegmentError(f"frames {start}:{stop} lie outside {self.info.name}")
-        if stop > self._readable:
-            hint = f"--segments 0:{self._readable}"
-            raise TruncatedVideoError(f"{self._readable} frames can be read", hint)
+        if not 0 <= start <= stop <= self.count:
+            raise InvalidSegmentError(f"frames {start}:{stop} lie outside {self.name}")
         return self._deliver(start, stop)
 
     def _deliver(self, start: int, stop: int) -> Generator[Frame, None, None]:
         try:
             for index in range(start, stop):
-                self.delivered.append(index)
-                yield FakeFrame(index, self._pictures[index], damaged=index in self._damaged)
+                yield FakeFrame(index, self.paint(index))
         finally:
             self.closed += 1
 
 
+class FakeRedactor:
+    """Blackens boxes."""
+
+    def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
+        for x1, y1, x2, y2 in boxes.astype(int):
+            image[y1:y2, x1:x2] = 0
+
+
+class FakeEncoder:
+    """Writes pixels as they are."""
+
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        return image.tobytes()
+
+
+@dataclass
 class FakeArchive:
-    """An archive in memory.
+    """Keeps entries in memory; the disk is full after so many."""
 
-    Args:
-        fails_at: how many entries fit; adding one more raises ``error``.
-        error: what it raises then.
-    """
-
-    def __init__(self, fails_at: int | None = None, error: DomainError | None = None) -> None:
-        self.entries: dict[str, bytes] = {}
-        self.committed = False
-        self.discarded = False
-        self._fails_at = fails_at
-        self._error = error
+    room: int = 1_000_000
+    entries: dict[str, bytes] = field(default_factory=dict)
+    committed: bool = False
 
     def add(self, name: str, data: bytes) -> None:
         if name in self.entries:
             raise ValueError(f"the archive already holds {name}")
-        if self._error is not None and len(self.entries) == self._fails_at:
-            raise self._error
+        if len(self.entries) == self.room:
+            raise StorageFullError("no space left")
         self.entries[name] = data
 
     def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
@@ -155,7 +145,6 @@ class FakeArchive:
     def discard(self) -> None:
         if not self.committed:
             self.entries.clear()
-            self.discarded = True
 
 
 FILM = ProbedVideo(

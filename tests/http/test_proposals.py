@@ -13,7 +13,7 @@ from domain.detection import Image
 from domain.errors import ExaminationError, LevelUnavailableError
 from domain.ports import Frame, SourceInfo
 from domain.ports.imaging import AreaDetector
-from fakes.pipeline import FakeSource
+from fakes.media import FakeSource
 from fakes.vision import FakeAreaDetector, plant_area
 from http_api import Scene
 

@@ -22,7 +22,7 @@ from domain.anonymization.tracking import Origin
 from domain.detection import FloatArray, Image, Kind
 from domain.errors import DomainError, InvalidManifestError, ManifestMismatchError, TooManyBoxesError
 from domain.videos import Region, Segment
-from fakes.pipeline import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
 

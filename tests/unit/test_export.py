@@ -12,7 +12,7 @@ from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import StorageFullError
 from domain.videos import Region, Segment
-from fakes.pipeline import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
 

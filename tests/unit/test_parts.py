@@ -23,7 +23,7 @@ from domain.anonymization.verdicts import Identification
 from domain.detection import Kind
 from domain.reid.people import People
 from domain.videos import Region, Segment
-from fakes.pipeline import FakeArchive
+from fakes.media import FakeArchive
 from fakes.results import IMPRINT, FakeStudio
 from scripted import (
     LENS,

@@ -18,7 +18,7 @@ from domain.anonymization.views import ViewPlan
 from domain.errors import InvalidOptionError
 from domain.reid.people import People
 from domain.videos import Region, Segment
-from fakes.pipeline import FakeArchive
+from fakes.media import FakeArchive
 from fakes.results import IMPRINT
 from scripted import (
     HEIGHT,

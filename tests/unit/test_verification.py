@@ -19,7 +19,7 @@ from domain.anonymization.verification import Problem, Verdict, verify
 from domain.detection import Image
 from domain.errors import UnreadableArchiveError
 from domain.videos import Segment
-from fakes.pipeline import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeStudio, is_signed
 from fakes.vision import FakeFaceDetector
 
