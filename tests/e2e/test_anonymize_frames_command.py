@@ -17,7 +17,7 @@ import command
 import service_process
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.request import Level, OutputFormat
-from entrypoints.http.schemas.requests import SubmitBody
+from entrypoints.http.schemas.orders import SubmitBody
 from installation import SHORT, Installation, error_line, installed
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "frame_anonymization_batch.json"
