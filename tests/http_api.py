@@ -111,6 +111,7 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     services = Services(
         identity=world.identity,
         collection=world.collection,
+        sharing=world.sharing,
         marking=world.marking,
         submissions=world.submissions,
         overlays=world.overlays,

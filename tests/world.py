@@ -31,6 +31,7 @@ from domain.ports.galleries import Vault
 from domain.ports.persistence import Database
 from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import ObjectStore, TokenIssuer
+from domain.sharing import Sharing
 from domain.videos import Segment
 from fakes.clock import FakeClock
 from fakes.media import FakeSource, FakeVideoProber
@@ -82,6 +83,7 @@ class World:
         self.collection = Collection(
             self.database, self.store, self.prober, self.clock, self.scratch, max_upload_bytes=1000
         )
+        self.sharing = Sharing(self.database)
         self.marking = Marking(self.database)
         self.dispatcher = Dispatcher(self.database, self.queue, max_requests=3)
         self.available_levels = set(Level)

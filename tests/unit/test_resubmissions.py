@@ -128,13 +128,13 @@ async def test_who_may_edit_a_result(desk: FilingDesk) -> None:
     bob = await world.person("bob")
     with pytest.raises(RequestNotFoundError):
         await world.resubmissions.submit(bob, first, Rework(()))
-    await world.collection.share(desk.anna, video_id, bob.user_id, GrantRole.EDITOR)
+    await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.EDITOR)
     theirs = (await world.submissions.submit(bob, desk.order)).request.id
     await world.complete(theirs)
-    await world.collection.share(desk.anna, video_id, bob.user_id, GrantRole.VIEWER)
+    await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
         await world.resubmissions.submit(bob, theirs, Rework(()))
-    await world.collection.unshare(desk.anna, video_id, bob.user_id)
+    await world.sharing.unshare(desk.anna, video_id, bob.user_id)
     with pytest.raises(VideoNotFoundError):
         await world.resubmissions.submit(bob, theirs, Rework(()))
 
