@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -58,7 +58,7 @@ class StartedUpload:
     """
 
     upload: PendingUpload
-    url: str
+    url: str = field(repr=False)
 
 
 class Collection:
