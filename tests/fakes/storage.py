@@ -27,6 +27,7 @@ class FakeObjectStore:
         room: bytes that fit, over all objects.
         unavailable: whether every call fails, as with a store that is down.
         fetched: files that `local` has open at this moment.
+        partial: when objects were begun whose process was killed.
     """
 
     clock: FakeClock = field(default_factory=FakeClock)
@@ -34,6 +35,7 @@ class FakeObjectStore:
     room: int = 1 << 30
     unavailable: bool = False
     fetched: list[Path] = field(default_factory=list)
+    partial: list[datetime] = field(default_factory=list)
     _modified: dict[str, datetime] = field(default_factory=dict)
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
@@ -86,6 +88,13 @@ class FakeObjectStore:
         for key in doomed:
             del self.objects[key]
         return len(doomed)
+
+    async def remove_partial(self, before: datetime) -> int:
+        self._check()
+        young = [begun for begun in self.partial if begun >= before]
+        removed = len(self.partial) - len(young)
+        self.partial[:] = young
+        return removed
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         require_prefix(prefix)

@@ -88,6 +88,14 @@ class ObjectStore(Protocol):
         """Delete everything whose key begins so; returns how many."""
         ...
 
+    async def remove_partial(self, before: datetime) -> int:
+        """Delete what never became an object because its process was killed; returns how many.
+
+        Args:
+            before: begun, or last added to, before that time; what is being stored now must be younger.
+        """
+        ...
+
     def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """Everything whose key begins so, in order of keys."""
         ...
