@@ -23,10 +23,10 @@ from domain.anonymization.workshop import Workshop
 from domain.ports import FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region
-from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes_metrics import FakeMeter
-from fakes_results import IMPRINT, FakeStudio
-from fakes_vision import FakeFaceDetector
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.metrics import FakeMeter
+from fakes.results import IMPRINT, FakeStudio
+from fakes.vision import FakeFaceDetector
 from world import World
 
 

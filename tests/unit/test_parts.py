@@ -23,8 +23,8 @@ from domain.anonymization.verdicts import Identification
 from domain.detection import Kind
 from domain.reid.people import People
 from domain.videos import Region, Segment
-from fakes import FakeArchive
-from fakes_results import IMPRINT, FakeStudio
+from fakes.media import FakeArchive
+from fakes.results import IMPRINT, FakeStudio
 from scripted import (
     LENS,
     PERSON,

@@ -20,7 +20,7 @@ from domain.detection import Detections, Image
 from domain.errors import ExaminationError, TruncatedVideoError
 from domain.ports.metrics import NULL_METER, Meter, Stage
 from domain.videos import Region, Segment
-from fakes_metrics import FakeMeter
+from fakes.metrics import FakeMeter
 from scripted import (
     HEIGHT,
     WIDTH,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -90,7 +90,7 @@ class WorkerParts:
     cleaner: Cleaner
     gallery_upkeep: GalleryUpkeep
     queue: ArqJobQueue
-    redis_url: str
+    redis_url: str = field(repr=False)
     cleanup_interval: timedelta
     grace: timedelta
     name: str
