@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from domain.reid.matching import USUAL_THRESHOLD
-from fakes_recognition import FakeFaceRecognizer
-from fakes_services import NOON
+from fakes.clock import NOON
+from fakes.recognition import FakeFaceRecognizer
 from http_api import GALLERY_CAPACITY, Scene
 from http_faces import ONE, picture, problem, text
 

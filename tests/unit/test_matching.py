@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from domain.errors import InvalidOptionError
-from domain.reid.errors import InvalidEmbeddingError
+from domain.errors import InvalidEmbeddingError, InvalidOptionError
 from domain.reid.faces import EmbeddingSpace
 from domain.reid.matching import (
     USUAL_THRESHOLD,

@@ -21,7 +21,7 @@ from entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT, Width
 from entrypoints.http.dependencies import Caller, TheResubmissions, TheReviewing
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import Limit, Offset, RequestId
-from entrypoints.http.schemas.requests import SubmittedView
+from entrypoints.http.schemas.orders import SubmittedView
 from entrypoints.http.schemas.reviews import BoxesView, FrameRiskView, RenderBody, ReviewPage
 
 MAX_EDIT_BYTES = 8 << 20
@@ -30,7 +30,9 @@ MAX_EDIT_BYTES = 8 << 20
 MOST_FRAMES_AT_ONCE = 1000
 """Whose boxes are answered in one go."""
 
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+)
 """A report has all of its style and pictures in itself; our own pages may show it in a frame."""
 
 _MEDIA_TYPES = {

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Meta
 
 from domain.detection import FloatArray
-from domain.reid.errors import InvalidEmbeddingError
+from domain.errors import InvalidEmbeddingError
 from domain.reid.faces import Analysis, EmbeddingSpace, Face
 from domain.reid.matching import Match, Numbers, likeness
 from domain.reid.quality import Quality

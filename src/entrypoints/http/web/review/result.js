@@ -7,7 +7,7 @@ import { boxesOf } from "./drafts.js";
 /**
  * @typedef {import("./box.js").Box} Box
  * @typedef {import("../core/areas.js").Area} Area
- * @typedef {import("../pages/videos.js").Video & {sha256: string}} Video
+ * @typedef {import("../pages/videos.js").Video & {sha256: string, access?: string}} Video
  * @typedef {"frame" | "range" | "all"} Reach which frames a change is made in
  */
 
@@ -50,9 +50,9 @@ export class Result extends EventTarget {
     return pathOf(this.run);
   }
 
-  /** Whoever has the video may have it rendered again; the service decides. */
+  /** Whoever may have the video anonymised may have it rendered again; the service decides. */
   get canEdit() {
-    return this.video !== null;
+    return this.video !== null && this.video.access !== "viewer";
   }
 
   get lastFrame() {
