@@ -70,10 +70,15 @@ class Console:
         named = self.page.get_by_role("link", name=name, exact=True)
         return self.page.locator(".card.video", has=named).first
 
+    @property
+    def token(self) -> str:
+        """What proves that a change is asked for by the console's own page."""
+        found: str = self.page.evaluate("document.cookie.match(/csrftoken=([^;]+)/)[1]")
+        return found
+
     def ask(self, method: str, path: str, body: object = None) -> APIResponse:
         """Ask the service for something as its page would; what it answers, which is no error."""
-        token = self.page.evaluate("document.cookie.match(/csrftoken=([^;]+)/)[1]")
-        url, headers = f"{self.address}{path}", {"X-CSRFToken": token}
+        url, headers = f"{self.address}{path}", {"X-CSRFToken": self.token}
         answer = self.page.request.fetch(url, method=method, data=body, headers=headers)
         assert answer.ok, answer.text()
         return answer

@@ -67,6 +67,30 @@ def test_regions_and_segments_are_drawn_and_dragged(console: Console, film: Path
     expect(page.get_by_label("Height", exact=True)).to_have_value("120")
 
 
+def test_a_region_is_covered_in_the_frames_that_are_said(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    video = console.link_to(film.name)
+    console.open(video)
+    page.get_by_role("button", name="Add region").click()
+    page.get_by_label("Frame", exact=True).fill("5")
+    page.keyboard.press("Enter")
+    page.get_by_label("In the whole video").uncheck()
+    last = page.get_by_label("Last frame", exact=True)
+    expect(page.get_by_label("First frame", exact=True)).to_have_value("5")
+    last.fill("9")
+    last.press("Tab")
+    expect(last).to_have_value("9")
+    page.get_by_label("Frame", exact=True).fill("10")
+    page.keyboard.press("Enter")
+    expect(page.locator(".region")).to_have_count(0)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_label("Frame", exact=True)).to_have_value("5")
+    expect(page.locator(".region")).to_have_count(1)
+    (region,) = console.ask("GET", f"/api{video}/regions/").json()
+    assert (region["start_frame"], region["end_frame"]) == (5, 10)
+
+
 def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
     mouse = page.mouse
     mouse.move(*start)

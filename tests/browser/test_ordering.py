@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from browsing import FRAMES, Console, Visitor, visit
 
@@ -173,3 +173,25 @@ def test_an_order_that_is_refused_says_why_and_stays(console: Console, film: Pat
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("alert").get_by_text("Choose 1 to 100 segments of this video.")).to_be_visible()
     expect(page.get_by_role("radio", name="Blurred")).to_be_checked()
+
+
+def test_the_limits_and_the_load_of_the_installation_are_told(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    told = console.ask("GET", "/api/frames/anonymize/options").json()
+    assert set(told["levels"]) == {"minimal", "faces", "full"}
+
+    def tell(route: Route, **changes: object) -> None:
+        route.fulfill(json=told | changes)
+
+    page.route("**/options", lambda route: tell(route, levels=["minimal", "faces"], frames_waiting=600))
+    run = f"{console.link_to(film.name)}/run"
+    console.open(run)
+    expect(page.get_by_text("with what waits before it")).to_be_visible()
+    expect(page.get_by_role("radio", name="Everything")).to_be_disabled()
+    expect(page.get_by_text("cannot cover licence plates and text yet")).to_be_visible()
+    page.unroute("**/options")
+    page.route("**/options", lambda route: tell(route, max_frames=FRAMES - 1))
+    page.reload()
+    expect(page.get_by_text(f"A run may have {FRAMES - 1} frames.")).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_disabled()

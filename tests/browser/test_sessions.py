@@ -66,3 +66,17 @@ def test_a_key_is_shown_once_works_and_is_revoked(console: Console, address: str
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("You have no API keys.")).to_be_visible()
     assert httpx.get(f"{address}/api/auth/me", headers=headers).status_code == 401
+
+
+def test_whoever_signs_out_leaves_nothing_behind(visitor: Visitor, console: Console) -> None:
+    page = console.page
+    console.open("/keys")
+    page.locator(".account summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    visitor.fill_in("not the password")
+    expect(page.get_by_role("alert").get_by_text("User name or password is wrong.")).to_be_visible()
+    visitor.fill_in()
+    expect(page.locator(".account")).to_contain_text(visitor.username)

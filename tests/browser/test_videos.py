@@ -9,6 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from browsing import PHONE, Console, Visitor, visit
 
+PAGE = 12
+"""Videos on one page of the list."""
+
 
 def test_what_is_wrong_is_said_in_words(visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.page
@@ -144,3 +147,23 @@ def test_administrators_share_by_name_in_german_on_a_phone(
         assert dialog.evaluate("node => node.scrollWidth <= node.clientWidth")
     owned = visitor.sign_in()
     expect(owned.card(film.name)).to_contain_text("Shared with you · to edit")
+
+
+def test_a_page_that_is_emptied_gives_way_to_the_one_before(console: Console, film: Path) -> None:
+    page = console.page
+    for number in range(PAGE + 1):
+        named = page.request.post(
+            f"{console.address}/api/videos/?filename=take-{number:02}.mp4",
+            data=film.read_bytes(),
+            headers={"Content-Type": "video/mp4", "X-CSRFToken": console.token},
+        )
+        assert named.ok
+    console.open("/videos")
+    expect(page.locator(".card.video")).to_have_count(PAGE)
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".card.video")).to_have_count(1)
+    page.reload()
+    page.get_by_role("button", name="Delete take-00.mp4").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".card.video")).to_have_count(PAGE)
+    expect(page.get_by_role("button", name="Next")).to_have_count(0)
