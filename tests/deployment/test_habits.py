@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,12 @@ def test_every_target_of_make_is_explained() -> None:
     makefile = text("Makefile")
     phony = set(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE))
     assert phony == set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)) == targets()
+
+
+def test_the_environment_for_gpus_has_the_runtime_of_the_extra() -> None:
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    (runtime,) = project["optional-dependencies"]["gpu"]
+    assert f"--no-deps '{runtime}'" in text("Makefile")
 
 
 def test_names_that_contributing_speaks_of_are_in_those_files() -> None:
