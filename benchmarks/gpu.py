@@ -172,8 +172,8 @@ def analysis(settings: Settings, pictures: list[bytes], rounds: int) -> str:
             name = provider.upper()
             ways[f"{name}, over HTTP"] = lambda client=client: over_http(client, pictures, CONNECTIONS)
             ways[f"{name}, called directly"] = lambda faces=faces: direct(faces, pictures, PICTURES)
-        measured = compared(ways, rounds)
-    return table(f"`/analyze/batch`, faces/s, {CONNECTIONS} connections", [("", measured)], "CPU, over HTTP")
+        rows = [(f"{faces.detector.card.name} and {faces.space.name}", compared(ways, rounds))]
+    return table(f"`/analyze/batch`, faces/s, {CONNECTIONS} connections", rows, "CPU, over HTTP")
 
 
 def detector(models: Path, provider: Provider, precision: Precision, *, bound: bool = True) -> CenterFace:

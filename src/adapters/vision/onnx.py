@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,6 +28,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NotImplemented as OperatorNotImplemented,
 )
 
+from adapters.vision import gpu_libraries
 from domain.detection import FloatArray
 from domain.errors import (
     ExaminationError,
@@ -42,7 +40,9 @@ from domain.errors import (
 Model: TypeAlias = Path | bytes
 """A graph to load: a file, or the bytes of one."""
 
-_ERRORS_ONLY = 3
+_WARNINGS, _ERRORS_ONLY, _FATAL_ONLY = 2, 3, 4
+"""What the runtime logs."""
+
 _GPU_HINT = (
     "run `pip uninstall -y onnxruntime` and then `pip install onnxruntime-gpu` on a machine with an"
     " NVIDIA driver, CUDA and cuDNN, or ask for the provider `cpu`; `framecloak models providers` tries them"
@@ -84,6 +84,7 @@ _ORT_NAMES = {
 PREFERENCE = (Provider.TENSORRT, Provider.CUDA, Provider.CPU)
 """What ``auto`` tries, in this order."""
 
+_LIBRARIES = {Provider.CUDA: gpu_libraries.CUDA, Provider.TENSORRT: gpu_libraries.TENSORRT}
 _MEMORY = {Provider.CPU: "cpu", Provider.CUDA: "cuda", Provider.TENSORRT: "cuda"}
 """Where a provider leaves what it has calculated, as I/O binding calls it."""
 
@@ -233,15 +234,6 @@ def _examining(shape: tuple[int, ...]) -> Iterator[None]:
         ) from error
 
 
-@cache
-def _load_cuda_libraries() -> None:
-    """Load CUDA and cuDNN out of NVIDIA's wheels where there are any; a system's own are found anyway."""
-    if importlib.util.find_spec("nvidia") is not None:
-        # It says on standard output what it did not find, which is for our own answers.
-        with redirect_stdout(sys.stderr):
-            onnxruntime.preload_dlls()
-
-
 def _compiled_in() -> list[Provider]:
     available = onnxruntime.get_available_providers()
     return [provider for provider in PREFERENCE if _ORT_NAMES[provider] in available]
@@ -255,7 +247,9 @@ def _create(model: Model, provider: Provider, threads: int, *, half: bool) -> Se
     if provider not in _compiled_in():
         raise ProviderUnavailableError(f"this onnxruntime was built without {provider.label}", _GPU_HINT)
     if provider is not Provider.CPU:
-        _load_cuda_libraries()
+        gpu_libraries.load_from_wheels()
+        # A library that it cannot load is named by our own error; `auto` tries two that often are not there.
+        onnxruntime.set_default_logger_severity(_FATAL_ONLY)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -271,6 +265,8 @@ def _create(model: Model, provider: Provider, threads: int, *, half: bool) -> Se
         if provider is Provider.CPU or isinstance(error, _BAD_MODEL_ERRORS):
             raise _corrupt(model, error) from error
         raise _unavailable(provider, _first_line(error)) from error
+    finally:
+        onnxruntime.set_default_logger_severity(_WARNINGS)
     if session.get_providers()[0] != _ORT_NAMES[provider]:
         raise _unavailable(provider, "the runtime fell back to another provider")
     return Session(session, provider)
@@ -312,6 +308,7 @@ def _corrupt(model: Model, error: Exception) -> ModelCorruptError:
 
 
 def _unavailable(provider: Provider, reason: str) -> ProviderUnavailableError:
+    reason = gpu_libraries.why_it_cannot_be_loaded(_LIBRARIES[provider]) or reason
     return ProviderUnavailableError(f"{provider.label} does not work here: {reason}", _GPU_HINT)
 
 
