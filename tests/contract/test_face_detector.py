@@ -19,7 +19,7 @@ from adapters.vision.precision import Precision
 from adapters.vision.weights import CENTERFACE
 from domain.detection import Detections, Image, ModelCard
 from domain.ports import FaceDetector
-from fakes_vision import FakeFaceDetector, plant_face
+from fakes.vision import FakeFaceDetector, plant_face
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from adapters.vision.onnx import Provider
 from adapters.vision.precision import Precision
 from domain.detection import FloatArray, Image
 from domain.ports.recognition import FaceRecognizer
-from fakes_recognition import FakeFaceRecognizer
+from fakes.recognition import FakeFaceRecognizer
 
 MAKERS: dict[str, Callable[[Path], FaceRecognizer]] = {
     "fake": lambda _: FakeFaceRecognizer(),
