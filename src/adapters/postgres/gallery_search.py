@@ -2,6 +2,8 @@
 
 An index finds candidates by half-precision products (HNSW: Malkov and Yashunin, 2016, as pgvector has it);
 these are then compared exactly, so that what is answered is what an exact search would say of the same face.
+A walk through an index may miss a face, the more so the larger the gallery: it can say who is there, but that
+nobody is there is only said after an exact search.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from adapters.postgres.tables.galleries import GalleryFaceRow
 from domain.ports.galleries import Query, SealedFace, SealedGallery
 
 EFFORT = 100
-"""Neighbours that a walk through the index keeps in sight; see BENCHMARKS.md for what others give."""
+"""Least number of neighbours that a walk through the index keeps in sight."""
+
+FACES_PER_NEIGHBOUR = 1000
+"""One more for so many: the larger a gallery, the sooner a walk goes astray; see BENCHMARKS.md."""
 
 CANDIDATES = 100
 """Least number of faces that are compared exactly after such a walk."""
@@ -95,11 +100,12 @@ async def _exact(
 async def _approximate(
     connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
 ) -> Best | None:
-    """The best that an index finds; None where it cannot find enough."""
+    """The best that an index finds; None where it finds nobody, or cannot find enough."""
     candidates = max(CANDIDATES, CANDIDATES_PER_PERSON * top_k)
     if candidates > MOST_CANDIDATES:
         return None
-    await connection.execute(text(_TUNE), {"effort": str(max(EFFORT, candidates))})
+    effort = min(MOST_CANDIDATES, max(EFFORT, candidates, gallery.face_count // FACES_PER_NEIGHBOUR))
+    await connection.execute(text(_TUNE), {"effort": str(effort)})
     statement = text(_APPROXIMATE % {"gallery_id": gallery.id, "dimension": gallery.space.dimension})
     parameters = {"key_id": query.key_id, "vector": query.vector.tolist(), "candidates": candidates}
     rows = (await connection.execute(statement, parameters)).all()
@@ -111,7 +117,8 @@ async def _approximate(
             people.add(person)
             best[face_id] = _cosine(distance)
     # All of them alike enough, and of too few people: others may be behind them.
-    return None if len(alike) == candidates and len(best) < top_k else best
+    hidden = len(alike) == candidates and len(best) < top_k
+    return best if best and not hidden else None
 
 
 def _cosine(distance: float) -> float:
