@@ -127,7 +127,6 @@ function row(app, account, reload) {
       "button",
       {
         type: "button",
-        disabled: isOwn,
         onclick: resetPassword,
         "aria-label": `${t("users.reset")}: ${account.username}`,
       },
