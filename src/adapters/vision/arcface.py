@@ -6,7 +6,6 @@ becomes 512 numbers, and the angle between two such vectors says whether the fac
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -188,14 +187,6 @@ def choose_recognizer(name: str, models: Path, provider: Provider = Provider.AUT
         f"there is no recogniser {name!r} in {models}",
         f"there are {there}; `framecloak models list` shows what can be had and how",
     )
-
-
-def recognizer_is_installed(name: str, models: Path) -> bool:
-    """Whether `choose_recognizer` has files to load for a name; they are not loaded, only found."""
-    if name in {AUTO, DLIB_RESNET.name} and importlib.util.find_spec("face_recognition_models") is not None:
-        return True
-    packs = installed_packs(models)
-    return bool(packs) if name == AUTO else name in packs or any(Path(name).expanduser().glob("*.onnx"))
 
 
 def _likeliest_first(folder: Path) -> Iterator[Path]:
