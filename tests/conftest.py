@@ -36,7 +36,7 @@ def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 def pytest_report_header() -> str:
-    return "tests/clip needs torch and is run by `make test-clip` alone"
+    return "tests/clip needs torch and is run by `make test-clip` alone; tests/gpu a GPU: `make test-gpu`"
 
 
 @dataclass

@@ -13,15 +13,8 @@ import pytest
 
 import domain
 import tiny_models
-from adapters.vision.onnx import (
-    Precision,
-    Provider,
-    choose_precision,
-    describe,
-    has_int8_dot_products,
-    open_first,
-    open_session,
-)
+from adapters.vision.onnx import Provider, open_first, open_session
+from adapters.vision.precision import Precision, choose_precision, describe, has_int8_dot_products
 from domain.detection import ModelCard
 from domain.errors import (
     ExaminationError,
@@ -90,6 +83,26 @@ def test_a_failure_of_the_runtime_is_an_examination_error() -> None:
         session.run(np.zeros((1, 3, 9, 9), np.float32))
 
 
+def test_outputs_that_stay_where_they_were_calculated_are_those_of_a_plain_run() -> None:
+    session = open_session(tiny_models.scrfd_bytes(), Provider.CPU)
+    assert not session.bound  # there is nothing to save
+    picture = np.random.default_rng(1).normal(0, 1, (3, 64, 96, 1)).astype(np.float32).transpose(3, 0, 1, 2)
+    plain = session.run(picture)
+    for bound in (False, True):
+        session.bound = bound
+        lazy = session.run_lazily(picture, needed=3)
+        for number, output in enumerate(plain):
+            np.testing.assert_array_equal(lazy[number], output)
+            np.testing.assert_array_equal(lazy[number], output)
+
+
+def test_a_failure_of_a_bound_run_is_an_examination_error() -> None:
+    session = open_session(tiny_models.identity_bytes((1, 3, 8, 8)), Provider.CPU)
+    session.bound = True
+    with pytest.raises(ExaminationError, match=r"\(1, 3, 9, 9\)"):
+        session.run_lazily(np.zeros((1, 3, 9, 9), np.float32), needed=1)
+
+
 @pytest.mark.parametrize(
     ("flags", "name"),
     [
@@ -114,12 +127,16 @@ def test_no_cpu_info_means_no_int8_instructions(tmp_path: Path) -> None:
 
 def test_precision_follows_the_provider() -> None:
     assert choose_precision(Precision.AUTO, Provider.CUDA) is Precision.FP32
+    assert choose_precision(Precision.FP16, Provider.CUDA) is Precision.FP16
+    assert choose_precision(Precision.FP16, Provider.TENSORRT) is Precision.FP16
     assert choose_precision(Precision.FP32, Provider.CPU) is Precision.FP32
     assert choose_precision(Precision.INT8, Provider.CPU) is Precision.INT8
     automatic = Precision.INT8 if has_int8_dot_products() else Precision.FP32
     assert choose_precision(Precision.AUTO, Provider.CPU) is automatic
     with pytest.raises(InvalidOptionError, match="CUDA"):
         choose_precision(Precision.INT8, Provider.CUDA)
+    with pytest.raises(InvalidOptionError, match="GPUs alone"):
+        choose_precision(Precision.FP16, Provider.CPU)
 
 
 def test_the_runtime_tells_nobody_about_its_sessions(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from adapters.vision.arcface import (
 from adapters.vision.centerface import CenterFace
 from adapters.vision.dlib_graph import build
 from adapters.vision.dlib_resnet import DlibResNet, build_graph
-from adapters.vision.onnx import Precision, Provider, open_session
+from adapters.vision.onnx import Provider, open_session
+from adapters.vision.precision import Precision
 from adapters.vision.weights import record_digests
 from domain.errors import ModelCorruptError, ModelMissingError
 from domain.reid.analysis import Capacity, FaceAnalysis

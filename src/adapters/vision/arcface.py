@@ -16,7 +16,8 @@ import numpy as np
 from adapters.vision.alignment import align
 from adapters.vision.dlib_resnet import DlibResNet
 from adapters.vision.embedding import MAX_BATCH, unit_vectors
-from adapters.vision.onnx import Precision, Provider, Session, open_session
+from adapters.vision.onnx import Provider, Session, open_session
+from adapters.vision.precision import Precision
 from adapters.vision.weights import DLIB_RESNET, installed_packs, licence_of, verified_digest
 from domain.detection import FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, ModelMissingError

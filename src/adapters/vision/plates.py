@@ -13,7 +13,8 @@ from typing import Self
 import cv2
 import numpy as np
 
-from adapters.vision.onnx import Precision, Provider, Session, open_session
+from adapters.vision.onnx import Provider, Session, open_session
+from adapters.vision.precision import Precision
 from adapters.vision.weights import installed_packs, verified_digest
 from domain.detection import Areas, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, ModelCorruptError
