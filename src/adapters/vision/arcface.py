@@ -16,9 +16,9 @@ import numpy as np
 from adapters.vision.alignment import align
 from adapters.vision.dlib_resnet import DlibResNet
 from adapters.vision.embedding import MAX_BATCH, unit_vectors
-from adapters.vision.onnx import Provider, Session, open_session
-from adapters.vision.precision import Precision
-from adapters.vision.weights import DLIB_RESNET, installed_packs, licence_of, verified_digest
+from adapters.vision.onnx import Provider, Session
+from adapters.vision.packs import first_that_has_one, open_graph
+from adapters.vision.weights import DLIB_RESNET, installed_packs
 from domain.detection import FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, ModelMissingError
 from domain.ports.recognition import FaceRecognizer
@@ -79,16 +79,8 @@ class ArcFace:
             ProviderUnavailableError: the provider does not work on this machine.
         """
         for path in _likeliest_first(folder):
-            digest = verified_digest(path)
-            session = open_session(path, provider)
+            session, card = open_graph(path, provider)
             if is_arcface(session):
-                card = ModelCard(
-                    name=f"{folder.name}/{path.stem}",
-                    sha256=digest,
-                    licence=licence_of(folder.name),
-                    provider=session.provider.label,
-                    precision=Precision.FP32.value,
-                )
                 return cls(session, card, folder.name, read_normalization(path))
         raise ModelMissingError(
             f"no file in {folder} is an ArcFace graph",
@@ -173,11 +165,9 @@ def choose_recognizer(name: str, models: Path, provider: Provider = Provider.AUT
     """
     packs = installed_packs(models)
     if name == AUTO:
-        for folder in packs.values():
-            try:
-                return ArcFace.load(folder, provider)
-            except ModelMissingError:
-                continue
+        found = first_that_has_one(packs.values(), lambda folder: ArcFace.load(folder, provider))
+        if found:
+            return found
     if name in {AUTO, DLIB_RESNET.name}:
         return DlibResNet.load(models, provider)
     folder = packs.get(name, Path(name).expanduser())
