@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ import pytest
 
 import domain
 import tiny_models
-from adapters.vision.onnx import Provider, open_first, open_session
+from adapters.vision import gpu_libraries
+from adapters.vision.onnx import PREFERENCE, Provider, open_first, open_session
 from adapters.vision.precision import Precision, choose_precision, describe, has_int8_dot_products
 from domain.detection import ModelCard
 from domain.errors import (
@@ -61,6 +64,41 @@ def test_a_missing_gpu_is_said_with_the_commands_that_help(provider: Provider) -
     assert provider.label in raised.value.message
     assert "pip uninstall -y onnxruntime" in raised.value.hint
     assert "pip install onnxruntime-gpu" in raised.value.hint
+
+
+@needs_cpu_build
+def test_a_gpu_that_fails_is_refused_by_name_and_passed_over_by_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
+    # Here the runtime itself objects, where a build for GPUs would to a missing driver.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ProviderUnavailableError, match=r"CUDA does not work here: .*providers_cuda"):
+            open_session(tiny_models.identity_bytes(), Provider.CUDA)
+        tried: list[Provider] = []
+
+        def model_for(provider: Provider) -> bytes:
+            tried.append(provider)
+            return tiny_models.identity_bytes()
+
+        assert open_first(model_for, Provider.AUTO).provider is Provider.CPU
+    assert tried == list(PREFERENCE)
+
+
+def test_a_library_that_cannot_be_loaded_is_named() -> None:
+    assert "absent.so" in (gpu_libraries.why_it_cannot_be_loaded("absent.so") or "")
+    assert gpu_libraries.why_it_cannot_be_loaded("libonnxruntime_providers_shared.so") is None
+
+
+@pytest.mark.parametrize("wheels", [True, False])
+def test_libraries_of_wheels_are_loaded_where_there_are_any_and_standard_output_stays_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, wheels: bool
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: wheels or None)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: sys.stdout.write("not found: libcudnn.so.9\n"))
+    gpu_libraries.load_from_wheels.__wrapped__()
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "not found: libcudnn.so.9\n" if wheels else "")
 
 
 def test_bytes_that_are_no_model_are_corrupt(tmp_path: Path) -> None:
