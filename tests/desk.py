@@ -17,9 +17,9 @@ from adapters.media.archive import ZipReader
 from domain.accounts import Principal
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.lifecycle import AnonymizationRequest, Order
-from domain.anonymization.making import Workshop
 from domain.anonymization.request import Appearance, Level, Verify
 from domain.anonymization.work import SliceWorker
+from domain.anonymization.workshop import Workshop
 from domain.ports import FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region

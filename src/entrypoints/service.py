@@ -39,7 +39,6 @@ from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.health import Health
 from domain.anonymization.instruments import Instruments
-from domain.anonymization.making import Workshop
 from domain.anonymization.overlay_search import OverlayProposals
 from domain.anonymization.request import Level
 from domain.anonymization.resubmission import Resubmissions
@@ -49,6 +48,7 @@ from domain.anonymization.submission import Submissions
 from domain.anonymization.vitals import Vitals
 from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import SliceWorker
+from domain.anonymization.workshop import Workshop
 from domain.auditing import Auditing
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError

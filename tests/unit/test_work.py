@@ -86,6 +86,19 @@ async def test_what_is_cancelled_meanwhile_stops_and_leaves_nothing(desk: Desk) 
     assert list(desk.world.scratch.iterdir()) == []
 
 
+async def test_slice_after_slice_one_decoder_reads_on_until_the_worker_rests(desk: Desk) -> None:
+    request_id = await desk.submit((0, 70))
+    source = FakeSource("film.mp4", 100)
+    desk.open_video = lambda _: source
+    worker = desk.worker()
+    await desk.process(request_id, worker)
+    assert (await desk.request(request_id)).status is Status.COMPLETED
+    assert len(desk.stored_parts) > 1
+    assert source.closed == 0
+    worker.rest()
+    assert source.closed == 1
+
+
 class SlowSource(FakeSource):
     """Has a request cancelled once the first frame was asked for, and then takes its time."""
 

@@ -199,6 +199,12 @@ class Desk:
             await asyncio.wait([working])
 
     async def _work(self) -> None:
+        try:
+            await self._work_on()
+        finally:
+            self._parts.slices.rest()
+
+    async def _work_on(self) -> None:
         while not self._closed and self._parts.has_room():
             try:
                 lease = await self._next()
