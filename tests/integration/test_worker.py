@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
-from adapters.queue.arq import NORMAL_QUEUE, TICKET, ArqJobQueue
+from adapters.redis.job_queue import NORMAL_QUEUE, TICKET, ArqJobQueue
 from desk import Desk
 from domain.anonymization.cleaning import CleanupReport
 from domain.anonymization.holding import WorkerStuckError

@@ -13,7 +13,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Function, Worker, func
 from redis.exceptions import RedisError
 
-from adapters.queue.connection import connect, disconnect
+from adapters.redis.connection import connect, disconnect
 from domain.resilience import uninterrupted
 
 logger = logging.getLogger(__name__)
