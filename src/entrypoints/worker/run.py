@@ -250,6 +250,8 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[object]]) -> Non
             await chore()
         except DomainError as error:
             logger.warning("%s", error)
+        except Exception:
+            logger.exception("a chore failed unexpectedly")
         await asyncio.sleep(seconds)
 
 
