@@ -24,7 +24,7 @@ from domain.anonymization.record import ReportFacts
 from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat, Verify
 from domain.anonymization.tracking import Origin, Verdict
-from domain.detection import ModelCard
+from domain.detection import Kind, ModelCard
 from domain.ports import SourceInfo
 from domain.videos import Segment
 
@@ -71,6 +71,29 @@ def test_evidence() -> None:
     weak, strong = gathered.weakest_tracks()
     assert (weak.track, weak.best_score, weak.seen, weak.frames) == (1, 0.2, 10, 10)
     assert (strong.track, strong.best_score, strong.seen, strong.frames) == (0, 0.9, 7, 10)
+
+
+def test_text_and_plates_are_counted_by_themselves() -> None:
+    gathered = Evidence()
+    for index in range(12):
+        origin = Origin.FILLED if index % 6 else Origin.DETECTED
+        line = RedactedBox((0, 0, 90, 9), 5, 0.6, origin, Kind.TEXT)
+        plate = RedactedBox((0, 0, 30, 9), 6, 0.6, origin, Kind.PLATE, by_shape=True)
+        boxes = (line, plate, box(0, Origin.EXTENDED if index > 9 else Origin.DETECTED))
+        gathered.add(0, RedactedFrame(index, b"", boxes, blanked=False))
+    assert (gathered.gaps, gathered.tracks, gathered.plates_by_shape) == (0, 1, 12)
+    assert dict(gathered.inferred) == {Origin.DETECTED: 0, Origin.EXTENDED: 2}
+    assert [one.track for one in gathered.weakest_tracks()] == [0]
+    timeline = gathered.timeline
+    assert list(timeline.writing) == [2] * 12
+    assert (sum(timeline.found), sum(timeline.inferred), sum(timeline.regions)) == (10, 2, 0)
+
+
+@pytest.mark.parametrize("level", Level)
+def test_text_and_plates_are_told_where_they_were_looked_for(level: Level) -> None:
+    text = page(level=level)
+    told = [words in text for words in (ENGLISH.texts, ENGLISH.plates, ENGLISH.legend_writing)]
+    assert told == [level is Level.FULL] * 3
 
 
 class Parsed(HTMLParser):

@@ -27,6 +27,9 @@ ENGLISH = Words(
     faces="Faces redacted, counted in every frame",
     tracks="Faces followed through time",
     inferred="of the faces redacted, inferred from frames around them",
+    texts="Areas of text redacted, counted in every frame",
+    plates="Licence plates redacted, counted in every frame",
+    plates_by_shape="of the licence plates, told by the shape of the text on them",
     regions="Marked areas redacted",
     blanked="Frames blanked",
     timeline="When something was redacted",
@@ -38,6 +41,7 @@ ENGLISH = Words(
     timeline_most="Highest column: {most}",
     legend_found="faces that were found",
     legend_inferred="faces inferred from frames around them",
+    legend_writing="text and licence plates",
     legend_regions="areas marked by hand",
     legend_blanked="black frames",
     settings="What was asked for",
@@ -177,8 +181,8 @@ ENGLISH = Words(
     },
     proof_help=(
         "What was found and showed too much was filled with black, with a wider margin, and the frame "
-        "searched once more. A frame that still showed a face, or that could not be searched, is black in "
-        "the result."
+        "searched again, up to three times. A frame that still showed a face then, or that could not be "
+        "searched, is black in the result."
     ),
     compared=(
         "What is left at the place of a removed face was compared with that face by {model} wherever "

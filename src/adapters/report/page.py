@@ -20,6 +20,7 @@ from domain.anonymization.proof import Proof
 from domain.anonymization.record import ReportFacts
 from domain.anonymization.request import Language, Level, OutputFormat
 from domain.anonymization.tracking import Origin
+from domain.detection import Kind
 
 LISTED = 200
 """Sources, runs of black frames and films that are named one by one; the manifest names all."""
@@ -80,17 +81,22 @@ def _opening(facts: ReportFacts, words: Words) -> str:
 
 
 def _numbers(facts: ReportFacts, words: Words) -> str:
-    summary = facts.summary
-    inferred = summary.boxes[Origin.FILLED] + summary.boxes[Origin.EXTENDED]
+    summary, evidence = facts.summary, facts.evidence
     by_hand = summary.boxes[Origin.EDITED] + summary.boxes[Origin.MANUAL]
-    rows = (
+    rows = [
         (words.frames, summary.frames),
-        (words.tracks, summary.tracks),
+        (words.tracks, evidence.tracks),
         (words.faces, summary.faces),
-        (words.inferred, inferred),
+        (words.inferred, evidence.inferred.total()),
         (words.regions, summary.boxes[Origin.REGION] + by_hand),
         (words.blanked, summary.blanked),
-    )
+    ]
+    if facts.settings.level is Level.FULL:
+        rows[4:4] = [
+            (words.texts, summary.kinds[Kind.TEXT]),
+            (words.plates, summary.kinds[Kind.PLATE]),
+            (words.plates_by_shape, evidence.plates_by_shape),
+        ]
     return _section(words.numbers, _facts((name, words.number(value)) for name, value in rows))
 
 
@@ -98,12 +104,14 @@ def _timeline(facts: ReportFacts, words: Words) -> str:
     timeline = facts.evidence.timeline
     if not len(timeline):
         return ""
-    kinds = (
+    kinds = [
         ("found", words.legend_found),
         ("inferred", words.legend_inferred),
         ("regions", words.legend_regions),
         ("blanked", words.legend_blanked),
-    )
+    ]
+    if facts.settings.level is Level.FULL:
+        kinds.insert(2, ("writing", words.legend_writing))
     legend = "".join(f'<li><i class="{kind}"></i>{escape(name)}</li>' for kind, name in kinds)
     marks = (0, (len(timeline) - 1) // 2, len(timeline) - 1)
     several = len(facts.sources) > 1
@@ -235,7 +243,8 @@ def _blanks(facts: ReportFacts, words: Words) -> str:
 
 
 def _gaps(facts: ReportFacts, words: Words) -> str:
-    evidence, filled = facts.evidence, facts.summary.boxes[Origin.FILLED]
+    evidence = facts.evidence
+    filled = evidence.inferred[Origin.FILLED]
     if not evidence.gaps:
         return _section(words.gaps, _paragraph(words.no_gaps))
     text = words.some_gaps.format(count=words.number(evidence.gaps), frames=words.number(filled))
@@ -255,7 +264,7 @@ def _gaps(facts: ReportFacts, words: Words) -> str:
 def _weakest(facts: ReportFacts, words: Words) -> str:
     if facts.settings.based_on:
         return ""
-    if facts.settings.threshold is None or not facts.summary.tracks:
+    if facts.settings.threshold is None or not facts.evidence.tracks:
         return _section(words.weakest, _paragraph(words.no_tracks))
     weakest = facts.evidence.weakest_tracks()
     rows = [
