@@ -165,7 +165,7 @@ def test_what_shows_too_much(find: Box, score: float, likeness: float, is_residu
 def test_the_rules(
     find: Box, score: float, likeness: float, black: bool, has_recognizer: bool, is_known: bool
 ) -> None:
-    """In words: a sure find counts unless it is on a mosaic; a like one wherever something can be compared."""
+    """In words: a sure find counts unless it is on a mosaic; a like one wherever it can be compared."""
     recognizer = ToldRecognizer(likeness) if has_recognizer else None
     detector = ToldDetector([(find, score)], recognises_portraits=is_known)
     residuals, similarity = inspect(detector, recognizer, black=(REMOVED,) if black else ())

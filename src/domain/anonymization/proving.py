@@ -2,8 +2,8 @@
 
 The bytes that will be delivered are decoded again. What is found in them is filled with black, whatever the
 style, with a wider margin; the frame is encoded and searched once more. What still shows where it was filled
-takes the frame with it. What is found elsewhere is filled in turn, a few times at most: encoding a frame again
-tips a detector over here and there. A frame that cannot be searched is blanked as well.
+takes the frame with it. What is found elsewhere is filled in turn, a few times at most: encoding a frame
+again tips a detector over here and there. A frame that cannot be searched is blanked as well.
 """
 
 from __future__ import annotations
