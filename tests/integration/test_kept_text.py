@@ -1,4 +1,4 @@
-"""Text that is to stay, in frames as they are delivered: readable there, covered elsewhere, and faces gone."""
+"""Text that is to stay, in frames as they are delivered: it can be read there, and no other can."""
 
 from __future__ import annotations
 
