@@ -130,8 +130,17 @@ ENGLISH = Words(
         "be depends on the frames around it."
     ),
     looked=(
-        "Every frame was examined in full. A face that is missed in some frames is redacted there too "
-        "when it was found before and after."
+        "Every frame was examined in full for faces. A face that is missed in some frames is redacted there "
+        "too when it was found before and after."
+    ),
+    looked_for_text=(
+        "Text and licence plates were looked for in every picture, and in films in each frame whose number "
+        "is a multiple of {every} and wherever the picture changes; in between they were followed. Text of "
+        "the shape of what is written on a licence plate counts as one."
+    ),
+    kept_text=(
+        "Text was left readable on purpose in marked areas ({areas}). Faces in them were redacted. Names and "
+        "dates that are written there can identify people."
     ),
     sources="Sources",
     source="Source",

@@ -149,8 +149,17 @@ GERMAN = Words(
         "hängt von den Bildern um ihn herum ab."
     ),
     looked=(
-        "Jedes Bild wurde ganz untersucht. Ein Gesicht, das in einigen Bildern übersehen wurde, ist "
-        "auch dort geschwärzt, wenn es davor und danach gefunden wurde."
+        "Jedes Bild wurde ganz nach Gesichtern durchsucht. Ein Gesicht, das in einigen Bildern übersehen "
+        "wurde, ist auch dort geschwärzt, wenn es davor und danach gefunden wurde."
+    ),
+    looked_for_text=(
+        "Nach Schrift und Kennzeichen wurde in jedem Einzelbild gesucht und in Filmen in jedem Bild, dessen "
+        "Nummer ein Vielfaches von {every} ist, sowie überall, wo sich das Bild ändert; dazwischen wurden "
+        "sie verfolgt. Schrift von der Form eines Kennzeichens zählt als eines."
+    ),
+    kept_text=(
+        "In markierten Bereichen ({areas}) blieb Schrift absichtlich lesbar. Gesichter darin wurden "
+        "geschwärzt. Namen und Daten, die dort stehen, können Menschen erkennbar machen."
     ),
     sources="Quellen",
     source="Quelle",

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from adapters.report.english import ENGLISH
 from adapters.report.german import GERMAN
+from adapters.report.pieces import listed, paragraph, section, table
 from adapters.report.timeline import highest, plot
 from adapters.report.words import Words
 from domain.anonymization.evidence import TrackEvidence
@@ -97,7 +98,7 @@ def _numbers(facts: ReportFacts, words: Words) -> str:
             (words.plates, summary.kinds[Kind.PLATE]),
             (words.plates_by_shape, evidence.plates_by_shape),
         ]
-    return _section(words.numbers, _facts((name, words.number(value)) for name, value in rows))
+    return section(words.numbers, listed((name, words.number(value)) for name, value in rows))
 
 
 def _timeline(facts: ReportFacts, words: Words) -> str:
@@ -120,7 +121,7 @@ def _timeline(facts: ReportFacts, words: Words) -> str:
         f"<span>{escape(words.one_frame.format(first=words.number(mark)))}</span>" for mark in shown
     )
     most = words.timeline_most.format(most=words.number(highest(timeline)))
-    return _section(
+    return section(
         words.timeline,
         f'<ul class="legend">{legend}</ul><figure style="margin:0">{plot(timeline, words.timeline_label)}'
         f'<div class="axis">{axis}</div></figure>'
@@ -143,6 +144,10 @@ def _settings(facts: ReportFacts, words: Words) -> str:
             words.looked,
             words.threshold.format(threshold=words.number(settings.threshold, 2)),
         ]
+    if settings.video_areas:
+        sentences.append(words.looked_for_text.format(every=words.number(settings.video_areas.every)))
+    if kept := sum(len(source.keep_text) for source in facts.sources):
+        sentences.append(words.kept_text.format(areas=words.number(kept)))
     quality = _NONE if look.output_format is OutputFormat.PNG else words.number(look.quality)
     sentences.append(
         words.formats[look.output_format.is_film].format(format=look.output_format.upper(), quality=quality)
@@ -150,7 +155,7 @@ def _settings(facts: ReportFacts, words: Words) -> str:
     if look.output_format.is_film:
         sentences.append(words.audio[look.audio])
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return _section(words.settings, f"<ul>{items}</ul>")
+    return section(words.settings, f"<ul>{items}</ul>")
 
 
 def _identities(identities: RecordedIdentities | None, words: Words) -> list[str]:
@@ -174,7 +179,7 @@ def _people(facts: ReportFacts, words: Words) -> str:
     people = facts.people
     runs = sorted(people.runs(), key=lambda run: run.redacted)
     if not runs:
-        return _section(words.people, _paragraph(words.no_people_decided))
+        return section(words.people, paragraph(words.no_people_decided))
     rows = [
         (
             words.number(run.track),
@@ -197,14 +202,12 @@ def _people(facts: ReportFacts, words: Words) -> str:
         "",
     )
     text = words.kept.format(kept=words.number(people.kept), tracks=words.number(people.kept_tracks))
-    return _section(
-        words.people, _paragraph(text) + _table(names, rows) + _more(words, len(runs) - len(rows))
-    )
+    return section(words.people, paragraph(text) + table(names, rows) + _more(words, len(runs) - len(rows)))
 
 
 def _proof(proof: Proof | None, words: Words) -> str:
     if proof is None:
-        return _section(words.proof, _paragraph(words.no_proof))
+        return section(words.proof, paragraph(words.no_proof))
 
     def similarity(value: float | None) -> str:
         return words.nothing_compared if value is None else words.number(value, 2)
@@ -225,28 +228,26 @@ def _proof(proof: Proof | None, words: Words) -> str:
         limit = words.number(method.strangers, 2)
         compared = words.compared.format(model=method.recognizer, limit=limit)
     how = f"{words.searched[method.verify]} {words.proof_help}"
-    return _section(words.proof, _paragraph(how) + _paragraph(compared) + _facts(rows))
+    return section(words.proof, paragraph(how) + paragraph(compared) + listed(rows))
 
 
 def _blanks(facts: ReportFacts, words: Words) -> str:
     blanks = facts.evidence.blanks
     if not blanks:
-        return _section(words.blanks, _paragraph(words.no_blanks))
+        return section(words.blanks, paragraph(words.no_blanks))
     rows = [
         (_source_name(facts, words, blank.source), _frames(words, blank.start, blank.stop))
         for blank in blanks[:LISTED]
     ]
-    table = _table((words.source, words.where), rows)
-    return _section(
-        words.blanks, _paragraph(words.some_blanks) + table + _more(words, len(blanks) - len(rows))
-    )
+    shown = table((words.source, words.where), rows)
+    return section(words.blanks, paragraph(words.some_blanks) + shown + _more(words, len(blanks) - len(rows)))
 
 
 def _gaps(facts: ReportFacts, words: Words) -> str:
     evidence = facts.evidence
     filled = evidence.inferred[Origin.FILLED]
     if not evidence.gaps:
-        return _section(words.gaps, _paragraph(words.no_gaps))
+        return section(words.gaps, paragraph(words.no_gaps))
     text = words.some_gaps.format(count=words.number(evidence.gaps), frames=words.number(filled))
     rows = [
         (
@@ -257,15 +258,15 @@ def _gaps(facts: ReportFacts, words: Words) -> str:
         )
         for gap in evidence.longest_gaps()
     ]
-    table = _table((words.source, words.track, words.where, words.length), rows, numbers={3})
-    return _section(words.gaps, _paragraph(text) + table)
+    shown = table((words.source, words.track, words.where, words.length), rows, numbers={3})
+    return section(words.gaps, paragraph(text) + shown)
 
 
 def _weakest(facts: ReportFacts, words: Words) -> str:
     if facts.settings.based_on:
         return ""
     if facts.settings.threshold is None or not facts.evidence.tracks:
-        return _section(words.weakest, _paragraph(words.no_tracks))
+        return section(words.weakest, paragraph(words.no_tracks))
     weakest = facts.evidence.weakest_tracks()
     rows = [
         (
@@ -279,16 +280,16 @@ def _weakest(facts: ReportFacts, words: Words) -> str:
         for one in weakest
     ]
     heads = (words.source, words.track, words.where, words.best_score, words.seen, words.redacted)
-    table = _table(heads, rows, numbers={3, 4, 5})
-    return _section(words.weakest, _paragraph(words.weakest_help) + table + _thumbnails(weakest, words))
+    shown = table(heads, rows, numbers={3, 4, 5})
+    return section(words.weakest, paragraph(words.weakest_help) + shown + _thumbnails(facts, words, weakest))
 
 
-def _thumbnails(tracks: Iterable[TrackEvidence], words: Words) -> str:
+def _thumbnails(facts: ReportFacts, words: Words, tracks: Iterable[TrackEvidence]) -> str:
     """Small pictures out of the redacted frames, inside the page itself."""
     figures = "".join(
-        f'<figure><img alt="{escape(_track(words, one))}" '
+        f'<figure><img alt="{escape(_track(facts, words, one))}" '
         f'src="data:image/jpeg;base64,{b64encode(one.thumbnail).decode()}">'
-        f"<figcaption>{escape(_track(words, one))}</figcaption></figure>"
+        f"<figcaption>{escape(_track(facts, words, one))}</figcaption></figure>"
         for one in tracks
         if one.thumbnail is not None
     )
@@ -296,15 +297,17 @@ def _thumbnails(tracks: Iterable[TrackEvidence], words: Words) -> str:
     return f'<div class="thumbnails">{figures}</div>{note}' if figures else ""
 
 
-def _track(words: Words, one: TrackEvidence) -> str:
-    return f"{words.track} {words.number(one.track)}"
+def _track(facts: ReportFacts, words: Words, one: TrackEvidence) -> str:
+    """What a track is called; those of several sources have the same numbers."""
+    track = f"{words.track} {words.number(one.track)}"
+    return track if len(facts.sources) == 1 else f"{words.source} {words.number(one.source)}, {track}"
 
 
 def _sources(facts: ReportFacts, words: Words) -> str:
     rows = [_source_row(facts, words, one) for one in facts.sources[:LISTED]]
     heads = (words.source, words.size, words.rate, words.written, words.marked, words.digest)
-    table = _table(heads, rows, numbers={2, 4}, code={5})
-    return _section(words.sources, table + _more(words, len(facts.sources) - len(rows)))
+    shown = table(heads, rows, numbers={2, 4}, code={5})
+    return section(words.sources, shown + _more(words, len(facts.sources) - len(rows)))
 
 
 def _source_row(facts: ReportFacts, words: Words, source: RecordedSource) -> tuple[str, ...]:
@@ -329,16 +332,16 @@ def _films(facts: ReportFacts, words: Words) -> str:
     if not facts.files:
         return ""
     rows = [(one.file, one.sha256) for one in facts.files[:LISTED]]
-    table = _table((words.film, words.digest), rows, code={1})
-    return _section(words.films, table + _more(words, len(facts.files) - len(rows)))
+    shown = table((words.film, words.digest), rows, code={1})
+    return section(words.films, shown + _more(words, len(facts.files) - len(rows)))
 
 
 def _models(facts: ReportFacts, words: Words) -> str:
     if not facts.models:
-        return _section(words.models, _paragraph(words.no_models))
+        return section(words.models, paragraph(words.no_models))
     rows = [(one.name, one.licence, f"{one.provider}, {one.precision}", one.sha256) for one in facts.models]
-    return _section(
-        words.models, _table((words.model, words.licence, words.runs_on, words.digest), rows, code={3})
+    return section(
+        words.models, table((words.model, words.licence, words.runs_on, words.digest), rows, code={3})
     )
 
 
@@ -346,8 +349,8 @@ def _check(facts: ReportFacts, words: Words) -> str:
     # The steps are this program's own text and hold markup.
     steps = "".join(f"<li>{step}</li>" for step in words.check_steps)
     key = f"<p>{escape(words.key)}: <code>{escape(facts.key_id)}</code> (Ed25519)</p>"
-    check = _section(words.check, f"{_paragraph(words.check_help)}{key}<ol>{steps}</ol>")
-    return check + _section(words.limits, _paragraph(words.limits_help))
+    check = section(words.check, f"{paragraph(words.check_help)}{key}<ol>{steps}</ol>")
+    return check + section(words.limits, paragraph(words.limits_help))
 
 
 def _source_name(facts: ReportFacts, words: Words, number: int) -> str:
@@ -361,40 +364,4 @@ def _frames(words: Words, start: int, stop: int) -> str:
 
 
 def _more(words: Words, count: int) -> str:
-    return _paragraph(words.more.format(count=words.number(count))) if count > 0 else ""
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>"
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
-
-
-def _facts(rows: Iterable[tuple[str, str]]) -> str:
-    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
-    return f"<dl>{cells}</dl>"
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    numbers: frozenset[int] | set[int] = frozenset(),
-    code: frozenset[int] | set[int] = frozenset(),
-) -> str:
-    """A table that scrolls by itself where it is too wide; some columns hold numbers, others digests."""
-
-    def style(column: int) -> str:
-        return ' class="number"' if column in numbers else ""
-
-    head = "".join(f'<th scope="col"{style(column)}>{escape(name)}</th>' for column, name in enumerate(heads))
-    lines = []
-    for row in rows:
-        cells = (
-            f"<code>{escape(text)}</code>" if column in code else escape(text)
-            for column, text in enumerate(row)
-        )
-        lines.append("".join(f"<td{style(column)}>{cell}</td>" for column, cell in enumerate(cells)))
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return paragraph(words.more.format(count=words.number(count))) if count > 0 else ""

@@ -68,6 +68,8 @@ class Words:
     was_redacted: str
     threshold: str
     looked: str
+    looked_for_text: str
+    kept_text: str
 
     sources: str
     source: str
