@@ -23,7 +23,7 @@ from domain.ports import Frame, Sound
 from domain.ports.films import FilmFormat, FilmStudio, Group
 from domain.ports.results import FilmViewer
 from domain.timing import Timing
-from fakes_results import FakeFilmReader, FakeFilmViewer, FakeStudio
+from fakes.results import FakeFilmReader, FakeFilmViewer, FakeStudio
 
 FILM = FilmFormat(128, 96, Fraction(25), 90)
 LOOK = Appearance(OutputFormat.MP4)

@@ -12,9 +12,9 @@ import pytest
 from adapters.media.picture_intake import StrangersPictures
 from domain.detection import Image
 from domain.errors import DomainError, ImageTooLargeError
+from domain.errors.files import InvalidImageError
 from domain.ports.recognition import PictureReader
-from domain.reid.errors import InvalidImageError
-from fakes_recognition import FakePictureReader, picture_bytes
+from fakes.recognition import FakePictureReader, picture_bytes
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import fakes_results
 from adapters.security import signing
 from domain.ports.signing import SignatureCheck, Signer
-from fakes_results import FakeSigner
+from fakes import results as fake_results
+from fakes.results import FakeSigner
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Case:
 
 
 CASES = {
-    "fake": Case(FakeSigner("anna"), FakeSigner("anna"), FakeSigner("ben"), fakes_results.is_signed),
+    "fake": Case(FakeSigner("anna"), FakeSigner("anna"), FakeSigner("ben"), fake_results.is_signed),
     "ed25519": Case(
         signing.Ed25519Signer(b"a" * 32),
         signing.Ed25519Signer(b"a" * 32),

@@ -19,8 +19,8 @@ from domain.errors import ExaminationError
 from domain.ports import Frame
 from domain.reid.faces import EmbeddingSpace
 from domain.reid.matching import usual_threshold
-from fakes_results import ShippedFrame
-from fakes_vision import LANDMARKS
+from fakes.results import ShippedFrame
+from fakes.vision import LANDMARKS
 
 WIDTH, HEIGHT = 256, 192
 ACCEPT = 0.5

@@ -22,7 +22,7 @@ from domain.detection import Detections, Image, ModelCard
 from domain.errors import ExaminationError
 from domain.ports import Frame
 from domain.ports.films import FilmFormat, Group
-from fakes_results import FakeStudio
+from fakes.results import FakeStudio
 from scripted import HEIGHT, WIDTH, BlackBoxes, RawBytes, RawReader, ScriptedSource
 
 Box = tuple[int, int, int, int]

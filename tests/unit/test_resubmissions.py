@@ -33,8 +33,8 @@ from domain.errors import (
 from domain.library import GrantRole
 from domain.ports.audit import AuditFilter
 from domain.ports.services import ProbedVideo
-from domain.videos import Region
-from fakes_services import FILM
+from domain.videos import Region, Segment
+from fakes.media import FILM
 from world import World
 
 EDIT = FrameEdit(12, (DrawnBox((40, 40, 50, 50)),))
@@ -128,13 +128,13 @@ async def test_who_may_edit_a_result(desk: FilingDesk) -> None:
     bob = await world.person("bob")
     with pytest.raises(RequestNotFoundError):
         await world.resubmissions.submit(bob, first, Rework(()))
-    await world.collection.share(desk.anna, video_id, bob.user_id, GrantRole.EDITOR)
+    await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.EDITOR)
     theirs = (await world.submissions.submit(bob, desk.order)).request.id
     await world.complete(theirs)
-    await world.collection.share(desk.anna, video_id, bob.user_id, GrantRole.VIEWER)
+    await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
         await world.resubmissions.submit(bob, theirs, Rework(()))
-    await world.collection.unshare(desk.anna, video_id, bob.user_id)
+    await world.sharing.unshare(desk.anna, video_id, bob.user_id)
     with pytest.raises(VideoNotFoundError):
         await world.resubmissions.submit(bob, theirs, Rework(()))
 
@@ -186,7 +186,7 @@ async def test_what_is_lost_while_a_result_is_read_counts(
     await desk.done((10, 14))
     world, anna, video_id = desk.world, desk.anna, desk.order.video_id
     bob = desk.anna = await world.person("bob")
-    await world.collection.share(anna, video_id, bob.user_id, GrantRole.EDITOR)
+    await world.sharing.share(anna, video_id, bob.user_id, GrantRole.EDITOR)
     theirs = (await world.submissions.submit(bob, desk.order)).request.id
     await desk.process(theirs)
     archives = world.resubmissions._archives
@@ -199,7 +199,7 @@ async def test_what_is_lost_while_a_result_is_read_counts(
 
     async def lose() -> None:
         if lost == "grant":
-            await world.collection.unshare(anna, video_id, bob.user_id)
+            await world.sharing.unshare(anna, video_id, bob.user_id)
         else:
             async with world.database.unit_of_work() as work:
                 await work.requests.forget_result(theirs)
@@ -269,6 +269,21 @@ async def test_a_result_is_looked_over_frame_by_frame(desk: FilingDesk) -> None:
     assert page.items[0].boxes[0].kind is Kind.FACE
     with pytest.raises(RequestNotFoundError):
         await reviewing.riskiest(bob, first, 3, 2)
+    excerpt = await reviewing.following(anna, first, 12, 9)
+    assert (excerpt.stretches, [one.index for one in excerpt.frames]) == ((Segment(10, 14),), [12, 13])
+    with pytest.raises(RequestNotFoundError):
+        await reviewing.following(bob, first, 12, 9)
+
+
+@pytest.mark.parametrize("look", [Appearance(OutputFormat.PNG), Appearance(OutputFormat.MP4)])
+async def test_frames_are_shrunk_for_lists(desk: FilingDesk, look: Appearance) -> None:
+    desk.appearance = look
+    first = await desk.done((10, 14))
+    reviewing, anna = desk.world.reviewing, desk.anna
+    whole, small = await reviewing.frame(anna, first, 12), await reviewing.frame(anna, first, 12, 160)
+    assert (small.suffix, small.tag == whole.tag) == ("jpg", False)
+    whole_frame = await reviewing.read(anna, first, whole)
+    assert await reviewing.read(anna, first, small) == b"160 pixels of " + whole_frame
 
 
 async def test_frames_of_films_are_decoded(desk: FilingDesk) -> None:

@@ -32,17 +32,9 @@ from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_bo
 from entrypoints.http.events import EVENT_STREAM, EventFeed, settled
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
+from entrypoints.http.schemas.orders import BatchResult, SubmitBody, SubmittedView
 from entrypoints.http.schemas.problems import FieldError
-from entrypoints.http.schemas.requests import (
-    BatchResult,
-    CancelledView,
-    EventView,
-    RequestPage,
-    RequestView,
-    StatusView,
-    SubmitBody,
-    SubmittedView,
-)
+from entrypoints.http.schemas.requests import CancelledView, EventView, RequestPage, RequestView, StatusView
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +156,18 @@ class RequestsController(Controller):
         page = await anonymization.list(caller, RequestFilter(video_id, status), limit, offset)
         items = [RequestView.of(request) for request in page.items]
         return RequestPage(items=items, total=page.total, limit=limit, offset=offset)
+
+    @get(
+        "/requests/{request_id:uuid}",
+        operation_id="getRequest",
+        summary="Look at a request",
+        responses=problems("request_not_found"),
+    )
+    async def get_request(
+        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
+    ) -> RequestView:
+        """What was ordered, and what has become of it."""
+        return RequestView.of((await anonymization.status(caller, request_id)).request)
 
     @get(
         "/status/{request_id:uuid}",

@@ -1,0 +1,94 @@
+"""The tables of accounts and of what they did."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from advanced_alchemy.base import DefaultBase, IdentityBase
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.columns import CLOCK, Time, digest_of, one_of
+from domain.accounts import Role
+
+
+class UserRow(IdentityBase):
+    """Accounts."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        Index("uq_users_username_lower", func.lower(text("username")), unique=True),
+        CheckConstraint("username <> ''", name="username"),
+        one_of("role", Role),
+        CheckConstraint("token_generation >= 0", name="token_generation"),
+    )
+
+    username: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(Text)
+    disabled: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    token_generation: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+
+class SessionRow(DefaultBase):
+    """Browsers that are signed in."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (digest_of(),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
+
+
+class UsedRefreshTokenRow(DefaultBase):
+    """Refresh tokens that were exchanged, by the digest of their id; kept until they would have expired."""
+
+    __tablename__ = "used_refresh_tokens"
+    __table_args__ = (digest_of(),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
+
+
+class ApiKeyRow(IdentityBase):
+    """Secrets for programs."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("digest"), digest_of())
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    prefix: Mapped[str] = mapped_column(Text)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    expires_at: Mapped[datetime | None] = mapped_column(Time)
+    last_used_at: Mapped[datetime | None] = mapped_column(Time)
+
+
+class AuditRow(IdentityBase):
+    """Who did what. A trigger refuses every change, so accounts are named and not referred to."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_subject", "subject", "id"),)
+
+    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    username: Mapped[str | None] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    details: Mapped[dict[str, object]] = mapped_column(JSONB)

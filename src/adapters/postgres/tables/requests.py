@@ -1,0 +1,202 @@
+"""The tables of requests: what was ordered, as it was then, and what may be fetched."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from advanced_alchemy.base import DefaultBase
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.columns import CLOCK, Time, area, digest_of, frames, one_of
+from domain.anonymization.identities import IdentityMode, Unknown
+from domain.anonymization.lifecycle import Priority, Status
+from domain.anonymization.provenance import SignatureState
+from domain.anonymization.request import (
+    Audio,
+    Language,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+    Verify,
+)
+
+_LIVE = "completed_at IS NULL"
+
+
+class RequestRow(DefaultBase):
+    """Requests for anonymised frames.
+
+    ``video_id`` and ``segment_ids`` are copies and outlive what they name: a request is a record of what was
+    done. ``needed_video_id`` holds the video, by a foreign key, for as long as the request is unfinished.
+    """
+
+    __tablename__ = "requests"
+    __table_args__ = (
+        UniqueConstraint("user_id", "idempotency_key", name="uq_requests_idempotency_key"),
+        Index("ix_requests_user_id_created_at", "user_id", "created_at"),
+        Index("ix_requests_video_id_created_at", "video_id", "created_at"),
+        Index("ix_requests_created_at", "created_at"),
+        Index("ix_requests_unfinished", "created_at", postgresql_where=text(_LIVE)),
+        Index("ix_requests_completed", "completed_at", postgresql_where=text("status = 'completed'")),
+        Index(
+            "ix_requests_needed_video_id",
+            "needed_video_id",
+            postgresql_where=text("needed_video_id IS NOT NULL"),
+        ),
+        CheckConstraint("cardinality(segment_ids) BETWEEN 1 AND 100", name="segment_ids"),
+        one_of("level", Level),
+        one_of("output_format", OutputFormat),
+        CheckConstraint("quality BETWEEN 1 AND 100", name="quality"),
+        one_of("style", RedactionStyle),
+        one_of("shape", RedactionShape),
+        one_of("audio", Audio),
+        one_of("language", Language),
+        one_of("verify", Verify),
+        one_of("priority", Priority),
+        CheckConstraint(
+            "(based_on_manifest IS NULL) = (based_on_signature IS NULL)"
+            " AND (based_on_manifest IS NULL) = (based_on_request_id IS NULL)",
+            name="based_on",
+        ),
+        one_of("based_on_signature", SignatureState),
+        CheckConstraint("(idempotency_key IS NULL) = (order_digest IS NULL)", name="idempotency"),
+        digest_of("order_digest"),
+        one_of("status", Status),
+        CheckConstraint("total_frames > 0", name="total_frames"),
+        CheckConstraint("processed_frames BETWEEN 0 AND total_frames", name="processed_frames"),
+        CheckConstraint("blanked_frames BETWEEN 0 AND total_frames", name="blanked_frames"),
+        CheckConstraint(f"({_LIVE}) = (status IN ('pending', 'processing'))", name="completed_at"),
+        CheckConstraint("status <> 'pending' OR started_at IS NULL", name="started_at"),
+        CheckConstraint("started_at IS NULL OR admitted_at IS NOT NULL", name="admitted_at"),
+        CheckConstraint("(result_key IS NULL) = (result_bytes IS NULL)", name="result"),
+        CheckConstraint("result_key IS NULL OR status = 'completed'", name="result_key"),
+        CheckConstraint("result_bytes > 0", name="result_bytes"),
+        one_of("identity_mode", IdentityMode),
+        one_of("unknown_faces", Unknown),
+        CheckConstraint("identity_threshold > 0 AND identity_threshold <= 1", name="identity_threshold"),
+        CheckConstraint("people_threshold > 0 AND people_threshold <= 1", name="people_threshold"),
+        CheckConstraint("people_faces > 0", name="people_faces"),
+        digest_of("people_digest"),
+        CheckConstraint(
+            "num_nulls(identity_mode, gallery_id, unknown_faces, people_threshold, people_faces, "
+            "people_digest) IN (0, 6) AND (identity_threshold IS NULL OR identity_mode IS NOT NULL)",
+            name="identities",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    video_id: Mapped[int] = mapped_column(BigInteger)
+    needed_video_id: Mapped[int | None] = mapped_column(
+        Computed(f"CASE WHEN ({_LIVE}) THEN video_id ELSE NULL::bigint END", persisted=True),
+        ForeignKey("videos.id", ondelete="RESTRICT"),
+    )
+    segment_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    level: Mapped[str] = mapped_column(Text)
+    output_format: Mapped[str] = mapped_column(Text)
+    quality: Mapped[int] = mapped_column(Integer)
+    style: Mapped[str] = mapped_column(Text)
+    shape: Mapped[str] = mapped_column(Text)
+    audio: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(Text)
+    verify: Mapped[str] = mapped_column(Text)
+    priority: Mapped[str] = mapped_column(Text)
+    webhook_url: Mapped[str | None] = mapped_column(Text)
+    keep_text: Mapped[list[list[int | None]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    based_on_request_id: Mapped[UUID | None] = mapped_column(Uuid)
+    based_on_manifest: Mapped[str | None] = mapped_column(Text)
+    based_on_signature: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(Text)
+    order_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    status: Mapped[str] = mapped_column(Text)
+    total_frames: Mapped[int] = mapped_column(Integer)
+    processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
+    admitted_at: Mapped[datetime | None] = mapped_column(Time)
+    started_at: Mapped[datetime | None] = mapped_column(Time)
+    completed_at: Mapped[datetime | None] = mapped_column(Time)
+    error: Mapped[str | None] = mapped_column(Text)
+    result_key: Mapped[str | None] = mapped_column(Text)
+    result_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    identity_mode: Mapped[str | None] = mapped_column(Text)
+    gallery_id: Mapped[UUID | None] = mapped_column(Uuid)
+    identity_threshold: Mapped[float | None] = mapped_column(Double)
+    unknown_faces: Mapped[str | None] = mapped_column(Text)
+    people_threshold: Mapped[float | None] = mapped_column(Double)
+    people_faces: Mapped[int | None] = mapped_column(Integer)
+    people_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class RequestSegmentRow(DefaultBase):
+    """Segments of a request as they were when it was submitted; they outlive what they are copies of."""
+
+    __tablename__ = "request_segments"
+    __table_args__ = (PrimaryKeyConstraint("request_id", "segment_id"), frames())
+
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
+    segment_id: Mapped[int] = mapped_column(BigInteger)
+    start_frame: Mapped[int] = mapped_column(Integer)
+    end_frame: Mapped[int] = mapped_column(Integer)
+
+
+class RequestRegionRow(DefaultBase):
+    """Regions of the video of a request as they were when it was submitted."""
+
+    __tablename__ = "request_regions"
+    __table_args__ = (
+        PrimaryKeyConstraint("request_id", "number"),
+        CheckConstraint("number >= 0", name="number"),
+        *area(),
+    )
+
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    x: Mapped[int] = mapped_column(Integer)
+    y: Mapped[int] = mapped_column(Integer)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    start_frame: Mapped[int | None] = mapped_column(Integer)
+    end_frame: Mapped[int | None] = mapped_column(Integer)
+
+
+class RequestBoxesRow(DefaultBase):
+    """What to redact for a request whose boxes are known; gone when it cannot be worked on any more."""
+
+    __tablename__ = "request_boxes"
+
+    request_id: Mapped[UUID] = mapped_column(
+        Uuid, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True
+    )
+    boxes: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class DownloadTokenRow(DefaultBase):
+    """Rights to fetch a result once."""
+
+    __tablename__ = "download_tokens"
+    __table_args__ = (digest_of(),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(Time)

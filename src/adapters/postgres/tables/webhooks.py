@@ -1,0 +1,39 @@
+"""The table of webhooks to call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from advanced_alchemy.base import DefaultBase
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.columns import Time, one_of
+from domain.ports.webhooks import NoticeState
+
+
+class WebhookNoticeRow(DefaultBase):
+    """Receivers that are to be told about the end of a request; ``due_at`` is a lease while one is called."""
+
+    __tablename__ = "webhook_notices"
+    __table_args__ = (
+        UniqueConstraint("request_id"),
+        Index("ix_webhook_notices_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_webhook_notices_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
+        CheckConstraint("url <> ''", name="url"),
+        one_of("state", NoticeState),
+        CheckConstraint("(state = 'pending') = (due_at IS NOT NULL)", name="due_at"),
+        CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled_at"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("state <> 'given_up' OR failure IS NOT NULL", name="failure"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    due_at: Mapped[datetime | None] = mapped_column(Time)
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    settled_at: Mapped[datetime | None] = mapped_column(Time)
+    failure: Mapped[str | None] = mapped_column(Text)

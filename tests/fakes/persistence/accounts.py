@@ -1,0 +1,170 @@
+"""Accounts, sessions, keys and the audit log in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from domain.accounts import ApiKey, Principal, Role, Session, User
+from domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
+from domain.ports.persistence import AuditEntry, AuditFilter, Page
+from fakes.persistence.tables import Transaction
+
+
+class FakeUsers:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(self, username: str, password_hash: str, role: Role) -> User:
+        rows = await self._tx.write()
+        if await self.by_name(username):
+            raise UsernameTakenError(f"there is an account called {username!r}", "choose another name")
+        user_id = self._tx.store.new_id()
+        created_at = self._tx.store.now()
+        rows.users[user_id] = User(user_id, username, password_hash, role, False, created_at, 0)
+        return rows.users[user_id]
+
+    async def get(self, user_id: int) -> User:
+        if user := self._tx.rows.users.get(user_id):
+            return user
+        raise UserNotFoundError(f"there is no account {user_id}")
+
+    async def lock(self, user_id: int) -> User:
+        await self._tx.write()
+        return await self.get(user_id)
+
+    async def lock_administrators(self) -> int:
+        rows = await self._tx.write()
+        return sum(user.is_administrator for user in rows.users.values())
+
+    async def by_name(self, username: str) -> User | None:
+        users = self._tx.rows.users.values()
+        return next((user for user in users if user.username.lower() == username.lower()), None)
+
+    async def list(self, limit: int, offset: int) -> Page[User]:
+        users = [*self._tx.rows.users.values()]
+        return Page(users[offset : offset + limit], len(users))
+
+    async def update(self, user: User) -> None:
+        rows = await self._tx.write()
+        stored = await self.get(user.id)
+        rows.users[user.id] = replace(
+            stored,
+            role=user.role,
+            password_hash=user.password_hash,
+            disabled=user.disabled,
+            token_generation=user.token_generation,
+        )
+
+
+class FakeSessions:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(self, session: Session) -> None:
+        rows = await self._tx.write()
+        rows.sessions[session.digest] = session
+
+    async def find(self, digest: bytes, now: datetime) -> User | None:
+        session = self._tx.rows.sessions.get(digest)
+        return self._tx.rows.users[session.user_id] if session and session.expires_at > now else None
+
+    async def remove(self, digest: bytes) -> None:
+        (await self._tx.write()).sessions.pop(digest, None)
+
+    async def remove_of(self, user_id: int) -> None:
+        rows = await self._tx.write()
+        rows.sessions = {key: each for key, each in rows.sessions.items() if each.user_id != user_id}
+
+    async def remove_expired(self, now: datetime) -> int:
+        rows = await self._tx.write()
+        before = len(rows.sessions)
+        rows.sessions = {key: each for key, each in rows.sessions.items() if each.expires_at > now}
+        return before - len(rows.sessions)
+
+
+class FakeRefreshTokens:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
+        del user_id
+        used = (await self._tx.write()).used_refresh_tokens
+        if digest in used:
+            return False
+        used[digest] = expires_at
+        return True
+
+    async def remove_expired(self, now: datetime) -> int:
+        rows = await self._tx.write()
+        before = len(rows.used_refresh_tokens)
+        rows.used_refresh_tokens = {key: end for key, end in rows.used_refresh_tokens.items() if end > now}
+        return before - len(rows.used_refresh_tokens)
+
+
+class FakeApiKeys:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(
+        self, user_id: int, name: str, prefix: str, digest: bytes, expires_at: datetime | None
+    ) -> ApiKey:
+        rows = await self._tx.write()
+        key = ApiKey(
+            id=self._tx.store.new_id(),
+            user_id=user_id,
+            name=name,
+            prefix=prefix,
+            digest=digest,
+            created_at=self._tx.store.now(),
+            expires_at=expires_at,
+            last_used_at=None,
+        )
+        rows.api_keys[key.id] = key
+        return key
+
+    async def list(self, user_id: int) -> Sequence[ApiKey]:
+        return [key for key in reversed(self._tx.rows.api_keys.values()) if key.user_id == user_id]
+
+    async def find(self, digest: bytes, now: datetime) -> tuple[ApiKey, User] | None:
+        for key in self._tx.rows.api_keys.values():
+            if key.digest == digest and (key.expires_at is None or key.expires_at > now):
+                return key, self._tx.rows.users[key.user_id]
+        return None
+
+    async def touch(self, key_id: int, now: datetime) -> None:
+        rows = await self._tx.write()
+        if key := rows.api_keys.get(key_id):
+            rows.api_keys[key_id] = replace(key, last_used_at=now.replace(second=0, microsecond=0))
+
+    async def remove(self, key_id: int, user_id: int) -> ApiKey:
+        rows = await self._tx.write()
+        key = rows.api_keys.get(key_id)
+        if key is None or key.user_id != user_id:
+            raise ApiKeyNotFoundError(f"there is no API key {key_id}")
+        return rows.api_keys.pop(key_id)
+
+
+class FakeAuditLog:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(
+        self, principal: Principal | None, action: str, subject: str, details: Mapping[str, object]
+    ) -> None:
+        rows = await self._tx.write()
+        user_id, username = (principal.user_id, principal.username) if principal else (None, None)
+        number, now = self._tx.store.new_id(), self._tx.store.now()
+        rows.audit[number] = AuditEntry(number, now, user_id, username, action, subject, dict(details))
+
+    async def list(self, wanted: AuditFilter, limit: int) -> Sequence[AuditEntry]:
+        name = wanted.username and wanted.username.lower()
+        found = [
+            entry
+            for entry in reversed(self._tx.rows.audit.values())
+            if wanted.subject in {None, entry.subject}
+            and (name is None or (entry.username is not None and entry.username.lower() == name))
+            and (wanted.since is None or entry.created_at >= wanted.since)
+        ]
+        return found[:limit]

@@ -1,0 +1,115 @@
+"""A database in memory that keeps the promises of ``domain.ports.persistence``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from domain.errors import DatabaseUnavailableError
+from domain.ports.persistence import (
+    ApiKeys,
+    AuditLog,
+    DownloadTokens,
+    Galleries,
+    GalleryFaces,
+    Grants,
+    Marks,
+    Notices,
+    RefreshTokens,
+    Requests,
+    Sessions,
+    Slices,
+    Uploads,
+    Users,
+    Videos,
+)
+from fakes.persistence.accounts import (
+    FakeApiKeys,
+    FakeAuditLog,
+    FakeRefreshTokens,
+    FakeSessions,
+    FakeUsers,
+)
+from fakes.persistence.galleries import FakeGalleries, FakeGalleryFaces
+from fakes.persistence.library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
+from fakes.persistence.requests import FakeDownloadTokens, FakeRequests
+from fakes.persistence.slices import FakeSlices
+from fakes.persistence.tables import Store, Tables, Transaction
+from fakes.persistence.webhooks import FakeNotices
+
+
+class FakeUnitOfWork:
+    """Its writes are seen by others after ``commit``, and never without."""
+
+    def __init__(self, database: FakeDatabase) -> None:
+        self._database = database
+        self._transaction = Transaction(database.store)
+        self.users: Users = FakeUsers(self._transaction)
+        self.sessions: Sessions = FakeSessions(self._transaction)
+        self.refresh_tokens: RefreshTokens = FakeRefreshTokens(self._transaction)
+        self.api_keys: ApiKeys = FakeApiKeys(self._transaction)
+        self.videos: Videos = FakeVideos(self._transaction)
+        self.marks: Marks = FakeMarks(self._transaction)
+        self.grants: Grants = FakeGrants(self._transaction)
+        self.uploads: Uploads = FakeUploads(self._transaction)
+        self.requests: Requests = FakeRequests(self._transaction)
+        self.slices: Slices = FakeSlices(self._transaction)
+        self.download_tokens: DownloadTokens = FakeDownloadTokens(self._transaction)
+        self.notices: Notices = FakeNotices(self._transaction)
+        self.galleries: Galleries = FakeGalleries(self._transaction)
+        self.gallery_faces: GalleryFaces = FakeGalleryFaces(self._transaction)
+        self.audit: AuditLog = FakeAuditLog(self._transaction)
+
+    async def __aenter__(self) -> Self:
+        await self._database.ping()
+        self._database.open += 1
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._transaction.rollback()
+        self._database.open -= 1
+
+    async def commit(self) -> None:
+        await self._database.ping()
+        self._transaction.commit()
+        self._database.commits += 1
+
+
+class FakeDatabase:
+    """Keeps rows in memory.
+
+    Args:
+        now: tells the time that ``created_at`` is taken from.
+
+    Attributes:
+        reachable: set it to False to have every unit of work fail.
+        commits: how often something was committed.
+        open: units of work that somebody is in.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.store = Store(now=now)
+        self.reachable = True
+        self.commits = 0
+        self.open = 0
+
+    @property
+    def tables(self) -> Tables:
+        """What is committed, for tests to look at."""
+        return self.store.tables
+
+    def unit_of_work(self) -> FakeUnitOfWork:
+        return FakeUnitOfWork(self)
+
+    async def ping(self) -> None:
+        if not self.reachable:
+            raise DatabaseUnavailableError(
+                "the database cannot be reached", "start it, or check DATABASE_URL"
+            )

@@ -1,0 +1,228 @@
+"""Galleries in memory, what makes them quick to search, and what keeps them secret."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+
+from domain.accounts import Principal
+from domain.detection import FloatArray
+from domain.errors import (
+    GalleryDamagedError,
+    GalleryFaceNotFoundError,
+    GalleryKeyMissingError,
+    GalleryNotFoundError,
+)
+from domain.ports.galleries import Query, SealedFace, SealedGallery
+from domain.ports.persistence import Page
+from fakes.persistence.tables import Transaction
+
+
+class FakeGalleries:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(self, gallery: SealedGallery) -> None:
+        (await self._tx.write()).galleries[gallery.id] = gallery
+
+    async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+        gallery = self._tx.rows.galleries.get(gallery_id)
+        if gallery is None or not _is_there_for(gallery, principal, now):
+            raise GalleryNotFoundError(f"there is no gallery {gallery_id}")
+        return gallery
+
+    async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+        await self._tx.write()
+        return await self.get(gallery_id, principal, now)
+
+    async def list(self, principal: Principal, now: datetime, limit: int, offset: int) -> Page[SealedGallery]:
+        found = [one for one in self._tx.rows.galleries.values() if _is_there_for(one, principal, now)]
+        found.sort(key=lambda one: one.created_at, reverse=True)
+        return Page(found[offset : offset + limit], len(found))
+
+    async def remove(self, gallery_id: UUID) -> None:
+        rows = await self._tx.write()
+        rows.galleries.pop(gallery_id, None)
+        rows.gallery_faces = {
+            key: entry for key, entry in rows.gallery_faces.items() if entry[0].gallery_id != gallery_id
+        }
+
+    async def remove_expired(self, now: datetime) -> Sequence[UUID]:
+        rows = await self._tx.write()
+        expired = [one.id for one in rows.galleries.values() if one.expires_at and one.expires_at <= now]
+        for gallery_id in expired:
+            await self.remove(gallery_id)
+        return expired
+
+    async def larger_than(self, faces: int) -> Sequence[SealedGallery]:
+        return [one for one in self._oldest_first() if one.face_count > faces]
+
+    async def set_indexed(self, gallery_id: UUID, *, indexed: bool) -> None:
+        rows = await self._tx.write()
+        if gallery_id in rows.galleries:
+            rows.galleries[gallery_id] = replace(rows.galleries[gallery_id], indexed=indexed)
+
+    async def under_other_keys(self, key_id: str, limit: int) -> Sequence[SealedGallery]:
+        return [one for one in self._oldest_first() if one.key_ids != (key_id,)][:limit]
+
+    async def rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
+        rows = await self._tx.write()
+        gallery = rows.galleries.get(gallery_id)
+        if gallery is None or gallery.old_key_id is not None or gallery.key_id == key_id:
+            return False
+        rows.galleries[gallery_id] = replace(gallery, name=name, key_id=key_id, old_key_id=gallery.key_id)
+        return True
+
+    async def finish_rekey(self, gallery_id: UUID) -> bool:
+        rows = await self._tx.write()
+        gallery = rows.galleries.get(gallery_id)
+        if gallery is None or gallery.old_key_id is None:
+            return False
+        faces = (face for face, _ in rows.gallery_faces.values() if face.gallery_id == gallery_id)
+        if any(face.key_id != gallery.key_id for face in faces):
+            return False
+        rows.galleries[gallery_id] = replace(gallery, old_key_id=None)
+        return True
+
+    def _oldest_first(self) -> list[SealedGallery]:
+        return sorted(self._tx.rows.galleries.values(), key=lambda one: (one.created_at, one.id))
+
+
+class FakeGalleryFaces:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+        rows = await self._tx.write()
+        gallery = rows.galleries.get(faces[0].gallery_id)
+        if gallery is None:
+            raise GalleryNotFoundError(f"there is no gallery {faces[0].gallery_id}")
+        rows.gallery_faces.update(
+            (face.id, (face, vector)) for face, vector in zip(faces, vectors, strict=True)
+        )
+        rows.galleries[gallery.id] = replace(gallery, face_count=gallery.face_count + len(faces))
+
+    async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[SealedFace]:
+        faces = sorted((face for face, _ in self._of(gallery_id)), key=lambda one: (one.created_at, one.id))
+        return Page(faces[offset : offset + limit], len(faces))
+
+    async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
+        taken = sorted(self._of(gallery_id), key=lambda entry: (entry[0].created_at, entry[0].id))[:limit]
+        vectors = [vector for _, vector in taken]
+        return [face for face, _ in taken], np.array(vectors, np.float32).reshape(
+            len(taken), -1 if taken else 0
+        )
+
+    async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
+        rows = await self._tx.write()
+        face, _ = rows.gallery_faces.get(face_id, (None, None))
+        if face is None or face.gallery_id != gallery_id:
+            raise GalleryFaceNotFoundError(f"gallery {gallery_id} has no face {face_id}")
+        del rows.gallery_faces[face_id]
+        gallery = rows.galleries[gallery_id]
+        rows.galleries[gallery_id] = replace(gallery, face_count=gallery.face_count - 1)
+
+    async def search(
+        self, gallery: SealedGallery, query: Query, threshold: float, top_k: int
+    ) -> Sequence[tuple[SealedFace, float]]:
+        best: dict[bytes, tuple[SealedFace, float]] = {}
+        for face, vector in self._of(gallery.id):
+            similarity = float(np.clip(vector @ query.vector, -1, 1))
+            known = best.get(face.person)
+            is_better = known is None or similarity > known[1]
+            if face.key_id == query.key_id and similarity >= threshold and is_better:
+                best[face.person] = face, similarity
+        return sorted(best.values(), key=lambda found: -found[1])[:top_k]
+
+    async def take_under_other_keys(
+        self, gallery_id: UUID, key_id: str, limit: int
+    ) -> tuple[Sequence[SealedFace], FloatArray]:
+        await self._tx.write()
+        taken = [entry for entry in self._of(gallery_id) if entry[0].key_id != key_id][:limit]
+        vectors = [vector for _, vector in taken]
+        return [face for face, _ in taken], np.array(vectors, np.float32).reshape(
+            len(taken), -1 if taken else 0
+        )
+
+    async def replace(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+        rows = await self._tx.write()
+        for face, vector in zip(faces, vectors, strict=True):
+            rows.gallery_faces[face.id] = face, vector
+
+    def _of(self, gallery_id: UUID) -> list[tuple[SealedFace, FloatArray]]:
+        return [entry for entry in self._tx.rows.gallery_faces.values() if entry[0].gallery_id == gallery_id]
+
+
+def _is_there_for(gallery: SealedGallery, principal: Principal, now: datetime) -> bool:
+    is_alive = gallery.expires_at is None or gallery.expires_at > now
+    return is_alive and (principal.is_admin or gallery.owner_id == principal.user_id)
+
+
+@dataclass
+class FakeGalleryIndexes:
+    """Remembers what was made.
+
+    Attributes:
+        busy: set it to have somebody else be building.
+    """
+
+    made: set[UUID] = field(default_factory=set)
+    busy: bool = False
+
+    async def existing(self) -> set[UUID]:
+        return set(self.made)
+
+    async def build(self, gallery_id: UUID, dimension: int, faces: int) -> bool:
+        if not self.busy:
+            self.made.add(gallery_id)
+        return not self.busy
+
+    async def drop(self, gallery_id: UUID) -> None:
+        self.made.discard(gallery_id)
+
+
+@dataclass(frozen=True)
+class FakeVault:
+    """Seals so that tests notice what is opened in a wrong place; turns by rolling the numbers around.
+
+    Attributes:
+        keys: how many numbers each key rolls by, the current one last.
+    """
+
+    keys: dict[str, int] = field(default_factory=lambda: {"first": 1})
+
+    @property
+    def key_id(self) -> str:
+        return list(self.keys)[-1]
+
+    def seal(self, key_id: str, place: str, content: bytes) -> bytes:
+        self._roll(key_id)
+        return f"{key_id}|{place}|".encode() + base64.b64encode(content)
+
+    def open(self, key_id: str, place: str, sealed: bytes) -> bytes:
+        self._roll(key_id)
+        prefix = f"{key_id}|{place}|".encode()
+        if not sealed.startswith(prefix):
+            raise GalleryDamagedError(f"{place} was changed, moved, or sealed with another key")
+        return base64.b64decode(sealed.removeprefix(prefix))
+
+    def pseudonym(self, key_id: str, gallery_id: UUID, label: str) -> bytes:
+        self._roll(key_id)
+        return hashlib.sha256(f"{key_id}|{gallery_id}|{label}".encode()).digest()[:16]
+
+    def turn(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
+        return np.roll(vectors, self._roll(key_id), axis=1)
+
+    def turn_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
+        return np.roll(vectors, -self._roll(key_id), axis=1)
+
+    def _roll(self, key_id: str) -> int:
+        if key_id not in self.keys:
+            raise GalleryKeyMissingError(f"a gallery is sealed with key {key_id}")
+        return self.keys[key_id]

@@ -1,0 +1,218 @@
+"""Requests and download tokens in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from domain.accounts import Principal
+from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Snapshot, Status
+from domain.errors import (
+    IdempotencyConflictError,
+    RequestNotFoundError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenUsedError,
+    VideoNotFoundError,
+)
+from domain.ports.persistence import Page, RequestFilter
+from fakes.persistence.tables import Transaction
+from fakes.persistence.webhooks import FakeNotices
+
+
+class FakeRequests:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(
+        self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
+    ) -> tuple[AnonymizationRequest, bool]:
+        rows = await self._tx.write()
+        if idempotency and (earlier := await self.submitted_before(user_id, idempotency)):
+            return earlier, False
+        if order.video_id not in rows.videos:
+            raise VideoNotFoundError(f"there is no video {order.video_id}")
+        request = AnonymizationRequest(
+            id=uuid4(),
+            user_id=user_id,
+            order=order,
+            status=Status.PENDING,
+            total_frames=snapshot.frame_count,
+            processed_frames=0,
+            blanked_frames=0,
+            created_at=self._tx.store.now(),
+            started_at=None,
+            completed_at=None,
+            error=None,
+            result_key=None,
+            result_bytes=None,
+        )
+        rows.requests[request.id] = request
+        rows.snapshots[request.id] = snapshot
+        if idempotency:
+            rows.idempotency[user_id, idempotency[0]] = request.id, idempotency[1]
+        return request, True
+
+    async def submitted_before(
+        self, user_id: int, idempotency: tuple[str, bytes]
+    ) -> AnonymizationRequest | None:
+        key, digest = idempotency
+        earlier = self._tx.rows.idempotency.get((user_id, key))
+        if earlier is None:
+            return None
+        if earlier[1] != digest:
+            raise IdempotencyConflictError(
+                "the idempotency key was used with a different order", "use a new key for a new order"
+            )
+        return self._tx.rows.requests[earlier[0]]
+
+    async def snapshot(self, request_id: UUID) -> Snapshot:
+        return self._tx.rows.snapshots.get(request_id, Snapshot({}, ()))
+
+    async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
+        request = self._tx.rows.requests.get(request_id)
+        if request is None or not (principal.is_admin or request.user_id == principal.user_id):
+            raise RequestNotFoundError(f"there is no request {request_id}")
+        return request
+
+    async def list(
+        self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
+    ) -> Page[AnonymizationRequest]:
+        found = [
+            each
+            for each in reversed(self._tx.rows.requests.values())
+            if (principal.is_admin or each.user_id == principal.user_id)
+            and wanted.video_id in {None, each.order.video_id}
+            and wanted.status in {None, each.status}
+        ]
+        return Page(found[offset : offset + limit], len(found))
+
+    async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
+        rows = await self._tx.write()
+        request = rows.requests.get(request_id)
+        if request is None or request.status is not Status.PENDING:
+            return None
+        rows.admitted[request_id] = now
+        rows.requests[request_id] = replace(request, status=Status.PROCESSING, started_at=now)
+        return rows.requests[request_id]
+
+    async def finish(
+        self,
+        request_id: UUID,
+        status: Status,
+        now: datetime,
+        *,
+        blanked_frames: int = 0,
+        result: tuple[str, int] | None = None,
+        error: str | None = None,
+    ) -> bool:
+        rows = await self._tx.write()
+        request = rows.requests.get(request_id)
+        if request is None or request.status.is_final:
+            return False
+        completed = status is Status.COMPLETED
+        rows.requests[request_id] = replace(
+            request,
+            status=status,
+            completed_at=now,
+            processed_frames=request.total_frames if completed else request.processed_frames,
+            blanked_frames=blanked_frames,
+            result_key=result[0] if result else None,
+            result_bytes=result[1] if result else None,
+            error=error,
+        )
+        for key in [key for key in rows.slices if key[0] == request_id]:
+            del rows.slices[key]
+        rows.snapshots[request_id] = replace(rows.snapshots[request_id], boxes=None)
+        if request.order.webhook_url is not None:
+            await FakeNotices(self._tx).add(request_id, request.order.webhook_url, now)
+        return True
+
+    async def counts(self) -> Mapping[Status, int]:
+        found = Counter(request.status for request in self._tx.rows.requests.values())
+        return {status: found[status] for status in Status}
+
+    async def rates(self, last: int) -> Sequence[tuple[int, float]]:
+        done = [
+            (each.completed_at, each.total_frames, (each.completed_at - each.started_at).total_seconds())
+            for each in self._tx.rows.requests.values()
+            if each.status is Status.COMPLETED and each.started_at and each.completed_at
+        ]
+        return [(frames, seconds) for _, frames, seconds in sorted(done, reverse=True)[:last]]
+
+    async def frames_done(self) -> int:
+        return sum(each.processed_frames for each in self._tx.rows.requests.values())
+
+    async def frames_waiting(self) -> int:
+        return sum(
+            each.total_frames - each.processed_frames
+            for each in self._tx.rows.requests.values()
+            if not each.status.is_final
+        )
+
+    async def waiting_since(self) -> datetime | None:
+        requests = self._tx.rows.requests.values()
+        return min((each.created_at for each in requests if each.status is Status.PENDING), default=None)
+
+    async def result_bytes(self) -> int:
+        return sum(each.result_bytes or 0 for each in self._tx.rows.requests.values())
+
+    async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
+        return [
+            (each.id, each.result_key)
+            for each in self._tx.rows.requests.values()
+            if each.result_key and each.completed_at and each.completed_at < moment
+        ]
+
+    async def without_result(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        requests = self._tx.rows.requests
+        needed = {each.id for each in requests.values() if each.result_key or not each.status.is_final}
+        return {*request_ids} - needed
+
+    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        requests = self._tx.rows.requests
+        return {*request_ids} - {each.id for each in requests.values() if not each.status.is_final}
+
+    async def forget_result(self, request_id: UUID) -> None:
+        rows = await self._tx.write()
+        if request := rows.requests.get(request_id):
+            rows.requests[request_id] = replace(request, result_key=None, result_bytes=None)
+
+
+class FakeDownloadTokens:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(self, token: DownloadToken) -> None:
+        rows = await self._tx.write()
+        rows.download_tokens[token.digest] = token
+
+    async def get(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        token = self._tx.rows.download_tokens.get(digest)
+        if token is None or token.request_id != request_id:
+            raise TokenNotFoundError("there is no such download link", "ask for a new one")
+        if token.used_at is not None:
+            raise TokenUsedError("the download link was used already", "ask for a new one")
+        if token.expires_at <= now:
+            raise TokenExpiredError("the download link has expired", "ask for a new one")
+        return self._tx.rows.requests[request_id]
+
+    async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        rows = await self._tx.write()
+        request = await self.get(digest, request_id, now)
+        rows.download_tokens[digest] = replace(rows.download_tokens[digest], used_at=now)
+        return request
+
+    async def remove_without_result(self) -> int:
+        rows = await self._tx.write()
+        before = len(rows.download_tokens)
+        rows.download_tokens = {
+            digest: token
+            for digest, token in rows.download_tokens.items()
+            if rows.requests[token.request_id].result_key
+        }
+        return before - len(rows.download_tokens)

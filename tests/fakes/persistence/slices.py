@@ -1,0 +1,172 @@
+"""Slices and leases in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from domain.anonymization.lifecycle import Priority, Status
+from domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
+from domain.videos import Segment
+from fakes.persistence.tables import SliceEntry, Transaction
+
+
+class FakeSlices:
+    def __init__(self, transaction: Transaction) -> None:
+        self._tx = transaction
+
+    async def add(self, request_id: UUID, segments: Sequence[Segment]) -> None:
+        rows = await self._tx.write()
+        whole = Segment(segments[0].start_frame, segments[-1].end_frame)
+        for number, segment in enumerate(segments):
+            rows.slices[request_id, number] = SliceEntry(SliceKind.FRAMES, segment)
+        rows.slices[request_id, len(segments)] = SliceEntry(SliceKind.ASSEMBLY, whole)
+
+    async def admit_requests(self, limit: int) -> None:
+        rows = await self._tx.write()
+        live = [one for one in rows.requests.values() if not one.status.is_final]
+        busy = Counter(one.user_id for one in live if one.id in rows.admitted)
+        waiting = [one for one in live if one.id not in rows.admitted]
+        waiting.sort(key=lambda one: (one.order.priority is not Priority.HIGH, one.created_at))
+        taken, turns = busy.copy(), []
+        for place, one in enumerate(waiting):
+            taken[one.user_id] += 1
+            if taken[one.user_id] <= max(1, limit - 1):
+                turns.append((one.order.priority is not Priority.HIGH, taken[one.user_id], place, one.id))
+        for turn in sorted(turns)[: max(0, limit - busy.total())]:
+            rows.admitted[turn[3]] = self._tx.store.now()
+
+    async def demands(self) -> Sequence[Demand]:
+        now = self._tx.store.now()
+        found = []
+        for request in self._tx.rows.requests.values():
+            if self._in_work(request.id):
+                held = sum(
+                    bool(entry.lease_until and entry.lease_until > now)
+                    for (request_id, _), entry in self._tx.rows.slices.items()
+                    if request_id == request.id
+                )
+                ready = len(self._ready(request.id))
+                priority = request.order.priority
+                found.append(Demand(request.id, request.user_id, priority, request.created_at, ready, held))
+        return found
+
+    async def ready(self, request_id: UUID) -> Sequence[int]:
+        return self._ready(request_id)
+
+    async def lease(self, request_id: UUID, number: int, owner: str, lasts: timedelta) -> Lease | None:
+        rows = await self._tx.write()
+        if number not in self._ready(request_id):
+            return None
+        now, before = self._tx.store.now(), rows.slices[request_id, number]
+        entry = replace(
+            before,
+            state="leased",
+            owner=owner,
+            lease_until=now + lasts,
+            not_before=None,
+            attempts=before.attempts + 1,
+            processed_frames=0,
+        )
+        rows.slices[request_id, number] = entry
+        request = rows.requests[request_id]
+        started_at = request.started_at or now
+        rows.requests[request_id] = replace(request, status=Status.PROCESSING, started_at=started_at)
+        recovered = before.state == "leased"
+        return Lease(
+            request_id, number, entry.kind, entry.segment, owner, entry.attempts, entry.failures, recovered
+        )
+
+    async def renew(self, lease: Lease, lasts: timedelta, processed_frames: int) -> Standing:
+        counted = processed_frames if lease.kind is SliceKind.FRAMES else 0
+        lease_until = self._tx.store.now() + lasts
+        return await self._change(lease, lease_until=lease_until, processed_frames=counted)
+
+    async def finish(self, lease: Lease, blanked_frames: int) -> Standing:
+        return await self._change(
+            lease,
+            state="completed",
+            owner=None,
+            lease_until=None,
+            part_key=lease.key,
+            blanked_frames=blanked_frames,
+            processed_frames=len(lease.segment) if lease.kind is SliceKind.FRAMES else 0,
+        )
+
+    async def release(self, lease: Lease, pause: timedelta) -> None:
+        await self._give_back(lease, pause, blame=0)
+
+    async def fail(self, lease: Lease, pause: timedelta) -> int | None:
+        return await self._give_back(lease, pause, blame=1)
+
+    async def parts(self, request_id: UUID) -> Sequence[FinishedSlice]:
+        return [
+            FinishedSlice(number, entry.part_key)
+            for (owner, number), entry in sorted(self._tx.rows.slices.items(), key=lambda item: item[0][1])
+            if owner == request_id and entry.kind is SliceKind.FRAMES and entry.part_key
+        ]
+
+    def _in_work(self, request_id: UUID) -> bool:
+        request = self._tx.rows.requests.get(request_id)
+        return request is not None and not request.status.is_final and request_id in self._tx.rows.admitted
+
+    def _ready(self, request_id: UUID) -> list[int]:
+        if not self._in_work(request_id):
+            return []
+        now = self._tx.store.now()
+        entries = {
+            number: one for (owner, number), one in self._tx.rows.slices.items() if owner == request_id
+        }
+        frames_done = all(
+            one.state == "completed" for one in entries.values() if one.kind is SliceKind.FRAMES
+        )
+        return [
+            number
+            for number, one in sorted(entries.items())
+            if (frames_done or one.kind is SliceKind.FRAMES)
+            and (
+                (one.state == "waiting" and (one.not_before is None or one.not_before <= now))
+                or (one.lease_until is not None and one.lease_until <= now)
+            )
+        ]
+
+    def _held(self, lease: Lease) -> SliceEntry | None:
+        entry = self._tx.rows.slices.get((lease.request_id, lease.number))
+        if entry is None or entry.lease_until is None or entry.lease_until <= self._tx.store.now():
+            return None
+        return entry if (entry.owner, entry.attempts) == (lease.owner, lease.attempt) else None
+
+    async def _change(self, lease: Lease, **changes: object) -> Standing:
+        rows = await self._tx.write()
+        if not self._in_work(lease.request_id):
+            return Standing.CANCELLED
+        request = rows.requests[lease.request_id]
+        entry = self._held(lease)
+        if entry is None:
+            known = rows.slices[lease.request_id, lease.number]
+            finished = changes.get("part_key")
+            return Standing.HELD if finished and known.part_key == finished else Standing.LOST
+        rows.slices[lease.request_id, lease.number] = replace(entry, **changes)  # type: ignore[arg-type]
+        done = sum(one.processed_frames for (owner, _), one in rows.slices.items() if owner == request.id)
+        rows.requests[request.id] = replace(request, processed_frames=max(request.processed_frames, done))
+        return Standing.HELD
+
+    async def _give_back(self, lease: Lease, pause: timedelta, blame: int) -> int | None:
+        rows = await self._tx.write()
+        entry = self._held(lease)
+        if entry is None:
+            return None
+        rows.slices[lease.request_id, lease.number] = replace(
+            entry,
+            state="waiting",
+            owner=None,
+            lease_until=None,
+            not_before=self._tx.store.now() + pause,
+            processed_frames=0,
+            failures=entry.failures + blame,
+            attempts=entry.attempts - 1 + blame,
+        )
+        return entry.failures + blame

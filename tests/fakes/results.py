@@ -1,0 +1,188 @@
+"""Hand-written stand-ins for what results are made with: a signer, a report, films of raw frames."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+
+from domain.anonymization.record import Imprint, ReportFacts
+from domain.anonymization.request import Appearance
+from domain.detection import Image
+from domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
+from domain.ports import Frame, FrameEncoder, Sound
+from domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
+from domain.timing import Timing
+
+
+class FakeSigner:
+    """Signs by hashing; whoever knows the public key could do it too."""
+
+    def __init__(self, name: str = "framecloak") -> None:
+        self.public_key = hashlib.sha256(name.encode()).digest()
+
+    def sign(self, message: bytes) -> bytes:
+        return hashlib.sha512(self.public_key + message).digest()
+
+
+def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    return hashlib.sha512(public_key + message).digest() == signature
+
+
+def fake_report(facts: ReportFacts) -> bytes:
+    """Says so much that two different runs would have different reports."""
+    evidence, timeline = facts.evidence, facts.evidence.timeline
+    weakest = [(one.source, one.track, one.frames) for one in evidence.weakest_tracks()]
+    thumbnails = [one.thumbnail and one.thumbnail.hex() for one in evidence.weakest_tracks()]
+    proof = asdict(facts.proof) if facts.proof else None
+    said = [facts.key_id, facts.summary.frames, list(timeline.found), weakest, evidence.gaps]
+    said += [thumbnails, proof]
+    return json.dumps(said).encode()
+
+
+IMPRINT = Imprint("framecloak test", FakeSigner(), fake_report)
+
+
+_SALT = hashlib.sha256().digest_size + 1
+
+
+@dataclass(frozen=True, eq=False)
+class ShippedFrame:
+    """A frame that was written and read again."""
+
+    index: int
+    image: Image
+
+    @property
+    def width(self) -> int:
+        return self.image.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.image.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        return self.image.nbytes
+
+    def bgr(self) -> Image:
+        return self.image.copy()
+
+    def rgb(self, width: int, height: int) -> Image:
+        rows = np.arange(height) * self.height // height
+        columns = np.arange(width) * self.width // width
+        return np.ascontiguousarray(self.image[rows[:, None], columns, ::-1])
+
+
+class _Raw:
+    def __init__(self, film: FilmFormat) -> None:
+        self._film = film
+
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        stretched = ShippedFrame(0, image).rgb(self._film.width, self._film.height)[:, :, ::-1]
+        return zlib.compress(stretched.tobytes(), 1)
+
+
+class _Groups:
+    """The samples of a group depend on all its frames, as they do in a real one."""
+
+    def __init__(self) -> None:
+        self._frames: list[bytes] = []
+
+    def add(self, planes: bytes) -> None:
+        self._frames.append(planes)
+
+    def finish(self) -> Group:
+        salt = hashlib.sha256(b"".join(self._frames)).digest()
+        return Group(tuple(salt + bytes([n]) + frame for n, frame in enumerate(self._frames)))
+
+
+class FakeFilm:
+    """A file that lists when each sample is shown."""
+
+    def __init__(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> None:
+        self._head = [film.width, film.height, str(film.rate), film.quality, sound and sound.codec]
+        self._scale, self._ticks = timing.clock()
+        self._samples: list[bytes] = []
+        self.discarded = False
+
+    def add(self, group: Group) -> None:
+        self._samples += group.samples
+
+    def finish(self) -> Iterator[bytes]:
+        if len(self._samples) + 1 != len(self._ticks):
+            raise ValueError("the film lacks frames")
+        shown = [(tick, sample.hex()) for tick, sample in zip(self._ticks, self._samples, strict=False)]
+        yield json.dumps([self._head, self._scale, shown]).encode()
+
+    def discard(self) -> None:
+        self.discarded = True
+
+
+class FakeStudio:
+    """Makes films of any size; knows no sound but aac."""
+
+    def __init__(self) -> None:
+        self.films: list[FakeFilm] = []
+
+    def require_possible(self, film: FilmFormat, sound: Sound | None) -> None:
+        if sound is not None and sound.codec != "aac":
+            raise InvalidFormatError(f"the sound is {sound.codec}", "leave it out")
+
+    def planes(self, film: FilmFormat) -> FrameEncoder:
+        return _Raw(film)
+
+    def group(self, film: FilmFormat) -> GroupEncoder:
+        return _Groups()
+
+    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
+        for number, sample in enumerate(group.samples):
+            try:
+                pixels = zlib.decompress(sample[_SALT:])
+            except zlib.error as error:
+                raise ExaminationError("the sample is damaged") from error
+            image = np.frombuffer(pixels, np.uint8).reshape(film.height, film.width, 3)
+            yield ShippedFrame(first + number, image)
+
+    def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
+        self.films.append(FakeFilm(film, timing, sound))
+        return self.films[-1]
+
+
+class FakeFilmReader:
+    """Takes the films of ``FakeStudio`` apart."""
+
+    def samples(self, pieces: Iterable[bytes]) -> Sequence[str] | None:
+        try:
+            _, _, shown = json.loads(b"".join(pieces))
+        except ValueError:
+            return None
+        return [hashlib.sha256(bytes.fromhex(sample)).hexdigest() for _, sample in shown]
+
+
+class FakeFilmViewer:
+    """Shows the samples of ``FakeStudio``'s films in place of pictures."""
+
+    def __call__(self, archive: Path, name: str, position: int) -> bytes:
+        try:
+            with ZipFile(archive) as zipped:
+                _, _, shown = json.loads(zipped.read(name))
+            return bytes.fromhex(shown[position][1])
+        except (OSError, BadZipFile, KeyError, IndexError) as error:
+            raise ObjectNotFoundError(f"frame {position} of {name} is gone or damaged") from error
+
+
+def fake_preview(picture: bytes, width: int) -> bytes:
+    """Names the width in front of a picture that it leaves as it is."""
+    return f"{width} pixels of ".encode() + picture
+
+
+def steady(start: int, stop: int) -> Timing:
+    return Timing.steady(Fraction(25), start, stop)
