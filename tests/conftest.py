@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+import adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+
+# isort: split
 import asyncpg
 import pytest
 import pytest_asyncio

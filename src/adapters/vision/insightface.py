@@ -20,11 +20,12 @@ import cv2
 import numpy as np
 
 from adapters.vision.centerface import CenterFace
-from adapters.vision.onnx import Outputs, Provider, Session, open_session
+from adapters.vision.onnx import Outputs, Provider, Session
+from adapters.vision.packs import first_that_has_one, open_graph
 from adapters.vision.pictures import stack
 from adapters.vision.precision import Precision
 from adapters.vision.suppression import suppress
-from adapters.vision.weights import CENTERFACE, installed_packs, licence_of, verified_digest
+from adapters.vision.weights import CENTERFACE, installed_packs
 from domain.detection import Detections, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
 from domain.ports import FaceDetector
@@ -74,16 +75,8 @@ class InsightFacePack:
             ProviderUnavailableError: the provider does not work on this machine.
         """
         for path in _likeliest_first(folder):
-            digest = verified_digest(path)
-            session = open_session(path, provider)
+            session, card = open_graph(path, provider)
             if is_scrfd(session):
-                card = ModelCard(
-                    name=f"{folder.name}/{path.stem}",
-                    sha256=digest,
-                    licence=licence_of(folder.name),
-                    provider=session.provider.label,
-                    precision=Precision.FP32.value,
-                )
                 gains = session.provider is not Provider.CPU and batches_correctly(session)
                 return cls(session, card, _GPU_BATCH if gains else 1)
         raise ModelMissingError(
@@ -243,11 +236,9 @@ def choose_detector(
     """
     packs = installed_packs(models)
     if name == AUTO and precision not in _OF_OUR_OWN_GRAPHS:
-        for folder in packs.values():
-            try:
-                return InsightFacePack.load(folder, provider)
-            except ModelMissingError:
-                continue
+        found = first_that_has_one(packs.values(), lambda folder: InsightFacePack.load(folder, provider))
+        if found:
+            return found
     if name in {AUTO, CENTERFACE.name}:
         return CenterFace.load(models, provider, precision)
     if name not in packs:
