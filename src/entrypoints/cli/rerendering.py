@@ -93,20 +93,34 @@ def _documents(order: Order) -> tuple[bytes, bytes | None]:
     """The manifest and, where there is one, its signature."""
     if is_zipfile(order.manifest):
         with ZipReader(order.manifest) as archive:
-            seal = archive.read(SEAL_FILE) if SEAL_FILE in archive.names else None
-            document = archive.read(MANIFEST_FILE)
+            seal = _unpacked(archive, SEAL_FILE) if SEAL_FILE in archive.names else None
+            document = _unpacked(archive, MANIFEST_FILE)
     else:
         beside = order.manifest.with_name(SEAL_FILE)
         document, seal = _read(order.manifest), _read(beside) if beside.is_file() else None
     return document, seal if order.signature is None else _read(order.signature)
 
 
+def _unpacked(archive: ZipReader, name: str) -> bytes:
+    """An entry of a ZIP that may come from anybody: a small file can be packed that fills all memory."""
+    document = bytearray()
+    for piece in archive.stream(name):
+        document += piece
+        if len(document) > LARGEST_EDITED:
+            raise _too_large(name)
+    return bytes(document)
+
+
+def _too_large(name: str) -> TooManyBoxesError:
+    return TooManyBoxesError(
+        f"{name} is larger than {LARGEST_EDITED >> 20} MiB", "render fewer frames at once"
+    )
+
+
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > LARGEST_EDITED:
-            raise TooManyBoxesError(
-                f"{path.name} is larger than {LARGEST_EDITED >> 20} MiB", "render fewer frames at once"
-            )
+            raise _too_large(path.name)
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
