@@ -85,6 +85,27 @@ def test_a_gpu_that_fails_is_refused_by_name_and_passed_over_by_auto(monkeypatch
     assert tried == list(PREFERENCE)
 
 
+def test_a_failure_of_cuda_is_told_without_where_it_was_noticed_and_on_which_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session = open_session(tiny_models.identity_bytes(), Provider.CPU)
+
+    class Failing:
+        """As ONNX Runtime 1.31 words it."""
+
+        def run(self, *_: object) -> None:
+            raise RuntimeError(
+                "/src/cuda_call.cc:154 void CudaCall(ERRTYPE) [with bool THRW = true]"
+                " CUDA failure 2: out of memory ; GPU=0 ; hostname=ward-7"
+                " ; file=/src/cuda_execution_provider.cc ; line=355 ; expr=cudaMalloc();"
+            )
+
+    monkeypatch.setattr(session, "_session", Failing())
+    with pytest.raises(ExaminationError) as raised:
+        session.run(np.zeros((1, 3, 112, 112), np.float32))
+    assert raised.value.message.endswith("(1, 3, 112, 112): CUDA failure 2: out of memory")
+
+
 def test_a_library_that_cannot_be_loaded_is_named() -> None:
     assert "absent.so" in (gpu_libraries.why_it_cannot_be_loaded("absent.so") or "")
     assert gpu_libraries.why_it_cannot_be_loaded("libonnxruntime_providers_shared.so") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ _ORT_NAMES = {
 PREFERENCE = (Provider.TENSORRT, Provider.CUDA, Provider.CPU)
 """What ``auto`` tries, in this order."""
 
+_CUDA_FAILURE = re.compile(r"C(?:UDA|UDNN|UBLAS) failure \d+: [^;\n]*[^;\s]")
 _LIBRARIES = {Provider.CUDA: gpu_libraries.CUDA, Provider.TENSORRT: gpu_libraries.TENSORRT}
 _MEMORY = {Provider.CPU: "cpu", Provider.CUDA: "cuda", Provider.TENSORRT: "cuda"}
 """Where a provider leaves what it has calculated, as I/O binding calls it."""
@@ -313,6 +315,9 @@ def _unavailable(provider: Provider, reason: str) -> ProviderUnavailableError:
 
 
 def _first_line(error: Exception) -> str:
+    """What a failure comes down to; of one of CUDA, without places in the runtime and the machine's name."""
+    if found := _CUDA_FAILURE.search(str(error)):
+        return found[0]
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
