@@ -80,8 +80,9 @@ def settings_page() -> str:
         own = [one for one in fields(Settings) if one.name in vars(group).get("__annotations__", {})]
         if group is Settings or not own:
             continue
-        title = (inspect.getdoc(group) or "").splitlines()[0].rstrip(".")
-        lines += [f"## {title}", "", "| name | variable | default | meaning |", "| --- | --- | --- | --- |"]
+        title = group.__module__.rpartition(".")[2].capitalize().replace("Api", "API")
+        lines += [f"## {title}", "", inspect.getdoc(group) or "", ""]
+        lines += ["| name | variable | default | meaning |", "| --- | --- | --- | --- |"]
         for one in own:
             documented.add(one.name)
             lines.append(_setting(one.name, one.metadata["variable"]))

@@ -1,0 +1,88 @@
+"""What the documentation says is so: pages that are made are current, and what others name exists."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+import reference_pages
+from deployment_files import DOCKER, ROOT, known_variables
+from documented import LANGUAGES, PAGES, blocks, read
+from entrypoints.cli.main import framecloak
+
+OURS = [page for page in PAGES if page == "README.md" or page.startswith("docs/")]
+OTHER_VARIABLES = {
+    # Settings of the service that people migrate from, of the compose files, and of the shell in examples.
+    "FRAME_ANONYMIZATION",
+    "FRAMECLOAK_DEBUG",
+    "LOGGING",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+}
+"""Names in capitals that are no settings."""
+
+
+def test_made_pages_are_what_the_program_says() -> None:
+    for name, text in reference_pages.pages().items():
+        assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == text, f"{name}: make reference"
+
+
+def test_every_setting_and_every_command_is_on_its_page() -> None:
+    settings, commands = read("docs/reference/settings.md"), read("docs/reference/commands.md")
+    assert all(f"| `{name}` |" in settings for name in known_variables() if not name.endswith("_FILE"))
+    assert all(f"## framecloak {name}\n" in commands for name in framecloak.list_commands(None))  # type: ignore[arg-type] - it needs no context
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_say_what_they_are(page: str) -> None:
+    for block in blocks(page):
+        assert block.language in LANGUAGES, f"{page}:{block.line}"
+        if block.language == "json":
+            assert json.loads(block.text), f"{page}:{block.line}"
+        if block.language == "ini":
+            assert {line.partition("=")[0] for line in block.text.splitlines()} <= set(known_variables())
+
+
+def words(page: str) -> Iterator[str]:
+    """What is set in type in the prose of a page."""
+    prose = re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
+    yield from re.findall(r"`([^`\n]+)`", prose)
+
+
+@pytest.mark.parametrize("page", OURS)
+def test_what_pages_name_exists(page: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    for word in words(page):
+        first, _, rest = word.partition(" ")
+        if first == "make" and rest:
+            assert rest.split()[0] in targets, word
+        if first == "framecloak" and re.match(r"[a-z]", rest):
+            assert rest.split()[0] in framecloak.list_commands(None), word  # type: ignore[arg-type] - as above
+        if re.fullmatch(r"[A-Z][A-Z_]{3,}(=\S*)?", word) and "_" in word:
+            assert word.partition("=")[0] in set(known_variables()) | OTHER_VARIABLES, word
+        if re.fullmatch(r"(src|tests|docker|benchmarks|docs|clients)/[\w./-]+", word):
+            assert (ROOT / word).exists() or word.startswith("docker/secrets"), word
+
+
+def test_codes_that_pages_explain_exist() -> None:
+    known = set(re.findall(r"^\| `(\w+)` \|", read("docs/reference/errors.md"), re.MULTILINE))
+    explained = set(
+        re.findall(r"^\| `([a-z]+_[a-z_]+)`", read("docs/operations/troubleshooting.md"), re.MULTILINE)
+    )
+    assert len(explained) > 15
+    assert explained <= known, explained - known
+
+
+def test_every_alert_is_explained() -> None:
+    groups = yaml.safe_load((DOCKER / "prometheus" / "alerts.yml").read_text("utf-8"))["groups"]
+    severities = {rule["alert"]: rule["labels"]["severity"] for group in groups for rule in group["rules"]}
+    rows = re.findall(
+        r"^\| `(Framecloak\w+)` \| (yes|no) \|", read("docs/operations/monitoring.md"), re.MULTILINE
+    )
+    assert {name: wakes == "yes" for name, wakes in rows} == {
+        name: severity == "critical" for name, severity in severities.items()
+    }
