@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -123,7 +124,8 @@ def kubectl(words: Sequence[str]) -> None:
 def pip(words: Sequence[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    packages = {re.split(r"[\[<>=]", one)[0] for one in (*project["dependencies"], *sum(extras.values(), []))}
+    named = chain(project["dependencies"], *extras.values())
+    packages = {re.split(r"[\[<>=]", one)[0] for one in named}
     require(words[0] in {"install", "uninstall"}, f"pip {words}")
     for word in words[1:]:
         name, _, asked = word.rstrip("]").partition("[")

@@ -53,8 +53,9 @@ def _index(document: Json, tags: Mapping[str, str]) -> str:
         "",
         document["info"]["description"],
         "",
-        "The service tells the same as OpenAPI at `/schema/openapi.json`. Paths work with and without a slash at "
-        "their end. Every error is `application/problem+json` with a stable `code`: see [Errors](../errors.md).",
+        "The service tells the same as OpenAPI at `/schema/openapi.json`. Paths work with and without a slash",
+        "at their end. Every error is `application/problem+json` with a stable `code`: see",
+        "[Errors](../errors.md).",
         "",
     ]
     for tag, description in tags.items():
@@ -148,21 +149,18 @@ def _type(schema: Json, *, in_schemas: bool = False) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}]({'' if in_schemas else SCHEMAS}#{_anchor(name)})"
-    for key in ("anyOf", "oneOf"):
-        if key in schema:
-            return " or ".join(_type(one, in_schemas=in_schemas) for one in schema[key])
-    if "enum" in schema:
-        return _values(schema["enum"])
-    if "const" in schema:
-        return _values([schema["const"]])
-    kind = schema.get("type", "")
-    if isinstance(kind, list):
-        return " or ".join(kind)
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices:
+        return " or ".join(_type(one, in_schemas=in_schemas) for one in choices)
+    values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+    if values:
+        return _values(values)
+    kind, form = schema.get("type", ""), schema.get("format")
     if kind == "array":
-        if "prefixItems" in schema:
-            return f"list of {len(schema['prefixItems'])}"
-        return f"list of {_type(schema.get('items', {}), in_schemas=in_schemas) or 'anything'}"
-    form = schema.get("format")
+        items = schema.get("prefixItems")
+        inner = _type(schema.get("items", {}), in_schemas=in_schemas) or "anything"
+        return f"list of {len(items) if items else inner}"
+    kind = " or ".join(kind) if isinstance(kind, list) else kind
     return f"{kind} ({form})" if kind and form else kind
 
 

@@ -1,7 +1,7 @@
-"""What mkdocs does beside rendering: pages that are made anew each time, and links that leave the folder of pages.
+"""What mkdocs does beside rendering: pages that are made anew each time, and links that leave their folder.
 
-Pages link to files of the repository as they lie there, so that they can be read in it, too. On the site a link to
-one of `ROOT_PAGES` goes to a copy of it, and any other one is left as text.
+Pages link to files of the repository as they lie there, so that they can be read in it, too. On the site a
+link to one of `ROOT_PAGES` goes to a copy of it, and any other one is left as text.
 """
 
 from __future__ import annotations

@@ -7,19 +7,20 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import reference_pages
 import yaml
 
-import reference_pages
 from deployment_files import DOCKER, ROOT, known_variables
 from documented import LANGUAGES, PAGES, blocks, read
 from entrypoints.cli.main import framecloak
 
 OURS = [page for page in PAGES if page == "README.md" or page.startswith("docs/")]
 OTHER_VARIABLES = {
-    # Settings of the service that people migrate from, of the compose files, and of the shell in examples.
+    # Of the service that people migrate from, of commands, of the system, and a name that stands for any.
     "FRAME_ANONYMIZATION",
     "FRAMECLOAK_DEBUG",
     "LOGGING",
+    "NAME_FILE",
     "XDG_CACHE_HOME",
     "XDG_DATA_HOME",
 }
@@ -70,9 +71,8 @@ def test_what_pages_name_exists(page: str) -> None:
 
 def test_codes_that_pages_explain_exist() -> None:
     known = set(re.findall(r"^\| `(\w+)` \|", read("docs/reference/errors.md"), re.MULTILINE))
-    explained = set(
-        re.findall(r"^\| `([a-z]+_[a-z_]+)`", read("docs/operations/troubleshooting.md"), re.MULTILINE)
-    )
+    page = read("docs/operations/troubleshooting.md")
+    explained = set(re.findall(r"^\| `([a-z]+_[a-z_]+)`", page, re.MULTILINE))
     assert len(explained) > 15
     assert explained <= known, explained - known
 
@@ -80,9 +80,8 @@ def test_codes_that_pages_explain_exist() -> None:
 def test_every_alert_is_explained() -> None:
     groups = yaml.safe_load((DOCKER / "prometheus" / "alerts.yml").read_text("utf-8"))["groups"]
     severities = {rule["alert"]: rule["labels"]["severity"] for group in groups for rule in group["rules"]}
-    rows = re.findall(
-        r"^\| `(Framecloak\w+)` \| (yes|no) \|", read("docs/operations/monitoring.md"), re.MULTILINE
-    )
+    page = read("docs/operations/monitoring.md")
+    rows = re.findall(r"^\| `(Framecloak\w+)` \| (yes|no) \|", page, re.MULTILINE)
     assert {name: wakes == "yes" for name, wakes in rows} == {
         name: severity == "critical" for name, severity in severities.items()
     }

@@ -58,10 +58,8 @@ def pages() -> list[Path]:
 
 
 def leads_elsewhere(address: str) -> bool:
-    address = address.strip("'\"")
-    return bool(urlsplit(address).netloc) or (
-        bool(urlsplit(address).scheme) and not address.startswith("data:")
-    )
+    parts = urlsplit(address.strip("'\""))
+    return bool(parts.netloc) or parts.scheme not in {"", "data"}
 
 
 def test_pages_name_nothing_to_load_from_elsewhere() -> None:

@@ -1,7 +1,7 @@
 """Every command of the documentation is run, page by page: `make test-docs`.
 
-A page is one shell script, from its top to its end, in a folder of its own; services that it starts are real, and
-stopped with it. What cannot be run goes to stand-ins that check what they are told (``stand_in.py``).
+A page is one shell script, from its top to its end, in a folder of its own; services that it starts are real,
+and stopped with it. What cannot be run goes to stand-ins that check what they are told (``stand_in.py``).
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 
 import tiny_clip
 from adapters.embedded.wheels import postgres_programs
@@ -36,7 +38,7 @@ ON_SERVERS = {
     "docs/operations/backup.md": ("Servers of your own", "database_url"),
     "docs/operations/upgrading.md": ("Back again", "database_url"),
 }
-"""Sections whose reader has a Postgres and a Redis, and what the fixture of that Postgres is called, by page."""
+"""Sections whose reader has a Postgres and a Redis, and the fixture of that Postgres, by page."""
 
 BEFORE = {
     "docs/operations/backup.md": "echo 'correct horse battery' |"
@@ -47,30 +49,34 @@ BEFORE = {
 WITH_COMMANDS = [page for page in PAGES if any(block.language == "console" for block in blocks(page))]
 
 
+PICTURES = (
+    ("ada.jpg", 2, 0),
+    ("who.jpg", 2, 3),
+    ("staff/ada.jpg", 2, 5),
+    ("withdrawn/bob.jpg", 3, 0),
+    ("photos/first.jpg", 4, 0),
+    ("photos/second.jpg", 5, 0),
+)
+"""Pictures of one person: where they lie, which face of the photograph it is, and by how much it is moved."""
+
+
+def _view(photograph: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    """What a camera that moves over the photograph sees."""
+    left, width = number * 8, photograph.shape[1] - 400
+    view = photograph[number : number + width * SIZE[1] // SIZE[0], left : left + width]
+    return np.asarray(cv2.resize(view, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What lies about where people try things: a film with faces, pictures, and what the repository has."""
     folder = tmp_path_factory.mktemp("desk")
     group = group_photograph()[:, :, ::-1]
-    height, width = group.shape[:2]
-    views = []
-    for number in range(FRAMES):
-        left = number * 8
-        view = group[number : number + (width - 400) * SIZE[1] // SIZE[0], left : left + width - 400]
-        views.append(np.ascontiguousarray(cv2.resize(view, SIZE, interpolation=cv2.INTER_AREA)))
-    assert height > 0
-    write_video(folder / "film.mp4", size=SIZE, pictures=views)
-    for name in ("photos", "staff", "withdrawn"):
-        (folder / name).mkdir()
-    for number, path in enumerate(
-        ("ada.jpg", "who.jpg", "staff/ada.jpg", "withdrawn/bob.jpg", "photos/all.jpg")
-    ):
-        x1, y1, x2, y2 = GROUP_BOXES[3 if "bob" in path else 2].astype(int) + number % 2 * 3
-        part = (
-            group
-            if path.startswith("photos")
-            else group[max(0, y1 - 90) : y2 + 90, max(0, x1 - 90) : x2 + 90]
-        )
+    write_video(folder / "film.mp4", size=SIZE, pictures=map(partial(_view, group), range(FRAMES)))
+    for path, face, shift in PICTURES:
+        (folder / path).parent.mkdir(exist_ok=True)
+        x1, y1, x2, y2 = GROUP_BOXES[face].astype(int) + shift
+        part = group[max(0, y1 - 90) : y2 + 90, max(0, x1 - 90) : x2 + 90]
         cv2.imwrite(str(folder / path), part)
     shutil.copytree(ROOT / "docker", folder / "docker", ignore=shutil.ignore_patterns("secrets"))
     shutil.copytree(ROOT / "examples", folder / "examples")
@@ -90,9 +96,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path, programs: Path) -> dict[str, str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("FRAMECLOAK", "MAKE", "MF"))
-    }
+    # What `make test-docs` has set is not for the make that a page calls.
+    ours = ("FRAMECLOAK", "MAKE", "MF")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     found = [programs, Path(sys.executable).parent, postgres_programs(None)]
     return kept | {
         "PATH": ":".join([*map(str, found), os.environ["PATH"]]),
@@ -117,7 +123,7 @@ def follow(text: str, folder: Path, environment: dict[str, str]) -> None:
     (folder / "page.sh").write_text(text)
     with (folder / "page.log").open("w+") as log:
         process = subprocess.Popen(
-            ["bash", folder / "page.sh"],
+            ["/bin/bash", folder / "page.sh"],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
