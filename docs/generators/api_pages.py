@@ -53,8 +53,8 @@ def _index(document: Json, tags: Mapping[str, str]) -> str:
         "",
         document["info"]["description"],
         "",
-        "The service tells the same as OpenAPI at `/schema/openapi.json`. Paths work with and without a slash",
-        "at their end. Every error is `application/problem+json` with a stable `code`: see",
+        "The service tells the same as OpenAPI at `/schema/openapi.json`. Paths work with and without a",
+        "slash at their end. Every error is `application/problem+json` with a stable `code`: see",
         "[Errors](../errors.md).",
         "",
     ]

@@ -1,13 +1,16 @@
 """The pages that are made from the program: settings, errors, commands. ``make reference`` writes them.
 
 They are in git, so that they can be read without building anything; a test holds them against the program.
+
+Usage: reference_pages.py [FOLDER]
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -71,9 +74,9 @@ def settings_page() -> str:
         MADE,
         "",
         "Settings are environment variables; an empty one counts as not set. A value that is not allowed",
-        "stops the start with one line that names the variable. `framecloak settings` prints all of them with",
-        "the values in force, secrets masked. A **secret** `NAME` may instead lie in a file that `NAME_FILE`",
-        "names.",
+        "stops the start with one line that names the variable. `framecloak settings` prints all of them",
+        "with the values in force, secrets masked. A **secret** `NAME` may instead lie in a file that",
+        "`NAME_FILE` names.",
         "",
     ]
     documented = set()
@@ -122,8 +125,8 @@ def errors_page() -> str:
         MADE,
         "",
         "Every failure has a `code` that does not change. Over HTTP it is in the body, which is",
-        "`application/problem+json` (RFC 9457), with `title`, `status`, `detail` and mostly a `hint` that says",
-        "what to do; on the command line it decides the exit code, and `--json` prints it.",
+        "`application/problem+json` (RFC 9457), with `title`, `status`, `detail` and mostly a `hint` that",
+        "says what to do; on the command line it decides the exit code, and `--json` prints it.",
         "",
         "| code | HTTP | exit | what it means |",
         "| --- | --- | --- | --- |",
@@ -188,12 +191,7 @@ def _contexts(command: click.Command, name: str, parent: click.Context | None) -
                 yield from _contexts(found, inner, context)
 
 
-def write(texts: Mapping[str, str]) -> None:
-    """Write the pages where they belong."""
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in texts.items():
-        (FOLDER / name).write_text(text, "utf-8")
-
-
 if __name__ == "__main__":
-    write(pages())
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    for page, content in pages().items():
+        (folder / page).write_text(content, "utf-8")
