@@ -9,6 +9,9 @@ Run with ``make bench-faces``. An API on embedded servers answers; everything ta
   msgspec alone takes to decode the JSON.
 
     python benchmarks/faces_over_http.py [--pack FOLDER] [--connections 16] [--rounds 5] PICTURE...
+    python benchmarks/faces_over_http.py --made-pack
+
+``--made-pack`` takes graphs that cost what those of a pack do, and pictures made for them (`packs`).
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ import numpy as np
 from entrypoints.machine import available_cores
 from entrypoints.recognition import load_analysis
 from entrypoints.settings import Settings
+from packs import pictures, write_pack
 from processes import Client, program, servers
 from recognition_load import direct, insightface
 
@@ -54,20 +58,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
+    parser.add_argument("pictures", nargs="*", type=Path, metavar="PICTURE")
     parser.add_argument("--pack", type=Path, help="an InsightFace pack, in a folder named models")
+    parser.add_argument("--made-pack", action="store_true", help="graphs and pictures made here")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    files = [path.read_bytes() for path in arguments.pictures]
+    if not (arguments.pictures or arguments.made_pack):
+        parser.error("name pictures, or --made-pack")
+    files = pictures() if arguments.made_pack else [path.read_bytes() for path in arguments.pictures]
     settings = Settings.from_environment({})
     words = {"LOG_LEVEL": "warning"}
-    if arguments.pack:
-        models, name = arguments.pack.parent, arguments.pack.name
-        settings = replace(settings, models=models, detector=name, recognizer=name)
-        words |= {"MODEL_PATH": str(models), "FRAMECLOAK_DETECTOR": name, "RECOGNIZER": name}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        if arguments.made_pack:
+            arguments.pack = write_pack(folder / "models" / "made")
+        if arguments.pack:
+            models, name = arguments.pack.parent, arguments.pack.name
+            settings = replace(settings, models=models, detector=name, recognizer=name)
+            words |= {"MODEL_PATH": str(models), "FRAMECLOAK_DETECTOR": name, "RECOGNIZER": name}
         log = folder / "api.log"
         with (
             servers(folder / "data") as environment,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,11 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @contextmanager
 def program(
-    *words: str | Path, environment: Mapping[str, str], log: Path, until: str = ""
+    *words: str | Path,
+    environment: Mapping[str, str],
+    log: Path,
+    until: str = "",
+    cores: Collection[int] = (),
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start ``framecloak`` with some words, and stop it afterwards.
 
@@ -40,6 +44,7 @@ def program(
         environment: variables beside our own.
         log: what its standard error is appended to.
         until: beginning of the line on standard output to wait for.
+        cores: that it may run on, as a container that was given so many; all of them when empty.
 
     Yields:
         The process, and the rest of that line.
@@ -52,6 +57,8 @@ def program(
             stderr=errors,
             text=True,
         )
+        if cores:
+            os.sched_setaffinity(process.pid, cores)
     try:
         said = ""
         if until:

@@ -55,13 +55,18 @@ class Bench:
     frames: int
 
     def timed(self, api: Client, workers: int, threads: int) -> tuple[float, float]:
-        """Seconds of one request, and of processor time, with so many workers, started for it."""
+        """Seconds of one request, and of processor time, with so many workers, started for it.
+
+        Each has as many cores to itself as threads, as in a container of its own.
+        """
         with ExitStack() as started:
             words = {**self.environment, "FRAMECLOAK_THREADS": str(threads)}
             log = self.folder / "workers.log"
             processes = [
-                started.enter_context(program("worker", environment=words, log=log))[0]
-                for _ in range(workers)
+                started.enter_context(
+                    program("worker", environment=words, log=log, cores=_share(number, threads))
+                )[0]
+                for number in range(workers)
             ]
             api.wait_for_workers(workers)
             before = sum(cpu_seconds(one.pid) for one in processes)
@@ -82,6 +87,12 @@ class Bench:
             check=True,
         )
         return float(json.loads(done.stdout)["seconds"])
+
+
+def _share(number: int, threads: int) -> range:
+    """The cores of one of several workers; what does not fit the machine may run anywhere."""
+    last = (number + 1) * threads
+    return range(number * threads, last) if last <= (os.cpu_count() or 1) else range(0)
 
 
 def measure_scaling(bench: Bench, rounds: int) -> None:

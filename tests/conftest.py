@@ -17,7 +17,7 @@ from adapters.embedded.redis import EmbeddedRedis
 from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from domain.ports.persistence import Database
-from fakes_persistence import FakeDatabase
+from fakes.persistence.database import FakeDatabase
 
 _MIGRATED = "migrated"
 

@@ -17,16 +17,16 @@ from adapters.media.archive import ZipReader
 from domain.accounts import Principal
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.lifecycle import AnonymizationRequest, Order
-from domain.anonymization.making import Workshop
 from domain.anonymization.request import Appearance, Level, Verify
 from domain.anonymization.work import SliceWorker
+from domain.anonymization.workshop import Workshop
 from domain.ports import FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region
-from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes_metrics import FakeMeter
-from fakes_results import IMPRINT, FakeStudio
-from fakes_vision import FakeFaceDetector
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.metrics import FakeMeter
+from fakes.results import IMPRINT, FakeStudio
+from fakes.vision import FakeFaceDetector
 from world import World
 
 

@@ -29,9 +29,9 @@ from domain.reid.service import Faces
 from entrypoints.http.app import create_app
 from entrypoints.http.config import HttpConfig, RateLimits
 from entrypoints.http.services import ObjectServer, Services
-from fakes_recognition import CannedEmotionReader, FakeFaceRecognizer
-from fakes_services import FakeClock
-from fakes_vision import FakeFaceDetector
+from fakes.clock import FakeClock
+from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer
+from fakes.vision import FakeFaceDetector
 from world import PASSWORD, World
 
 JWT_KEY = b"j" * 32
@@ -91,7 +91,7 @@ class Api:
 
 
 def face_analysis(emotions: EmotionReader | None) -> FaceAnalysis:
-    """Reads real picture files, and finds the faces that `fakes_vision.plant_face` paints."""
+    """Reads real picture files, and finds the faces that `fakes.vision.plant_face` paints."""
     models = FakeFaceDetector(), FakeFaceRecognizer()
     return FaceAnalysis(StrangersPictures(), *models, emotions, Capacity(threads=2))
 
@@ -111,6 +111,7 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     services = Services(
         identity=world.identity,
         collection=world.collection,
+        sharing=world.sharing,
         marking=world.marking,
         submissions=world.submissions,
         overlays=world.overlays,

@@ -8,7 +8,7 @@ import cv2
 import httpx
 import numpy as np
 
-from fakes_vision import plant_face
+from fakes.vision import plant_face
 
 
 def picture(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (240, 320)) -> bytes:

@@ -16,8 +16,8 @@ from domain.ports import Frame, Sound, SourceInfo
 from domain.reid.faces import EmbeddingSpace
 from domain.reid.people import Likenesses
 from domain.timing import Timing
-from fakes_results import ShippedFrame
-from fakes_vision import LANDMARKS
+from fakes.results import ShippedFrame
+from fakes.vision import LANDMARKS
 
 WIDTH, HEIGHT = 320, 192
 Script = dict[int, list[tuple[float, float, float, float]]]

@@ -31,24 +31,18 @@ from domain.ports.galleries import Vault
 from domain.ports.persistence import Database
 from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import ObjectStore, TokenIssuer
+from domain.sharing import Sharing
 from domain.videos import Segment
-from fakes import FakeSource
-from fakes_persistence import FakeDatabase
-from fakes_persistence_galleries import FakeVault
-from fakes_recognition import FakeFaceRecognizer
-from fakes_results import FakeFilmViewer, FakeSigner, is_signed
-from fakes_services import (
-    FakeAttemptLimiter,
-    FakeCallLimiter,
-    FakeClock,
-    FakeJobQueue,
-    FakeObjectStore,
-    FakePasswordHasher,
-    FakeProgressBoard,
-    FakeTokenIssuer,
-    FakeVideoProber,
-)
-from fakes_vision import FakeAreaDetector
+from fakes.clock import FakeClock
+from fakes.media import FakeSource, FakeVideoProber
+from fakes.persistence.database import FakeDatabase
+from fakes.persistence.galleries import FakeVault
+from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeProgressBoard
+from fakes.recognition import FakeFaceRecognizer
+from fakes.results import FakeFilmViewer, FakeSigner, is_signed
+from fakes.security import FakePasswordHasher, FakeTokenIssuer
+from fakes.storage import FakeObjectStore
+from fakes.vision import FakeAreaDetector
 
 PASSWORD = "correct horse battery"
 
@@ -89,6 +83,7 @@ class World:
         self.collection = Collection(
             self.database, self.store, self.prober, self.clock, self.scratch, max_upload_bytes=1000
         )
+        self.sharing = Sharing(self.database)
         self.marking = Marking(self.database)
         self.dispatcher = Dispatcher(self.database, self.queue, max_requests=3)
         self.available_levels = set(Level)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -44,7 +44,7 @@ class User:
 
     id: int
     username: str
-    password_hash: str
+    password_hash: str = field(repr=False)
     role: Role
     disabled: bool
     created_at: datetime

@@ -1,11 +1,11 @@
-"""Use cases around stored videos: upload, look at, share, delete."""
+"""Use cases around stored videos: upload, look at, delete."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,6 @@ from domain.errors import (
     EmptyFileError,
     ImageTooLargeError,
     InputNotFoundError,
-    InvalidOptionError,
     NoFramesError,
     NoVideoStreamError,
     ObjectNotFoundError,
@@ -29,13 +28,7 @@ from domain.errors import (
     VideoNotFoundError,
 )
 from domain.filenames import tidy
-from domain.library import (
-    GrantRole,
-    PendingUpload,
-    Video,
-    VideoFacts,
-    VideoGrant,
-)
+from domain.library import GrantRole, PendingUpload, Video, VideoFacts
 from domain.ports.persistence import Database, Page, UnitOfWork
 from domain.ports.services import Clock, ObjectStore, ProbedVideo, VideoProber
 
@@ -65,7 +58,7 @@ class StartedUpload:
     """
 
     upload: PendingUpload
-    url: str
+    url: str = field(repr=False)
 
 
 class Collection:
@@ -238,52 +231,6 @@ class Collection:
             await work.audit.add(principal, "frame.view", f"video:{video_id}", {"index": index})
             await work.commit()
         return picture
-
-    async def grants(self, principal: Principal, video_id: int) -> Sequence[VideoGrant]:
-        """Who else may use a video; for its owner.
-
-        Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: it is not the caller's.
-        """
-        async with self._database.unit_of_work() as work:
-            await work.videos.get(video_id, principal, GrantRole.OWNER)
-            return await work.grants.list(video_id)
-
-    async def share(self, principal: Principal, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
-        """Let somebody use a video; for its owner.
-
-        Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: it is not the caller's.
-            UserNotFoundError: there is no such account.
-            InvalidOptionError: ownership cannot be granted, nor anything to the owner.
-        """
-        async with self._database.unit_of_work() as work:
-            video = await work.videos.get(video_id, principal, GrantRole.OWNER)
-            if role is GrantRole.OWNER or user_id == video.owner_id:
-                raise InvalidOptionError(
-                    "ownership is not granted", "grant viewer or editor to somebody else"
-                )
-            grant = await work.grants.put(video_id, user_id, role)
-            details = {"user_id": user_id, "role": role}
-            await work.audit.add(principal, "video.share", f"video:{video_id}", details)
-            await work.commit()
-        return grant
-
-    async def unshare(self, principal: Principal, video_id: int, user_id: int) -> None:
-        """Take a grant back; for the video's owner.
-
-        Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: it is not the caller's.
-            GrantNotFoundError: there is none.
-        """
-        async with self._database.unit_of_work() as work:
-            await work.videos.get(video_id, principal, GrantRole.OWNER)
-            await work.grants.remove(video_id, user_id)
-            await work.audit.add(principal, "video.unshare", f"video:{video_id}", {"user_id": user_id})
-            await work.commit()
 
     async def _require_expected(self, object_key: str) -> None:
         async with self._database.unit_of_work() as work:

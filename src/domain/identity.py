@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.accounts import ApiKey, Means, Principal, Role, Session, User, enabled, principal_of
 from domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
 from domain.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, Passwords, wrong_credentials
 from domain.ports.persistence import Database, Page
-from domain.ports.services import (
-    AttemptLimiter,
-    Clock,
-    PasswordHasher,
-    TokenIssuer,
-    TokenPair,
-)
+from domain.ports.services import AttemptLimiter, Clock, PasswordHasher, TokenIssuer, TokenPair
 from domain.tokens import Tokens
 
 __all__ = [
@@ -57,7 +51,7 @@ class SignedIn:
         expires_at: UTC.
     """
 
-    secret: str
+    secret: str = field(repr=False)
     user: User
     expires_at: datetime
 

@@ -39,7 +39,6 @@ from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.health import Health
 from domain.anonymization.instruments import Instruments
-from domain.anonymization.making import Workshop
 from domain.anonymization.overlay_search import OverlayProposals
 from domain.anonymization.request import Level
 from domain.anonymization.resubmission import Resubmissions
@@ -49,6 +48,7 @@ from domain.anonymization.submission import Submissions
 from domain.anonymization.vitals import Vitals
 from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import SliceWorker
+from domain.anonymization.workshop import Workshop
 from domain.auditing import Auditing
 from domain.collection import Collection
 from domain.errors import OutputUnwritableError
@@ -59,6 +59,7 @@ from domain.ports.persistence import Database
 from domain.ports.services import CallLimiter, Clock, ObjectStore
 from domain.reid.galleries import Galleries
 from domain.reid.upkeep import GalleryUpkeep
+from domain.sharing import Sharing
 from entrypoints.bootstrap import level_is_available, load_text_detector, recognizer_of
 from entrypoints.imprint import imprint
 from entrypoints.keys import gallery_vault, installation_secret, result_signer, webhook_secret
@@ -83,7 +84,8 @@ class Service:
         queue: hands work to workers.
         call_limiter: counts calls, over all processes.
         identity: accounts, sessions, keys.
-        collection: videos and who may use them.
+        collection: videos.
+        sharing: who may use them.
         marking: segments and regions.
         board: tells whoever listens how far requests are.
         dispatcher: says which request is next.
@@ -114,6 +116,7 @@ class Service:
     call_limiter: CallLimiter
     identity: Identity
     collection: Collection
+    sharing: Sharing
     marking: Marking
     board: RedisProgressBoard
     dispatcher: Dispatcher
@@ -240,6 +243,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 scratch.path,
                 settings.max_upload_bytes,
             ),
+            sharing=Sharing(database),
             marking=Marking(database),
             board=board,
             dispatcher=dispatcher,

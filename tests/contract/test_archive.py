@@ -16,7 +16,7 @@ import pytest
 from adapters.media.archive import ZipArchive, ZipReader
 from domain.errors import ObjectNotFoundError, OutputUnwritableError, StorageFullError
 from domain.ports import Archive
-from fakes_media import FakeArchive
+from fakes.media import FakeArchive
 
 
 @dataclass(frozen=True)

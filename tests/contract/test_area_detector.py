@@ -17,7 +17,7 @@ from adapters.vision.plates import YoloPlates
 from adapters.vision.text import PpOcrText
 from domain.detection import Areas, Image
 from domain.ports import AreaDetector
-from fakes_vision import FakeAreaDetector, plant_area
+from fakes.vision import FakeAreaDetector, plant_area
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from adapters.queue.limiter import RedisAttemptLimiter
 from domain.errors import QueueUnavailableError
 from domain.ports.services import AttemptLimiter
-from fakes_services import FakeAttemptLimiter, FakeClock
+from fakes.clock import FakeClock
+from fakes.queue import FakeAttemptLimiter
 
 WINDOW = timedelta(minutes=1)
 

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from adapters.queue.call_limiter import RedisCallLimiter
 from domain.errors import QueueUnavailableError
 from domain.ports.services import CallLimiter
-from fakes_services import FakeCallLimiter, FakeClock
+from fakes.clock import FakeClock
+from fakes.queue import FakeCallLimiter
 
 WINDOW = timedelta(minutes=1)
 

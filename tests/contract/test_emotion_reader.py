@@ -17,7 +17,7 @@ from adapters.vision.clip_onnx import OnnxEmotionReader
 from adapters.vision.onnx import Provider
 from domain.ports.recognition import EmotionReader
 from entrypoints.clip_service import ClipServiceConfig, create_clip_app
-from fakes_emotions import FakeEmotionReader
+from fakes.emotions import FakeEmotionReader
 
 TOKEN = "geteiltes Geheimnis der beiden: \u00fc"
 

@@ -17,7 +17,7 @@ from adapters.vision.insightface import InsightFacePack
 from adapters.vision.onnx import Precision, Provider
 from domain.detection import Detections, Image
 from domain.ports import FaceDetector
-from fakes_vision import FakeFaceDetector, plant_face
+from fakes.vision import FakeFaceDetector, plant_face
 
 
 @dataclass(frozen=True)

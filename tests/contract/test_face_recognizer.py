@@ -18,7 +18,7 @@ from adapters.vision.dlib_resnet import DlibResNet
 from adapters.vision.onnx import Precision, Provider
 from domain.detection import FloatArray, Image
 from domain.ports.recognition import FaceRecognizer
-from fakes_recognition import FakeFaceRecognizer
+from fakes.recognition import FakeFaceRecognizer
 
 MAKERS: dict[str, Callable[[Path], FaceRecognizer]] = {
     "fake": lambda _: FakeFaceRecognizer(),

@@ -14,7 +14,7 @@ from adapters.media.pictures import open_picture
 from adapters.media.pyav import open_video
 from domain.errors import InvalidSegmentError
 from domain.ports import FrameSource
-from fakes_media import FakeFrameSource
+from fakes.media import FILM_SHA256, FakeSource
 from media_samples import numbered_picture, read_number, write_picture, write_video
 
 COUNT = 30
@@ -27,9 +27,7 @@ class Sample:
 
 
 def _fake(_: Path) -> Sample:
-    pictures = [numbered_picture(number) for number in range(COUNT)]
-    digest = hashlib.sha256(b"".join(picture.tobytes() for picture in pictures)).hexdigest()
-    return Sample(FakeFrameSource(pictures), digest)
+    return Sample(FakeSource("film.mp4", COUNT, numbered_picture), FILM_SHA256)
 
 
 def _video(suffix: str, codec: str = "libx264") -> Callable[[Path], Sample]:

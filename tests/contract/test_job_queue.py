@@ -13,7 +13,7 @@ from adapters.queue.arq import NORMAL_QUEUE, ArqJobQueue
 from domain.anonymization.lifecycle import Priority
 from domain.errors import InvalidSettingError, QueueUnavailableError
 from domain.ports.services import JobQueue
-from fakes_services import FakeJobQueue
+from fakes.queue import FakeJobQueue
 
 NOBODY_THERE = "redis://:hunter2@127.0.0.1:1/0"
 

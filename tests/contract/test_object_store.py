@@ -16,9 +16,10 @@ import httpx
 import pytest
 
 from adapters.storage.filenames import content_disposition
+from adapters.storage.files import PARTIAL_PREFIX
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.local_cache import LocalCache
-from adapters.storage.minio import MinioStore
+from adapters.storage.minio import NO_DELIMITER, MinioStore
 from adapters.storage.signed_urls import PATH, SignedUrls
 from domain.errors import (
     ForbiddenError,
@@ -28,7 +29,8 @@ from domain.errors import (
     UploadTooLargeError,
 )
 from domain.ports.services import ObjectStore
-from fakes_services import FakeClock, FakeObjectStore
+from fakes.clock import FakeClock
+from fakes.storage import FakeObjectStore
 from s3_server import S3Server, running_s3
 
 MINUTE = timedelta(minutes=1)
@@ -50,12 +52,14 @@ class Sample:
         send: method, address and body of an HTTP request.
         wait: lets time pass, so that addresses expire.
         leftovers: what unfinished uploads left behind.
+        be_killed: leaves behind what a process does that is killed while it stores something.
     """
 
     store: ObjectStore
     send: Callable[[str, str, bytes], Awaitable[Answer]]
     wait: Callable[[timedelta], Awaitable[None]]
     leftovers: Callable[[], list[str]]
+    be_killed: Callable[[], object]
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -101,7 +105,13 @@ def fake_sample() -> Sample:
     async def wait(time: timedelta) -> None:
         clock.advance(time)
 
-    return Sample(store, send, wait, list)
+    return Sample(
+        store,
+        send,
+        wait,
+        lambda: [str(begun) for begun in store.partial],
+        lambda: store.partial.append(datetime.now(UTC)),
+    )
 
 
 def folder_sample(root: Path) -> Sample:
@@ -124,7 +134,13 @@ def folder_sample(root: Path) -> Sample:
     async def wait(time: timedelta) -> None:
         clock.advance(time)
 
-    return Sample(store, send, wait, lambda: [path.name for path in root.iterdir() if "~" in path.name])
+    return Sample(
+        store,
+        send,
+        wait,
+        lambda: [path.name for path in root.iterdir() if "~" in path.name],
+        lambda: (root / f"{PARTIAL_PREFIX}of-another-process").write_bytes(b"film"),
+    )
 
 
 def minio_store(s3: S3Server, bucket: str, cache: LocalCache | None = None) -> MinioStore:
@@ -141,10 +157,13 @@ def minio_sample(store: MinioStore, bucket: str) -> Sample:
         await asyncio.sleep(time.total_seconds())
 
     def leftovers() -> list[str]:
-        found = store._client._list_multipart_uploads(bucket)
+        found = store._client._list_multipart_uploads(bucket, delimiter=NO_DELIMITER)
         return [upload.object_name for upload in found.uploads]
 
-    return Sample(store, send, wait, leftovers)
+    def be_killed() -> None:
+        store._client._create_multipart_upload(bucket, "videos/film", {})
+
+    return Sample(store, send, wait, leftovers, be_killed)
 
 
 @pytest.fixture(params=["fake", "folder", "minio", "minio with a cache"])
@@ -327,6 +346,25 @@ async def test_a_cancelled_put_leaves_nothing(sample: Sample) -> None:
         await putting
     assert await keys(sample.store, "") == []
     assert sample.leftovers() == []
+
+
+async def test_what_a_killed_process_left_is_removed_when_it_is_old(sample: Sample) -> None:
+    await sample.store.put("kept", stream(b"as it was"))
+    sample.be_killed()
+    now = datetime.now(UTC)
+    assert await sample.store.remove_partial(now - MINUTE) == 0
+    assert len(sample.leftovers()) == 1
+    assert await sample.store.remove_partial(now + MINUTE) == 1
+    assert sample.leftovers() == []
+    assert await keys(sample.store, "") == ["kept"]
+
+
+async def test_objects_can_be_read_by_their_owner_only(tmp_path: Path) -> None:
+    root = tmp_path / "objects"
+    root.mkdir(mode=0o755)  # by somebody who did not think of that
+    store = FilesystemStore(root, SignedUrls("", b"k" * 32, FakeClock()))
+    await store.put("videos/film", stream(b"film"))
+    assert (root / "videos" / "film").stat().st_mode & 0o777 == 0o600
 
 
 async def test_nothing_is_seen_of_an_object_before_it_is_whole(store: ObjectStore) -> None:

@@ -13,7 +13,7 @@ from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
 from adapters.queue.board import RedisProgressBoard
 from domain.ports.services import Listener, ProgressBoard
-from fakes_services import FakeProgressBoard
+from fakes.queue import FakeProgressBoard
 
 LONG, SHORT = 10.0, 0.1
 

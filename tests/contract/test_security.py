@@ -22,7 +22,8 @@ from adapters.security.secrets import InstallationSecret, derive_key, digest, ne
 from adapters.security.tokens import JwtIssuer
 from domain.errors import InvalidSettingError, NotAuthenticatedError
 from domain.ports.services import PasswordHasher, TokenIssuer, TokenSubject
-from fakes_services import NOON, FakeClock, FakePasswordHasher, FakeTokenIssuer
+from fakes.clock import NOON, FakeClock
+from fakes.security import FakePasswordHasher, FakeTokenIssuer
 
 KEY = bytes(range(32))
 CLAIMS: dict[str, str | int] = {

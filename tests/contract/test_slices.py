@@ -16,7 +16,7 @@ from domain.anonymization.slices import Lease, SliceKind, Standing
 from domain.library import Video
 from domain.ports.persistence import Database
 from domain.videos import Segment
-from fakes_persistence import FakeDatabase
+from fakes.persistence.database import FakeDatabase
 from persistence_samples import (
     NOW,
     add_user,

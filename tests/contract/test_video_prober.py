@@ -21,7 +21,7 @@ from domain.errors import (
     UnreadableVideoError,
 )
 from domain.ports.services import VideoProber
-from fakes_services import NOT_A_VIDEO, FakeVideoProber
+from fakes.media import NOT_A_VIDEO, FakeVideoProber
 from media_samples import read_number, write_video
 
 

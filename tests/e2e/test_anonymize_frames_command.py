@@ -17,7 +17,7 @@ import command
 import service_process
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.request import Level, OutputFormat
-from entrypoints.http.schemas.requests import SubmitBody
+from entrypoints.http.schemas.orders import SubmitBody
 from installation import SHORT, Installation, error_line, installed
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "frame_anonymization_batch.json"
@@ -138,7 +138,7 @@ def test_statistics_and_cleaning_can_be_read_by_people_and_programs(installation
 
     (removed,) = lines_of_json((installation.run("anonymize-frames", "--cleanup-expired", "--json")).out)
     swept = {"results", "uploads", "leftovers", "parts", "folders"}
-    assert set(removed) == swept | {"tokens", "sessions", "galleries"}
+    assert set(removed) == swept | {"tokens", "sessions", "galleries", "unfinished"}
     told = installation.run("anonymize-frames", "--cleanup-expired")
     assert (told.code, told.err) == (0, "")
     assert told.out == f"removed {', '.join(f'0 {what}' for what in removed)}\n"

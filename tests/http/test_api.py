@@ -15,7 +15,6 @@ import pytest
 
 import asgi
 import domain.errors
-import domain.reid.errors
 from domain.accounts import Role
 from domain.anonymization.lifecycle import Priority
 from domain.anonymization.slices import LEASE
@@ -30,7 +29,7 @@ REQUESTS = "/api/frames/anonymize"
 def test_every_error_has_a_status() -> None:
     named = {
         kind.code
-        for kind in (vars(domain.errors) | vars(domain.reid.errors)).values()
+        for kind in vars(domain.errors).values()
         if isinstance(kind, type) and issubclass(kind, DomainError)
     }
     assert named == set(STATUS_BY_CODE) | set(PUBLIC_CODES)

@@ -17,7 +17,7 @@ from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder, Picture
 from domain.detection import ModelCard
 from domain.ports.recognition import EmotionReader
 from entrypoints.clip_service import ClipServiceConfig, create_clip_app
-from fakes_emotions import FakeEmotionReader
+from fakes.emotions import FakeEmotionReader
 
 CARD = ModelCard("clip/tiny", "0" * 64, "unknown", "CPU", "fp32")
 MSGPACK = "application/msgpack"

@@ -13,9 +13,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from domain.errors import ModelMissingError
+from domain.errors import ModelMissingError, OverloadedError
 from domain.reid.analysis import FaceAnalysis
-from domain.reid.errors import OverloadedError
 from domain.reid.service import Faces
 from entrypoints.http.app import create_app
 from http_api import CONFIG, HOST, Api, Client, Scene

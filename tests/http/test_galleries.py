@@ -9,8 +9,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from fakes_recognition import FakeFaceRecognizer
-from fakes_services import NOON
+from fakes.clock import NOON
+from fakes.recognition import FakeFaceRecognizer
 from http_api import GALLERY_CAPACITY, Scene
 from http_faces import ONE, picture, problem, text
 

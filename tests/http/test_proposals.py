@@ -13,8 +13,8 @@ from domain.detection import Image
 from domain.errors import ExaminationError, LevelUnavailableError
 from domain.ports import Frame, SourceInfo
 from domain.ports.imaging import AreaDetector
-from fakes import FakeSource
-from fakes_vision import FakeAreaDetector, plant_area
+from fakes.media import FakeSource
+from fakes.vision import FakeAreaDetector, plant_area
 from http_api import Scene
 
 NAME = (32, 32, 192, 64)

@@ -16,7 +16,7 @@ import pytest
 from desk import Desk
 from domain.anonymization.request import Appearance, OutputFormat
 from domain.videos import Segment
-from fakes_services import FILM
+from fakes.media import FILM
 from http_api import Scene
 
 BASE = "/api/frames/anonymize"

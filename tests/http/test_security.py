@@ -16,7 +16,7 @@ import pytest
 from adapters.security.tokens import JwtIssuer
 from domain.accounts import Role
 from entrypoints.http.headers import Policies
-from fakes_services import NOON
+from fakes.clock import NOON
 from http_api import CONFIG, JWT_KEY, Api, Scene, make_api
 from world import PASSWORD
 

@@ -29,8 +29,8 @@ from domain.anonymization.verification import Problem, verify
 from domain.errors import InvalidFormatError
 from domain.ports.films import FilmFormat
 from domain.videos import Region, Segment
-from fakes_results import IMPRINT, is_signed
-from fakes_vision import FakeFaceDetector
+from fakes.results import IMPRINT, is_signed
+from fakes.vision import FakeFaceDetector
 from media_samples import cut, numbered_picture, overwrite, read_number, write_video
 
 FILM = Appearance(OutputFormat.MP4)

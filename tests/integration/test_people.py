@@ -38,7 +38,7 @@ from domain.reid.people import People, people_in_pictures
 from domain.videos import Segment
 from entrypoints.bootstrap import Container
 from entrypoints.settings import Settings
-from fakes_results import IMPRINT
+from fakes.results import IMPRINT
 from pictures import GROUP_BOXES, group_photograph
 from world import World
 

@@ -12,8 +12,7 @@ from PIL import Image as PillowImage
 from PIL import ImageOps
 
 from adapters.media.picture_intake import StrangersPictures
-from domain.errors import ImageTooLargeError
-from domain.reid.errors import InvalidImageError
+from domain.errors import ImageTooLargeError, InvalidImageError
 from media_samples import numbered_picture
 
 RGB = numbered_picture(37, (96, 64))[:, :, ::-1]

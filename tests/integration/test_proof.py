@@ -31,7 +31,7 @@ from domain.videos import Segment
 from entrypoints.bootstrap import Container
 from entrypoints.cli import demo_film
 from entrypoints.settings import Settings
-from fakes_results import IMPRINT
+from fakes.results import IMPRINT
 
 LENGTH = 12
 

@@ -25,7 +25,7 @@ from domain.videos import Region, Segment
 from entrypoints.bootstrap import Container
 from entrypoints.cli import demo_film
 from entrypoints.settings import Settings
-from fakes_results import IMPRINT
+from fakes.results import IMPRINT
 
 SEGMENTS = (Segment(3, 60), Segment(70, 118))
 REGION = Region(0, 0, 64, 32)

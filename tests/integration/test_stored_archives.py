@@ -21,8 +21,8 @@ from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import ObjectNotFoundError
 from domain.videos import Segment
-from fakes_results import IMPRINT
-from fakes_services import FakeObjectStore
+from fakes.results import IMPRINT
+from fakes.storage import FakeObjectStore
 from media_samples import read_number, write_video
 from world import chunks
 

@@ -143,12 +143,12 @@ async def test_videos_marks_and_grants_are_scoped(world: World) -> None:
     assert await world.collection.get(anna, video.id) == video
     with pytest.raises(VideoNotFoundError):
         await world.collection.get(ben, video.id)
-    await world.collection.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
+    await world.sharing.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
     assert (await world.collection.list(ben, 9, 0)).items == [video]
     assert [one.id for one in (await world.collection.list(boss, 9, 0)).items] == [other.id, video.id]
     with pytest.raises(ForbiddenError):
         await world.marking.add_segment(ben, video.id, Segment(0, 1), None)
-    await world.collection.share(anna, video.id, ben.user_id, GrantRole.EDITOR)
+    await world.sharing.share(anna, video.id, ben.user_id, GrantRole.EDITOR)
     late = await world.marking.add_segment(ben, video.id, Segment(50, 60), "exit")
     early = await world.marking.add_segment(ben, video.id, Segment(0, 10), None)
     assert list(await world.marking.segments(anna, video.id)) == [early, late]
@@ -162,13 +162,13 @@ async def test_videos_marks_and_grants_are_scoped(world: World) -> None:
     with pytest.raises(RegionNotFoundError):
         await world.marking.remove_region(anna, other.id, region.id)
     await world.marking.remove_region(anna, video.id, region.id)
-    (grant,) = await world.collection.grants(anna, video.id)
+    (grant,) = await world.sharing.grants(anna, video.id)
     assert (grant.username, grant.role) == ("ben", GrantRole.EDITOR)
     with pytest.raises(UserNotFoundError):
-        await world.collection.share(anna, video.id, 999, GrantRole.VIEWER)
-    await world.collection.unshare(anna, video.id, ben.user_id)
+        await world.sharing.share(anna, video.id, 999, GrantRole.VIEWER)
+    await world.sharing.unshare(anna, video.id, ben.user_id)
     with pytest.raises(GrantNotFoundError):
-        await world.collection.unshare(anna, video.id, ben.user_id)
+        await world.sharing.unshare(anna, video.id, ben.user_id)
 
 
 async def test_an_upload_is_taken_by_one_of_many(world: World) -> None:

@@ -20,7 +20,7 @@ from domain.errors import (
     WeakPasswordError,
 )
 from domain.identity import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from fakes_services import FakePasswordHasher
+from fakes.security import FakePasswordHasher
 from world import PASSWORD, World
 
 

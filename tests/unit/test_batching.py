@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.errors import OverloadedError
 from domain.reid.batching import Batcher
-from domain.reid.errors import OverloadedError
 from domain.reid.lanes import Lanes
 
 FOREVER = 3600.0

@@ -11,7 +11,7 @@ import pytest
 
 from domain.accounts import Principal
 from domain.anonymization import cleaning
-from domain.anonymization.cleaning import UPLOAD_KEPT, Cleaner, CleanupReport
+from domain.anonymization.cleaning import PARTIAL_KEPT, UPLOAD_KEPT, Cleaner, CleanupReport
 from domain.anonymization.lifecycle import Order, Status
 from domain.collection import UPLOAD_LASTS
 from domain.errors import (
@@ -23,7 +23,7 @@ from domain.errors import (
     TokenUsedError,
     UploadNotFoundError,
 )
-from fakes_services import FakeObjectStore
+from fakes.storage import FakeObjectStore
 from world import PASSWORD, World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)
@@ -292,5 +292,8 @@ async def test_what_killed_processes_left_is_swept_and_counted(tmp_path: Path) -
     async def sweep() -> int:
         return 3
 
+    now = world.clock.now()
+    world.fake_store.partial += [now - PARTIAL_KEPT - timedelta(seconds=1), now - timedelta(hours=3)]
     report = await Cleaner(world.database, world.store, world.clock, KEPT, sweep).run()
-    assert report.folders == 3
+    assert (report.folders, report.unfinished) == (3, 1)
+    assert len(world.fake_store.partial) == 1

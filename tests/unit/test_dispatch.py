@@ -16,7 +16,7 @@ from domain.anonymization.lifecycle import Priority
 from domain.anonymization.slices import Demand
 from domain.errors import DatabaseUnavailableError
 from domain.ports.services import WorkerInfo
-from fakes_services import NOON
+from fakes.clock import NOON
 from world import World
 
 NORMAL, HIGH = Priority.NORMAL, Priority.HIGH

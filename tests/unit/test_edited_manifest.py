@@ -22,9 +22,9 @@ from domain.anonymization.tracking import Origin
 from domain.detection import FloatArray, Image, Kind
 from domain.errors import DomainError, InvalidManifestError, ManifestMismatchError, TooManyBoxesError
 from domain.videos import Region, Segment
-from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes_results import IMPRINT
-from fakes_vision import FakeFaceDetector
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.results import IMPRINT
+from fakes.vision import FakeFaceDetector
 
 Document = dict[str, Any]
 

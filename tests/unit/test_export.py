@@ -12,9 +12,9 @@ from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import StorageFullError
 from domain.videos import Region, Segment
-from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes_results import IMPRINT
-from fakes_vision import FakeFaceDetector
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.results import IMPRINT
+from fakes.vision import FakeFaceDetector
 
 
 def exhibit(number: int, source: FakeSource, *segments: Segment, regions: tuple[Region, ...] = ()) -> Exhibit:

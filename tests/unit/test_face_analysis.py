@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 
 from domain.detection import FloatArray, Image
-from domain.errors import DomainError, ExaminationError, ImageTooLargeError
-from domain.reid.analysis import Capacity, FaceAnalysis
-from domain.reid.errors import (
+from domain.errors import (
     BatchTooLargeError,
+    DomainError,
+    ExaminationError,
     FaceNotFoundError,
     FaceTooSmallError,
+    ImageTooLargeError,
     InvalidImageError,
     OverloadedError,
 )
+from domain.reid.analysis import Capacity, FaceAnalysis
 from domain.reid.faces import Analysis
-from fakes_recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
-from fakes_vision import FakeFaceDetector, plant_face
+from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
+from fakes.vision import FakeFaceDetector, plant_face
 
 SMALL, MIDDLE, LARGE = (10, 10, 40, 50), (80, 20, 130, 90), (160, 60, 260, 200)
 

@@ -25,7 +25,7 @@ from domain.ports.audit import AuditFilter
 from domain.reid.faces import Embedding, EmbeddingSpace
 from domain.reid.galleries import Galleries
 from domain.reid.gallery import MOST_AT_ONCE, Enrolment, Gallery
-from fakes_persistence_galleries import FakeVault
+from fakes.persistence.galleries import FakeVault
 from gallery_samples import SPACE, embedding
 from world import World, nothing_to_sweep
 

@@ -28,7 +28,7 @@ from domain.ports.audit import AuditFilter
 from domain.reid.faces import Embedding, EmbeddingSpace
 from domain.reid.galleries import Galleries
 from domain.reid.gallery import Enrolment
-from fakes_persistence_galleries import FakeVault
+from fakes.persistence.galleries import FakeVault
 from world import World
 
 

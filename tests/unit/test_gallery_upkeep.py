@@ -11,7 +11,7 @@ from domain.errors import DatabaseUnavailableError, ForbiddenError, GalleryKeyMi
 from domain.reid.galleries import Galleries
 from domain.reid.gallery import Enrolment, Gallery
 from domain.reid.upkeep import GalleryUpkeep
-from fakes_persistence_galleries import FakeGalleryIndexes, FakeVault
+from fakes.persistence.galleries import FakeGalleryIndexes, FakeVault
 from gallery_samples import SPACE, embedding
 from world import World
 

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.storage.local_cache import LocalCache
 from domain.errors import ObjectNotFoundError, StorageUnavailableError
-from fakes_services import FakeObjectStore
+from fakes.storage import FakeObjectStore
 from world import chunks
 
 LIMIT = 10

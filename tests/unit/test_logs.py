@@ -22,7 +22,7 @@ from domain.identity import KEY_PREFIX
 from entrypoints.logs import OWN, TALKATIVE, bound, configure_logging
 from entrypoints.masking import masked
 from entrypoints.settings import Settings
-from fakes_services import FakeClock
+from fakes.clock import FakeClock
 
 SETTINGS = replace(Settings.from_environment({}), log_format="json")
 JWT = JwtIssuer(b"k" * 32, FakeClock()).issue(1, 1).access

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from domain.errors import InvalidOptionError
-from domain.reid.errors import InvalidEmbeddingError
+from domain.errors import InvalidEmbeddingError, InvalidOptionError
 from domain.reid.matching import compare, find_matches, unit_rows, unit_vector
 
 NUMBERS = st.floats(-1000, 1000, width=32).filter(lambda number: number == 0 or abs(number) > 1e-3)

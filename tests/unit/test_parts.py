@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.films import GROUP_FRAMES
 from domain.anonymization.identities import IdentityMode, IdentityRule
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
 from domain.anonymization.planning import plan_slices
+from domain.anonymization.processing import Seam
 from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
 from domain.anonymization.verdicts import Identification
 from domain.detection import Kind
 from domain.reid.people import People
 from domain.videos import Region, Segment
-from fakes import FakeArchive
-from fakes_results import IMPRINT, FakeStudio
+from fakes.media import FakeArchive
+from fakes.results import IMPRINT, FakeStudio
 from scripted import (
     LENS,
     PERSON,
@@ -115,14 +115,19 @@ def in_parts(
     level = level_of(detector, areas)
     export = order(source, segments, level, appearance, verify)
     parts: list[FakeArchive] = []
-    examined: tuple[Examination, ...] = ()
+    seam: Seam | None = None
     for piece in slices:
         archive = FakeArchive()
         working = instruments(detector, areas, identification)
-        written = write_part(export, piece, working, archive, nothing, examined)
-        examined = written.examined if by_one_worker else ()
+        written = write_part(export, piece, working, archive, nothing, seam)
+        if by_one_worker:
+            seam = written.seam
+        else:
+            written.seam.close()
         assert archive.committed
         parts.append(archive)
+    if seam:
+        seam.close()
     result = FakeArchive()
     filming = Filming(FakeStudio(), source) if appearance is FILMS else None
     binding = Binding(IMPRINT, level, appearance, source.sha256(), tuple(segments), (REGION,), filming)

@@ -8,7 +8,8 @@ from collections.abc import Generator
 import numpy as np
 import pytest
 
-from domain.anonymization import processing
+from domain.anonymization import processing, reading
+from domain.anonymization.films import consume
 from domain.anonymization.instruments import Instructions, Instruments
 from domain.anonymization.looks import Look
 from domain.anonymization.processing import redacted_frames
@@ -19,7 +20,7 @@ from domain.detection import Detections, Image
 from domain.errors import ExaminationError, TruncatedVideoError
 from domain.ports.metrics import NULL_METER, Meter, Stage
 from domain.videos import Region, Segment
-from fakes_metrics import FakeMeter
+from fakes.metrics import FakeMeter
 from scripted import (
     HEIGHT,
     WIDTH,
@@ -47,7 +48,9 @@ def run(
     instructions = Instructions(Appearance(), regions, TRACKING, looks)
     instruments = Instruments(detector, BlackBoxes(), RawBytes(), threads, meter)
     whole = Segment(0, source.count)
-    return list(redacted_frames(source, segment or whole, instructions, instruments))
+    frames: list[RedactedFrame] = []
+    consume(redacted_frames(source, segment or whole, instructions, instruments), frames.append).close()
+    return frames
 
 
 def test_every_frame_comes_once_in_order_with_its_own_pixels() -> None:
@@ -96,9 +99,13 @@ def test_counting_changes_nothing_and_knows_every_frame(
     expected = run(source, ScriptedDetector(walking(range(60)), broken_at=frozenset({9}), max_batch=4))
     assert run(source, detector, meter=meter) == expected
     calls = {stage: len(seconds) for stage, seconds in meter.stages.items()}
-    # Reading on until there is no more counts too; so does what is read a second time.
-    decoded = 61 if look_ahead else 61 + 60
-    assert calls == {Stage.DECODE: decoded, Stage.DETECT: 15, Stage.REDACT: 60, Stage.ENCODE: 60}
+    # What is read a second time counts too.
+    assert calls == {
+        Stage.DECODE: 60 if look_ahead else 120,
+        Stage.DETECT: 15,
+        Stage.REDACT: 60,
+        Stage.ENCODE: 60,
+    }
     assert sorted(meter.batches) == sorted(detector.batches)
     assert all(seconds >= 0 for found in meter.stages.values() for seconds in found)
 
@@ -117,6 +124,45 @@ def test_frames_that_do_not_fit_into_memory_are_decoded_twice(monkeypatch: pytes
     source = ScriptedSource(90)
     assert run(source, ScriptedDetector(walking(range(90))), Segment(10, 80)) == expected
     assert source.opened == source.closed == 2
+
+
+@pytest.mark.parametrize("small_enough", [True, False])
+def test_who_goes_on_where_a_segment_ended_decodes_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch, small_enough: bool
+) -> None:
+    if not small_enough:
+        monkeypatch.setattr(reading, "MOST_KEPT_BYTES", 3 * WIDTH * HEIGHT)
+    script = walking(range(200))
+    expected = run(ScriptedSource(200), ScriptedDetector(script))
+    source, meter = ScriptedSource(200), FakeMeter()
+    instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
+    frames: list[RedactedFrame] = []
+    seam = None
+    # The second piece is shorter than what the tracker looks ahead.
+    for piece in (Segment(0, 80), Segment(80, 83), Segment(83, 200)):
+        instruments = Instruments(ScriptedDetector(script), BlackBoxes(), RawBytes(), 2, meter)
+        seam = consume(redacted_frames(source, piece, instructions, instruments, seam), frames.append)
+    assert seam is not None
+    seam.close()
+    assert [frame.data for frame in frames] == [frame.data for frame in expected]
+    assert source.opened == source.closed == (1 if small_enough else 3)
+    decoded = len(meter.stages[Stage.DECODE])
+    assert decoded == 200 if small_enough else decoded > 200
+
+
+def test_who_goes_on_somewhere_else_frees_what_was_kept() -> None:
+    source = ScriptedSource(200)
+    instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
+    seam = None
+    for piece in (Segment(0, 50), Segment(120, 150), Segment(20, 30)):
+        instruments = Instruments(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
+        frames: list[RedactedFrame] = []
+        seam = consume(redacted_frames(source, piece, instructions, instruments, seam), frames.append)
+        assert [frame.index for frame in frames] == list(range(piece.start_frame, piece.end_frame))
+    assert (source.opened, source.closed) == (3, 2)
+    assert seam is not None
+    seam.close()
+    assert source.closed == 3
 
 
 def test_a_lost_frame_is_black_and_its_neighbours_are_not() -> None:

@@ -34,7 +34,7 @@ from domain.library import GrantRole
 from domain.ports.audit import AuditFilter
 from domain.ports.services import ProbedVideo
 from domain.videos import Region
-from fakes_services import FILM
+from fakes.media import FILM
 from world import World
 
 EDIT = FrameEdit(12, (DrawnBox((40, 40, 50, 50)),))
@@ -128,13 +128,13 @@ async def test_who_may_edit_a_result(desk: FilingDesk) -> None:
     bob = await world.person("bob")
     with pytest.raises(RequestNotFoundError):
         await world.resubmissions.submit(bob, first, Rework(()))
-    await world.collection.share(desk.anna, video_id, bob.user_id, GrantRole.EDITOR)
+    await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.EDITOR)
     theirs = (await world.submissions.submit(bob, desk.order)).request.id
     await world.complete(theirs)
-    await world.collection.share(desk.anna, video_id, bob.user_id, GrantRole.VIEWER)
+    await world.sharing.share(desk.anna, video_id, bob.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
         await world.resubmissions.submit(bob, theirs, Rework(()))
-    await world.collection.unshare(desk.anna, video_id, bob.user_id)
+    await world.sharing.unshare(desk.anna, video_id, bob.user_id)
     with pytest.raises(VideoNotFoundError):
         await world.resubmissions.submit(bob, theirs, Rework(()))
 

@@ -21,7 +21,7 @@ from domain.errors import (
     VideoNotFoundError,
 )
 from domain.library import GrantRole
-from fakes_services import FakeJobQueue
+from fakes.queue import FakeJobQueue
 from world import World
 
 
@@ -45,10 +45,10 @@ async def test_who_may_submit(world: World) -> None:
     order = await world.order(anna, (0, 10))
     with pytest.raises(VideoNotFoundError):
         await world.submissions.submit(ben, order)
-    await world.collection.share(anna, order.video_id, ben.user_id, GrantRole.VIEWER)
+    await world.sharing.share(anna, order.video_id, ben.user_id, GrantRole.VIEWER)
     with pytest.raises(ForbiddenError):
         await world.submissions.submit(ben, order)
-    await world.collection.share(anna, order.video_id, ben.user_id, GrantRole.EDITOR)
+    await world.sharing.share(anna, order.video_id, ben.user_id, GrantRole.EDITOR)
     assert (await world.submissions.submit(ben, order)).request.user_id == ben.user_id
 
 

@@ -18,8 +18,8 @@ from domain.anonymization.views import ViewPlan
 from domain.errors import InvalidOptionError
 from domain.reid.people import People
 from domain.videos import Region, Segment
-from fakes import FakeArchive
-from fakes_results import IMPRINT
+from fakes.media import FakeArchive
+from fakes.results import IMPRINT
 from scripted import (
     HEIGHT,
     LENS,

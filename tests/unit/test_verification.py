@@ -19,9 +19,9 @@ from domain.anonymization.verification import Problem, Verdict, verify
 from domain.detection import Image
 from domain.errors import UnreadableArchiveError
 from domain.videos import Segment
-from fakes import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
-from fakes_results import IMPRINT, FakeFilmReader, FakeSigner, FakeStudio, is_signed
-from fakes_vision import FakeFaceDetector
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeStudio, is_signed
+from fakes.vision import FakeFaceDetector
 
 KEY = IMPRINT.signer.public_key
 Entries = dict[str, bytes]

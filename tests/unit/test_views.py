@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from domain.anonymization.tracking import Found
 from domain.anonymization.views import SMALLEST, ViewPlan, take_views
 from domain.detection import FloatArray, Image
-from fakes_recognition import FakeFaceRecognizer, FakePicture
-from fakes_vision import LANDMARKS
+from fakes.recognition import FakeFaceRecognizer, FakePicture
+from fakes.vision import LANDMARKS
 from scripted import ScriptedFrame
 
 NOISE = np.random.default_rng(1).integers(0, 256, (200, 300, 3)).astype(np.uint8)

@@ -21,8 +21,8 @@ from domain.anonymization.webhooks import AT_ONCE, LEASE, RETRY_AFTER, Webhooks,
 from domain.errors import DatabaseUnavailableError
 from domain.ports.webhooks import NoticeState
 from entrypoints.http.schemas.requests import StatusView
-from fakes_persistence_tables import NoticeEntry
-from fakes_webhooks import FakeWebhookSender, failed
+from fakes.persistence.tables import NoticeEntry
+from fakes.webhooks import FakeWebhookSender, failed
 from world import World, nothing_to_sweep
 
 SECRET = "a secret that only receivers know"

@@ -19,11 +19,11 @@ from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.anonymization.slices import LEASE, MOST_ATTEMPTS, MOST_FAILURES
 from domain.anonymization.work import LATER, PAUSES
 from domain.errors import StorageFullError, StorageUnavailableError, UnreadableVideoError
-from domain.ports import FrameSource
+from domain.ports import Frame, FrameSource
 from domain.ports.services import StoredObject
 from domain.videos import Region, Segment
-from fakes import FakeFrame, FakeSource
-from fakes_vision import FakeFaceDetector
+from fakes.media import FakeSource
+from fakes.vision import FakeFaceDetector
 from world import World
 
 
@@ -86,6 +86,19 @@ async def test_what_is_cancelled_meanwhile_stops_and_leaves_nothing(desk: Desk) 
     assert list(desk.world.scratch.iterdir()) == []
 
 
+async def test_slice_after_slice_one_decoder_reads_on_until_the_worker_rests(desk: Desk) -> None:
+    request_id = await desk.submit((0, 70))
+    source = FakeSource("film.mp4", 100)
+    desk.open_video = lambda _: source
+    worker = desk.worker()
+    await desk.process(request_id, worker)
+    assert (await desk.request(request_id)).status is Status.COMPLETED
+    assert len(desk.stored_parts) > 1
+    assert source.closed == 0
+    worker.rest()
+    assert source.closed == 1
+
+
 class SlowSource(FakeSource):
     """Has a request cancelled once the first frame was asked for, and then takes its time."""
 
@@ -95,7 +108,7 @@ class SlowSource(FakeSource):
         self._loop = asyncio.get_running_loop()
         self._cancel = (lambda: world.anonymization.cancel(desk.anna, request_id)) if request_id else None
 
-    def frames(self, start: int, stop: int) -> Generator[FakeFrame, None, None]:
+    def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
         if self._cancel:
             asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(5)
         for frame in super().frames(start, stop):

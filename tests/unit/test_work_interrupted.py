@@ -17,8 +17,8 @@ from domain.anonymization.slices import LEASE, MOST_FAILURES
 from domain.errors import DatabaseUnavailableError, UnreadableVideoError
 from domain.ports import FrameSource
 from domain.resilience import Backoff
-from fakes import FakeSource
-from fakes_persistence import FakeUnitOfWork
+from fakes.media import FakeSource
+from fakes.persistence.database import FakeUnitOfWork
 from world import World
 
 

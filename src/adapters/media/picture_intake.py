@@ -14,9 +14,8 @@ from adapters.media.frames import DecodedFrame
 from adapters.media.orientation import Orientation
 from adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
 from adapters.media.pictures import DamagedPictureError, decode_picture
-from domain.errors import ImageTooLargeError
+from domain.errors import ImageTooLargeError, InvalidImageError
 from domain.ports import Frame
-from domain.reid.errors import InvalidImageError
 
 MAX_SIDE = 4096
 """Pixels across or down; larger pictures are refused."""

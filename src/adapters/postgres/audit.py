@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, insert, select
 
-from adapters.postgres.account_tables import AuditRow
 from adapters.postgres.connection import Connection, row_name
+from adapters.postgres.tables.accounts import AuditRow
 from domain.accounts import Principal
 from domain.ports.audit import AuditEntry, AuditFilter
 

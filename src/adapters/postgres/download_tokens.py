@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.request_rows import REQUEST, request_of
-from adapters.postgres.tables import DownloadTokenRow, RequestRow
+from adapters.postgres.tables.requests import DownloadTokenRow, RequestRow
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken
 from domain.errors import DomainError, TokenExpiredError, TokenNotFoundError, TokenUsedError
 

@@ -31,7 +31,7 @@ from adapters.postgres.gallery_rows import (
     vectors_of,
 )
 from adapters.postgres.gallery_search import search
-from adapters.postgres.gallery_tables import GalleryFaceRow, GalleryRow
+from adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
 from domain.accounts import Principal
 from domain.detection import FloatArray
 from domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adapters.postgres.connection import Record
-from adapters.postgres.gallery_tables import GalleryFaceRow, GalleryRow
+from adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
 from domain.detection import FloatArray
 from domain.ports.galleries import SealedFace, SealedGallery
 from domain.reid.faces import EmbeddingSpace

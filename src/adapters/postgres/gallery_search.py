@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.gallery_rows import FACE, face_of
-from adapters.postgres.gallery_tables import GalleryFaceRow
+from adapters.postgres.tables.galleries import GalleryFaceRow
 from domain.ports.galleries import Query, SealedFace, SealedGallery
 
 EFFORT = 100

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, insert, select, update
 
 from adapters.postgres.connection import Connection, Record, row_id
-from adapters.postgres.tables import RegionRow, SegmentRow
+from adapters.postgres.tables.library import RegionRow, SegmentRow
 from domain.errors import DomainError, RegionNotFoundError, SegmentNotFoundError, VideoNotFoundError
 from domain.library import MarkedRegion, MarkedSegment
 from domain.videos import Region, Segment

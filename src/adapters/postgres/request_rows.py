@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.postgres.connection import Record
-from adapters.postgres.tables import RequestRow
+from adapters.postgres.tables.requests import RequestRow
 from domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
 from domain.anonymization.provenance import BasedOn, SignatureState

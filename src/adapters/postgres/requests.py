@@ -8,37 +8,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Select,
-    and_,
-    bindparam,
-    delete,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Boolean, ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.postgres import snapshots
 from adapters.postgres.connection import Connection, row_id
 from adapters.postgres.request_rows import REQUEST, identity_values, region_row, request_of
-from adapters.postgres.tables import RequestBoxesRow, RequestRow, SliceRow
+from adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
+from adapters.postgres.tables.slices import SliceRow
 from adapters.postgres.webhooks import Notices
 from domain.accounts import Principal
-from domain.anonymization.lifecycle import (
-    AnonymizationRequest,
-    Order,
-    Snapshot,
-    Status,
-)
-from domain.errors import (
-    IdempotencyConflictError,
-    RequestNotFoundError,
-    VideoNotFoundError,
-)
+from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot, Status
+from domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
 from domain.ports.persistence import Page, RequestFilter
 
 _IS_UNFINISHED = RequestRow.completed_at.is_(None)

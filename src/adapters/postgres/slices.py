@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, insert, text
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.tables import SliceRow
+from adapters.postgres.tables.slices import SliceRow
 from domain.anonymization.lifecycle import Priority
 from domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
 from domain.videos import Segment

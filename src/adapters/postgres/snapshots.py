@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import insert, select
 
 from adapters.postgres.connection import Connection
-from adapters.postgres.tables import RequestBoxesRow, RequestRegionRow, RequestRow, RequestSegmentRow
+from adapters.postgres.tables.requests import RequestBoxesRow, RequestRegionRow, RequestRow, RequestSegmentRow
 from domain.anonymization.identities import PinnedPeople
 from domain.anonymization.lifecycle import Snapshot
 from domain.videos import Region, Segment

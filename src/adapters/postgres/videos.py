@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from adapters.postgres.account_tables import UserRow
 from adapters.postgres.connection import Connection, Record, row_id, row_name
-from adapters.postgres.tables import FrameIndexRow, GrantRow, UploadRow, VideoRow
+from adapters.postgres.tables.accounts import UserRow
+from adapters.postgres.tables.library import FrameIndexRow, GrantRow, UploadRow, VideoRow
 from domain.accounts import Principal
 from domain.errors import (
     ForbiddenError,

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from adapters.postgres.connection import Connection
 from adapters.postgres.request_rows import REQUEST, request_of
-from adapters.postgres.tables import RequestRow
-from adapters.postgres.webhook_tables import WebhookNoticeRow
+from adapters.postgres.tables.requests import RequestRow
+from adapters.postgres.tables.webhooks import WebhookNoticeRow
 from domain.ports.webhooks import Notice, NoticeState
 
 

@@ -49,6 +49,15 @@ def _translate(error: OSError, what: str) -> DomainError:
     return StorageUnavailableError(f"cannot {what}: {reason}", "check the storage folder and its permissions")
 
 
+def create_file(path: Path) -> BinaryIO:
+    """A new file that nobody but its owner can read, whatever folder it is in: videos are not redacted.
+
+    Raises:
+        OSError: it is there already, or cannot be made.
+    """
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
 async def write_stream(file: BinaryIO, chunks: AsyncIterator[bytes]) -> None:
     """Append a stream to a file; while one block is written, the next is collected.
 

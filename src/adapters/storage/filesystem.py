@@ -14,6 +14,7 @@ from typing import BinaryIO
 from adapters.storage.files import (
     PARTIAL_PREFIX,
     copy_file,
+    create_file,
     disk_errors,
     read_stream,
     sync_file,
@@ -38,7 +39,7 @@ class FilesystemStore:
     beginning of others (``a`` and ``a/b``); asking for that is a mistake in the program.
 
     Args:
-        root: the folder; created when missing, readable by this user only.
+        root: the folder; created when missing. It and the files in it are readable by this user only.
         urls: signs the addresses that the API serves objects under.
 
     Raises:
@@ -101,6 +102,10 @@ class FilesystemStore:
         """Delete all files whose keys begin so."""
         return await in_thread(self._remove_all, require_prefix(prefix))
 
+    async def remove_partial(self, before: datetime) -> int:
+        """Delete unfinished files that nobody has written to since."""
+        return await in_thread(self._remove_partial, before)
+
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """Files in the order of their keys; those that vanish meanwhile are left out."""
         found = self._walk(require_prefix(prefix))
@@ -122,14 +127,6 @@ class FilesystemStore:
             message = f"the storage folder {self._root} is not there or cannot be written to"
             raise StorageUnavailableError(message, "check that its disk is mounted, and its permissions")
 
-    async def remove_partial(self, before: datetime) -> int:
-        """Delete what processes that were killed left unfinished; returns how many.
-
-        Args:
-            before: last written to; files that are still being written to are younger.
-        """
-        return await in_thread(self._remove_partial, before)
-
     def _path(self, key: str) -> Path:
         return self._root / require_key(key)
 
@@ -140,7 +137,7 @@ class FilesystemStore:
         partial = self._root / f"{PARTIAL_PREFIX}{secrets.token_hex(16)}"
         try:
             with disk_errors(f"write {key}"):
-                file = await in_thread(partial.open, "xb")
+                file = await in_thread(create_file, partial)
             try:
                 yield file
                 await in_thread(self._publish, file, partial, target)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-from adapters.storage.files import disk_errors, write_stream
+from adapters.storage.files import create_file, disk_errors, write_stream
 from adapters.storage.own_folder import OwnFolder, sweep
 from adapters.storage.threads import in_thread, settled
 from domain.ports.services import StoredObject
@@ -129,7 +128,7 @@ class LocalCache:
             copy.size = (await source.stat(key)).size
             await self._make_room()
             with disk_errors(f"write to {self._own.path}"):
-                file = await in_thread(_create, copy.path)
+                file = await in_thread(create_file, copy.path)
             try:
                 await write_stream(file, source.read(key))
             finally:
@@ -169,10 +168,6 @@ class LocalCache:
 def _name(key: str) -> str:
     """What the names of an object's copies begin with, in every process."""
     return f"{sha256(key.encode()).hexdigest()}-"
-
-
-def _create(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _remove(parent: Path, pattern: str) -> None:

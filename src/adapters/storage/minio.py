@@ -18,7 +18,14 @@ from urllib3.response import BaseHTTPResponse
 
 from adapters.storage.feed import Feed
 from adapters.storage.filenames import content_disposition
-from adapters.storage.files import PARTIAL_PREFIX, READ_SIZE, disk_errors, read_stream, write_stream
+from adapters.storage.files import (
+    PARTIAL_PREFIX,
+    READ_SIZE,
+    create_file,
+    disk_errors,
+    read_stream,
+    write_stream,
+)
 from adapters.storage.keys import require_key, require_prefix, require_range
 from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio_client import minio_client
@@ -30,9 +37,15 @@ from domain.ports.services import StoredObject
 PART_SIZE = 16 * 1024 * 1024
 """Bytes of a part of a multi-part upload; an upload holds a few of these in memory, however long it is."""
 
+NO_DELIMITER = "~"
+"""No key has one. Without any, the SDK asks for an empty one, which stores take to divide every key."""
+
 _CALLS_AT_ONCE = 16
 _UPLOADS_AT_ONCE = 32
 _LISTED_AT_ONCE = 1000
+
+_NOT_OURS = {"AccessDenied", "NotImplemented"}
+"""How stores answer that look after unfinished uploads themselves, or whose owner does."""
 
 T = TypeVar("T")
 
@@ -125,7 +138,7 @@ class MinioStore:
         path = scratch / f"{PARTIAL_PREFIX}{secrets.token_hex(16)}.part"
         try:
             with disk_errors(f"write to {scratch}"):
-                file = await in_thread(path.open, "xb")
+                file = await in_thread(create_file, path)
             try:
                 await write_stream(file, self.read(key))
             finally:
@@ -177,6 +190,10 @@ class MinioStore:
         if self._cache:
             await self._cache.forget_all(prefix)
         return removed
+
+    async def remove_partial(self, before: datetime) -> int:
+        """Abort uploads of several parts that were begun before, a thousand at a time."""
+        return await self._call("find unfinished uploads", lambda: self._abort_uploads(before))
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """Objects in the order of their keys."""
@@ -255,6 +272,21 @@ class MinioStore:
             message = f"{len(errors)} of {len(doomed)} objects could not be deleted: {errors[0].message}"
             raise StorageUnavailableError(message, "try again, or look into the log of the store")
         return len(doomed)
+
+    def _abort_uploads(self, before: datetime) -> int:
+        # The SDK has no public calls for these two; it uses them itself when an upload fails.
+        try:
+            found = self._client._list_multipart_uploads(  # noqa: SLF001
+                self._bucket, delimiter=NO_DELIMITER
+            ).uploads
+        except S3Error as error:
+            if error.code in _NOT_OURS:
+                return 0
+            raise
+        stale = [one for one in found if one.upload_id and one.initiated_time and one.initiated_time < before]
+        for one in stale:
+            self._client._abort_multipart_upload(self._bucket, one.object_name, str(one.upload_id))  # noqa: SLF001
+        return len(stale)
 
 
 def _stored(found: Object) -> StoredObject:

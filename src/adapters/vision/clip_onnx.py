@@ -18,9 +18,8 @@ from adapters.vision.clip_files import ClipDescription, read_description, read_t
 from adapters.vision.onnx import Provider, Session, open_session
 from adapters.vision.weights import CLIP_FOLDER
 from domain.detection import FloatArray, Image, ModelCard
-from domain.errors import EmotionsUnavailableError, ExaminationError, ModelCorruptError
+from domain.errors import EmotionsUnavailableError, ExaminationError, ModelCorruptError, OverloadedError
 from domain.reid.batching import Batcher
-from domain.reid.errors import OverloadedError
 from domain.reid.lanes import Lanes
 
 LARGEST_BATCH = 32

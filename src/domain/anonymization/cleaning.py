@@ -15,6 +15,9 @@ from domain.ports.services import Clock, ObjectStore
 UPLOAD_KEPT = 2 * UPLOAD_LASTS
 """Bytes older than that belong to no upload that can be, or is being, completed."""
 
+PARTIAL_KEPT = timedelta(days=1)
+"""What was begun to be stored earlier belongs to a process that was killed: no upload takes so long."""
+
 NOTICE_KEPT = timedelta(days=7)
 """How long it can be looked up what became of a webhook."""
 
@@ -35,6 +38,7 @@ class CleanupReport:
         parts: finished requests of which a part was; of a worker that was too late, or killed.
         folders: of processes on this machine that were killed.
         galleries: those whose time was over, with everybody enrolled in them.
+        unfinished: objects of which a part was stored; of processes that were killed.
     """
 
     tokens: int
@@ -45,6 +49,7 @@ class CleanupReport:
     parts: int = 0
     folders: int = 0
     galleries: int = 0
+    unfinished: int = 0
 
     def counts(self) -> dict[str, int]:
         """All of it by name; tokens under one that no log takes for that of a secret."""
@@ -114,8 +119,9 @@ class Cleaner:
             await work.commit()
         leftovers, parts = await self._remove_leftovers()
         folders = await self._sweep()
+        unfinished = await self._store.remove_partial(now - PARTIAL_KEPT)
         return CleanupReport(
-            tokens, sessions, len(old), len(uploads), leftovers, parts, folders, len(galleries)
+            tokens, sessions, len(old), len(uploads), leftovers, parts, folders, len(galleries), unfinished
         )
 
     async def _remove_uploads(self, before: datetime) -> None:

@@ -10,7 +10,6 @@ from itertools import groupby
 from domain.anonymization.album import Album
 from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
 from domain.anonymization.box_table import BoxTable
-from domain.anonymization.examination import Examination
 from domain.anonymization.films import (
     Reel,
     consume,
@@ -158,17 +157,18 @@ class Export:
                 # Closing ends the pipeline's threads at once when writing fails or a person interrupts.
                 with closing(run), closing(_renumbered(run, first_track)) as frames:
                     seam = self._write(batch, segment, frames, instruments, record, on_frame)
+                seam.close()
                 first_track += len(seam.links.heads)
         return self._close(record, instruments)
 
     def frames(
-        self, batch: Batch, segment: Segment, instruments: Instruments, examined: Sequence[Examination] = ()
+        self, batch: Batch, segment: Segment, instruments: Instruments, before: Seam | None = None
     ) -> Generator[RedactedFrame, None, Seam]:
         """The redacted frames of one segment of a batch; arguments and errors as for `redacted_frames`."""
         prepared, table = self.prepared(batch, instruments), batch.exhibits[0].boxes
         if table is not None:
             return rerendered_frames(batch.source, segment, table, self.appearance, prepared)
-        return redacted_frames(batch.source, segment, self.instructions(batch), prepared, examined)
+        return redacted_frames(batch.source, segment, self.instructions(batch), prepared, before)
 
     def prepared(self, batch: Batch, instruments: Instruments) -> Instruments:
         """The instruments for a batch: what encodes the frames of a film makes all of one size."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -59,7 +59,7 @@ class Order:
     level: Level
     appearance: Appearance
     priority: Priority = Priority.NORMAL
-    webhook_url: str | None = None
+    webhook_url: str | None = field(default=None, repr=False)
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
     identities: Identities | None = None

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from uuid import UUID
 
 from domain.accounts import Means, Principal, Role
 from domain.anonymization.box_table import BoxTable
-from domain.anonymization.examination import Examination
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.holding import HeldLease
-from domain.anonymization.instruments import Instruments
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.manifest import Summary
 from domain.anonymization.metering import fetched
 from domain.anonymization.naming import film_names, frame_names
 from domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
-from domain.anonymization.record import Imprint
+from domain.anonymization.processing import Seam
 from domain.anonymization.request import Level, Verify
 from domain.anonymization.service import parts_prefix, result_prefix
-from domain.anonymization.slices import LEASE, Lease, SliceKind, Standing
+from domain.anonymization.slices import Lease, SliceKind, Standing
 from domain.anonymization.verdicts import Identification
+from domain.anonymization.workshop import Workshop
 from domain.errors import (
     IdentitiesLostError,
     InvalidManifestError,
@@ -36,9 +32,7 @@ from domain.errors import (
     VideoNotFoundError,
 )
 from domain.library import GrantRole, Video
-from domain.ports import Archive, ArchiveReader, FrameSource
-from domain.ports.films import FilmStudio
-from domain.ports.metrics import NULL_METER, Meter, Stage, timed
+from domain.ports.metrics import Stage, timed
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
 from domain.resilience import Backoff
@@ -47,39 +41,6 @@ WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 
 _IN_WORK = 4
 """Requests that a worker remembers the facts of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What a worker works with.
-
-    Attributes:
-        imprint: who answers for results.
-        scratch: folder for files that are needed for a moment.
-        open_video: opens a video that lies in a file.
-        create_archive: starts a ZIP.
-        read_archive: opens a ZIP that is there.
-        instruments: what the pipeline works with at a level; may take a while the first time.
-        time_limit: seconds that one slice may take.
-        lease: how long this worker may be silent before others take over what it does.
-        keep_parts: whether the parts of a result stay in the object store, to be looked into.
-        meter: told how the work goes.
-        studio: makes films, in the folder for files that are needed for a moment.
-        people: says who is meant by a gallery; None where no request can name one.
-    """
-
-    imprint: Imprint
-    scratch: Path
-    open_video: Callable[[Path], FrameSource]
-    create_archive: Callable[[Path], Archive]
-    read_archive: Callable[[Path], AbstractContextManager[ArchiveReader]]
-    instruments: Callable[[Level], Instruments]
-    time_limit: float = 1800.0
-    lease: timedelta = LEASE
-    keep_parts: bool = False
-    meter: Meter = NULL_METER
-    studio: FilmStudio | None = None
-    people: GalleryPeople | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +55,10 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _LeftOff:
-    """Where this worker finished a slice, and what it knows of the frames around there."""
+    """Where this worker finished a slice, and what it takes to go on from there."""
 
     lease: Lease
-    examined: tuple[Examination, ...]
+    seam: Seam
 
 
 class SliceMaker:
@@ -158,6 +119,21 @@ class SliceMaker:
         if key != request.result_key:
             await self._store.remove(key)
 
+    def rest(self) -> None:
+        """Let go of frames and of what decodes more: nothing is to be done now."""
+        if self._left_off:
+            self._left_off.seam.close()
+        self._left_off = None
+
+    def _go_on(self, lease: Lease) -> Seam | None:
+        """What the slice before left, if this one begins where it ended; good for this once."""
+        before = self._left_off
+        if before and _continues(before.lease, lease):
+            self._left_off = None
+            return before.seam
+        self.rest()
+        return None
+
     async def _look_up(self, request_id: UUID) -> _Job:
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, WORKER)
@@ -175,17 +151,14 @@ class SliceMaker:
     async def _make_part(self, held: HeldLease, job: _Job, folder: Path) -> None:
         lease = held.lease
         path = folder / "part.zip"
-        before = self._left_off
-        examined = before.examined if before and _continues(before.lease, lease) else ()
         identification = await self._identification(job)
         try:
             stored = self._store.kept(job.video.object_key, folder)
             async with fetched(self._workshop.meter, stored) as video:
-                written = await held.in_thread(
-                    lambda: self._write(job, held, video, path, examined, identification)
-                )
+                written = await held.in_thread(lambda: self._write(job, held, video, path, identification))
         except ObjectNotFoundError as error:
             raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
+        self._left_off = _LeftOff(lease, written.seam)
         await self._store_file(held, lease.key, path)
 
         async def finish() -> Standing:
@@ -196,7 +169,6 @@ class SliceMaker:
 
         await held.deliver(lambda: self._backoff.run(finish))
         self._workshop.meter.frames(len(lease.segment), written.blanked_frames)
-        self._left_off = _LeftOff(lease, written.examined)
 
     async def _identification(self, job: _Job) -> Identification | None:
         """What to tell faces apart with; looked for anew in every slice, because access may be lost."""
@@ -215,7 +187,6 @@ class SliceMaker:
         held: HeldLease,
         video: Path,
         path: Path,
-        examined: tuple[Examination, ...],
         identification: Identification | None,
     ) -> WrittenPart:
         """Redact frames; runs in a thread."""
@@ -246,7 +217,8 @@ class SliceMaker:
         )
         archive = self._workshop.create_archive(path)
         try:
-            return write_part(export, held.lease.segment, instruments, archive, held.step, examined)
+            before = self._go_on(held.lease)
+            return write_part(export, held.lease.segment, instruments, archive, held.step, before)
         finally:
             archive.discard()
 

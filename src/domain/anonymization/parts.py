@@ -13,7 +13,6 @@ from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
 from domain.anonymization.box_table import LARGEST
-from domain.anonymization.examination import Examination
 from domain.anonymization.export import (
     Export,
     film_name,
@@ -35,6 +34,7 @@ from domain.anonymization.frame_rows import frame_of_row, frame_row
 from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.manifest import RecordedSource, Summary
+from domain.anonymization.processing import Seam
 from domain.anonymization.proof import Method
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.record import Imprint, Record
@@ -79,11 +79,11 @@ class WrittenPart:
 
     Attributes:
         blanked_frames: black because they could not be examined.
-        examined: for the slice that begins where this one ends.
+        seam: for the slice that begins where this one ends; to be closed unless that is made here.
     """
 
     blanked_frames: int
-    examined: tuple[Examination, ...]
+    seam: Seam
 
 
 def write_part(
@@ -92,7 +92,7 @@ def write_part(
     instruments: Instruments,
     archive: Archive,
     on_frame: Callable[[], None],
-    examined: Sequence[Examination] = (),
+    before: Seam | None = None,
 ) -> WrittenPart:
     """Redact one slice.
 
@@ -102,7 +102,7 @@ def write_part(
         instruments: what to do it with.
         archive: open and empty; the caller discards it when this raises.
         on_frame: called after each written frame.
-        examined: what the slice that ends where this one begins left, if it was done here.
+        before: what the slice that ends where this one begins left, if it was done here.
 
     Raises:
         DomainError: as for `Export.run`.
@@ -112,7 +112,7 @@ def write_part(
     suffix, studio = export.appearance.output_format, instruments.films
     if studio:
         require_filmable([batch.source], export.appearance, studio)
-    run = export.frames(batch, segment, instruments, examined)
+    run = export.frames(batch, segment, instruments, before)
     rows: list[list[Any]] = []
     groups: list[_Group] = []
 
@@ -154,9 +154,13 @@ def write_part(
         "groups": groups,
         "identities": asdict(identities) if identities else None,
     }
-    archive.add(PART_FILE, json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
-    archive.commit()
-    return WrittenPart(sum(row[2] for row in rows), seam.examined)
+    try:
+        archive.add(PART_FILE, json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
+        archive.commit()
+    except BaseException:
+        seam.close()
+        raise
+    return WrittenPart(sum(row[2] for row in rows), seam)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ failure ends the run, and nothing is delivered from there on.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,6 +26,7 @@ from domain.anonymization.following import follow
 from domain.anonymization.instruments import Instructions, Instruments, prover
 from domain.anonymization.portraits import THUMBNAIL_EVERY
 from domain.anonymization.proof import Search, searches
+from domain.anonymization.reading import FrameReader
 from domain.anonymization.rendering import (
     NOTHING_KEPT,
     Identified,
@@ -67,10 +68,17 @@ class Seam:
     Attributes:
         links: which tracks reach over the end.
         examined: frames on both sides of the end, so that they need not be examined twice.
+        reader: stands at the end, so that they need not be decoded twice; None where nobody can go on.
     """
 
     links: TrackLinks
-    examined: tuple[Examination, ...]
+    examined: tuple[Examination, ...] = ()
+    reader: FrameReader | None = None
+
+    def close(self) -> None:
+        """Free what reads on; for seams that nobody goes on from."""
+        if self.reader:
+            self.reader.close()
 
 
 def redacted_frames(
@@ -78,7 +86,7 @@ def redacted_frames(
     segment: Segment,
     instructions: Instructions,
     instruments: Instruments,
-    examined: Sequence[Examination] = (),
+    before: Seam | None = None,
 ) -> Generator[RedactedFrame, None, Seam]:
     """Redact one segment of a video.
 
@@ -90,20 +98,20 @@ def redacted_frames(
         segment: frames to deliver; must lie inside the video.
         instructions: what to redact.
         instruments: what to do it with.
-        examined: what the segment that ends where this one begins left, under the same instructions and
-            instruments; or nothing.
+        before: what the segment that ends where this one begins left, under the same instructions and
+            instruments, if there was one; good for this once.
 
     Yields:
         Every frame of the segment once, in order. Close the iterator to stop early.
 
     Returns:
-        What to continue with where the segment ends.
+        What to continue with where the segment ends; to be closed unless that happens.
 
     Raises:
         TruncatedVideoError: the video ends before the segment does.
         UnreadableVideoError: the video cannot be decoded.
     """
-    with closing(_Run(source, segment, instructions, instruments, examined)) as run:
+    with closing(_Run(source, segment, instructions, instruments, before or Seam(TrackLinks((), {})))) as run:
         yield from run.frames()
         return run.seam()
 
@@ -121,7 +129,7 @@ class _Run:
         segment: Segment,
         instructions: Instructions,
         instruments: Instruments,
-        examined: Sequence[Examination],
+        before: Seam,
     ) -> None:
         self._source = source
         self._instructions = instructions
@@ -143,14 +151,21 @@ class _Run:
         )
         self._every = instructions.areas.every if instructions.areas and looks_ahead else 1
         start = self._looked_at_before(segment.start_frame - self._horizon)
-        carried = run_from(start, segment.start_frame, examined)
-        self._start = segment.start_frame if carried else start
+        carried = run_from(start, segment.start_frame, before.examined)
         self._known_until = carried[-1].index + 1 if carried else 0
         # What a file that was cut off lacks behind the segment, the tracker does without.
         readable = max(source.info.readable_frames, segment.end_frame)
         last = self._looked_at_before(segment.end_frame + self._horizon - 1 + self._every - 1)
         self._last = readable - 1
         self._stop = min(readable, last + 1)
+        reader = before.reader if carried else None
+        if reader is None or not reader.is_at(source, segment.start_frame):
+            before.close()
+            reader = FrameReader(
+                source, segment.start_frame if carried else start, readable, instruments.meter
+            )
+        self._reader = reader
+        self._passed_on = False
         self._first = self._due = segment.start_frame
         self._end = segment.end_frame
         self._pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
@@ -166,33 +181,35 @@ class _Run:
         self._examined = deque(carried)
         self._waiting: deque[Frame] = deque()
         self._rendering: deque[Future[RedactedFrame]] = deque()
-        self._reread: Generator[Frame, None, None] | None = None
+        self._rereader: FrameReader | None = None
+        self._reread: Iterator[Frame] | None = None
         reach = max(settings.max_gap + settings.extension for settings in self._settings.values())
         self._numbers = TrackNumbers(reach, self._first)
 
     def close(self) -> None:
         """Stop the threads; what has not begun never does."""
         self._pool.shutdown(cancel_futures=True)
-        if self._reread:
-            self._reread.close()
+        if not self._passed_on:
+            self._reader.close()
+        if self._rereader:
+            self._rereader.close()
 
     def frames(self) -> Iterator[RedactedFrame]:
         """Run the stages, each as far ahead of the next as memory allows."""
         block = 0
-        with closing(self._decoded(self._start, self._stop)) as decoded:
-            for frame in decoded:
-                block = block or self._plan_memory(frame)
-                if frame.index >= self._known_until:
-                    self._batch.append(frame)
-                if len(self._batch) == self._batch_size:
-                    self._start_examining()
-                if self._due <= frame.index < self._end and not self._reread:
-                    self._waiting.append(frame)
-                self._settle(max(2 * self._instruments.threads, block // (2 * self._batch_size)))
-                due = SMALLEST_BLOCK if self._due == self._first else block
-                if self._looked_ahead() >= due + self._horizon:
-                    self._track_and_render(min(due, self._end - self._due))
-                yield from self._finished(block)
+        for frame in self._reader.frames(self._stop, self._end):
+            block = block or self._plan_memory(frame)
+            if frame.index >= self._known_until:
+                self._batch.append(frame)
+            if len(self._batch) == self._batch_size:
+                self._start_examining()
+            if self._due <= frame.index < self._end and not self._reread:
+                self._waiting.append(frame)
+            self._settle(max(2 * self._instruments.threads, block // (2 * self._batch_size)))
+            due = SMALLEST_BLOCK if self._due == self._first else block
+            if self._looked_ahead() >= due + self._horizon:
+                self._track_and_render(min(due, self._end - self._due))
+            yield from self._finished(block)
         self._start_examining()
         self._settle(0)
         self._track_and_render(self._end - self._due)
@@ -200,18 +217,8 @@ class _Run:
 
     def seam(self) -> Seam:
         """What to continue with; once all frames were handed out."""
-        return Seam(self._numbers.links(), tuple(self._examined))
-
-    def _decoded(self, start: int, stop: int) -> Generator[Frame, None, None]:
-        """Frames of the video; the time until each is there is counted."""
-        meter = self._instruments.meter
-        with closing(self._source.frames(start, stop)) as frames:
-            while True:
-                with timed(meter, Stage.DECODE):
-                    frame = next(frames, None)
-                if frame is None:
-                    return
-                yield frame
+        self._passed_on = True
+        return Seam(self._numbers.links(), tuple(self._examined), self._reader)
 
     def _plan_memory(self, frame: Frame) -> int:
         """Choose how many frames to track at a time, and whether to keep them until they are rendered."""
@@ -220,7 +227,8 @@ class _Run:
         nbytes = max(frame.nbytes, info.width * info.height)
         block = min(max(BLOCK_BYTES // nbytes, SMALLEST_BLOCK), LARGEST_BLOCK)
         if (2 * block + self._horizon) * nbytes > LOOK_AHEAD_BYTES:
-            self._reread = self._decoded(self._due, self._end)
+            self._rereader = FrameReader(self._source, self._due, self._end, self._instruments.meter)
+            self._reread = self._rereader.frames(self._end, self._end)
         return block
 
     def _looked_ahead(self) -> int:

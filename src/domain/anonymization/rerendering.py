@@ -59,4 +59,4 @@ def rerendered_frames(
             yield under_way.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-    return Seam(TrackLinks((), {}), ())
+    return Seam(TrackLinks((), {}))

@@ -46,7 +46,7 @@ class Rework:
     edits: tuple[FrameEdit, ...]
     choices: Choices = field(default_factory=Choices)
     priority: Priority = Priority.NORMAL
-    webhook_url: str | None = None
+    webhook_url: str | None = field(default=None, repr=False)
     source_sha256: str | None = None
 
 

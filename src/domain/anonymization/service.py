@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -59,7 +59,7 @@ class Download:
         expires_at: UTC.
     """
 
-    token: str
+    token: str = field(repr=False)
     request_id: UUID
     expires_at: datetime
 

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from domain.anonymization.holding import HeldLease, LeaseEndedError, WorkerStuckError
 from domain.anonymization.lifecycle import AnonymizationRequest, Status
-from domain.anonymization.making import WORKER, SliceMaker, Workshop
+from domain.anonymization.making import WORKER, SliceMaker
 from domain.anonymization.metering import count_lease, metered
 from domain.anonymization.planning import choose_slice
 from domain.anonymization.service import result_prefix
 from domain.anonymization.slices import MOST_ATTEMPTS, MOST_FAILURES, Lease, Standing
+from domain.anonymization.workshop import Workshop
 from domain.errors import (
     DatabaseUnavailableError,
     DomainError,
@@ -130,6 +131,10 @@ class SliceWorker:
         finally:
             await self._board.announce(lease.request_id)
 
+    def rest(self) -> None:
+        """Let go of what only helps to go on: nothing is to be done now."""
+        self._maker.rest()
+
     async def work_through(self, request_id: UUID) -> None:
         """Do one request from here, beside whoever else works on it, until it is over.
 
@@ -142,9 +147,11 @@ class SliceWorker:
         while not (await self._request(request_id)).status.is_final:
             lease = await self.lease(request_id)
             if lease is None:
+                self.rest()
                 await asyncio.sleep(0.2)
             else:
                 await self.do(lease)
+        self.rest()
 
     async def _do(self, held: HeldLease) -> None:
         lease = held.lease

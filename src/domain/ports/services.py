@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -86,6 +86,14 @@ class ObjectStore(Protocol):
 
     async def remove_all(self, prefix: str) -> int:
         """Delete everything whose key begins so; returns how many."""
+        ...
+
+    async def remove_partial(self, before: datetime) -> int:
+        """Delete what never became an object because its process was killed; returns how many.
+
+        Args:
+            before: begun, or last added to, before that time; what is being stored now must be younger.
+        """
         ...
 
     def list(self, prefix: str) -> AsyncIterator[StoredObject]:
@@ -235,8 +243,8 @@ class TokenPair:
         expires_in: seconds that ``access`` is good for.
     """
 
-    access: str
-    refresh: str
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
     expires_in: int
 
 

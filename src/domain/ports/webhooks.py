@@ -6,7 +6,7 @@ Times are timezone-aware UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -35,7 +35,7 @@ class Notice:
     """
 
     id: UUID
-    url: str
+    url: str = field(repr=False)
     request: AnonymizationRequest
     attempt: int
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.detection import Detections, FloatArray, Image
-from domain.errors import DomainError, ImageTooLargeError
+from domain.errors import (
+    BatchTooLargeError,
+    DomainError,
+    FaceNotFoundError,
+    FaceTooSmallError,
+    ImageTooLargeError,
+    InvalidImageError,
+)
 from domain.ports.imaging import FaceDetector, Frame
 from domain.ports.recognition import EmotionReader, FaceRecognizer, PictureReader
 from domain.reid.batching import Batcher
-from domain.reid.errors import (
-    BatchTooLargeError,
-    FaceNotFoundError,
-    FaceTooSmallError,
-    InvalidImageError,
-)
 from domain.reid.faces import Analysis, Embedding, EmbeddingSpace, Face
 from domain.reid.lanes import Lanes
 from domain.reid.looking import MIN_FACE, look

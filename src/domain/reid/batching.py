@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Generic, TypeVar
 
-from domain.reid.errors import OverloadedError
+from domain.errors import OverloadedError
 from domain.reid.lanes import Lanes
 
 Item = TypeVar("Item")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.detection import Detections, Image
-from domain.errors import ExaminationError
+from domain.errors import ExaminationError, InvalidImageError
 from domain.ports.imaging import FaceDetector, Frame
-from domain.reid.errors import InvalidImageError
 
 MIN_FACE = 20
 """Pixels of a face's shorter side; smaller ones look alike."""

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.detection import FloatArray
-from domain.errors import InvalidOptionError
-from domain.reid.errors import InvalidEmbeddingError
+from domain.errors import InvalidEmbeddingError, InvalidOptionError
 from domain.reid.faces import EmbeddingSpace
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]

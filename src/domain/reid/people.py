@@ -11,9 +11,9 @@ from typing import TypeAlias
 import numpy as np
 
 from domain.detection import FloatArray, Image
+from domain.errors import FaceNotFoundError, FaceTooSmallError
 from domain.ports.imaging import FaceDetector, FrameSource
 from domain.ports.recognition import FaceRecognizer
-from domain.reid.errors import FaceNotFoundError, FaceTooSmallError
 from domain.reid.faces import EmbeddingSpace
 from domain.reid.looking import MIN_FACE, look
 

@@ -34,7 +34,8 @@ from entrypoints.cli.anonymize_frames import Wanted
 from entrypoints.cli.connected import OPERATOR, account, connected_service
 from entrypoints.cli.errors import FRAMES_BLANKED, ITEMS_REJECTED, REQUEST_FAILED, SUCCESS
 from entrypoints.cli.progress import Monitor, Voice
-from entrypoints.http.schemas.requests import RequestView, StatisticsView, StatusView, SubmitBody
+from entrypoints.http.schemas.orders import SubmitBody
+from entrypoints.http.schemas.requests import RequestView, StatisticsView, StatusView
 from entrypoints.service import Service
 
 _LISTED = 50

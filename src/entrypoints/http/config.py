@@ -50,6 +50,7 @@ class HttpConfig:
         metrics_public: whether anybody may read the metrics.
         metrics_token: who shows it may read them too; empty for nobody.
         principal_lasts: how long a credential that was found good is not looked up again.
+        session_lasts: how long a browser keeps its session cookie.
         fresh: how long a request counts as new; its status is told once it is taken up, or after this time.
         event_interval: time at least between two events of a stream.
         stream_lasts: after this time an event stream ends, and its client connects again.

@@ -25,6 +25,7 @@ from domain.marking import Marking
 from domain.ports.services import Clock, ProgressBoard
 from domain.reid.galleries import Galleries
 from domain.reid.service import Faces
+from domain.sharing import Sharing
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.security import Authenticator
 from entrypoints.http.services import ObjectServer, Services
@@ -48,6 +49,7 @@ TheObjects: TypeAlias = NamedDependency[SkipValidation[ObjectServer | None]]
 TheResubmissions: TypeAlias = NamedDependency[SkipValidation[Resubmissions]]
 TheReviewing: TypeAlias = NamedDependency[SkipValidation[Reviewing]]
 TheOverlays: TypeAlias = NamedDependency[SkipValidation[OverlayProposals]]
+TheSharing: TypeAlias = NamedDependency[SkipValidation[Sharing]]
 TheSubmissions: TypeAlias = NamedDependency[SkipValidation[Submissions]]
 TheVitals: TypeAlias = NamedDependency[SkipValidation[Vitals]]
 
@@ -72,6 +74,7 @@ def dependencies(services: Services, config: HttpConfig, authenticator: Authenti
         "resubmissions": services.resubmissions,
         "reviewing": services.reviewing,
         "overlays": services.overlays,
+        "sharing": services.sharing,
         "submissions": services.submissions,
         "vitals": services.vitals,
     }

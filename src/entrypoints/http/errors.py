@@ -14,9 +14,8 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap, Scope
 
-from domain.errors import DomainError, TooManyAttemptsError
+from domain.errors import DomainError, OverloadedError, TooManyAttemptsError
 from domain.passwords import TooManySignInsError
-from domain.reid.errors import OverloadedError
 from entrypoints.http.headers import request_id
 from entrypoints.http.schemas.problems import FieldError, Problem
 

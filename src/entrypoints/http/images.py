@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from multipart import parse_options_header
 
-from domain.reid.errors import InvalidImageError
+from domain.errors import InvalidImageError
 from entrypoints.http.bodies import JSON, ApiRequest, decode
 from entrypoints.http.schemas.faces import AnalyzeBody, EmbeddingFormat
 from entrypoints.http.uploads import file_of_form

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -57,7 +57,7 @@ class Credential:
     """
 
     means: Means
-    secret: str
+    secret: str = field(repr=False)
 
     @cached_property
     def digest(self) -> bytes:

@@ -47,6 +47,7 @@ def services_of(service: Service, faces: Faces) -> Services:
     return Services(
         identity=service.identity,
         collection=service.collection,
+        sharing=service.sharing,
         marking=service.marking,
         submissions=service.submissions,
         overlays=service.overlays,

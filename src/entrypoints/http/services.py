@@ -22,6 +22,7 @@ from domain.marking import Marking
 from domain.ports.services import CallLimiter, Clock, ObjectStore, ProgressBoard
 from domain.reid.galleries import Galleries
 from domain.reid.service import Faces
+from domain.sharing import Sharing
 
 
 class UrlVerifier(Protocol):
@@ -58,7 +59,8 @@ class Services:
 
     Attributes:
         identity: accounts, sessions, keys.
-        collection: videos and who may use them.
+        collection: videos.
+        sharing: who may use them.
         marking: segments and regions.
         submissions: takes in orders.
         overlays: proposes regions.
@@ -79,6 +81,7 @@ class Services:
 
     identity: Identity
     collection: Collection
+    sharing: Sharing
     marking: Marking
     submissions: Submissions
     overlays: OverlayProposals

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -90,7 +90,7 @@ class WorkerParts:
     cleaner: Cleaner
     gallery_upkeep: GalleryUpkeep
     queue: ArqJobQueue
-    redis_url: str
+    redis_url: str = field(repr=False)
     cleanup_interval: timedelta
     grace: timedelta
     name: str
@@ -199,6 +199,12 @@ class Desk:
             await asyncio.wait([working])
 
     async def _work(self) -> None:
+        try:
+            await self._work_on()
+        finally:
+            self._parts.slices.rest()
+
+    async def _work_on(self) -> None:
         while not self._closed and self._parts.has_room():
             try:
                 lease = await self._next()

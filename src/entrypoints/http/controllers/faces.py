@@ -9,8 +9,7 @@ import msgspec
 from litestar import Controller, post
 from litestar.params import JSONBody, QueryParameter
 
-from domain.errors import DomainError
-from domain.reid.errors import InvalidImageError
+from domain.errors import DomainError, InvalidImageError
 from domain.reid.faces import Analysis
 from domain.reid.matching import Match, compare, find_matches
 from entrypoints.http.bodies import ApiRequest, decode

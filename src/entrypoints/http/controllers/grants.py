@@ -6,7 +6,7 @@ from litestar import Controller, delete, get, put
 from litestar.params import JSONBody
 
 from domain.library import GrantRole
-from entrypoints.http.dependencies import Caller, TheCollection
+from entrypoints.http.dependencies import Caller, TheSharing
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import UserId, VideoId
 from entrypoints.http.schemas.videos import GrantView, PutGrantBody
@@ -24,11 +24,9 @@ class GrantsController(Controller):
         summary="List grants",
         responses=problems("video_not_found", "forbidden", parameters=True),
     )
-    async def list_grants(
-        self, video_id: VideoId, caller: Caller, collection: TheCollection
-    ) -> list[GrantView]:
+    async def list_grants(self, video_id: VideoId, caller: Caller, sharing: TheSharing) -> list[GrantView]:
         """Everybody who may use the video beside its owner."""
-        return [GrantView.of(grant, caller) for grant in await collection.grants(caller, video_id)]
+        return [GrantView.of(grant, caller) for grant in await sharing.grants(caller, video_id)]
 
     @put(
         "/",
@@ -39,10 +37,10 @@ class GrantsController(Controller):
         ),
     )
     async def put_grant(
-        self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, collection: TheCollection
+        self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, sharing: TheSharing
     ) -> GrantView:
         """A viewer may look; an editor may also mark the video and have it anonymised."""
-        grant = await collection.share(caller, video_id, data.user_id, GrantRole(data.role))
+        grant = await sharing.share(caller, video_id, data.user_id, GrantRole(data.role))
         return GrantView.of(grant, caller)
 
     @delete(
@@ -52,7 +50,7 @@ class GrantsController(Controller):
         responses=problems("video_not_found", "grant_not_found", "forbidden", writes=True, parameters=True),
     )
     async def delete_grant(
-        self, video_id: VideoId, user_id: UserId, caller: Caller, collection: TheCollection
+        self, video_id: VideoId, user_id: UserId, caller: Caller, sharing: TheSharing
     ) -> None:
         """From then on the video does not exist for that account."""
-        await collection.unshare(caller, video_id, user_id)
+        await sharing.unshare(caller, video_id, user_id)

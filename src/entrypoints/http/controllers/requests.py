@@ -32,17 +32,9 @@ from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_bo
 from entrypoints.http.events import EVENT_STREAM, EventFeed, settled
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
+from entrypoints.http.schemas.orders import BatchResult, SubmitBody, SubmittedView
 from entrypoints.http.schemas.problems import FieldError
-from entrypoints.http.schemas.requests import (
-    BatchResult,
-    CancelledView,
-    EventView,
-    RequestPage,
-    RequestView,
-    StatusView,
-    SubmitBody,
-    SubmittedView,
-)
+from entrypoints.http.schemas.requests import CancelledView, EventView, RequestPage, RequestView, StatusView
 
 logger = logging.getLogger(__name__)
 

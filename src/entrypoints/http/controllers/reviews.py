@@ -21,7 +21,7 @@ from entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT
 from entrypoints.http.dependencies import Caller, TheResubmissions, TheReviewing
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import Limit, Offset, RequestId
-from entrypoints.http.schemas.requests import SubmittedView
+from entrypoints.http.schemas.orders import SubmittedView
 from entrypoints.http.schemas.reviews import FrameRiskView, RenderBody, ReviewPage
 
 MAX_EDIT_BYTES = 8 << 20

@@ -38,11 +38,17 @@ Username: TypeAlias = Annotated[
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is sent to us."""
+    """What is sent to us; there are passwords and pictures among it, so it does not show itself."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
 
 class View(Struct, frozen=True, kw_only=True):
-    """What we answer."""
+    """What we answer; there are tokens among it, so it does not show itself."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
 
 class PageBase(View, frozen=True, kw_only=True):

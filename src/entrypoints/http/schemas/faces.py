@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Meta
 
 from domain.detection import FloatArray
-from domain.reid.errors import InvalidEmbeddingError
+from domain.errors import InvalidEmbeddingError
 from domain.reid.faces import Analysis, Face
 from domain.reid.matching import Match, Numbers
 from domain.reid.quality import Quality

@@ -16,7 +16,7 @@ from domain.anonymization.risks import FrameRisk, Reason
 from domain.anonymization.tracking import Origin
 from domain.detection import Kind
 from entrypoints.http.schemas.common import Body, PageBase, View
-from entrypoints.http.schemas.requests import Name, WebhookUrl, webhook
+from entrypoints.http.schemas.orders import Name, WebhookUrl, webhook
 
 MOST_BOXES_OF_A_FRAME = 1000
 MOST_EDITED_FRAMES = 100_000

@@ -21,7 +21,7 @@ from domain.errors import (
 )
 from domain.ports.galleries import Query, SealedFace, SealedGallery
 from domain.ports.persistence import Page
-from fakes_persistence_tables import Transaction
+from fakes.persistence.tables import Transaction
 
 
 class FakeGalleries:

@@ -1,4 +1,4 @@
-"""The tables of galleries; see `adapters.postgres.tables` for the others.
+"""The tables of galleries.
 
 What protects their contents, and what it does not protect, is written in `adapters.security.vault`.
 
@@ -17,7 +17,7 @@ from advanced_alchemy.base import DefaultBase
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.columns import CLOCK, Time
+from adapters.postgres.tables.columns import CLOCK, Time
 from adapters.postgres.vectors import Vector
 
 

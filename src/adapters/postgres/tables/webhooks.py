@@ -1,4 +1,4 @@
-"""The table of webhooks to call; see `adapters.postgres.tables` for the others."""
+"""The table of webhooks to call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from advanced_alchemy.base import DefaultBase
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.columns import Time, one_of
+from adapters.postgres.tables.columns import Time, one_of
 from domain.ports.webhooks import NoticeState
 
 

@@ -1,4 +1,4 @@
-"""The tables of accounts and of what they did; see `adapters.postgres.tables` for the others."""
+"""The tables of accounts and of what they did."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
+from adapters.postgres.tables.columns import CLOCK, Time, digest_of, one_of
 from domain.accounts import Role
 
 

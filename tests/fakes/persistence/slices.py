@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
 from domain.videos import Segment
-from fakes_persistence_tables import SliceEntry, Transaction
+from fakes.persistence.tables import SliceEntry, Transaction
 
 
 class FakeSlices:

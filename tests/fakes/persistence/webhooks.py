@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from domain.ports.webhooks import Notice, NoticeState
-from fakes_persistence_tables import NoticeEntry, Transaction
+from fakes.persistence.tables import NoticeEntry, Transaction
 
 
 class FakeNotices:

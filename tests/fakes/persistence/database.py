@@ -25,19 +25,19 @@ from domain.ports.persistence import (
     Users,
     Videos,
 )
-from fakes_persistence_accounts import (
+from fakes.persistence.accounts import (
     FakeApiKeys,
     FakeAuditLog,
     FakeRefreshTokens,
     FakeSessions,
     FakeUsers,
 )
-from fakes_persistence_galleries import FakeGalleries, FakeGalleryFaces
-from fakes_persistence_library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
-from fakes_persistence_requests import FakeDownloadTokens, FakeRequests
-from fakes_persistence_slices import FakeSlices
-from fakes_persistence_tables import Store, Tables, Transaction
-from fakes_persistence_webhooks import FakeNotices
+from fakes.persistence.galleries import FakeGalleries, FakeGalleryFaces
+from fakes.persistence.library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
+from fakes.persistence.requests import FakeDownloadTokens, FakeRequests
+from fakes.persistence.slices import FakeSlices
+from fakes.persistence.tables import Store, Tables, Transaction
+from fakes.persistence.webhooks import FakeNotices
 
 
 class FakeUnitOfWork:

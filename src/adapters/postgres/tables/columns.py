@@ -20,3 +20,17 @@ def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
 def digest_of(column: str = "digest") -> CheckConstraint:
     """A SHA-256."""
     return CheckConstraint(f"octet_length({column}) = 32", name=column)
+
+
+def frames() -> CheckConstraint:
+    """A stretch of frames, the last of which does not count."""
+    return CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames")
+
+
+def area() -> tuple[CheckConstraint, ...]:
+    """A box, in some frames or in all."""
+    return (
+        CheckConstraint("x >= 0 AND y >= 0 AND width > 0 AND height > 0", name="area"),
+        CheckConstraint("(start_frame IS NULL) = (end_frame IS NULL)", name="both_frames"),
+        frames(),
+    )

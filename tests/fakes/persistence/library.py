@@ -28,7 +28,7 @@ from domain.library import (
 )
 from domain.ports.persistence import Page
 from domain.videos import Region, Segment
-from fakes_persistence_tables import Transaction
+from fakes.persistence.tables import Transaction
 
 
 class FakeVideos:

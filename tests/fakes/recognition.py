@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from domain.detection import FloatArray, Image, ModelCard
-from domain.errors import EmotionsUnavailableError, ExaminationError, ImageTooLargeError
-from domain.reid.errors import InvalidImageError
+from domain.errors import EmotionsUnavailableError, ExaminationError, ImageTooLargeError, InvalidImageError
 from domain.reid.faces import EmbeddingSpace
 
 SIDE = 32

@@ -20,8 +20,8 @@ from domain.errors import (
     VideoNotFoundError,
 )
 from domain.ports.persistence import Page, RequestFilter
-from fakes_persistence_tables import Transaction
-from fakes_persistence_webhooks import FakeNotices
+from fakes.persistence.tables import Transaction
+from fakes.persistence.webhooks import FakeNotices
 
 
 class FakeRequests:

@@ -9,7 +9,7 @@ from datetime import datetime
 from domain.accounts import ApiKey, Principal, Role, Session, User
 from domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
 from domain.ports.persistence import AuditEntry, AuditFilter, Page
-from fakes_persistence_tables import Transaction
+from fakes.persistence.tables import Transaction
 
 
 class FakeUsers:

@@ -1,15 +1,11 @@
-"""The tables, with everything that must hold for their rows whoever writes them.
-
-The classes name columns in statements; rows are never loaded as objects, because the domain's entities are
-immutable and a unit of work asks for each of them once.
-"""
+"""The tables of requests: what was ordered, as it was then, and what may be fetched."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from advanced_alchemy.base import DefaultBase, IdentityBase
+from advanced_alchemy.base import DefaultBase
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -20,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
@@ -30,10 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.account_tables import UserRow
-from adapters.postgres.columns import CLOCK, Time, digest_of, one_of
-from adapters.postgres.gallery_tables import GalleryRow
-from adapters.postgres.webhook_tables import WebhookNoticeRow
+from adapters.postgres.tables.columns import CLOCK, Time, area, digest_of, frames, one_of
 from domain.anonymization.identities import IdentityMode, Unknown
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.provenance import SignatureState
@@ -46,118 +38,8 @@ from domain.anonymization.request import (
     RedactionStyle,
     Verify,
 )
-from domain.anonymization.slices import SliceKind
-from domain.library import GrantRole
 
 _LIVE = "completed_at IS NULL"
-
-
-def _frames() -> CheckConstraint:
-    return CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames")
-
-
-def _area() -> tuple[CheckConstraint, ...]:
-    return (
-        CheckConstraint("x >= 0 AND y >= 0 AND width > 0 AND height > 0", name="area"),
-        CheckConstraint("(start_frame IS NULL) = (end_frame IS NULL)", name="both_frames"),
-        _frames(),
-    )
-
-
-class VideoRow(IdentityBase):
-    """Stored videos."""
-
-    __tablename__ = "videos"
-    __table_args__ = (
-        Index("ix_videos_owner_id_id", "owner_id", "id"),
-        UniqueConstraint("object_key"),
-        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
-        CheckConstraint("size_bytes > 0", name="size_bytes"),
-        CheckConstraint("width > 0 AND height > 0", name="dimensions"),
-        CheckConstraint("frame_count > 0", name="frame_count"),
-        CheckConstraint("frame_rate >= 0 AND duration >= 0", name="timing"),
-        CheckConstraint("rotation IN (0, 90, 180, 270)", name="rotation"),
-    )
-
-    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
-    filename: Mapped[str] = mapped_column(Text)
-    object_key: Mapped[str] = mapped_column(Text)
-    sha256: Mapped[str] = mapped_column(Text)
-    size_bytes: Mapped[int] = mapped_column(BigInteger)
-    width: Mapped[int] = mapped_column(Integer)
-    height: Mapped[int] = mapped_column(Integer)
-    frame_rate: Mapped[float] = mapped_column(Double)
-    frame_count: Mapped[int] = mapped_column(Integer)
-    duration: Mapped[float] = mapped_column(Double)
-    rotation: Mapped[int] = mapped_column(Integer)
-    created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)
-
-
-class FrameIndexRow(DefaultBase):
-    """Where the frames of a video are; apart from it, because it is large and seldom needed."""
-
-    __tablename__ = "frame_indexes"
-
-    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True)
-    content: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class SegmentRow(IdentityBase):
-    """Stretches of time marked on videos."""
-
-    __tablename__ = "segments"
-    __table_args__ = (
-        Index("ix_segments_video_id_start_frame", "video_id", "start_frame"),
-        _frames(),
-    )
-
-    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
-    start_frame: Mapped[int] = mapped_column(Integer)
-    end_frame: Mapped[int] = mapped_column(Integer)
-    label: Mapped[str | None] = mapped_column(Text)
-
-
-class RegionRow(IdentityBase):
-    """Areas marked on videos; for the whole of it where no frames are named."""
-
-    __tablename__ = "regions"
-    __table_args__ = _area()
-
-    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), index=True)
-    x: Mapped[int] = mapped_column(Integer)
-    y: Mapped[int] = mapped_column(Integer)
-    width: Mapped[int] = mapped_column(Integer)
-    height: Mapped[int] = mapped_column(Integer)
-    start_frame: Mapped[int | None] = mapped_column(Integer)
-    end_frame: Mapped[int | None] = mapped_column(Integer)
-    label: Mapped[str | None] = mapped_column(Text)
-
-
-class GrantRow(DefaultBase):
-    """Who else may use a video."""
-
-    __tablename__ = "grants"
-    __table_args__ = (
-        PrimaryKeyConstraint("video_id", "user_id"),
-        one_of("role", (GrantRole.VIEWER, GrantRole.EDITOR)),
-    )
-
-    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    role: Mapped[str] = mapped_column(Text)
-
-
-class UploadRow(DefaultBase):
-    """Uploads that go straight into the object store."""
-
-    __tablename__ = "uploads"
-    __table_args__ = (UniqueConstraint("object_key"),)
-
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
-    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    filename: Mapped[str] = mapped_column(Text)
-    object_key: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(Time, index=True)
 
 
 class RequestRow(DefaultBase):
@@ -269,7 +151,7 @@ class RequestSegmentRow(DefaultBase):
     """Segments of a request as they were when it was submitted; they outlive what they are copies of."""
 
     __tablename__ = "request_segments"
-    __table_args__ = (PrimaryKeyConstraint("request_id", "segment_id"), _frames())
+    __table_args__ = (PrimaryKeyConstraint("request_id", "segment_id"), frames())
 
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
     segment_id: Mapped[int] = mapped_column(BigInteger)
@@ -284,7 +166,7 @@ class RequestRegionRow(DefaultBase):
     __table_args__ = (
         PrimaryKeyConstraint("request_id", "number"),
         CheckConstraint("number >= 0", name="number"),
-        *_area(),
+        *area(),
     )
 
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
@@ -308,42 +190,6 @@ class RequestBoxesRow(DefaultBase):
     boxes: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class SliceRow(DefaultBase):
-    """What there is to do for a request, leased to workers; only unfinished requests have any."""
-
-    __tablename__ = "slices"
-    __table_args__ = (
-        PrimaryKeyConstraint("request_id", "number"),
-        CheckConstraint("number >= 0", name="number"),
-        one_of("kind", SliceKind),
-        _frames(),
-        one_of("state", ("waiting", "leased", "completed")),
-        CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="owner"),
-        CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),
-        CheckConstraint("not_before IS NULL OR state = 'waiting'", name="not_before"),
-        CheckConstraint("attempts >= 0", name="attempts"),
-        CheckConstraint("failures BETWEEN 0 AND attempts", name="failures"),
-        CheckConstraint("processed_frames BETWEEN 0 AND end_frame - start_frame", name="processed_frames"),
-        CheckConstraint("blanked_frames BETWEEN 0 AND end_frame - start_frame", name="blanked_frames"),
-        CheckConstraint("(state = 'completed') = (part_key IS NOT NULL)", name="part_key"),
-    )
-
-    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
-    number: Mapped[int] = mapped_column(Integer)
-    kind: Mapped[str] = mapped_column(Text)
-    start_frame: Mapped[int] = mapped_column(Integer)
-    end_frame: Mapped[int] = mapped_column(Integer)
-    state: Mapped[str] = mapped_column(Text, server_default=text("'waiting'"))
-    owner: Mapped[str | None] = mapped_column(Text)
-    lease_until: Mapped[datetime | None] = mapped_column(Time)
-    not_before: Mapped[datetime | None] = mapped_column(Time)
-    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    part_key: Mapped[str | None] = mapped_column(Text)
-
-
 class DownloadTokenRow(DefaultBase):
     """Rights to fetch a result once."""
 
@@ -354,8 +200,3 @@ class DownloadTokenRow(DefaultBase):
     request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(Time, index=True)
     used_at: Mapped[datetime | None] = mapped_column(Time)
-
-
-METADATA: MetaData
-"""Of all tables: those of accounts, galleries and webhooks have the same."""
-(METADATA,) = {table.metadata for table in (RequestRow, UserRow, GalleryRow, WebhookNoticeRow)}

@@ -1,0 +1,22 @@
+"""The tables, with everything that must hold for their rows whoever writes them.
+
+The classes name columns in statements; rows are never loaded as objects, because the domain's entities are
+immutable and a unit of work asks for each of them once.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+from adapters.postgres.tables.accounts import UserRow
+from adapters.postgres.tables.galleries import GalleryRow
+from adapters.postgres.tables.library import VideoRow
+from adapters.postgres.tables.requests import RequestRow
+from adapters.postgres.tables.slices import SliceRow
+from adapters.postgres.tables.webhooks import WebhookNoticeRow
+
+METADATA: MetaData
+"""Of all tables: those of every file here have the same."""
+(METADATA,) = {
+    table.metadata for table in (UserRow, GalleryRow, VideoRow, RequestRow, SliceRow, WebhookNoticeRow)
+}

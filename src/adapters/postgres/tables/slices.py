@@ -1,0 +1,57 @@
+"""The table of what there is to do for requests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from advanced_alchemy.base import DefaultBase
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Integer,
+    PrimaryKeyConstraint,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.columns import Time, frames, one_of
+from domain.anonymization.slices import SliceKind
+
+
+class SliceRow(DefaultBase):
+    """What there is to do for a request, leased to workers; only unfinished requests have any."""
+
+    __tablename__ = "slices"
+    __table_args__ = (
+        PrimaryKeyConstraint("request_id", "number"),
+        CheckConstraint("number >= 0", name="number"),
+        one_of("kind", SliceKind),
+        frames(),
+        one_of("state", ("waiting", "leased", "completed")),
+        CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="owner"),
+        CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="lease"),
+        CheckConstraint("not_before IS NULL OR state = 'waiting'", name="not_before"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("failures BETWEEN 0 AND attempts", name="failures"),
+        CheckConstraint("processed_frames BETWEEN 0 AND end_frame - start_frame", name="processed_frames"),
+        CheckConstraint("blanked_frames BETWEEN 0 AND end_frame - start_frame", name="blanked_frames"),
+        CheckConstraint("(state = 'completed') = (part_key IS NOT NULL)", name="part_key"),
+    )
+
+    request_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("requests.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(Text)
+    start_frame: Mapped[int] = mapped_column(Integer)
+    end_frame: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text, server_default=text("'waiting'"))
+    owner: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(Time)
+    not_before: Mapped[datetime | None] = mapped_column(Time)
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    processed_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    blanked_frames: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    part_key: Mapped[str | None] = mapped_column(Text)

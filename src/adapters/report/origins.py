@@ -1,0 +1,64 @@
+"""What a result was made from and with, and how to check that: the last sections of a report."""
+
+from __future__ import annotations
+
+from html import escape
+
+from adapters.report import markup
+from adapters.report.words import Words
+from domain.anonymization.manifest import RecordedSource
+from domain.anonymization.record import ReportFacts
+
+
+def sources(facts: ReportFacts, words: Words) -> str:
+    """The videos and pictures, one a row."""
+    rows = [_source_row(facts, words, one) for one in facts.sources[: markup.LISTED]]
+    heads = (words.source, words.size, words.rate, words.written, words.marked, words.digest)
+    table = markup.table(heads, rows, numbers={2, 4}, code={5})
+    return markup.section(words.sources, table + markup.more(words, len(facts.sources) - len(rows)))
+
+
+def _source_row(facts: ReportFacts, words: Words, source: RecordedSource) -> tuple[str, ...]:
+    info = source.info
+    whole = sum(len(segment) for segment in source.segments) == info.frame_count
+    written = "; ".join(markup.frames(words, one.start_frame, one.end_frame) for one in source.segments[:20])
+    if not info.continuous:
+        written = words.picture
+    elif whole:
+        written = words.whole_source.format(count=words.number(info.frame_count))
+    return (
+        markup.source_name(facts, words, source.id),
+        f"{info.width} x {info.height}",
+        words.number(info.frame_rate, 2) if info.continuous else markup.NONE,
+        written,
+        words.number(len(source.regions)),
+        source.sha256,
+    )
+
+
+def films(facts: ReportFacts, words: Words) -> str:
+    """The digests of films, where there are any."""
+    if not facts.files:
+        return ""
+    rows = [(one.file, one.sha256) for one in facts.files[: markup.LISTED]]
+    table = markup.table((words.film, words.digest), rows, code={1})
+    return markup.section(words.films, table + markup.more(words, len(facts.files) - len(rows)))
+
+
+def models(facts: ReportFacts, words: Words) -> str:
+    """What looked at the frames."""
+    if not facts.models:
+        return markup.section(words.models, markup.paragraph(words.no_models))
+    rows = [(one.name, one.licence, f"{one.provider}, {one.precision}", one.sha256) for one in facts.models]
+    return markup.section(
+        words.models, markup.table((words.model, words.licence, words.runs_on, words.digest), rows, code={3})
+    )
+
+
+def check(facts: ReportFacts, words: Words) -> str:
+    """How to check all this, and what it does not say."""
+    # The steps are this program's own text and hold markup.
+    steps = "".join(f"<li>{step}</li>" for step in words.check_steps)
+    key = f"<p>{escape(words.key)}: <code>{escape(facts.key_id)}</code> (Ed25519)</p>"
+    check = markup.section(words.check, f"{markup.paragraph(words.check_help)}{key}<ol>{steps}</ol>")
+    return check + markup.section(words.limits, markup.paragraph(words.limits_help))

@@ -1,0 +1,114 @@
+"""What was done, in numbers and over time, and how: the first sections of a report."""
+
+from __future__ import annotations
+
+from html import escape
+
+from adapters.report import markup
+from adapters.report.timeline import highest, plot
+from adapters.report.words import Words
+from domain.anonymization.identities import IdentityMode
+from domain.anonymization.identity_log import RecordedIdentities
+from domain.anonymization.record import ReportFacts
+from domain.anonymization.request import Level, OutputFormat
+from domain.anonymization.tracking import Origin
+
+
+def opening(facts: ReportFacts, words: Words) -> str:
+    """The title, and the outcome in one sentence."""
+    summary = facts.summary
+    lead = words.lead_clean if facts.settings.level is not Level.MINIMAL else words.lead_minimal
+    lead = words.lead_rendered if facts.settings.based_on else lead
+    lead = words.lead_blanked if summary.blanked and not facts.settings.based_on else lead
+    text = lead.format(
+        frames=words.number(summary.frames),
+        blanked=words.number(summary.blanked),
+        boxes=words.number(summary.boxes.total()),
+    )
+    alert = " alert" if summary.blanked else ""
+    return f'<h1>{escape(words.title)}</h1><p class="lead{alert}">{escape(text)}</p>'
+
+
+def numbers(facts: ReportFacts, words: Words) -> str:
+    """How many frames, tracks and boxes of each kind."""
+    summary = facts.summary
+    inferred = summary.boxes[Origin.FILLED] + summary.boxes[Origin.EXTENDED]
+    by_hand = summary.boxes[Origin.EDITED] + summary.boxes[Origin.MANUAL]
+    rows = (
+        (words.frames, summary.frames),
+        (words.tracks, summary.tracks),
+        (words.faces, summary.faces),
+        (words.inferred, inferred),
+        (words.regions, summary.boxes[Origin.REGION] + by_hand),
+        (words.blanked, summary.blanked),
+    )
+    return markup.section(
+        words.numbers, markup.definitions((name, words.number(value)) for name, value in rows)
+    )
+
+
+def over_time(facts: ReportFacts, words: Words) -> str:
+    """How much was redacted where, as a picture."""
+    timeline = facts.evidence.timeline
+    if not len(timeline):
+        return ""
+    kinds = (
+        ("found", words.legend_found),
+        ("inferred", words.legend_inferred),
+        ("regions", words.legend_regions),
+        ("blanked", words.legend_blanked),
+    )
+    legend = "".join(f'<li><i class="{kind}"></i>{escape(name)}</li>' for kind, name in kinds)
+    marks = (0, (len(timeline) - 1) // 2, len(timeline) - 1)
+    several = len(facts.sources) > 1
+    shown = [mark + 1 if several else timeline.positions[mark] for mark in marks]
+    axis = "".join(
+        f"<span>{escape(words.one_frame.format(first=words.number(mark)))}</span>" for mark in shown
+    )
+    most = words.timeline_most.format(most=words.number(highest(timeline)))
+    return markup.section(
+        words.timeline,
+        f'<ul class="legend">{legend}</ul><figure style="margin:0">{plot(timeline, words.timeline_label)}'
+        f'<div class="axis">{axis}</div></figure>'
+        f'<p class="note">{escape(words.timeline_help)} {escape(most)}.</p>',
+    )
+
+
+def chosen(facts: ReportFacts, words: Words) -> str:
+    """What was asked for, in sentences."""
+    settings = facts.settings
+    look = settings.appearance
+    people = _identities(settings.identities, words)
+    whose = words.whoever if people else words.levels
+    sentences = [whose[settings.level], *people, words.styles[look.style]]
+    if origin := settings.based_on:
+        rendered = words.rendered.format(digest=origin.manifest_sha256)
+        sentences[0] = f"{rendered} {words.signatures[origin.signature]}"
+    if settings.threshold is not None:
+        sentences += [
+            words.shapes[look.shape],
+            words.looked,
+            words.threshold.format(threshold=words.number(settings.threshold, 2)),
+        ]
+    quality = markup.NONE if look.output_format is OutputFormat.PNG else words.number(look.quality)
+    sentences.append(
+        words.formats[look.output_format.is_film].format(format=look.output_format.upper(), quality=quality)
+    )
+    if look.output_format.is_film:
+        sentences.append(words.audio[look.audio])
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return markup.section(words.settings, f"<ul>{items}</ul>")
+
+
+def _identities(identities: RecordedIdentities | None, words: Words) -> list[str]:
+    if identities is None:
+        return []
+    whose = words.identities[identities.mode].format(
+        faces=words.number(identities.faces), people=identities.people
+    )
+    how = words.identity_evidence.format(
+        model=identities.model, threshold=words.number(identities.threshold, 2)
+    )
+    if identities.mode is IdentityMode.ONLY:
+        return [whose, words.unknown[identities.unknown], how]
+    return [whose, how]

@@ -1,0 +1,155 @@
+"""The job queue, the progress board and the limiters, in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+from uuid import UUID
+
+from domain.anonymization.lifecycle import Priority
+from domain.errors import QueueUnavailableError
+from domain.ports.services import WorkerInfo
+from fakes.clock import FakeClock
+
+
+@dataclass
+class FakeJobQueue:
+    """Remembers what it was asked for.
+
+    Attributes:
+        written: every ticket in order.
+        cleanups: calls of `clean_up`.
+        known_workers: what `workers` answers.
+        unavailable: whether every call fails, as without Redis.
+    """
+
+    written: list[tuple[UUID, Priority]] = field(default_factory=list)
+    cleanups: int = 0
+    known_workers: list[WorkerInfo] = field(default_factory=list)
+    unavailable: bool = False
+
+    async def call_for(self, request_id: UUID, priority: Priority) -> None:
+        self._check()
+        self.written.append((request_id, priority))
+
+    async def tickets(self) -> Mapping[UUID, int]:
+        self._check()
+        return Counter(request_id for request_id, _ in self.written)
+
+    async def clean_up(self) -> None:
+        self._check()
+        self.cleanups += 1
+
+    async def workers(self) -> Sequence[WorkerInfo]:
+        self._check()
+        return tuple(self.known_workers)
+
+    async def ping(self) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        if self.unavailable:
+            raise QueueUnavailableError("the fake queue is down", "wait until it is up again")
+
+
+class FakeListener:
+    """Hears what a `FakeProgressBoard` is told."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+
+    async def changed(self, patience: float) -> bool:
+        try:
+            async with asyncio.timeout(patience):
+                await self.news.wait()
+        except TimeoutError:
+            return False
+        self.news.clear()
+        return True
+
+
+@dataclass
+class FakeProgressBoard:
+    """Tells listeners in this process.
+
+    Attributes:
+        announced: every call, in order.
+        deaf: whether announcements get lost.
+    """
+
+    announced: list[UUID] = field(default_factory=list)
+    deaf: bool = False
+    listeners: list[tuple[UUID, FakeListener]] = field(default_factory=list)
+
+    async def announce(self, request_id: UUID) -> None:
+        self.announced.append(request_id)
+        for wanted, listener in self.listeners:
+            if wanted == request_id and not self.deaf:
+                listener.news.set()
+
+    @contextmanager
+    def listen(self, request_id: UUID) -> Iterator[FakeListener]:
+        entry = (request_id, FakeListener())
+        self.listeners.append(entry)
+        try:
+            yield entry[1]
+        finally:
+            self.listeners.remove(entry)
+
+
+@dataclass
+class FakeAttemptLimiter:
+    """Counts in memory, in a window that slides with the clock."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    hits: dict[str, list[datetime]] = field(default_factory=dict)
+    unavailable: bool = False
+
+    async def hit(self, key: str, limit: int, window: timedelta) -> int:
+        self._check()
+        now = self.clock.now()
+        recent = [time for time in self.hits.get(key, []) if time > now - window]
+        self.hits[key] = recent
+        if len(recent) < limit:
+            recent.append(now)
+            return 0
+        oldest_that_counts = recent[-limit] if limit else now
+        return max(1, ceil((oldest_that_counts + window - now).total_seconds()))
+
+    async def give_back(self, key: str) -> None:
+        self._check()
+        if self.hits.get(key):
+            self.hits[key].pop()
+
+    async def forget(self, key: str) -> None:
+        self._check()
+        self.hits.pop(key, None)
+
+    def _check(self) -> None:
+        if self.unavailable:
+            raise QueueUnavailableError("the fake limiter is down", "wait until it is up again")
+
+
+@dataclass
+class FakeCallLimiter:
+    """Counts in memory, in a window that slides with the clock."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    calls: dict[str, list[datetime]] = field(default_factory=dict)
+    unavailable: bool = False
+
+    async def admit(self, key: str, limit: int, window: timedelta) -> int:
+        if self.unavailable:
+            raise QueueUnavailableError("the fake limiter is down", "wait until it is up again")
+        now = self.clock.now()
+        recent = self.calls[key] = [time for time in self.calls.get(key, []) if time > now - window]
+        if len(recent) < limit:
+            recent.append(now)
+            return 0
+        opens = recent[-limit] if limit else now
+        return max(1, ceil((opens + window - now).total_seconds()))

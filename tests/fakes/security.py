@@ -1,0 +1,60 @@
+"""Passwords and tokens that can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from domain.errors import NotAuthenticatedError
+from domain.ports.services import RefreshToken, TokenPair, TokenSubject
+from fakes.clock import NOON
+
+
+@dataclass
+class FakePasswordHasher:
+    """Marks passwords instead of hashing them.
+
+    Attributes:
+        wasted: calls of `verify_nothing`.
+    """
+
+    wasted: int = 0
+
+    async def hash(self, password: str) -> str:
+        return f"$fake${password}"
+
+    async def verify(self, password_hash: str, password: str) -> bool:
+        return password_hash == f"$fake${password}"
+
+    async def verify_nothing(self) -> None:
+        self.wasted += 1
+
+
+@dataclass
+class FakeTokenIssuer:
+    """Hands out readable tokens, ``access.7.0.1`` for the first of user 7 in generation 0.
+
+    Attributes:
+        issued: how many pairs.
+        expired: tokens that are over.
+    """
+
+    issued: int = 0
+    expired: set[str] = field(default_factory=set)
+
+    def issue(self, user_id: int, generation: int) -> TokenPair:
+        self.issued += 1
+        rest = f"{user_id}.{generation}.{self.issued}"
+        return TokenPair(f"access.{rest}", f"refresh.{rest}", 900)
+
+    def verify_access(self, token: str) -> TokenSubject:
+        return self._verify("access", token)
+
+    def verify_refresh(self, token: str) -> RefreshToken:
+        return RefreshToken(token, self._verify("refresh", token), NOON + timedelta(days=7))
+
+    def _verify(self, kind: str, token: str) -> TokenSubject:
+        match token.split("."):
+            case [found, user_id, generation, _] if found == kind and token not in self.expired:
+                return TokenSubject(int(user_id), int(generation))
+        raise NotAuthenticatedError("the token is not valid", "sign in again")

@@ -1,0 +1,134 @@
+"""An object store in memory; it passes the contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from adapters.storage.keys import require_key, require_prefix
+from domain.errors import ObjectNotFoundError, StorageFullError, StorageUnavailableError
+from domain.ports.services import StoredObject
+from fakes.clock import FakeClock
+
+CHUNK = 4
+
+
+@dataclass
+class FakeObjectStore:
+    """Keeps objects in memory.
+
+    Attributes:
+        objects: bytes by key.
+        room: bytes that fit, over all objects.
+        unavailable: whether every call fails, as with a store that is down.
+        fetched: files that `local` has open at this moment.
+        partial: when objects were begun whose process was killed.
+    """
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    room: int = 1 << 30
+    unavailable: bool = False
+    fetched: list[Path] = field(default_factory=list)
+    partial: list[datetime] = field(default_factory=list)
+    _modified: dict[str, datetime] = field(default_factory=dict)
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
+        require_key(key)
+        self._check()
+        data = b"".join([chunk async for chunk in chunks])
+        others = sum(len(other) for name, other in self.objects.items() if name != key)
+        if others + len(data) > self.room:
+            raise StorageFullError("the fake store is full")
+        self.objects[key] = data
+        self._modified[key] = self.clock.now()
+        return self._stored(key)
+
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        async def content() -> AsyncIterator[bytes]:
+            yield path.read_bytes()  # noqa: ASYNC240 - a fake's files are tiny
+
+        return await self.put(key, content())
+
+    @asynccontextmanager
+    async def local(self, key: str, scratch: Path) -> AsyncIterator[Path]:
+        path = scratch / f"{uuid4().hex}.part"
+        path.write_bytes(self._bytes(key))
+        self.fetched.append(path)
+        try:
+            yield path
+        finally:
+            self.fetched.remove(path)
+            path.unlink()
+
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        return self.local(key, scratch)
+
+    async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        data = self._bytes(key)[start:stop]
+        for at in range(0, len(data), CHUNK):
+            yield data[at : at + CHUNK]
+
+    async def stat(self, key: str) -> StoredObject:
+        self._bytes(key)
+        return self._stored(key)
+
+    async def remove(self, key: str) -> None:
+        require_key(key)
+        self._check()
+        self.objects.pop(key, None)
+
+    async def remove_all(self, prefix: str) -> int:
+        doomed = [stored.key async for stored in self.list(prefix)]
+        for key in doomed:
+            del self.objects[key]
+        return len(doomed)
+
+    async def remove_partial(self, before: datetime) -> int:
+        self._check()
+        young = [begun for begun in self.partial if begun >= before]
+        removed = len(self.partial) - len(young)
+        self.partial[:] = young
+        return removed
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        require_prefix(prefix)
+        self._check()
+        for key in sorted(self.objects):
+            if key.startswith(prefix):
+                yield self._stored(key)
+
+    async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
+        return self._address(key, lasts, filename=filename)
+
+    async def presigned_put(self, key: str, lasts: timedelta) -> str:
+        return self._address(key, lasts)
+
+    async def ping(self) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        if self.unavailable:
+            raise StorageUnavailableError("the fake store is down", "wait until it is up again")
+
+    def _bytes(self, key: str) -> bytes:
+        require_key(key)
+        self._check()
+        if key not in self.objects:
+            raise ObjectNotFoundError(f"there is no object {key}")
+        return self.objects[key]
+
+    def _stored(self, key: str) -> StoredObject:
+        modified = self._modified.get(key, self.clock.now())
+        return StoredObject(key, len(self.objects[key]), modified)
+
+    def _address(self, key: str, lasts: timedelta, **query: str) -> str:
+        require_key(key)
+        self._check()
+        expires = int((self.clock.now() + lasts).timestamp())
+        return f"https://objects.test/{key}?{urlencode({**query, 'expires': expires})}"

@@ -1,0 +1,59 @@
+"""Secrets are in no ``repr``, or they would get into logs, tracebacks and messages of failed tests."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from types import ModuleType
+
+import pytest
+
+import adapters
+import domain
+import entrypoints
+from domain.accounts import Means
+from domain.ports.services import TokenPair
+from entrypoints.http.schemas.accounts import Credentials, TokenView
+from entrypoints.http.security import Credential
+
+SECRET = re.compile(
+    r"secret|password|token|credential|webhook_url|redis_url|database_url|(access|secret)_key$"
+)
+NEEDS_TORCH = "adapters.vision.clip_export"
+
+
+def modules(*packages: ModuleType) -> Iterator[ModuleType]:
+    for package in packages:
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if found.name != NEEDS_TORCH and not found.name.endswith("__main__"):
+                yield importlib.import_module(found.name)
+
+
+def test_no_dataclass_shows_a_field_that_is_named_like_a_secret() -> None:
+    shown = {
+        f"{kind.__qualname__}.{field.name}"
+        for module in modules(domain, adapters, entrypoints)
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and is_dataclass(kind)
+        for field in fields(kind)
+        if field.repr and SECRET.search(field.name) and str(field.type).startswith(("str", "bytes"))
+    }
+    assert shown == set()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Credential(Means.SESSION, "hunter2"),
+        Credentials(username="ada", password="hunter2"),
+        TokenPair("hunter2", "hunter2", 900),
+        TokenView(access_token="hunter2", refresh_token="hunter2", expires_in=900),
+    ],
+)
+def test_secrets_are_not_in_reprs(value: object) -> None:
+    assert type(value).__name__ in repr(value)
+    assert "hunter2" not in f"{value} {value!r}"
