@@ -16,7 +16,6 @@ from pathlib import Path
 
 import click
 
-import domain.reid.errors
 from domain.errors import DomainError
 from entrypoints.cli.errors import (
     EXIT_CODES,
@@ -150,11 +149,14 @@ def errors_page() -> str:
 
 def _meanings() -> Iterator[tuple[str, str]]:
     """The first sentence of every error's documentation, by its code."""
-    for module in (domain.errors, domain.reid.errors):
-        for _, one in inspect.getmembers(module, inspect.isclass):
-            if issubclass(one, DomainError) and one is not DomainError:
-                yield one.code, (inspect.getdoc(one) or "").split("\n\n")[0].replace("\n", " ")
     yield DomainError.code, "Something unexpected; the program is at fault. Please report it."
+    waiting = DomainError.__subclasses__()
+    while waiting:
+        one = waiting.pop()
+        waiting += one.__subclasses__()
+        # Those without a code of their own are kinds of what they are made from.
+        if "code" in vars(one):
+            yield one.code, (inspect.getdoc(one) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def commands_page() -> str:

@@ -29,6 +29,14 @@ OTHER_VARIABLES = {
 }
 """Names in capitals that are no settings."""
 
+FIGURES = {
+    "docs/concepts/levels.md": ("1.11", "1.92", "1.69", "1.81", "0 of 564", "1 of 564", "9 of 564"),
+    "docs/guides/faces.md": ("312 ms", "28.0 ms", "12.0 ms"),
+    "docs/operations/sizing.md": ("1.92", "1.69", "1.81", "1,596", "1.14 s", "5.0 ms", "65.2 ms", "164 MB"),
+    "docs/reference/limits.md": ("8,239", "10,247"),
+}
+"""Figures that pages quote."""
+
 
 def test_made_pages_are_what_the_program_says(tmp_path: Path) -> None:
     # In a process of its own: click remembers from tests before how help is asked for.
@@ -76,6 +84,13 @@ def test_what_pages_name_exists(page: str) -> None:
             assert word.partition("=")[0] in set(known_variables()) | OTHER_VARIABLES, word
         if re.fullmatch(r"(src|tests|docker|benchmarks|docs|clients)/[\w./-]+", word):
             assert (ROOT / word).exists() or word.startswith("docker/secrets"), word
+
+
+@pytest.mark.parametrize("page", FIGURES)
+def test_figures_are_those_of_the_benchmarks(page: str) -> None:
+    for figure in FIGURES[page]:
+        assert figure in read(page)
+        assert figure in read("BENCHMARKS.md"), f"{page} says {figure}"
 
 
 def test_codes_that_pages_explain_exist() -> None:
