@@ -39,7 +39,7 @@ from fakes.persistence.database import FakeDatabase
 from fakes.persistence.galleries import FakeVault
 from fakes.queue import FakeAttemptLimiter, FakeCallLimiter, FakeJobQueue, FakeProgressBoard
 from fakes.recognition import FakeFaceRecognizer
-from fakes.results import FakeFilmViewer, FakeSigner, is_signed
+from fakes.results import FakeFilmViewer, FakeSigner, fake_preview, is_signed
 from fakes.security import FakePasswordHasher, FakeTokenIssuer
 from fakes.storage import FakeObjectStore
 from fakes.vision import FakeAreaDetector
@@ -113,7 +113,9 @@ class World:
             self.submissions, archives, lambda: FakeSigner().public_key, is_signed
         )
         self.films = FakeFilmViewer()
-        self.reviewing = Reviewing(self.database, self.store, archives, self.films, self.scratch)
+        self.reviewing = Reviewing(
+            self.database, self.store, archives, self.films, fake_preview, self.scratch
+        )
         self.film: FrameSource = FakeSource("film.mp4", 100)
         self.text_detector: AreaDetector = FakeAreaDetector()
         self.overlays = OverlayProposals(

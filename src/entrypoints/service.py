@@ -13,6 +13,7 @@ from adapters.clock import SystemClock
 from adapters.media.archive import ZipArchive, ZipReader
 from adapters.media.film_viewer import film_frame
 from adapters.media.films import X264Studio
+from adapters.media.previews import preview
 from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.gallery_indexes import GalleryIndexes
 from adapters.postgres.schema import Schema
@@ -254,7 +255,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
             resubmissions=Resubmissions(
                 submissions, archives, lambda: result_signer(settings).public_key, is_signed
             ),
-            reviewing=Reviewing(database, store, archives, film_frame, scratch.path),
+            reviewing=Reviewing(database, store, archives, film_frame, preview, scratch.path),
             anonymization=Anonymization(
                 database, store, dispatcher, board, clock, retention, new_secret, digest
             ),

@@ -8,53 +8,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import service_process
 from browsing import PHONE, Console, launched, visit
-from domain.detection import Image
+from drawn_ward import SIZE, ward
 from media_samples import write_video
 from service_process import PASSWORD
 
 FRAMES = 300
-SIZE = (1280, 720)
 SECONDS_OF_A_MESSAGE = 7
 QUALITY = 82
 TALL: ViewportSize = {"width": 1280, "height": 900}
-
-
-def ward(frame: int) -> Image:
-    """(720, 1280, 3) BGR: a drawn room in which a nurse walks to a bed, so that nobody is shown."""
-    picture = np.full((SIZE[1], SIZE[0], 3), (222, 230, 226), np.uint8)
-    cv2.rectangle(picture, (0, 520), SIZE, (168, 184, 182), -1)
-    cv2.rectangle(picture, (90, 80), (430, 330), (244, 226, 190), -1)
-    cv2.rectangle(picture, (90, 80), (430, 330), (255, 255, 255), 12)
-    cv2.line(picture, (260, 80), (260, 330), (255, 255, 255), 10)
-    cv2.rectangle(picture, (700, 440), (1190, 560), (250, 250, 250), -1)
-    cv2.rectangle(picture, (700, 470), (1060, 560), (196, 160, 110), -1)
-    for x in (720, 1160):
-        cv2.rectangle(picture, (x, 560), (x + 16, 640), (120, 120, 120), -1)
-    person(picture, (1110, 420), (96, 60, 40), lying=True)
-    person(picture, (180 + 3 * frame // 2, 330 + int(6 * np.sin(frame / 4))), (150, 120, 60), lying=False)
-    cv2.rectangle(picture, (1040, 110), (1210, 230), (60, 50, 40), -1)
-    cv2.putText(picture, "K. MEYER", (1056, 182), cv2.FONT_HERSHEY_SIMPLEX, 0.95, (120, 240, 160), 2)
-    return picture
-
-
-def person(picture: Image, head: tuple[int, int], clothes: tuple[int, int, int], *, lying: bool) -> None:
-    x, y = head
-    if not lying:
-        cv2.ellipse(picture, (x, y + 210), (86, 150), 0, 180, 360, clothes, -1)
-        cv2.rectangle(picture, (x - 86, y + 205), (x + 86, y + 330), clothes, -1)
-    cv2.ellipse(picture, (x, y - 12), (58, 66), 0, 180, 360, (40, 50, 70), -1)
-    cv2.ellipse(picture, (x, y), (50, 62), 0, 0, 360, (176, 200, 232), -1)
-    for eye in (-18, 18):
-        cv2.circle(picture, (x + eye, y - 8), 5, (60, 50, 50), -1)
-    cv2.ellipse(picture, (x, y + 22), (18, 10), 0, 10, 170, (90, 90, 180), 3)
+TALLER: ViewportSize = {"width": 1280, "height": 1240}
 
 
 def main(folder: Path) -> None:
@@ -90,11 +58,27 @@ def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, P
         run = console.run_of_everything(film.name)
         expect(run).to_contain_text("frames/s", timeout=60_000)
         yield "runs-dark", somebody.page
+        finished = somebody.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
+        review = (finished.get_attribute("href") or "").removeprefix("#")
+    with visit(chromium, address, role="admin", size=TALLER) as somebody:
+        look_over(somebody.sign_in(), review)
+        yield "review", somebody.page
     with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
         console = somebody.sign_in()
         console.open(video)
         expect(somebody.page.locator(".frame")).to_have_attribute("src", re.compile("frames"))
         yield "marking-phone-german", somebody.page
+        look_over(console, review)
+        yield "review-phone-german", somebody.page
+
+
+def look_over(console: Console, review: str) -> None:
+    """Go to a frame in which much is covered, and have all pictures on the page."""
+    page = console.page
+    console.open(f"{review}?frame=120")
+    expect(page.locator(".stage .original")).to_have_attribute("src", re.compile("frames"))
+    expect(page.locator(".stage .region").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
 
 
 def mark(console: Console, film: Path) -> str:

@@ -33,6 +33,12 @@ def test_axe_finds_nothing_serious(
         for path in (*with_a_run_of(console, film), "/faces", "/galleries", "/keys", "/admin", "/nowhere"):
             console.open(path)
             found[path] = findings(page)
+        console.open(review := next(path for path in found if path.endswith("/review")))
+        page.get_by_role("button", name="Add box").click()
+        page.get_by_label("Changes apply to").select_option("range")
+        page.get_by_role("button", name="Report").click()
+        expect(page.locator("iframe.report")).to_be_visible()
+        found[f"{review}, with changes"] = findings(page)
         page.locator(".account summary").click()
         found["menu"] = findings(page)
         console.open("/videos")
@@ -52,7 +58,8 @@ def with_a_run_of(console: Console, film: Path) -> tuple[str, ...]:
     expect(console.page.locator(".region")).to_be_visible()
     run = console.run_of_everything(film.name)
     expect(run).to_contain_text("Download", timeout=60_000)
-    return ("/videos", video, f"{video}/run", "/runs")
+    review = run.get_by_role("link", name="Review").get_attribute("href") or ""
+    return ("/videos", video, f"{video}/run", "/runs", review.removeprefix("#"))
 
 
 def findings(page: Page) -> list[str]:

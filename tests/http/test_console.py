@@ -61,6 +61,8 @@ async def test_the_page_may_run_nothing_but_our_files_and_talk_to_nobody_else(ap
         )
         assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
         assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        # Reports are shown in a frame, and shut themselves off.
+        assert policy["frame-src"] == "'self'"
         assert policy["require-trusted-types-for"] == "'script'"
         assert "unsafe" not in page.headers["content-security-policy"]
         assert not re.search(r"<script(?![^>]* src=)|<style|style=|\son\w+=", page.text)

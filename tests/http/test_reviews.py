@@ -79,6 +79,7 @@ async def test_frames_manifest_and_report_are_what_is_in_the_zip(result: Result)
     policy = report.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
+    assert "img-src data:;" in policy
     assert "script" not in policy
 
 
@@ -93,7 +94,7 @@ async def test_what_a_browser_has_is_not_sent_again(result: Result) -> None:
     assert len(tags) == 4
 
 
-@pytest.mark.parametrize("what", ["frames/3", "manifest", "report", "review"])
+@pytest.mark.parametrize("what", ["frames/3", "manifest", "report", "review", "boxes"])
 async def test_a_result_is_for_whoever_may_fetch_it(result: Result, what: str) -> None:
     scene = result.scene
     assert (await scene.admin.get(result.path(what))).status_code == 200
@@ -120,7 +121,7 @@ async def test_frames_of_films_are_jpegs(scene: Scene) -> None:
 
 async def test_a_damaged_result_is_no_internal_error(result: Result) -> None:
     (result.scene.api.store._root / f"requests/{result.id}/frames.zip").write_bytes(b"zip")
-    for what in ("frames/3", "manifest", "report", "review"):
+    for what in ("frames/3", "manifest", "report", "review", "boxes"):
         answer = await result.scene.ada.get(result.path(what))
         assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
 
@@ -131,6 +132,35 @@ async def test_frames_are_listed_by_risk_in_pages(result: Result) -> None:
     (item, _) = page["items"]
     assert item["reason"] == "score"
     assert set(item["boxes"][0]) == {"xyxy", "kind", "track", "score", "origin"}
+
+
+async def test_boxes_are_listed_as_in_the_film(result: Result) -> None:
+    answer = (await result.scene.ada.get(result.path("boxes/?start_frame=7&limit=2"))).json()
+    assert answer["stretches"] == [{"start_frame": 0, "end_frame": 10}]
+    assert [item["index"] for item in answer["items"]] == [7, 8]
+    assert answer["items"][0]["boxes"][0]["kind"] == "face"
+    beyond = (await result.scene.ada.get(result.path("boxes/?start_frame=10"))).json()
+    assert (beyond["items"], len(beyond["stretches"])) == ([], 1)
+    for wrong in ("limit=0", "limit=1001", "start_frame=-1"):
+        assert (await result.scene.ada.get(result.path(f"boxes/?{wrong}"))).status_code == 422
+
+
+async def test_frames_are_shrunk(result: Result) -> None:
+    ada = result.scene.ada
+    whole, small = [await ada.get(result.path(f"frames/3{query}")) for query in ("", "?width=32")]
+    assert small.headers["content-type"] == "image/jpeg"
+    assert small.content == b"32 pixels of " + whole.content
+    assert small.headers["etag"] != whole.headers["etag"]
+    assert (await ada.get(result.path("frames/3?width=9"))).status_code == 422
+
+
+async def test_a_request_is_looked_at_by_its_id(result: Result) -> None:
+    path = f"{BASE}/requests/{result.id}/"
+    found = (await result.scene.ada.get(path)).json()
+    (listed,) = (await result.scene.ada.get(f"{BASE}/requests/")).json()["items"]
+    assert found == listed
+    answer = await result.scene.bob.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "request_not_found")
 
 
 async def test_what_is_looked_at_is_recorded(result: Result) -> None:
@@ -253,5 +283,5 @@ async def test_results_expire_for_reviewers_too(result: Result) -> None:
     async with world.database.unit_of_work() as work:
         await work.requests.forget_result(result.id)
         await work.commit()
-    for what in ("frames/3", "manifest", "report", "review"):
+    for what in ("frames/3", "manifest", "report", "review", "boxes"):
         assert (await result.scene.ada.get(result.path(what))).status_code == 409

@@ -33,7 +33,7 @@ from domain.errors import (
 from domain.library import GrantRole
 from domain.ports.audit import AuditFilter
 from domain.ports.services import ProbedVideo
-from domain.videos import Region
+from domain.videos import Region, Segment
 from fakes.media import FILM
 from world import World
 
@@ -219,6 +219,21 @@ async def test_a_result_is_looked_over_frame_by_frame(desk: FilingDesk) -> None:
     assert page.items[0].boxes[0].kind is Kind.FACE
     with pytest.raises(RequestNotFoundError):
         await reviewing.riskiest(bob, first, 3, 2)
+    excerpt = await reviewing.following(anna, first, 12, 9)
+    assert (excerpt.stretches, [one.index for one in excerpt.frames]) == ((Segment(10, 14),), [12, 13])
+    with pytest.raises(RequestNotFoundError):
+        await reviewing.following(bob, first, 12, 9)
+
+
+@pytest.mark.parametrize("look", [Appearance(OutputFormat.PNG), Appearance(OutputFormat.MP4)])
+async def test_frames_are_shrunk_for_lists(desk: FilingDesk, look: Appearance) -> None:
+    desk.appearance = look
+    first = await desk.done((10, 14))
+    reviewing, anna = desk.world.reviewing, desk.anna
+    whole, small = await reviewing.frame(anna, first, 12), await reviewing.frame(anna, first, 12, 160)
+    assert (small.suffix, small.tag == whole.tag) == ("jpg", False)
+    whole_frame = await reviewing.read(anna, first, whole)
+    assert await reviewing.read(anna, first, small) == b"160 pixels of " + whole_frame
 
 
 async def test_frames_of_films_are_decoded(desk: FilingDesk) -> None:

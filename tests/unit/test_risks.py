@@ -24,6 +24,7 @@ def test_frames_with_the_weakest_evidence_come_first() -> None:
         15: [],
         16: [face(Origin.MANUAL, None), RedactedBox((0, 0, 9, 9), None, None, Origin.REGION, None)],
         17: [face(Origin.DETECTED, 0.6)],
+        18: [face(Origin.FILLED, 0.5), face(Origin.RESIDUAL, None)],
     }
     for index, boxes in frames.items():
         builder.add(index, boxes)
@@ -31,6 +32,7 @@ def test_frames_with_the_weakest_evidence_come_first() -> None:
     found = ranking.page(100, 0)
     assert [(one.index, one.reason) for one in found] == [
         (13, Reason.BLANKED),
+        (18, Reason.RESIDUAL),
         (11, Reason.FILLED),
         (14, Reason.EXTENDED),
         (12, Reason.UNSURE),
@@ -42,9 +44,19 @@ def test_frames_with_the_weakest_evidence_come_first() -> None:
     risks = [one.risk for one in found]
     assert risks == sorted(risks, reverse=True)
     assert (risks[0], risks[-1]) == (1.0, 0.0)
-    assert [one.lowest_score for one in found] == [None, 0.5, 0.8, 0.2, 0.6, 0.9, None, None]
-    assert [one.index for one in ranking.page(2, 3)] == [12, 17]
-    assert ranking.page(2, 8) == []
+    assert [one.lowest_score for one in found] == [None, 0.5, 0.5, 0.8, 0.2, 0.6, 0.9, None, None]
+    assert [one.index for one in ranking.page(2, 4)] == [12, 17]
+    assert ranking.page(2, 9) == []
+
+
+def test_frames_follow_each_other_as_in_the_film() -> None:
+    builder = BoxTableBuilder()
+    for index in (10, 11, 50, 51):
+        builder.add(index, [face(Origin.DETECTED, 0.9)] if index % 2 else [])
+    ranking = Ranking.of(builder.finish())
+    assert [one.index for one in ranking.following(11, 2)] == [11, 50]
+    assert [len(one.boxes) for one in ranking.following(0, 9)] == [0, 1, 0, 1]
+    assert ranking.following(52, 9) == []
 
 
 def test_a_result_of_black_frames_only() -> None:

@@ -10,15 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 
 from adapters.media.container import open_container, read_packets, video_stream
 from adapters.media.frame_index import Flags, Stamps
 from adapters.media.opencv import OpenCvEncoder
+from adapters.media.previews import shrunk
 from adapters.media.pyav import VideoSource, open_video
 from domain.anonymization.request import Appearance, OutputFormat
-from domain.detection import Image
 from domain.errors import FrameNotFoundError, InputNotFoundError, TruncatedVideoError
 from domain.ports.services import ProbedVideo
 
@@ -133,7 +132,7 @@ class PyAvProber:
             raise FrameNotFoundError(message, f"frames are numbered 0 to {source.info.readable_frames - 1}")
         with closing(source.frames(index, index + 1)) as frames:
             picture = next(frames).bgr()
-        return OpenCvEncoder().encode(_shrunk(picture, width), _PREVIEW)
+        return OpenCvEncoder().encode(picture if width is None else shrunk(picture, width), _PREVIEW)
 
 
 def keyframes(frame_index: bytes) -> list[int]:
@@ -163,11 +162,3 @@ def _frame_times(path: Path) -> FrameTimes | None:
         return None
     pts, keyframe = (np.array(column) for column in zip(*sorted(rows), strict=True))
     return FrameTimes(time_base, pts.astype(np.int64), keyframe)
-
-
-def _shrunk(picture: Image, width: int | None) -> Image:
-    height, full_width = picture.shape[:2]
-    if width is None or width >= full_width:
-        return picture
-    size = (max(1, width), max(1, round(height * width / full_width)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -2,6 +2,8 @@
 
 An index finds candidates by half-precision products (HNSW: Malkov and Yashunin, 2016, as pgvector has it);
 these are then compared exactly, so that what is answered is what an exact search would say of the same face.
+A walk through an index may miss a face, the more so the larger the gallery: it can say who is there, but that
+nobody is there is only said after an exact search.
 """
 
 from __future__ import annotations
@@ -95,7 +97,7 @@ async def _exact(
 async def _approximate(
     connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
 ) -> Best | None:
-    """The best that an index finds; None where it cannot find enough."""
+    """The best that an index finds; None where it finds nobody, or cannot find enough."""
     candidates = max(CANDIDATES, CANDIDATES_PER_PERSON * top_k)
     if candidates > MOST_CANDIDATES:
         return None
@@ -111,7 +113,8 @@ async def _approximate(
             people.add(person)
             best[face_id] = _cosine(distance)
     # All of them alike enough, and of too few people: others may be behind them.
-    return None if len(alike) == candidates and len(best) < top_k else best
+    hidden = len(alike) == candidates and len(best) < top_k
+    return best if best and not hidden else None
 
 
 def _cosine(distance: float) -> float:

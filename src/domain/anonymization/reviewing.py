@@ -19,11 +19,12 @@ from domain.anonymization.record import REPORT_FILE
 from domain.anonymization.risks import FrameRisk, Ranking
 from domain.errors import FrameNotFoundError, NotReadyError, ObjectNotFoundError
 from domain.ports.persistence import Database, Page
-from domain.ports.results import FilmViewer, StoredArchives
+from domain.ports.results import FilmViewer, Shrinker, StoredArchives
 from domain.ports.services import ObjectStore
+from domain.videos import Segment
 
 MOST_AT_ONCE = 2
-"""Films that are decoded, or manifests that are ranked, at the same time."""
+"""Films that are decoded, pictures that are shrunk, or manifests that are ranked, at the same time."""
 
 _RANKINGS_KEPT = 4
 
@@ -37,18 +38,33 @@ class Piece:
         file: its name there.
         position: of the frame in the film that the file is; None where it is the piece itself.
         suffix: of the format it is handed out in.
+        width: pixels that the picture is shrunk to; None for its own size.
     """
 
     key: str
     file: str
     position: int | None
     suffix: str
+    width: int | None = None
 
     @property
     def tag(self) -> str:
         """Tells it from all other pieces of all results, which never change."""
-        said = f"{self.key}:{self.file}:{self.position}"
+        said = f"{self.key}:{self.file}:{self.position}:{self.width}"
         return sha256(said.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Frames of a result that follow each other.
+
+    Attributes:
+        stretches: all frames that the result has, disjoint and ascending.
+        frames: those that were asked for.
+    """
+
+    stretches: tuple[Segment, ...]
+    frames: Sequence[FrameRisk]
 
 
 class Reviewing:
@@ -59,6 +75,7 @@ class Reviewing:
         store: where results are.
         archives: reads single entries of them.
         film_frame: shows frames of films.
+        shrink: makes small pictures of large ones.
         scratch: folder for files that are needed for a moment.
     """
 
@@ -68,18 +85,28 @@ class Reviewing:
         store: ObjectStore,
         archives: StoredArchives,
         film_frame: FilmViewer,
+        shrink: Shrinker,
         scratch: Path,
     ) -> None:
         self._database = database
         self._store = store
         self._archives = archives
         self._film_frame = film_frame
+        self._shrink = shrink
         self._scratch = scratch
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._rankings: OrderedDict[str, Ranking] = OrderedDict()
 
-    async def frame(self, principal: Principal, request_id: UUID, index: int) -> Piece:
+    async def frame(
+        self, principal: Principal, request_id: UUID, index: int, width: int | None = None
+    ) -> Piece:
         """Where a frame of a result is.
+
+        Args:
+            principal: who asks.
+            request_id: of the result.
+            index: of the frame in the video.
+            width: pixels to shrink it to, as JPEG; None for the frame as it was written.
 
         Raises:
             RequestNotFoundError: there is no such request that the caller may see.
@@ -95,8 +122,9 @@ class Reviewing:
             )
         if suffix.is_film:
             film = film_names(snapshot.segments)(stretch)
-            return Piece(key, film, index - stretch.start_frame, "jpg")
-        return Piece(key, f"{frame_names(snapshot.segments)(index)}.{suffix}", None, suffix)
+            return Piece(key, film, index - stretch.start_frame, "jpg", width)
+        file = f"{frame_names(snapshot.segments)(index)}.{suffix}"
+        return Piece(key, file, None, suffix if width is None else "jpg", width)
 
     async def manifest(self, principal: Principal, request_id: UUID) -> Piece:
         """Where the manifest of a result is.
@@ -153,6 +181,18 @@ class Reviewing:
         items: Sequence[FrameRisk] = ranking.page(limit, offset)
         return Page(items, len(ranking.order))
 
+    async def following(self, principal: Principal, request_id: UUID, start: int, limit: int) -> Excerpt:
+        """Frames of a result in the order of the film, from a number on.
+
+        Raises:
+            RequestNotFoundError: there is no such request that the caller may see.
+            NotReadyError: it has no result, or that is damaged.
+            StorageUnavailableError: the store cannot be reached.
+        """
+        request, snapshot = await self._found(principal, request_id)
+        ranking = await self._ranking(request.require_result())
+        return Excerpt(snapshot.stretches, ranking.following(start, limit))
+
     async def _found(self, principal: Principal, request_id: UUID) -> tuple[AnonymizationRequest, Snapshot]:
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
@@ -160,9 +200,14 @@ class Reviewing:
 
     async def _read(self, piece: Piece) -> bytes:
         if piece.position is None:
-            return await self._archives.read(piece.key, piece.file)
-        async with self._places, self._store.kept(piece.key, self._scratch) as path:
-            return await asyncio.to_thread(self._film_frame, path, piece.file, piece.position)
+            data = await self._archives.read(piece.key, piece.file)
+        else:
+            async with self._places, self._store.kept(piece.key, self._scratch) as path:
+                data = await asyncio.to_thread(self._film_frame, path, piece.file, piece.position)
+        if piece.width is None:
+            return data
+        async with self._places:
+            return await asyncio.to_thread(self._shrink, data, piece.width)
 
     async def _ranking(self, key: str) -> Ranking:
         found = self._rankings.pop(key, None)

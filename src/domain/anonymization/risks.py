@@ -13,8 +13,9 @@ from domain.anonymization.box_table import BoxTable
 from domain.anonymization.rendering import RedactedBox
 from domain.anonymization.tracking import Origin
 
-FILLED_RISK, EXTENDED_RISK = 0.9, 0.8
-"""Of boxes where nothing was found. A gap lies between two finds, and what is in it may have moved."""
+RESIDUAL_RISK, FILLED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.8
+"""Of faces that the first search missed, as it may have missed those beside them altogether, and of boxes
+where nothing was found. A gap lies between two finds, and what is in it may have moved."""
 
 
 class Reason(StrEnum):
@@ -22,6 +23,8 @@ class Reason(StrEnum):
 
     BLANKED = "blanked"
     """It is black: whatever it shows is lost."""
+    RESIDUAL = "residual"
+    """A face still showed when the redacted frame was searched; it is covered now."""
     FILLED = "filled"
     """A box was put where nothing was found, between two finds."""
     EXTENDED = "extended"
@@ -78,6 +81,11 @@ class Ranking:
         """Some of them."""
         return [self._frame(place) for place in self.order[offset : offset + limit].tolist()]
 
+    def following(self, start: int, limit: int) -> Sequence[FrameRisk]:
+        """Frames from a number on, in the order of the film."""
+        first = int(np.searchsorted(self.table.frames, start))
+        return [self._frame(place) for place in range(first, min(first + limit, len(self.table.frames)))]
+
     def _frame(self, place: int) -> FrameRisk:
         index, risk = int(self.table.frames[place]), round(float(self.risks[place]), 4)
         boxes = self.table.boxes(index)
@@ -90,6 +98,7 @@ class Ranking:
 
 
 _REASONS = (
+    (Origin.RESIDUAL, Reason.RESIDUAL),
     (Origin.FILLED, Reason.FILLED),
     (Origin.EXTENDED, Reason.EXTENDED),
     (Origin.LINKED, Reason.UNSURE),
@@ -105,6 +114,7 @@ def _box_risks(table: BoxTable) -> NDArray[np.float64]:
     risks[found] = 1.0 - np.nan_to_num(table.scores[found], nan=0.0)
     # However low the score, something was seen there.
     risks[found] *= EXTENDED_RISK
+    risks[origins[Origin.RESIDUAL]] = RESIDUAL_RISK
     risks[origins[Origin.FILLED]] = FILLED_RISK
     risks[origins[Origin.EXTENDED]] = EXTENDED_RISK
     return risks

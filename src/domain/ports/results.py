@@ -38,3 +38,19 @@ class FilmViewer(Protocol):
             ObjectNotFoundError: there is no such film or frame, or it is damaged.
         """
         ...
+
+
+class Shrinker(Protocol):
+    """Makes small pictures of large ones; blocking, to be called off the event loop."""
+
+    def __call__(self, picture: bytes, width: int) -> bytes:
+        """A picture as JPEG, at most ``width`` pixels wide.
+
+        Args:
+            picture: a JPEG, PNG or WebP file that this program wrote.
+            width: pixels; a picture that is narrower keeps its size.
+
+        Raises:
+            ObjectNotFoundError: it is damaged.
+        """
+        ...

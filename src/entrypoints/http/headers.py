@@ -30,6 +30,7 @@ _CONSOLE_POLICY = (
     "style-src 'self'",
     "img-src 'self' blob: data:",
     "connect-src 'self'",
+    "frame-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
     "require-trusted-types-for 'script'",
@@ -50,7 +51,7 @@ class Policies:
     frame_ancestors: str = ""
 
     def console_policy(self) -> str:
-        """What the console's page may do: run and load what this service sends, and talk to it alone.
+        """What the console's page may do: run, load and show what this service sends, and talk to it alone.
 
         No script is in the page itself, and none can be made out of text.
         """

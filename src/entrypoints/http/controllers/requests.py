@@ -158,6 +158,18 @@ class RequestsController(Controller):
         return RequestPage(items=items, total=page.total, limit=limit, offset=offset)
 
     @get(
+        "/requests/{request_id:uuid}",
+        operation_id="getRequest",
+        summary="Look at a request",
+        responses=problems("request_not_found"),
+    )
+    async def get_request(
+        self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
+    ) -> RequestView:
+        """What was ordered, and what has become of it."""
+        return RequestView.of((await anonymization.status(caller, request_id)).request)
+
+    @get(
         "/status/{request_id:uuid}",
         operation_id="getRequestStatus",
         summary="Ask where a request stands",

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.openapi import ResponseSpec
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from domain.accounts import Principal
 from domain.anonymization.box_table import LARGEST
@@ -17,18 +17,23 @@ from entrypoints.http.access import name_subject
 from entrypoints.http.bodies import JSON, MSGPACK, ApiRequest, prefers_msgpack
 from entrypoints.http.console import names_tag
 from entrypoints.http.controllers.requests import IdempotencyKey, tell
-from entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT
+from entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT, Width
 from entrypoints.http.dependencies import Caller, TheResubmissions, TheReviewing
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import Limit, Offset, RequestId
 from entrypoints.http.schemas.orders import SubmittedView
-from entrypoints.http.schemas.reviews import FrameRiskView, RenderBody, ReviewPage
+from entrypoints.http.schemas.reviews import BoxesView, FrameRiskView, RenderBody, ReviewPage
 
 MAX_EDIT_BYTES = 8 << 20
 """Of a body with edits: a hundred thousand boxes and more."""
 
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
-"""A report has a style sheet of its own and nothing else; our own pages may show it in a frame."""
+MOST_FRAMES_AT_ONCE = 1000
+"""Whose boxes are answered in one go."""
+
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+)
+"""A report has all of its style and pictures in itself; our own pages may show it in a frame."""
 
 _MEDIA_TYPES = {
     "jpg": "image/jpeg",
@@ -46,6 +51,12 @@ _RESULT = ("request_not_found", "not_ready", "storage_unavailable")
 
 FrameIndex = Annotated[
     int, PathParameter(ge=0, le=LARGEST, description="Number of the frame in the video, from 0.")
+]
+StartFrame = Annotated[
+    int, QueryParameter(ge=0, le=LARGEST, description="Number of the first frame that is wanted.")
+]
+FrameCount = Annotated[
+    int, QueryParameter(ge=1, le=MOST_FRAMES_AT_ONCE, description="How many frames, at most.")
 ]
 
 
@@ -73,9 +84,10 @@ class ReviewsController(Controller):
         request: ApiRequest,
         caller: Caller,
         reviewing: TheReviewing,
+        width: Width = None,
     ) -> Response[bytes]:
-        """One frame as it is in the result; of a film, as JPEG. No download link is used up."""
-        piece = await reviewing.frame(caller, request_id, index)
+        """One frame as it is in the result; of a film or shrunk, as JPEG. No download link is used up."""
+        piece = await reviewing.frame(caller, request_id, index, width)
         return await _handed_out(piece, request_id, request, caller, reviewing)
 
     @get(
@@ -124,10 +136,30 @@ class ReviewsController(Controller):
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> ReviewPage:
-        """All frames of a result, those with the weakest evidence first: black, filled, extended, unsure."""
+        """All frames of a result, those with the weakest evidence first.
+
+        Black ones, then those with a face that the first search missed, filled, extended, unsure.
+        """
         page = await reviewing.riskiest(caller, request_id, limit, offset)
         items = [FrameRiskView.of(risk) for risk in page.items]
         return ReviewPage(items=items, total=page.total, limit=limit, offset=offset)
+
+    @get(
+        "/boxes",
+        operation_id="listBoxes",
+        summary="List boxes by frame",
+        responses=problems(*_RESULT, parameters=True),
+    )
+    async def boxes(
+        self,
+        request_id: RequestId,
+        caller: Caller,
+        reviewing: TheReviewing,
+        start_frame: StartFrame = 0,
+        limit: FrameCount = 100,
+    ) -> BoxesView:
+        """What is redacted in frames that follow each other, and which frames there are."""
+        return BoxesView.of(await reviewing.following(caller, request_id, start_frame, limit))
 
     @post(
         "/render",

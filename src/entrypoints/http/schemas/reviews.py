@@ -12,6 +12,7 @@ from domain.anonymization.lifecycle import Priority
 from domain.anonymization.rendering import RedactedBox
 from domain.anonymization.request import Audio, Choices, Language, OutputFormat, RedactionStyle
 from domain.anonymization.resubmission import Rework
+from domain.anonymization.reviewing import Excerpt
 from domain.anonymization.risks import FrameRisk, Reason
 from domain.anonymization.tracking import Origin
 from domain.detection import Kind
@@ -164,8 +165,9 @@ class FrameRiskView(View, frozen=True, kw_only=True):
         Reason | None,
         Meta(
             description=(
-                "`blanked`: black. `filled`, `extended`: a box where nothing was found. `unsure`: the track "
-                "decided. `score`: all were certain. Null where nothing was found."
+                "`blanked`: black. `residual`: a face that the first search missed. `filled`, `extended`: a "
+                "box where nothing was found. `unsure`: the track decided. `score`: all were certain. Null "
+                "where nothing was found."
             ),
             examples=["filled"],
         ),
@@ -190,3 +192,27 @@ class ReviewPage(PageBase, frozen=True, kw_only=True):
     """Frames of a result, those with the weakest evidence first."""
 
     items: list[FrameRiskView]
+
+
+class StretchView(View, frozen=True, kw_only=True):
+    """Frames that follow each other: from `start_frame` up to, and without, `end_frame`."""
+
+    start_frame: Annotated[int, Meta(examples=[0])]
+    end_frame: Annotated[int, Meta(examples=[100])]
+
+
+class BoxesView(View, frozen=True, kw_only=True):
+    """What is redacted in some frames of a result."""
+
+    stretches: Annotated[
+        list[StretchView], Meta(description="All frames that the result has, in the order of the film.")
+    ]
+    items: Annotated[list[FrameRiskView], Meta(description="Those that were asked for, in the same order.")]
+
+    @classmethod
+    def of(cls, excerpt: Excerpt) -> Self:
+        """As shown to whoever reviews."""
+        stretches = [
+            StretchView(start_frame=one.start_frame, end_frame=one.end_frame) for one in excerpt.stretches
+        ]
+        return cls(stretches=stretches, items=[FrameRiskView.of(risk) for risk in excerpt.frames])

@@ -1,9 +1,9 @@
 /** What can be done with the frame that is looked at, by button and by key. */
 
 import { el, fill } from "../core/dom.js";
-import { t, timecode } from "../core/language.js";
+import { t } from "../core/language.js";
+import { frameKeys, frameSteps } from "../ui/frame-steps.js";
 import { icon } from "../ui/icons.js";
-import { stepOf } from "./timeline.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -11,22 +11,9 @@ import { stepOf } from "./timeline.js";
  * @param {AbortSignal} signal
  */
 export function controls(app, marks, signal) {
-  const frame = el("input", {
-    type: "number",
-    min: 0,
-    max: marks.lastFrame,
-    "aria-label": t("mark.frame"),
-    onchange: () => marks.seek(frame.valueAsNumber || 0),
-  });
-  const time = el("span", { class: "facts" });
   const ending = button("mark.out", "o", () => attempt(() => marks.end()));
   const whole = button("mark.whole", "", () => attempt(() => marks.addSegment(0, marks.video.frame_count)));
   const help = el("p", { class: "help" });
-
-  function showFrame() {
-    frame.value = String(marks.frame);
-    time.textContent = t("mark.of", { last: marks.lastFrame, time: timecode(marks.seconds(marks.frame)) });
-  }
 
   function showMarks() {
     fill(help, marks.begun === null ? t("mark.keys") : t("mark.begun", { frame: marks.begun }));
@@ -49,36 +36,13 @@ export function controls(app, marks, signal) {
     }
   }
 
-  /** @param {KeyboardEvent} event */
-  function pressed(event) {
-    const target = /** @type {HTMLElement} */ (event.target);
-    if (target.closest("input, select, textarea, dialog, summary") || event.ctrlKey || event.metaKey) return;
-    const way = stepOf(event);
-    const key = event.key.toLowerCase();
-    if (way && event.key !== "ArrowUp" && event.key !== "ArrowDown") marks.seek(marks.frame + way);
-    else if (key === "i") marks.begin();
-    else if (key === "o") attempt(() => marks.end());
-    else return;
-    event.preventDefault();
-  }
-
-  marks.addEventListener("frame", showFrame);
   marks.addEventListener("marks", showMarks);
-  document.addEventListener("keydown", pressed, { signal });
-  showFrame();
+  frameKeys(marks, signal, { i: () => marks.begin(), o: () => attempt(() => marks.end()) });
   showMarks();
   return el(
     "div",
     { class: "controls" },
-    el(
-      "div",
-      { class: "actions" },
-      step(-10, "mark.back10", "−10"),
-      step(-1, "mark.back", "", "previous"),
-      el("div", { class: "place" }, el("span", { "aria-hidden": "true" }, t("mark.frame")), frame, time),
-      step(1, "mark.forward", "", "next"),
-      step(10, "mark.forward10", "+10"),
-    ),
+    frameSteps(marks),
     el(
       "div",
       { class: "actions" },
@@ -89,22 +53,6 @@ export function controls(app, marks, signal) {
     ),
     help,
   );
-
-  /**
-   * @param {number} frames
-   * @param {string} name
-   * @param {string} words
-   * @param {"previous" | "next"} [drawing]
-   */
-  function step(frames, name, words, drawing) {
-    const move = () => marks.seek(marks.frame + frames);
-    const label = t(name);
-    return el(
-      "button",
-      { type: "button", "aria-label": label, title: label, onclick: move },
-      drawing ? icon(drawing) : words,
-    );
-  }
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { el, refill } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
-import { icon } from "../ui/icons.js";
+import { numberInput, removeButton } from "../ui/inputs.js";
 import { empty } from "../ui/states.js";
 import { nameOf } from "./names.js";
 
@@ -27,10 +27,10 @@ export function segmentList(app, marks) {
       "li",
       { class: "mark" },
       labelInput(segment.label, t("segment.label"), `s${segment.id}`, name, (label) => change({ label })),
-      frameInput(t("segment.first"), segment.start_frame, [0, last], `s${segment.id} first`, (frame) =>
+      numberInput(t("segment.first"), segment.start_frame, [0, last], `s${segment.id} first`, (frame) =>
         change({ start_frame: frame }),
       ),
-      frameInput(
+      numberInput(
         t("segment.last"),
         last,
         [segment.start_frame, marks.lastFrame],
@@ -50,7 +50,9 @@ export function segmentList(app, marks) {
           { type: "button", class: "quiet", onclick: () => marks.seek(segment.start_frame) },
           t("mark.goThere"),
         ),
-        removal(t("segment.delete", { name }), () => guarded(app, () => marks.removeSegment(segment), show)),
+        removeButton(t("segment.delete", { name }), () =>
+          guarded(app, () => marks.removeSegment(segment), show),
+        ),
       ),
     );
   }
@@ -98,7 +100,7 @@ export function regionList(app, marks) {
         "div",
         { class: "numbers" },
         sides.map((side) =>
-          frameInput(
+          numberInput(
             t(`region.${side}`),
             region[side],
             [0, Math.max(marks.video.width, marks.video.height)],
@@ -109,18 +111,20 @@ export function regionList(app, marks) {
       ),
       el("label", { class: "check" }, whole, t("region.whole")),
       !isWhole &&
-        frameInput(t("segment.first"), first, [0, last], `r${name} first`, (frame) =>
+        numberInput(t("segment.first"), first, [0, last], `r${name} first`, (frame) =>
           change({ start_frame: frame, end_frame: last + 1 }),
         ),
       !isWhole &&
-        frameInput(t("segment.last"), last, [first, marks.lastFrame], `r${name} last`, (frame) =>
+        numberInput(t("segment.last"), last, [first, marks.lastFrame], `r${name} last`, (frame) =>
           change({ start_frame: first, end_frame: frame + 1 }),
         ),
       el(
         "span",
         { class: "actions" },
         el("button", { type: "button", class: "quiet", onclick: () => look(region) }, t("mark.goThere")),
-        removal(t("region.delete", { name }), () => guarded(app, () => marks.removeRegion(region), show)),
+        removeButton(t("region.delete", { name }), () =>
+          guarded(app, () => marks.removeRegion(region), show),
+        ),
       ),
     );
   }
@@ -154,41 +158,6 @@ function labelInput(label, words, key, placeholder, keep) {
     onchange: () => keep(input.value.trim()),
   });
   return input;
-}
-
-/**
- * A number in a form of its own kind: refused before it is sent when it is out of limits.
- * @param {string} words
- * @param {number} value
- * @param {[number, number]} limits
- * @param {string} key
- * @param {(value: number) => void} keep
- */
-function frameInput(words, value, [min, max], key, keep) {
-  const input = el("input", {
-    type: "number",
-    value: String(value),
-    min,
-    max,
-    step: 1,
-    "data-key": key,
-    onchange: () => {
-      if (input.value !== "" && input.reportValidity()) keep(input.valueAsNumber);
-    },
-  });
-  return el("label", { class: "number" }, el("span", {}, words), input);
-}
-
-/**
- * @param {string} words
- * @param {() => void} onclick
- */
-function removal(words, onclick) {
-  return el(
-    "button",
-    { type: "button", class: "quiet danger", "aria-label": words, title: words, onclick },
-    icon("delete"),
-  );
 }
 
 /**

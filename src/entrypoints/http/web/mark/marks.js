@@ -1,5 +1,7 @@
 /** What is marked on a video, and which frame of it is looked at. */
 
+import { within } from "../core/areas.js";
+
 /**
  * @typedef {object} Segment frames from `start_frame` up to, and without, `end_frame`
  * @property {number} id
@@ -67,6 +69,11 @@ export class Marks extends EventTarget {
     if (there === this.frame) return;
     this.frame = there;
     this.#tell("frame");
+  }
+
+  /** @param {number} frames how many further; backwards when negative */
+  move(frames) {
+    this.seek(this.frame + frames);
   }
 
   /** @param {number} frame seconds from the beginning */
@@ -177,19 +184,4 @@ export class Marks extends EventTarget {
   #tell(what) {
     this.dispatchEvent(new Event(what));
   }
-}
-
-/**
- * An area in whole pixels that does not leave the picture.
- * @template {Partial<Area>} T
- * @param {T} area
- * @param {{width: number, height: number}} picture
- * @returns {T}
- */
-export function within(area, picture) {
-  const width = Math.round(Math.min(picture.width, Math.max(1, area.width ?? 1)));
-  const height = Math.round(Math.min(picture.height, Math.max(1, area.height ?? 1)));
-  const x = Math.round(Math.min(picture.width - width, Math.max(0, area.x ?? 0)));
-  const y = Math.round(Math.min(picture.height - height, Math.max(0, area.y ?? 0)));
-  return { ...area, x, y, width, height };
 }

@@ -3,10 +3,9 @@
 import { el, refill } from "../core/dom.js";
 import { t, timecode } from "../core/language.js";
 import { Settling } from "../core/settling.js";
+import { stepOf } from "../ui/frame-steps.js";
 import { nameOf } from "./names.js";
 
-/** Frames that one press of a key moves, without and with shift. */
-const STEPS = { small: 1, large: 10 };
 const TICKS = 6;
 
 /**
@@ -210,22 +209,4 @@ export function timeline(app, marks) {
     segments,
     el("div", { class: "ticks", "aria-hidden": "true" }, ticks),
   );
-}
-
-/**
- * Frames that a key means; 0 for other keys.
- * @param {KeyboardEvent} event
- */
-export function stepOf(event) {
-  const step = event.shiftKey ? STEPS.large : STEPS.small;
-  /** @type {Record<string, number>} */
-  const ways = {
-    ArrowLeft: -step,
-    ArrowDown: -step,
-    ArrowRight: step,
-    ArrowUp: step,
-    Home: -Infinity,
-    End: Infinity,
-  };
-  return event.altKey || event.ctrlKey || event.metaKey ? 0 : (ways[event.key] ?? 0);
 }

@@ -7,6 +7,7 @@ import { gallery } from "./gallery.js";
 import { keys } from "./keys.js";
 import { mark } from "./mark.js";
 import { missing } from "./missing.js";
+import { review } from "./review.js";
 import { run } from "./run.js";
 import { runs } from "./runs.js";
 import { videos } from "./videos.js";
@@ -17,6 +18,7 @@ export const ROUTES = [
   { path: "/videos/:id", title: "mark.title", section: "videos", page: mark },
   { path: "/videos/:id/run", title: "run.title", section: "videos", page: run },
   { path: "/runs", title: "runs.title", section: "runs", page: runs },
+  { path: "/runs/:id/review", title: "review.title", section: "runs", page: review },
   { path: "/faces", title: "faces.title", section: "faces", page: faces },
   { path: "/galleries", title: "galleries.title", section: "galleries", page: galleries },
   { path: "/galleries/:id", title: "gallery.title", section: "galleries", page: gallery },

@@ -3,8 +3,10 @@
 import { el, fill, uniqueId } from "../core/dom.js";
 import { dateTime, duration, number, size, t } from "../core/language.js";
 import { link } from "../core/router.js";
+import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
+import { downloadButton } from "./download.js";
 import { isFinal } from "./follow.js";
 import { RateMeter } from "./rate.js";
 
@@ -104,44 +106,17 @@ export class Entry {
   }
 
   #possible() {
-    const { status, video_id: video } = this.#run;
+    const { status, request_id: id, video_id: video } = this.#run;
+    const app = this.#app;
     if (status === "completed") {
-      return [this.#button("download", "primary", () => this.#download(), icon("download"))];
+      return [
+        downloadButton(app, id),
+        el("a", { class: "button", href: link(`/runs/${id}/review`) }, icon("review"), t("runs.review")),
+      ];
     }
     if (isFinal(this.#run))
       return [el("a", { class: "button", href: link(`/videos/${video}/run`) }, t("runs.again"))];
-    return [this.#button("cancelRun", "", () => this.#cancel())];
-  }
-
-  /**
-   * @param {string} name
-   * @param {string} kind
-   * @param {() => Promise<void>} act
-   * @param {Node} [drawing]
-   */
-  #button(name, kind, act, drawing) {
-    const button = el("button", { type: "button", class: kind, onclick: press }, drawing, t(`runs.${name}`));
-    const app = this.#app;
-    async function press() {
-      button.disabled = true;
-      try {
-        await act();
-      } catch (error) {
-        app.announcer.problem(error);
-      } finally {
-        button.disabled = false;
-      }
-    }
-    return button;
-  }
-
-  async #download() {
-    // Asked for first, so that what is wrong can be said here; the link then needs no more than a click.
-    const { url } = await this.#app.api.get(`${PATH}/download/${this.#run.request_id}/`, {
-      query: { redirect: "false" },
-    });
-    el("a", { href: url, download: "" }).click();
-    this.#app.announcer.say(t("runs.downloading"));
+    return [actionButton(app, {}, () => this.#cancel(), t("runs.cancelRun"))];
   }
 
   async #cancel() {

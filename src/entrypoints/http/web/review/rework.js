@@ -1,0 +1,69 @@
+/** What was changed about the boxes, and having the result made again with it. */
+
+import { el, fill } from "../core/dom.js";
+import { t } from "../core/language.js";
+import { Entry } from "../runs/entry.js";
+import { follow } from "../runs/follow.js";
+import { actionButton } from "../ui/buttons.js";
+import { confirmed } from "../ui/dialog.js";
+import { icon } from "../ui/icons.js";
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("./result.js").Result} result
+ * @param {AbortSignal} signal
+ */
+export function rework(app, result, signal) {
+  const { boxes, video } = result;
+  const words = el("p", { class: "help", "aria-live": "polite" });
+  const warning = el("p", { class: "notice" });
+  const render = actionButton(app, { class: "primary" }, send, t("review.render"));
+  const undo = el("button", { type: "button", onclick: () => boxes.undo() }, icon("undo"), t("review.undo"));
+  const discard = actionButton(app, { class: "quiet danger" }, discardAll, t("review.discard"));
+  const actions = el("div", { class: "actions" }, render, undo, discard);
+  const made = el("ul", { class: "runs" });
+
+  function show() {
+    const { frames, uncovered } = boxes.changes;
+    const sentence = boxes.isSent ? "review.sent" : "review.changes";
+    const told = frames ? t(sentence, { count: frames }) : t("review.unchanged");
+    words.textContent = boxes.isBusy ? t("loading") : told;
+    warning.textContent = t("review.uncovered", { count: uncovered });
+    warning.hidden = !uncovered;
+    actions.hidden = !frames;
+    render.hidden = boxes.isSent;
+    for (const button of [render, undo, discard]) button.disabled = boxes.isBusy;
+  }
+
+  async function send() {
+    const body = { frames: boxes.patch(), source_sha256: video?.sha256 };
+    const { request_id: id } = await app.api.post(`${result.path}/render/`, body, { signal });
+    boxes.isSent = true;
+    show();
+    const run = await app.api.get(`/api/frames/anonymize/requests/${id}/`, { signal });
+    const entry = new Entry(app, run, video?.filename ?? "");
+    fill(made, entry.node);
+    app.announcer.say(t("review.rendering"));
+    follow(app.api, id, signal, (state) => {
+      entry.update(state);
+      if (state.status !== "failed" && state.status !== "cancelled") return;
+      boxes.isSent = false;
+      show();
+    });
+  }
+
+  async function discardAll() {
+    const { frames } = boxes.changes;
+    const question = {
+      title: t("review.discardAll"),
+      words: t("review.discardWords", { count: frames }),
+      action: t("review.discard"),
+    };
+    if (await confirmed(question)) boxes.discard();
+  }
+
+  result.addEventListener("boxes", show);
+  signal.addEventListener("abort", () => boxes.isUnsent && app.announcer.say(t("review.kept")));
+  show();
+  return el("section", { class: "card" }, el("h2", {}, t("review.rework")), words, warning, actions, made);
+}

@@ -1,0 +1,397 @@
+"""Results looked over, put right and rendered again, in the browser that people do it with."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+
+import service_process
+from browsing import PHONE, Console, visit
+from domain.detection import Image
+from drawn_ward import SIZE, ward
+from media_samples import write_video
+
+FRAMES = 12
+WIDTH, HEIGHT = 320, 240
+REGION = (120, 90, 200, 150)
+"""What the button on the page of marks draws: left, top, right, bottom."""
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """White, so that what is covered shows."""
+    white = np.full((HEIGHT, WIDTH, 3), 235, np.uint8)
+    path = tmp_path_factory.mktemp("films") / "corridor.mp4"
+    return write_video(path, FRAMES, size=(WIDTH, HEIGHT), pictures=[white] * FRAMES)
+
+
+def reviewed(console: Console, film: Path, output: str = "jpg") -> str:
+    """Have a film with a region anonymised and go on to its review; the address of that."""
+    page = console.page
+    console.upload(film)
+    console.card(film.name).get_by_role("link", name="Mark").click()
+    page.get_by_role("button", name="Add region").click()
+    expect(page.locator(".region")).to_be_visible()
+    console.open("/videos")
+    console.card(film.name).get_by_role("link", name="Anonymise").click()
+    page.get_by_label("Format").select_option(output)
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("link", name="Review").first.click(timeout=60_000)
+    expect(page.get_by_role("heading", name=f"Review of “{film.name}”")).to_be_visible()
+    expect(page.locator(".stage .frame").first).to_have_attribute("src", re.compile("/frames/"))
+    expect(boxes(page)).to_have_count(1)
+    return page.url
+
+
+def boxes(page: Page) -> Locator:
+    return page.locator(".overlay .region")
+
+
+def delivered(page: Page, address: str, frame: int) -> Image:
+    """A frame of the result whose review is shown, as it is in the ZIP."""
+    found = re.search(r"/runs/([0-9a-f-]{36})/review", page.url)
+    assert found
+    answer = page.request.get(f"{address}/api/frames/anonymize/{found[1]}/frames/{frame}/")
+    assert answer.status == 200
+    picture = cv2.imdecode(np.frombuffer(answer.body(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(picture, np.uint8)
+
+
+def brightness(picture: Image, area: tuple[int, int, int, int]) -> float:
+    """Mean of what lies well inside an area."""
+    left, top, right, bottom = area
+    return float(picture[top + 4 : bottom - 4, left + 4 : right - 4].mean())
+
+
+def go_to(page: Page, frame: int) -> None:
+    field = page.get_by_label("Frame", exact=True)
+    field.fill(str(frame))
+    field.press("Enter")
+    expect(page.locator(f'.frame[alt^="Frame {frame} as"]')).to_be_visible()
+
+
+def place(page: Page, area: tuple[int, int, int, int]) -> None:
+    """Put the box at hand somewhere, by its numbers."""
+    left, top, right, bottom = area
+    for label, pixels in (("Width", right - left), ("Height", bottom - top), ("Left", left), ("Top", top)):
+        field = page.get_by_label(label, exact=True)
+        field.fill(str(pixels))
+        field.press("Tab")
+        expect(page.get_by_label(label, exact=True)).to_have_value(str(pixels))
+
+
+def render(page: Page) -> None:
+    """Have the changes rendered, follow that, and go on to the review of the new result."""
+    before = page.url
+    page.get_by_role("button", name="Render again").click()
+    made = page.locator(".lists .run")
+    made.get_by_role("link", name="Review").click(timeout=60_000)
+    expect(page).not_to_have_url(before)
+    expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
+
+
+def test_a_box_that_is_added_covers_and_one_that_is_removed_uncovers(
+    console: Console, film: Path, address: str
+) -> None:
+    page = console.page
+    reviewed(console, film)
+    first = delivered(page, address, 3)
+    added = (10, 20, 70, 90)
+    assert brightness(first, REGION) < 20
+    assert brightness(first, added) > 200
+    go_to(page, 3)
+    page.get_by_label("Changes apply to").select_option("range")
+    page.get_by_label("Last frame", exact=True).fill("5")
+    page.get_by_label("Last frame", exact=True).press("Tab")
+    page.get_by_role("button", name="Add box").click()
+    place(page, added)
+    expect(page.get_by_text("3 frames are changed")).to_be_visible()
+    page.get_by_label("Changes apply to").select_option("frame")
+    page.get_by_role("button", name="Remove Region").click()
+    expect(page.get_by_text("In 1 frame, something will be visible")).to_be_visible()
+    expect(page.locator(".ghost")).to_be_visible()
+    render(page)
+    pictures = {frame: delivered(page, address, frame) for frame in (2, 3, 5, 6)}
+    assert {frame: brightness(one, added) < 20 for frame, one in pictures.items()} == {
+        2: False,
+        3: True,
+        5: True,
+        6: False,
+    }
+    assert {frame: brightness(one, REGION) < 20 for frame, one in pictures.items()} == {
+        2: True,
+        3: False,
+        5: True,
+        6: True,
+    }
+
+
+def test_before_and_after_are_wiped_with_keys(console: Console, film: Path) -> None:
+    page = console.page
+    reviewed(console, film)
+    wipe = page.get_by_role("slider", name="How much of the original is shown")
+    expect(wipe).to_have_attribute("aria-valuetext", re.compile("50.?% original"))
+    wipe.press("ArrowRight")
+    expect(wipe).to_have_value("51")
+    for _ in range(6):
+        wipe.press("PageUp")
+    wipe.press("End")
+    assert bright_in_the_middle(page) > 200
+    wipe.press("Home")
+    assert bright_in_the_middle(page) < 60
+    stage = page.locator(".stage").bounding_box()
+    assert stage
+    middle = stage["y"] + stage["height"] / 2
+    drag(page, (stage["x"] + 4, middle), (stage["x"] + stage["width"] / 4, middle))
+    expect(wipe).to_have_value("25")
+
+
+def bright_in_the_middle(page: Page) -> float:
+    """What the picture shows where the region is, without the boxes on it."""
+    page.get_by_label("Show boxes").uncheck()
+    shot = page.locator(".stage").screenshot()
+    page.get_by_label("Show boxes").check()
+    picture = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    height, width = picture.shape[:2]
+    return float(picture[height // 2 - 5 : height // 2 + 5, width // 2 - 30 : width // 2 - 20].mean())
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=4)
+    page.mouse.up()
+
+
+def test_frames_are_stepped_through_and_chosen_by_risk(console: Console, film: Path) -> None:
+    page = console.page
+    reviewed(console, film)
+    number = page.get_by_label("Frame", exact=True)
+    expect(number).to_have_value("0")
+    page.locator("h1").click()
+    page.keyboard.press("ArrowRight")
+    expect(number).to_have_value("1")
+    page.keyboard.press("End")
+    expect(number).to_have_value(str(FRAMES - 1))
+    page.get_by_role("button", name="One frame back").click()
+    expect(number).to_have_value(str(FRAMES - 2))
+    risks = page.locator(".risk")
+    expect(risks).to_have_count(FRAMES)
+    expect(risks.first).to_contain_text("Covered by hand only")
+    risks.nth(4).click()
+    expect(number).to_have_value("4")
+    expect(risks.nth(4)).to_have_attribute("aria-current", "true")
+    # Thumbnails are of what is delivered, and of nothing else.
+    sources = page.locator(".risk img").evaluate_all("all => all.map(one => one.getAttribute('src'))")
+    assert all(re.match(r"/api/frames/anonymize/[0-9a-f-]+/frames/\d+/\?width=", one) for one in sources)
+    page.reload()
+    expect(number).to_have_value("4")
+
+
+def test_boxes_are_drawn_moved_hidden_and_taken_back(console: Console, film: Path) -> None:
+    page = console.page
+    reviewed(console, film)
+    stage = page.locator(".stage").bounding_box()
+    assert stage
+    x, y = (
+        [stage["x"] + stage["width"] * n / 8 for n in range(9)],
+        [stage["y"] + stage["height"] * n / 8 for n in range(9)],
+    )
+    drag(page, (x[1], y[1]), (x[2], y[2]))
+    expect(boxes(page)).to_have_count(2)
+    left, width = page.get_by_label("Left", exact=True), page.get_by_label("Width", exact=True)
+    expect(left).to_have_value("40")
+    expect(width).to_have_value("40")
+    drawn = page.locator(".overlay .region.selected")
+    drawn.press("Shift+ArrowRight")
+    expect(left).to_have_value("50")
+    drawn.press("Alt+ArrowRight")
+    expect(width).to_have_value("41")
+    page.get_by_role("button", name="Undo").click()
+    expect(width).to_have_value("40")
+    page.keyboard.press("b")
+    expect(page.locator(".overlay")).to_be_hidden()
+    page.keyboard.press("b")
+    drawn.press("Delete")
+    expect(boxes(page)).to_have_count(1)
+    page.get_by_text("Nothing is changed yet").wait_for()
+    # Of a region that does not move, all frames are changed at once.
+    page.get_by_label("Changes apply to").select_option("all")
+    page.locator(".overlay .region").press("ArrowDown")
+    expect(page.get_by_text(f"{FRAMES} frames are changed")).to_be_visible()
+    expect(page.get_by_text(f"In {FRAMES} frames, something will be visible")).to_be_visible()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("dialog").get_by_role("button", name="Discard").click()
+    expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
+
+
+def test_changes_are_not_lost(console: Console, film: Path) -> None:
+    page = console.page
+    reviewed(console, film)
+    page.get_by_role("button", name="Add box").click()
+    page.get_by_role("link", name="Videos").click()
+    expect(page.get_by_text("Your changes are kept")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("1 frame is changed")).to_be_visible()
+    expect(boxes(page)).to_have_count(2)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.evaluate("location.reload()")
+    page.wait_for_timeout(500)
+    assert asked == ["beforeunload"]
+    expect(page.get_by_text("1 frame is changed")).to_be_visible()
+
+
+def test_faces_are_reviewed_with_their_report_and_downloaded(console: Console, tmp_path: Path) -> None:
+    page = console.page
+    film = write_video(tmp_path / "ward.mp4", FRAMES, size=SIZE, pictures=map(ward, range(FRAMES)))
+    console.upload(film)
+    run = console.run_of_everything(film.name)
+    run.get_by_role("link", name="Review").click(timeout=60_000)
+    expect(boxes(page)).to_have_count(2)
+    expect(page.locator(".risk").first).to_contain_text("Weak evidence")
+    expect(page.locator(".boxes")).to_contain_text("Face 0")
+    page.get_by_role("button", name="Report").click()
+    report = page.frame_locator("iframe.report")
+    expect(report.get_by_role("heading", level=1)).to_be_visible()
+    loaded = report.locator("img").evaluate_all("all => all.map(one => one.naturalWidth > 0)")
+    assert loaded
+    assert all(loaded)
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download ZIP").click()
+    downloading.value.save_as(tmp_path / "frames.zip")
+    with zipfile.ZipFile(tmp_path / "frames.zip") as archive:
+        assert "report.html" in archive.namelist()
+
+
+def test_frames_of_a_film_are_reviewed(console: Console, film: Path, address: str) -> None:
+    page = console.page
+    reviewed(console, film, "mp4")
+    go_to(page, 7)
+    expect(page.locator(".picture-problem")).to_be_hidden()
+    assert brightness(delivered(page, address, 7), REGION) < 30
+    page.get_by_role("button", name="Add box").click()
+    place(page, (10, 20, 70, 90))
+    render(page)
+    assert brightness(delivered(page, address, 7), (10, 20, 70, 90)) < 30
+
+
+def test_whoever_may_not_see_the_original_sees_the_result_alone(
+    chromium: Browser, address: str, film: Path
+) -> None:
+    with visit(chromium, address) as somebody, service_process.signed_in(address) as admin:
+        users = admin.get("/api/users", params={"limit": 100}).raise_for_status().json()
+        listed = users["items"] if isinstance(users, dict) else users
+        number = next(user["id"] for user in listed if user["username"] == somebody.username)
+        video = service_process.upload(admin, film)["id"]
+        segment = service_process.mark(admin, video, 0, FRAMES)
+        admin.put(
+            f"/api/videos/{video}/grants/", json={"user_id": number, "role": "editor"}
+        ).raise_for_status()
+        area = {"x": 120, "y": 90, "width": 80, "height": 60}
+        admin.post(f"/api/videos/{video}/regions/", json=area).raise_for_status()
+        with service_process.signed_in(address, somebody.username) as http:
+            order = {"video_id": video, "segment_ids": [segment]}
+            run = http.post("/api/frames/anonymize/", json=order).raise_for_status().json()["request_id"]
+        admin.delete(f"/api/videos/{video}/grants/{number}").raise_for_status()
+        console, page = somebody.sign_in(), somebody.page
+        page.goto(f"{address}/#/runs/{run}/review")
+        expect(page.get_by_text("You see the redacted picture alone")).to_be_visible(timeout=60_000)
+        expect(boxes(page)).to_have_count(1)
+        expect(page.get_by_role("slider")).to_have_count(0)
+        expect(page.locator(".original")).to_be_hidden()
+        expect(page.get_by_role("button", name="Add box")).to_have_count(0)
+        boxes(page).press("Delete")
+        expect(boxes(page)).to_have_count(1)
+        expect(page.get_by_alt_text("as it is delivered")).to_be_visible()
+        shown = page.locator(".stage").bounding_box()
+        assert shown
+        assert shown["width"] / shown["height"] == pytest.approx(WIDTH / HEIGHT, rel=0.01)
+        console.open("/runs")
+        page.get_by_role("link", name="Review").click()
+        expect(boxes(page)).to_have_count(1)
+    with visit(chromium, address) as stranger:
+        stranger.sign_in()
+        stranger.page.goto(f"{address}/#/runs/{run}/review")
+        expect(stranger.page.get_by_text("There is no such run")).to_be_visible()
+
+
+def test_what_cannot_be_shown_is_said_in_words(console: Console, film: Path) -> None:
+    page = console.page
+    place_of_it = reviewed(console, film)
+    page.context.set_offline(True)
+    page.keyboard.press("End")
+    expect(page.locator(".picture-problem")).to_contain_text("The service cannot be reached")
+    page.context.set_offline(False)
+    expect(page.locator(".picture-problem")).to_be_hidden()
+    expect(page.locator(f'.frame[alt^="Frame {FRAMES - 1} as"]')).to_be_visible()
+    gone = {"code": "not_ready", "status": 409, "title": "Conflict", "detail": "the result is gone"}
+    page.route("**/boxes/**", lambda route: route.fulfill(status=409, json=gone))
+    page.reload()
+    expect(page.get_by_text("The result was deleted, as its time was up")).to_be_visible()
+    page.goto(place_of_it.replace("/review", "0/review"))
+    expect(page.get_by_text("There is no such thing")).to_be_visible()
+
+
+def test_a_run_in_work_is_followed_until_there_is_something_to_review(
+    console: Console, address: str, tmp_path: Path
+) -> None:
+    page = console.page
+    film = write_video(tmp_path / "whole day.mp4", 6000, size=(320, 240))
+    console.upload(film)
+    console.run_of_everything(film.name)
+    listed = page.request.get(f"{address}/api/frames/anonymize/requests/").json()["items"]
+    page.goto(f"{address}/#/runs/{listed[0]['request_id']}/review")
+    expect(page.get_by_text("There is something to review as soon as")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.get_by_role("button", name="Cancel run").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
+    expect(page.get_by_text("nothing to review, as the run was cancelled")).to_be_visible()
+    expect(page.get_by_role("link", name="Order again")).to_be_visible()
+
+
+def test_an_expired_session_keeps_the_changes(console: Console, film: Path, address: str) -> None:
+    page = console.page
+    reviewed(console, film)
+    page.get_by_role("button", name="Add box").click()
+    expect(page.get_by_text("1 frame is changed")).to_be_visible()
+    username = page.locator(".account summary").inner_text()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Render again").click()
+    expect(page.get_by_text("Your session has ended")).to_be_visible()
+    page.locator("[name=username]").fill(username)
+    page.locator("[name=password]").fill(service_process.PASSWORD)
+    page.locator("button[type=submit]").click()
+    expect(page.get_by_text("1 frame is changed")).to_be_visible()
+
+
+def test_a_review_fits_a_phone_in_german(chromium: Browser, address: str, film: Path) -> None:
+    with visit(chromium, address) as somebody:
+        english = somebody.sign_in()
+        place_of_it = reviewed(english, film)
+        page = english.page
+        page.locator(".account summary").click()
+        page.get_by_label("Language").select_option("de")
+        page.set_viewport_size(PHONE)
+        page.goto(place_of_it)
+        expect(page.get_by_role("heading", name=f"„{film.name}“ prüfen")).to_be_visible()
+        expect(page.locator(".risk").first).to_be_visible()
+        page.get_by_role("button", name="Rahmen hinzufügen").click()
+        page.get_by_label("Änderungen gelten für").select_option("range")
+        page.get_by_role("button", name="Bericht").click()
+        expect(page.locator("iframe.report")).to_be_visible()
+        widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert widths == [PHONE["width"], PHONE["width"]]
