@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ import yaml
 
 from deployment_files import DOCKER, ROOT, known_variables
 from documented import LANGUAGES, PAGES, blocks, read
+from domain.anonymization.identities import IdentityMode
+from domain.anonymization.lifecycle import Status
+from domain.anonymization.request import Level, OutputFormat, RedactionStyle, Verify
+from domain.anonymization.tracking import Origin
 from entrypoints.cli.main import framecloak
 
 OURS = [page for page in PAGES if page == "README.md" or page.startswith("docs/")]
@@ -99,6 +104,24 @@ def test_codes_that_pages_explain_exist() -> None:
     explained = set(re.findall(r"^\| `([a-z]+_[a-z_]+)`", page, re.MULTILINE))
     assert len(explained) > 15
     assert explained <= known, explained - known
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        ("docs/concepts/levels.md", Level),
+        ("docs/concepts/levels.md", RedactionStyle),
+        ("docs/concepts/levels.md", OutputFormat),
+        ("docs/concepts/marks.md", Status),
+        ("docs/concepts/proof.md", Verify),
+        ("docs/concepts/tracking.md", Origin),
+        ("docs/concepts/identities.md", IdentityMode),
+    ],
+)
+def test_every_choice_has_a_row(page: str, kind: type[Enum]) -> None:
+    rows = re.findall(r"^\| (`.*?) \|", read(page), re.MULTILINE)
+    explained = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
+    assert explained >= {one.value for one in kind}
 
 
 def test_every_alert_is_explained() -> None:
