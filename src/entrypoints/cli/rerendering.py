@@ -17,6 +17,7 @@ from domain.anonymization.provenance import BasedOn
 from domain.anonymization.request import Choices, Level
 from domain.anonymization.seal import SEAL_FILE, signature_state
 from domain.errors import InputNotFoundError, TooManyBoxesError
+from domain.ports import ArchiveReader
 from entrypoints.bootstrap import Container
 from entrypoints.cli.inputs import open_exhibits
 from entrypoints.cli.progress import Monitor
@@ -93,21 +94,34 @@ def _documents(order: Order) -> tuple[bytes, bytes | None]:
     """The manifest and, where there is one, its signature."""
     if is_zipfile(order.manifest):
         with ZipReader(order.manifest) as archive:
-            seal = archive.read(SEAL_FILE) if SEAL_FILE in archive.names else None
-            document = archive.read(MANIFEST_FILE)
+            seal = _entry(archive, SEAL_FILE) if SEAL_FILE in archive.names else None
+            document = _entry(archive, MANIFEST_FILE)
     else:
         beside = order.manifest.with_name(SEAL_FILE)
         document, seal = _read(order.manifest), _read(beside) if beside.is_file() else None
     return document, seal if order.signature is None else _read(order.signature)
 
 
+def _entry(archive: ArchiveReader, name: str) -> bytes:
+    """An entry, read no further than may be: a small archive can hold a huge one."""
+    data = bytearray()
+    for piece in archive.stream(name):
+        data += piece
+        if len(data) > LARGEST_EDITED:
+            raise _too_large(name)
+    return bytes(data)
+
+
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > LARGEST_EDITED:
-            raise TooManyBoxesError(
-                f"{path.name} is larger than {LARGEST_EDITED >> 20} MiB", "render fewer frames at once"
-            )
+            raise _too_large(path.name)
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputNotFoundError(f"cannot open {path}: {reason}", "check the path") from error
+
+
+def _too_large(name: str) -> TooManyBoxesError:
+    message = f"{name} is larger than {LARGEST_EDITED >> 20} MiB"
+    return TooManyBoxesError(message, "render fewer frames at once")
