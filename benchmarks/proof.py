@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.media.frames import ArrayFrame
 from adapters.media.opencv import OpenCvReader
 from domain.anonymization.examination import examine
 from domain.anonymization.export import Exhibit, Export, batches
@@ -90,10 +91,11 @@ def vector(recognizer: FaceRecognizer, image: Image, landmarks: FloatArray) -> F
 
 
 def results(archive: Path) -> Iterator[tuple[dict[str, Any], Frame]]:
-    """What the manifest says of each frame, and the frame as it was written."""
+    """What the manifest says of each frame, and the frame as it was written, decoded at its full size."""
     with zipfile.ZipFile(archive) as files:
         for entry in json.loads(files.read("manifest.json"))["frames"]:
-            yield entry, OpenCvReader().read(files.read(entry["file"]), entry["index"])
+            written = OpenCvReader().read(files.read(entry["file"]), entry["index"])
+            yield entry, ArrayFrame(written.index, written.bgr())
 
 
 def remains(

@@ -20,7 +20,8 @@ from domain.anonymization.lifecycle import AnonymizationRequest, Order
 from domain.anonymization.request import Appearance, Level, Verify
 from domain.anonymization.work import SliceWorker
 from domain.anonymization.workshop import Workshop
-from domain.ports import FrameSource
+from domain.detection import Kind
+from domain.ports import AreaDetector, FrameSource
 from domain.resilience import Backoff
 from domain.videos import Region
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
@@ -51,6 +52,7 @@ class Desk:
         self.world = world
         self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
         self.detector: FakeFaceDetector | None = FakeFaceDetector()
+        self.text: AreaDetector | None = None
         self.level = Level.FACES
         self.appearance = Appearance()
         self.levels: list[Level] = []
@@ -105,7 +107,8 @@ class Desk:
 
     def instruments(self, level: Level) -> Instruments:
         self.levels.append(level)
-        return Instruments(self.detector, FakeRedactor(), FakeEncoder(), 2, self.meter)
+        areas = {Kind.TEXT: self.text} if self.text else {}
+        return Instruments(self.detector, FakeRedactor(), FakeEncoder(), 2, self.meter, areas=areas)
 
     def create_archive(self, path: Path) -> FiledArchive:
         self.archives.append(FiledArchive(path))

@@ -110,7 +110,7 @@ class World:
         )
         archives = StoredZips(self.store)
         self.resubmissions = Resubmissions(
-            self.submissions, archives, lambda: FakeSigner().public_key, is_signed
+            self.database, self.submissions, archives, lambda: FakeSigner().public_key, is_signed
         )
         self.films = FakeFilmViewer()
         self.reviewing = Reviewing(

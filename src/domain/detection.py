@@ -19,7 +19,16 @@ class Kind(StrEnum):
     FACE = "face"
     TEXT = "text"
     PLATE = "plate"
-    """A licence plate; one that was found by what is written on it counts as text."""
+    """A licence plate, found by a detector of plates or told by the shape of the text on it."""
+
+
+class Basis(StrEnum):
+    """Why something counts as a licence plate."""
+
+    SHAPE = "shape"
+    """The text on it has the shape of what is written on one."""
+    DETECTOR = "detector"
+    """A detector of plates has found it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

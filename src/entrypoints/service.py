@@ -253,7 +253,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 database, store, scratch.path, VideoShelf().open, lambda: load_text_detector(settings)
             ),
             resubmissions=Resubmissions(
-                submissions, archives, lambda: result_signer(settings).public_key, is_signed
+                database, submissions, archives, lambda: result_signer(settings).public_key, is_signed
             ),
             reviewing=Reviewing(database, store, archives, film_frame, preview, scratch.path),
             anonymization=Anonymization(

@@ -375,6 +375,28 @@ def test_a_film_that_is_verified_by_its_key(tmp_path: Path) -> None:
     assert command.run("verify", output, "--key", film, environment=elsewhere).code == 25
 
 
+def test_a_key_that_is_missing_or_another_s_is_said_to_be(tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png", numbered_picture(3))
+    output, own = tmp_path / "out.zip", {"DATA_DIR": str(tmp_path / "data")}
+    options = ("--level", "minimal", "--region", "0,0,20,20")
+    assert command.run("redact", picture, "-o", output, *options, environment=own).code == 0
+    other = tmp_path / "other.pem"
+    other.write_text(command.run("signing-key", environment={"DATA_DIR": str(tmp_path / "b")}).out)
+    wrong = command.run("verify", output, "--key", other, "--json", environment=own)
+    assert (wrong.code, json.loads(wrong.out)["problem"]) == (61, "wrong_key")
+    missing = command.run("verify", output, "--key", tmp_path / "none.pem", environment=own)
+    assert (missing.code, "cannot open" in missing.err) == (10, True)
+    torn = tmp_path / "torn.pem"
+    torn.write_text(other.read_text()[:60])
+    assert command.run("verify", output, "--key", torn, environment=own).code == 25
+    unsigned = tmp_path / "unsigned.zip"
+    with zipfile.ZipFile(output) as before, zipfile.ZipFile(unsigned, "w") as after:
+        for name in before.namelist():
+            if name != "manifest.sig":
+                after.writestr(name, before.read(name))
+    assert command.run("verify", unsigned, environment=own).code == 60
+
+
 def test_pictures_make_no_film(tmp_path: Path) -> None:
     picture = write_picture(tmp_path / "a.png", numbered_picture(1))
     result = command.run("redact", picture, "-o", tmp_path / "out.zip", "--format", "mp4")

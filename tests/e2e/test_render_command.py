@@ -154,6 +154,20 @@ def test_what_cannot_be_rendered_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["edited.json"]
 
 
+def test_a_small_archive_with_a_huge_manifest_is_not_unpacked(folder: Path, tmp_path: Path) -> None:
+    with (
+        zipfile.ZipFile(tmp_path / "edited.zip", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("manifest.json", "w") as entry,
+    ):
+        for _ in range(257):
+            entry.write(bytes(1 << 20))
+    assert (tmp_path / "edited.zip").stat().st_size < 1 << 20
+    result = render(folder, tmp_path / "edited.zip", tmp_path / "out.zip")
+    assert "manifest.json is larger than 256 MiB" in result.err
+    assert result.code == 29
+    assert not (tmp_path / "out.zip").exists()
+
+
 def test_files_that_are_not_there_or_must_stay(folder: Path, tmp_path: Path) -> None:
     assert render(folder, tmp_path / "none.json", tmp_path / "out.zip").code == 10
     assert render(folder, folder / "film.mp4", tmp_path / "out.zip").code == 27

@@ -86,8 +86,8 @@ class _Raw:
         self._film = film
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
-        assert image.shape == (self._film.height, self._film.width, 3)
-        return zlib.compress(image.tobytes(), 1)
+        stretched = ShippedFrame(0, image).rgb(self._film.width, self._film.height)[:, :, ::-1]
+        return zlib.compress(stretched.tobytes(), 1)
 
 
 class _Groups:

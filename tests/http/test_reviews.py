@@ -131,7 +131,7 @@ async def test_frames_are_listed_by_risk_in_pages(result: Result) -> None:
     assert (page["total"], page["limit"], page["offset"], len(page["items"])) == (10, 3, 8, 2)
     (item, _) = page["items"]
     assert item["reason"] == "score"
-    assert set(item["boxes"][0]) == {"xyxy", "kind", "track", "score", "origin"}
+    assert set(item["boxes"][0]) == {"xyxy", "kind", "track", "score", "origin", "basis"}
 
 
 async def test_boxes_are_listed_as_in_the_film(result: Result) -> None:

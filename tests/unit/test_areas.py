@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, look_for_areas, padded
+from domain.anonymization.areas import (
+    PICTURE_AREAS,
+    VIDEO_AREAS,
+    have_plate_shape,
+    look_for_areas,
+    padded,
+    plates_among,
+)
 from domain.anonymization.instruments import Instructions, Instruments
 from domain.anonymization.looks import Look
 from domain.anonymization.processing import redacted_frames
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance
-from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import Kind
+from domain.anonymization.tracking import Found, Origin, TrackingSettings, track
+from domain.detection import Basis, Kind
 from domain.videos import Region, Segment
 from scripted import BlackBoxes, RawBytes, ScriptedAreas, ScriptedDetector, ScriptedFrame, ScriptedSource
 
@@ -38,7 +49,7 @@ def run(
 
 
 def text_boxes(frame: RedactedFrame) -> list[tuple[int, int, int, int]]:
-    return [box.xyxy for box in frame.boxes if box.kind is Kind.TEXT]
+    return [box.xyxy for box in frame.boxes if box.kind is Kind.TEXT or box.by_shape]
 
 
 def holds(outer: tuple[int, int, int, int], line: tuple[float, ...]) -> bool:
@@ -116,9 +127,63 @@ def test_faces_and_plates_in_kept_text_are_redacted() -> None:
 
 
 def test_text_like_a_plate_gets_room_for_the_rim() -> None:
-    plate, line = padded(np.array([[100.0, 100.0, 160.0, 120.0], [100.0, 100.0, 300.0, 120.0]]))
+    boxes = np.array([[100.0, 100.0, 160.0, 120.0], [100.0, 100.0, 300.0, 120.0]])
+    plate, line = padded(boxes, have_plate_shape(boxes))
     assert plate.tolist() == pytest.approx([92, 92, 168, 128])
     assert line.tolist() == pytest.approx([96, 96, 304, 124])
+
+
+PLATE = (100.0, 20.0, 160.0, 40.0, 0.9)
+
+
+def test_text_of_a_plate_s_shape_is_a_plate_and_says_why() -> None:
+    frames = run(ScriptedAreas({t: [PLATE, (20.0, 100.0, 200.0, 120.0, 0.9)] for t in range(12)}), 12)
+    for frame in frames:
+        plate, line = sorted(frame.boxes, key=lambda box: box.xyxy[1])
+        assert (plate.kind, plate.basis) == (Kind.PLATE, Basis.SHAPE)
+        assert (line.kind, line.basis) == (Kind.TEXT, None)
+    assert len({box.track for frame in frames for box in frame.boxes}) == 2
+
+
+def test_what_a_detector_of_plates_has_found_is_one_whatever_its_shape() -> None:
+    frames = run(ScriptedAreas({t: [LINE, PLATE] for t in range(6)}), 6, kind=Kind.PLATE)
+    assert {box.basis for frame in frames for box in frame.boxes} == {Basis.DETECTOR}
+
+
+def test_a_plate_seen_at_a_slant_for_a_moment_stays_one_in_one_track() -> None:
+    slanted = (100.0, 20.0, 150.0, 70.0, 0.9)
+    frames = run(ScriptedAreas({t: [slanted if t == 12 else PLATE] for t in range(40)}))
+    boxes = [box for frame in frames for box in frame.boxes]
+    assert {box.kind for box in boxes} == {Kind.PLATE}
+    assert {box.track for box in boxes} == {0}
+
+
+@given(
+    lines=st.lists(st.tuples(st.floats(5, 150), st.floats(5, 90)), min_size=1, max_size=8),
+    times=st.sets(st.integers(0, 39), min_size=1, max_size=20),
+)
+@settings(max_examples=30, deadline=None)
+def test_taking_text_for_plates_changes_no_box(lines: list[tuple[float, float]], times: set[int]) -> None:
+    """What is redacted must not depend on what it is called."""
+    found = [Found.nothing() for _ in range(40)]
+    for time in times:
+        boxes = np.array([[100.0, 50.0, 100 + width, 50 + height] for width, height in lines])
+        like_plates = have_plate_shape(boxes)
+        scores = np.full(len(boxes), 0.9)
+        found[time] = Found(boxes, scores, like_plates=like_plates)
+    tracks = track(found, np.zeros(40, np.intp), VIDEO_AREAS.tracking)
+    named = plates_among(tracks, found, VIDEO_AREAS.tracking.max_gap)
+    told = [[replace(box, kind=Kind.FACE, by_shape=False) for box in frame] for frame in named]
+    assert told == tracks.boxes
+    assert all(box.by_shape is (box.kind is Kind.PLATE) for frame in named for box in frame)
+
+
+def test_kept_text_of_a_plate_s_shape_stays_and_a_plate_that_was_detected_does_not() -> None:
+    everything = Region(0, 0, 320, 192)
+    script = {t: [PLATE] for t in range(12)}
+    assert not any(frame.boxes for frame in run(ScriptedAreas(script), 12, keep_text=(everything,)))
+    detected = run(ScriptedAreas(script), 12, keep_text=(everything,), kind=Kind.PLATE)
+    assert all(frame.boxes for frame in detected)
 
 
 def test_a_picture_s_looks_are_merged_and_none_is_counted_twice() -> None:

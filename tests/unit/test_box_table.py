@@ -23,12 +23,14 @@ AREA = RedactedBox((0, 0, 9, 9), None, None, Origin.MANUAL, None)
 @st.composite
 def drawn(draw: st.DrawFn) -> RedactedBox:
     x, y = draw(st.integers(-99, 99)), draw(st.integers(-99, 99))
+    kind = draw(st.none() | st.sampled_from(Kind))
     return RedactedBox(
         (x, y, x + draw(st.integers(1, 99)), y + draw(st.integers(1, 99))),
         draw(st.none() | st.integers(0, 2**31 - 1)),
         draw(st.none() | st.floats(0, 1)),
         draw(st.sampled_from(Origin)),
-        draw(st.none() | st.sampled_from(Kind)),
+        kind,
+        by_shape=kind is Kind.PLATE and draw(st.booleans()),
     )
 
 

@@ -127,6 +127,22 @@ def test_a_residual_has_neither_track_nor_score(document: Document) -> None:
     assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.RESIDUAL, Kind.FACE),)
 
 
+def test_a_plate_keeps_its_basis_until_a_person_draws_it(document: Document) -> None:
+    found = {"xyxy": [1, 1, 9, 9], "kind": "plate", "track": 3, "score": 0.5, "origin": "detected"}
+    drawn = found | {"origin": "manual"}
+    document["frames"][0]["boxes"] = [
+        found | {"basis": "shape"}, found | {"basis": "detector"}, found, drawn | {"basis": "shape"}
+    ]  # fmt: skip
+    _, table = read_edited(written(document)).of("5" * 64, "film.mp4")
+    assert [box.basis for box in table.boxes(2) or ()] == ["shape", "detector", "detector", None]
+
+
+def test_a_box_twice_is_redacted_twice_and_that_is_all(document: Document) -> None:
+    document["frames"][0]["boxes"] = [{"xyxy": [1, 1, 9, 9]}] * 3
+    _, table = read_edited(written(document)).of("5" * 64, "film.mp4")
+    assert table.boxes(2) == (RedactedBox((1, 1, 9, 9), None, None, Origin.MANUAL, Kind.FACE),) * 3
+
+
 def test_a_manifest_of_another_video_names_both(document: Document) -> None:
     found = read_edited(written(document))
     with pytest.raises(ManifestMismatchError, match=r"5{12}\.\.\., and other.mp4 has a{12}\.\.\."):
@@ -162,6 +178,9 @@ def box(**changes: object) -> Callable[[Document], object]:
         (box(score=float("nan")), "NaN is no number"),
         (box(score=float("inf")), "Infinity is no number"),
         (box(score=True), "score"),
+        (box(kind="plate", basis="guess"), "basis"),
+        (box(kind="plate", basis=["shape"]), "basis"),
+        (box(kind="text", basis="shape"), "only a plate"),
         (box(colour="red"), "fields that nobody knows"),
         (lambda it: it["frames"].append(dict(it["frames"][0])), "two entries"),
         (lambda it: it["frames"].append(7), "no object"),

@@ -27,7 +27,7 @@ from domain.anonymization.manifest import (
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
 from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import ModelCard
+from domain.detection import Basis, ModelCard
 from domain.ports import SourceInfo
 from domain.videos import Region, Segment
 
@@ -178,6 +178,8 @@ DAMAGES: dict[str, Damage] = {
     "a face without one": lambda it: it["frames"][0]["boxes"][0].update(track=None),
     "half a pixel": lambda it: it["frames"][0]["boxes"][0].update(xyxy=[1, 2, 3.5, 4]),
     "a box that is a line": lambda it: it["frames"][0]["boxes"][0].update(xyxy=[1, 2, 3]),
+    "a face with a basis": lambda it: it["frames"][0]["boxes"][0].update(basis="shape"),
+    "an unknown basis": lambda it: it["frames"][0]["boxes"][0].update(kind="plate", basis="guess"),
     "an unknown origin": lambda it: it["frames"][0]["boxes"][0].update(origin="guessed"),
     "a file elsewhere": lambda it: it["frames"][0].update(file="../frame.jpg"),
     "a short digest": lambda it: it["sources"][0].update(sha256="abc"),
@@ -205,5 +207,6 @@ def test_the_schema_is_one_and_knows_every_value() -> None:
     assert settings["redaction"]["enum"] == list(RedactionStyle)
     assert settings["shape"]["enum"] == list(RedactionShape)
     assert definitions["box"]["properties"]["origin"]["enum"] == list(Origin)
+    assert definitions["box"]["properties"]["basis"]["enum"] == list(Basis)
     objects = [SCHEMA, *(part for part in definitions.values() if part.get("type") == "object")]
     assert all(part["additionalProperties"] is False for part in objects)

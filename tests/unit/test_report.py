@@ -14,6 +14,7 @@ from adapters.report.german import GERMAN
 from adapters.report.page import report
 from adapters.report.timeline import COLUMNS, plot
 from adapters.report.words import Words
+from domain.anonymization.areas import VIDEO_AREAS
 from domain.anonymization.evidence import MOST_THUMBNAILS, Evidence, Timeline
 from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
@@ -24,9 +25,9 @@ from domain.anonymization.record import ReportFacts
 from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat, Verify
 from domain.anonymization.tracking import Origin, Verdict
-from domain.detection import ModelCard
+from domain.detection import Kind, ModelCard
 from domain.ports import SourceInfo
-from domain.videos import Segment
+from domain.videos import Region, Segment
 
 INFO = SourceInfo("a.mp4", 640, 360, 1250, 1250, 25.0, 50.0, 0, continuous=True)
 CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
@@ -71,6 +72,54 @@ def test_evidence() -> None:
     weak, strong = gathered.weakest_tracks()
     assert (weak.track, weak.best_score, weak.seen, weak.frames) == (1, 0.2, 10, 10)
     assert (strong.track, strong.best_score, strong.seen, strong.frames) == (0, 0.9, 7, 10)
+
+
+def test_text_and_plates_are_counted_by_themselves() -> None:
+    gathered = Evidence()
+    for index in range(12):
+        origin = Origin.FILLED if index % 6 else Origin.DETECTED
+        line = RedactedBox((0, 0, 90, 9), 5, 0.6, origin, Kind.TEXT)
+        plate = RedactedBox((0, 0, 30, 9), 6, 0.6, origin, Kind.PLATE, by_shape=True)
+        boxes = (line, plate, box(0, Origin.EXTENDED if index > 9 else Origin.DETECTED))
+        gathered.add(0, RedactedFrame(index, b"", boxes, blanked=False))
+    assert (gathered.gaps, gathered.tracks, gathered.plates_by_shape) == (0, 1, 12)
+    assert dict(gathered.inferred) == {Origin.DETECTED: 0, Origin.EXTENDED: 2}
+    assert [one.track for one in gathered.weakest_tracks()] == [0]
+    timeline = gathered.timeline
+    assert list(timeline.writing) == [2] * 12
+    assert (sum(timeline.found), sum(timeline.inferred), sum(timeline.regions)) == (10, 2, 0)
+
+
+@pytest.mark.parametrize("level", Level)
+def test_text_and_plates_are_told_where_they_were_looked_for(level: Level) -> None:
+    text = page(level=level)
+    told = [words in text for words in (ENGLISH.texts, ENGLISH.plates, ENGLISH.legend_writing)]
+    assert told == [level is Level.FULL] * 3
+
+
+def test_text_that_was_kept_is_told() -> None:
+    settings = RecordedSettings(Level.FULL, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS, VIDEO_AREAS)
+    area = Region(0, 0, 9, 9)
+    for kept in ((), (area,), (area, area)):
+        source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 12),), (), None, kept)
+        facts = ReportFacts("framecloak 1", "c" * 32, settings, [], [source], Summary(1), evidence(), [])
+        text = report(facts).decode()
+        assert (ENGLISH.kept_text.format(areas=len(kept)) in text) is bool(kept)
+        assert ENGLISH.looked_for_text.format(every=6) in text
+
+
+def test_pictures_of_tracks_name_the_source_where_there_are_several() -> None:
+    gathered = Evidence()
+    for number in range(2):
+        frame = RedactedFrame(
+            0, b"", (box(3, Origin.LINKED, 0.2),), blanked=False, thumbnails=(Thumbnail(3, b"small"),)
+        )
+        gathered.add(number, frame)
+    settings = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+    sources = [RecordedSource(n, "b" * 64, INFO, None, (Segment(0, 1),), (), None) for n in range(2)]
+    facts = ReportFacts("framecloak 1", "c" * 32, settings, [], sources, Summary(2), gathered, [])
+    captions = re.findall("<figcaption>(.*?)</figcaption>", report(facts).decode())
+    assert captions == ["Source 0, Track 3", "Source 1, Track 3"]
 
 
 class Parsed(HTMLParser):

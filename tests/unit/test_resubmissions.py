@@ -162,6 +162,56 @@ async def test_edits_that_cannot_be_rendered_are_refused_and_nothing_is_stored(d
         await desk.again(first, Rework(()))
 
 
+async def test_no_transaction_is_open_while_a_result_is_read(
+    desk: FilingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large manifest takes seconds, and there are few connections."""
+    first = await desk.done((10, 14))
+    archives, open_meanwhile = desk.world.resubmissions._archives, []
+    read = archives.read
+
+    async def watched(key: str, name: str) -> bytes:
+        open_meanwhile.append(desk.world.fake_database.open)
+        return await read(key, name)
+
+    monkeypatch.setattr(archives, "read", watched)
+    await desk.again(first, Rework((EDIT,)), "key")
+    assert open_meanwhile == [0, 0]
+
+
+@pytest.mark.parametrize("lost", ["grant", "result"])
+async def test_what_is_lost_while_a_result_is_read_counts(
+    desk: FilingDesk, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    await desk.done((10, 14))
+    world, anna, video_id = desk.world, desk.anna, desk.order.video_id
+    bob = desk.anna = await world.person("bob")
+    await world.sharing.share(anna, video_id, bob.user_id, GrantRole.EDITOR)
+    theirs = (await world.submissions.submit(bob, desk.order)).request.id
+    await desk.process(theirs)
+    archives = world.resubmissions._archives
+    read = archives.read
+
+    async def interrupted(key: str, name: str) -> bytes:
+        if name == "manifest.json":
+            await lose()
+        return await read(key, name)
+
+    async def lose() -> None:
+        if lost == "grant":
+            await world.sharing.unshare(anna, video_id, bob.user_id)
+        else:
+            async with world.database.unit_of_work() as work:
+                await work.requests.forget_result(theirs)
+                await work.commit()
+
+    monkeypatch.setattr(archives, "read", interrupted)
+    before = len(world.fake_database.tables.requests)
+    with pytest.raises(VideoNotFoundError if lost == "grant" else NotReadyError):
+        await world.resubmissions.submit(bob, theirs, Rework((EDIT,)))
+    assert len(world.fake_database.tables.requests) == before
+
+
 async def test_a_key_makes_sending_edits_twice_harmless(desk: FilingDesk) -> None:
     first = await desk.done((10, 14))
     one = await desk.again(first, Rework((EDIT,)), "key")

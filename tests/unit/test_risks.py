@@ -59,6 +59,16 @@ def test_frames_follow_each_other_as_in_the_film() -> None:
     assert ranking.following(52, 9) == []
 
 
+def test_text_between_two_looks_is_as_sure_as_at_them() -> None:
+    builder = BoxTableBuilder()
+    kinds = (Kind.TEXT, Kind.PLATE, Kind.FACE)
+    for index, kind in enumerate(kinds):
+        builder.add(index, [RedactedBox((0, 0, 9, 9), 0, 0.9, Origin.FILLED, kind, kind is Kind.PLATE)])
+    found = {one.index: one for one in Ranking.of(builder.finish()).page(9, 0)}
+    assert [found[index].reason for index in range(3)] == [Reason.SCORE, Reason.SCORE, Reason.FILLED]
+    assert found[0].risk == found[1].risk < 0.1 < found[2].risk
+
+
 def test_a_result_of_black_frames_only() -> None:
     builder = BoxTableBuilder()
     builder.add(0, None)

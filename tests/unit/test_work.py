@@ -23,7 +23,7 @@ from domain.ports import Frame, FrameSource
 from domain.ports.services import StoredObject
 from domain.videos import Region, Segment
 from fakes.media import FakeSource
-from fakes.vision import FakeFaceDetector
+from fakes.vision import FakeAreaDetector, FakeFaceDetector
 from world import World
 
 
@@ -203,6 +203,21 @@ async def test_frames_that_cannot_be_examined_are_black_and_counted(desk: Desk) 
     assert (request.status, request.blanked_frames) == (Status.COMPLETED, 3)
     frames = [data for name, data in unzipped(result).items() if name.startswith("frames/")]
     assert not any(any(data) for data in frames)
+
+
+async def test_where_text_cannot_be_looked_for_frames_are_black_and_the_request_says_so(desk: Desk) -> None:
+    desk.level, desk.text = Level.FULL, FakeAreaDetector(broken=True)
+    request_id = await desk.submit((0, 3))
+    await desk.process(request_id)
+    (result,) = desk.results().values()
+    request = await desk.request(request_id)
+    assert (request.status, request.blanked_frames) == (Status.COMPLETED, 3)
+    contents = unzipped(result)
+    frames = [data for name, data in contents.items() if name.startswith("frames/")]
+    assert len(frames) == 3
+    assert not any(any(data) for data in frames)
+    manifest = json.loads(contents["manifest.json"])
+    assert (manifest["summary"]["blanked"], manifest["settings"]["level"]) == (3, "full")
 
 
 async def test_marks_that_change_after_the_submission_change_nothing(desk: Desk) -> None:

@@ -27,6 +27,9 @@ ENGLISH = Words(
     faces="Faces redacted, counted in every frame",
     tracks="Faces followed through time",
     inferred="of the faces redacted, inferred from frames around them",
+    texts="Areas of text redacted, counted in every frame",
+    plates="Licence plates redacted, counted in every frame",
+    plates_by_shape="of the licence plates, told by the shape of the text on them",
     regions="Marked areas redacted",
     blanked="Frames blanked",
     timeline="When something was redacted",
@@ -38,6 +41,7 @@ ENGLISH = Words(
     timeline_most="Highest column: {most}",
     legend_found="faces that were found",
     legend_inferred="faces inferred from frames around them",
+    legend_writing="text and licence plates",
     legend_regions="areas marked by hand",
     legend_blanked="black frames",
     settings="What was asked for",
@@ -126,8 +130,17 @@ ENGLISH = Words(
         "be depends on the frames around it."
     ),
     looked=(
-        "Every frame was examined in full. A face that is missed in some frames is redacted there too "
-        "when it was found before and after."
+        "Every frame was examined in full for faces. A face that is missed in some frames is redacted there "
+        "too when it was found before and after."
+    ),
+    looked_for_text=(
+        "Text and licence plates were looked for in every picture, and in films in each frame whose number "
+        "is a multiple of {every} and wherever the picture changes; in between they were followed. Text of "
+        "the shape of what is written on a licence plate counts as one."
+    ),
+    kept_text=(
+        "Text was left readable on purpose in marked areas ({areas}). Faces in them were redacted. Names and "
+        "dates that are written there can identify people."
     ),
     sources="Sources",
     source="Source",
@@ -177,8 +190,8 @@ ENGLISH = Words(
     },
     proof_help=(
         "What was found and showed too much was filled with black, with a wider margin, and the frame "
-        "searched once more. A frame that still showed a face, or that could not be searched, is black in "
-        "the result."
+        "searched again, up to three times. A frame that still showed a face then, or that could not be "
+        "searched, is black in the result."
     ),
     compared=(
         "What is left at the place of a removed face was compared with that face by {model} wherever "

@@ -97,7 +97,8 @@ def blanks(facts: ReportFacts, words: Words) -> str:
 
 def gaps(facts: ReportFacts, words: Words) -> str:
     """Frames in which a face was not found and was redacted all the same."""
-    evidence, filled = facts.evidence, facts.summary.boxes[Origin.FILLED]
+    evidence = facts.evidence
+    filled = evidence.inferred[Origin.FILLED]
     if not evidence.gaps:
         return markup.section(words.gaps, markup.paragraph(words.no_gaps))
     text = words.some_gaps.format(count=words.number(evidence.gaps), frames=words.number(filled))
@@ -118,7 +119,7 @@ def weakest(facts: ReportFacts, words: Words) -> str:
     """The tracks that were the least sure, with pictures."""
     if facts.settings.based_on:
         return ""
-    if facts.settings.threshold is None or not facts.summary.tracks:
+    if facts.settings.threshold is None or not facts.evidence.tracks:
         return markup.section(words.weakest, markup.paragraph(words.no_tracks))
     weakest = facts.evidence.weakest_tracks()
     rows = [
@@ -135,16 +136,16 @@ def weakest(facts: ReportFacts, words: Words) -> str:
     heads = (words.source, words.track, words.where, words.best_score, words.seen, words.redacted)
     table = markup.table(heads, rows, numbers={3, 4, 5})
     return markup.section(
-        words.weakest, markup.paragraph(words.weakest_help) + table + _thumbnails(weakest, words)
+        words.weakest, markup.paragraph(words.weakest_help) + table + _thumbnails(facts, words, weakest)
     )
 
 
-def _thumbnails(tracks: Iterable[TrackEvidence], words: Words) -> str:
+def _thumbnails(facts: ReportFacts, words: Words, tracks: Iterable[TrackEvidence]) -> str:
     """Small pictures out of the redacted frames, inside the page itself."""
     figures = "".join(
-        f'<figure><img alt="{escape(_track(words, one))}" '
+        f'<figure><img alt="{escape(_track(facts, words, one))}" '
         f'src="data:image/jpeg;base64,{b64encode(one.thumbnail).decode()}">'
-        f"<figcaption>{escape(_track(words, one))}</figcaption></figure>"
+        f"<figcaption>{escape(_track(facts, words, one))}</figcaption></figure>"
         for one in tracks
         if one.thumbnail is not None
     )
@@ -152,5 +153,7 @@ def _thumbnails(tracks: Iterable[TrackEvidence], words: Words) -> str:
     return f'<div class="thumbnails">{figures}</div>{note}' if figures else ""
 
 
-def _track(words: Words, one: TrackEvidence) -> str:
-    return f"{words.track} {words.number(one.track)}"
+def _track(facts: ReportFacts, words: Words, one: TrackEvidence) -> str:
+    """What a track is called; those of several sources have the same numbers."""
+    track = f"{words.track} {words.number(one.track)}"
+    return track if len(facts.sources) == 1 else f"{words.source} {words.number(one.source)}, {track}"

@@ -28,6 +28,9 @@ GERMAN = Words(
     faces="Geschwärzte Gesichter, in jedem Bild gezählt",
     tracks="Über die Zeit verfolgte Gesichter",
     inferred="der geschwärzten Gesichter aus benachbarten Bildern erschlossen",
+    texts="Geschwärzte Schrift, in jedem Bild gezählt",
+    plates="Geschwärzte Kennzeichen, in jedem Bild gezählt",
+    plates_by_shape="der Kennzeichen an der Form ihrer Schrift erkannt",
     regions="Geschwärzte markierte Bereiche",
     blanked="Ganz schwarze Bilder",
     timeline="Wann etwas geschwärzt wurde",
@@ -39,6 +42,7 @@ GERMAN = Words(
     timeline_most="Höchste Säule: {most}",
     legend_found="gefundene Gesichter",
     legend_inferred="aus benachbarten Bildern erschlossene Gesichter",
+    legend_writing="Schrift und Kennzeichen",
     legend_regions="von Hand markierte Bereiche",
     legend_blanked="ganz schwarze Bilder",
     settings="Was verlangt war",
@@ -145,8 +149,17 @@ GERMAN = Words(
         "hängt von den Bildern um ihn herum ab."
     ),
     looked=(
-        "Jedes Bild wurde ganz untersucht. Ein Gesicht, das in einigen Bildern übersehen wurde, ist "
-        "auch dort geschwärzt, wenn es davor und danach gefunden wurde."
+        "Jedes Bild wurde ganz nach Gesichtern durchsucht. Ein Gesicht, das in einigen Bildern übersehen "
+        "wurde, ist auch dort geschwärzt, wenn es davor und danach gefunden wurde."
+    ),
+    looked_for_text=(
+        "Nach Schrift und Kennzeichen wurde in jedem Einzelbild gesucht und in Filmen in jedem Bild, dessen "
+        "Nummer ein Vielfaches von {every} ist, sowie überall, wo sich das Bild ändert; dazwischen wurden "
+        "sie verfolgt. Schrift von der Form eines Kennzeichens zählt als eines."
+    ),
+    kept_text=(
+        "In markierten Bereichen ({areas}) blieb Schrift absichtlich lesbar. Gesichter darin wurden "
+        "geschwärzt. Namen und Daten, die dort stehen, können Menschen erkennbar machen."
     ),
     sources="Quellen",
     source="Quelle",
@@ -199,9 +212,9 @@ GERMAN = Words(
         ),
     },
     proof_help=(
-        "Was gefunden wurde und zu viel zeigte, wurde mit breiterem Rand schwarz gefüllt und das Bild ein "
-        "weiteres Mal durchsucht. Ein Bild, das dann noch ein Gesicht zeigte oder sich nicht durchsuchen "
-        "ließ, ist im Ergebnis schwarz."
+        "Was gefunden wurde und zu viel zeigte, wurde mit breiterem Rand schwarz gefüllt und das Bild "
+        "erneut durchsucht, bis zu dreimal. Ein Bild, das dann noch ein Gesicht zeigte oder sich nicht "
+        "durchsuchen ließ, ist im Ergebnis schwarz."
     ),
     compared=(
         "Wo etwas gefunden wurde, wurde mit {model} verglichen, was an der Stelle eines entfernten Gesichts "

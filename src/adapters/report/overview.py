@@ -12,6 +12,7 @@ from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.record import ReportFacts
 from domain.anonymization.request import Level, OutputFormat
 from domain.anonymization.tracking import Origin
+from domain.detection import Kind
 
 
 def opening(facts: ReportFacts, words: Words) -> str:
@@ -31,17 +32,22 @@ def opening(facts: ReportFacts, words: Words) -> str:
 
 def numbers(facts: ReportFacts, words: Words) -> str:
     """How many frames, tracks and boxes of each kind."""
-    summary = facts.summary
-    inferred = summary.boxes[Origin.FILLED] + summary.boxes[Origin.EXTENDED]
+    summary, evidence = facts.summary, facts.evidence
     by_hand = summary.boxes[Origin.EDITED] + summary.boxes[Origin.MANUAL]
-    rows = (
+    rows = [
         (words.frames, summary.frames),
-        (words.tracks, summary.tracks),
+        (words.tracks, evidence.tracks),
         (words.faces, summary.faces),
-        (words.inferred, inferred),
+        (words.inferred, evidence.inferred.total()),
         (words.regions, summary.boxes[Origin.REGION] + by_hand),
         (words.blanked, summary.blanked),
-    )
+    ]
+    if facts.settings.level is Level.FULL:
+        rows[4:4] = [
+            (words.texts, summary.kinds[Kind.TEXT]),
+            (words.plates, summary.kinds[Kind.PLATE]),
+            (words.plates_by_shape, evidence.plates_by_shape),
+        ]
     return markup.section(
         words.numbers, markup.definitions((name, words.number(value)) for name, value in rows)
     )
@@ -52,12 +58,14 @@ def over_time(facts: ReportFacts, words: Words) -> str:
     timeline = facts.evidence.timeline
     if not len(timeline):
         return ""
-    kinds = (
+    kinds = [
         ("found", words.legend_found),
         ("inferred", words.legend_inferred),
         ("regions", words.legend_regions),
         ("blanked", words.legend_blanked),
-    )
+    ]
+    if facts.settings.level is Level.FULL:
+        kinds.insert(2, ("writing", words.legend_writing))
     legend = "".join(f'<li><i class="{kind}"></i>{escape(name)}</li>' for kind, name in kinds)
     marks = (0, (len(timeline) - 1) // 2, len(timeline) - 1)
     several = len(facts.sources) > 1
@@ -90,6 +98,10 @@ def chosen(facts: ReportFacts, words: Words) -> str:
             words.looked,
             words.threshold.format(threshold=words.number(settings.threshold, 2)),
         ]
+    if settings.video_areas:
+        sentences.append(words.looked_for_text.format(every=words.number(settings.video_areas.every)))
+    if kept := sum(len(source.keep_text) for source in facts.sources):
+        sentences.append(words.kept_text.format(areas=words.number(kept)))
     quality = markup.NONE if look.output_format is OutputFormat.PNG else words.number(look.quality)
     sentences.append(
         words.formats[look.output_format.is_film].format(format=look.output_format.upper(), quality=quality)

@@ -14,20 +14,25 @@ WIDTH, HEIGHT = 1200, 200
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    regions: int
+    writing: int
     found: int
     inferred: int
-    regions: int
     blanked: bool
 
     @property
+    def sure(self) -> int:
+        """All but the inferred faces."""
+        return self.regions + self.writing + self.found
+
+    @property
     def total(self) -> int:
-        return self.found + self.inferred + self.regions
+        return self.sure + self.inferred
 
 
 def highest(timeline: Timeline) -> int:
     """The most areas redacted at once in one frame."""
-    rows = zip(timeline.found, timeline.inferred, timeline.regions, strict=True)
-    return max((sum(row) for row in rows), default=0)
+    return max((_areas(timeline, at) for at in range(len(timeline))), default=0)
 
 
 def plot(timeline: Timeline, label: str) -> str:
@@ -48,8 +53,9 @@ def plot(timeline: Timeline, label: str) -> str:
         for kind, path in (
             ("blanked", _bars(width, [(0, int(one.blanked)) for one in columns], 1)),
             ("regions", _bars(width, [(0, one.regions) for one in columns], most)),
-            ("found", _bars(width, [(one.regions, one.regions + one.found) for one in columns], most)),
-            ("inferred", _bars(width, [(one.regions + one.found, one.total) for one in columns], most)),
+            ("writing", _bars(width, [(one.regions, one.regions + one.writing) for one in columns], most)),
+            ("found", _bars(width, [(one.regions + one.writing, one.sure) for one in columns], most)),
+            ("inferred", _bars(width, [(one.sure, one.total) for one in columns], most)),
         )
         if path
     ]
@@ -66,16 +72,22 @@ def _columns(timeline: Timeline) -> list[_Column]:
     columns = []
     for start, stop in pairwise(edges):
         span = range(start, stop)
-        best = max(span, key=lambda at: timeline.found[at] + timeline.inferred[at] + timeline.regions[at])
+        best = max(span, key=lambda at: _areas(timeline, at))
         columns.append(
             _Column(
+                timeline.regions[best],
+                timeline.writing[best],
                 timeline.found[best],
                 timeline.inferred[best],
-                timeline.regions[best],
                 any(timeline.blanked[at] for at in span),
             )
         )
     return columns
+
+
+def _areas(timeline: Timeline, at: int) -> int:
+    """Areas redacted in a frame."""
+    return timeline.regions[at] + timeline.writing[at] + timeline.found[at] + timeline.inferred[at]
 
 
 def _bars(width: float, spans: list[tuple[int, int]], most: int) -> str:

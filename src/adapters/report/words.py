@@ -29,6 +29,9 @@ class Words:
     faces: str
     tracks: str
     inferred: str
+    texts: str
+    plates: str
+    plates_by_shape: str
     regions: str
     blanked: str
 
@@ -38,6 +41,7 @@ class Words:
     timeline_most: str
     legend_found: str
     legend_inferred: str
+    legend_writing: str
     legend_regions: str
     legend_blanked: str
 
@@ -64,6 +68,8 @@ class Words:
     was_redacted: str
     threshold: str
     looked: str
+    looked_for_text: str
+    kept_text: str
 
     sources: str
     source: str

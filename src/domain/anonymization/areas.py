@@ -7,14 +7,15 @@ looks that do not agree, and `following` carries what was found over the frames 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.anonymization import boxes as bx
 from domain.anonymization.boxes import Boxes
 from domain.anonymization.looks import Look, sizes_due
-from domain.anonymization.tracking import Found, TrackingSettings
+from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, Tracks
 from domain.detection import Kind
 from domain.ports import AreaDetector, Frame
 
@@ -88,16 +89,59 @@ def look_for_areas(
         zoom = np.tile([frame.width / width, frame.height / height], 2)
         for kind, detector in detectors.items():
             areas = detector.detect(picture, settings.threshold)
-            finds[kind].append(Found(padded(areas.boxes * zoom), areas.scores.astype(np.float64)))
+            boxes = areas.boxes * zoom
+            like_plates = have_plate_shape(boxes)
+            found = Found(padded(boxes, like_plates), areas.scores.astype(np.float64))
+            finds[kind].append(replace(found, like_plates=like_plates) if kind is Kind.TEXT else found)
     return {kind: _merged(several) for kind, several in finds.items()}
 
 
-def padded(boxes: Boxes) -> Boxes:
-    """Boxes (n, 4) with room for what belongs to the text and is not found: strokes, and a plate's rim."""
+def have_plate_shape(boxes: Boxes) -> NDArray[np.bool_]:
+    """Which boxes (n, 4) are as wide for their height as what is written on a plate."""
     width, height = (boxes[:, 2:] - boxes[:, :2]).T
     shape = width / np.maximum(height, 1e-9)
-    like_plate = (shape >= PLATE_SHAPES[0]) & (shape <= PLATE_SHAPES[1])
-    return bx.pad(boxes, np.where(like_plate, PLATE_PADDING, PADDING) * np.minimum(width, height))
+    return np.asarray((shape >= PLATE_SHAPES[0]) & (shape <= PLATE_SHAPES[1]))
+
+
+def padded(boxes: Boxes, like_plates: NDArray[np.bool_]) -> Boxes:
+    """Boxes (n, 4) with room for what belongs to the text and is not found: strokes, and a plate's rim.
+
+    Args:
+        boxes: what is written.
+        like_plates: (n,), which of them have the shape of a plate.
+    """
+    shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
+    return bx.pad(boxes, np.where(like_plates, PLATE_PADDING, PADDING) * shorter)
+
+
+def plates_among(tracks: Tracks, found: Sequence[Found], reach: int) -> list[list[TrackedBox]]:
+    """Take tracks of text for plates where most of their finds nearby have the shape of one.
+
+    All finds within reach have a say, so that a plate that is seen at a slant for a moment stays one; those
+    further away have none, so that slices of a video agree with each other.
+
+    Args:
+        tracks: of text.
+        found: per frame, what was found.
+        reach: frames on each side.
+
+    Returns:
+        The boxes of every frame, in their order; what was taken for a plate says so.
+    """
+    votes = [
+        [(frame, bool(like[row])) for frame, row in members if (like := found[frame].like_plates) is not None]
+        for members in tracks.members
+    ]
+    boxes: list[list[TrackedBox]] = []
+    for index, there in enumerate(tracks.boxes):
+        near = [[like for frame, like in votes[box.track] if abs(frame - index) <= reach] for box in there]
+        boxes.append(
+            [
+                replace(box, kind=Kind.PLATE, by_shape=True) if 2 * sum(likes) > len(likes) else box
+                for box, likes in zip(there, near, strict=True)
+            ]
+        )
+    return boxes
 
 
 def _merged(finds: Sequence[Found]) -> Found:
@@ -109,8 +153,10 @@ def _merged(finds: Sequence[Found]) -> Found:
         return finds[0]
     boxes = np.concatenate([one.boxes for one in finds])
     scores = np.concatenate([one.scores for one in finds])
+    likes = [one.like_plates for one in finds if one.like_plates is not None]
     larger_first = np.argsort(-bx.area(boxes), kind="stable")
     boxes, scores = boxes[larger_first], scores[larger_first].copy()
+    like_plates = np.concatenate(likes)[larger_first] if likes else None
     kept = np.ones(len(boxes), bool)
     inside = bx.shares_inside(boxes, boxes) >= SAME_AREA
     for small in range(1, len(boxes)):
@@ -118,4 +164,4 @@ def _merged(finds: Sequence[Found]) -> Found:
         if len(holders):
             kept[small] = False
             scores[holders[0]] = max(scores[holders[0]], scores[small])
-    return Found(boxes[kept], scores[kept])
+    return Found(boxes[kept], scores[kept], like_plates=None if like_plates is None else like_plates[kept])

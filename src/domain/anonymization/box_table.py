@@ -29,7 +29,11 @@ LARGEST = 2**31 - 1
 """The largest coordinate, and the largest number of a track."""
 
 _ORIGINS = tuple(Origin)
-_KINDS: tuple[Kind | None, ...] = (None, *Kind)
+_KINDS: tuple[tuple[Kind | None, bool], ...] = (
+    (None, False),
+    *((kind, False) for kind in Kind),
+    (Kind.PLATE, True),
+)
 _ORIGIN_PLACES = {origin: place for place, origin in enumerate(_ORIGINS)}
 _KIND_PLACES = {kind: place for place, kind in enumerate(_KINDS)}
 _HEADER = Struct("<4sII")
@@ -47,7 +51,8 @@ class BoxTable:
         corners: (n, 4) int32, ``x1, y1, x2, y2`` whole pixels.
         tracks: (n,) int32; -1 for none.
         scores: (n,) float64; NaN for none.
-        marks: (n, 2) uint8, places of origin and kind in their lists.
+        marks: (n, 2) uint8, places of origin and kind in their lists; of kinds, a plate that was told by the
+            shape of its text is one of its own.
     """
 
     frames: NDArray[np.int64]
@@ -124,6 +129,11 @@ class BoxTable:
         """For every origin, (n,) bool: which boxes have it."""
         return {origin: self.marks[:, 0] == place for origin, place in _ORIGIN_PLACES.items()}
 
+    def of_kind(self, kind: Kind) -> NDArray[np.bool_]:
+        """(n,) bool: which boxes are of a kind."""
+        places = [place for place, (one, _) in enumerate(_KINDS) if one is kind]
+        return np.isin(self.marks[:, 1], places)
+
     def packed(self) -> bytes:
         """A few bytes a box, for `unpacked`; the same table gives the same bytes."""
         header = _HEADER.pack(_MAGIC, len(self.frames), len(self.corners))
@@ -158,7 +168,7 @@ class BoxTable:
             None if track < 0 else track,
             None if np.isnan(score) else score,
             _ORIGINS[origin],
-            _KINDS[kind],
+            *_KINDS[kind],
         )
 
     def _columns(self) -> tuple[NDArray[np.generic], ...]:
@@ -198,7 +208,7 @@ class BoxTableBuilder:
             self._tracks.append(-1 if box.track is None else box.track)
             self._scores.append(np.nan if box.score is None else box.score)
             self._marks.append(_ORIGIN_PLACES[box.origin])
-            self._marks.append(_KIND_PLACES[box.kind])
+            self._marks.append(_KIND_PLACES[box.kind, box.by_shape])
 
     def finish(self) -> BoxTable:
         """The table.

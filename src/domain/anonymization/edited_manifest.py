@@ -27,7 +27,7 @@ from domain.anonymization.request import (
     RedactionStyle,
 )
 from domain.anonymization.tracking import Origin
-from domain.detection import Kind
+from domain.detection import Basis, Kind
 from domain.errors import DomainError, InvalidManifestError, ManifestMismatchError, TooManyBoxesError
 from domain.videos import Region, Segment, union
 
@@ -35,9 +35,10 @@ LARGEST_EDITED = 256 << 20
 """Bytes of a manifest that may be rendered: about two million boxes."""
 
 _KINDS: Mapping[str, Kind | None] = {"region": None, **{kind.value: kind for kind in Kind}}
+_BASES = {None, *(basis.value for basis in Basis)}
 _ORIGINS = {origin.value: origin for origin in Origin}
 _FRAME_FIELDS = frozenset({"source", "index", "file", "blanked", "boxes", "sha256", "link"})
-_BOX_FIELDS = frozenset({"xyxy", "kind", "track", "score", "origin"})
+_BOX_FIELDS = frozenset({"xyxy", "kind", "track", "score", "origin", "basis"})
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _SHOWN = 12
 
@@ -237,7 +238,16 @@ def _box(index: int, box: object) -> RedactedBox:
         raise _invalid(f"frame {index}: the track of a box is a number from 0, or null")
     if score is not None and (type(score) not in {int, float} or not 0 <= score <= 1):
         raise _invalid(f"frame {index}: the score of a box is in 0 to 1, or null")
-    return _consistent(RedactedBox((*xyxy,), track, score, _ORIGINS[origin], _KINDS[kind]))
+    by_shape = _is_by_shape(index, box.get("basis"), _KINDS[kind])
+    return _consistent(RedactedBox((*xyxy,), track, score, _ORIGINS[origin], _KINDS[kind], by_shape))
+
+
+def _is_by_shape(index: int, basis: object, kind: Kind | None) -> bool:
+    if not isinstance(basis, str | None) or basis not in _BASES:
+        raise _invalid(f"frame {index}: the basis of a plate is {' or '.join(Basis)}")
+    if basis is not None and kind is not Kind.PLATE:
+        raise _invalid(f"frame {index}: only a plate has a basis")
+    return basis == Basis.SHAPE
 
 
 def _consistent(box: RedactedBox) -> RedactedBox:
@@ -246,9 +256,13 @@ def _consistent(box: RedactedBox) -> RedactedBox:
         origin = box.origin if box.origin in {Origin.REGION, Origin.EDITED} else Origin.MANUAL
         return replace(box, track=None, score=None, origin=origin)
     if box.origin is Origin.RESIDUAL:
-        return replace(box, track=None, score=None)
+        return replace(box, track=None, score=None, by_shape=False)
     is_found = box.track is not None and box.score is not None and box.origin is not Origin.REGION
-    return box if is_found or box.origin is Origin.EDITED else replace(box, origin=Origin.MANUAL)
+    if is_found and box.origin not in {Origin.EDITED, Origin.MANUAL}:
+        return box
+    # What a person has drawn is a plate because the person says so.
+    origin = Origin.EDITED if box.origin is Origin.EDITED else Origin.MANUAL
+    return replace(box, origin=origin, by_shape=False)
 
 
 def _manifest(

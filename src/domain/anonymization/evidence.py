@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 
 from domain.anonymization.proof import Tally
 from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.tracking import Origin
+from domain.anonymization.tracking import FOUND, Origin
+from domain.detection import Basis, Kind
 
 LISTED = 10
 """Rows of the report's tables: the longest gaps, the weakest tracks."""
 
 MOST_THUMBNAILS = 20 * LISTED
 """Thumbnails that are kept until it is known whose tracks are the weakest."""
+
+INFERRED = frozenset({Origin.FILLED, Origin.EXTENDED})
+"""Nothing was found in the very frame."""
 
 _MOST = 2**16 - 1
 
@@ -91,6 +95,7 @@ class Timeline:
     Attributes:
         found: faces that a detector found.
         inferred: faces that were only inferred from their track: filled or extended.
+        writing: text and plates; these are looked for at intervals, and inferred between them.
         regions: areas marked, moved or added by hand.
         blanked: 1 where the frame is black.
         positions: number of the frame in its source.
@@ -98,18 +103,20 @@ class Timeline:
 
     found: array[int] = field(default_factory=lambda: array("H"))
     inferred: array[int] = field(default_factory=lambda: array("H"))
+    writing: array[int] = field(default_factory=lambda: array("H"))
     regions: array[int] = field(default_factory=lambda: array("H"))
     blanked: array[int] = field(default_factory=lambda: array("B"))
     positions: array[int] = field(default_factory=lambda: array("Q"))
 
     def add(self, frame: RedactedFrame) -> None:
         """Append a frame."""
-        origins = Counter(box.origin for box in frame.boxes)
-        found = origins[Origin.DETECTED] + origins[Origin.LINKED] + origins[Origin.RESIDUAL]
-        self.found.append(min(found, _MOST))
-        self.inferred.append(min(origins[Origin.FILLED] + origins[Origin.EXTENDED], _MOST))
-        by_hand = origins[Origin.REGION] + origins[Origin.EDITED] + origins[Origin.MANUAL]
-        self.regions.append(min(by_hand, _MOST))
+        seen = [box for box in frame.boxes if box.origin in FOUND or box.origin is Origin.RESIDUAL]
+        faces = [box for box in seen if box.kind is Kind.FACE]
+        inferred = sum(box.origin in INFERRED for box in faces)
+        self.found.append(min(len(faces) - inferred, _MOST))
+        self.inferred.append(min(inferred, _MOST))
+        self.writing.append(min(len(seen) - len(faces), _MOST))
+        self.regions.append(min(len(frame.boxes) - len(seen), _MOST))
         self.blanked.append(frame.blanked)
         self.positions.append(frame.index)
 
@@ -118,13 +125,27 @@ class Timeline:
 
 
 class Evidence:
-    """Gathers all that while frames are written, in order."""
+    """Gathers all that while frames are written, in order.
+
+    Gaps and tracks are those of faces. Text and plates are looked for at intervals, so that gaps in their
+    tracks say nothing.
+
+    Attributes:
+        timeline: what was redacted when.
+        tally: what came of searching frames again.
+        blanks: runs of black frames.
+        gaps: how many were filled.
+        inferred: redacted faces that were found in other frames of their tracks only, by their origin.
+        plates_by_shape: redacted plates that were told by the shape of the text on them.
+    """
 
     def __init__(self) -> None:
         self.timeline = Timeline()
         self.tally = Tally()
         self.blanks: list[Blank] = []
         self.gaps = 0
+        self.inferred: Counter[Origin] = Counter()
+        self.plates_by_shape = 0
         self._tracks: dict[tuple[int, int], TrackEvidence] = {}
         self._open: dict[tuple[int, int], Gap] = {}
         self._longest: list[Gap] = []
@@ -138,7 +159,8 @@ class Evidence:
         if frame.blanked:
             self._add_blank(source, frame.index)
         for box in frame.boxes:
-            if box.track is None:
+            self.plates_by_shape += box.basis is Basis.SHAPE
+            if box.track is None or box.kind is not Kind.FACE:
                 continue
             key = source, box.track
             seen = self._tracks.get(key)
@@ -146,11 +168,17 @@ class Evidence:
                 seen = self._tracks[key] = TrackEvidence(source, box.track, frame.index, frame.index)
             seen.last = frame.index
             seen.origins[box.origin] += 1
+            self.inferred[box.origin] += box.origin in INFERRED
             if box.origin in {Origin.DETECTED, Origin.LINKED} and box.score is not None:
                 seen.best_score = max(seen.best_score, box.score)
             self._follow_gap(key, frame.index, filled=box.origin is Origin.FILLED)
         for thumbnail in frame.thumbnails:
             self._show(self._tracks[source, thumbnail.track], thumbnail.data)
+
+    @property
+    def tracks(self) -> int:
+        """How many faces were followed."""
+        return len(self._tracks)
 
     @property
     def thumbnails(self) -> int:

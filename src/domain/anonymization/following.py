@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.anonymization.areas import plates_among
 from domain.anonymization.examination import Examination
 from domain.anonymization.tracking import TrackedBox, TrackingSettings, Tracks, track
 from domain.detection import Kind
@@ -26,8 +27,8 @@ def follow(
         settings: what is accepted, for each kind that was looked for.
 
     Returns:
-        Boxes and tracks of all kinds, numbered together. A frame's detections are counted through all kinds,
-        in their order in the settings.
+        Boxes and tracks of all kinds, numbered together; text of a plate's shape is a plate. A frame's
+        detections are counted through all kinds, in their order in the settings.
     """
     boxes: list[list[TrackedBox]] = [[] for _ in examined]
     members: list[list[tuple[int, int]]] = []
@@ -35,8 +36,11 @@ def follow(
     for kind, how in settings.items():
         found = [one.finds(kind) for one in examined]
         tracks = track(found, scenes, how)
-        for covered, all_kinds in zip(tracks.boxes, boxes, strict=True):
-            all_kinds += [replace(box, kind=kind, track=len(members) + box.track) for box in covered]
+        of_kind = [[replace(box, kind=kind) for box in covered] for covered in tracks.boxes]
+        if kind is Kind.TEXT:
+            of_kind = plates_among(Tracks(of_kind, tracks.members), found, how.max_gap)
+        for covered, all_kinds in zip(of_kind, boxes, strict=True):
+            all_kinds += [replace(box, track=len(members) + box.track) for box in covered]
         members += [[(t, counted[t] + row) for t, row in one] for one in tracks.members]
         counted = [before + len(one.scores) for before, one in zip(counted, found, strict=True)]
     return Tracks(boxes, members)

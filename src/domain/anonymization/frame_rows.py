@@ -45,8 +45,9 @@ def frame_of_row(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame,
             score,
             Origin(origin),
             None if kind is None else Kind(kind),
+            by_shape,
         )
-        for x1, y1, x2, y2, track, score, origin, kind in boxes
+        for x1, y1, x2, y2, track, score, origin, kind, by_shape in boxes
     )
     identified = tuple(
         Identified(
@@ -70,7 +71,7 @@ def frame_of_row(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame,
 
 
 def _box_row(box: RedactedBox) -> list[object]:
-    return [*box.xyxy, box.track, box.score, box.origin, box.kind]
+    return [*box.xyxy, box.track, box.score, box.origin, box.kind, box.by_shape]
 
 
 def _face_row(face: Identified) -> list[object]:

@@ -244,13 +244,16 @@ def manifest(
 
 
 def _box(box: RedactedBox) -> dict[str, object]:
-    return {
+    entry: dict[str, object] = {
         "xyxy": box.xyxy,
         "kind": box.kind or "region",
         "track": box.track,
         "score": None if box.score is None else round(box.score, 4),
         "origin": box.origin,
     }
+    if box.basis:
+        entry["basis"] = box.basis
+    return entry
 
 
 def _source(source: RecordedSource) -> dict[str, object]:

@@ -1,8 +1,9 @@
 """See to it that redacted frames hold no face: search what will be delivered, redact again, or blank.
 
 The bytes that will be delivered are decoded again. What is found in them is filled with black, whatever the
-style, with a wider margin; the frame is encoded and searched once more; what still shows takes the frame with
-it. A frame that cannot be searched is blanked as well.
+style, with a wider margin; the frame is encoded and searched once more. What still shows where it was filled
+takes the frame with it. What is found elsewhere is filled in turn, a few times at most: encoding a frame
+again tips a detector over here and there. A frame that cannot be searched is blanked as well.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ from domain.ports.metrics import NULL_METER, Meter, Stage, timed
 
 WIDER = 0.5
 """Share of a residual's box that is filled with black beyond each of its sides."""
+
+
+MOST_ROUNDS = 3
+"""How often a frame is redacted again before it is blanked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +69,12 @@ class Prover:
         pending = frame.pending
         if pending is None:
             return frame
-        first = self._inspect_picture(frame)
-        second = None
-        if first is not None and len(first.residuals):
-            wider = _wider(first.residuals, pending.size)
+        seen = [self._inspect_picture(frame)]
+        while wider := _due_again(frame, pending, seen):
             shipped = self.reader.read(frame.data, frame.index)
             frame = replace(frame, data=self._edited(shipped, wider), boxes=frame.boxes + wider)
-            second = self._inspect_picture(frame)
-        settled = _settled(frame, pending, first, second)
+            seen.append(self._inspect_picture(frame))
+        settled = _settled(frame, pending, seen)
         return replace(settled, data=self._black(pending.size)) if settled.blanked else settled
 
     def group(
@@ -95,23 +98,26 @@ class Prover:
         settled = list(frames)
         try:
             first = self._inspect_group(group, film, studio, settled, due)
-            suspicious = {place: one.residuals for place, one in first.items() if one and len(one.residuals)}
-            second: Mapping[int, Inspected | None] = {}
-            if suspicious:
-                wider = {place: _wider(one, due[place].size) for place, one in suspicious.items()}
+            seen = {place: [one] for place, one in first.items()}
+            while wider := {
+                place: more
+                for place, looks in seen.items()
+                if (more := _due_again(settled[place], due[place], looks))
+            }:
                 for place, more in wider.items():
                     settled[place] = replace(settled[place], boxes=settled[place].boxes + more)
                 group = self._edited_group(group, film, studio, wider, ())
-                second = self._inspect_group(group, film, studio, settled, suspicious)
+                for place, one in self._inspect_group(group, film, studio, settled, wider).items():
+                    seen[place].append(one)
             for place, pending in due.items():
-                settled[place] = _settled(settled[place], pending, first[place], second.get(place))
+                settled[place] = _settled(settled[place], pending, seen[place])
             blank = [place for place in due if settled[place].blanked]
             if blank:
                 group = self._edited_group(group, film, studio, {}, blank)
         except ExaminationError:
             # It cannot even be decoded; nobody can tell what is in it.
             group = self._black_group(len(frames), film, studio)
-            settled = [_settled(frame, frame.pending, None, None) for frame in frames]
+            settled = [_settled(frame, frame.pending, [None]) for frame in frames]
         return tuple(settled), group
 
     def _inspect_picture(self, frame: RedactedFrame) -> Inspected | None:
@@ -195,38 +201,56 @@ class Prover:
         return self.encoder.encode(np.zeros((height, width, 3), np.uint8), self.appearance)
 
 
+def _due_again(
+    frame: RedactedFrame, pending: Pending, seen: Sequence[Inspected | None]
+) -> tuple[RedactedBox, ...]:
+    """What to fill with black before a frame is searched again; nothing where that is settled or hopeless.
+
+    Args:
+        frame: as it would be delivered.
+        pending: what it is searched for.
+        seen: what was found each time it was searched; None where it could not be.
+    """
+    last = seen[-1]
+    if last is None or len(seen) > MOST_ROUNDS:
+        return ()
+    filled = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
+    if Redaction(pending.size, filled, filled).mostly(last.residuals).any():
+        return ()
+    return _wider(last.residuals, pending.size)
+
+
 def _settled(
-    frame: RedactedFrame, pending: Pending | None, first: Inspected | None, second: Inspected | None
+    frame: RedactedFrame, pending: Pending | None, seen: Sequence[Inspected | None]
 ) -> RedactedFrame:
     """A frame with what came of its check; its picture may still have to be replaced by a black one.
 
     Args:
         frame: as it would be delivered.
         pending: what it was searched for; None for one that cannot be delivered because of others.
-        first: what was found; None where it could not be searched.
-        second: what was found when it was redacted again; None where it was not, or could not be searched.
+        seen: what was found each time it was searched, the last time as it would be delivered; None where it
+            could not be.
     """
-    before = 0 if first is None else len(first.residuals)
-    failed = first is None or (before > 0 and second is None)
-    last = first if second is None else second
+    counts = [0 if one is None else len(one.residuals) for one in seen]
+    first, last = seen[0], seen[-1]
     check = Check(
         whole=pending is None or pending.search.whole,
-        before=before,
-        after=0 if second is None else len(second.residuals),
+        before=sum(counts[:-1]) or counts[0],
+        after=counts[-1],
         similarity_before=first.similarity if first else None,
         similarity_after=last.similarity if last else None,
-        failed=failed,
+        failed=last is None,
     )
     if check.blanks:
         check = replace(check, similarity_after=None)
         return RedactedFrame(frame.index, frame.data, (), blanked=True, check=check)
     # Thumbnails show the frame as it was before.
-    thumbnails = () if before else frame.thumbnails
+    thumbnails = () if check.before else frame.thumbnails
     return replace(frame, pending=None, check=check, thumbnails=thumbnails)
 
 
 def _wider(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:
-    """What to fill with black where something was left."""
+    """What to fill with black where something was left; nothing where nothing was."""
     width, height = size
     grown = bx.clip(bx.grow(residuals, WIDER), width, height)
     corners = np.concatenate([np.floor(grown[:, :2]), np.ceil(grown[:, 2:])], axis=1).astype(int)

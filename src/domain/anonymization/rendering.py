@@ -13,8 +13,8 @@ from domain.anonymization.identities import IdentityRule
 from domain.anonymization.portraits import portraits, thumbnails
 from domain.anonymization.proof import Check, Pending, Search, Thumbnail
 from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.anonymization.tracking import Origin, TrackedBox, Verdict
-from domain.detection import Image, Kind
+from domain.anonymization.tracking import FOUND, Origin, TrackedBox, Verdict
+from domain.detection import Basis, Image, Kind
 from domain.errors import ExaminationError
 from domain.ports import Frame, FrameEncoder, Redactor
 from domain.ports.metrics import NULL_METER, Meter, Stage, timed
@@ -31,6 +31,7 @@ class RedactedBox:
         score: of the detection behind it; None for a region, a residual, and where a person drew or moved it.
         origin: why it was replaced.
         kind: what it is; None for a region.
+        by_shape: a plate that no detector of plates has found; text on it has the shape of one.
     """
 
     xyxy: tuple[int, int, int, int]
@@ -38,6 +39,14 @@ class RedactedBox:
     score: float | None
     origin: Origin
     kind: Kind | None = Kind.FACE
+    by_shape: bool = False
+
+    @property
+    def basis(self) -> Basis | None:
+        """Why it counts as a licence plate; None for anything else, and where a person says so."""
+        if self.kind is not Kind.PLATE or self.origin not in FOUND:
+            return None
+        return Basis.SHAPE if self.by_shape else Basis.DETECTOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +143,14 @@ def boxes_to_redact(
         frame: where it is.
         tracked: what was found.
         regions: areas to replace whatever is in them.
-        keep_text: areas in which text stays; whatever else was found in them is replaced.
+        keep_text: areas in which text stays, such of a plate's shape too; whatever else was found in them is
+            replaced.
     """
     kept = [_whole_pixels(region.xyxy, frame) for region in keep_text if region.applies_to(frame.index)]
     wanted = [
-        RedactedBox(piece, box.track, box.score, box.origin, box.kind)
+        RedactedBox(piece, box.track, box.score, box.origin, box.kind, box.by_shape)
         for box in tracked
-        for piece in _without(_whole_pixels(box.xyxy, frame), kept if box.kind is Kind.TEXT else [])
+        for piece in _without(_whole_pixels(box.xyxy, frame), kept if _is_text(box) else [])
     ]
     wanted += [
         RedactedBox(_whole_pixels(region.xyxy, frame), None, None, Origin.REGION, None)
@@ -223,6 +233,10 @@ def _redact(
     if left:
         corners = [box.xyxy for box in left]
         redactor.redact(image, np.array(corners, np.float32), RedactionStyle.SOLID, RedactionShape.BOX)
+
+
+def _is_text(box: TrackedBox) -> bool:
+    return box.kind is Kind.TEXT or box.by_shape
 
 
 def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tuple[int, int, int, int]:

@@ -13,15 +13,15 @@ from domain.accounts import Principal
 from domain.anonymization.box_table import BoxTable
 from domain.anonymization.edited_manifest import EditedManifest, read_edited
 from domain.anonymization.edits import FrameEdit, edited
-from domain.anonymization.lifecycle import Order, Priority, Snapshot
+from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Snapshot
 from domain.anonymization.manifest import MANIFEST_FILE
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.request import Choices, Verify
 from domain.anonymization.seal import SEAL_FILE, signature_state
 from domain.anonymization.submission import Submissions, Submitted
 from domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
-from domain.library import GrantRole
-from domain.ports.persistence import UnitOfWork
+from domain.library import GrantRole, VideoFacts
+from domain.ports.persistence import Database, UnitOfWork
 from domain.ports.results import StoredArchives
 from domain.ports.signing import SignatureCheck
 
@@ -50,10 +50,20 @@ class Rework:
     source_sha256: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What edits are made of."""
+
+    request: AnonymizationRequest
+    snapshot: Snapshot
+    facts: VideoFacts
+
+
 class Resubmissions:
     """Takes in edits of results.
 
     Args:
+        database: where requests are recorded.
         submissions: takes in orders.
         archives: reads results.
         own_key: this installation's public key.
@@ -62,11 +72,13 @@ class Resubmissions:
 
     def __init__(
         self,
+        database: Database,
         submissions: Submissions,
         archives: StoredArchives,
         own_key: Callable[[], bytes],
         is_signed: SignatureCheck,
     ) -> None:
+        self._database = database
         self._submissions = submissions
         self._archives = archives
         self._own_key = own_key
@@ -98,19 +110,23 @@ class Resubmissions:
             QueueUnavailableError: nobody could be told to do it; nothing was stored.
             StorageUnavailableError: the result cannot be read now.
         """
-
-        async def prepared(work: UnitOfWork) -> tuple[Order, Snapshot]:
-            return await self._prepared(work, principal, request_id, rework)
-
         key = (idempotency_key, _fingerprint(request_id, rework)) if idempotency_key else None
-        return await self._submissions.take(principal, prepared, key)
+        before = await self._submissions.taken_before(principal, key) if key else None
+        if before:
+            return before
+        async with self._database.unit_of_work() as work:
+            base = await _base(work, principal, request_id)
+        # It takes a while to fetch and read a result, and no connection of the database is held meanwhile.
+        order, snapshot = await self._prepared(base, rework)
 
-    async def _prepared(
-        self, work: UnitOfWork, principal: Principal, request_id: UUID, rework: Rework
-    ) -> tuple[Order, Snapshot]:
-        base = await work.requests.get(request_id, principal)
-        before = base.order
-        facts = (await work.videos.get(before.video_id, principal, GrantRole.EDITOR)).facts
+        async def still_allowed(work: UnitOfWork) -> tuple[Order, Snapshot]:
+            await _base(work, principal, request_id)
+            return order, snapshot
+
+        return await self._submissions.take(principal, still_allowed, key)
+
+    async def _prepared(self, base: _Base, rework: Rework) -> tuple[Order, Snapshot]:
+        before, snapshot, facts = base.request.order, base.snapshot, base.facts
         if rework.source_sha256 not in {None, facts.sha256}:
             raise ManifestMismatchError(
                 f"the edits are for the file with the SHA-256 {str(rework.source_sha256)[:_SHOWN]}..., and "
@@ -118,9 +134,8 @@ class Resubmissions:
                 "edit the result of that video",
             )
         appearance = rework.choices.over(before.appearance)
-        snapshot = await work.requests.snapshot(request_id)
         async with self._places:
-            document, seal = await self._documents(base.require_result())
+            document, seal = await self._documents(base.request.require_result())
             manifest = await asyncio.to_thread(read_edited, document)
             size = facts.width, facts.height
             boxes = await asyncio.to_thread(_packed, manifest, rework, snapshot, size)
@@ -133,7 +148,7 @@ class Resubmissions:
             rework.priority,
             rework.webhook_url,
             before.keep_text,
-            BasedOn(manifest.sha256, state, request_id),
+            BasedOn(manifest.sha256, state, base.request.id),
             # The boxes are decided; nothing is looked for again.
             verify=Verify.NONE,
         )
@@ -145,6 +160,18 @@ class Resubmissions:
             return document, await self._archives.read(key, SEAL_FILE)
         except ObjectNotFoundError as error:
             raise NotReadyError("the result's file is gone or damaged", "submit the order again") from error
+
+
+async def _base(work: UnitOfWork, principal: Principal, request_id: UUID) -> _Base:
+    """What the caller wants to edit, once it is known that they may.
+
+    Raises:
+        DomainError: they may not, or there is nothing to edit; see `Resubmissions.submit`.
+    """
+    request = await work.requests.get(request_id, principal)
+    video = await work.videos.get(request.order.video_id, principal, GrantRole.EDITOR)
+    request.require_result()
+    return _Base(request, await work.requests.snapshot(request_id), video.facts)
 
 
 def _packed(manifest: EditedManifest, rework: Rework, snapshot: Snapshot, size: tuple[int, int]) -> bytes:

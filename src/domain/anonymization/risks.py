@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from domain.anonymization.box_table import BoxTable
 from domain.anonymization.rendering import RedactedBox
 from domain.anonymization.tracking import Origin
+from domain.detection import Kind
 
 RESIDUAL_RISK, FILLED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.8
 """Of faces that the first search missed, as it may have missed those beside them altogether, and of boxes
@@ -91,7 +92,7 @@ class Ranking:
         boxes = self.table.boxes(index)
         if boxes is None:
             return FrameRisk(index, risk, Reason.BLANKED, None, ())
-        origins = {box.origin for box in boxes}
+        origins = {_as_counted(box) for box in boxes}
         scores = [box.score for box in boxes if box.score is not None]
         reason = next((reason for origin, reason in _REASONS if origin in origins), None)
         return FrameRisk(index, risk, reason, min(scores, default=None), boxes)
@@ -106,15 +107,24 @@ _REASONS = (
 )
 
 
+def _as_counted(box: RedactedBox) -> Origin:
+    """Text or a plate between two looks at it is as sure as at those."""
+    at_intervals = box.kind in {Kind.TEXT, Kind.PLATE} and box.origin is Origin.FILLED
+    return Origin.DETECTED if at_intervals else box.origin
+
+
 def _box_risks(table: BoxTable) -> NDArray[np.float64]:
     """(n,); what a person has drawn has none."""
     origins = table.origins()
     risks = np.zeros(len(table))
-    found = origins[Origin.DETECTED] | origins[Origin.LINKED]
+    # Text and plates are looked for at intervals, so that nothing was found is no sign of anything.
+    at_intervals = table.of_kind(Kind.TEXT) | table.of_kind(Kind.PLATE)
+    filled = origins[Origin.FILLED] & ~at_intervals
+    found = origins[Origin.DETECTED] | origins[Origin.LINKED] | (origins[Origin.FILLED] & at_intervals)
     risks[found] = 1.0 - np.nan_to_num(table.scores[found], nan=0.0)
     # However low the score, something was seen there.
     risks[found] *= EXTENDED_RISK
     risks[origins[Origin.RESIDUAL]] = RESIDUAL_RISK
-    risks[origins[Origin.FILLED]] = FILLED_RISK
+    risks[filled] = FILLED_RISK
     risks[origins[Origin.EXTENDED]] = EXTENDED_RISK
     return risks

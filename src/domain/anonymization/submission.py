@@ -135,6 +135,20 @@ class Submissions:
         """
         return await uninterrupted(self._take_in(principal, prepare, key))
 
+    async def taken_before(self, principal: Principal, key: tuple[str, bytes]) -> Submitted | None:
+        """What was taken in with a key, if anything was.
+
+        Args:
+            principal: whose key it is.
+            key: an idempotency key, and a digest that two orders share only when they are the same.
+
+        Raises:
+            IdempotencyConflictError: the key was used with a different order.
+        """
+        async with self._database.unit_of_work() as work:
+            request = await work.requests.submitted_before(principal.user_id, key)
+            return Submitted(request, await _estimate(work, request)) if request else None
+
     async def _take_in(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
     ) -> Submitted:
@@ -148,12 +162,11 @@ class Submissions:
                 request, is_new = await work.requests.add(principal.user_id, order, snapshot, key)
                 if is_new:
                     await self._plan(work, principal, request, snapshot)
-            waiting = 0 if request.status.is_final else await work.requests.frames_waiting()
-            rate = frames_per_second(await work.requests.rates(RATED_REQUESTS))
+            seconds = await _estimate(work, request)
             await work.commit()
         if is_new:
             await self._dispatcher.try_run()
-        return Submitted(request, math.ceil(waiting / rate))
+        return Submitted(request, seconds)
 
     async def _recognizer(self) -> FaceRecognizer:
         if self._people is None:
@@ -212,6 +225,13 @@ class Submissions:
             people = await self._people.pin(work, principal, order.identities, recognizer)
             return replace(snapshot, people=people)
         return snapshot
+
+
+async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
+    """Whole seconds until a request should be done, those waiting before it included."""
+    waiting = 0 if request.status.is_final else await work.requests.frames_waiting()
+    rate = frames_per_second(await work.requests.rates(RATED_REQUESTS))
+    return math.ceil(waiting / rate)
 
 
 def _fingerprint(order: Order) -> bytes:

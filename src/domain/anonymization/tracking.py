@@ -47,6 +47,10 @@ class Origin(StrEnum):
     """Found when the redacted frame itself was searched."""
 
 
+FOUND = frozenset({Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED})
+"""What a detector has found, in this frame or in others of the track."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrackingSettings:
     """What the tracker accepts and how far it reaches; lengths are in frames.
@@ -124,6 +128,7 @@ class TrackedBox:
         origin: why it is redacted.
         kind: what it is.
         verdict: whose face it is; None where that was not asked.
+        by_shape: it is text that was taken for a plate because of its shape.
     """
 
     xyxy: tuple[float, float, float, float]
@@ -132,6 +137,7 @@ class TrackedBox:
     origin: Origin
     kind: Kind = Kind.FACE
     verdict: Verdict | None = None
+    by_shape: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,11 +148,13 @@ class Found:
         boxes: (n, 4) pixels of the frame.
         scores: (n,) in 0..1.
         landmarks: (n, 5, 2) pixels of the frame, as in `domain.detection.Detections`; None for what has none.
+        like_plates: (n,) bool, text of a plate's shape; None for what is no text.
     """
 
     boxes: Boxes
     scores: NDArray[np.float64]
     landmarks: FloatArray | None = None
+    like_plates: NDArray[np.bool_] | None = None
 
     @classmethod
     def nothing(cls) -> Self:

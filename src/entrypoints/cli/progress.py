@@ -111,7 +111,6 @@ def _as_table(outcome: Outcome) -> Table:
         "evidence": ", ".join(
             f"{boxes[origin]} {origin}" for origin in Origin if origin is not Origin.REGION
         ),
-        "filled gaps": f"{boxes[Origin.FILLED]}",
         "regions": f"{boxes[Origin.REGION]}",
         "speed": f"{outcome.frames_per_second:.1f} frames/s, {outcome.seconds:.1f} s",
         "output": f"{outcome.output} ({_size(outcome.size)})",

@@ -17,6 +17,7 @@ from domain.anonymization.provenance import BasedOn
 from domain.anonymization.request import Choices, Level
 from domain.anonymization.seal import SEAL_FILE, signature_state
 from domain.errors import InputNotFoundError, TooManyBoxesError
+from domain.ports import ArchiveReader
 from entrypoints.bootstrap import Container
 from entrypoints.cli.inputs import open_exhibits
 from entrypoints.cli.progress import Monitor
@@ -93,28 +94,22 @@ def _documents(order: Order) -> tuple[bytes, bytes | None]:
     """The manifest and, where there is one, its signature."""
     if is_zipfile(order.manifest):
         with ZipReader(order.manifest) as archive:
-            seal = _unpacked(archive, SEAL_FILE) if SEAL_FILE in archive.names else None
-            document = _unpacked(archive, MANIFEST_FILE)
+            seal = _entry(archive, SEAL_FILE) if SEAL_FILE in archive.names else None
+            document = _entry(archive, MANIFEST_FILE)
     else:
         beside = order.manifest.with_name(SEAL_FILE)
         document, seal = _read(order.manifest), _read(beside) if beside.is_file() else None
     return document, seal if order.signature is None else _read(order.signature)
 
 
-def _unpacked(archive: ZipReader, name: str) -> bytes:
-    """An entry of a ZIP that may come from anybody: a small file can be packed that fills all memory."""
-    document = bytearray()
+def _entry(archive: ArchiveReader, name: str) -> bytes:
+    """An entry, read no further than may be: a small archive can hold a huge one."""
+    data = bytearray()
     for piece in archive.stream(name):
-        document += piece
-        if len(document) > LARGEST_EDITED:
+        data += piece
+        if len(data) > LARGEST_EDITED:
             raise _too_large(name)
-    return bytes(document)
-
-
-def _too_large(name: str) -> TooManyBoxesError:
-    return TooManyBoxesError(
-        f"{name} is larger than {LARGEST_EDITED >> 20} MiB", "render fewer frames at once"
-    )
+    return bytes(data)
 
 
 def _read(path: Path) -> bytes:
@@ -125,3 +120,8 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputNotFoundError(f"cannot open {path}: {reason}", "check the path") from error
+
+
+def _too_large(name: str) -> TooManyBoxesError:
+    message = f"{name} is larger than {LARGEST_EDITED >> 20} MiB"
+    return TooManyBoxesError(message, "render fewer frames at once")

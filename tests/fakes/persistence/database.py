@@ -64,6 +64,7 @@ class FakeUnitOfWork:
 
     async def __aenter__(self) -> Self:
         await self._database.ping()
+        self._database.open += 1
         return self
 
     async def __aexit__(
@@ -73,6 +74,7 @@ class FakeUnitOfWork:
         trace: TracebackType | None,
     ) -> None:
         self._transaction.rollback()
+        self._database.open -= 1
 
     async def commit(self) -> None:
         await self._database.ping()
@@ -89,12 +91,14 @@ class FakeDatabase:
     Attributes:
         reachable: set it to False to have every unit of work fail.
         commits: how often something was committed.
+        open: units of work that somebody is in.
     """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.store = Store(now=now)
         self.reachable = True
         self.commits = 0
+        self.open = 0
 
     @property
     def tables(self) -> Tables:

@@ -15,7 +15,7 @@ from domain.anonymization.resubmission import Rework
 from domain.anonymization.reviewing import Excerpt
 from domain.anonymization.risks import FrameRisk, Reason
 from domain.anonymization.tracking import Origin
-from domain.detection import Kind
+from domain.detection import Basis, Kind
 from entrypoints.http.schemas.common import Body, PageBase, View
 from entrypoints.http.schemas.orders import Name, WebhookUrl, webhook
 
@@ -140,6 +140,7 @@ class BoxView(View, frozen=True, kw_only=True):
     track: Annotated[int | None, Meta(examples=[3])]
     score: Annotated[float | None, Meta(examples=[0.91])]
     origin: Annotated[Origin, Meta(examples=["detected"])]
+    basis: Annotated[Basis | None, Meta(description="Why it counts as a licence plate.", examples=["shape"])]
 
     @classmethod
     def of(cls, box: RedactedBox) -> Self:
@@ -150,6 +151,7 @@ class BoxView(View, frozen=True, kw_only=True):
             track=box.track,
             score=box.score,
             origin=box.origin,
+            basis=box.basis,
         )
 
 

@@ -17,6 +17,7 @@ export const KINDS = ["face", "text", "plate", "region"];
  * @property {number | null} track
  * @property {number | null} score
  * @property {string} origin why it is covered
+ * @property {"shape" | "detector" | null} [basis] why it counts as a licence plate
  */
 
 /**

@@ -39,6 +39,7 @@ export function panel(app, result) {
   function item(box) {
     const isSelected = box.id === result.selected;
     const name = nameOf(box);
+    const basis = box.basis === "shape" && t("review.basis.shape");
     const score = box.score === null ? "" : percent(box.score);
     return el(
       "li",
@@ -54,7 +55,7 @@ export function panel(app, result) {
         },
         el("span", { class: "swatch", "data-kind": box.kind, "aria-hidden": "true" }),
         el("span", {}, name),
-        el("small", {}, [t(`review.origin.${box.origin}`), score].filter(Boolean).join(" · ")),
+        el("small", {}, [t(`review.origin.${box.origin}`), basis, score].filter(Boolean).join(" · ")),
       ),
       result.canEdit && removeButton(t("review.remove", { name }), () => remove(box)),
       isSelected &&

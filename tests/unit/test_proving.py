@@ -1,0 +1,238 @@
+"""What shows too much is redacted again, and what still shows is never delivered: pictures and films."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.anonymization.films import film_format
+from domain.anonymization.inspection import Inspector
+from domain.anonymization.looks import Look
+from domain.anonymization.proof import Pending, Search, Thumbnail
+from domain.anonymization.proving import MOST_ROUNDS, Prover
+from domain.anonymization.rendering import RedactedBox, RedactedFrame
+from domain.anonymization.request import Appearance, OutputFormat, RedactionStyle
+from domain.anonymization.tracking import Origin
+from domain.detection import Detections, Image, ModelCard
+from domain.errors import ExaminationError
+from domain.ports import Frame
+from domain.ports.films import FilmFormat, Group
+from fakes.results import FakeStudio
+from scripted import HEIGHT, WIDTH, BlackBoxes, RawBytes, RawReader, ScriptedSource
+
+Box = tuple[int, int, int, int]
+PLACES: tuple[Box, ...] = tuple((20 + 80 * n, 40, 52 + 80 * n, 80) for n in range(4))
+"""Where faces may be left; far enough from each other to be filled one by one."""
+
+FACE = RedactedBox((100, 120, 160, 180), 3, 0.9, Origin.DETECTED)
+SMALL = Thumbnail(3, b"a small picture")
+GREY = 90
+
+
+@dataclass
+class Chain:
+    """Finds one face after the other: each only where those before it are black, and it is not.
+
+    Attributes:
+        places: of the faces, in their order.
+        stubborn: those that it finds on black too.
+        fails_after: looks at a frame until it fails; None for never.
+    """
+
+    places: Sequence[Box]
+    stubborn: frozenset[Box] = frozenset()
+    fails_after: int | None = None
+    stride: int = 32
+    max_batch: int = 1
+    card: ModelCard = field(default_factory=lambda: ModelCard("chain", "0" * 64, "none", "CPU", "fp32"))
+    _looks: int = 0
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        (image,) = images
+        self._looks += 1
+        if self.fails_after is not None and self._looks > self.fails_after:
+            raise ExaminationError("not a number")
+        if not image.any():
+            return [Detections.empty()]
+        for place in self.places:
+            x1, y1, x2, y2 = place
+            if image[y1:y2, x1:x2].any() or place in self.stubborn:
+                box = np.array([place], np.float32)
+                return [Detections(box, np.array([0.9], np.float32), np.zeros((1, 5, 2), np.float32))]
+        return [Detections.empty()]
+
+
+def prover(detector: Chain, style: RedactionStyle = RedactionStyle.SOLID) -> Prover:
+    inspector = Inspector(detector, None, (Look(WIDTH),), 0.5)
+    return Prover(inspector, RawReader(), BlackBoxes(), RawBytes(), Appearance(style=style), threads=1)
+
+
+def frame(index: int = 7) -> RedactedFrame:
+    image = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
+    x1, y1, x2, y2 = FACE.xyxy
+    image[y1:y2, x1:x2] = 0
+    pending = Pending(Search(), (WIDTH, HEIGHT), ())
+    return RedactedFrame(index, image.tobytes(), (FACE,), blanked=False, pending=pending, thumbnails=(SMALL,))
+
+
+def picture(found: RedactedFrame) -> Image:
+    return np.frombuffer(found.data, np.uint8).reshape(HEIGHT, WIDTH, 3)
+
+
+@dataclass
+class Filmed:
+    """Frames of a film that were checked, with what a player would show of them."""
+
+    frames: tuple[RedactedFrame, ...]
+    shown: list[Image]
+
+
+def filmed(detector: Chain, frames: Sequence[RedactedFrame], studio: FakeStudio | None = None) -> Filmed:
+    studio = studio or FakeStudio()
+    look = Appearance(OutputFormat.MP4)
+    film = film_format(ScriptedSource(99).info, look)
+    planes, encoder = studio.planes(film), studio.group(film)
+    for one in frames:
+        encoder.add(planes.encode(picture(one), look))
+    checker = replace(prover(detector), encoder=planes, appearance=look)
+    checked, group = checker.group([replace(one, data=b"") for one in frames], encoder.finish(), film, studio)
+    return Filmed(checked, [one.bgr() for one in FakeStudio().frames(film, group, frames[0].index)])
+
+
+def wider(box: Box) -> Box:
+    x1, y1, x2, y2 = box
+    across, down = (x2 - x1) // 2, (y2 - y1) // 2
+    return max(0, x1 - across), max(0, y1 - down), min(WIDTH, x2 + across), min(HEIGHT, y2 + down)
+
+
+def test_a_frame_in_which_nothing_is_found_is_delivered_as_it_is() -> None:
+    before = frame()
+    after = prover(Chain([])).picture(before)
+    assert (after.data, after.boxes, after.thumbnails) == (before.data, before.boxes, before.thumbnails)
+    assert after.check is not None
+    assert (after.check.before, after.check.after, after.check.blanks, after.pending) == (0, 0, False, None)
+
+
+def test_a_frame_that_nobody_asked_to_search_is_left_alone() -> None:
+    before = replace(frame(), pending=None)
+    detector = Chain(PLACES)
+    assert prover(detector).picture(before) is before
+    assert detector._looks == 0
+
+
+@pytest.mark.parametrize("style", RedactionStyle)
+@pytest.mark.parametrize("count", range(1, MOST_ROUNDS + 1))
+def test_what_is_left_is_filled_with_a_wider_margin_until_nothing_is(
+    style: RedactionStyle, count: int
+) -> None:
+    after = prover(Chain(PLACES[:count]), style).picture(frame())
+    again = [box for box in after.boxes if box.origin is Origin.RESIDUAL]
+    assert [box.xyxy for box in again] == [wider(place) for place in PLACES[:count]]
+    assert after.boxes[0] == FACE
+    for x1, y1, x2, y2 in (box.xyxy for box in again):
+        assert not picture(after)[y1:y2, x1:x2].any()
+    assert (picture(after)[0, WIDTH - 1] == GREY).all()
+    assert after.check is not None
+    assert (after.check.before, after.check.after, after.check.blanks) == (count, 0, False)
+    assert after.thumbnails == ()
+
+
+def test_what_shows_up_ever_anew_takes_the_frame_with_it() -> None:
+    after = prover(Chain(PLACES[: MOST_ROUNDS + 1])).picture(frame())
+    assert (after.blanked, after.boxes, after.thumbnails) == (True, (), ())
+    assert not picture(after).any()
+    assert after.check is not None
+    assert (after.check.before, after.check.after) == (MOST_ROUNDS, 1)
+
+
+def test_what_still_shows_where_it_was_filled_takes_the_frame_with_it_at_once() -> None:
+    detector = Chain(PLACES[:1], stubborn=frozenset(PLACES[:1]))
+    after = prover(detector).picture(frame())
+    assert after.blanked
+    assert not picture(after).any()
+    assert detector._looks == 2
+    assert after.check is not None
+    assert (after.check.before, after.check.after, after.check.similarity_after) == (1, 1, None)
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_a_frame_that_cannot_be_searched_is_black(looks: int) -> None:
+    after = prover(Chain(PLACES[:1], fails_after=looks)).picture(frame())
+    assert after.blanked
+    assert not picture(after).any()
+    assert after.check is not None
+    assert (after.check.failed, after.check.before) == (True, looks)
+
+
+def test_bytes_that_are_no_picture_become_a_black_one() -> None:
+    after = prover(Chain([])).picture(replace(frame(), data=b"no picture"))
+    assert after.blanked
+    assert not picture(after).any()
+
+
+@given(
+    places=st.lists(st.sampled_from(PLACES), unique=True),
+    stubborn=st.frozensets(st.sampled_from(PLACES)),
+    fails_after=st.none() | st.integers(0, 4),
+    style=st.sampled_from(RedactionStyle),
+    as_film=st.booleans(),
+)
+@settings(deadline=None)
+def test_nothing_that_the_search_finds_is_ever_delivered(
+    places: list[Box],
+    stubborn: frozenset[Box],
+    fails_after: int | None,
+    style: RedactionStyle,
+    as_film: bool,
+) -> None:
+    detector = Chain(places, stubborn, fails_after)
+    if as_film:
+        checked = filmed(detector, [frame()])
+        (after,), (shown,) = checked.frames, checked.shown
+    else:
+        after = prover(detector, style).picture(frame())
+        shown = picture(after)
+    (found,) = Chain(places, stubborn).detect([np.ascontiguousarray(shown)], 0.2)
+    assert len(found) == 0
+    assert after.blanked is not shown.any()
+    assert after.check is not None
+    assert after.check.blanks is after.blanked
+    assert after.pending is None
+
+
+def test_a_film_s_frames_end_as_pictures_do() -> None:
+    for count in range(MOST_ROUNDS + 2):
+        picked = prover(Chain(PLACES[:count])).picture(frame())
+        checked = filmed(Chain(PLACES[:count]), [frame()])
+        assert replace(checked.frames[0], data=b"") == replace(picked, data=b"")
+        assert (checked.shown[0] == picture(picked)).all()
+
+
+def test_in_a_film_only_frames_that_were_asked_for_are_searched_and_changed() -> None:
+    frames = [frame(7), replace(frame(8), pending=None), frame(9)]
+    checked = filmed(Chain(PLACES[:2]), frames)
+    assert [one.index for one in checked.frames] == [7, 8, 9]
+    assert [one.check is not None for one in checked.frames] == [True, False, True]
+    assert checked.frames[1].boxes == (FACE,)
+    assert (checked.shown[1] == picture(frames[1])).all()
+    assert [len(one.boxes) for one in checked.frames] == [3, 1, 3]
+
+
+class _Unplayable(FakeStudio):
+    """Makes groups that cannot be decoded."""
+
+    def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
+        raise ExaminationError("a group of frames cannot be decoded again")
+
+
+def test_a_group_that_cannot_be_decoded_is_black_as_a_whole() -> None:
+    frames = [frame(7), replace(frame(8), pending=None)]
+    checked = filmed(Chain([]), frames, _Unplayable())
+    assert all(one.blanked and not one.boxes for one in checked.frames)
+    assert all(one.check is not None and one.check.failed for one in checked.frames)
+    assert not any(shown.any() for shown in checked.shown)
