@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
+    "BENCHMARKS.md",
+    "SECURITY.md",
     "CONTRIBUTING.md",
     "clients/README.md",
     "docker/README.md",
