@@ -6,13 +6,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 VENV_CLIP ?= .venv-clip
+VENV_GPU ?= .venv-gpu
 VENV_RELEASE ?= .venv-release
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
 LOCK = $(VENV_RELEASE)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-package opencv-python --no-emit-package imageio-ffmpeg
-# Pictures of faces for the benchmark.
+# Pictures of faces for the benchmarks.
 FACES ?= $(wildcard ../shared/data/faces/*.jp*g)
 # Each of these tests has half a dozen processes of its own; more at once starve each other.
 FAULT_JOBS ?= 2
@@ -66,6 +67,18 @@ $(VENV_CLIP)/.installed: pyproject.toml tests/clip/constraints.txt
 	$(PYTHON) -m venv $(VENV_CLIP)
 	$(VENV_CLIP)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint tests/clip/constraints.txt --editable '.[clip,dev]'
+	touch $@
+
+.PHONY: test-gpu
+test-gpu: $(VENV_GPU)/.installed ## Hold models on an NVIDIA GPU against the CPU; skipped, saying why, without one
+	$(VENV_GPU)/bin/pytest -m gpu tests/gpu
+
+# onnxruntime and onnxruntime-gpu own the same files, so what has the one cannot have the other.
+$(VENV_GPU)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV_GPU)
+	$(VENV_GPU)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,gpu,dev]'
+	$(VENV_GPU)/bin/python -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu
+	$(VENV_GPU)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'onnxruntime-gpu>=1.23,<2'
 	touch $@
 
 $(VENV_RELEASE)/.installed: pyproject.toml
@@ -141,6 +154,10 @@ bench-service: setup ## Load the service: status requests, first frame, a large 
 bench-faces: setup ## Faces over HTTP: analysing with 16 connections, and 10,000 embeddings at once
 	$(BIN)/python benchmarks/faces_over_http.py $(FACES)
 
+.PHONY: bench-gpu
+bench-gpu: $(VENV_GPU)/.installed ## Models on an NVIDIA GPU against the CPU; measures nothing without one
+	$(VENV_GPU)/bin/python benchmarks/gpu.py --output $(OUT)/gpu.md $(FACES)
+
 .PHONY: bench-workers
 bench-workers: setup ## Compare one worker with two, and one slice with ten
 	$(BIN)/python benchmarks/worker_scaling.py
@@ -163,4 +180,4 @@ soak-short: setup ## The same for one minute
 
 .PHONY: clean
 clean: ## Remove what the tasks above made
-	rm -rf $(VENV) $(VENV_CLIP) $(VENV_RELEASE) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

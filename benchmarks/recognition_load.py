@@ -21,6 +21,9 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+
+# isort: split
 import cv2
 import numpy as np
 from insightface.app import FaceAnalysis as InsightFace

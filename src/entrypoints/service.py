@@ -18,10 +18,10 @@ from adapters.media.probing import PyAvProber, VideoShelf, keyframes
 from adapters.postgres.gallery_indexes import GalleryIndexes
 from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
-from adapters.queue.arq import ArqJobQueue
-from adapters.queue.board import RedisProgressBoard
-from adapters.queue.call_limiter import RedisCallLimiter
-from adapters.queue.limiter import RedisAttemptLimiter
+from adapters.redis.attempt_limiter import RedisAttemptLimiter
+from adapters.redis.call_limiter import RedisCallLimiter
+from adapters.redis.job_queue import ArqJobQueue
+from adapters.redis.progress_board import RedisProgressBoard
 from adapters.security.passwords import Argon2PasswordHasher
 from adapters.security.secrets import InstallationSecret, digest, new_secret
 from adapters.security.signing import is_signed

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from adapters.queue.limiter import RedisAttemptLimiter
+from adapters.redis.attempt_limiter import RedisAttemptLimiter
 from domain.errors import QueueUnavailableError
 from domain.ports.services import AttemptLimiter
 from fakes.clock import FakeClock

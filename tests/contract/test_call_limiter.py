@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from adapters.queue.call_limiter import RedisCallLimiter
+from adapters.redis.call_limiter import RedisCallLimiter
 from domain.errors import QueueUnavailableError
 from domain.ports.services import CallLimiter
 from fakes.clock import FakeClock

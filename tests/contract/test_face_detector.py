@@ -12,10 +12,12 @@ import pytest
 
 import pictures
 import tiny_models
-from adapters.vision.centerface import CenterFace
+from adapters.vision.centerface import CenterFace, build_graph
 from adapters.vision.insightface import InsightFacePack
-from adapters.vision.onnx import Precision, Provider
-from domain.detection import Detections, Image
+from adapters.vision.onnx import Provider, open_session
+from adapters.vision.precision import Precision
+from adapters.vision.weights import CENTERFACE
+from domain.detection import Detections, Image, ModelCard
 from domain.ports import FaceDetector
 from fakes.vision import FakeFaceDetector, plant_face
 
@@ -45,6 +47,15 @@ def centerface(precision: Precision) -> Callable[[Path], Case]:
     return make
 
 
+def centerface_in_fp16(models: Path) -> Case:
+    """The graph for GPUs, with its outputs bound, as far as a CPU can run it."""
+    graph = build_graph(models, Precision.FP16)
+    session = open_session(graph.content, Provider.CPU)
+    session.bound = True
+    card = ModelCard(CENTERFACE.name, graph.sha256, CENTERFACE.licence, "CPU", "fp16")
+    return Case(CenterFace(session, card), pictures.group_photograph(), pictures.GROUP_BOXES)
+
+
 def scrfd(models: Path) -> Case:
     picture = np.full((256, 320, 3), 90, np.uint8)
     cells = [(8, 4, 5), (16, 10, 8), (32, 2, 6)]
@@ -56,6 +67,7 @@ def scrfd(models: Path) -> Case:
 CASES = {
     "fake": fake,
     "centerface-fp32": centerface(Precision.FP32),
+    "centerface-fp16": centerface_in_fp16,
     "centerface-int8": centerface(Precision.INT8),
     "scrfd": scrfd,
 }
@@ -147,4 +159,4 @@ def test_the_card_names_the_model(case: Case) -> None:
     assert card.name
     assert len(card.sha256) == 64
     assert card.provider == "CPU"
-    assert card.precision in {"fp32", "int8"}
+    assert card.precision in {"fp32", "fp16", "int8"}

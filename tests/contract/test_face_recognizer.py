@@ -15,7 +15,8 @@ import tiny_models
 from adapters.vision.arcface import ArcFace
 from adapters.vision.centerface import CenterFace
 from adapters.vision.dlib_resnet import DlibResNet
-from adapters.vision.onnx import Precision, Provider
+from adapters.vision.onnx import Provider
+from adapters.vision.precision import Precision
 from domain.detection import FloatArray, Image
 from domain.ports.recognition import FaceRecognizer
 from fakes.recognition import FakeFaceRecognizer

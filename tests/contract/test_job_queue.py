@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.queue import arq
-from adapters.queue.arq import NORMAL_QUEUE, ArqJobQueue
+from adapters.redis import job_queue
+from adapters.redis.job_queue import NORMAL_QUEUE, ArqJobQueue
 from domain.anonymization.lifecycle import Priority
 from domain.errors import InvalidSettingError, QueueUnavailableError
 from domain.ports.services import JobQueue
@@ -68,7 +68,7 @@ async def test_tickets_that_nobody_took_in_time_and_what_is_none_are_thrown_away
     async with ArqJobQueue(redis_url) as queue:
         await queue.redis.zadd(NORMAL_QUEUE, {"garbage": 1, f"{uuid4()}.x.y": 2})
         await queue.call_for(uuid4(), Priority.NORMAL)
-        monkeypatch.setattr(arq, "TICKET_LASTS", -timedelta(seconds=1))
+        monkeypatch.setattr(job_queue, "TICKET_LASTS", -timedelta(seconds=1))
         assert dict(await queue.tickets()) == {}
         assert await queue.redis.zcard(NORMAL_QUEUE) == 0
 

@@ -5,70 +5,38 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from adapters.storage.filenames import content_disposition
-from adapters.storage.files import PARTIAL_PREFIX
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.local_cache import LocalCache
-from adapters.storage.minio import NO_DELIMITER, MinioStore
-from adapters.storage.signed_urls import PATH, SignedUrls
+from adapters.storage.minio import MinioStore
+from adapters.storage.signed_urls import SignedUrls
 from domain.errors import (
-    ForbiddenError,
     ObjectNotFoundError,
     StorageUnavailableError,
-    TokenExpiredError,
     UploadTooLargeError,
 )
 from domain.ports.services import ObjectStore
 from fakes.clock import FakeClock
 from fakes.storage import FakeObjectStore
+from object_stores import (
+    Sample,
+    content,
+    fake_sample,
+    folder_sample,
+    minio_sample,
+    minio_store,
+    stream,
+)
 from s3_server import S3Server, running_s3
 
 MINUTE = timedelta(minutes=1)
 MEBI = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A store, and how its addresses are used from outside.
-
-    Attributes:
-        send: method, address and body of an HTTP request.
-        wait: lets time pass, so that addresses expire.
-        leftovers: what unfinished uploads left behind.
-        be_killed: leaves behind what a process does that is killed while it stores something.
-    """
-
-    store: ObjectStore
-    send: Callable[[str, str, bytes], Awaitable[Answer]]
-    wait: Callable[[timedelta], Awaitable[None]]
-    leftovers: Callable[[], list[str]]
-    be_killed: Callable[[], object]
-
-
-async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-
-
-async def content(store: ObjectStore, key: str, start: int = 0, stop: int | None = None) -> bytes:
-    return b"".join([chunk async for chunk in store.read(key, start, stop)])
 
 
 async def keys(store: ObjectStore, prefix: str) -> list[str]:
@@ -87,83 +55,6 @@ def kept_in(scratch: Path) -> list[str]:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with running_s3(tmp_path_factory.mktemp("swift")) as server:
         yield server
-
-
-def fake_sample() -> Sample:
-    clock = FakeClock()
-    store = FakeObjectStore(clock)
-
-    async def send(method: str, address: str, body: bytes) -> Answer:
-        parts = urlsplit(address)
-        if int(dict(parse_qsl(parts.query))["expires"]) <= clock.now().timestamp():
-            return Answer(403)
-        if method == "PUT":
-            store.objects[parts.path[1:]] = body
-            return Answer(200)
-        return Answer(200, store.objects[parts.path[1:]])
-
-    async def wait(time: timedelta) -> None:
-        clock.advance(time)
-
-    return Sample(
-        store,
-        send,
-        wait,
-        lambda: [str(begun) for begun in store.partial],
-        lambda: store.partial.append(datetime.now(UTC)),
-    )
-
-
-def folder_sample(root: Path) -> Sample:
-    clock = FakeClock()
-    urls = SignedUrls("https://api.test", b"k" * 32, clock)
-    store = FilesystemStore(root, urls)
-
-    async def send(method: str, address: str, body: bytes) -> Answer:
-        parts = urlsplit(address)
-        key = unquote(parts.path.removeprefix(PATH))
-        try:
-            name = urls.verify(method, key, dict(parse_qsl(parts.query)), clock.now())
-        except (ForbiddenError, TokenExpiredError):
-            return Answer(403)
-        if method == "PUT":
-            await store.put(key, stream(body))
-            return Answer(200)
-        return Answer(200, await content(store, key), {"content-disposition": content_disposition(name)})
-
-    async def wait(time: timedelta) -> None:
-        clock.advance(time)
-
-    return Sample(
-        store,
-        send,
-        wait,
-        lambda: [path.name for path in root.iterdir() if "~" in path.name],
-        lambda: (root / f"{PARTIAL_PREFIX}of-another-process").write_bytes(b"film"),
-    )
-
-
-def minio_store(s3: S3Server, bucket: str, cache: LocalCache | None = None) -> MinioStore:
-    return MinioStore(s3.endpoint, s3.access_key, s3.secret_key, bucket, secure=False, cache=cache)
-
-
-def minio_sample(store: MinioStore, bucket: str) -> Sample:
-    async def send(method: str, address: str, body: bytes) -> Answer:
-        async with httpx.AsyncClient() as client:
-            answer = await client.request(method, address, content=body or None)
-        return Answer(answer.status_code, answer.content, dict(answer.headers))
-
-    async def wait(time: timedelta) -> None:
-        await asyncio.sleep(time.total_seconds())
-
-    def leftovers() -> list[str]:
-        found = store._client._list_multipart_uploads(bucket, delimiter=NO_DELIMITER)
-        return [upload.object_name for upload in found.uploads]
-
-    def be_killed() -> None:
-        store._client._create_multipart_upload(bucket, "videos/film", {})
-
-    return Sample(store, send, wait, leftovers, be_killed)
 
 
 @pytest.fixture(params=["fake", "folder", "minio", "minio with a cache"])

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
-from adapters.queue.board import RedisProgressBoard
+from adapters.redis.progress_board import RedisProgressBoard
 from domain.ports.services import Listener, ProgressBoard
 from fakes.queue import FakeProgressBoard
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
 from deployment_files import ROOT, known_variables
+from domain.anonymization.request import OutputFormat
 
 DOCUMENTS = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docker/README.md", "clients/README.md")
 MADE_BY_OPERATORS = ("docker/secrets", "docker/.env")
@@ -18,6 +20,7 @@ PATH = re.compile(r"`((?:src|tests|docker|release|clients|benchmarks|migrations|
 FILE = re.compile(r"`([A-Za-z_-]+\.(?:md|json|toml))`")
 LINK = re.compile(r"\]\(((?!https?:)[^)#]+)")
 TARGET = re.compile(r"`make ([a-z-]+)|^make ([a-z-]+)", re.MULTILINE)
+EXTRA = re.compile(r"""(?:framecloak|['"]\.)\[([a-z,]+)\]|--extra ([a-z]+)""")
 VARIABLE = re.compile(r"`([A-Z][A-Z_]{3,})`")
 
 
@@ -58,12 +61,46 @@ def test_every_target_of_make_is_explained() -> None:
     assert phony == set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)) == targets()
 
 
+def test_the_environment_for_gpus_has_the_runtime_of_the_extra() -> None:
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    (runtime,) = project["optional-dependencies"]["gpu"]
+    assert f"--no-deps '{runtime}'" in text("Makefile")
+
+
+def test_extras_exist() -> None:
+    extras = set(tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"])
+    asked: dict[str, list[str]] = {}
+    places = ("*.md", "Makefile", "docs/**/*.md", "docker/*", "release/*", "src/**/*.py")
+    for path in (path for place in places for path in ROOT.glob(place) if path.is_file()):
+        for one, other in EXTRA.findall(path.read_text("utf-8")):
+            for name in (one or other).split(","):
+                asked.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert set(asked) <= extras, {name: asked[name] for name in asked.keys() - extras}
+    assert {"embedded", "gpu", "clip", "dev"} <= set(asked)
+
+
+def test_every_picture_format_is_where_the_recipe_says_that_it_has_to_be() -> None:
+    recipe = text("CONTRIBUTING.md").partition("## Add an output format")[2].partition("\n## ")[0]
+    for path in (
+        "src/domain/anonymization/manifest.schema.json",
+        "src/entrypoints/http/controllers/reviews.py",
+        "src/entrypoints/http/openapi.py",
+        "src/entrypoints/http/web/pages/run.js",
+    ):
+        assert f"`{path}`" in recipe
+        words = text(path)
+        for form in OutputFormat:
+            # `jpg` is `jpeg` by another name, and one film is no picture.
+            assert form in words or form in {OutputFormat.JPG, OutputFormat.JPEG, OutputFormat.MP4}, path
+
+
 def test_names_that_contributing_speaks_of_are_in_those_files() -> None:
     for name, path in (
         ("FaceDetector", "src/domain/ports/imaging.py"),
         ("choose_detector", "src/adapters/vision/insightface.py"),
         ("OutputFormat", "src/domain/anonymization/request.py"),
         ("problems", "src/entrypoints/http/openapi.py"),
+        ("detector_is_installed", "src/adapters/vision/insightface.py"),
     ):
         assert re.search(rf"^(class|def) {name}\b", text(path), re.MULTILINE), name
         assert name in text("CONTRIBUTING.md")

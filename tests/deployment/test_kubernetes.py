@@ -15,7 +15,7 @@ from entrypoints.http.listening import DRAIN_SECONDS
 from entrypoints.settings import Settings
 
 OURS = ("Deployment", "Job")
-NOT_OF_KUBERNETES = ("ScaledObject",)
+NOT_OF_KUBERNETES = ("PodMonitor", "ScaledObject")
 SECRETS = "/run/secrets/framecloak/"
 
 
@@ -134,6 +134,37 @@ def test_nobody_is_killed_before_its_time() -> None:
     grace = {found["metadata"]["name"]: pod.get("terminationGracePeriodSeconds") for found, pod in pods()}
     assert grace["framecloak-worker"] >= settings.worker_grace_seconds + 10
     assert grace["framecloak-api"] >= DRAIN_SECONDS + 5
+
+
+def test_what_workers_are_scaled_by_is_scraped() -> None:
+    written = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    monitors = [found for found in read_kubernetes() if found["kind"] == "PodMonitor"]
+    jobs, scraped = set(), set()
+    for monitor in monitors:
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        assert endpoint["path"] == "/metrics"
+        (renamed,) = endpoint["relabelings"]
+        assert renamed["targetLabel"] == "job"
+        jobs.add(renamed["replacement"])
+        for found, pod in pods():
+            if selects(monitor["spec"]["selector"], found["spec"]["template"]["metadata"]["labels"]):
+                scraped.add(found["metadata"]["name"])
+                assert endpoint["port"] in [port["name"] for port in pod["containers"][0]["ports"]]
+        if "authorization" in endpoint:
+            secret = endpoint["authorization"]["credentials"]
+            mounted = {volume["secret"]["secretName"] for _, pod in pods() for volume in pod["volumes"][:1]}
+            assert {secret["name"]} == mounted
+            read = one("ConfigMap", "framecloak")["data"]["METRICS_TOKEN_FILE"]
+            assert read == f"{SECRETS}{secret['key']}"
+    assert jobs == {job["job_name"] for job in written["scrape_configs"]}
+    assert scraped == {"framecloak-api", "framecloak-worker", "framecloak-upkeep"}
+
+
+def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    """Whether a selector of labels takes something."""
+    return all(labels.get(key) == value for key, value in selector["matchLabels"].items()) and all(
+        labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", ())
+    )
 
 
 def test_workers_are_scaled_on_how_long_requests_wait() -> None:

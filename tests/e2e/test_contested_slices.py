@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.queue.arq import ArqJobQueue
+from adapters.redis.job_queue import ArqJobQueue
 from cluster import Cluster
 from domain.anonymization.lifecycle import Priority
 from orders import SLICE_FRAMES, until

@@ -178,6 +178,12 @@ def test_the_id_of_a_request_leads_all_the_way(run: Run) -> None:
     assert recorded[0]["http_request_id"] == run.submitted_by
 
 
+def test_a_worker_says_what_its_models_run_on(run: Run) -> None:
+    (told,) = run.of(event="looks for faces")
+    assert told["level"] == "info"
+    assert told["model"].startswith("CenterFace on ")
+
+
 def test_what_the_result_was_made_of_is_kept_for_debugging(run: Run) -> None:
     assert run.kept == ["frames.zip", "slices/00000-1.zip"]
 

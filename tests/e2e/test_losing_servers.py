@@ -22,7 +22,7 @@ from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
 from adapters.postgres.schema import Schema
-from adapters.queue.arq import HIGH_QUEUE, NORMAL_QUEUE
+from adapters.redis.job_queue import HIGH_QUEUE, NORMAL_QUEUE
 from cluster import Cluster
 from orders import WORK_SECONDS, Request, until
 from s3_server import running_s3

@@ -61,6 +61,12 @@ async def test_who_shows_the_token_may_read_it(tmp_path: Path) -> None:
     assert TOKEN not in repr(replace(CONFIG, metrics_token=TOKEN))
 
 
+async def test_the_token_may_have_letters_of_any_language(tmp_path: Path) -> None:
+    api = make_api(tmp_path, replace(CONFIG, metrics_token="Schlüssel-ключ"))
+    headers = [(b"authorization", "Bearer Schlüssel-ключ".encode())]
+    assert (await api.client().get("/metrics", headers=headers)).status_code == 200
+
+
 async def test_it_can_be_for_everybody(tmp_path: Path) -> None:
     api = make_api(tmp_path, replace(CONFIG, metrics_public=True))
     assert (await api.client().get("/metrics")).status_code == 200

@@ -22,9 +22,10 @@ from adapters.vision.centerface import (
     decode,
     published_weights,
 )
-from adapters.vision.onnx import Precision, Provider, Session, open_session
+from adapters.vision.onnx import Outputs, Provider, Session, open_session
+from adapters.vision.precision import Precision
 from adapters.vision.suppression import suppress
-from adapters.vision.weights import CENTERFACE_SHA256, sha256_of
+from adapters.vision.weights import CENTERFACE_SHA256, BuiltFile, sha256_of
 from domain.detection import Detections, ModelCard
 from domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
 
@@ -37,10 +38,29 @@ class FixedSession(Session):
     def __init__(self, outputs: list[NDArray[np.float32]]) -> None:
         real = open_session(tiny_models.identity_bytes(), Provider.CPU)
         self.provider, self.input, self.outputs = real.provider, real.input, real.outputs
+        self.bound = False
         self._given = outputs
 
     def run(self, batch: NDArray[np.uint8] | NDArray[np.float32]) -> list[NDArray[np.float32]]:
         return self._given
+
+
+class CountingSession(Session):
+    """A session that leaves its outputs where they are, and tells which of them were asked for."""
+
+    def __init__(self, graph: Path | bytes) -> None:
+        real = open_session(graph, Provider.CPU)
+        self.__dict__ |= real.__dict__ | {"bound": True}
+        self.fetched: list[int] = []
+
+    def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], needed: int) -> Outputs:
+        outputs = super().run_lazily(batch, needed)
+
+        def fetch(number: int) -> NDArray[np.float32]:
+            self.fetched.append(number)
+            return outputs[number]
+
+        return Outputs(fetch)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +179,41 @@ def test_int8_on_auto_means_the_cpu_and_on_a_gpu_is_refused(models: Path) -> Non
         CenterFace.load(models, Provider.CUDA, Precision.INT8)
 
 
+def test_fp16_without_a_gpu_is_refused_and_not_turned_into_something_else(models: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="fp16") as raised:
+        CenterFace.load(models, Provider.CPU, Precision.FP16)
+    assert "fp32" in raised.value.hint
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.3, 0.1])
+def test_fp16_finds_the_very_boxes_of_fp32_however_dark(models: Path, gain: float) -> None:
+    picture = darkened(gain)
+    exact, halved = (
+        on_cpu(build_graph(models, precision)).detect([picture], 0.1)[0]
+        for precision in (Precision.FP32, Precision.FP16)
+    )
+    clear = exact.select(exact.scores >= 0.2)
+    assert len(clear) >= 6
+    matches = pictures.overlaps(clear.boxes, halved.boxes)
+    assert matches.max(axis=1).min() > 0.97
+    np.testing.assert_allclose(halved.scores[matches.argmax(axis=1)], clear.scores, atol=0.01)
+    np.testing.assert_allclose(halved.landmarks[matches.argmax(axis=1)], clear.landmarks, atol=1)
+
+
+def on_cpu(graph: BuiltFile) -> CenterFace:
+    """A detector that runs a graph where its precision gains nothing."""
+    return CenterFace(open_session(graph.content, Provider.CPU), ModelCard("graph", "", "", "CPU", ""))
+
+
+def test_a_picture_without_faces_leaves_all_but_the_scores_on_the_device(models: Path) -> None:
+    session = CountingSession(build_graph(models, Precision.FP32).content)
+    detector = CenterFace(session, ModelCard("counting", "", "", "CPU", "fp32"))
+    (found,) = detector.detect([np.full((96, 128, 3), 90, np.uint8)], 0.5)
+    assert (len(found), session.fetched) == (0, [0])
+    (found,) = detector.detect([pictures.group_photograph()], 0.5)
+    assert (len(found), session.fetched) == (6, [0, 0, 1, 2, 3])
+
+
 def test_starting_does_not_import_what_only_building_needs() -> None:
     script = (
         "import sys, adapters.vision.centerface;"
@@ -177,8 +232,7 @@ def test_starting_does_not_import_what_only_building_needs() -> None:
 
 @pytest.mark.parametrize("gain", [1.0, 0.3, 0.1])
 def test_int8_finds_what_fp32_finds_however_dark(models: Path, gain: float) -> None:
-    noise = np.random.default_rng(3).normal(0, 3, (864, 1280, 3))
-    picture = np.clip(pictures.group_photograph() * gain + noise, 0, 255).astype(np.uint8)
+    picture = darkened(gain)
     exact, rounded = (
         CenterFace.load(models, Provider.CPU, precision).detect([picture], 0.1)[0]
         for precision in (Precision.FP32, Precision.INT8)
@@ -202,6 +256,12 @@ def test_int8_misses_at_most_three_percent_of_the_street(models: Path) -> None:
             shares += [found_share(clear.select(np.array([index])), rounded) for index in range(len(clear))]
     assert len(shares) > 80
     assert np.mean(shares) >= 0.97
+
+
+def darkened(gain: float) -> NDArray[np.uint8]:
+    """The group in less light, with the noise of a sensor."""
+    noise = np.random.default_rng(3).normal(0, 3, (864, 1280, 3))
+    return np.clip(pictures.group_photograph() * gain + noise, 0, 255).astype(np.uint8)
 
 
 def found_share(wanted: Detections, found: Detections) -> float:

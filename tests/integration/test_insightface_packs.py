@@ -18,7 +18,8 @@ from adapters.vision.insightface import (
     decode,
     is_scrfd,
 )
-from adapters.vision.onnx import Precision, Provider, Session, open_session
+from adapters.vision.onnx import Outputs, Provider, Session, open_session
+from adapters.vision.precision import Precision
 from adapters.vision.weights import record_digests
 from domain.detection import ModelCard
 from domain.errors import ExaminationError, InvalidOptionError, ModelCorruptError, ModelMissingError
@@ -75,6 +76,32 @@ def test_a_graph_without_landmarks_gets_typical_ones() -> None:
     (found,) = tiny(landmarks=False).detect([picture], 0.5)
     low, high = found.boxes[:, None, :2], found.boxes[:, None, 2:]
     assert ((found.landmarks > low) & (found.landmarks < high)).all()
+
+
+def test_a_pack_that_leaves_outputs_on_the_device_finds_the_same() -> None:
+    batch = [grey(), grey()]
+    box = tiny_models.plant(batch[1], 16, 2, 3)
+    bound = session(batch=True)
+    bound.bound = True
+    detector = InsightFacePack(bound, CARD, 2)
+    assert [len(found) for found in detector.detect([batch[0]], 0.5)] == [0]
+    found = detector.detect(batch, 0.5)
+    assert [len(faces) for faces in found] == [0, 1]
+    np.testing.assert_allclose(found[1].boxes, [box], atol=1e-3)
+
+
+def test_scores_that_are_no_numbers_are_not_taken_for_an_empty_picture() -> None:
+    class Blind(Session):
+        """A session whose scores are not numbers."""
+
+        def run_lazily(self, batch: NDArray[np.uint8] | NDArray[np.float32], needed: int) -> Outputs:
+            outputs = super().run_lazily(batch, needed)
+            return Outputs(lambda number: outputs[number] * np.float32(np.nan))
+
+    blind = Blind.__new__(Blind)
+    blind.__dict__ |= session().__dict__
+    with pytest.raises(ExaminationError, match="scores"):
+        InsightFacePack(blind, CARD).detect([grey()], 0.5)
 
 
 def test_a_fixed_input_size_is_met_by_a_letterbox() -> None:
@@ -182,6 +209,11 @@ class TestChoice:
         with pytest.raises(ModelMissingError, match="nope") as raised:
             choose_detector("nope", tmp_path, Provider.CPU)
         assert "centerface, own" in raised.value.hint
+
+    def test_fp16_is_not_taken_from_a_pack(self, tmp_path: Path) -> None:
+        tiny_models.write_scrfd_pack(tmp_path / "own")
+        with pytest.raises(InvalidOptionError, match="own has no fp16 graph"):
+            choose_detector("own", tmp_path, precision=Precision.FP16)
 
     def test_int8_leads_to_centerface(self, tmp_path: Path) -> None:
         tiny_models.write_scrfd_pack(tmp_path / "own")

@@ -16,9 +16,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 import tiny_models
+from adapters.vision.centerface import CenterFace
 from adapters.vision.downloads import pull
+from adapters.vision.onnx import Provider
 from adapters.vision.weights import find_pack, models_folder, recorded_digests
-from domain.errors import DomainError, LicenseNotAcceptedError, ModelDownloadError, ModelMissingError
+from domain.errors import (
+    DomainError,
+    LicenseNotAcceptedError,
+    ModelDownloadError,
+    ModelMissingError,
+    ProviderUnavailableError,
+)
 from entrypoints.cli.models import models as command
 
 PACK = find_pack("buffalo_l")
@@ -214,7 +222,12 @@ def test_list_shows_what_there_is_and_what_can_be_had(tmp_path: Path) -> None:
 
 def test_build_makes_every_graph(tmp_path: Path) -> None:
     rows = json.loads(run("build", "--json", "--model-path", tmp_path).stdout)
-    assert [row["name"] for row in rows] == ["centerface fp32", "centerface int8", "dlib-resnet"]
+    assert [row["name"] for row in rows] == [
+        "centerface fp32",
+        "centerface fp16",
+        "centerface int8",
+        "dlib-resnet",
+    ]
     assert all(sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"] for row in rows)
     assert "int8" in run("build", "--model-path", tmp_path).stdout
 
@@ -231,7 +244,7 @@ def test_verify_trusts_on_first_use_and_notices_changes(tmp_path: Path) -> None:
     assert code == 0
     assert {first.pop("det_tiny.onnx"), first.pop("a_recogniser.onnx")} == {"recorded"}
     assert "PP-OCRv6_det_small.onnx" in first
-    assert list(first.values()) == ["unchanged"] * 4
+    assert list(first.values()) == ["unchanged"] * 5
     assert states()[1]["det_tiny.onnx"] == "unchanged"
 
     (folder / "det_tiny.onnx").write_bytes(DETECTOR + b"\0")
@@ -261,6 +274,28 @@ def test_a_plate_detector_of_ones_own_is_listed_as_one(tmp_path: Path) -> None:
     tiny_models.write_scrfd_pack(tmp_path / "my-plates")
     rows = {row["name"]: row for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)}
     assert rows["my-plates"]["purpose"] == "licence plate detection"
+
+
+def test_providers_are_tried_and_one_that_fails_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        @staticmethod
+        def load(_: Path, provider: Provider) -> CenterFace:
+            if provider is Provider.CUDA:
+                raise ProviderUnavailableError("CUDA does not work here: no driver", "")
+            return CenterFace.load(tmp_path, Provider.CPU)
+
+    monkeypatch.setattr("adapters.vision.centerface.CenterFace", Broken)
+    rows = json.loads(run("providers", "--json", "--model-path", tmp_path).stdout)
+    assert [(row["provider"], row["works"]) for row in rows] == [
+        ("TensorRT", True),
+        ("CUDA", False),
+        ("CPU", True),
+    ]
+    assert rows[1]["detail"] == "CUDA does not work here: no driver"
+    assert rows[2]["detail"].startswith("CPU (")
+    assert "no driver" in " ".join(run("providers", "--model-path", tmp_path).stdout.split())
 
 
 def test_the_models_folder_comes_from_the_environment() -> None:

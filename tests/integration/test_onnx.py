@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +15,9 @@ import pytest
 
 import domain
 import tiny_models
-from adapters.vision.onnx import (
-    Precision,
-    Provider,
-    choose_precision,
-    describe,
-    has_int8_dot_products,
-    open_first,
-    open_session,
-)
+from adapters.vision import gpu_libraries
+from adapters.vision.onnx import PREFERENCE, Provider, open_first, open_session
+from adapters.vision.precision import Precision, choose_precision, describe, has_int8_dot_products
 from domain.detection import ModelCard
 from domain.errors import (
     ExaminationError,
@@ -70,6 +66,62 @@ def test_a_missing_gpu_is_said_with_the_commands_that_help(provider: Provider) -
     assert "pip install onnxruntime-gpu" in raised.value.hint
 
 
+@needs_cpu_build
+def test_a_gpu_that_fails_is_refused_by_name_and_passed_over_by_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
+    # Here the runtime itself objects, where a build for GPUs would to a missing driver.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ProviderUnavailableError, match=r"CUDA does not work here: .*providers_cuda"):
+            open_session(tiny_models.identity_bytes(), Provider.CUDA)
+        tried: list[Provider] = []
+
+        def model_for(provider: Provider) -> bytes:
+            tried.append(provider)
+            return tiny_models.identity_bytes()
+
+        assert open_first(model_for, Provider.AUTO).provider is Provider.CPU
+    assert tried == list(PREFERENCE)
+
+
+def test_a_failure_of_cuda_is_told_without_where_it_was_noticed_and_on_which_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session = open_session(tiny_models.identity_bytes(), Provider.CPU)
+
+    class Failing:
+        """As ONNX Runtime 1.31 words it."""
+
+        def run(self, *_: object) -> None:
+            raise RuntimeError(
+                "/src/cuda_call.cc:154 void CudaCall(ERRTYPE) [with bool THRW = true]"
+                " CUDA failure 2: out of memory ; GPU=0 ; hostname=ward-7"
+                " ; file=/src/cuda_execution_provider.cc ; line=355 ; expr=cudaMalloc();"
+            )
+
+    monkeypatch.setattr(session, "_session", Failing())
+    with pytest.raises(ExaminationError) as raised:
+        session.run(np.zeros((1, 3, 112, 112), np.float32))
+    assert raised.value.message.endswith("(1, 3, 112, 112): CUDA failure 2: out of memory")
+
+
+def test_a_library_that_cannot_be_loaded_is_named() -> None:
+    assert "absent.so" in (gpu_libraries.why_it_cannot_be_loaded("absent.so") or "")
+    assert gpu_libraries.why_it_cannot_be_loaded("libonnxruntime_providers_shared.so") is None
+
+
+@pytest.mark.parametrize("wheels", [True, False])
+def test_libraries_of_wheels_are_loaded_where_there_are_any_and_standard_output_stays_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, wheels: bool
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: wheels or None)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: sys.stdout.write("not found: libcudnn.so.9\n"))
+    gpu_libraries.load_from_wheels.__wrapped__()
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "not found: libcudnn.so.9\n" if wheels else "")
+
+
 def test_bytes_that_are_no_model_are_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"this is no graph")
@@ -88,6 +140,26 @@ def test_a_failure_of_the_runtime_is_an_examination_error() -> None:
     session = open_session(tiny_models.identity_bytes((1, 3, 8, 8)), Provider.CPU)
     with pytest.raises(ExaminationError, match=r"\(1, 3, 9, 9\)"):
         session.run(np.zeros((1, 3, 9, 9), np.float32))
+
+
+def test_outputs_that_stay_where_they_were_calculated_are_those_of_a_plain_run() -> None:
+    session = open_session(tiny_models.scrfd_bytes(), Provider.CPU)
+    assert not session.bound  # there is nothing to save
+    picture = np.random.default_rng(1).normal(0, 1, (3, 64, 96, 1)).astype(np.float32).transpose(3, 0, 1, 2)
+    plain = session.run(picture)
+    for bound in (False, True):
+        session.bound = bound
+        lazy = session.run_lazily(picture, needed=3)
+        for number, output in enumerate(plain):
+            np.testing.assert_array_equal(lazy[number], output)
+            np.testing.assert_array_equal(lazy[number], output)
+
+
+def test_a_failure_of_a_bound_run_is_an_examination_error() -> None:
+    session = open_session(tiny_models.identity_bytes((1, 3, 8, 8)), Provider.CPU)
+    session.bound = True
+    with pytest.raises(ExaminationError, match=r"\(1, 3, 9, 9\)"):
+        session.run_lazily(np.zeros((1, 3, 9, 9), np.float32), needed=1)
 
 
 @pytest.mark.parametrize(
@@ -114,12 +186,16 @@ def test_no_cpu_info_means_no_int8_instructions(tmp_path: Path) -> None:
 
 def test_precision_follows_the_provider() -> None:
     assert choose_precision(Precision.AUTO, Provider.CUDA) is Precision.FP32
+    assert choose_precision(Precision.FP16, Provider.CUDA) is Precision.FP16
+    assert choose_precision(Precision.FP16, Provider.TENSORRT) is Precision.FP16
     assert choose_precision(Precision.FP32, Provider.CPU) is Precision.FP32
     assert choose_precision(Precision.INT8, Provider.CPU) is Precision.INT8
     automatic = Precision.INT8 if has_int8_dot_products() else Precision.FP32
     assert choose_precision(Precision.AUTO, Provider.CPU) is automatic
     with pytest.raises(InvalidOptionError, match="CUDA"):
         choose_precision(Precision.INT8, Provider.CUDA)
+    with pytest.raises(InvalidOptionError, match="GPUs alone"):
+        choose_precision(Precision.FP16, Provider.CPU)
 
 
 def test_the_runtime_tells_nobody_about_its_sessions(tmp_path: Path) -> None:

@@ -15,12 +15,8 @@ from PIL import ImageOps
 
 from adapters.media.pictures import is_picture, open_picture, pictures_in
 from domain.detection import Image
-from domain.errors import (
-    EmptyFileError,
-    ImageTooLargeError,
-    InputNotFoundError,
-    UnreadableVideoError,
-)
+from domain.errors import EmptyFileError, ImageTooLargeError, InputNotFoundError, UnreadableVideoError
+from entrypoints.cli.people import folder_of_people
 from media_samples import cut, numbered_picture, read_number, write_picture
 
 NUMBER = 37
@@ -180,6 +176,14 @@ def test_pictures_of_a_folder_come_sorted_by_name(tmp_path: Path) -> None:
     assert [path.name for path in pictures_in(tmp_path)] == ["10.webp", "9.tiff", "a.jpg", "b.PNG"]
     with pytest.raises(InputNotFoundError):
         pictures_in(tmp_path / "missing")
+
+
+def test_people_are_not_looked_for_in_hidden_files(tmp_path: Path) -> None:
+    for name in ("ada.jpg", "._ada.jpg"):  # the second is how other systems see a Mac's notes on the first
+        (tmp_path / name).write_bytes(b"x")
+    people = folder_of_people(tmp_path, None, None, None)
+    assert people is not None
+    assert people.pictures() == [tmp_path / "ada.jpg"]
 
 
 def test_pictures_are_told_by_their_suffix() -> None:

@@ -23,13 +23,13 @@ from adapters.vision.arcface import (
     choose_recognizer,
     is_arcface,
     read_normalization,
-    recognizer_is_installed,
     template,
 )
 from adapters.vision.centerface import CenterFace
 from adapters.vision.dlib_graph import build
 from adapters.vision.dlib_resnet import DlibResNet, build_graph
-from adapters.vision.onnx import Precision, Provider, open_session
+from adapters.vision.onnx import Provider, open_session
+from adapters.vision.precision import Precision
 from adapters.vision.weights import record_digests
 from domain.errors import ModelCorruptError, ModelMissingError
 from domain.reid.analysis import Capacity, FaceAnalysis
@@ -106,15 +106,12 @@ def test_a_pack_is_preferred_where_there_is_one(tmp_path: Path) -> None:
 def test_a_pack_may_be_named_by_its_path(tmp_path: Path) -> None:
     pack = tiny_models.write_arcface_pack(tmp_path / "elsewhere" / "mine")
     assert choose_recognizer(str(pack), tmp_path / "models", Provider.CPU).space.name == "mine"
-    assert recognizer_is_installed(str(pack), tmp_path / "models")
 
 
 def test_what_is_not_there_is_named_with_what_is(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match="there is no recogniser 'buffalo_l'") as missing:
         choose_recognizer("buffalo_l", tmp_path, Provider.CPU)
     assert "dlib-resnet" in missing.value.hint
-    assert not recognizer_is_installed("buffalo_l", tmp_path)
-    assert recognizer_is_installed("auto", tmp_path)
 
 
 def test_a_pack_without_a_recogniser_says_so(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
-from adapters.queue.arq import NORMAL_QUEUE, TICKET, ArqJobQueue
+from adapters.redis.job_queue import NORMAL_QUEUE, TICKET, ArqJobQueue
 from desk import Desk
 from domain.anonymization.cleaning import CleanupReport
 from domain.anonymization.holding import WorkerStuckError
@@ -33,12 +33,18 @@ class Broom:
     """Stands in for the clean-up, for webhooks and for the upkeep of galleries."""
 
     sweeps: int = 0
+    looks: int = 0
+    error: Exception | None = None
 
     async def run(self) -> CleanupReport:
         self.sweeps += 1
         return CleanupReport(0, 0, 0, 0)
 
     async def deliver_due(self) -> int:
+        self.looks += 1
+        if self.error:
+            error, self.error = self.error, None
+            raise error
         return 0
 
     async def tend_indexes(self) -> int:
@@ -72,6 +78,9 @@ class Bench:
             self.interrupted.append(lease.request_id)
             raise
         await self._worker.do(lease)
+
+    def rest(self) -> None:
+        self._worker.rest()
 
 
 @dataclass
@@ -315,6 +324,18 @@ async def test_a_clean_up_is_ordered_once_in_an_interval_whoever_is_there(
         async with Redis.from_url(redis_url) as redis:
             await redis.delete("framecloak:slots:cleanup")
         await until(lambda: third.broom.sweeps >= 2)
+
+
+async def test_a_chore_that_fails_unexpectedly_is_done_again(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_run, "NEWS", 0.02)
+    async with working(redis_url, tmp_path) as shift:
+        shift.broom.error = ZeroDivisionError("a slip")
+        await until(lambda: shift.broom.error is None)
+        looks = shift.broom.looks
+        await until(lambda: shift.broom.looks > looks)
+        assert not shift.task.done()
 
 
 async def test_one_that_does_slices_alone_leaves_clean_ups_to_others(redis_url: str, tmp_path: Path) -> None:

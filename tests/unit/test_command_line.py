@@ -69,6 +69,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
     try:
         with signals_raise():
             signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.vision.onnx import Precision, Provider
+from adapters.vision.onnx import Provider
+from adapters.vision.precision import Precision
 from domain.anonymization.request import Level, OutputFormat
 from domain.errors import InvalidSettingError
 from entrypoints.cli.main import main

@@ -34,8 +34,12 @@ def test_a_union_has_the_same_frames_once(parts: list[Segment]) -> None:
     assert all(a.end_frame < b.start_frame for a, b in pairwise(joined))
 
 
-def test_marks_inside_the_video_are_accepted() -> None:
-    require_within([Segment(0, 10)], [Region(0, 0, 64, 48, Segment(9, 10))], size=(64, 48), frame_count=10)
+def test_marks_that_fill_the_video_are_accepted_and_no_larger_ones() -> None:
+    marks = [Segment(0, 10)], [Region(0, 0, 64, 48, Segment(9, 10))]
+    require_within(*marks, size=(64, 48), frame_count=10)
+    for size, frame_count in (((63, 48), 10), ((64, 47), 10), ((64, 48), 9)):
+        with pytest.raises((InvalidRegionError, InvalidSegmentError)):
+            require_within(*marks, size=size, frame_count=frame_count)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def pictures_in(folder: Path) -> list[Path]:
         found = [path for path in folder.iterdir() if is_picture(path) and path.is_file()]
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputNotFoundError(f"cannot open {folder}: {reason}", "check the path") from error
+        raise InputNotFoundError(f"cannot open {folder}: {reason}", "name a folder") from error
     return sorted((path for path in found if path.name[0] != "."), key=lambda path: path.name)
 
 

@@ -20,7 +20,10 @@ from adapters.postgres.tables.galleries import GalleryFaceRow
 from domain.ports.galleries import Query, SealedFace, SealedGallery
 
 EFFORT = 100
-"""Neighbours that a walk through the index keeps in sight; see BENCHMARKS.md for what others give."""
+"""Least number of neighbours that a walk through the index keeps in sight."""
+
+FACES_PER_NEIGHBOUR = 1000
+"""One more for so many: the larger a gallery, the sooner a walk goes astray; see BENCHMARKS.md."""
 
 CANDIDATES = 100
 """Least number of faces that are compared exactly after such a walk."""
@@ -101,7 +104,8 @@ async def _approximate(
     candidates = max(CANDIDATES, CANDIDATES_PER_PERSON * top_k)
     if candidates > MOST_CANDIDATES:
         return None
-    await connection.execute(text(_TUNE), {"effort": str(max(EFFORT, candidates))})
+    effort = min(MOST_CANDIDATES, max(EFFORT, candidates, gallery.face_count // FACES_PER_NEIGHBOUR))
+    await connection.execute(text(_TUNE), {"effort": str(effort)})
     statement = text(_APPROXIMATE % {"gallery_id": gallery.id, "dimension": gallery.space.dimension})
     parameters = {"key_id": query.key_id, "vector": query.vector.tolist(), "candidates": candidates}
     rows = (await connection.execute(statement, parameters)).all()

@@ -1,4 +1,4 @@
-"""Face detectors, and the weights they run on."""
+"""What looks at pictures: detectors of faces, text and plates, recognisers, CLIP, and the weights of all."""
 
 import os
 

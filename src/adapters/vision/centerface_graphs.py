@@ -12,7 +12,8 @@ import onnx
 from onnx import TensorProto, helper, version_converter
 
 from adapters.vision.centerface import CALIBRATION
-from adapters.vision.onnx import Precision
+from adapters.vision.half_precision import halve
+from adapters.vision.precision import Precision
 from adapters.vision.quantization import Range, quantize
 
 _OPSET = 17  # per-channel dequantisation came with opset 13
@@ -22,19 +23,21 @@ _FIRST_OF_NECK = "509"
 
 
 def build(source: Path, precision: Precision) -> bytes:
-    """The graph that takes (n, h, w, 3) uint8 RGB of any size, in fp32 or int8.
+    """The graph that takes (n, h, w, 3) uint8 RGB of any size and gives float32, whatever it calculates in.
 
     Args:
         source: the published graph.
-        precision: FP32 or INT8.
+        precision: FP32, FP16 or INT8.
     """
     model = read_published(source)
     if precision is Precision.INT8:
         table = json.loads(CALIBRATION.read_text("utf-8"))["ranges"]
         ranges = {tensor: Range(*ends) for tensor, ends in table.items()}
         model = quantize(model, ranges, int8_nodes(model))
+    elif precision is Precision.FP16:
+        model = halve(model)
     accept_pictures(model)
-    onnx.checker.check_model(model)
+    onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
@@ -63,11 +66,11 @@ def accept_pictures(model: onnx.ModelProto) -> None:
     handing over float32 planes, and a quarter of the memory crosses.
     """
     graph = model.graph
-    floats = graph.input[0].name
+    floats, kind = graph.input[0].name, graph.input[0].type.tensor_type.elem_type
     del graph.input[:]
     graph.input.append(helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["N", "H", "W", 3]))
     planes = helper.make_node("Transpose", ["pictures"], ["planes"], "planes", perm=[0, 3, 1, 2])
-    widen = helper.make_node("Cast", ["planes"], [floats], "widen", to=TensorProto.FLOAT)
+    widen = helper.make_node("Cast", ["planes"], [floats], "widen", to=kind)
     graph.node.insert(0, planes)
     graph.node.insert(1, widen)
 

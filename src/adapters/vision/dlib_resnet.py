@@ -14,7 +14,8 @@ import numpy as np
 
 from adapters.vision.alignment import align
 from adapters.vision.embedding import MAX_BATCH, unit_vectors
-from adapters.vision.onnx import Precision, Provider, Session, open_session
+from adapters.vision.onnx import Provider, Session, open_session
+from adapters.vision.precision import Precision
 from adapters.vision.weights import DLIB_RESNET, DLIB_RESNET_SHA256, BuiltFile, built_file, file_in_wheel
 from domain.detection import FloatArray, Image, ModelCard
 from domain.reid.faces import EmbeddingSpace

@@ -20,10 +20,12 @@ import cv2
 import numpy as np
 
 from adapters.vision.centerface import CenterFace
-from adapters.vision.onnx import Precision, Provider, Session, open_session
+from adapters.vision.onnx import Outputs, Provider, Session
+from adapters.vision.packs import first_that_has_one, open_graph
 from adapters.vision.pictures import stack
+from adapters.vision.precision import Precision
 from adapters.vision.suppression import suppress
-from adapters.vision.weights import CENTERFACE, installed_packs, licence_of, verified_digest
+from adapters.vision.weights import CENTERFACE, installed_packs
 from domain.detection import Detections, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
 from domain.ports import FaceDetector
@@ -33,6 +35,8 @@ AUTO = "auto"
 _STRIDES = (8, 16, 32)
 _ANCHORS = 2
 _MAX_IOU = 0.4
+_OF_OUR_OWN_GRAPHS = (Precision.FP16, Precision.INT8)
+"""Precisions that packs do not come in."""
 _GPU_BATCH = 8
 _DETECTOR_PREFIXES = ("det_", "scrfd_")
 # Where eyes, nose and corners of the mouth lie in an upright face's box, for graphs without landmarks.
@@ -71,16 +75,8 @@ class InsightFacePack:
             ProviderUnavailableError: the provider does not work on this machine.
         """
         for path in _likeliest_first(folder):
-            digest = verified_digest(path)
-            session = open_session(path, provider)
+            session, card = open_graph(path, provider)
             if is_scrfd(session):
-                card = ModelCard(
-                    name=f"{folder.name}/{path.stem}",
-                    sha256=digest,
-                    licence=licence_of(folder.name),
-                    provider=session.provider.label,
-                    precision=Precision.FP32.value,
-                )
                 gains = session.provider is not Provider.CPU and batches_correctly(session)
                 return cls(session, card, _GPU_BATCH if gains else 1)
         raise ModelMissingError(
@@ -101,7 +97,12 @@ class InsightFacePack:
         scale = 1.0
         if self._fixed_size and batch.shape[1:3] != self._fixed_size:
             batch, scale = _letterbox(batch, *self._fixed_size)
-        outputs = run(self._session, batch)
+        rows = run(self._session, batch)
+        scores = [rows[level] for level in range(len(_STRIDES))]
+        if all((level < threshold).all() for level in scores):  # which no number that is none is
+            return [Detections.empty() for _ in images]
+        others = range(len(_STRIDES), len(self._session.outputs))
+        outputs = [*scores, *(rows[number] for number in others)]
         size = batch.shape[1], batch.shape[2]
         return [
             decode([output[index] for output in outputs], size, threshold).scaled(1 / scale, 1 / scale)
@@ -131,31 +132,34 @@ def batches_correctly(session: Session) -> bool:
     pictures = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8)
     try:
         together = run(session, pictures)
+        alone = [run(session, picture[np.newaxis]) for picture in pictures]
+        return all(
+            np.allclose(together[number][index], single[number][0], rtol=1e-3, atol=1e-3)
+            for index, single in enumerate(alone)
+            for number in range(len(session.outputs))
+        )
     except ExaminationError:
         return False
-    alone = [run(session, picture[np.newaxis]) for picture in pictures]
-    return all(
-        np.allclose(both[index], single[0], rtol=1e-3, atol=1e-3)
-        for index, outputs in enumerate(alone)
-        for both, single in zip(together, outputs, strict=True)
-    )
 
 
-def run(session: Session, batch: Image) -> list[FloatArray]:
+def run(session: Session, batch: Image) -> Outputs:
     """The outputs for (n, h, w, 3) uint8 RGB, each as (n, anchors, channels).
 
     Raises:
-        ExaminationError: the runtime failed, or gave outputs of unexpected size.
+        ExaminationError: the runtime failed, or, of an output, it is of unexpected size.
     """
     height, width = batch.shape[1:3]
     blob = cv2.dnn.blobFromImages(list(batch), 1 / 128, mean=(127.5, 127.5, 127.5))
-    outputs = session.run(np.asarray(blob, np.float32))
-    for index, output in enumerate(outputs):
-        stride = _STRIDES[index % 3]
+    outputs = session.run_lazily(np.asarray(blob, np.float32), needed=len(_STRIDES))
+
+    def rows(number: int) -> FloatArray:
+        output, stride = outputs[number], _STRIDES[number % 3]
         anchors = len(batch) * (height // stride) * (width // stride) * _ANCHORS
         if output.size != anchors * output.shape[-1]:
             raise ExaminationError(f"SCRFD gave an output of shape {output.shape} for {batch.shape}")
-    return [output.reshape(len(batch), -1, output.shape[-1]) for output in outputs]
+        return output.reshape(len(batch), -1, output.shape[-1])
+
+    return Outputs(rows)
 
 
 def decode(outputs: Sequence[FloatArray], size: tuple[int, int], threshold: float) -> Detections:
@@ -222,21 +226,19 @@ def choose_detector(
             name of a pack's folder.
         models: the models folder.
         provider: where to run.
-        precision: int8 exists for CenterFace only, and so settles ``auto``.
+        precision: fp16 and int8 exist for CenterFace only, and so settle ``auto``.
 
     Raises:
         ModelMissingError: there is no such detector; the hint says what is there and how to get more.
         ModelCorruptError: a file is not what it was.
         ProviderUnavailableError: the provider does not work on this machine.
-        InvalidOptionError: int8 was asked for where there is none.
+        InvalidOptionError: fp16 or int8 was asked for where there is none.
     """
     packs = installed_packs(models)
-    if name == AUTO and precision is not Precision.INT8:
-        for folder in packs.values():
-            try:
-                return InsightFacePack.load(folder, provider)
-            except ModelMissingError:
-                continue
+    if name == AUTO and precision not in _OF_OUR_OWN_GRAPHS:
+        found = first_that_has_one(packs.values(), lambda folder: InsightFacePack.load(folder, provider))
+        if found:
+            return found
     if name in {AUTO, CENTERFACE.name}:
         return CenterFace.load(models, provider, precision)
     if name not in packs:
@@ -245,8 +247,8 @@ def choose_detector(
             f"there is no detector {name!r} in {models}",
             f"there are {there}; `framecloak models list` shows what can be had and how",
         )
-    if precision is Precision.INT8:
-        raise InvalidOptionError(f"{name} has no int8 graph", "use the precision auto or fp32")
+    if precision in _OF_OUR_OWN_GRAPHS:
+        raise InvalidOptionError(f"{name} has no {precision} graph", "use the precision auto or fp32")
     return InsightFacePack.load(packs[name], provider)
 
 

@@ -13,8 +13,9 @@ from typing import Self
 import cv2
 import numpy as np
 
-from adapters.vision.onnx import Precision, Provider, Session, open_session
-from adapters.vision.weights import installed_packs, verified_digest
+from adapters.vision.onnx import Provider, Session
+from adapters.vision.packs import open_graph
+from adapters.vision.weights import installed_packs
 from domain.detection import Areas, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, ModelCorruptError
 
@@ -48,20 +49,12 @@ class YoloPlates:
             ModelCorruptError: it is not what it was, or not of this form.
             ProviderUnavailableError: the provider does not work on this machine.
         """
-        digest = verified_digest(path)
-        session = open_session(path, provider)
+        session, card = open_graph(path, provider)
         if not is_plate_detector(session):
             raise ModelCorruptError(
                 f"{path} is named like a plate detector and is none that is understood",
                 "take an end2end YOLOv9 graph, as of open-image-models, or move the file away",
             )
-        card = ModelCard(
-            name=f"{path.parent.name}/{path.stem}",
-            sha256=digest,
-            licence="unknown",
-            provider=session.provider.label,
-            precision=Precision.FP32.value,
-        )
         return cls(session, card)
 
     def detect(self, image: Image, threshold: float) -> Areas:

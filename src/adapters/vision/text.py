@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.vision.onnx import Precision, Provider, Session, open_session
+from adapters.vision.onnx import Provider, Session, open_session
 from adapters.vision.pictures import stack
+from adapters.vision.precision import Precision
 from adapters.vision.weights import TEXT, sha256_of
 from domain.detection import Areas, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError, ModelCorruptError, ModelMissingError

@@ -74,7 +74,7 @@ async def _find_worker(redis_url: str, host: str) -> None:
         QueueUnavailableError: Redis cannot be reached.
         ProcessLookupError: no worker of this machine has said anything lately.
     """
-    from adapters.queue.arq import ArqJobQueue  # noqa: PLC0415 - takes a moment to import
+    from adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - takes a moment to import
 
     async with asyncio.timeout(PATIENCE), ArqJobQueue(redis_url) as queue:
         names = [process.name for process in await queue.processes()]

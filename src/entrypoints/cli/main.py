@@ -48,7 +48,7 @@ class _LazyGroup(click.Group):
         "signing-key": "Print the key that results are checked with.",
         "webhook-secret": "Print the secret that webhooks are signed with.",
         "healthcheck": "Say whether a process on this machine is well.",
-        "models": "List, verify, build and fetch model weights.",
+        "models": "List, verify, build and fetch model weights, and try what they run on.",
     }
 
     modules: ClassVar = {

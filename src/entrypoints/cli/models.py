@@ -10,14 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
 from adapters.vision import centerface, clip_files, dlib_resnet, text
 from adapters.vision.downloads import pull as pull_pack
-from adapters.vision.onnx import Precision, Provider, choose_precision
+from adapters.vision.onnx import PREFERENCE, Provider
 from adapters.vision.plates import find_plate_detector
+from adapters.vision.precision import Precision, choose_precision, describe
 from adapters.vision.weights import (
     CENTERFACE,
     CLIP_FOLDER,
@@ -35,7 +37,7 @@ from adapters.vision.weights import (
 from adapters.vision.weights import (
     verify as verify_files,
 )
-from domain.errors import ModelCorruptError, ModelMissingError
+from domain.errors import DomainError, ModelCorruptError, ModelMissingError
 
 _console = Console()
 
@@ -62,9 +64,18 @@ class _Row:
     purpose: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What became of running a model on a provider; the detail says how it ran, or why it did not."""
+
+    provider: str
+    works: bool
+    detail: str
+
+
 @click.group()
 def models() -> None:
-    """List, verify, build and fetch model weights."""
+    """List, verify, build and fetch model weights, and try what they run on."""
 
 
 @models.command("list")
@@ -135,7 +146,7 @@ def build(models: Path, *, as_json: bool) -> None:
     """Build the graphs of CenterFace and of dlib's network now, rather than on first use."""
     built = {
         f"{CENTERFACE.name} {precision}": centerface.build_graph(models, precision)
-        for precision in (Precision.FP32, Precision.INT8)
+        for precision in (Precision.FP32, Precision.FP16, Precision.INT8)
     }
     built[DLIB_RESNET.name] = dlib_resnet.build_graph(models)
     rows = [
@@ -151,6 +162,31 @@ def build(models: Path, *, as_json: bool) -> None:
         return
     for row in rows:
         _console.print(f"{row['name']}: {row['path'] or 'built, but the folder cannot be written to'}")
+
+
+@models.command("providers")
+@_models_folder
+@_as_json
+def providers(models: Path, *, as_json: bool) -> None:
+    """Try on what models run here: TensorRT, CUDA and the CPU. `auto` takes the first that works."""
+    trials = [_try(provider, models) for provider in PREFERENCE]
+    if as_json:
+        click.echo(json.dumps([asdict(trial) for trial in trials], indent=2))
+        return
+    table = Table("provider", "works", "how, or why not")
+    for trial in trials:
+        table.add_row(trial.provider, "[green]yes[/]" if trial.works else "no", trial.detail)
+    _console.print(table)
+
+
+def _try(provider: Provider, models: Path) -> _Trial:
+    """Look for faces in a black picture: a device that can be opened may still fail to calculate."""
+    try:
+        detector = centerface.CenterFace.load(models, provider)
+        detector.detect([np.zeros((64, 64, 3), np.uint8)], 0.5)
+    except DomainError as error:
+        return _Trial(provider.label, works=False, detail=error.message)
+    return _Trial(provider.label, works=True, detail=describe(detector.card))
 
 
 @models.command("pull")

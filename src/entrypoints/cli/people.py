@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.media.pictures import is_picture
+from adapters.media.pictures import pictures_in
 from domain.anonymization.identities import IdentityMode, IdentityRule, Unknown
 from domain.anonymization.verdicts import Identification
-from domain.errors import InputNotFoundError, InvalidOptionError, NoFramesError
+from domain.errors import InvalidOptionError, NoFramesError
 from domain.ports import FaceDetector, FrameSource
 from domain.ports.recognition import FaceRecognizer
 from domain.reid.matching import usual_threshold
@@ -33,17 +33,13 @@ class FolderOfPeople:
     unknown: Unknown
 
     def pictures(self) -> list[Path]:
-        """The pictures that lie directly in the folder, by name.
+        """The pictures that lie directly in the folder, by name; hidden files are left out.
 
         Raises:
             InputNotFoundError: it cannot be read.
             NoFramesError: there are none.
         """
-        try:
-            found = sorted(path for path in self.folder.iterdir() if path.is_file() and is_picture(path))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputNotFoundError(f"cannot open {self.folder}: {reason}", "name a folder") from error
+        found = pictures_in(self.folder)
         if not found:
             raise NoFramesError(f"the folder {self.folder} holds no pictures", "put pictures of people in it")
         return found

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,12 +22,20 @@ from domain.anonymization.request import (
     Verify,
 )
 from entrypoints.cli.errors import FRAMES_BLANKED, SUCCESS, describe_exit_codes, report
-from entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS, Settings
+from entrypoints.cli.redaction_options import (
+    audio_option,
+    detection_options,
+    format_option,
+    output_option,
+    quality_option,
+    shape_option,
+    style_option,
+    telling_options,
+)
+from entrypoints.settings import Settings
 
 if TYPE_CHECKING:
     from entrypoints.cli.redaction import Outcome
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _DEFAULT = Appearance()
 
@@ -45,45 +53,9 @@ Exit codes
 """
 
 
-def detection_options(command: _Command) -> _Command:
-    """Add the options that say with what, and where, faces are looked for."""
-    options = (
-        click.option(
-            "--detector",
-            metavar="NAME",
-            show_default="$FRAMECLOAK_DETECTOR, or auto",
-            help="centerface, the name of an InsightFace pack, or auto: a pack where there is one.",
-        ),
-        click.option(
-            "--provider",
-            type=click.Choice(PROVIDERS),
-            show_default="$FRAMECLOAK_PROVIDER, or auto",
-            help="Where the model runs; auto is the first of tensorrt, cuda and cpu that works.",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(PRECISIONS),
-            show_default="$FRAMECLOAK_PRECISION, or auto",
-            help="What the model calculates with; auto is int8 on a CPU made for it, else fp32.",
-        ),
-        click.option(
-            "--threads",
-            metavar="N",
-            type=click.IntRange(1, MAX_THREADS),
-            show_default="$FRAMECLOAK_THREADS, or all cores",
-            help="Frames worked on at the same time.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @click.command(epilog=_EPILOG, short_help="Redact videos, pictures and folders of them.")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", metavar="OUT.zip", required=True, type=click.Path(path_type=Path), help="ZIP to write."
-)
+@output_option
 @click.option(
     "--level",
     metavar="LEVEL",
@@ -91,28 +63,12 @@ def detection_options(command: _Command) -> _Command:
     show_default=True,
     help="minimal: the given regions; faces: and every face; full: and every text and licence plate.",
 )
-@click.option(
-    "--format",
-    "output_format",
-    metavar="FORMAT",
-    default=_DEFAULT.output_format.value,
-    show_default=True,
-    help="Of the written frames: jpg, jpeg, png or webp; or mp4, a film of each segment instead.",
+@format_option(
+    _DEFAULT.output_format.value,
+    "Of the written frames: jpg, jpeg, png or webp; or mp4, a film of each segment instead.",
 )
-@click.option(
-    "--quality",
-    type=int,
-    default=_DEFAULT.quality,
-    show_default=True,
-    help="1 to 100, for JPEG, WebP and MP4.",
-)
-@click.option(
-    "--audio",
-    type=click.Choice([audio.value for audio in Audio]),
-    default=_DEFAULT.audio.value,
-    show_default=True,
-    help="Sound of films: left out, or copied as it is; voices tell people apart.",
-)
+@quality_option(_DEFAULT.quality)
+@audio_option(_DEFAULT.audio, "Sound of films: left out, or copied as it is; voices tell people apart.")
 @click.option(
     "--segments",
     metavar="START:END,...",
@@ -158,21 +114,8 @@ def detection_options(command: _Command) -> _Command:
     show_default="redact",
     help="With --only-faces, what becomes of a face of which it is not sure whose it is.",
 )
-@click.option(
-    "--redaction",
-    "style",
-    type=click.Choice([style.value for style in RedactionStyle]),
-    default=_DEFAULT.style.value,
-    show_default=True,
-    help="What replaces the pixels; only solid leaves nothing to reconstruct a face from.",
-)
-@click.option(
-    "--shape",
-    type=click.Choice([shape.value for shape in RedactionShape]),
-    default=_DEFAULT.shape.value,
-    show_default=True,
-    help="Outline of redacted faces; regions are boxes.",
-)
+@style_option(_DEFAULT.style)
+@shape_option(_DEFAULT.shape)
 @click.option(
     "--verify",
     type=click.Choice([verify.value for verify in Verify]),
@@ -180,16 +123,7 @@ def detection_options(command: _Command) -> _Command:
     help="Redacted frames to search again for faces: none, every tenth and beside gaps, or all.",
 )
 @detection_options
-@click.option(
-    "--language",
-    type=click.Choice([language.value for language in Language]),
-    show_default="$REPORT_LANGUAGE, or en",
-    help="Of report.html.",
-)
-@click.option("--keep-names", is_flag=True, help="Let names of input files appear in the ZIP.")
-@click.option("--force", "overwrite", is_flag=True, help="Replace OUT.zip if it is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@telling_options("names of input files")
 def redact(
     *,
     inputs: tuple[Path, ...],

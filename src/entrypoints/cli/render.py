@@ -15,9 +15,16 @@ from domain.anonymization.request import (
     RedactionStyle,
 )
 from entrypoints.cli.redact import exit_code, settings_with
-from entrypoints.settings import MAX_THREADS
-
-_AS_BEFORE = "as the manifest says"
+from entrypoints.cli.redaction_options import (
+    audio_option,
+    format_option,
+    output_option,
+    quality_option,
+    shape_option,
+    style_option,
+    telling_options,
+    threads_option,
+)
 
 
 @click.command(short_help="Redact again where an edited manifest says.")
@@ -29,9 +36,7 @@ _AS_BEFORE = "as the manifest says"
     type=click.Path(path_type=Path),
     help="manifest.json of a result, edited or not; or the result itself.",
 )
-@click.option(
-    "-o", "--output", metavar="OUT.zip", required=True, type=click.Path(path_type=Path), help="ZIP to write."
-)
+@output_option
 @click.option(
     "--signature",
     metavar="FILE",
@@ -39,50 +44,13 @@ _AS_BEFORE = "as the manifest says"
     show_default="manifest.sig beside the manifest, if there is one",
     help="What the manifest was signed with; the new one says whether it still fits.",
 )
-@click.option(
-    "--format",
-    "output_format",
-    metavar="FORMAT",
-    show_default=_AS_BEFORE,
-    help="jpg, jpeg, png, webp or mp4.",
-)
-@click.option("--quality", type=int, show_default=_AS_BEFORE, help="1 to 100, for JPEG, WebP and MP4.")
-@click.option(
-    "--audio",
-    type=click.Choice([audio.value for audio in Audio]),
-    show_default=_AS_BEFORE,
-    help="Sound of films.",
-)
-@click.option(
-    "--redaction",
-    "style",
-    type=click.Choice([style.value for style in RedactionStyle]),
-    show_default=_AS_BEFORE,
-    help="What replaces the pixels; only solid leaves nothing to reconstruct a face from.",
-)
-@click.option(
-    "--shape",
-    type=click.Choice([shape.value for shape in RedactionShape]),
-    show_default=_AS_BEFORE,
-    help="Outline of redacted faces; everything else is a box.",
-)
-@click.option(
-    "--threads",
-    metavar="N",
-    type=click.IntRange(1, MAX_THREADS),
-    show_default="$FRAMECLOAK_THREADS, or all cores",
-    help="Frames worked on at the same time.",
-)
-@click.option(
-    "--language",
-    type=click.Choice([language.value for language in Language]),
-    show_default="$REPORT_LANGUAGE, or en",
-    help="Of report.html.",
-)
-@click.option("--keep-names", is_flag=True, help="Let the name of SOURCE appear in the ZIP.")
-@click.option("--force", "overwrite", is_flag=True, help="Replace OUT.zip if it is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@format_option(None, "jpg, jpeg, png, webp or mp4.")
+@quality_option(None)
+@audio_option(None, "Sound of films.")
+@style_option(None)
+@shape_option(None)
+@threads_option
+@telling_options("the name of SOURCE")
 def render(
     *,
     source: Path,

@@ -131,7 +131,7 @@ async def _until_ready(settings: Settings, address: str) -> None:
     Raises:
         QueueUnavailableError: they do not.
     """
-    from adapters.queue.arq import ArqJobQueue  # noqa: PLC0415 - as above
+    from adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - as above
 
     try:
         async with asyncio.timeout(START_SECONDS), ArqJobQueue(settings.redis_url) as queue:

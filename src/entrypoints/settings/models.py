@@ -18,7 +18,7 @@ from entrypoints.variables import (
 )
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
-PRECISIONS = ("auto", "fp32", "int8")
+PRECISIONS = ("auto", "fp32", "fp16", "int8")
 MAX_THREADS = 256
 
 

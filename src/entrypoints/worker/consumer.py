@@ -13,7 +13,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Function, Worker, func
 from redis.exceptions import RedisError
 
-from adapters.queue.connection import connect, disconnect
+from adapters.redis.connection import connect, disconnect
 from domain.resilience import uninterrupted
 
 logger = logging.getLogger(__name__)
@@ -64,13 +64,17 @@ class Consumer:
     async def run(self) -> None:
         """Take jobs until cancelled."""
         pause = FIRST_PAUSE
+        clock = asyncio.get_running_loop().time
         while True:
+            began = clock()
             self._worker = _ChoosyWorker(
                 self._redis_url, self._queue, self._function, self._is_welcome, self._poll
             )
             try:
                 await self._worker.main()
             except (RedisError, OSError) as error:
+                if clock() - began > LONGEST_PAUSE:
+                    pause = FIRST_PAUSE
                 logger.warning(
                     "cannot take jobs from %s: %s; trying again in %.1f s", self._queue, error, pause
                 )

@@ -20,6 +20,7 @@ from adapters.metrics.prometheus import (
 )
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Level, Verify
+from domain.detection import ModelCard
 from domain.errors import DomainError
 from entrypoints.bootstrap import Container, require_detector
 from entrypoints.service import build_service
@@ -64,7 +65,9 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()
     with metrics:
         async with build_service(settings) as service:
-            warming = asyncio.create_task(asyncio.to_thread(_warm_up, instruments, duty))
+            warming = asyncio.create_task(
+                asyncio.to_thread(_warm_up, instruments, duty, container.describe_model)
+            )
             parts = WorkerParts(
                 slices=service.worker(name, instruments, meter),
                 dispatcher=service.dispatcher,
@@ -83,11 +86,16 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
             await warming
 
 
-def _warm_up(instruments: Callable[[Level], Instruments], duty: Duty) -> None:
-    """Load the models before the first request needs them."""
+def _warm_up(
+    instruments: Callable[[Level], Instruments], duty: Duty, describe: Callable[[ModelCard], str]
+) -> None:
+    """Load the models before the first request needs them, and say what they run on."""
     if not duty.has_slices:
         return
     try:
-        instruments(Level.FACES)
+        detector = instruments(Level.FACES).detector
     except DomainError as error:
         logger.warning("no faces can be looked for: %s", error)
+        return
+    if detector:
+        logger.info("looks for faces", extra={"model": describe(detector.card)})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from adapters.queue.arq import CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE, TICKET, ArqJobQueue
+from adapters.redis.job_queue import CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE, TICKET, ArqJobQueue
 from domain.anonymization.cleaning import Cleaner
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.holding import WorkerStuckError
@@ -250,6 +250,8 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[object]]) -> Non
             await chore()
         except DomainError as error:
             logger.warning("%s", error)
+        except Exception:
+            logger.exception("a chore failed unexpectedly")
         await asyncio.sleep(seconds)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 
 from domain.errors import NotAuthenticatedError
+from entrypoints.http.bearer import shows_token
 from entrypoints.http.dependencies import MaybeCaller, TheConfig, TheMetrics, TheVitals
 from entrypoints.http.openapi import problems
 from entrypoints.http.security import Access
@@ -37,7 +37,7 @@ async def metrics(
     where `METRICS_PUBLIC` is true. Numbers of the installation are a few seconds old at most; one that cannot
     be looked up is left out.
     """
-    if not config.metrics_public and not _shows(request, config.metrics_token):
+    if not config.metrics_public and not shows_token(request, config.metrics_token):
         if caller is None:
             raise NotAuthenticatedError(
                 "metrics are not for everybody", "be an administrator, or send METRICS_TOKEN as bearer token"
@@ -49,11 +49,3 @@ async def metrics(
     content, content_type = metrics.exposition(request.headers.get("accept", ""))
     # As a header: litestar would add a second charset to a media type.
     return Response(content, headers={"content-type": content_type})
-
-
-def _shows(request: Request[Any, Any, State], token: str) -> bool:
-    """Whether a request carries a token; there is none where it is empty."""
-    scheme, _, shown = request.headers.get("authorization", "").strip().partition(" ")
-    if not token or scheme.lower() != "bearer":
-        return False
-    return hmac.compare_digest(shown.strip().encode("utf-8", "surrogatepass"), token.encode())

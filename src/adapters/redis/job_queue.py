@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from types import TracebackType
-from typing import Self
 from uuid import UUID
 
 import msgspec
 from arq.connections import ArqRedis
 
-from adapters.queue.connection import connect, disconnect, redis_errors
+from adapters.redis.connection import RedisAdapter, redis_errors
 from domain.anonymization.lifecycle import Priority
 from domain.ports.services import WorkerInfo
 
@@ -46,25 +44,12 @@ class _Sign(msgspec.Struct, frozen=True):
     seen_at: float
 
 
-class ArqJobQueue:
+class ArqJobQueue(RedisAdapter):
     """Hands jobs to workers; see `domain.ports.services.JobQueue`.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
     """
-
-    def __init__(self, url: str) -> None:
-        self._redis = connect(url)
-
-    async def __aenter__(self) -> Self:
-        """Connections are made when they are needed."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close all connections."""
-        await disconnect(self._redis)
 
     @property
     def redis(self) -> ArqRedis:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 import msgspec
 from arq.connections import ArqRedis
@@ -64,6 +65,27 @@ def connect(url: str) -> ArqRedis:
 async def disconnect(client: ArqRedis) -> None:
     """Close all connections of a client; it would leave a pool that it was given open."""
     await client.aclose(close_connection_pool=True)
+
+
+class RedisAdapter:
+    """What talks to Redis over connections of its own, while it is entered.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._redis = connect(url)
+
+    async def __aenter__(self) -> Self:
+        """Connections are made when they are needed."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await disconnect(self._redis)
 
 
 @contextmanager

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 import time
 from datetime import timedelta
-from types import TracebackType
-from typing import Self
 
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from adapters.queue.connection import connect, disconnect, key_digest, redis_errors
+from adapters.redis.connection import RedisAdapter, key_digest, redis_errors
 
 _PREFIX = "framecloak:calls"
 
 
-class RedisCallLimiter:
+class RedisCallLimiter(RedisAdapter):
     """A sliding window for each key; see `domain.ports.services.CallLimiter`.
 
     What is left of the window before counts by how much of it still overlaps, so that nobody gets twice the
@@ -28,7 +26,7 @@ class RedisCallLimiter:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = connect(url)
+        super().__init__(url)
         storage = RedisStorage(
             "async+redis://",
             implementation="redispy",
@@ -36,16 +34,6 @@ class RedisCallLimiter:
             connection_pool=self._redis.connection_pool,  # type: ignore[arg-type] # the library declares numbers
         )
         self._window = SlidingWindowCounterRateLimiter(storage)
-
-    async def __aenter__(self) -> Self:
-        """Connections are made when they are needed."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close all connections."""
-        await disconnect(self._redis)
 
     async def admit(self, key: str, limit: int, window: timedelta) -> int:
         """See the port."""

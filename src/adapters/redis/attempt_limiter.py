@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from types import TracebackType
-from typing import Self
 
-from adapters.queue.connection import connect, disconnect, key_digest, redis_errors
+from adapters.redis.connection import RedisAdapter, key_digest, redis_errors
 
 _PREFIX = "framecloak:attempts:"
 
@@ -36,7 +34,7 @@ if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]
 """Never leaves less than none: a hit whose window is over must not buy more in the next than its limit."""
 
 
-class RedisAttemptLimiter:
+class RedisAttemptLimiter(RedisAdapter):
     """A fixed window for each key; see `domain.ports.services.AttemptLimiter`.
 
     Args:
@@ -44,19 +42,9 @@ class RedisAttemptLimiter:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = connect(url)
+        super().__init__(url)
         self._hit = self._redis.register_script(_HIT)
         self._give_back = self._redis.register_script(_GIVE_BACK)
-
-    async def __aenter__(self) -> Self:
-        """Connections are made when they are needed."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close all connections."""
-        await disconnect(self._redis)
 
     async def hit(self, key: str, limit: int, window: timedelta) -> int:
         """See the port."""

@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
 from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from adapters.queue.connection import connect, disconnect
+from adapters.redis.connection import RedisAdapter
 from domain.resilience import ended
 
 logger = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ class RedisListener:
         return True
 
 
-class RedisProgressBoard:
+class RedisProgressBoard(RedisAdapter):
     """Announces and listens; see `domain.ports.services.ProgressBoard`.
 
     The connection that listens is made when somebody listens for the first time. Thousands of listeners cost
@@ -59,13 +58,9 @@ class RedisProgressBoard:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = connect(url)
+        super().__init__(url)
         self._listeners: dict[UUID, set[RedisListener]] = defaultdict(set)
         self._hearing: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        """Connections are made when they are needed."""
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -73,7 +68,7 @@ class RedisProgressBoard:
         """Close all connections."""
         if self._hearing:
             await ended(self._hearing)
-        await disconnect(self._redis)
+        await super().__aexit__(kind, error, trace)
 
     async def announce(self, request_id: UUID) -> None:
         """See the port."""

@@ -1,0 +1,261 @@
+"""Models on an NVIDIA GPU against the CPU, and against themselves called directly: ``make bench-gpu``.
+
+Without a GPU that works it says why, measures nothing, and ends well. With one, everything takes turns within
+one run, and the medians and ratios come out as a section for ``BENCHMARKS.md``:
+
+- detection: pictures a second for batches of 1 to 64, in fp32 and fp16, with outputs copied always or only
+  when they are asked for (``Session.run_lazily``), and on TensorRT where that works;
+- `redact`: frames a second of the whole pipeline, beside the same looks by the same detector alone;
+- `/analyze`: faces a second over HTTP, beside the same models called directly.
+
+    python benchmarks/gpu.py [--video FILE] [--rounds 5] [--output FILE.md] [PICTURE...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from adapters.vision.centerface import CenterFace, build_graph
+from adapters.vision.onnx import Provider, open_first
+from adapters.vision.precision import Precision, choose_precision
+from domain.anonymization.examination import examine
+from domain.anonymization.export import Exhibit, Export, batches
+from domain.anonymization.instruments import Instruments
+from domain.anonymization.processing import redacted_frames
+from domain.anonymization.request import Appearance, Level
+from domain.detection import Image, ModelCard
+from domain.errors import ProviderUnavailableError
+from domain.ports import FrameSource
+from domain.videos import Segment
+from entrypoints.bootstrap import Container
+from entrypoints.machine import available_cores
+from entrypoints.recognition import load_analysis
+from entrypoints.settings import Settings
+from faces_over_http import PICTURES, over_http
+from processes import Client, program, servers
+from recognition_load import direct
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+A_ROUND = 128
+"""Pictures that a way of detecting is given in a round."""
+SIZE = 960, 544
+"""Of the examined pictures: the middle look at a film of 1080p."""
+THRESHOLD = 0.12
+"""From which on the tracker wants to know of a face."""
+CONNECTIONS = 16
+SHARED = Path("../shared/data")
+
+Ways = Mapping[str, Callable[[], int]]
+"""What is compared: each does its work once, and says how much that was."""
+
+
+def main() -> None:
+    """Measure, print and write the section; or say why there is nothing to measure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pictures", nargs="*", type=Path, help="of people, for /analyze")
+    parser.add_argument("--video", type=Path, default=SHARED / "street.mp4", help="a film of 1080p")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path, help="where the section is written to, too")
+    arguments = parser.parse_args()
+    settings = Settings.from_environment({})
+    try:
+        detector(settings.models, Provider.CUDA, Precision.FP32)
+    except ProviderUnavailableError as error:
+        print(f"not measured: no CUDA device was at hand ({error.message})")
+        return
+    lines = [f"## GPU\n\n{machine()}; medians of {arguments.rounds} rounds in turns.\n"]
+    for section in sections(settings, arguments):
+        print(section, flush=True)
+        lines.append(section)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text("\n".join(lines), "utf-8")
+
+
+def sections(settings: Settings, arguments: argparse.Namespace) -> Iterator[str]:
+    """The parts of the section, each as soon as it is measured."""
+    if arguments.video.is_file():
+        source = Container.build(settings).open_source(arguments.video)
+        yield detection(settings.models, stills(source), arguments.rounds)
+        yield redaction(settings, source, arguments.rounds)
+    else:
+        yield f"Detection and `redact`: not measured, there is no film {arguments.video}.\n"
+    pictures = [path.read_bytes() for path in arguments.pictures]
+    yield analysis(settings, pictures, arguments.rounds) if pictures else "`/analyze`: not measured.\n"
+
+
+def detection(models: Path, pictures: list[Image], rounds: int) -> str:
+    """Pictures a second by size of batch, and what it is worth to leave outputs on the device."""
+    found = {"CPU": detector(models, Provider.CPU, choose_precision(Precision.AUTO, Provider.CPU))}
+    for precision in (Precision.FP32, Precision.FP16):
+        found[f"CUDA {precision}"] = detector(models, Provider.CUDA, precision)
+        found[f"CUDA {precision}, copied"] = detector(models, Provider.CUDA, precision, bound=False)
+    try:
+        found["TensorRT fp16"] = detector(models, Provider.TENSORRT, Precision.FP16)
+    except ProviderUnavailableError as error:
+        print(f"TensorRT is left out: {error.message}")
+    rows = []
+    for size in BATCHES:
+        ways = {name: detecting(one, pictures, size) for name, one in found.items()}
+        rows.append((f"batches of {size}", compared(ways, rounds)))
+    blank = [np.full_like(pictures[0], 90)]
+    ways = {name: detecting(one, blank, 8) for name, one in found.items()}
+    rows.append(("batches of 8, nobody in them", compared(ways, rounds)))
+    return table(f"pictures/s at {SIZE[0]}x{SIZE[1]}", rows, "CPU") + (
+        "\nThe CPU takes one picture a call, in as many threads as cores; `copied`: all outputs each time.\n"
+    )
+
+
+def redaction(settings: Settings, source: FrameSource, rounds: int) -> str:
+    """Frames a second of the pipeline, beside the looks that it takes and nothing else."""
+    whole = Segment(0, source.info.frame_count)
+    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index}", (whole,))
+    export = Export("framecloak benchmark", Level.FACES, Appearance(), batches([exhibit]))
+    instructions = export.instructions(export.batches[0])
+    decoded = list(source.frames(0, source.info.frame_count))
+
+    def redact(instruments: Instruments) -> int:
+        return sum(1 for _ in redacted_frames(source, whole, instructions, instruments))
+
+    def only_look(instruments: Instruments) -> int:
+        model = instruments.detector
+        assert model is not None  # noqa: S101 -- faces are looked for
+        starts = range(0, len(decoded), model.max_batch)
+        with ThreadPoolExecutor(instruments.threads) as pool:
+            parts = (decoded[start : start + model.max_batch] for start in starts)
+            done = pool.map(
+                lambda part: examine(part, model, instructions.looks, instructions.threshold), parts
+            )
+            return sum(map(len, done))
+
+    ways: dict[str, Callable[[], int]] = {}
+    for provider, precision in (("cpu", "auto"), ("cuda", "fp32"), ("cuda", "fp16")):
+        chosen = replace(settings, provider=provider, precision=precision)
+        instruments = Container.build(chosen).instruments(Level.FACES)
+        name = f"{provider.upper()} {precision}"
+        ways[name] = lambda instruments=instruments: redact(instruments)
+        ways[f"{name}, its detector alone"] = lambda instruments=instruments: only_look(instruments)
+    return table("`redact`, frames/s at 1080p", [(source.info.name, compared(ways, rounds))], "CPU auto")
+
+
+def analysis(settings: Settings, pictures: list[bytes], rounds: int) -> str:
+    """Faces a second over HTTP, from an API on each, and of the same models in this process."""
+    ways: dict[str, Callable[[], int]] = {}
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+        folder = Path(temporary)
+        environment = stack.enter_context(servers(folder / "data"))
+        for provider in ("cpu", "cuda"):
+            words = {"LOG_LEVEL": "warning", "FRAMECLOAK_PROVIDER": provider}
+            log = folder / f"{provider}.log"
+            api = program(
+                "api", "--port", "0", environment=environment | words, log=log, until="listening on "
+            )
+            _, address = stack.enter_context(api)
+            client = Client(address)
+            faces = load_analysis(replace(settings, provider=provider))
+            stack.callback(faces.close)
+            name = provider.upper()
+            ways[f"{name}, over HTTP"] = lambda client=client: over_http(client, pictures, CONNECTIONS)
+            ways[f"{name}, called directly"] = lambda faces=faces: direct(faces, pictures, PICTURES)
+        rows = [(f"{faces.detector.card.name} and {faces.space.name}", compared(ways, rounds))]
+    return table(f"`/analyze/batch`, faces/s, {CONNECTIONS} connections", rows, "CPU, over HTTP")
+
+
+def detector(models: Path, provider: Provider, precision: Precision, *, bound: bool = True) -> CenterFace:
+    """CenterFace as the product has it, but for batches of any size.
+
+    Args:
+        models: the models folder.
+        provider: where to run.
+        precision: FP32, FP16 or INT8.
+        bound: whether outputs stay on a GPU until they are asked for.
+    """
+    graph = build_graph(models, precision)
+    session = open_first(lambda _: graph.content, provider, half=precision is Precision.FP16)
+    session.bound = session.bound and bound
+    found = CenterFace(session, ModelCard("centerface", graph.sha256, "", provider.label, precision))
+    if provider is not Provider.CPU:
+        found.max_batch = max(BATCHES)
+    return found
+
+
+def detecting(model: CenterFace, pictures: list[Image], size: int) -> Callable[[], int]:
+    """Looks at so many pictures, as many at a time as are asked for; a CPU in all of its threads."""
+    given = list(islice(cycle(pictures), A_ROUND))
+    step = min(size, model.max_batch)
+    calls = [given[start : start + step] for start in range(0, A_ROUND, step)]
+    threads = available_cores() if model.max_batch == 1 else 1
+
+    def run() -> int:
+        with ThreadPoolExecutor(threads) as pool:
+            return sum(len(found) for found in pool.map(lambda call: model.detect(call, THRESHOLD), calls))
+
+    return run
+
+
+def stills(source: FrameSource) -> list[Image]:
+    """Frames of the film, all along it, as the detector wants them."""
+    step = max(1, source.info.frame_count // 16)
+    return [
+        frame.rgb(*SIZE) for frame in source.frames(0, source.info.frame_count) if frame.index % step == 0
+    ]
+
+
+def compared(ways: Ways, rounds: int) -> dict[str, list[float]]:
+    """How much of its work each way does in a second, round by round; each is run once before that."""
+    for way in ways.values():
+        way()
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            done = way()
+            rates[name].append(done / (time.perf_counter() - started))
+    return rates
+
+
+def table(title: str, rows: list[tuple[str, dict[str, list[float]]]], base: str) -> str:
+    """Markdown: medians, and the median of the ratios to one of the ways, round by round."""
+    names = list(rows[0][1])
+    lines = [f"| {title} | " + " | ".join(names) + " |", "| --- " * (len(names) + 1) + "|"]
+    for label, rates in rows:
+        cells = []
+        for name in names:
+            ratios = [one / other for one, other in zip(rates[name], rates[base], strict=True)]
+            ratio = "" if name == base else f" ({statistics.median(ratios):.1f}x)"
+            cells.append(f"{statistics.median(rates[name]):.0f}{ratio}")
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def machine() -> str:
+    """The GPU, its driver, the cores beside it and the runtime."""
+    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        gpu = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        gpu = "a GPU that nvidia-smi does not tell"
+    try:
+        runtime = f"onnxruntime-gpu {version('onnxruntime-gpu')}"
+    except PackageNotFoundError:
+        runtime = "an onnxruntime that was built here"
+    return f"{gpu}; {available_cores()} cores; {runtime}"
+
+
+if __name__ == "__main__":
+    main()

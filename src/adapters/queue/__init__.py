@@ -1,1 +1,0 @@
-"""Redis between the processes: the job queue on ARQ, and counting attempts."""
