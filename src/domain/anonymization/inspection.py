@@ -4,7 +4,7 @@ A detector finds faces where there are none: in a black box on a pair of shoulde
 of a face. What counts as a residual therefore depends on what redaction leaves:
 
 - Where most of a find was not redacted, it is a residual when its score is nearly one that makes a face
-  in the source (``SLACK``); with a lower score when it is like a face that was removed there.
+  in the source (``NEARLY``); with a lower score when it is like a face that was removed there.
 - Where most of it was filled with black, nothing is left to compare, and its score alone decides.
 - What lies in the box of a face that was kept on purpose, and was not redacted, is that face: no residual.
 - On a mosaic or a blur, a find is to be expected. It is a residual when what is left is more like the removed
@@ -47,8 +47,8 @@ SAMPLE_LOOK = Look(960)
 SMALLEST_VIEW = 128
 """Pixels of a side of what is searched around a box."""
 
-SLACK = 0.05
-"""By how much less than in the source a score is enough: other decoders and sizes see a little more."""
+NEARLY = 0.9
+"""Share of the score that makes a face in the source: other decoders and sizes see a little more."""
 
 ON_REDACTED = 0.5
 """Share of a find that must be redacted for it to be one on what redaction left."""
@@ -96,7 +96,7 @@ class Inspector:
         limit = usual_threshold(self.recognizer.space) if self.recognizer else math.inf
         alike = likeness >= limit
         expected = redacted.mostly(found.boxes) & ~redacted.mostly_black(found.boxes)
-        residual = np.where(expected, alike, alike | (found.scores >= self.accept - SLACK))
+        residual = np.where(expected, alike, alike | (found.scores >= NEARLY * self.accept))
         most = float(likeness.max())
         return Inspected(found.boxes[residual], round(most, 4) if math.isfinite(most) else None)
 
