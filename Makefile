@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 VENV_CLIP ?= .venv-clip
 VENV_GPU ?= .venv-gpu
 VENV_RELEASE ?= .venv-release
+VENV_DOCS ?= .venv-docs
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
@@ -107,6 +108,26 @@ clients: $(VENV_RELEASE)/.installed clients/node_modules/.installed ## Generate 
 test-clients: setup clients ## Drive the live service with the generated clients
 	$(BIN)/pytest tests/clients
 
+# mkdocs has no business in the environment of the product; only the pages that are made from it need that.
+$(VENV_DOCS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV_DOCS)
+	$(VENV_DOCS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
+		> $(VENV_DOCS)/docs.in
+	$(VENV_DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(VENV_DOCS)/docs.in
+	touch $@
+
+.PHONY: docs
+docs: $(VENV_DOCS)/.installed ## Build the documentation into out/site; any warning fails it
+	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --strict --quiet --site-dir $(abspath $(OUT))/site
+
+.PHONY: reference
+reference: setup ## Write the pages of settings, errors and commands anew from the program
+	PYTHONPATH=src $(BIN)/python docs/generators/reference_pages.py
+
+.PHONY: test-docs
+test-docs: setup docs clients ## Run every command and example of the documentation, and look at its pages
+	$(BIN)/pytest -n $(JOBS) tests/docs
+
 .PHONY: lock
 lock: $(VENV_RELEASE)/.installed ## Write the locks that images are made of anew, with the newest versions allowed
 	$(LOCK) --extra embedded --output-file requirements/cpu.lock pyproject.toml
@@ -180,4 +201,4 @@ soak-short: setup ## The same for one minute
 
 .PHONY: clean
 clean: ## Remove what the tasks above made
-	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) $(VENV_DOCS) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

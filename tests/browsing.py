@@ -11,7 +11,16 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, ViewportSize, expect
+from playwright.sync_api import (
+    APIResponse,
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+)
 
 import service_process
 from service_process import PASSWORD
@@ -23,6 +32,9 @@ PHONE: ViewportSize = {"width": 360, "height": 740}
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 """Of the system; None where there is none."""
+
+FRAMES = 30
+"""Of the film that most tests upload."""
 
 _numbers = count(1)
 
@@ -57,6 +69,25 @@ class Console:
         """What the list of videos shows of the newest one of a name."""
         named = self.page.get_by_role("link", name=name, exact=True)
         return self.page.locator(".card.video", has=named).first
+
+    @property
+    def token(self) -> str:
+        """What proves that a change is asked for by the console's own page."""
+        found: str = self.page.evaluate("document.cookie.match(/csrftoken=([^;]+)/)[1]")
+        return found
+
+    def ask(self, method: str, path: str, body: object = None) -> APIResponse:
+        """Ask the service for something as its page would; what it answers, which is no error."""
+        url, headers = f"{self.address}{path}", {"X-CSRFToken": self.token}
+        answer = self.page.request.fetch(url, method=method, data=body, headers=headers)
+        assert answer.ok, answer.text()
+        return answer
+
+    def link_to(self, name: str) -> str:
+        """The address of the page on which an uploaded film is marked."""
+        link = self.card(name).get_by_role("heading").get_by_role("link").get_attribute("href")
+        assert link
+        return link.removeprefix("#")
 
     def run_of_everything(self, name: str) -> Locator:
         """Order all frames of an uploaded film; what the list of runs shows of it."""

@@ -60,6 +60,7 @@ class Video:
         object_key: where its bytes lie in the object store.
         facts: what it is.
         created_at: UTC.
+        access: what whoever asked for it may do with it.
     """
 
     id: int
@@ -68,6 +69,7 @@ class Video:
     object_key: str
     facts: VideoFacts
     created_at: datetime
+    access: GrantRole = GrantRole.OWNER
 
 
 @dataclass(frozen=True, slots=True)

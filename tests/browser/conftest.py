@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 import service_process
-from browsing import CHROMIUM, Console, Visitor, launched, visit
+from browsing import CHROMIUM, FRAMES, Console, Visitor, launched, visit
+from drawn_scan import SIZE, scan
+from media_samples import write_video
 from service_process import PASSWORD
 
 
@@ -29,6 +31,25 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
     with service_process.started(*arguments, environment=environment) as running:
         yield running.wait_for("ready ")
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short one."""
+    return write_video(tmp_path_factory.mktemp("films") / "ward round.mp4", FRAMES, size=(320, 240))
+
+
+@pytest.fixture(scope="session")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Longer in work than anybody takes to cancel it."""
+    return write_video(tmp_path_factory.mktemp("films") / "whole day.mp4", 6000, size=(320, 240))
+
+
+@pytest.fixture(scope="session")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with a name and a scale written over what moves."""
+    path = tmp_path_factory.mktemp("films") / "ultrasound.mp4"
+    return write_video(path, FRAMES, size=SIZE, pictures=map(scan, range(FRAMES)))
 
 
 @pytest.fixture

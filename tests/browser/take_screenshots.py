@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import drawn_scan
 import service_process
 from browsing import PHONE, Console, launched, visit
 from drawn_ward import SIZE, ward
@@ -19,6 +20,7 @@ from media_samples import write_video
 from service_process import PASSWORD
 
 FRAMES = 300
+SCANS = 60
 SECONDS_OF_A_MESSAGE = 7
 QUALITY = 82
 TALL: ViewportSize = {"width": 1280, "height": 900}
@@ -31,25 +33,32 @@ def main(folder: Path) -> None:
         film = write_video(
             Path(scratch) / "ward-round.mp4", FRAMES, size=SIZE, pictures=map(ward, range(FRAMES))
         )
+        scanned = Path(scratch) / "ultrasound.mp4"
+        write_video(scanned, SCANS, size=drawn_scan.SIZE, pictures=map(drawn_scan.scan, range(SCANS)))
         chromium = launched(playwright)
         serving = ("serve", "--port", "0", "--data-dir", Path(scratch) / "data")
         with service_process.started(
             *serving, environment={"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
         ) as running:
             address = running.wait_for("ready ")
-            for name, page in scenes(chromium, address, film):
+            for name, page in scenes(chromium, address, film, scanned):
                 page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=QUALITY)
         chromium.close()
 
 
-def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, Page]]:
+def scenes(chromium: Browser, address: str, film: Path, scanned: Path) -> Iterator[tuple[str, Page]]:
     """Names of pictures, and pages that show what is to be seen on them."""
     with visit(chromium, address, size=TALL) as somebody:
         console, page = somebody.sign_in(), somebody.page
         video = mark(console, film)
         yield "marking", page
+        enrol_somebody(console)
         console.open(f"{video}/run")
+        page.locator("[name=identities][value=except]").check()
+        page.evaluate("scrollTo(0, 0)")
         yield "anonymise", page
+        find_overlays(console, scanned)
+        yield "overlays", page
     with visit(chromium, address, role="admin", brightness="dark") as somebody:
         console = somebody.sign_in()
         for _ in range(2):
@@ -70,6 +79,26 @@ def scenes(chromium: Browser, address: str, film: Path) -> Iterator[tuple[str, P
         yield "marking-phone-german", somebody.page
         look_over(console, review)
         yield "review-phone-german", somebody.page
+
+
+def enrol_somebody(console: Console) -> None:
+    """Have a gallery to tell people apart by."""
+    gallery = console.ask("POST", "/galleries/", {"name": "Staff of ward 3b"}).json()
+    for number in range(3):
+        embedding = [float(place == number) for place in range(gallery["dimension"])]
+        face = {"label": f"nurse {number + 1}", "embedding": embedding}
+        console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
+
+
+def find_overlays(console: Console, film: Path) -> None:
+    """Have proposals for a scan, one of them looked at."""
+    page = console.page
+    console.upload(film)
+    page.wait_for_timeout(1000 * SECONDS_OF_A_MESSAGE)
+    console.open(console.link_to(film.name))
+    page.get_by_role("button", name="Look for overlays").click()
+    page.get_by_role("button", name="Show 1").click(timeout=60_000)
+    page.evaluate("scrollTo(0, 0)")
 
 
 def look_over(console: Console, review: str) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from browsing import Console, visit
+from browsing import DESK, PHONE, Console, visit
 from media_samples import write_video
 
 AXE = Path(os.environ.get("AXE_CORE", "out/axe/node_modules/axe-core/axe.min.js"))
@@ -45,6 +45,57 @@ def test_axe_finds_nothing_serious(
         page.get_by_role("button", name="Delete").first.click()
         found["question"] = findings(page)
     assert {place: what for place, what in found.items() if what} == {}
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make test-browser fetches it with npm")
+@pytest.mark.parametrize("brightness", ["light", "dark"])
+@pytest.mark.parametrize(("locale", "size"), [("en-GB", PHONE), ("de-DE", PHONE), ("de-DE", DESK)])
+def test_axe_finds_nothing_serious_in_any_language_and_width(
+    chromium: Browser,
+    address: str,
+    scanned: Path,
+    brightness: Literal["light", "dark"],
+    locale: str,
+    size: ViewportSize,
+) -> None:
+    with visit(chromium, address, role="admin", size=size, locale=locale, brightness=brightness) as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.upload(scanned)
+        video = console.link_to(scanned.name)
+        found = {}
+        for path in ("/videos", "/runs", "/faces", "/galleries", "/keys", "/admin"):
+            console.open(path)
+            found[path] = findings(page)
+        page.locator(".rows li").first.get_by_role("button").first.click()
+        found["password"] = findings(page)
+        console.open("/videos")
+        # Found by what they are, as words depend on the language.
+        page.locator(".video .apart button").first.click()
+        expect(page.locator(".sharing form")).to_be_visible()
+        found["sharing"] = findings(page)
+        with_people(console)
+        console.open(f"{video}/run")
+        found["order"] = findings(page)
+        page.locator("[name=level][value=full]").check()
+        page.locator("[name=identities][value=except]").check()
+        page.locator("[aria-expanded]").click()
+        page.locator(".kept .controls > button").click()
+        page.locator(".more summary").click()
+        found["order of everything"] = findings(page)
+        page.locator("[name=level][value=minimal]").check()
+        found["order with what does not apply"] = findings(page)
+        console.open(video)
+        page.locator(".marked > button").click()
+        expect(page.locator(".proposal")).to_have_count(2, timeout=60_000)
+        found["proposals"] = findings(page)
+    assert {place: what for place, what in found.items() if what} == {}
+
+
+def with_people(console: Console) -> None:
+    """Have a gallery to tell people apart by."""
+    gallery = console.ask("POST", "/galleries/", {"name": "Ward 3b"}).json()
+    face = {"label": "patient 17", "embedding": [1.0] + [0.0] * (gallery["dimension"] - 1)}
+    console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
 
 
 def with_a_run_of(console: Console, film: Path) -> tuple[str, ...]:

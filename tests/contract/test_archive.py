@@ -78,6 +78,39 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
             list(reader.stream("c"))
 
 
+def _with_a_password(data: bytearray) -> None:
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+
+
+def _packed_by_nobody_knows_what(data: bytearray) -> None:
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(signature) + offset] = 97
+
+
+def _cut_in_its_middle(data: bytearray) -> None:
+    start = data.index(b"name") + len(b"name")
+    data[start : start + 8] = b"\xff" * 8
+
+
+@pytest.mark.parametrize("spoil", [_with_a_password, _packed_by_nobody_knows_what, _cut_in_its_middle])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_an_entry_that_cannot_be_unpacked_is_damaged(
+    tmp_path: Path, spoil: Callable[[bytearray], None], method: int
+) -> None:
+    path = tmp_path / "strange.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("name", bytes(range(256)) * 8)
+    data = bytearray(path.read_bytes())
+    spoil(data)
+    path.write_bytes(data)
+    with ZipReader(path) as reader:
+        with pytest.raises(ObjectNotFoundError, match="damaged"):
+            reader.read("name")
+        with pytest.raises(ObjectNotFoundError, match="damaged"):
+            list(reader.stream("name"))
+
+
 def test_discard_leaves_nothing(sample: Sample) -> None:
     sample.archive.add("a", b"1")
     sample.archive.discard()

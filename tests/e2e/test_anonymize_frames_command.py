@@ -184,6 +184,18 @@ def test_a_batch_is_done_in_the_foreground(installation: Installation, tmp_path:
     assert request.status is Status.COMPLETED
 
 
+def test_an_order_of_a_batch_may_be_left_to_the_workers(installation: Installation, tmp_path: Path) -> None:
+    batch = tmp_path / "batch.json"
+    items = [{**short_order(installation), "async": one} for one in (True, False, "true")]
+    batch.write_text(json.dumps(items))
+    done = installation.run("anonymize-frames", "--batch-file", batch, "--json")
+    told = [one for one in lines_of_json(done.out) if "index" in one]
+    assert done.code == 4
+    assert [one.get("code", one["status"]) for one in told] == ["accepted", "accepted", "invalid_option"]
+    states = [installation.status(one["request_id"]) for one in told[:2]]
+    assert states == [Status.PENDING, Status.COMPLETED]
+
+
 @pytest.mark.parametrize(
     ("content", "code", "says"),
     [

@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from domain.reid.matching import USUAL_THRESHOLD
 from fakes.clock import NOON
 from fakes.recognition import FakeFaceRecognizer
 from http_api import GALLERY_CAPACITY, Scene
@@ -51,6 +52,8 @@ async def test_a_face_is_enrolled_and_found(scene: Scene) -> None:
     seen = (await ada.get(f"/galleries/{gallery}")).json()
     assert (seen["name"], seen["model"], seen["dimension"]) == ("staff", "fake", DIMENSION)
     assert (seen["face_count"], seen["expires_at"]) == (1, None)
+    # Nobody has looked into this model, which is taken to be like most.
+    assert (seen["threshold"], seen["likeness"]) == (USUAL_THRESHOLD, None)
 
 
 async def test_each_person_is_found_once_by_the_best_face_best_first(scene: Scene) -> None:

@@ -87,7 +87,9 @@ async def test_a_number_does_not_give_away_the_name_of_its_account(scene: Scene)
 
 async def test_an_administrator_sees_everything(scene: Scene) -> None:
     request = await scene.request()
-    assert (await scene.admin.get(f"/api/videos/{scene.video}")).status_code == 200
+    own = (await scene.ada.get(f"/api/videos/{scene.video}")).json()
+    assert (own["access"], own["is_own"]) == ("owner", True)
+    assert (await scene.admin.get(f"/api/videos/{scene.video}")).json() == own | {"is_own": False}
     assert (await scene.admin.get(f"{REQUESTS}/status/{request}")).status_code == 200
     assert (await scene.admin.get("/api/videos/")).json()["total"] == 1
     assert (await scene.admin.get(f"{REQUESTS}/requests")).json()["total"] == 1
@@ -104,8 +106,9 @@ async def test_a_viewer_may_read_and_an_editor_may_submit(scene: Scene) -> None:
     mark = {"start_frame": 0, "end_frame": 3}
     granted = await scene.ada.put(grants, json={"user_id": scene.bob_id, "role": "viewer"})
     assert granted.json() == {"user_id": scene.bob_id, "username": None, "role": "viewer"}
-    assert (await scene.bob.get(f"/api/videos/{scene.video}/")).status_code == 200
-    assert (await scene.bob.get("/api/videos/")).json()["total"] == 1
+    seen = (await scene.bob.get(f"/api/videos/{scene.video}/")).json()
+    assert (seen["access"], seen["is_own"]) == ("viewer", False)
+    assert (await scene.bob.get("/api/videos/")).json()["items"] == [seen]
     for method, url, body in [
         ("POST", f"{REQUESTS}/", order),
         ("POST", f"/api/videos/{scene.video}/segments/", mark),
@@ -119,6 +122,7 @@ async def test_a_viewer_may_read_and_an_editor_may_submit(scene: Scene) -> None:
     await scene.ada.put(grants, json={"user_id": scene.bob_id, "role": "editor"})
     submitted = await scene.bob.post(f"{REQUESTS}/", json=order)
     assert submitted.status_code == 202
+    assert (await scene.bob.get("/api/videos/")).json()["items"][0]["access"] == "editor"
     # What he submitted is his, and not the owner's.
     own = submitted.json()["request_id"]
     assert (await scene.ada.get(f"{REQUESTS}/status/{own}")).status_code == 404

@@ -39,7 +39,7 @@ class Server:
 
     url: str
     body: bytes = b""
-    claimed_length: int | None = None
+    claimed_length: int | str | None = None
     status: int = 200
     requests: list[str] = field(default_factory=list)
 
@@ -90,6 +90,13 @@ def test_pull_shows_the_licence_and_refuses_without_consent(tmp_path: Path, serv
     assert "non-commercial research purposes only" in " ".join(result.stderr.split())
     assert server.requests == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_length_that_is_no_number_does_not_matter(tmp_path: Path, server: Server) -> None:
+    server.body, server.claimed_length = packed({"buffalo_l/det_tiny.onnx": DETECTOR}), "plenty"
+    result = run("pull", "buffalo_l", "--accept-license", "--url", server.url, "--model-path", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "buffalo_l" / "det_tiny.onnx").read_bytes() == DETECTOR
 
 
 def test_pull_fetches_verifies_and_records(tmp_path: Path, server: Server) -> None:

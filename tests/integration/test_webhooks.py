@@ -24,14 +24,14 @@ from installation import error_line
 from persistence_samples import add_user, add_video, order_for, snapshot_for
 from receivers import Receiver, listening
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "webhooks.md"
 SECRET = "thirty-two characters and some more"
 
 
 @pytest.fixture(scope="module")
 def is_genuine() -> Callable[[str, dict[str, str], bytes], bool]:
-    """What the README tells receivers to do."""
-    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    """What the documentation tells receivers to do."""
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
     exec(example, names)  # noqa: S102 - it is ours
     found: Callable[[str, dict[str, str], bytes], bool] = names["is_genuine"]

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from domain.errors import InvalidEmbeddingError, InvalidOptionError
-from domain.reid.matching import compare, find_matches, unit_rows, unit_vector
+from domain.reid.faces import EmbeddingSpace
+from domain.reid.matching import (
+    USUAL_THRESHOLD,
+    compare,
+    find_matches,
+    likeness,
+    unit_rows,
+    unit_vector,
+    usual_threshold,
+)
 
 NUMBERS = st.floats(-1000, 1000, width=32).filter(lambda number: number == 0 or abs(number) > 1e-3)
 ROWS = hnp.arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(2, 8)), elements=NUMBERS).filter(
@@ -48,6 +57,20 @@ def test_matches_are_those_of_an_exhaustive_search(
     full = len(found) == top_k
     least = similarities[-1] if full else threshold
     assert not (left > least + ROUNDING).any()
+
+
+@pytest.mark.parametrize("model", ["antelopev2", "buffalo_l", "buffalo_s", "dlib-resnet"])
+def test_cosines_of_known_models_have_a_meaning(model: str) -> None:
+    space = EmbeddingSpace(model, "0" * 64, 128)
+    known = likeness(space)
+    assert known is not None
+    assert -1 <= known.unrelated < known.possible < known.usual == usual_threshold(space) < 1
+
+
+def test_of_an_unknown_model_nothing_but_a_threshold_is_said() -> None:
+    space = EmbeddingSpace("our own", "0" * 64, 512)
+    assert likeness(space) is None
+    assert usual_threshold(space) == USUAL_THRESHOLD
 
 
 @given(rows=ROWS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from domain.anonymization.lifecycle import Order, Priority, Status
+from domain.anonymization.rates import PRIOR_RATE
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.errors import (
     ForbiddenError,
@@ -67,6 +69,21 @@ async def test_orders_that_cannot_be_fulfilled_are_refused(world: World) -> None
         await world.submissions.submit(anna, replace(order, level=Level.FULL))
     assert world.queue.written == []
     assert not world.fake_database.tables.requests
+
+
+async def test_whoever_is_about_to_submit_is_told_what_to_expect(world: World) -> None:
+    anna = await world.person("anna")
+    new = await world.submissions.outlook()
+    assert (new.frames_per_second, new.frames_waiting) == (PRIOR_RATE, 0)
+    submitted = await world.submissions.submit(anna, await world.order(anna, (0, 30)))
+    world.available_levels = {Level.MINIMAL, Level.FACES}
+    busy = await world.submissions.outlook()
+    assert busy.frames_waiting == 30
+    assert busy.levels == (Level.MINIMAL, Level.FACES)
+    # The estimate that comes with an order is made from the same figures.
+    assert submitted.estimated_seconds == math.ceil(busy.frames_waiting / busy.frames_per_second)
+    with pytest.raises(TooManyFramesError, match=f"may have {busy.max_frames}"):
+        await world.submissions.submit(anna, await world.order(anna, (0, busy.max_frames + 1)))
 
 
 async def test_the_same_key_with_the_same_order_is_the_same_request(world: World) -> None:

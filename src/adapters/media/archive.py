@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from lzma import LZMAError
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -16,6 +19,20 @@ from domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableErro
 
 # The earliest time that ZIP can say; a real one would make every archive different and tell when it ran.
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+_DAMAGE = (
+    EOFError,
+    KeyError,
+    LZMAError,
+    OSError,
+    # Of entries with a password, or packed in a way that is not known here.
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a ZIP ends with that somebody else has made, or damaged."""
+
 _READABLE_BY_ALL = 0o644 << 16
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PIECE = 1 << 20
@@ -193,7 +210,7 @@ def translated(path: Path) -> Iterator[None]:
 def _damage_translated(name: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise ObjectNotFoundError(f"{name} is gone or damaged") from error
 
 

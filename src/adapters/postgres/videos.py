@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -76,11 +76,11 @@ class Videos:
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
             raise VideoNotFoundError(f"there is no video {video_id}")
-        video = _video(row[1:])
-        owns = principal.is_admin or video.owner_id == principal.user_id
-        role = GrantRole.OWNER if owns else GrantRole(row[0])
-        if not role.allows(needed):
-            raise ForbiddenError(f"a {role} of video {video_id} may not do that", f"ask for {needed} rights")
+        video = _seen(row, principal)
+        if not video.access.allows(needed):
+            raise ForbiddenError(
+                f"a {video.access} of video {video_id} may not do that", f"ask for {needed} rights"
+            )
         return video
 
     async def frame_index(self, video_id: int) -> bytes:
@@ -94,15 +94,19 @@ class Videos:
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
         """See the port."""
         visible = (
-            select(VideoRow.id)
+            select(VideoRow.id, GrantRow.role)
             .outerjoin(GrantRow, _is_grant_to(principal))
             .where(_is_visible_to(principal))
             .subquery()
         )
-        statement = select(*_VIDEO).join(visible, visible.c.id == VideoRow.id).order_by(VideoRow.id.desc())
+        statement = (
+            select(visible.c.role, *_VIDEO)
+            .join(visible, visible.c.id == VideoRow.id)
+            .order_by(VideoRow.id.desc())
+        )
         rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
         total = await self._connection.execute(select(func.count()).select_from(visible))
-        return Page([_video(row) for row in rows], total.scalar_one())
+        return Page([_seen(row, principal) for row in rows], total.scalar_one())
 
     async def stored_bytes(self) -> int:
         """See the port."""
@@ -202,6 +206,15 @@ def _is_visible_to(principal: Principal) -> ColumnElement[bool]:
 def _video(row: Record | tuple[Any, ...]) -> Video:
     video_id, owner_id, filename, object_key, created_at, *facts = row
     return Video(video_id, owner_id, filename, object_key, VideoFacts(*facts), created_at)
+
+
+def _seen(row: Record, principal: Principal) -> Video:
+    """A video after the role that the principal was granted on it, if any."""
+    role, *rest = row
+    video = _video(tuple(rest))
+    if principal.is_admin or video.owner_id == principal.user_id:
+        return video
+    return replace(video, access=GrantRole(role))
 
 
 def _grant(video_id: int, user_id: int, username: str, role: str) -> VideoGrant:

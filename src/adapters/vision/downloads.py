@@ -95,8 +95,7 @@ def _fetch(url: str, target: Path, progress: Progress) -> None:
 
 
 def _copy(response: HTTPResponse, write: Callable[[bytes], object], progress: Progress) -> None:
-    length = response.headers.get("Content-Length")
-    total = int(length) if length else None
+    total = response.length  # None where the server does not say, or says something else than a number
     done = 0
     while chunk := response.read(_CHUNK):
         write(chunk)

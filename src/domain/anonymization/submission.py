@@ -42,6 +42,23 @@ class Submitted:
     estimated_seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What somebody can expect who submits an order now.
+
+    Attributes:
+        levels: that this installation can deliver.
+        max_frames: that one request may have.
+        frames_per_second: of the requests completed last, or what is expected of a new installation.
+        frames_waiting: of unfinished requests, which come before a new one.
+    """
+
+    levels: tuple[Level, ...]
+    max_frames: int
+    frames_per_second: float
+    frames_waiting: int
+
+
 Preparation: TypeAlias = Callable[[UnitOfWork], Awaitable[tuple[Order, Snapshot]]]
 """Makes an order, and what is to be worked on, once everything about it is allowed."""
 
@@ -118,6 +135,14 @@ class Submissions:
 
         key = (idempotency_key, _fingerprint(order)) if idempotency_key else None
         return await uninterrupted(self._take_in(principal, prepared, key))
+
+    async def outlook(self) -> Outlook:
+        """What somebody can expect who submits an order now."""
+        async with self._database.unit_of_work() as work:
+            waiting = await work.requests.frames_waiting()
+            rate = frames_per_second(await work.requests.rates(RATED_REQUESTS))
+        levels = tuple(level for level in Level if self._level_is_available(level))
+        return Outlook(levels, self._max_frames, rate, waiting)
 
     async def take(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None

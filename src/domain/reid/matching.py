@@ -26,12 +26,34 @@ _SQUARABLE = 1e-12, 1e15
 _HINT = "send what an analysis returned, unchanged"
 
 
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What cosines mean to a model.
+
+    Attributes:
+        unrelated: about the cosine of two people who have nothing in common.
+        possible: from here on two faces may be of one person.
+        usual: from here on they are usually taken for one person's.
+    """
+
+    unrelated: float
+    possible: float
+    usual: float
+
+
 USUAL_THRESHOLD = 0.4
 """Least cosine at which two faces are taken for one person, with models of ArcFace's kind."""
 
-_USUAL_THRESHOLDS = {"dlib-resnet": 0.93}
-"""Of models whose cosines lie elsewhere: to dlib, different people are alike up to 0.92, and one person from
-0.95 on. `benchmarks/recognition_roc.py` finds the best threshold for any model and any faces."""
+_ARCFACE = Likeness(0.0, 0.3, USUAL_THRESHOLD)
+_LIKENESS = {
+    "antelopev2": _ARCFACE,
+    "buffalo_l": _ARCFACE,
+    "buffalo_s": _ARCFACE,
+    "dlib-resnet": Likeness(0.7, 0.9, 0.93),
+}
+"""Of models that somebody has looked into. To dlib all faces are much alike: different people reach 0.92, and
+one person begins at 0.95. `benchmarks/recognition_roc.py` finds the best threshold for any model and any
+faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +106,15 @@ def find_matches(
     return [Match(int(index), float(cosines[index])) for index in best(cosines, threshold, top_k)]
 
 
+def likeness(space: EmbeddingSpace) -> Likeness | None:
+    """What cosines of a space mean; None for a model that nobody has looked into."""
+    return _LIKENESS.get(space.name)
+
+
 def usual_threshold(space: EmbeddingSpace) -> float:
     """The least cosine at which two faces of a space are usually taken for one person."""
-    return _USUAL_THRESHOLDS.get(space.name, USUAL_THRESHOLD)
+    known = likeness(space)
+    return known.usual if known else USUAL_THRESHOLD
 
 
 def check_search(threshold: float, top_k: int | None) -> None:

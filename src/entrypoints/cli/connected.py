@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 
 from domain.accounts import Means, Principal, Role
 from domain.errors import UserNotFoundError
+from domain.ports.paging import Page
 from entrypoints.cli.options import service_settings
 from entrypoints.cli.signals import Interrupted, heeded_signals
 
@@ -76,6 +78,22 @@ async def connected_service(data_dir: str | None) -> AsyncIterator[Service]:
         yield service
 
 
+async def all_of(fetch: Callable[[int, int], Awaitable[Page[Value]]]) -> AsyncIterator[Value]:
+    """Every item of a list that comes in pages.
+
+    Args:
+        fetch: gives a page by its greatest length and the number of items before it.
+    """
+    seen = 0
+    while True:
+        page = await fetch(_PAGE, seen)
+        for item in page.items:
+            yield item
+        seen += len(page.items)
+        if seen >= page.total or not page.items:
+            return
+
+
 async def account(service: Service, username: str | None, *, including_disabled: bool = False) -> Principal:
     """Somebody's account to act as; the first administrator's when no name is given.
 
@@ -83,17 +101,12 @@ async def account(service: Service, username: str | None, *, including_disabled:
         UserNotFoundError: there is none.
     """
     hint = "`framecloak users list` shows all; `framecloak users create NAME --admin` makes one"
-    offset = 0
-    while True:
-        page = await service.identity.list_users(OPERATOR, _PAGE, offset)
-        for user in page.items:
-            wanted = user.role is Role.ADMIN if username is None else _same(user.username, username)
-            if wanted and (including_disabled or not user.disabled):
-                return Principal(user.id, user.username, user.role, Means.COMMAND)
-        offset += _PAGE
-        if offset >= page.total:
-            who = "administrator" if username is None else f"account {username!r}"
-            raise UserNotFoundError(f"there is no {who} that could act", hint)
+    async for user in all_of(partial(service.identity.list_users, OPERATOR)):
+        wanted = user.role is Role.ADMIN if username is None else _same(user.username, username)
+        if wanted and (including_disabled or not user.disabled):
+            return Principal(user.id, user.username, user.role, Means.COMMAND)
+    who = "administrator" if username is None else f"account {username!r}"
+    raise UserNotFoundError(f"there is no {who} that could act", hint)
 
 
 def _same(one: str, other: str) -> bool:

@@ -6,13 +6,14 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from domain.errors import DomainError, GalleryNotFoundError, InputNotFoundError
-from entrypoints.cli.connected import OPERATOR, account, connected_service, run
+from entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
 from entrypoints.cli.errors import SUCCESS, report_domain_error
 from entrypoints.cli.options import data_dir_option
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from domain.reid.gallery import Gallery
     from domain.reid.service import Faces
     from entrypoints.service import Service
-
-_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +52,10 @@ class _Tools:
 
     async def gallery(self, name: str) -> Gallery | None:
         """The newest gallery with that id or name, whoever's it is."""
-        seen = 0
-        while True:
-            page = await self.service.galleries.list(OPERATOR, _PAGE, seen)
-            for gallery in page.items:
-                if name in {str(gallery.id), gallery.name}:
-                    return gallery
-            seen += len(page.items)
-            if seen >= page.total or not page.items:
-                return None
+        async for gallery in all_of(partial(self.service.galleries.list, OPERATOR)):
+            if name in {str(gallery.id), gallery.name}:
+                return gallery
+        return None
 
 
 @click.command(short_help="Add the faces of pictures to a gallery.")

@@ -91,19 +91,23 @@ class _Desk:
         return await self._finish(principal, submitted.request)
 
     async def batch(self, path: Path) -> int:
-        """Submit every order of a file; one that is rejected does not stop the others."""
+        """Submit every order of a file; one that is rejected does not stop the others.
+
+        An order with `"async": true` is left to the workers, as all of them are with --async.
+        """
         items = _read_list(path)
         principal = await account(self._service, self._wanted.username)
         code = SUCCESS
         for index, item in enumerate(items):
             try:
-                submitted = await self._service.submissions.submit(principal, self._order(item))
+                order, in_background = _parted(item)
+                submitted = await self._service.submissions.submit(principal, self._order(order))
             except DomainError as error:
                 self._tell_rejected(index, error)
                 code = ITEMS_REJECTED
                 continue
             self._tell_accepted(index, submitted)
-            if not self._wanted.in_background:
+            if not (in_background or self._wanted.in_background):
                 code = await self._finish(principal, submitted.request) or code
         return code
 
@@ -306,6 +310,22 @@ def _read_list(path: Path) -> list[Any]:
             f"{path} holds no list of orders", "see examples/frame_anonymization_batch.json"
         )
     return items
+
+
+def _parted(item: Any) -> tuple[Any, bool]:  # noqa: ANN401 - whatever JSON holds
+    """An order of a file, and whether it is to be left to the workers.
+
+    Raises:
+        InvalidOptionError: `async` is neither true nor false.
+    """
+    if not isinstance(item, dict):
+        return item, False
+    in_background = item.get("async", False)
+    if not isinstance(in_background, bool):
+        raise InvalidOptionError(
+            "not an order: `async` is neither true nor false", "see examples/frame_anonymization_batch.json"
+        )
+    return {name: value for name, value in item.items() if name != "async"}, in_background
 
 
 def _print_json(view: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 
 import click
 from rich.console import Console
@@ -11,10 +12,8 @@ from rich.table import Table
 
 from domain.accounts import Role
 from domain.identity import SHORTEST_PASSWORD
-from entrypoints.cli.connected import OPERATOR, account, connected_service, run
+from entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
 from entrypoints.cli.options import data_dir_option
-
-_PAGE = 100
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input, for scripts."
@@ -51,16 +50,11 @@ def list_users(*, as_json: bool, data_dir: str | None) -> None:
     """List all accounts, oldest first."""
 
     async def main() -> list[dict[str, object]]:
-        rows: list[dict[str, object]] = []
         async with connected_service(data_dir) as service:
-            while True:
-                page = await service.identity.list_users(OPERATOR, _PAGE, len(rows))
-                rows += [
-                    {"id": one.id, "username": one.username, "role": one.role.value, "disabled": one.disabled}
-                    for one in page.items
-                ]
-                if len(rows) >= page.total or not page.items:
-                    return rows
+            return [
+                {"id": one.id, "username": one.username, "role": one.role.value, "disabled": one.disabled}
+                async for one in all_of(partial(service.identity.list_users, OPERATOR))
+            ]
 
     rows = run(main)
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,12 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.errors import DomainError, InputNotFoundError
-from entrypoints.cli.connected import OPERATOR, account, connected_service, run
+from entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
 from entrypoints.cli.errors import SUCCESS, report_domain_error
 from entrypoints.cli.options import data_dir_option
 
 _BLOCK = 4 << 20
-_PAGE = 100
 
 
 @click.group(short_help="Import and list stored videos.")
@@ -62,22 +62,17 @@ def list_videos(*, as_json: bool, data_dir: str | None) -> None:
     """List all videos, newest first."""
 
     async def main() -> list[dict[str, object]]:
-        rows: list[dict[str, object]] = []
         async with connected_service(data_dir) as service:
-            while True:
-                page = await service.collection.list(OPERATOR, _PAGE, len(rows))
-                rows += [
-                    {
-                        "id": one.id,
-                        "filename": one.filename,
-                        "frames": one.facts.frame_count,
-                        "size": f"{one.facts.width}x{one.facts.height}",
-                        "owner_id": one.owner_id,
-                    }
-                    for one in page.items
-                ]
-                if len(rows) >= page.total or not page.items:
-                    return rows
+            return [
+                {
+                    "id": one.id,
+                    "filename": one.filename,
+                    "frames": one.facts.frame_count,
+                    "size": f"{one.facts.width}x{one.facts.height}",
+                    "owner_id": one.owner_id,
+                }
+                async for one in all_of(partial(service.collection.list, OPERATOR))
+            ]
 
     rows = run(main)
     if as_json:

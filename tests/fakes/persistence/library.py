@@ -51,7 +51,7 @@ class FakeVideos:
             raise VideoNotFoundError(f"there is no video {video_id}")
         if not role.allows(needed):
             raise ForbiddenError(f"a {role} of video {video_id} may not do that", f"ask for {needed} rights")
-        return video
+        return replace(video, access=role)
 
     async def frame_index(self, video_id: int) -> bytes:
         if video_id not in self._tx.rows.frame_indexes:
@@ -59,7 +59,11 @@ class FakeVideos:
         return self._tx.rows.frame_indexes[video_id]
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
-        videos = [video for video in reversed(self._tx.rows.videos.values()) if self._role(video, principal)]
+        videos = [
+            replace(video, access=role)
+            for video in reversed(self._tx.rows.videos.values())
+            if (role := self._role(video, principal))
+        ]
         return Page(videos[offset : offset + limit], len(videos))
 
     async def stored_bytes(self) -> int:

@@ -25,6 +25,7 @@ from entrypoints.http.schemas.faces import (
     EmbeddingFormat,
     FaceView,
     FindMatchesBody,
+    LikenessView,
     MatchView,
     PictureAnalysisView,
     SimilarityView,
@@ -118,6 +119,7 @@ class FacesController(Controller):
             ],
             timestamp=clock.now(),
             model=analysis.space.name,
+            likeness=LikenessView.of(analysis.space),
         )
 
     @post(

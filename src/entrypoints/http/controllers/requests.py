@@ -32,6 +32,7 @@ from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_bo
 from entrypoints.http.events import EVENT_STREAM, EventFeed, settled
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
+from entrypoints.http.schemas.options import OptionsView
 from entrypoints.http.schemas.orders import BatchResult, SubmitBody, SubmittedView
 from entrypoints.http.schemas.problems import FieldError
 from entrypoints.http.schemas.requests import CancelledView, EventView, RequestPage, RequestView, StatusView
@@ -136,6 +137,16 @@ class RequestsController(Controller):
             await _submitted(index, item, caller, submissions, config, keys[index])
             for index, item in enumerate(data)
         ]
+
+    @get(
+        "/options",
+        operation_id="getOptions",
+        summary="Ask what an order may say",
+        responses=problems(),
+    )
+    async def options(self, submissions: TheSubmissions, config: TheConfig) -> OptionsView:
+        """Defaults and limits of this installation, and what an estimate of time is made from."""
+        return OptionsView.of(await submissions.outlook(), config)
 
     @get(
         "/requests",

@@ -81,7 +81,7 @@ class VideosController(Controller):
     ) -> VideoView:
         """Streams the body into the store while hashing it; nothing is kept when it is no video."""
         incoming = await incoming_video(request, filename, collection.max_upload_bytes)
-        return VideoView.of(await collection.upload(caller, incoming.filename, incoming.chunks))
+        return VideoView.of(await collection.upload(caller, incoming.filename, incoming.chunks), caller)
 
     @post(
         "/uploads",
@@ -110,7 +110,7 @@ class VideosController(Controller):
         collection: TheCollection,
     ) -> VideoView:
         """Turns what was PUT into a video; nothing is kept when it is none."""
-        return VideoView.of(await collection.complete_upload(caller, upload_id))
+        return VideoView.of(await collection.complete_upload(caller, upload_id), caller)
 
     @get("/", operation_id="listVideos", summary="List videos", responses=problems(parameters=True))
     async def list_videos(
@@ -118,7 +118,7 @@ class VideosController(Controller):
     ) -> VideoPage:
         """Your own videos and those you were granted, newest first; all of them for administrators."""
         page = await collection.list(caller, limit, offset)
-        items = [VideoView.of(video) for video in page.items]
+        items = [VideoView.of(video, caller) for video in page.items]
         return VideoPage(items=items, total=page.total, limit=limit, offset=offset)
 
     @get(
@@ -129,7 +129,7 @@ class VideosController(Controller):
     )
     async def get_video(self, video_id: VideoId, caller: Caller, collection: TheCollection) -> VideoView:
         """What it is, as found when it was uploaded."""
-        return VideoView.of(await collection.get(caller, video_id))
+        return VideoView.of(await collection.get(caller, video_id), caller)
 
     @delete(
         "/{video_id:int}",

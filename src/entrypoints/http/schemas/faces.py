@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from domain.detection import FloatArray
 from domain.errors import InvalidEmbeddingError
-from domain.reid.faces import Analysis, Face
-from domain.reid.matching import Match, Numbers
+from domain.reid.faces import Analysis, EmbeddingSpace, Face
+from domain.reid.matching import Match, Numbers, likeness
 from domain.reid.quality import Quality
 from entrypoints.http.schemas.common import Body, View
 from entrypoints.http.schemas.problems import Problem
@@ -152,12 +152,40 @@ class PictureAnalysisView(View, frozen=True, kw_only=True):
     error: Annotated[Problem | None, Meta(description="Why there are no faces; null when there are.")]
 
 
+class LikenessView(View, frozen=True, kw_only=True):
+    """What cosines of a model mean."""
+
+    unrelated: Annotated[
+        float, Meta(description="About the cosine of two people who have nothing in common.", examples=[0.0])
+    ]
+    possible: Annotated[
+        float, Meta(description="From here on two faces may be of one person.", examples=[0.3])
+    ]
+    usual: Annotated[
+        float,
+        Meta(description="From here on they are usually taken for one person's.", examples=[0.4]),
+    ]
+
+    @classmethod
+    def of(cls, space: EmbeddingSpace) -> Self | None:
+        """Of the embeddings of a space; None for a model that nobody has looked into."""
+        known = likeness(space)
+        return cls(unrelated=known.unrelated, possible=known.possible, usual=known.usual) if known else None
+
+
+LikenessOfModel: TypeAlias = Annotated[
+    LikenessView | None,
+    Meta(description="What cosines mean to the model; null for one that nobody has looked into."),
+]
+
+
 class BatchAnalysisView(View, frozen=True, kw_only=True):
     """What was found in several pictures."""
 
     results: list[PictureAnalysisView]
     timestamp: datetime
     model: Annotated[str, Meta(description="Whose embeddings they are.", examples=["buffalo_l"])]
+    likeness: LikenessOfModel
 
 
 class CompareBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):

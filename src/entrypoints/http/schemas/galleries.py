@@ -11,8 +11,17 @@ from litestar.params import PathParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.reid.gallery import EnrolledFace, Gallery, GalleryMatch
+from domain.reid.matching import usual_threshold
 from entrypoints.http.schemas.common import NO_NUL, Body, PageBase, View
-from entrypoints.http.schemas.faces import Cosine, Picture, QualityView, Threshold, Vector
+from entrypoints.http.schemas.faces import (
+    Cosine,
+    LikenessOfModel,
+    LikenessView,
+    Picture,
+    QualityView,
+    Threshold,
+    Vector,
+)
 
 GalleryId: TypeAlias = Annotated[UUID, PathParameter(description="From when it was made.")]
 FaceId: TypeAlias = Annotated[UUID, PathParameter(description="From when it was enrolled.")]
@@ -48,6 +57,11 @@ class GalleryView(View, frozen=True, kw_only=True):
     name: Annotated[str, Meta(examples=["staff"])]
     model: Annotated[str, Meta(description="Whose embeddings it takes.", examples=["buffalo_l"])]
     dimension: Annotated[int, Meta(description="Numbers of an embedding.", examples=[512])]
+    threshold: Annotated[
+        Threshold,
+        Meta(description="The least cosine at which two faces are usually taken for one person's."),
+    ]
+    likeness: LikenessOfModel
     face_count: Annotated[int, Meta(examples=[3])]
     created_at: datetime
     expires_at: datetime | None
@@ -60,6 +74,8 @@ class GalleryView(View, frozen=True, kw_only=True):
             name=gallery.name,
             model=gallery.space.name,
             dimension=gallery.space.dimension,
+            threshold=usual_threshold(gallery.space),
+            likeness=LikenessView.of(gallery.space),
             face_count=gallery.face_count,
             created_at=gallery.created_at,
             expires_at=gallery.expires_at,

@@ -44,9 +44,18 @@ class VideoView(View, frozen=True, kw_only=True):
     duration: Annotated[float, Meta(description="Seconds.", examples=[10.0])]
     rotation: Annotated[int, Meta(description="Degrees clockwise that show it upright.", examples=[0])]
     created_at: datetime
+    access: Annotated[
+        Literal["viewer", "editor", "owner"],
+        Meta(
+            description="What you may do: a viewer looks, an editor also marks and submits, an owner also"
+            " shares and deletes.",
+            examples=["owner"],
+        ),
+    ]
+    is_own: Annotated[bool, Meta(description="Whether you uploaded it.", examples=[True])]
 
     @classmethod
-    def of(cls, video: Video) -> Self:
+    def of(cls, video: Video, caller: Principal) -> Self:
         """As shown to whoever may see it."""
         facts = video.facts
         return cls(
@@ -61,6 +70,8 @@ class VideoView(View, frozen=True, kw_only=True):
             duration=facts.duration,
             rotation=facts.rotation,
             created_at=video.created_at,
+            access=video.access.value,
+            is_own=video.owner_id == caller.user_id,
         )
 
 

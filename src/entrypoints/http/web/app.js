@@ -11,6 +11,7 @@ import { shell } from "./ui/shell.js";
 import { failure } from "./ui/states.js";
 import { Uploads } from "./pages/upload.js";
 import { Announcer } from "./ui/announcer.js";
+import { closeDialogs } from "./ui/dialog.js";
 
 /**
  * @typedef {object} User
@@ -69,6 +70,7 @@ export class App {
   show(reason = "") {
     this.#leaving.abort();
     this.#leaving = new AbortController();
+    closeDialogs();
     if (!this.user) {
       document.title = `${t("signIn.title")} – Framecloak`;
       fill(this.#body, signIn(this, reason));

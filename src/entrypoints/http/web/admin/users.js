@@ -2,7 +2,7 @@
 
 import { el } from "../core/dom.js";
 import { dateTime, t } from "../core/language.js";
-import { confirmed } from "../ui/dialog.js";
+import { confirmed, shown } from "../ui/dialog.js";
 import { field, form, select } from "../ui/fields.js";
 import { pager } from "../ui/pager.js";
 import { loaded } from "../ui/states.js";
@@ -40,7 +40,7 @@ export function users(app, signal) {
     autocomplete: "off",
     autocapitalize: "none",
   });
-  const password = el("input", { type: "password", required: true, autocomplete: "new-password" });
+  const password = newPassword();
   const role = select(
     ROLES.map((one) => [one, t(`role.${one}`)]),
     ROLES[0],
@@ -60,6 +60,10 @@ export function users(app, signal) {
     el("button", { type: "submit", class: "primary" }, t("users.make")),
   );
   return el("section", {}, el("h2", {}, t("users.title")), made, list.node);
+}
+
+function newPassword() {
+  return el("input", { type: "password", required: true, autocomplete: "new-password" });
 }
 
 /**
@@ -87,6 +91,22 @@ function row(app, account, reload) {
     }
   }
 
+  function resetPassword() {
+    const password = newPassword();
+    const made = form(
+      { class: "stack" },
+      async () => {
+        await app.api.patch(`/api/users/${account.id}`, { password: password.value });
+        dialog.close();
+        app.announcer.say(t("users.resetDone", { name: account.username }));
+      },
+      field(t("users.password"), password, t("users.passwordHelp")),
+      el("button", { type: "submit", class: "primary" }, t("users.reset")),
+    );
+    const words = el("p", {}, t("users.resetWords"));
+    const dialog = shown(t("users.resetOf", { name: account.username }), words, made);
+  }
+
   const role = select(
     ROLES.map((one) => [one, t(`role.${one}`)]),
     account.role,
@@ -103,6 +123,15 @@ function row(app, account, reload) {
     el("span", { class: "facts" }, t("users.since", { when: dateTime(account.created_at) })),
     account.disabled && el("span", { class: "badge", "data-status": "failed" }, t("users.locked")),
     role,
+    el(
+      "button",
+      {
+        type: "button",
+        onclick: resetPassword,
+        "aria-label": `${t("users.reset")}: ${account.username}`,
+      },
+      t("users.reset"),
+    ),
     el(
       "button",
       {

@@ -80,6 +80,15 @@ export class Api extends EventTarget {
    * @param {unknown} body
    * @returns {Promise<any>}
    */
+  put(path, body) {
+    return this.#call("PUT", path, body, {});
+  }
+
+  /**
+   * @param {string} path
+   * @param {unknown} body
+   * @returns {Promise<any>}
+   */
   patch(path, body) {
     return this.#call("PATCH", path, body, {});
   }

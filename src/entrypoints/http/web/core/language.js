@@ -95,7 +95,9 @@ export function size(bytes) {
     unitDisplay: "short",
     maximumFractionDigits: step ? 1 : 0,
   };
-  return new Intl.NumberFormat(current, /** @type {any} */ (style)).format(bytes / 1000 ** step);
+  const words = new Intl.NumberFormat(current, /** @type {any} */ (style)).format(bytes / 1000 ** step);
+  // A number and its unit stay on one line.
+  return words.replace(" ", "\u00a0");
 }
 
 /** @param {string} moment as the service writes it */

@@ -1,48 +1,37 @@
 /** What a cosine of two faces means, which depends on the model that made them. */
 
 /**
- * @typedef {object} Scale cosines of a model
- * @property {number} least of two faces that have nothing in common, about
- * @property {number} perhaps from here on they may be of one person
- * @property {number} likely from here on they very likely are
+ * @typedef {object} Likeness cosines of a model, as the service knows them
+ * @property {number} unrelated about that of two people who have nothing in common
+ * @property {number} possible from here on two faces may be of one person
+ * @property {number} usual from here on they are usually taken for one person's
  */
-
-/** @type {Scale} */
-const ARCFACE = { least: 0, perhaps: 0.3, likely: 0.45 };
-
-/** @type {Record<string, Scale>} */
-const SCALES = {
-  // Its faces all point in much the same direction: different people reach 0.89.
-  "dlib-resnet": { least: 0.7, perhaps: 0.9, likely: 0.93 },
-  antelopev2: ARCFACE,
-  buffalo_l: ARCFACE,
-  buffalo_s: ARCFACE,
-};
-
-/**
- * @param {string} model
- * @returns {Scale | null} null for a model that nobody has looked into
- */
-export function scaleOf(model) {
-  return SCALES[model] ?? null;
-}
 
 /**
  * @param {number} cosine
- * @param {Scale} scale
+ * @param {Likeness} likeness
  * @returns {"likely" | "perhaps" | "unlikely"}
  */
-export function judged(cosine, scale) {
-  if (cosine >= scale.likely) return "likely";
-  return cosine >= scale.perhaps ? "perhaps" : "unlikely";
+export function judged(cosine, likeness) {
+  if (cosine >= likeness.usual) return "likely";
+  return cosine >= likeness.possible ? "perhaps" : "unlikely";
 }
 
 /**
  * How far along its scale a cosine is, 0 to 1, for a bar.
  * @param {number} cosine
- * @param {Scale | null} scale
+ * @param {Likeness | null} likeness null for a model that nobody has looked into
  */
-export function share(cosine, scale) {
-  const least = scale?.least ?? 0;
+export function share(cosine, likeness) {
+  const least = likeness?.unrelated ?? 0;
   return Math.max(0, (cosine - least) / (1 - least));
+}
+
+/**
+ * A slider for the least cosine of a match, which begins where different people do.
+ * @param {{threshold: number, likeness: Likeness | null}} gallery
+ * @returns {{min: number, max: number, step: number, value: string}}
+ */
+export function thresholds({ threshold, likeness }) {
+  return { min: Math.max(0.01, likeness?.unrelated ?? 0), max: 1, step: 0.01, value: String(threshold) };
 }

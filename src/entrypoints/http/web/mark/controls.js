@@ -11,6 +11,7 @@ import { icon } from "../ui/icons.js";
  * @param {AbortSignal} signal
  */
 export function controls(app, marks, signal) {
+  if (!marks.mayEdit) return fixedControls(marks, signal);
   const ending = button("mark.out", "o", () => attempt(() => marks.end()));
   const whole = button("mark.whole", "", () => attempt(() => marks.addSegment(0, marks.video.frame_count)));
   const help = el("p", { class: "help" });
@@ -21,11 +22,7 @@ export function controls(app, marks, signal) {
     ending.classList.toggle("primary", marks.begun !== null);
   }
 
-  function addRegion() {
-    const { width, height } = marks.video;
-    const area = { x: width * 0.375, y: height * 0.375, width: width / 4, height: height / 4 };
-    attempt(() => marks.addRegion(area));
-  }
+  const addRegion = () => attempt(() => marks.addRegion(marks.middle));
 
   /** @param {() => Promise<unknown>} change */
   async function attempt(change) {
@@ -53,6 +50,16 @@ export function controls(app, marks, signal) {
     ),
     help,
   );
+}
+
+/**
+ * For those who may only look.
+ * @param {import("./marks.js").Marks} marks
+ * @param {AbortSignal} signal
+ */
+function fixedControls(marks, signal) {
+  frameKeys(marks, signal, {});
+  return el("div", { class: "controls" }, frameSteps(marks), el("p", { class: "help" }, t("mark.fixedKeys")));
 }
 
 /**

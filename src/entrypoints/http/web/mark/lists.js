@@ -22,7 +22,11 @@ export function segmentList(app, marks) {
     const change = (/** @type {object} */ changes) =>
       guarded(app, () => marks.changeSegment(segment, changes), show);
     const last = segment.end_frame - 1;
-    const name = nameOf(marks.segments, segment, "segment");
+    const name = nameOf(marks.segments, segment, "segment.name");
+    if (!marks.mayEdit) {
+      const frames = t("mark.frames", { first: segment.start_frame, last });
+      return fixedItem(name, frames, () => marks.seek(segment.start_frame));
+    }
     return el(
       "li",
       { class: "mark" },
@@ -64,21 +68,25 @@ export function segmentList(app, marks) {
 
 /**
  * @param {import("../app.js").App} app
- * @param {import("./marks.js").Marks} marks
+ * @param {import("./film.js").DrawnFilm} marks
  */
 export function regionList(app, marks) {
   const list = el("div", { class: "marked" });
   function show() {
-    refill(list, marks.regions.length ? el("ul", {}, marks.regions.map(item)) : empty(t("region.none")));
+    refill(list, marks.regions.length ? el("ul", {}, marks.regions.map(item)) : empty(t(marks.words.none)));
   }
 
-  /** @param {import("./marks.js").Region} region */
+  /** @param {import("./film.js").Region} region */
   function item(region) {
     const change = (/** @type {object} */ changes) =>
       guarded(app, () => marks.changeRegion(region, changes), show);
     const isWhole = region.start_frame === null;
     const [first, last] = [region.start_frame ?? 0, (region.end_frame ?? marks.video.frame_count) - 1];
-    const name = nameOf(marks.regions, region, "region");
+    const name = nameOf(marks.regions, region, marks.words.name);
+    if (!marks.mayEdit) {
+      const frames = isWhole ? t("region.whole") : t("mark.frames", { first, last });
+      return fixedItem(name, frames, () => look(region));
+    }
     const whole = el("input", {
       type: "checkbox",
       checked: isWhole,
@@ -93,9 +101,11 @@ export function regionList(app, marks) {
     return el(
       "li",
       { class: region.id === marks.selected ? "mark selected" : "mark" },
-      labelInput(region.label, t("region.label"), `r${name}`, name, (label) =>
-        change({ label: label || null }),
-      ),
+      marks.hasLabels
+        ? labelInput(region.label, t("region.label"), `r${name}`, name, (label) =>
+            change({ label: label || null }),
+          )
+        : el("b", { class: "label" }, name),
       el(
         "div",
         { class: "numbers" },
@@ -122,14 +132,14 @@ export function regionList(app, marks) {
         "span",
         { class: "actions" },
         el("button", { type: "button", class: "quiet", onclick: () => look(region) }, t("mark.goThere")),
-        removeButton(t("region.delete", { name }), () =>
+        removeButton(t(marks.words.remove, { name }), () =>
           guarded(app, () => marks.removeRegion(region), show),
         ),
       ),
     );
   }
 
-  /** @param {import("./marks.js").Region} region */
+  /** @param {import("./film.js").Region} region */
   function look(region) {
     if (!marks.regionsAt(marks.frame).includes(region)) marks.seek(region.start_frame ?? 0);
     marks.select(region.id);
@@ -138,6 +148,23 @@ export function regionList(app, marks) {
   for (const what of ["marks", "selected"]) marks.addEventListener(what, show);
   show();
   return list;
+}
+
+/**
+ * For those who may only look.
+ * @param {string} name
+ * @param {string} frames
+ * @param {() => void} look
+ */
+function fixedItem(name, frames, look) {
+  const show = el("button", { type: "button", class: "quiet", onclick: look }, t("mark.goThere"));
+  return el(
+    "li",
+    { class: "mark" },
+    el("b", { class: "label" }, name),
+    el("span", { class: "facts" }, frames),
+    el("span", { class: "actions" }, show),
+  );
 }
 
 /**

@@ -5,9 +5,9 @@ import { t } from "../core/language.js";
 /**
  * @param {{id: number, label: string | null}[]} marks all of a kind
  * @param {{id: number, label: string | null}} mark one of them
- * @param {"segment" | "region"} kind
+ * @param {string} words name of the sentence for those without a name
  */
-export function nameOf(marks, mark, kind) {
+export function nameOf(marks, mark, words) {
   const place = marks.findIndex(({ id }) => id === mark.id) + 1;
-  return mark.label || t(`${kind}.name`, { place });
+  return mark.label || t(words, { place });
 }

@@ -10,14 +10,15 @@ import { regionLayer } from "./region-layer.js";
  * A frame with what is marked on it. While one is on its way the last one stays; of many that are asked for
  * quickly only the newest is fetched.
  * @param {import("../app.js").App} app
- * @param {import("./marks.js").Marks} marks
+ * @param {import("./film.js").DrawnFilm} marks
  * @param {AbortSignal} signal
+ * @param {...Node} layers what else lies over the frame
  */
-export function picture(app, marks, signal) {
+export function picture(app, marks, signal, ...layers) {
   const { video } = marks;
   const image = el("img", { alt: "", class: "frame", draggable: "false" });
   const problem = el("p", { class: "picture-problem", role: "alert", hidden: true });
-  const stage = el("div", { class: "stage" }, image, regionLayer(app, marks), problem);
+  const stage = el("div", { class: "stage" }, image, regionLayer(app, marks), ...layers, problem);
   stage.style.setProperty("--ratio", String(video.width / video.height));
   const frames = new Newest(load);
 

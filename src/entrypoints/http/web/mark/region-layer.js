@@ -6,17 +6,18 @@ import { nameOf } from "./names.js";
 
 /**
  * @param {import("../app.js").App} app
- * @param {import("./marks.js").Marks} marks
+ * @param {import("./film.js").DrawnFilm} marks
  */
 export function regionLayer(app, marks) {
   const { video } = marks;
   const layer = boxLayer(app, {
-    role: t("region.role"),
+    role: marks.mayEdit ? t("region.role") : t("region.fixedRole"),
+    isFixed: !marks.mayEdit,
     size: () => video,
     boxes: () =>
       marks.regionsAt(marks.frame).map((region) => {
         const { id, x, y, width, height } = region;
-        const name = nameOf(marks.regions, region, "region");
+        const name = nameOf(marks.regions, region, marks.words.name);
         return { id, area: { x, y, width, height }, name, of: region };
       }),
     selected: () => marks.selected,

@@ -58,9 +58,10 @@ export function timeline(app, marks) {
 
   /** @param {import("./marks.js").Segment} segment */
   function segmentBar(segment) {
-    const name = nameOf(marks.segments, segment, "segment");
-    const ends = /** @type {const} */ (["start", "end"]).map((end) => {
-      const node = el("span", {
+    const name = nameOf(marks.segments, segment, "segment.name");
+    if (!marks.mayEdit) return fixedBar(segment, name);
+    const ends = /** @type {const} */ (["start", "end"]).map((end) =>
+      el("span", {
         class: `grip ${end}`,
         role: "slider",
         tabindex: "0",
@@ -71,9 +72,8 @@ export function timeline(app, marks) {
         "aria-valuenow": end === "start" ? segment.start_frame : segment.end_frame - 1,
         onpointerdown: (/** @type {PointerEvent} */ event) => drag(event, bar, segment, end),
         onkeydown: (/** @type {KeyboardEvent} */ event) => nudged(event, bar, segment, end),
-      });
-      return node;
-    });
+      }),
+    );
     const move = (/** @type {PointerEvent} */ event) => drag(event, bar, segment, "move");
     const bar = el(
       "div",
@@ -82,6 +82,17 @@ export function timeline(app, marks) {
       el("span", { class: "name" }, name),
       ends[1],
     );
+    put(bar, segment.start_frame, segment.end_frame);
+    return bar;
+  }
+
+  /**
+   * For those who may only look.
+   * @param {import("./marks.js").Segment} segment
+   * @param {string} name
+   */
+  function fixedBar(segment, name) {
+    const bar = el("div", { class: "segment fixed" }, el("span", { class: "name" }, name));
     put(bar, segment.start_frame, segment.end_frame);
     return bar;
   }

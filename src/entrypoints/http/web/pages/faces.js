@@ -5,7 +5,7 @@ import { el, fill } from "../core/dom.js";
 import { number, t } from "../core/language.js";
 import { base64 } from "../core/pictures.js";
 import { analysedPicture } from "../faces/analysis.js";
-import { judged, scaleOf, share } from "../faces/likeness.js";
+import { judged, share } from "../faces/likeness.js";
 import { bar } from "../ui/bar.js";
 import { dropZone } from "../ui/drop-zone.js";
 import { failure, loading } from "../ui/states.js";
@@ -23,6 +23,8 @@ export function faces(app, _place, signal) {
   /** Of each picture, the face that is looked at. @type {(import("../faces/analysis.js").Face | undefined)[]} */
   let chosen = [];
   let model = "";
+  /** @type {import("../faces/likeness.js").Likeness | null} */
+  let likeness = null;
   const results = el("div", { class: "loaded" });
   const similarity = el("div", { class: "similarity", "aria-live": "polite" });
 
@@ -42,7 +44,7 @@ export function faces(app, _place, signal) {
       const body = { images, embedding_format: "base64" };
       const answer = await app.api.post("/analyze/batch", body, { signal });
       if (asked !== files) return;
-      model = answer.model;
+      ({ model, likeness } = answer);
       show(answer.results);
     } catch (error) {
       if (!isAborted(error) && asked === files) fill(results, failure(error, analyse));
@@ -74,7 +76,7 @@ export function faces(app, _place, signal) {
     try {
       const body = { face1_embedding: one.embedding, face2_embedding: other.embedding };
       const { similarity: cosine } = await app.api.post("/compare", body, { signal });
-      if (chosen[0] === one && chosen[1] === other) fill(similarity, verdict(cosine, model));
+      if (chosen[0] === one && chosen[1] === other) fill(similarity, verdict(cosine, model, likeness));
     } catch (error) {
       app.announcer.problem(error);
     }
@@ -101,16 +103,16 @@ export function faces(app, _place, signal) {
 /**
  * @param {number} cosine
  * @param {string} model
+ * @param {import("../faces/likeness.js").Likeness | null} likeness
  */
-function verdict(cosine, model) {
-  const scale = scaleOf(model);
+function verdict(cosine, model, likeness) {
   return el(
     "div",
     { class: "card verdict" },
     el("h2", {}, t("faces.similarity")),
     el("p", { class: "figure" }, number(cosine, 2)),
-    bar(share(cosine, scale)),
-    el("p", {}, scale ? t(`faces.${judged(cosine, scale)}`) : t("faces.unjudged", { model })),
+    bar(share(cosine, likeness)),
+    el("p", {}, likeness ? t(`faces.${judged(cosine, likeness)}`) : t("faces.unjudged", { model })),
     el("p", { class: "help" }, t("faces.caution")),
   );
 }

@@ -5,7 +5,7 @@ import { dateTime, t } from "../core/language.js";
 import { link, remember } from "../core/router.js";
 import { confirmed } from "../ui/dialog.js";
 import { field, form } from "../ui/fields.js";
-import { pager } from "../ui/pager.js";
+import { pageAt, pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/states.js";
 
 const PAGE = 20;
@@ -15,6 +15,8 @@ const PAGE = 20;
  * @property {string} id
  * @property {string} name
  * @property {string} model
+ * @property {number} threshold least cosine at which two faces are usually taken for one person's
+ * @property {import("../faces/likeness.js").Likeness | null} likeness
  * @property {number} face_count
  * @property {string} created_at
  * @property {string | null} expires_at
@@ -27,7 +29,9 @@ const PAGE = 20;
  */
 export function galleries(app, place, signal) {
   let offset = Number(place.query.get("offset")) || 0;
-  const load = () => app.api.get("/galleries/", { query: { limit: PAGE, offset }, signal });
+  const ask = (/** @type {number} */ from) =>
+    app.api.get("/galleries/", { query: { limit: PAGE, offset: from }, signal });
+  const load = () => pageAt(ask, offset);
   const list = loaded(app.api, signal, load, (page, reload) => {
     if (!page.items.length) return empty(t("galleries.none"));
     return [

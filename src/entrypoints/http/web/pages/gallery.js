@@ -4,17 +4,15 @@ import { el, fill } from "../core/dom.js";
 import { dateTime, number, percent, t } from "../core/language.js";
 import { base64 } from "../core/pictures.js";
 import { link } from "../core/router.js";
-import { scaleOf, share } from "../faces/likeness.js";
+import { share, thresholds } from "../faces/likeness.js";
 import { bar } from "../ui/bar.js";
 import { confirmed } from "../ui/dialog.js";
 import { field, form } from "../ui/fields.js";
 import { icon } from "../ui/icons.js";
-import { pager } from "../ui/pager.js";
+import { pageAt, pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/states.js";
 
 const PAGE = 20;
-/** For models that nobody has looked into. */
-const THRESHOLD = 0.5;
 
 /**
  * @param {import("../app.js").App} app
@@ -33,7 +31,7 @@ export function gallery(app, place, signal) {
       const faces = faceList(app, path, signal);
       return [
         el("p", { class: "lead" }, t("gallery.lead", { model: found.model })),
-        el("div", { class: "pair" }, enrolForm(app, path, faces.reload), searchForm(app, path, found.model)),
+        el("div", { class: "pair" }, enrolForm(app, path, faces.reload), searchForm(app, path, found)),
         el("section", {}, el("h2", {}, t("gallery.faces")), faces.node),
       ];
     },
@@ -78,19 +76,14 @@ function enrolForm(app, path, reload) {
 /**
  * @param {import("../app.js").App} app
  * @param {string} path
- * @param {string} model
+ * @param {import("./galleries.js").Gallery} gallery
  */
-function searchForm(app, path, model) {
-  const scale = scaleOf(model);
-  const usual = scale?.likely ?? THRESHOLD;
+function searchForm(app, path, gallery) {
   const picture = el("input", { type: "file", accept: "image/*", required: true });
-  const value = el("output", {}, number(usual, 2));
+  const value = el("output", {}, number(gallery.threshold, 2));
   const threshold = el("input", {
     type: "range",
-    min: 0,
-    max: 1,
-    step: 0.01,
-    value: String(usual),
+    ...thresholds(gallery),
     oninput: () => fill(value, number(threshold.valueAsNumber, 2)),
   });
   const results = el("div", { "aria-live": "polite" });
@@ -100,7 +93,7 @@ function searchForm(app, path, model) {
       fill(results);
       const [file] = picture.files ?? [];
       const body = { image_data: await base64(file), threshold: threshold.valueAsNumber };
-      fill(results, matchList(await app.api.post(`${path}/search`, body), scale));
+      fill(results, matchList(await app.api.post(`${path}/search`, body), gallery.likeness));
     },
     el("h2", {}, t("gallery.search")),
     field(t("gallery.searchPicture"), picture),
@@ -117,15 +110,21 @@ function searchForm(app, path, model) {
 
 /**
  * @param {{label: string, similarity: number}[]} matches
- * @param {import("../faces/likeness.js").Scale | null} scale
+ * @param {import("../faces/likeness.js").Likeness | null} likeness
  */
-function matchList(matches, scale) {
+function matchList(matches, likeness) {
   if (!matches.length) return empty(t("gallery.nobody"));
   return el(
     "ul",
     { class: "bars" },
     matches.map(({ label, similarity }) =>
-      el("li", {}, el("span", {}, label), bar(share(similarity, scale)), el("b", {}, number(similarity, 2))),
+      el(
+        "li",
+        {},
+        el("span", {}, label),
+        bar(share(similarity, likeness)),
+        el("b", {}, number(similarity, 2)),
+      ),
     ),
   );
 }
@@ -137,7 +136,9 @@ function matchList(matches, scale) {
  */
 function faceList(app, path, signal) {
   let offset = 0;
-  const load = () => app.api.get(`${path}/faces`, { query: { limit: PAGE, offset }, signal });
+  const ask = (/** @type {number} */ from) =>
+    app.api.get(`${path}/faces`, { query: { limit: PAGE, offset: from }, signal });
+  const load = () => pageAt(ask, offset);
   return loaded(app.api, signal, load, (page, reload) => {
     if (!page.items.length) return empty(t("gallery.none"));
     const turn = (/** @type {number} */ wanted) => {

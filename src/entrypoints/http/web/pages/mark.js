@@ -7,6 +7,8 @@ import { controls } from "../mark/controls.js";
 import { regionList, segmentList } from "../mark/lists.js";
 import { Marks } from "../mark/marks.js";
 import { picture } from "../mark/picture.js";
+import { proposalLayer, proposalList } from "../mark/proposal-views.js";
+import { Proposals } from "../mark/proposals.js";
 import { timeline } from "../mark/timeline.js";
 import { loaded } from "../ui/states.js";
 
@@ -45,37 +47,38 @@ function desk(app, marks, signal) {
   const { video } = marks;
   const size = `${video.width} × ${video.height}`;
   const rate = t("perSecond", { rate: number(video.frame_rate, 2) });
+  const proposals = new Proposals(app, marks, signal);
   return [
     el("p", { class: "facts" }, [size, rate, t("frames", { count: video.frame_count })].join(" · ")),
+    !marks.mayEdit && el("p", { class: "notice" }, t("mark.viewerOnly")),
     el(
       "div",
       { class: "desk" },
       el(
         "section",
         { class: "viewer", "aria-label": t("mark.viewer") },
-        picture(app, marks, signal),
+        picture(app, marks, signal, proposalLayer(marks, proposals)),
         timeline(app, marks),
         controls(app, marks, signal),
       ),
       el(
         "div",
         { class: "lists" },
-        el(
-          "section",
-          { class: "card" },
-          el("h2", {}, t("segment.title")),
-          el("p", { class: "help" }, t("segment.help")),
-          segmentList(app, marks),
-        ),
-        el(
-          "section",
-          { class: "card" },
-          el("h2", {}, t("region.title")),
-          el("p", { class: "help" }, t("region.help")),
-          regionList(app, marks),
-        ),
-        el("a", { class: "button primary wide", href: link(`/videos/${video.id}/run`) }, t("mark.goOn")),
+        listed(t("segment.title"), t("segment.help"), segmentList(app, marks)),
+        listed(t("region.title"), t("region.help"), regionList(app, marks)),
+        marks.mayEdit && listed(t("proposal.title"), t("proposal.help"), proposalList(app, proposals)),
+        marks.mayEdit &&
+          el("a", { class: "button primary wide", href: link(`/videos/${video.id}/run`) }, t("mark.goOn")),
       ),
     ),
   ];
+}
+
+/**
+ * @param {string} title
+ * @param {string} help
+ * @param {Node} list
+ */
+function listed(title, help, list) {
+  return el("section", { class: "card" }, el("h2", {}, title), el("p", { class: "help" }, help), list);
 }

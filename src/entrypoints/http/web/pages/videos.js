@@ -1,28 +1,16 @@
-/** Videos: dropped, listed, deleted. */
+/** Videos: dropped, listed, shared, deleted. */
 
-import { el, fill } from "../core/dom.js";
-import { dateTime, duration, number, size, t } from "../core/language.js";
-import { link, remember } from "../core/router.js";
-import { confirmed } from "../ui/dialog.js";
+import { el } from "../core/dom.js";
+import { t } from "../core/language.js";
+import { remember } from "../core/router.js";
 import { dropZone } from "../ui/drop-zone.js";
-import { icon } from "../ui/icons.js";
-import { pager } from "../ui/pager.js";
+import { pageAt, pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/states.js";
+import { videoCard } from "../videos/card.js";
 
 const PAGE = 12;
 
-/**
- * @typedef {object} Video as the service describes it
- * @property {number} id
- * @property {string} filename
- * @property {number} size_bytes
- * @property {number} width
- * @property {number} height
- * @property {number} frame_rate
- * @property {number} frame_count
- * @property {number} duration
- * @property {string} created_at
- */
+/** @typedef {import("../videos/video.js").Video} Video */
 
 /**
  * @param {import("../app.js").App} app
@@ -31,17 +19,19 @@ const PAGE = 12;
  */
 export function videos(app, place, signal) {
   let offset = Number(place.query.get("offset")) || 0;
+  const ask = (/** @type {number} */ from) =>
+    app.api.get("/api/videos/", { query: { limit: PAGE, offset: from }, signal });
   const list = loaded(
     app.api,
     signal,
-    () => app.api.get("/api/videos/", { query: { limit: PAGE, offset }, signal }),
+    () => pageAt(ask, offset),
     (page, reload) => {
       if (!page.items.length) return empty(t("videos.none"));
       return [
         el(
           "ul",
           { class: "cards" },
-          page.items.map((/** @type {Video} */ video) => card(app, video, reload)),
+          page.items.map((/** @type {Video} */ video) => videoCard(app, video, reload)),
         ),
         pager(page, (wanted) => {
           offset = wanted;
@@ -66,76 +56,4 @@ export function videos(app, place, signal) {
     app.uploads.node,
     list.node,
   );
-}
-
-/**
- * @param {import("../app.js").App} app
- * @param {Video} video
- * @param {() => void} reload
- */
-function card(app, video, reload) {
-  async function remove() {
-    const question = {
-      title: t("videos.delete"),
-      words: t("videos.deleteWords", { name: video.filename }),
-      action: t("delete"),
-    };
-    if (!(await confirmed(question))) return;
-    try {
-      await app.api.delete(`/api/videos/${video.id}`);
-      app.announcer.say(t("videos.deleted", { name: video.filename }));
-      reload();
-    } catch (error) {
-      app.announcer.problem(error);
-    }
-  }
-  const facts = [
-    duration(video.duration),
-    t("frames", { count: video.frame_count }),
-    `${video.width} × ${video.height}`,
-    t("perSecond", { rate: number(video.frame_rate, 2) }),
-    size(video.size_bytes),
-  ];
-  return el(
-    "li",
-    { class: "card video" },
-    el(
-      "a",
-      { href: link(`/videos/${video.id}`), class: "thumbnail", tabindex: "-1", "aria-hidden": "true" },
-      thumbnail(video),
-    ),
-    el("h2", {}, el("a", { href: link(`/videos/${video.id}`), title: video.filename }, video.filename)),
-    el("p", { class: "facts" }, facts.join(" · ")),
-    el("p", { class: "facts" }, t("videos.uploadedAt", { when: dateTime(video.created_at) })),
-    el(
-      "div",
-      { class: "actions" },
-      el("a", { class: "button primary", href: link(`/videos/${video.id}`) }, t("videos.mark")),
-      el("a", { class: "button", href: link(`/videos/${video.id}/run`) }, t("videos.run")),
-      el(
-        "button",
-        {
-          type: "button",
-          class: "quiet danger",
-          onclick: remove,
-          "aria-label": t("videos.deleteOne", { name: video.filename }),
-        },
-        icon("delete"),
-      ),
-    ),
-  );
-}
-
-/**
- * A frame from the middle, as films often begin in the dark.
- * @param {Video} video
- * @param {number} [width]
- */
-export function thumbnail(video, width = 480) {
-  const middle = Math.floor(video.frame_count / 2);
-  const src = `/api/videos/${video.id}/frames/${middle}.jpg?width=${Math.min(width, video.width)}`;
-  const picture = el("img", { src, alt: "", loading: "lazy", width: 16, height: 9 });
-  picture.addEventListener("error", () => fill(frame, el("span", {}, t("videos.noThumbnail"))));
-  const frame = el("span", { class: "picture" }, picture);
-  return frame;
 }

@@ -1,24 +1,6 @@
-/** How quickly frames are done, as far as one's own runs tell. */
+/** How quickly frames are done. */
 
-const SAMPLES = 5;
 const WINDOW = 8000;
-
-/**
- * Frames a second of the runs that were completed last; null before the first.
- * @param {import("../core/api.js").Api} api
- * @param {AbortSignal} signal
- * @returns {Promise<number | null>}
- */
-export async function measuredRate(api, signal) {
-  const query = { status: "completed", limit: SAMPLES };
-  const { items } = await api.get("/api/frames/anonymize/requests/", { query, signal });
-  let [frames, seconds] = [0, 0];
-  for (const run of items) {
-    frames += run.total_frames;
-    seconds += (Date.parse(run.completed_at) - Date.parse(run.started_at)) / 1000;
-  }
-  return seconds > 0 ? frames / seconds : null;
-}
 
 /** Frames a second over the last moments, from what is told of a run now and then. */
 export class RateMeter {

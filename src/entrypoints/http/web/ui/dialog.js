@@ -20,8 +20,11 @@ export function confirmed({ title, words, action }) {
       {
         "aria-labelledby": heading,
         "aria-describedby": text,
-        onclose: () => dialog.remove(),
-        oncancel: answer(false),
+        onclose: () => {
+          dialog.remove();
+          // However it was closed; an answer that was given counts.
+          resolve(false);
+        },
       },
       el("h2", { id: heading }, title),
       el("p", { id: text }, words),
@@ -38,13 +41,14 @@ export function confirmed({ title, words, action }) {
 }
 
 /**
- * Show something that is seen only once.
+ * Show something in front of the page, until it is closed.
  * @param {string} title
  * @param {...import("../core/dom.js").Child} content
+ * @returns {HTMLDialogElement}
  */
 export function shown(title, ...content) {
   const heading = uniqueId("dialog");
-  const close = el("button", { type: "button", class: "primary", onclick: () => dialog.close() }, t("close"));
+  const close = el("button", { type: "button", onclick: () => dialog.close() }, t("close"));
   const dialog = el(
     "dialog",
     { "aria-labelledby": heading, onclose: () => dialog.remove() },
@@ -54,4 +58,10 @@ export function shown(title, ...content) {
   );
   document.body.append(dialog);
   dialog.showModal();
+  return dialog;
+}
+
+/** Close whatever is in front of the page, as another page is about to be shown. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }

@@ -5,6 +5,18 @@ import { t } from "../core/language.js";
 import { icon } from "./icons.js";
 
 /**
+ * A page of a list; the last one that there is, where all that was on it has been removed.
+ * @template {{items: any[], total: number, limit: number}} T
+ * @param {(offset: number) => Promise<T>} ask
+ * @param {number} offset
+ */
+export async function pageAt(ask, offset) {
+  const page = await ask(offset);
+  if (page.items.length || !page.total) return page;
+  return ask(page.limit * Math.floor((page.total - 1) / page.limit));
+}
+
+/**
  * @param {{total: number, limit: number, offset: number}} page
  * @param {(offset: number) => void} turn
  */

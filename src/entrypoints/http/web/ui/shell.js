@@ -85,7 +85,13 @@ function accountMenu(app) {
     el(
       "div",
       { class: "menu" },
-      el("p", { class: "who" }, t("account.signedInAs", { name: app.user?.username ?? "" })),
+      el(
+        "p",
+        { class: "who" },
+        t("account.signedInAs", { name: app.user?.username ?? "" }),
+        el("br"),
+        t("account.number", { number: String(app.user?.id ?? "") }),
+      ),
       preferences(app),
       el("a", { href: link("/keys") }, t("keys.title")),
       el("button", { type: "button", onclick: () => app.signOut() }, t("account.signOut")),

@@ -41,7 +41,7 @@ export function failure(error, again) {
  * @param {import("../core/api.js").Api} api
  * @param {AbortSignal} signal
  * @param {() => Promise<T>} load
- * @param {(data: T, reload: () => Promise<void>) => import("../core/dom.js").Child | Node[]} view
+ * @param {(data: T, reload: () => Promise<void>) => import("../core/dom.js").Child | import("../core/dom.js").Child[]} view
  * @returns {{node: HTMLElement, reload: () => Promise<void>}}
  */
 export function loaded(api, signal, load, view) {

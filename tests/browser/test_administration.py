@@ -1,0 +1,38 @@
+"""What administrators see and do."""
+
+from __future__ import annotations
+
+import httpx
+from playwright.sync_api import Browser, expect
+
+from browsing import Visitor, visit
+from service_process import PASSWORD
+
+NEW_PASSWORD = "another horse entirely"
+
+
+def test_an_account_is_opened_given_another_password_and_locked(
+    visitor: Visitor, chromium: Browser, address: str
+) -> None:
+    name, credentials = visitor.username, {"username": visitor.username, "password": NEW_PASSWORD}
+    with visit(chromium, address, role="admin") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.open("/admin")
+        expect(page.get_by_text("Everything works.")).to_be_visible()
+        expect(page.get_by_text("Runs by state")).to_be_visible()
+        page.get_by_role("button", name=f"Set password: {name}", exact=True).click()
+        dialog = page.get_by_role("dialog", name=f"New password for {name}")
+        dialog.get_by_label("Password").fill("short")
+        dialog.get_by_role("button", name="Set password").click()
+        expect(dialog.get_by_role("alert").get_by_text("too easy to guess")).to_be_visible()
+        dialog.get_by_label("Password").fill(NEW_PASSWORD)
+        dialog.get_by_role("button", name="Set password").click()
+        expect(page.get_by_text(f"{name} has a new password.")).to_be_visible()
+        assert httpx.post(f"{address}/api/auth/login", json=credentials).is_success
+        assert not httpx.post(
+            f"{address}/api/auth/login", json=credentials | {"password": PASSWORD}
+        ).is_success
+        page.get_by_role("button", name=f"Lock: {name}", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Lock").click()
+        expect(page.get_by_role("button", name=f"Unlock: {name}", exact=True)).to_be_visible()
+        assert not httpx.post(f"{address}/api/auth/login", json=credentials).is_success

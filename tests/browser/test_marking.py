@@ -1,0 +1,163 @@
+"""Segments and regions, marked by hand and proposed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Route, expect
+
+from browsing import FRAMES, PHONE, Console, visit
+
+
+def test_marks_are_made_with_keys_alone(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    console.card(film.name).get_by_role("link", name="Mark").click()
+    line = page.get_by_role("slider", name="Position in the video")
+    expect(line).to_have_attribute("aria-valuenow", "0")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("i")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("o")
+    first, last = page.get_by_label("First frame", exact=True), page.get_by_label("Last frame", exact=True)
+    expect(first).to_have_value("10")
+    expect(last).to_have_value("12")
+    page.get_by_role("slider", name="Last frame of").press("Shift+ArrowRight")
+    expect(last).to_have_value("22")
+    page.get_by_role("button", name="Add region").click()
+    region = page.locator(".region")
+    region.press("Shift+ArrowLeft")
+    expect(page.get_by_label("Left", exact=True)).to_have_value("110")
+    region.press("Delete")
+    expect(page.get_by_text("No region yet.")).to_be_visible()
+
+
+def test_regions_and_segments_are_drawn_and_dragged(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    console.card(film.name).get_by_role("link", name="Mark").click()
+    layer = page.locator(".regions")
+    layer.scroll_into_view_if_needed()
+    box = layer.bounding_box()
+    assert box
+    # In eighths of the picture, which is 320 pixels wide and 240 high.
+    x, y = (
+        [box["x"] + box["width"] * n / 8 for n in range(9)],
+        [box["y"] + box["height"] * n / 8 for n in range(9)],
+    )
+    drag(page, (x[2], y[2]), (x[4], y[4]))
+    expect(page.get_by_label("Left", exact=True)).to_have_value("80")
+    expect(page.get_by_label("Width", exact=True)).to_have_value("80")
+    drag(page, (x[3], y[3]), (x[4], y[3]))
+    expect(page.get_by_label("Left", exact=True)).to_have_value("120")
+    drag(page, (x[5], y[4]), (x[6], y[6]))
+    expect(page.get_by_label("Width", exact=True)).to_have_value("120")
+    expect(page.get_by_label("Height", exact=True)).to_have_value("120")
+    page.get_by_role("button", name="Mark whole video").click()
+    grip = page.locator(".grip.end").bounding_box()
+    line = page.locator(".segments").bounding_box()
+    assert grip
+    assert line
+    middle = grip["y"] + grip["height"] / 2
+    drag(page, (grip["x"] + 4, middle), (line["x"] + line["width"] * 10.5 / FRAMES, middle))
+    expect(page.get_by_label("Last frame", exact=True)).to_have_value("10")
+    page.reload()
+    expect(page.get_by_label("Last frame", exact=True)).to_have_value("10")
+    expect(page.get_by_label("Height", exact=True)).to_have_value("120")
+
+
+def test_a_region_is_covered_in_the_frames_that_are_said(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    video = console.link_to(film.name)
+    console.open(video)
+    page.get_by_role("button", name="Add region").click()
+    page.get_by_label("Frame", exact=True).fill("5")
+    page.keyboard.press("Enter")
+    page.get_by_label("In the whole video").uncheck()
+    last = page.get_by_label("Last frame", exact=True)
+    expect(page.get_by_label("First frame", exact=True)).to_have_value("5")
+    last.fill("9")
+    last.press("Tab")
+    expect(last).to_have_value("9")
+    page.get_by_label("Frame", exact=True).fill("10")
+    page.keyboard.press("Enter")
+    expect(page.locator(".region")).to_have_count(0)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_label("Frame", exact=True)).to_have_value("5")
+    expect(page.locator(".region")).to_have_count(1)
+    (region,) = console.ask("GET", f"/api{video}/regions/").json()
+    assert (region["start_frame"], region["end_frame"]) == (5, 10)
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    mouse = page.mouse
+    mouse.move(*start)
+    mouse.down()
+    mouse.move(*end, steps=4)
+    mouse.up()
+
+
+def test_overlays_are_proposed_and_accepted_one_by_one_or_at_once(console: Console, scanned: Path) -> None:
+    page = console.page
+    console.upload(scanned)
+    console.open(console.link_to(scanned.name))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/proposals", hold)
+    page.get_by_role("button", name="Look for overlays").click()
+    expect(page.get_by_role("status").get_by_text("Looking through the video")).to_be_visible()
+    expect(page.get_by_role("button", name="Look for overlays")).to_be_disabled()
+    held[0].continue_()
+    page.unroute("**/proposals")
+    expect(page.get_by_text("2 areas stand still")).to_be_visible(timeout=60_000)
+    expect(page.locator(".proposal")).to_have_count(2)
+    show = page.get_by_role("button", name="Show 2: Text overlay")
+    show.press("Enter")
+    expect(page.locator(".proposal.selected")).to_have_text("2")
+    expect(show).to_be_focused()
+    page.get_by_role("button", name="Accept 1: Text overlay").press("Enter")
+    expect(page.get_by_role("textbox", name="Name: Text overlay")).to_have_value("Text overlay")
+    expect(page.locator(".region")).to_have_count(1)
+    expect(page.get_by_role("button", name="Accept 1: Text overlay")).to_be_focused()
+    page.get_by_role("button", name="Dismiss 1: Text overlay").click()
+    expect(page.get_by_text("Every proposal is dealt with.")).to_be_visible()
+    # What is a region already is not proposed again.
+    page.get_by_role("button", name="Look for overlays").click()
+    expect(page.get_by_text("1 area stands still")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Remove Text overlay").click()
+    page.get_by_role("button", name="Look for overlays").click()
+    page.get_by_role("button", name="Accept all").click(timeout=60_000)
+    expect(page.locator(".region")).to_have_count(2)
+    page.reload()
+    expect(page.locator(".region")).to_have_count(2)
+
+
+def test_a_search_for_overlays_that_finds_nothing_or_fails_says_so(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    video = console.link_to(film.name)
+    console.open(video)
+    page.get_by_role("button", name="Look for overlays").click()
+    expect(page.get_by_text("Nothing new was found")).to_be_visible(timeout=60_000)
+    console.ask("DELETE", f"/api{video}")
+    page.get_by_role("button", name="Look for overlays").click()
+    expect(page.get_by_role("status").get_by_text("There is no such video")).to_be_visible()
+
+
+def test_proposals_fit_a_phone_and_are_named_in_german(
+    chromium: Browser, address: str, scanned: Path
+) -> None:
+    with visit(chromium, address, size=PHONE, locale="de-DE") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.upload(scanned)
+        console.open(console.link_to(scanned.name))
+        page.get_by_role("button", name="Nach Einblendungen suchen").click()
+        page.get_by_role("button", name="Alle übernehmen").wait_for(timeout=60_000)
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        page.get_by_role("button", name="Alle übernehmen").click()
+        expect(page.get_by_role("textbox", name="Name: Eingeblendeter Text").first).to_be_visible()

@@ -1,0 +1,197 @@
+"""Orders for anonymised frames, from the form to the result."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from browsing import FRAMES, Console, Visitor, visit
+
+
+def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+    page = visitor.page
+    page.goto(visitor.address)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    visitor.fill_in()
+    expect(page.get_by_text("There are no videos yet")).to_be_visible()
+    page.get_by_label("Drop videos here").set_input_files(film)
+    page.get_by_role("link", name="Mark this video").click()
+    page.get_by_role("button", name="Mark whole video").click()
+    expect(page.locator(".segment")).to_have_count(1)
+    page.get_by_role("link", name="Go on to anonymise").click()
+    expect(page.get_by_text(f"{FRAMES} frames").first).to_be_visible()
+    page.get_by_role("button", name="Start").click()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download ZIP").click(timeout=60_000)
+    downloading.value.save_as(tmp_path / "frames.zip")
+    with zipfile.ZipFile(tmp_path / "frames.zip") as archive:
+        names = archive.namelist()
+    assert "manifest.json" in names
+    assert sum(name.startswith("frames/") for name in names) == FRAMES
+
+
+def test_a_film_is_ordered_with_a_report_in_the_language_that_is_spoken(
+    chromium: Browser, address: str, film: Path, tmp_path: Path
+) -> None:
+    with visit(chromium, address, locale="de-DE") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.upload(film)
+        console.card(film.name).get_by_role("link", name="Anonymisieren").click()
+        expect(page.get_by_label("Ton", exact=True)).to_be_disabled()
+        expect(page.get_by_text("Bilder haben keinen Ton")).to_be_visible()
+        page.get_by_label("Format").select_option("mp4")
+        expect(page.get_by_label("Ton", exact=True)).to_be_enabled()
+        expect(page.get_by_text("Bilder haben keinen Ton")).to_be_hidden()
+        page.get_by_role("button", name="Starten").click()
+        with page.expect_download() as downloading:
+            page.get_by_role("button", name="ZIP herunterladen").click(timeout=60_000)
+        downloading.value.save_as(tmp_path / "film.zip")
+    with zipfile.ZipFile(tmp_path / "film.zip") as archive:
+        assert any(name.endswith(".mp4") for name in archive.namelist())
+        assert 'lang="de"' in archive.read("report.html").decode()
+
+
+def test_a_run_is_followed_and_cancelled(console: Console, long_film: Path) -> None:
+    page = console.page
+    console.upload(long_film)
+    run = console.run_of_everything(long_film.name)
+    expect(run).to_contain_text("In work", timeout=60_000)
+    expect(run).to_contain_text("left")
+    run.get_by_role("button", name="Cancel run").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(long_film.name)
+    dialog.get_by_role("button", name="Cancel run").click()
+    expect(run).to_contain_text("Cancelled")
+    page.get_by_label("State").select_option("completed")
+    expect(page.get_by_text("No run fits these filters")).to_be_visible()
+    page.get_by_label("State").select_option("cancelled")
+    expect(page.locator(".card.run")).to_have_count(1)
+
+
+def ordered(page: Page) -> dict[str, Any]:
+    """Send the order; what the service was asked for."""
+    with page.expect_request(
+        lambda request: request.method == "POST" and "/anonymize" in request.url
+    ) as sent:
+        page.get_by_role("button", name="Start").click()
+    body: dict[str, Any] = sent.value.post_data_json
+    return body
+
+
+def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    gallery = console.ask("POST", "/galleries/", {"name": "Ward 3b"}).json()
+    face = {"label": "patient 17", "embedding": [1.0] + [0.0] * (gallery["dimension"] - 1)}
+    console.ask("POST", f"/galleries/{gallery['id']}/faces/", face)
+    console.open(f"{console.link_to(film.name)}/run")
+    page.get_by_role("radio", name="Everything").check()
+    page.get_by_role("radio", name="Only some people").check()
+    expect(page.get_by_label("Gallery of these people")).to_contain_text("Ward 3b (1 face)")
+    similarity = page.get_by_label("Least similarity")
+    expect(similarity).to_have_value(str(gallery["threshold"]))
+    similarity.press("ArrowRight")
+    page.get_by_role("radio", name="Leave them visible").check()
+    page.get_by_role("button", name="Choose areas on the picture").click()
+    page.get_by_role("button", name="Add area").click()
+    page.get_by_label("Left", exact=True).fill("8")
+    page.get_by_label("Left", exact=True).press("Enter")
+    expect(page.get_by_role("button", name="1 area chosen")).to_be_visible()
+    page.get_by_role("radio", name="Pixelated").check()
+    page.get_by_role("radio", name="Every frame").check()
+    page.get_by_label("Format").select_option("webp")
+    page.get_by_label("Quality").press("ArrowLeft")
+    page.get_by_label("Language of the report").select_option("de")
+    page.get_by_text("More options").click()
+    page.get_by_label("Priority").select_option("high")
+    page.get_by_label("Address to call at the end").fill("https://example.org/done")
+    expect(page.get_by_text(re.compile(r"^about \d+ s"))).to_be_visible()
+    order = ordered(page)
+    del order["video_id"], order["segment_ids"]
+    assert order == {
+        "anonymization_level": "full",
+        "identities": {
+            "mode": "only",
+            "gallery_id": gallery["id"],
+            "threshold": pytest.approx(gallery["threshold"] + 0.01),
+            "unknown": "keep",
+        },
+        "keep_text": [{"x": 8, "y": 90, "width": 80, "height": 60, "start_frame": None, "end_frame": None}],
+        "redaction": "pixelate",
+        "verify": "all",
+        "output_format": "webp",
+        "quality": 85,
+        "audio": "drop",
+        "language": "de",
+        "priority": "high",
+        "webhook_url": "https://example.org/done",
+    }
+    expect(page.locator(".card.run").first).to_contain_text(film.name)
+
+
+def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    console.open(f"{console.link_to(film.name)}/run")
+    # Nobody can be told apart before there is a gallery.
+    expect(page.get_by_role("radio", name="but some people")).to_be_disabled()
+    expect(page.get_by_text("you need a gallery").first).to_be_visible()
+    expect(page.get_by_text("there is none to keep at this one")).to_be_visible()
+    page.get_by_label("Format").select_option("png")
+    expect(page.get_by_label("Quality")).to_be_disabled()
+    expect(page.get_by_text("PNG loses nothing")).to_be_visible()
+    page.get_by_role("radio", name="Regions only").check()
+    expect(
+        page.get_by_role("group", name="Whose faces are covered").get_by_role("radio").first
+    ).to_be_disabled()
+    expect(page.get_by_role("group", name="How it is checked").get_by_role("radio").first).to_be_disabled()
+    expect(page.get_by_text("nothing would be covered at this level")).to_be_visible()
+    order = ordered(page)
+    assert (order["verify"], order["identities"], order["keep_text"]) == ("none", None, [])
+    assert "quality" not in order
+
+
+def test_an_order_that_is_refused_says_why_and_stays(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    video = console.link_to(film.name)
+    console.ask("POST", f"/api{video}/segments/", {"start_frame": 0, "end_frame": 10})
+    console.open(f"{video}/run")
+    page.get_by_role("radio", name="Blurred").check()
+    box = page.get_by_label("Segment 1: frames 0 to 9")
+    box.uncheck()
+    expect(page.get_by_role("button", name="Start")).to_be_disabled()
+    expect(page.get_by_text("Choose at least one segment.")).to_be_visible()
+    box.check()
+    (segment,) = console.ask("GET", f"/api{video}/segments/").json()
+    console.ask("DELETE", f"/api{video}/segments/{segment['id']}")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("alert").get_by_text("Choose 1 to 100 segments of this video.")).to_be_visible()
+    expect(page.get_by_role("radio", name="Blurred")).to_be_checked()
+
+
+def test_the_limits_and_the_load_of_the_installation_are_told(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    told = console.ask("GET", "/api/frames/anonymize/options").json()
+    assert set(told["levels"]) == {"minimal", "faces", "full"}
+
+    def tell(route: Route, **changes: object) -> None:
+        route.fulfill(json=told | changes)
+
+    page.route("**/options", lambda route: tell(route, levels=["minimal", "faces"], frames_waiting=600))
+    run = f"{console.link_to(film.name)}/run"
+    console.open(run)
+    expect(page.get_by_text("with what waits before it")).to_be_visible()
+    expect(page.get_by_role("radio", name="Everything")).to_be_disabled()
+    expect(page.get_by_text("cannot cover licence plates and text yet")).to_be_visible()
+    page.unroute("**/options")
+    page.route("**/options", lambda route: tell(route, max_frames=FRAMES - 1))
+    page.reload()
+    expect(page.get_by_text(f"A run may have {FRAMES - 1} frames.")).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_disabled()

@@ -1,0 +1,72 @@
+"""Faces in pictures, and galleries of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+from playwright.sync_api import expect
+
+from browsing import Console
+from pictures import GROUP_BOXES, group_photograph
+
+MARGIN = 60
+"""Pixels around a face, so that it is found again."""
+
+
+@pytest.fixture(scope="session")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two people out of a photograph, each with a file of their own."""
+    folder, photograph = tmp_path_factory.mktemp("portraits"), group_photograph()
+    paths = []
+    for name, box in zip(("anna", "ben"), GROUP_BOXES[1:3].astype(int), strict=True):
+        x1, y1, x2, y2 = box
+        cut = photograph[y1 - MARGIN : y2 + MARGIN, x1 - MARGIN : x2 + MARGIN]
+        paths.append(folder / f"{name}.png")
+        cv2.imwrite(str(paths[-1]), cv2.cvtColor(cut, cv2.COLOR_RGB2BGR))
+    return paths
+
+
+def test_faces_are_shown_with_what_is_known_of_them_and_compared(
+    console: Console, portraits: list[Path]
+) -> None:
+    page = console.page
+    console.open("/faces")
+    page.set_input_files(".drop-zone input", portraits[0])
+    expect(page.get_by_text("Add a second picture")).to_be_visible(timeout=60_000)
+    overlay = page.locator(".face-overlay")
+    expect(overlay.locator("rect")).to_have_count(1)
+    expect(overlay.locator("circle")).to_have_count(5)
+    expect(page.get_by_text("Not available")).to_be_visible()
+    page.set_input_files(".drop-zone input", portraits[0])
+    expect(page.get_by_text("Very likely the same person.")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Start over").click()
+    page.set_input_files(".drop-zone input", portraits)
+    # What a cosine means to the model, the service has to say.
+    expect(page.get_by_text("Probably different people.")).to_be_visible(timeout=60_000)
+
+
+def test_somebody_is_enrolled_found_and_removed(console: Console, portraits: list[Path]) -> None:
+    page = console.page
+    console.open("/galleries")
+    page.get_by_label("Name").fill("Ward 3b")
+    page.get_by_role("button", name="Create gallery").click()
+    page.get_by_role("link", name="Open").click()
+    enrol = page.locator("form", has_text="Whose face it is")
+    search = page.locator("form", has_text="Who is this?")
+    enrol.get_by_label("Whose face it is").fill("patient 17")
+    enrol.get_by_label("Picture").set_input_files(portraits[0])
+    enrol.get_by_role("button", name="Enrol", exact=True).click()
+    expect(page.locator(".rows")).to_contain_text("patient 17", timeout=60_000)
+    threshold = search.get_by_label("Least similarity")
+    expect(threshold).to_have_value("0.93")
+    search.get_by_label("Picture").set_input_files(portraits[0])
+    search.get_by_role("button", name="Search", exact=True).click()
+    expect(search.get_by_role("listitem")).to_contain_text("patient 17")
+    search.get_by_label("Picture").set_input_files(portraits[1])
+    search.get_by_role("button", name="Search", exact=True).click()
+    expect(search.get_by_text("Nobody in this gallery is similar enough.")).to_be_visible()
+    page.get_by_role("button", name="Remove patient 17").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Nobody is enrolled yet.")).to_be_visible()

@@ -1,0 +1,169 @@
+"""Videos: uploaded, shared, deleted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from browsing import PHONE, Console, Visitor, visit
+
+PAGE = 12
+"""Videos on one page of the list."""
+
+
+def test_what_is_wrong_is_said_in_words(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.page
+    page.goto(visitor.address)
+    visitor.fill_in("not the password")
+    expect(page.get_by_role("alert").get_by_text("User name or password is wrong.")).to_be_visible()
+    visitor.fill_in()
+    notes = tmp_path / "notes.mp4"
+    notes.write_text("no video")
+    page.get_by_label("Drop videos here").set_input_files(notes)
+    expect(page.get_by_text("This file is no video that can be read")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    page.goto(f"{visitor.address}/#/videos/999999")
+    expect(page.get_by_text("There is no such video")).to_be_visible()
+    page.goto(f"{visitor.address}/#/nowhere")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+
+
+def test_a_second_user_sees_nothing_of_the_first(
+    console: Console, chromium: Browser, address: str, film: Path
+) -> None:
+    console.upload(film)
+    console.card(film.name).get_by_role("link", name="Mark").click()
+    expect(console.page.get_by_role("button", name="Mark whole video")).to_be_visible()
+    theirs = console.page.url
+    with visit(chromium, address) as other:
+        others = other.sign_in()
+        expect(others.page.get_by_text("There are no videos yet")).to_be_visible()
+        others.open("/runs")
+        expect(others.page.get_by_text("Nothing has been anonymised yet")).to_be_visible()
+        others.page.goto(theirs)
+        expect(others.page.get_by_text("There is no such video")).to_be_visible()
+        expect(others.page.get_by_role("link", name="Admin")).to_have_count(0)
+        others.open("/admin")
+        expect(others.page.get_by_text("You are not allowed to do this")).to_be_visible()
+
+
+def test_a_video_is_deleted_after_a_question(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    remove = page.get_by_role("button", name=f"Delete {film.name}")
+    remove.click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(console.card(film.name)).to_be_visible()
+    remove.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("There are no videos yet")).to_be_visible()
+
+
+def number_of(page: Page) -> str:
+    """Of the account that is signed in, as its own menu says."""
+    page.locator(".account summary").click()
+    found = re.search(r"(?:Account number|Kontonummer) (\d+)", page.locator(".menu .who").inner_text())
+    page.keyboard.press("Escape")
+    assert found
+    return found[1]
+
+
+def test_a_video_is_shared_to_look_at_to_edit_and_no_more(
+    console: Console, chromium: Browser, address: str, film: Path
+) -> None:
+    page = console.page
+    console.upload(film)
+    video = console.link_to(film.name)
+    dialog = page.get_by_role("dialog", name=f"Share “{film.name}”")
+    with visit(chromium, address) as friend:
+        theirs, theirs_page = friend.sign_in(), friend.page
+        number = number_of(theirs_page)
+        page.get_by_role("button", name=f"Share {film.name}").click()
+        expect(dialog.get_by_text("Nobody else may use this video.")).to_be_visible()
+        dialog.get_by_label("Account number").fill(number)
+        dialog.get_by_role("button", name="Share").click()
+        right = dialog.get_by_label(f"What Account {number} may do")
+        expect(right).to_have_value("viewer")
+
+        theirs.open("/videos")
+        card = theirs.card(film.name)
+        expect(card).to_contain_text("Shared with you · to look at")
+        expect(card.get_by_role("link", name="Anonymise")).to_have_count(0)
+        card.get_by_role("link", name="Look at it").click()
+        expect(theirs_page.get_by_text("You may look at this video.")).to_be_visible()
+        expect(theirs_page.get_by_role("button", name="Add region")).to_have_count(0)
+        theirs_page.keyboard.press("ArrowRight")
+        expect(theirs_page.get_by_label("Frame", exact=True)).to_have_value("1")
+        theirs.open(f"{video}/run")
+        expect(theirs_page.get_by_text("and not have it anonymised")).to_be_visible()
+
+        with page.expect_response(lambda answer: answer.request.method == "PUT"):
+            right.select_option("editor")
+        expect(right).to_have_value("editor")
+        theirs.open("/videos")
+        expect(theirs.card(film.name)).to_contain_text("Shared with you · to edit")
+        expect(theirs.card(film.name).get_by_role("button")).to_have_count(0)
+        theirs.card(film.name).get_by_role("link", name="Mark").click()
+        theirs_page.get_by_role("button", name="Mark whole video").click()
+        expect(theirs_page.locator(".grip")).to_have_count(2)
+
+        dialog.get_by_role("button", name=f"Take the rights of Account {number} back").click()
+        expect(dialog.get_by_text("Nobody else may use this video.")).to_be_visible()
+        theirs.open("/videos")
+        expect(theirs_page.get_by_text("There are no videos yet")).to_be_visible()
+
+
+def test_what_is_wrong_with_sharing_is_said_in_the_dialog(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    own = number_of(page)
+    page.get_by_role("button", name=f"Share {film.name}").click()
+    dialog = page.get_by_role("dialog")
+    for number, words in (("999999", "There is no such account."), (own, "has every right on it already")):
+        dialog.get_by_label("Account number").fill(number)
+        dialog.get_by_role("button", name="Share").click()
+        expect(dialog.get_by_role("alert").get_by_text(words)).to_be_visible()
+    page.context.clear_cookies()
+    dialog.get_by_role("button", name="Share").click()
+    # A dialog in front of the form to sign in would be in the way.
+    expect(page.get_by_text("Your session has ended")).to_be_visible()
+    expect(dialog).to_have_count(0)
+
+
+def test_administrators_share_by_name_in_german_on_a_phone(
+    visitor: Visitor, chromium: Browser, address: str, film: Path
+) -> None:
+    with visit(chromium, address, role="admin", size=PHONE, locale="de-DE") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.upload(film)
+        console.card(film.name).get_by_role("button", name="freigeben").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Konto", exact=True).select_option(visitor.username)
+        dialog.get_by_label("Was die Person darf").select_option("editor")
+        dialog.get_by_role("button", name="Freigeben").click()
+        expect(dialog.get_by_label(f"Was {visitor.username} darf")).to_have_value("editor")
+        assert dialog.evaluate("node => node.scrollWidth <= node.clientWidth")
+    owned = visitor.sign_in()
+    expect(owned.card(film.name)).to_contain_text("Shared with you · to edit")
+
+
+def test_a_page_that_is_emptied_gives_way_to_the_one_before(console: Console, film: Path) -> None:
+    page = console.page
+    for number in range(PAGE + 1):
+        named = page.request.post(
+            f"{console.address}/api/videos/?filename=take-{number:02}.mp4",
+            data=film.read_bytes(),
+            headers={"Content-Type": "video/mp4", "X-CSRFToken": console.token},
+        )
+        assert named.ok
+    console.open("/videos")
+    expect(page.locator(".card.video")).to_have_count(PAGE)
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".card.video")).to_have_count(1)
+    page.reload()
+    page.get_by_role("button", name="Delete take-00.mp4").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".card.video")).to_have_count(PAGE)
+    expect(page.get_by_role("button", name="Next")).to_have_count(0)

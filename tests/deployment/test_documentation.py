@@ -1,0 +1,134 @@
+"""What the documentation says is so: pages that are made are current, and what others name exists."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deployment_files import DOCKER, ROOT, known_variables
+from documented import LANGUAGES, PAGES, blocks, read
+from domain.anonymization.identities import IdentityMode
+from domain.anonymization.lifecycle import Status
+from domain.anonymization.request import Level, OutputFormat, RedactionStyle, Verify
+from domain.anonymization.tracking import Origin
+from entrypoints.cli.main import framecloak
+
+OURS = [page for page in PAGES if page == "README.md" or page.startswith("docs/")]
+OTHER_VARIABLES = {
+    # Of the service that people migrate from, of commands, of the system, and a name that stands for any.
+    "FRAME_ANONYMIZATION",
+    "FRAMECLOAK_DEBUG",
+    "LOGGING",
+    "NAME_FILE",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+}
+"""Names in capitals that are no settings."""
+
+FIGURES = {
+    "docs/concepts/levels.md": ("1.11", "1.92", "1.69", "1.81", "0 of 564", "1 of 564", "9 of 564"),
+    "docs/guides/faces.md": ("312 ms", "28.0 ms", "12.0 ms"),
+    "docs/operations/sizing.md": ("1.92", "1.69", "1.81", "1,596", "1.14 s", "5.0 ms", "65.2 ms", "164 MB"),
+    "docs/reference/limits.md": ("8,239", "10,247"),
+}
+"""Figures that pages quote."""
+
+
+def test_made_pages_are_what_the_program_says(tmp_path: Path) -> None:
+    # In a process of its own: click remembers from tests before how help is asked for.
+    program = ROOT / "docs" / "generators" / "reference_pages.py"
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, program, tmp_path], check=True, env=environment)
+    made = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
+    assert len(made) == 3
+    for name, text in made.items():
+        assert read(f"docs/reference/{name}") == text, f"{name}: make reference"
+
+
+def test_every_setting_and_every_command_is_on_its_page() -> None:
+    settings, commands = read("docs/reference/settings.md"), read("docs/reference/commands.md")
+    assert all(f"| `{name}` |" in settings for name in known_variables() if not name.endswith("_FILE"))
+    assert all(f"## framecloak {name}\n" in commands for name in framecloak.list_commands(None))  # type: ignore[arg-type] - it needs no context
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_say_what_they_are(page: str) -> None:
+    for block in blocks(page):
+        assert block.language in LANGUAGES, f"{page}:{block.line}"
+        if block.language == "json":
+            assert json.loads(block.text), f"{page}:{block.line}"
+        if block.language == "ini":
+            assert {line.partition("=")[0] for line in block.text.splitlines()} <= set(known_variables())
+
+
+def words(page: str) -> Iterator[str]:
+    """What is set in type in the prose of a page."""
+    prose = re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
+    yield from re.findall(r"`([^`\n]+)`", prose)
+
+
+@pytest.mark.parametrize("page", OURS)
+def test_what_pages_name_exists(page: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    for word in words(page):
+        first, _, rest = word.partition(" ")
+        if first == "make" and rest:
+            assert rest.split()[0] in targets, word
+        if first == "framecloak" and re.match(r"[a-z]", rest):
+            assert rest.split()[0] in framecloak.list_commands(None), word  # type: ignore[arg-type] - as above
+        if re.fullmatch(r"[A-Z][A-Z_]{3,}(=\S*)?", word) and "_" in word:
+            assert word.partition("=")[0] in set(known_variables()) | OTHER_VARIABLES, word
+        if re.fullmatch(r"(src|tests|docker|benchmarks|docs|clients)/[\w./-]+", word):
+            assert (ROOT / word).exists() or word.startswith("docker/secrets"), word
+
+
+@pytest.mark.parametrize("page", FIGURES)
+def test_figures_are_those_of_the_benchmarks(page: str) -> None:
+    for figure in FIGURES[page]:
+        assert figure in read(page)
+        assert figure in read("BENCHMARKS.md"), f"{page} says {figure}"
+
+
+def test_codes_that_pages_explain_exist() -> None:
+    known = set(re.findall(r"^\| `(\w+)` \|", read("docs/reference/errors.md"), re.MULTILINE))
+    page = read("docs/operations/troubleshooting.md")
+    explained = set(re.findall(r"^\| `([a-z]+_[a-z_]+)`", page, re.MULTILINE))
+    assert len(explained) > 15
+    assert explained <= known, explained - known
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        ("docs/concepts/levels.md", Level),
+        ("docs/concepts/levels.md", RedactionStyle),
+        ("docs/concepts/levels.md", OutputFormat),
+        ("docs/concepts/marks.md", Status),
+        ("docs/concepts/proof.md", Verify),
+        ("docs/concepts/tracking.md", Origin),
+        ("docs/concepts/identities.md", IdentityMode),
+    ],
+)
+def test_every_choice_has_a_row(page: str, kind: type[Enum]) -> None:
+    rows = re.findall(r"^\| (`.*?) \|", read(page), re.MULTILINE)
+    explained = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
+    assert explained >= {one.value for one in kind}
+
+
+def test_every_alert_is_explained() -> None:
+    groups = yaml.safe_load((DOCKER / "prometheus" / "alerts.yml").read_text("utf-8"))["groups"]
+    severities = {rule["alert"]: rule["labels"]["severity"] for group in groups for rule in group["rules"]}
+    page = read("docs/operations/monitoring.md")
+    rows = re.findall(r"^\| `(Framecloak\w+)` \| (yes|no) \|", page, re.MULTILINE)
+    assert {name: wakes == "yes" for name, wakes in rows} == {
+        name: severity == "critical" for name, severity in severities.items()
+    }
