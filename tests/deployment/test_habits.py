@@ -85,7 +85,7 @@ def test_every_picture_format_is_where_the_recipe_says_that_it_has_to_be() -> No
         "src/domain/anonymization/manifest.schema.json",
         "src/entrypoints/http/controllers/reviews.py",
         "src/entrypoints/http/openapi.py",
-        "src/entrypoints/http/web/pages/run.js",
+        "src/entrypoints/http/web/order/output.js",
     ):
         assert f"`{path}`" in recipe
         words = text(path)
