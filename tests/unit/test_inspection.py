@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.anonymization.inspection import SEARCH_THRESHOLD, SLACK, Inspector, Redaction
+from domain.anonymization.inspection import NEARLY, SEARCH_THRESHOLD, Inspector, Redaction
 from domain.anonymization.looks import Look
 from domain.anonymization.proof import Pending, Portrait, Search
 from domain.detection import Detections, FloatArray, Image, ModelCard
@@ -172,8 +172,7 @@ def test_the_rules(
     is_found = score >= SEARCH_THRESHOLD
     can_be_compared = find is BESIDE or (find is ON and not black)
     compared = is_found and has_recognizer and is_known and can_be_compared
-    is_on_black = find is ON and black
-    is_sure = is_found and score >= ACCEPT - SLACK * is_on_black and (find is not ON or black)
+    is_sure = is_found and score >= NEARLY * ACCEPT and (find is not ON or black)
     is_alike = compared and likeness >= LIMIT
     assert residuals == ([list(find)] if is_sure or is_alike else [])
     assert similarity == (pytest.approx(likeness, abs=1e-3) if compared else None)

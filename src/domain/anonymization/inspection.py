@@ -3,10 +3,9 @@
 A detector finds faces where there are none: in a black box on a pair of shoulders, in a mosaic of the colours
 of a face. What counts as a residual therefore depends on what redaction leaves:
 
-- Where most of a find was not redacted, it is a residual when its score is one that makes a face in the
-  source (``accept``); with a lower score when it is like a face that was removed there.
-- Where most of it was filled with black, nothing is left to compare, and its score alone decides. A little
-  less is enough there: other decoders see a little more, and nothing is lost by filling more with black.
+- Where most of a find was not redacted, it is a residual when its score is nearly one that makes a face
+  in the source (``NEARLY``); with a lower score when it is like a face that was removed there.
+- Where most of it was filled with black, nothing is left to compare, and its score alone decides.
 - What lies in the box of a face that was kept on purpose, and was not redacted, is that face: no residual.
 - On a mosaic or a blur, a find is to be expected. It is a residual when what is left is more like the removed
   face than strangers are, whatever its score.
@@ -48,8 +47,8 @@ SAMPLE_LOOK = Look(960)
 SMALLEST_VIEW = 128
 """Pixels of a side of what is searched around a box."""
 
-SLACK = 0.05
-"""By how much less than in the source a score is enough on black."""
+NEARLY = 0.9
+"""Share of the score that makes a face in the source: other decoders and sizes see a little more."""
 
 ON_REDACTED = 0.5
 """Share of a find that must be redacted for it to be one on what redaction left."""
@@ -69,7 +68,7 @@ class Inspector:
         detector: looks for faces.
         recognizer: compares them; None where none is installed.
         looks: the sizes at which whole frames are searched.
-        accept: least score of a find that is a face whatever it is like; a little less is enough on black.
+        accept: least score that makes a face in the source.
     """
 
     detector: FaceDetector
@@ -96,10 +95,8 @@ class Inspector:
         likeness = self._likeness(shipped, found.boxes, redacted, pending.portraits)
         limit = usual_threshold(self.recognizer.space) if self.recognizer else math.inf
         alike = likeness >= limit
-        on_black = redacted.mostly_black(found.boxes)
-        expected = redacted.mostly(found.boxes) & ~on_black
-        is_sure = found.scores >= np.where(on_black, self.accept - SLACK, self.accept)
-        residual = np.where(expected, alike, alike | is_sure)
+        expected = redacted.mostly(found.boxes) & ~redacted.mostly_black(found.boxes)
+        residual = np.where(expected, alike, alike | (found.scores >= NEARLY * self.accept))
         most = float(likeness.max())
         return Inspected(found.boxes[residual], round(most, 4) if math.isfinite(most) else None)
 
