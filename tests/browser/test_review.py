@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
@@ -289,24 +292,52 @@ def test_frames_of_a_film_are_reviewed(console: Console, film: Path, address: st
     assert brightness(delivered(page, address, 7), (10, 20, 70, 90)) < 30
 
 
-def test_whoever_may_not_see_the_original_sees_the_result_alone(
-    chromium: Browser, address: str, film: Path
-) -> None:
-    with visit(chromium, address) as somebody, service_process.signed_in(address) as admin:
-        users = admin.get("/api/users", params={"limit": 100}).raise_for_status().json()
+@contextmanager
+def run_of_a_shared_video(
+    address: str, somebody: Console, film: Path
+) -> Iterator[tuple[str, httpx.Client, str]]:
+    """A run that somebody ordered of another one's video: its id, the owner, and where the grant is."""
+    with service_process.signed_in(address) as owner:
+        users = owner.get("/api/users", params={"limit": 100}).raise_for_status().json()
         listed = users["items"] if isinstance(users, dict) else users
         number = next(user["id"] for user in listed if user["username"] == somebody.username)
-        video = service_process.upload(admin, film)["id"]
-        segment = service_process.mark(admin, video, 0, FRAMES)
-        admin.put(
-            f"/api/videos/{video}/grants/", json={"user_id": number, "role": "editor"}
-        ).raise_for_status()
+        video = service_process.upload(owner, film)["id"]
+        segment = service_process.mark(owner, video, 0, FRAMES)
+        grants = f"/api/videos/{video}/grants/"
+        owner.put(grants, json={"user_id": number, "role": "editor"}).raise_for_status()
         area = {"x": 120, "y": 90, "width": 80, "height": 60}
-        admin.post(f"/api/videos/{video}/regions/", json=area).raise_for_status()
+        owner.post(f"/api/videos/{video}/regions/", json=area).raise_for_status()
         with service_process.signed_in(address, somebody.username) as http:
             order = {"video_id": video, "segment_ids": [segment]}
             run = http.post("/api/frames/anonymize/", json=order).raise_for_status().json()["request_id"]
-        admin.delete(f"/api/videos/{video}/grants/{number}").raise_for_status()
+        yield run, owner, f"{grants}{number}"
+
+
+def test_whoever_may_only_look_changes_no_boxes(chromium: Browser, address: str, film: Path) -> None:
+    with (
+        visit(chromium, address) as somebody,
+        run_of_a_shared_video(address, somebody, film) as (run, owner, grant),
+    ):
+        grants, _, number = grant.rpartition("/")
+        owner.put(f"{grants}/", json={"user_id": int(number), "role": "viewer"}).raise_for_status()
+        page = somebody.page
+        somebody.sign_in()
+        page.goto(f"{address}/#/runs/{run}/review")
+        expect(page.get_by_role("slider")).to_have_count(1, timeout=60_000)
+        expect(boxes(page)).to_have_count(1)
+        expect(page.get_by_role("button", name="Add box")).to_have_count(0)
+        boxes(page).press("Delete")
+        expect(boxes(page)).to_have_count(1)
+
+
+def test_whoever_may_not_see_the_original_sees_the_result_alone(
+    chromium: Browser, address: str, film: Path
+) -> None:
+    with (
+        visit(chromium, address) as somebody,
+        run_of_a_shared_video(address, somebody, film) as (run, owner, grant),
+    ):
+        owner.delete(grant).raise_for_status()
         console, page = somebody.sign_in(), somebody.page
         page.goto(f"{address}/#/runs/{run}/review")
         expect(page.get_by_text("You see the redacted picture alone")).to_be_visible(timeout=60_000)
