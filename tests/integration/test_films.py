@@ -168,7 +168,7 @@ def test_slices_make_no_difference_to_the_bytes(tmp_path: Path) -> None:
             for number, piece in enumerate(slices):
                 path = tmp_path / f"part{number}.zip"
                 with ZipArchive(path) as part:
-                    write_part(order, piece, instruments(tmp_path), part, nothing)
+                    write_part(order, piece, instruments(tmp_path), part, nothing).seam.close()
                 with ZipReader(path) as reader:
                     binder.add(reader)
             binder.finish()

@@ -168,7 +168,7 @@ def test_slices_agree_about_people(
     binder = Binder(binding, ZipArchive(sliced), lambda: None)
     for number, segment in enumerate(plan_slices(segments, longest=17)):
         part = tmp_path / f"{number}.zip"
-        write_part(export, segment, instruments, ZipArchive(part), lambda: None)
+        write_part(export, segment, instruments, ZipArchive(part), lambda: None).seam.close()
         with ZipReader(part) as reader:
             binder.add(reader)
     binder.finish()

@@ -90,13 +90,17 @@ def test_the_archive_is_the_same_to_the_byte(
     source = export.batches[0].source
     binding = Binding(export.imprint, export.level, export.appearance, source.sha256(), SEGMENTS, (REGION,))
     binder = Binder(binding, ZipArchive(result), lambda: None)
-    examined = ()
+    seam = None
     for number, segment in enumerate(slices):
         path = tmp_path / f"{number}.zip"
-        written = write_part(export, segment, instruments, ZipArchive(path), lambda: None, examined)
-        examined = written.examined if by_one_worker else ()
+        written = write_part(export, segment, instruments, ZipArchive(path), lambda: None, seam)
+        seam = written.seam if by_one_worker else None
+        if not by_one_worker:
+            written.seam.close()
         with ZipReader(path) as part:
             binder.add(part)
+    if seam:
+        seam.close()
     binder.finish()
     assert len(slices) >= len(SEGMENTS)
     assert result.read_bytes() == in_one_go

@@ -144,7 +144,7 @@ async def test_videos_marks_and_grants_are_scoped(world: World) -> None:
     with pytest.raises(VideoNotFoundError):
         await world.collection.get(ben, video.id)
     await world.sharing.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
-    assert (await world.collection.list(ben, 9, 0)).items == [video]
+    assert (await world.collection.list(ben, 9, 0)).items == [replace(video, access=GrantRole.VIEWER)]
     assert [one.id for one in (await world.collection.list(boss, 9, 0)).items] == [other.id, video.id]
     with pytest.raises(ForbiddenError):
         await world.marking.add_segment(ben, video.id, Segment(0, 1), None)
