@@ -99,16 +99,19 @@ class HeldLease:
         """
         # No task, because those are cancelled when the event loop ends, and the thread would go on.
         running = asyncio.get_running_loop().run_in_executor(None, work)
+        # Looked at in any case, or asyncio would log it as never retrieved when this is left otherwise.
+        running.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             await asyncio.wait([running], timeout=self._deadline - monotonic() + STUCK_AFTER)
         finally:
             if not running.done():
                 self._abandoned = True
+            try:
                 await uninterrupted(asyncio.wait([running], timeout=STUCK_AFTER))
-            if not running.done():
-                raise WorkerStuckError(f"a thread hangs in slice {self.lease.number}")
-            # Looked at, or asyncio would log it as never retrieved when this is left by another error.
-            running.exception()
+            finally:
+                # Also when this is cancelled a second time: nobody may go on beside a thread that hangs.
+                if not running.done():
+                    raise WorkerStuckError(f"a thread hangs in slice {self.lease.number}")
         return running.result()
 
     async def deliver(self, finish: Callable[[], Awaitable[Standing]]) -> None:

@@ -1,0 +1,75 @@
+"""Threads that work on a slice, and the task that waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from domain.anonymization import holding
+from domain.anonymization.holding import HeldLease, LeaseEndedError, WorkerStuckError
+from domain.anonymization.slices import Lease, SliceKind
+from domain.videos import Segment
+
+
+@pytest.fixture
+def held() -> HeldLease:
+    lease = Lease(uuid4(), 3, SliceKind.FRAMES, Segment(0, 9), "worker", 1, 0, recovered=False)
+    return HeldLease(lease, 60.0, timedelta(seconds=30))
+
+
+@pytest.mark.parametrize("cancellations", [1, 2, 3])
+async def test_what_a_thread_ends_with_is_looked_at_however_often_its_task_was_cancelled(
+    held: HeldLease, cancellations: int
+) -> None:
+    loop, begun, proceed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    complaints: list[dict[str, object]] = []
+    loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    ends: list[str] = []
+
+    def work() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        proceed.wait(10)
+        try:
+            held.require()
+        except LeaseEndedError:
+            ends.append("told to end")
+            raise
+
+    task = asyncio.create_task(held.in_thread(work))
+    await begun.wait()
+    for _ in range(cancellations):
+        task.cancel()
+        await asyncio.sleep(0.01)
+    assert not task.done()
+    proceed.set()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert ends == ["told to end"]
+    del task
+    gc.collect()
+    assert complaints == []  # asyncio makes one of every exception that nobody looked at
+
+
+async def test_a_thread_that_hangs_is_told_of_also_after_a_second_cancellation(
+    held: HeldLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "STUCK_AFTER", 0.2)
+    loop, begun, proceed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def work() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        proceed.wait(10)
+
+    task = asyncio.create_task(held.in_thread(work))
+    await begun.wait()
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0.01)
+    with pytest.raises(WorkerStuckError):
+        await task
+    proceed.set()
