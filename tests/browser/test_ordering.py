@@ -131,7 +131,9 @@ def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path)
         "priority": "high",
         "webhook_url": "https://example.org/done",
     }
-    expect(page.locator(".card.run").first).to_contain_text(film.name)
+    run = page.locator(".card.run").first
+    expect(run).to_contain_text(film.name)
+    expect(run).to_contain_text("Everything · some people only · Pixelated · WEBP · every frame checked")
 
 
 def test_what_does_not_apply_is_disabled_with_the_reason(console: Console, film: Path) -> None:

@@ -13,6 +13,7 @@ import { strip } from "../review/strip.js";
 import { downloadButton } from "../runs/download.js";
 import { Entry } from "../runs/entry.js";
 import { follow, isFinal } from "../runs/follow.js";
+import { kindOf } from "../runs/kind.js";
 import { frameKeys, frameSteps } from "../ui/frame-steps.js";
 import { empty, loaded } from "../ui/states.js";
 
@@ -56,13 +57,7 @@ export function review(app, place, signal) {
 function desk(app, result, signal) {
   const { run } = result;
   const { button, sheet } = report(app, result, signal);
-  const facts = [
-    t(`level.${run.anonymization_level}`),
-    t(`redaction.${run.redaction}`),
-    run.output_format.toUpperCase(),
-    t("frames", { count: run.total_frames }),
-    dateTime(run.created_at),
-  ];
+  const facts = [...kindOf(run), t("frames", { count: run.total_frames }), dateTime(run.created_at)];
   frameKeys(result, signal, { b: () => result.showBoxes(!result.showsBoxes) });
   return [
     el("p", { class: "facts" }, facts.join(" · ")),

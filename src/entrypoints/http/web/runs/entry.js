@@ -8,6 +8,7 @@ import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
 import { downloadButton } from "./download.js";
 import { isFinal } from "./follow.js";
+import { kindOf } from "./kind.js";
 import { RateMeter } from "./rate.js";
 
 const PATH = "/api/frames/anonymize";
@@ -35,16 +36,11 @@ export class Entry {
     this.#run = run;
     this.#filename = filename || t("runs.deletedVideo");
     const title = filename ? el("a", { href: link(`/videos/${run.video_id}`) }, filename) : this.#filename;
-    const kind = [
-      t(`level.${run.anonymization_level}`),
-      t(`redaction.${run.redaction}`),
-      run.output_format.toUpperCase(),
-    ];
     this.node = el(
       "li",
       { class: "card run" },
       el("div", { class: "title" }, el("h2", { id: this.#titleId }, title), this.#badge),
-      el("p", { class: "facts" }, kind.join(" · "), " · ", dateTime(run.created_at)),
+      el("p", { class: "facts" }, [...kindOf(run), dateTime(run.created_at)].join(" · ")),
       this.#bar,
       this.#words,
       this.#actions,

@@ -9,6 +9,8 @@
  * @property {string} anonymization_level
  * @property {string} output_format
  * @property {string} redaction
+ * @property {"none" | "sample" | "all"} verify
+ * @property {{mode: "except" | "only"} | null} [identities]
  * @property {Status} status
  * @property {number} progress
  * @property {number} total_frames
