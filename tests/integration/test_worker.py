@@ -67,7 +67,7 @@ class Bench:
     async def lease(self, request_id: UUID) -> Lease | None:
         return await self._worker.lease(request_id)
 
-    async def do(self, lease: Lease) -> None:
+    async def do(self, lease: Lease, on_made: Callable[[], None]) -> None:
         self.begun.append(lease.request_id)
         if self.error:
             error, self.error = self.error, None
@@ -77,7 +77,7 @@ class Bench:
         except asyncio.CancelledError:
             self.interrupted.append(lease.request_id)
             raise
-        await self._worker.do(lease)
+        await self._worker.do(lease, on_made)
 
     def rest(self) -> None:
         self._worker.rest()

@@ -39,15 +39,24 @@ class HeldLease:
         lease: just given out.
         time_limit: seconds that the slice may take.
         lasts: how long the lease is good without being renewed.
+        on_made: called when all that is left is to store the slice and have it counted.
 
     Attributes:
         lease: as given.
+        on_made: as given.
         standing: what became of it, as far as is known.
         done: frames finished.
     """
 
-    def __init__(self, lease: Lease, time_limit: float, lasts: timedelta) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        time_limit: float,
+        lasts: timedelta,
+        on_made: Callable[[], None] = lambda: None,
+    ) -> None:
         self.lease = lease
+        self.on_made = on_made
         self.standing = Standing.HELD
         self.done = 0
         self._abandoned = False

@@ -89,7 +89,7 @@ class SliceMaker:
         return self._left_off.lease if self._left_off else None
 
     async def make(self, held: HeldLease) -> None:
-        """Make a slice.
+        """Make a slice, one at a time; the next may be begun once this one calls ``held.on_made``.
 
         Raises:
             LeaseEndedError: nobody wants it from this worker.
@@ -159,6 +159,7 @@ class SliceMaker:
         except ObjectNotFoundError as error:
             raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
         self._left_off = _LeftOff(lease, written.seam)
+        held.on_made()
         await self._store_file(held, lease.key, path)
 
         async def finish() -> Standing:
@@ -237,6 +238,7 @@ class SliceMaker:
                 raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
         else:
             summary = await self._bind_parts(held, job, path)
+        held.on_made()
         key = _result_key(request.id)
         await self._store_file(held, key, path)
         await self._deliver(held, summary, (key, path.stat().st_size))

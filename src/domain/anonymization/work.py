@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -42,7 +43,7 @@ LATER = timedelta(seconds=5)
 
 
 class SliceWorker:
-    """Does slices, one at a time.
+    """Does slices; makes one at a time.
 
     Args:
         database: where requests and slices are.
@@ -94,14 +95,19 @@ class SliceWorker:
             ready = [one for one in ready if one != number]
         return None
 
-    async def do(self, lease: Lease) -> None:
+    async def do(self, lease: Lease, on_made: Callable[[], None] = lambda: None) -> None:
         """Do a slice. When this task is cancelled, because the worker stops, others may have it at once.
+
+        Args:
+            lease: from `lease`.
+            on_made: called when its frames are made and only storing and counting them is left: from then on
+                the next slice may be done beside it. Not called when it comes to nothing before.
 
         Raises:
             DatabaseUnavailableError: the database has been away for minutes; the lease runs out by itself.
             WorkerStuckError: a thread hangs in it; the process has to end.
         """
-        held = HeldLease(lease, self._workshop.time_limit, self._workshop.lease)
+        held = HeldLease(lease, self._workshop.time_limit, self._workshop.lease, on_made)
         try:
             with metered(self._workshop.meter, held):
                 async with held.kept(self._database, self._board):

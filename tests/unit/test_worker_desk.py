@@ -1,0 +1,155 @@
+"""Slices one after the other: one is stored while the next is made, and nothing of either is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from desk import Desk as Prepared
+from domain.anonymization.lifecycle import Status
+from domain.errors import StorageFullError
+from domain.ports import FrameSource
+from domain.ports.services import StoredObject
+from entrypoints.worker import desk as worker_desk
+from entrypoints.worker.desk import Desk
+from fakes.media import FakeSource
+from fakes.storage import FakeObjectStore
+from world import World
+
+
+@dataclass
+class GatedStore(FakeObjectStore):
+    """Holds files back until it is opened.
+
+    Attributes:
+        gate: closed by `hold`.
+        arrived: keys of the files that came, in their order.
+        refused: files to answer with an error first.
+    """
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: list[str] = field(default_factory=list)
+    refused: int = 0
+
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        self.arrived.append(key)
+        await self.gate.wait()
+        if self.refused:
+            self.refused -= 1
+            raise StorageFullError("the store is full")
+        return await super().put_file(key, path)
+
+
+@dataclass
+class Worker:
+    """A desk with a request before it, and what was opened on it."""
+
+    desk: Desk
+    prepared: Prepared
+    store: GatedStore
+    opened: list[Path]
+
+    async def status(self, request_id: UUID) -> Status:
+        return (await self.prepared.request(request_id)).status
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_desk, "PAUSE_AFTER_TROUBLE", 0.0)
+
+
+@asynccontextmanager
+async def at_work(scratch: Path) -> AsyncIterator[Worker]:
+    store = GatedStore()
+    world = World(scratch, clock=store.clock, real_store=store)
+    prepared = Prepared(world)
+    opened: list[Path] = []
+
+    def open_video(path: Path) -> FrameSource:
+        opened.append(path)
+        return FakeSource("film.mp4", 100)
+
+    prepared.open_video = open_video
+    desk = Desk(prepared.worker(), world.dispatcher, lambda: True, pytest.fail)
+    try:
+        yield Worker(desk, prepared, store, opened)
+    finally:
+        await desk.close(timedelta())
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if true():
+                return
+            await asyncio.sleep(0.005)
+
+
+async def test_the_next_slice_is_made_while_one_is_stored_but_not_a_third(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as worker:
+        request_id = await worker.prepared.submit((0, 80))
+        await worker.desk.wake()
+        await until(lambda: len(worker.store.arrived) == 2)
+        await asyncio.sleep(0.2)
+        assert len(worker.opened) == len(worker.store.arrived) == 2
+        assert await worker.prepared.finished_parts(request_id) == []
+        worker.store.gate.set()
+        # Putting the parts together is begun without being woken again.
+        await until(worker.desk.is_idle)
+        assert await worker.status(request_id) is Status.COMPLETED
+        assert len(worker.opened) == 4
+        assert left_in(tmp_path) == []
+
+
+async def test_what_is_stored_and_what_is_made_are_both_given_back_at_the_end(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as worker:
+        request_id = await worker.prepared.submit((0, 40))
+        await worker.desk.wake()
+        await until(lambda: len(worker.store.arrived) == 2)
+        assert not await worker.prepared.can_be_begun(request_id)
+        await worker.desk.close(timedelta())
+        async with worker.prepared.world.database.unit_of_work() as work:
+            assert len(await work.slices.ready(request_id)) == 2
+        assert left_in(tmp_path) == []
+
+
+async def test_what_cannot_be_stored_is_made_again_and_the_other_counts(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as worker:
+        worker.store.refused = 1
+        request_id = await worker.prepared.submit((0, 40))
+        await worker.desk.wake()
+        await until(lambda: len(worker.store.arrived) == 2)
+        worker.store.gate.set()
+        await until(worker.desk.is_idle)
+        assert len(await worker.prepared.finished_parts(request_id)) == 1
+        assert await worker.status(request_id) is Status.PROCESSING
+        worker.store.clock.advance(timedelta(seconds=10))
+        await worker.desk.wake()
+        await until(worker.desk.is_idle)
+        assert await worker.status(request_id) is Status.COMPLETED
+        assert len(worker.opened) == 3
+
+
+async def test_told_to_end_it_stores_what_it_has_made(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as worker:
+        request_id = await worker.prepared.submit((0, 80))
+        await worker.desk.wake()
+        await until(lambda: len(worker.store.arrived) == 2)
+        closing = asyncio.create_task(worker.desk.close(timedelta(seconds=20)))
+        await asyncio.sleep(0.05)
+        worker.store.gate.set()
+        await closing
+        assert len(await worker.prepared.finished_parts(request_id)) == 2
+        assert len(worker.opened) == 2
+        assert not worker.desk.is_idle()
