@@ -132,6 +132,27 @@ def test_the_message_names_the_row() -> None:
         find_matches([1, 2, 3], [[1, 2, 3], [1, 2]], 0.5)
 
 
+@given(seed=st.integers(0, 2**32 - 1), count=st.sampled_from([255, 256, 257, 512, 700]))
+def test_many_rows_are_searched_as_one_by_one(seed: int, count: int) -> None:
+    rows = np.random.default_rng(seed).normal(size=(count, 8)).astype(np.float32)
+    # As a matrix lies in a message: not where a processor would have put it.
+    shifted = np.frombuffer(b"\0" + rows.tobytes(), np.float32, offset=1).reshape(rows.shape)
+    assert not shifted.flags.aligned
+    expected = {number: compare(rows[0], row) for number, row in enumerate(rows)}
+    for matrix in (rows, shifted):
+        found = find_matches(rows[0], matrix, -1)
+        assert {match.index: match.similarity for match in found} == pytest.approx(expected, abs=1e-6)
+        assert found == sorted(found, key=lambda match: -match.similarity)
+
+
+@pytest.mark.parametrize("wrong", [0, 255, 256, 599])
+def test_the_message_names_the_row_among_many(wrong: int) -> None:
+    rows = np.ones((600, 3), np.float32)
+    rows[wrong] = 0
+    with pytest.raises(InvalidEmbeddingError, match=f"^embedding {wrong} is zero"):
+        find_matches([1, 2, 3], rows, 0.5)
+
+
 def test_lengths_must_agree() -> None:
     with pytest.raises(InvalidEmbeddingError, match="128"):
         compare(np.ones(128), np.ones(512))

@@ -23,6 +23,9 @@ Rows: TypeAlias = Sequence[Numbers] | NDArray[np.floating]
 
 _SQUARABLE = 1e-12, 1e15
 """Lengths of float32 vectors whose squares neither vanish nor overflow."""
+_BLOCK = 256
+"""Rows that are looked at together: they stay in a core's cache from one look to the next, and that core is
+done with them before others could be called in."""
 _HINT = "send what an analysis returned, unchanged"
 
 
@@ -100,9 +103,12 @@ def find_matches(
     direction = unit_vector(target, "the target embedding")
     if not len(embeddings):
         return []
-    matrix, lengths = _with_lengths(embeddings, "embedding {row}")
-    # Dividing n cosines is quicker than dividing n x d numbers.
-    cosines = _held(_products(direction, matrix) / lengths)
+    matrix = _matrix(embeddings, "embedding {row}")
+    cosines = np.empty(len(matrix), np.float32)
+    for first in range(0, len(matrix), _BLOCK):
+        block, lengths = _with_lengths(matrix[first : first + _BLOCK], "embedding {row}", first)
+        # Dividing n cosines is quicker than dividing n x d numbers.
+        cosines[first : first + _BLOCK] = _held(_products(direction, block) / lengths)
     return [Match(int(index), float(cosines[index])) for index in best(cosines, threshold, top_k)]
 
 
@@ -168,7 +174,7 @@ def unit_rows(rows: Rows, name: str = "embedding {row}") -> FloatArray:
         InvalidEmbeddingError: they are of different lengths; or one is empty, zero, not finite, or no list of
             numbers. The message names the first such row.
     """
-    matrix, lengths = _with_lengths(rows, name)
+    matrix, lengths = _with_lengths(_matrix(rows, name), name)
     return np.asarray(matrix / lengths[:, None], np.float32)
 
 
@@ -190,16 +196,23 @@ def _held(cosines: FloatArray) -> FloatArray:
     return np.asarray(np.clip(cosines, -1, 1), np.float32)
 
 
-def _with_lengths(rows: Rows, name: str) -> tuple[FloatArray, FloatArray]:
-    """(n, d) rows that have a direction, scaled where float32 asks for it, and their (n,) lengths."""
-    matrix = _matrix(rows, name)
+def _with_lengths(matrix: FloatArray, name: str, first: int = 0) -> tuple[FloatArray, FloatArray]:
+    """(n, d) rows that have a direction, scaled where float32 asks for it, and their (n,) lengths.
+
+    Args:
+        matrix: (n, d) rows.
+        name: of a row, for what is wrong with it.
+        first: the number of the first row, for its name.
+    """
     if not matrix.size:
-        raise InvalidEmbeddingError(f"{name.format(row=0)} is empty", _HINT)
+        raise InvalidEmbeddingError(f"{name.format(row=first)} is empty", _HINT)
+    # Numbers that lie across words, as msgpack may leave them, are read much faster once they are moved.
+    matrix = np.require(matrix, np.float32, "A")
     lengths = _lengths(matrix)
     shortest, longest = _SQUARABLE
     odd = ~((lengths > shortest) & (lengths < longest))
     if odd.any():
-        matrix = _rescued(matrix, np.flatnonzero(odd), name)
+        matrix = _rescued(matrix, np.flatnonzero(odd), name, first)
         lengths = _lengths(matrix)
     return matrix, lengths
 
@@ -209,15 +222,15 @@ def _lengths(matrix: FloatArray) -> FloatArray:
         return np.asarray(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)), np.float32)
 
 
-def _rescued(matrix: FloatArray, odd: NDArray[np.intp], name: str) -> FloatArray:
+def _rescued(matrix: FloatArray, odd: NDArray[np.intp], name: str, first: int) -> FloatArray:
     """Scale rows whose squares leave the range of float32, and refuse those without a direction."""
     scaled = matrix.copy()
     for row in odd.tolist():
-        largest = np.abs(scaled[row]).max()
+        largest, called = np.abs(scaled[row]).max(), name.format(row=first + row)
         if not math.isfinite(largest):
-            raise InvalidEmbeddingError(f"{name.format(row=row)} holds a number that is not finite", _HINT)
+            raise InvalidEmbeddingError(f"{called} holds a number that is not finite", _HINT)
         if largest == 0:
-            raise InvalidEmbeddingError(f"{name.format(row=row)} is zero: it points nowhere", _HINT)
+            raise InvalidEmbeddingError(f"{called} is zero: it points nowhere", _HINT)
         scaled[row] /= largest
     return scaled
 

@@ -206,7 +206,7 @@ class FindMatchesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     target_embedding: Vector
     embeddings: Annotated[
-        list[msgspec.Raw] | bytes,
+        list[msgspec.Raw] | memoryview,
         Meta(
             description="Lists of numbers; or row-major little-endian float32, as base64 in JSON and binary"
             " in msgpack, which is many times faster.",
@@ -243,7 +243,7 @@ def numbers(vector: list[float] | bytes) -> Numbers:
     return vector if isinstance(vector, list) else _floats(vector)
 
 
-def rows(vectors: list[msgspec.Raw] | bytes, width: int, decode: Decode) -> FloatArray:
+def rows(vectors: list[msgspec.Raw] | memoryview, width: int, decode: Decode) -> FloatArray:
     """Embeddings as they were sent, as (n, width) float32.
 
     Row by row: a list of all numbers at once would take ten times the memory, most of the time to get it from
@@ -260,7 +260,7 @@ def rows(vectors: list[msgspec.Raw] | bytes, width: int, decode: Decode) -> Floa
     """
     if not width:
         raise InvalidEmbeddingError("the target embedding is empty", "send what an analysis returned")
-    if isinstance(vectors, bytes):
+    if isinstance(vectors, memoryview):
         return _matrix(vectors, width)
     pack, packed = struct.Struct(f"{width}f").pack, []
     for number, sent in enumerate(vectors):
@@ -279,7 +279,7 @@ def rows(vectors: list[msgspec.Raw] | bytes, width: int, decode: Decode) -> Floa
     return np.frombuffer(b"".join(packed), np.float32).reshape(-1, width)
 
 
-def _matrix(data: bytes, width: int) -> FloatArray:
+def _matrix(data: memoryview, width: int) -> FloatArray:
     floats = _floats(data)
     if len(floats) % width:
         raise InvalidEmbeddingError(
@@ -297,7 +297,7 @@ def written(vector: FloatArray, embedding_format: EmbeddingFormat) -> list[float
     return as_numbers
 
 
-def _floats(data: bytes) -> FloatArray:
+def _floats(data: bytes | memoryview) -> FloatArray:
     if len(data) % _LITTLE_ENDIAN.itemsize:
         raise InvalidEmbeddingError(
             f"{len(data)} bytes are no whole float32 numbers", "send little-endian float32"
