@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -13,13 +15,17 @@ import pytest
 from domain.anonymization import holding
 from domain.anonymization.holding import HeldLease, LeaseEndedError, WorkerStuckError
 from domain.anonymization.slices import Lease, SliceKind
+from domain.errors import ProcessingTimeoutError
 from domain.videos import Segment
+from fakes.persistence.database import FakeDatabase
+from fakes.queue import FakeProgressBoard
+
+LEASE = Lease(uuid4(), 3, SliceKind.FRAMES, Segment(0, 9), "worker", 1, 0, recovered=False)
 
 
 @pytest.fixture
 def held() -> HeldLease:
-    lease = Lease(uuid4(), 3, SliceKind.FRAMES, Segment(0, 9), "worker", 1, 0, recovered=False)
-    return HeldLease(lease, 60.0, timedelta(seconds=30))
+    return HeldLease(LEASE, 60.0, timedelta(seconds=30))
 
 
 @pytest.mark.parametrize("cancellations", [1, 2, 3])
@@ -53,6 +59,43 @@ async def test_what_a_thread_ends_with_is_looked_at_however_often_its_task_was_c
     del task
     gc.collect()
     assert complaints == []  # asyncio makes one of every exception that nobody looked at
+
+
+async def in_time(held: HeldLease, work: Callable[[], Awaitable[None]]) -> None:
+    database = FakeDatabase()
+    database.reachable = False  # for the moment, the lease is good as long as it lasts
+    async with held.kept(database, FakeProgressBoard()):
+        await work()
+
+
+async def test_a_server_that_hangs_costs_a_slice_no_more_than_its_time() -> None:
+    held = HeldLease(LEASE, 0.05, timedelta(seconds=30))
+    with pytest.raises(ProcessingTimeoutError):
+        await in_time(held, asyncio.Event().wait)
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
+@pytest.mark.parametrize("late", [0.2, 0.6])
+async def test_a_thread_that_looks_late_ends_with_the_time_out_however_late(
+    late: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "STUCK_AFTER", 10.0)
+    held = HeldLease(LEASE, 0.05, timedelta(seconds=30))
+    ends: list[type[Exception]] = []
+
+    def work() -> None:
+        time.sleep(late)
+        try:
+            held.step()
+        except Exception as error:
+            ends.append(type(error))
+            raise
+
+    with pytest.raises(ProcessingTimeoutError):
+        await in_time(held, lambda: held.in_thread(work))
+    assert ends == [ProcessingTimeoutError]
 
 
 async def test_a_thread_that_hangs_is_told_of_also_after_a_second_cancellation(

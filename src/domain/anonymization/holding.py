@@ -83,10 +83,13 @@ class HeldLease:
             LeaseEndedError: it is not.
             ProcessingTimeoutError: the slice takes too long.
         """
-        if self._abandoned or self.standing is not Standing.HELD:
+        if self.standing is not Standing.HELD:
             raise LeaseEndedError
         if self.is_late:
+            # Also when nobody waits for this thread any more: the slice is to blame for that.
             raise self.timeout()
+        if self._abandoned:
+            raise LeaseEndedError
 
     @property
     def is_late(self) -> bool:
@@ -104,14 +107,14 @@ class HeldLease:
         Threads cannot be stopped from outside; until this one has ended its files must stay where they are.
 
         Raises:
-            WorkerStuckError: it was to end long ago.
+            WorkerStuckError: this task was cancelled, and the thread goes on without looking.
         """
         # No task, because those are cancelled when the event loop ends, and the thread would go on.
         running = asyncio.get_running_loop().run_in_executor(None, work)
         # Looked at in any case, or asyncio would log it as never retrieved when this is left otherwise.
         running.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            await asyncio.wait([running], timeout=self._deadline - monotonic() + STUCK_AFTER)
+            await asyncio.wait([running])
         finally:
             if not running.done():
                 self._abandoned = True
@@ -140,28 +143,33 @@ class HeldLease:
     async def kept(self, database: Database, board: ProgressBoard) -> AsyncIterator[None]:
         """Renew the lease while the block lasts, and tell listeners how far it is.
 
-        The block is cancelled when the lease ends, also while it waits for a server.
+        The block is cancelled when the lease ends or the time is up, also while it waits for a server.
 
         Raises:
-            LeaseEndedError: that happened.
+            LeaseEndedError: the lease ended.
+            ProcessingTimeoutError: the slice took too long.
         """
         working = asyncio.current_task()
         keeping = asyncio.create_task(self._keep(database, board))
         keeping.add_done_callback(lambda _: self._stop(working))
+        # Whatever is waited for: a thread looks at the time by itself, a server that hangs does not.
+        left = self._deadline - monotonic()
+        alarm = asyncio.get_running_loop().call_later(left, self._stop, working)
         try:
             yield
         except asyncio.CancelledError:
             # Whoever cancels a task takes it back where it is understood; others may have cancelled it too.
             if self._stopped and working and not working.uncancel():
-                raise LeaseEndedError from None
+                raise (LeaseEndedError() if self.standing is not Standing.HELD else self.timeout()) from None
             raise
         finally:
             self._delivering = True
+            alarm.cancel()
             await ended(keeping)
 
     def _stop(self, working: asyncio.Task[object] | None) -> None:
         """Cancel the work; not once its outcome is being noted, which the database decides."""
-        if working and not self._delivering:
+        if working and not self._delivering and not self._stopped:
             self._stopped = working.cancel()
 
     async def _keep(self, database: Database, board: ProgressBoard) -> None:
