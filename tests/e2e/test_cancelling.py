@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
@@ -54,8 +57,9 @@ def require_end(cluster: Cluster, film: Path) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
 
 
+@pytest.mark.parametrize("trouble", ["it has ended", "it hangs"])
 def test_work_stops_while_it_waits_for_the_object_store(
-    database_url: str, redis_url: str, tmp_path: Path, film: Path
+    database_url: str, redis_url: str, tmp_path: Path, film: Path, trouble: str
 ) -> None:
     folder = tmp_path / "s3"
     folder.mkdir()
@@ -65,7 +69,11 @@ def test_work_stops_while_it_waits_for_the_object_store(
         cluster = second.enter_context(clusters.running(database_url, redis_url, tmp_path / "data", **more))
         request = cluster.order(film, 0, 2 * SLICE_FRAMES).submit()
         request.caught_in_work(2)
-        first.close()
+        if trouble == "it hangs":
+            os.kill(server.pid, signal.SIGSTOP)
+            first.callback(os.kill, server.pid, signal.SIGCONT)
+        else:
+            first.close()
         until(
             lambda: all(one.done == one.frames for one in request.slices()[:2]),
             "all is redacted",
@@ -73,8 +81,11 @@ def test_work_stops_while_it_waits_for_the_object_store(
         )
         # Long enough for the pauses between two tries to be longer than what is promised.
         assert not Event().wait(5)
-        assert cancel(request).json()["code"] == "storage_unavailable"
-        until(lambda: not cluster.scratch(), "both workers have stopped", PROMISED)
-        assert request.status()["status"] == "cancelled"
+        with ThreadPoolExecutor(1) as other:
+            answer = other.submit(cancel, request)
+            until(lambda: request.status()["status"] == "cancelled", "the request is cancelled", PROMISED)
+            until(lambda: not cluster.scratch(), "both workers have stopped", PROMISED)
+            assert answer.result().json()["code"] == "storage_unavailable"
+        first.close()
         first.enter_context(running_s3(folder, int(server.endpoint.rpartition(":")[2])))
         cluster.order(film, 0, 100).submit().wait()

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from domain.accounts import Role
+from domain.anonymization import service
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.slices import LEASE
 from domain.errors import (
@@ -169,6 +170,22 @@ async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world:
         await cancelling
     assert world.fake_store.objects[key] == b"zip"
     assert (await world.anonymization.status(anna, request_id)).request.status is Status.COMPLETED
+
+
+async def test_whoever_cancels_does_not_wait_for_a_store_that_hangs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: str) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(service, "DELETION_SECONDS", 0.05)
+    monkeypatch.setattr(world.fake_store, "remove_all", hang)
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    with pytest.raises(StorageUnavailableError, match="the request is over"):
+        await world.anonymization.cancel(anna, request_id)
+    assert (await world.anonymization.status(anna, request_id)).request.status is Status.CANCELLED
 
 
 async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(world: World) -> None:

@@ -40,6 +40,9 @@ PART_SIZE = 16 * 1024 * 1024
 NO_DELIMITER = "~"
 """No key has one. Without any, the SDK asks for an empty one, which stores take to divide every key."""
 
+LEFT_AFTER = 0.5
+"""Seconds that a cancelled caller waits for a store that does not answer; the thread ends by itself."""
+
 _CALLS_AT_ONCE = 16
 _UPLOADS_AT_ONCE = 32
 _LISTED_AT_ONCE = 1000
@@ -115,7 +118,7 @@ class MinioStore:
         require_key(key)
         feed = Feed(chunks)
         try:
-            await in_executor(self._uploads, lambda: self._upload(key, feed), on_cancel=feed.stop)
+            await in_executor(self._uploads, lambda: self._upload(key, feed), feed.stop, LEFT_AFTER)
         except DomainError:
             if feed.error:
                 # Taking back what had been sent may have failed too, but that is not what went wrong.
@@ -163,7 +166,7 @@ class MinioStore:
         if response is None:
             return
         try:
-            while chunk := await self._call(f"read {key}", lambda: response.read(READ_SIZE)):
+            while chunk := await self._read(key, response):
                 yield chunk
         finally:
             response.close()
@@ -226,7 +229,20 @@ class MinioStore:
                 self._require_bucket()
                 return work()
 
-        return await in_executor(self._calls, call)
+        return await in_executor(self._calls, call, patience=LEFT_AFTER)
+
+    async def _read(self, key: str, response: BaseHTTPResponse) -> bytes:
+        def read() -> bytes:
+            with s3_errors(self._endpoint, f"read {key}"):
+                return response.read(READ_SIZE)
+
+        def interrupt() -> None:
+            # It may have come to its end by itself in the same moment.
+            with suppress(OSError, ValueError):
+                response.shutdown()
+
+        # Waited for: whoever reads closes the response next.
+        return await in_executor(self._calls, read, interrupt)
 
     def _require_bucket(self) -> None:
         if not self._bucket_exists:

@@ -20,7 +20,7 @@ from domain.anonymization.naming import film_names, frame_names
 from domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
 from domain.anonymization.processing import Seam
 from domain.anonymization.request import Level, Verify
-from domain.anonymization.service import parts_prefix, result_prefix
+from domain.anonymization.service import deleted_in_time, parts_prefix, result_prefix
 from domain.anonymization.slices import Lease, SliceKind, Standing
 from domain.anonymization.verdicts import Identification
 from domain.anonymization.workshop import Workshop
@@ -117,7 +117,8 @@ class SliceMaker:
             request = await work.requests.get(lease.request_id, WORKER)
         # It may be over because another worker came first with the same result.
         if key != request.result_key:
-            await self._store.remove(key)
+            async with deleted_in_time():
+                await self._store.remove(key)
 
     def rest(self) -> None:
         """Let go of frames and of what decodes more: nothing is to be done now."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,8 +14,12 @@ from domain.accounts import Principal
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
 from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
+from domain.errors import StorageUnavailableError
 from domain.ports.persistence import Database, Page, RequestFilter
 from domain.ports.services import Clock, ObjectStore, ProgressBoard
+
+DELETION_SECONDS = 5.0
+"""How long anybody waits until an object store has deleted what the next cleaning would delete, too."""
 
 LINK_LASTS = timedelta(minutes=1)
 """How long the presigned address behind a download token is good for."""
@@ -149,8 +155,8 @@ class Anonymization:
         Raises:
             RequestNotFoundError: there is none that the caller may see.
             AlreadyFinishedError: it is over.
-            StorageUnavailableError: it is cancelled, and what was made of it could not be deleted; the
-                next cleaning will.
+            StorageUnavailableError: it is cancelled, and what was made of it could not be deleted (in time);
+                the next cleaning will.
         """
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
@@ -163,7 +169,8 @@ class Anonymization:
             await work.commit()
         await self._board.announce(request_id)
         await self._dispatcher.try_run()
-        await self._store.remove_all(result_prefix(request_id))
+        async with deleted_in_time():
+            await self._store.remove_all(result_prefix(request_id))
 
     async def mint_download(self, principal: Principal, request_id: UUID) -> Download:
         """Give out the right to fetch a result once.
@@ -229,3 +236,20 @@ def result_prefix(request_id: UUID) -> str:
 def parts_prefix(request_id: UUID) -> str:
     """What the keys of a request's parts begin with."""
     return f"{result_prefix(request_id)}slices/"
+
+
+@asynccontextmanager
+async def deleted_in_time() -> AsyncIterator[None]:
+    """Delete something of a request that is over; not for long, because the object store may hang.
+
+    Raises:
+        StorageUnavailableError: it took too long; the next cleaning deletes what is left.
+    """
+    try:
+        async with asyncio.timeout(DELETION_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise StorageUnavailableError(
+            "the request is over; what was made of it could not be deleted yet",
+            "nothing is left to do: the next cleaning deletes it",
+        ) from error

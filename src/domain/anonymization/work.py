@@ -12,7 +12,7 @@ from domain.anonymization.lifecycle import AnonymizationRequest, Status
 from domain.anonymization.making import WORKER, SliceMaker
 from domain.anonymization.metering import count_lease, metered
 from domain.anonymization.planning import choose_slice
-from domain.anonymization.service import result_prefix
+from domain.anonymization.service import deleted_in_time, result_prefix
 from domain.anonymization.slices import MOST_ATTEMPTS, MOST_FAILURES, Lease, Standing
 from domain.anonymization.workshop import Workshop
 from domain.errors import (
@@ -195,10 +195,12 @@ class SliceWorker:
             return over
 
         if await uninterrupted(self._backoff.run(blame)):
-            await self._store.remove_all(result_prefix(lease.request_id))
+            async with deleted_in_time():
+                await self._store.remove_all(result_prefix(lease.request_id))
 
     async def _fail(self, request_id: UUID, error: str) -> None:
         async with self._database.unit_of_work() as work:
             await work.requests.finish(request_id, Status.FAILED, self._clock.now(), error=error)
             await work.commit()
-        await self._store.remove_all(result_prefix(request_id))
+        async with deleted_in_time():
+            await self._store.remove_all(result_prefix(request_id))
