@@ -12,6 +12,8 @@ from domain.accounts import Role, User
 from domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
 from domain.anonymization.provenance import BasedOn, SignatureState
+from domain.anonymization.rates import Pace, Workload
+from domain.anonymization.request import Level, OutputFormat, Verify
 from domain.anonymization.slices import LEASE
 from domain.errors import (
     IdempotencyConflictError,
@@ -312,17 +314,44 @@ async def test_what_an_installation_has_to_do_and_has_done(database: Database) -
             Status.FAILED: 0,
             Status.CANCELLED: 0,
         }
-        assert await work.requests.rates(10) == [(10, 4.5), (20, 2.25)]
-        assert await work.requests.rates(1) == [(10, 4.5)]
-        assert await work.requests.frames_waiting() == 23 + 40
+        usual = Workload.of(requests[0].order)
+        paces = [Pace(usual, 10, 4.5), Pace(usual, 20, 2.25)]
+        assert await work.requests.paces(10) == paces
+        assert await work.requests.paces(1) == paces[:1]
+        assert await work.requests.frames_waiting() == {usual: 23 + 40}
         assert await work.requests.waiting_since() == requests[3].created_at
         assert await work.requests.frames_done() == 10 + 20 + 7
+
+
+async def test_frames_that_wait_are_told_apart_by_what_they_take(database: Database) -> None:
+    user = await add_user(database, "ada")
+    usual = order_for(await add_video(database, user))
+    base = BasedOn("ab" * 32, SignatureState.GENUINE, uuid4())
+    orders = [
+        usual,
+        replace(usual, appearance=replace(usual.appearance, output_format=OutputFormat.PNG)),
+        replace(usual, level=Level.FULL, verify=Verify.ALL),
+        replace(usual, appearance=replace(usual.appearance, output_format=OutputFormat.MP4)),
+        replace(usual, based_on=base),
+    ]
+    async with database.unit_of_work() as work:
+        for number, order in enumerate(orders):
+            boxes = b"boxes" if order.based_on else None
+            snapshot = replace(snapshot_for(order, 10**number), boxes=boxes)
+            await work.requests.add(user.id, order, snapshot, None)
+        kind = Workload.of(usual)
+        assert await work.requests.frames_waiting() == {
+            kind: 11,  # which kind of pictures makes no difference
+            replace(kind, level=Level.FULL, verify=Verify.ALL): 100,
+            replace(kind, is_film=True): 1000,
+            replace(kind, is_render=True): 10_000,
+        }
 
 
 async def test_an_installation_without_requests(database: Database) -> None:
     async with database.unit_of_work() as work:
         assert await work.requests.counts() == dict.fromkeys(Status, 0)
-        assert await work.requests.frames_waiting() == 0
+        assert await work.requests.frames_waiting() == {}
         assert await work.requests.waiting_since() is None
-        assert await work.requests.rates(10) == []
+        assert await work.requests.paces(10) == []
         assert await work.requests.frames_done() == 0

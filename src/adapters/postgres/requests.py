@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -19,10 +20,18 @@ from adapters.postgres.tables.slices import SliceRow
 from adapters.postgres.webhooks import Notices
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot, Status
+from domain.anonymization.rates import Pace, Workload
+from domain.anonymization.request import Level, OutputFormat, Verify
 from domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
 from domain.ports.persistence import Page, RequestFilter
 
 _IS_UNFINISHED = RequestRow.completed_at.is_(None)
+_WORKLOAD = (
+    RequestRow.level,
+    RequestRow.verify,
+    RequestRow.output_format,
+    RequestRow.based_on_request_id.is_not(None),
+)
 # Built once: whoever waits for a result asks this again and again.
 _VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST).where(
     RequestRow.id == bindparam("request_id"),
@@ -189,22 +198,27 @@ class Requests:
         rows = await self._connection.execute(statement)
         return dict.fromkeys(Status, 0) | {Status(status): count for status, count in rows}
 
-    async def rates(self, last: int) -> Sequence[tuple[int, float]]:
+    async def paces(self, last: int) -> Sequence[Pace]:
         """See the port."""
         statement = (
-            select(RequestRow.total_frames, RequestRow.completed_at - RequestRow.started_at)
+            select(*_WORKLOAD, RequestRow.total_frames, RequestRow.completed_at - RequestRow.started_at)
             .where(RequestRow.status == Status.COMPLETED, RequestRow.started_at.is_not(None))
             .order_by(RequestRow.completed_at.desc())
             .limit(last)
         )
         rows = await self._connection.execute(statement)
-        return [(frames, took.total_seconds()) for frames, took in rows]
+        return [Pace(_workload(*kind), frames, took.total_seconds()) for *kind, frames, took in rows]
 
-    async def frames_waiting(self) -> int:
+    async def frames_waiting(self) -> Mapping[Workload, int]:
         """See the port."""
         left = func.sum(RequestRow.total_frames - RequestRow.processed_frames)
-        statement = select(func.coalesce(left, 0)).where(_IS_UNFINISHED)
-        return int((await self._connection.execute(statement)).scalar_one())
+        statement = select(*_WORKLOAD, left).where(_IS_UNFINISHED).group_by(*_WORKLOAD)
+        rows = await self._connection.execute(statement)
+        found = Counter[Workload]()
+        for *kind, frames in rows:
+            # Formats differ that make no difference here.
+            found[_workload(*kind)] += int(frames)
+        return found
 
     async def waiting_since(self) -> datetime | None:
         """See the port."""
@@ -258,3 +272,8 @@ def _conditions(principal: Principal, wanted: RequestFilter) -> list[ColumnEleme
     if wanted.status is not None:
         conditions.append(RequestRow.status == wanted.status)
     return conditions
+
+
+def _workload(level: str, verify: str, output_format: str, is_render: bool) -> Workload:
+    is_film = OutputFormat(output_format).is_film
+    return Workload(Level(level), Verify(verify), is_film, is_render=is_render)

@@ -119,5 +119,5 @@ class Health:
     async def _numbers(self) -> tuple[int, float | None]:
         async with self._database.unit_of_work() as work:
             pending = (await work.requests.counts()).get(Status.PENDING, 0)
-            seconds = [took for _, took in await work.requests.rates(RATED_REQUESTS)]
+            seconds = [one.seconds for one in await work.requests.paces(RATED_REQUESTS)]
         return pending, sum(seconds) / len(seconds) if seconds else None

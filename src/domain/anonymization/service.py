@@ -13,7 +13,7 @@ from uuid import UUID
 from domain.accounts import Principal
 from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
-from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
+from domain.anonymization.rates import RATED_REQUESTS, seconds_for, usual_rate
 from domain.errors import StorageUnavailableError
 from domain.ports.persistence import Database, Page, RequestFilter
 from domain.ports.services import Clock, ObjectStore, ProgressBoard
@@ -138,9 +138,9 @@ class Anonymization:
                 elapsed = max(0.0, (self._clock.now() - request.started_at).total_seconds())
                 left = request.total_frames - request.processed_frames
                 return Progress(request, math.ceil(left * elapsed / request.processed_frames))
-            rate = frames_per_second(await work.requests.rates(RATED_REQUESTS))
-            left = await work.requests.frames_waiting()
-        return Progress(request, math.ceil(left / rate))
+            rate = usual_rate(await work.requests.paces(RATED_REQUESTS))
+            waiting = await work.requests.frames_waiting()
+        return Progress(request, math.ceil(seconds_for(waiting, rate)))
 
     async def list(
         self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
@@ -214,16 +214,16 @@ class Anonymization:
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
-            rates = await work.requests.rates(RATED_REQUESTS)
+            paces = await work.requests.paces(RATED_REQUESTS)
             counts = await work.requests.counts()
             waiting = await work.requests.frames_waiting()
             done = await work.requests.frames_done()
-        seconds = [took for _, took in rates]
+        frames, seconds = sum(one.frames for one in paces), sum(one.seconds for one in paces)
         return Statistics(
             requests={status: counts.get(status, 0) for status in Status},
-            frames_per_second=frames_per_second(rates) if rates else None,
-            average_seconds=sum(seconds) / len(seconds) if seconds else None,
-            frames_waiting=waiting,
+            frames_per_second=frames / seconds if seconds else None,
+            average_seconds=seconds / len(paces) if paces else None,
+            frames_waiting=sum(waiting.values()),
             frames_done=done,
         )
 

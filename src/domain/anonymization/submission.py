@@ -15,7 +15,7 @@ from domain.anonymization.films import GROUP_FRAMES
 from domain.anonymization.gallery_people import GalleryPeople
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
 from domain.anonymization.planning import SLICE_FRAMES, plan_slices
-from domain.anonymization.rates import RATED_REQUESTS, frames_per_second
+from domain.anonymization.rates import RATED_REQUESTS, seconds_for, usual_rate
 from domain.anonymization.request import Level, require_available, require_faces
 from domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
 from domain.library import GrantRole
@@ -49,14 +49,17 @@ class Outlook:
     Attributes:
         levels: that this installation can deliver.
         max_frames: that one request may have.
-        frames_per_second: of the requests completed last, or what is expected of a new installation.
+        frames_per_second: that are usual (`rates.Workload.effort`), from the requests completed last, or what
+            is expected of a new installation.
         frames_waiting: of unfinished requests, which come before a new one.
+        seconds_waiting: how long these will take.
     """
 
     levels: tuple[Level, ...]
     max_frames: int
     frames_per_second: float
     frames_waiting: int
+    seconds_waiting: float
 
 
 Preparation: TypeAlias = Callable[[UnitOfWork], Awaitable[tuple[Order, Snapshot]]]
@@ -140,9 +143,10 @@ class Submissions:
         """What somebody can expect who submits an order now."""
         async with self._database.unit_of_work() as work:
             waiting = await work.requests.frames_waiting()
-            rate = frames_per_second(await work.requests.rates(RATED_REQUESTS))
+            rate = usual_rate(await work.requests.paces(RATED_REQUESTS))
         levels = tuple(level for level in Level if self._level_is_available(level))
-        return Outlook(levels, self._max_frames, rate, waiting)
+        seconds = seconds_for(waiting, rate)
+        return Outlook(levels, self._max_frames, rate, sum(waiting.values()), seconds)
 
     async def take(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
@@ -254,9 +258,10 @@ class Submissions:
 
 async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
     """Whole seconds until a request should be done, those waiting before it included."""
-    waiting = 0 if request.status.is_final else await work.requests.frames_waiting()
-    rate = frames_per_second(await work.requests.rates(RATED_REQUESTS))
-    return math.ceil(waiting / rate)
+    if request.status.is_final:
+        return 0
+    waiting = await work.requests.frames_waiting()
+    return math.ceil(seconds_for(waiting, usual_rate(await work.requests.paces(RATED_REQUESTS))))
 
 
 def _fingerprint(order: Order) -> bytes:

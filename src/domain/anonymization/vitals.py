@@ -103,7 +103,8 @@ class Vitals:
     async def _requests(self) -> tuple[Mapping[Status, int], int, datetime | None]:
         async with self._database.unit_of_work() as work:
             requests = work.requests
-            return await requests.counts(), await requests.frames_waiting(), await requests.waiting_since()
+            waiting = sum((await requests.frames_waiting()).values())
+            return await requests.counts(), waiting, await requests.waiting_since()
 
     async def _tickets(self) -> int:
         return sum((await self._queue.tickets()).values())

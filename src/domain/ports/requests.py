@@ -15,6 +15,7 @@ from uuid import UUID
 
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Snapshot, Status
+from domain.anonymization.rates import Pace, Workload
 from domain.ports.paging import Page
 
 
@@ -106,11 +107,11 @@ class Requests(Protocol):
         """How many there are, by status."""
         ...
 
-    async def rates(self, last: int) -> Sequence[tuple[int, float]]:
-        """Frames and seconds of the requests completed last, newest first."""
+    async def paces(self, last: int) -> Sequence[Pace]:
+        """How long the requests took that were completed last, newest first."""
         ...
 
-    async def frames_waiting(self) -> int:
+    async def frames_waiting(self) -> Mapping[Workload, int]:
         """Frames still to be done in all unfinished requests."""
         ...
 

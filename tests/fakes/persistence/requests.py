@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from domain.accounts import Principal
 from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Snapshot, Status
+from domain.anonymization.rates import Pace, Workload
 from domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
@@ -136,23 +137,24 @@ class FakeRequests:
         found = Counter(request.status for request in self._tx.rows.requests.values())
         return {status: found[status] for status in Status}
 
-    async def rates(self, last: int) -> Sequence[tuple[int, float]]:
+    async def paces(self, last: int) -> Sequence[Pace]:
         done = [
-            (each.completed_at, each.total_frames, (each.completed_at - each.started_at).total_seconds())
+            (each.completed_at, each, (each.completed_at - each.started_at).total_seconds())
             for each in self._tx.rows.requests.values()
             if each.status is Status.COMPLETED and each.started_at and each.completed_at
         ]
-        return [(frames, seconds) for _, frames, seconds in sorted(done, reverse=True)[:last]]
+        done.sort(key=lambda one: one[0], reverse=True)
+        return [Pace(Workload.of(one.order), one.total_frames, seconds) for _, one, seconds in done[:last]]
 
     async def frames_done(self) -> int:
         return sum(each.processed_frames for each in self._tx.rows.requests.values())
 
-    async def frames_waiting(self) -> int:
-        return sum(
-            each.total_frames - each.processed_frames
-            for each in self._tx.rows.requests.values()
-            if not each.status.is_final
-        )
+    async def frames_waiting(self) -> Mapping[Workload, int]:
+        found = Counter[Workload]()
+        for each in self._tx.rows.requests.values():
+            if not each.status.is_final:
+                found[Workload.of(each.order)] += each.total_frames - each.processed_frames
+        return found
 
     async def waiting_since(self) -> datetime | None:
         requests = self._tx.rows.requests.values()

@@ -6,10 +6,34 @@ from typing import Annotated, Self
 
 from msgspec import Meta
 
+from domain.anonymization.rates import FILM_EFFORT, LEVEL_EFFORTS, VERIFY_EFFORTS
 from domain.anonymization.request import Language, Level, OutputFormat, Verify
 from domain.anonymization.submission import Outlook
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.schemas.common import View
+
+
+class EffortsView(View, frozen=True, kw_only=True):
+    """What a frame takes, beside a usual one: level times check, and something more for a film."""
+
+    level: Annotated[dict[str, float], Meta(description="By level.", examples=[{"faces": 1.0, "full": 1.75}])]
+    verify: Annotated[
+        dict[str, float],
+        Meta(
+            description="By how much is searched again, except at level `minimal`.",
+            examples=[{"sample": 1.0, "all": 1.8}],
+        ),
+    ]
+    film: Annotated[float, Meta(description="More, for a film instead of pictures.", examples=[0.4])]
+
+    @classmethod
+    def known(cls) -> Self:
+        """As estimates use them."""
+        return cls(
+            level={str(level): effort for level, effort in LEVEL_EFFORTS.items()},
+            verify={str(verify): effort for verify, effort in VERIFY_EFFORTS.items()},
+            film=FILM_EFFORT,
+        )
 
 
 class OptionsView(View, frozen=True, kw_only=True):
@@ -32,13 +56,16 @@ class OptionsView(View, frozen=True, kw_only=True):
     frames_per_second: Annotated[
         float,
         Meta(
-            description="Of the requests completed last; what is to be expected, before the first.",
+            description="Usual ones (at level `faces`, a sample searched again, pictures), from the requests"
+            " completed last; what is to be expected, before the first.",
             examples=[80.5],
         ),
     ]
     frames_waiting: Annotated[
         int, Meta(description="Frames of unfinished requests, which come before a new one.", examples=[0])
     ]
+    seconds_waiting: Annotated[float, Meta(description="What these will take.", examples=[12.5])]
+    efforts: EffortsView
 
     @classmethod
     def of(cls, outlook: Outlook, config: HttpConfig) -> Self:
@@ -52,4 +79,6 @@ class OptionsView(View, frozen=True, kw_only=True):
             max_frames=outlook.max_frames,
             frames_per_second=outlook.frames_per_second,
             frames_waiting=outlook.frames_waiting,
+            seconds_waiting=outlook.seconds_waiting,
+            efforts=EffortsView.known(),
         )
