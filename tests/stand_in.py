@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import yaml
 
-from deployment_files import DOCKER, ROOT, read_compose, read_dockerfile
+from deployment_files import DOCKER, ROOT, read_compose, read_dockerfile, read_kubernetes
 from entrypoints.cli.main import framecloak
 
 MAKE = Path("/usr/bin/make")
@@ -75,50 +75,98 @@ def run(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--publish")
     parser.add_argument("--gpus")
-    parser.add_argument("--volume")
+    parser.add_argument("--rm", action="store_true")
+    parser.add_argument("--volume", action="append")
     parser.add_argument("image")
-    given = parser.parse_args(words)
+    given, command = parser.parse_known_args(words)
+    if given.rm:
+        copy_volume(given.volume, command)
+    else:
+        serve(given)
+
+
+def serve(given: argparse.Namespace) -> None:
     image = read_dockerfile()
     require(given.image == "framecloak", f"no image {given.image}")
-    port, folder = given.publish.partition(":")[2], given.volume.partition(":")[2]
+    port, folder = given.publish.partition(":")[2], given.volume[0].partition(":")[2]
     require(image.environment("framecloak")["DATA_DIR"] == folder, f"nothing is kept in {folder}")
     require(port in image.stages["framecloak"].all("EXPOSE"), f"nobody listens on {port}")
+
+
+def copy_volume(volumes: Sequence[str], command: Sequence[str]) -> None:
+    """Some program that reads a volume of the compose file, as a copy of it is made."""
+    source, place, *_ = volumes[0].split(":")
+    known = read_compose("compose.yaml")
+    require(source in {f"{known['name']}_{one}" for one in known["volumes"]}, f"no volume {source}")
+    require(any(word.endswith(f"={place}") for word in command), f"nothing is read from {place}")
 
 
 def compose(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--file", type=Path, action="append", required=True)
-    parser.add_argument("verb", choices=("up", "exec", "build"))
+    parser.add_argument("verb", choices=("up", "exec", "build", "stop"))
     given, rest = parser.parse_known_args(words)
     for file in given.file:
         require((ROOT / file).is_file() and (ROOT / file).parent == DOCKER, f"there is no {file}")
     services = read_compose(*(file.name for file in given.file))["services"]
     if given.verb == "exec":
         # What follows the service is for the container.
-        at = words.index("exec")
-        require(words[at + 1] in services, f"no service {words[at + 1]}")
-        our_command(words[at + 2 :])
+        service, *command = (word for word in words[words.index("exec") + 1 :] if word != "-T")
+        require(service in services, f"no service {service}")
+        if "build" in services[service]:
+            our_command(command)
+        else:
+            require("healthcheck" in services[service], f"nobody knows when {service} can be asked")
+    elif given.verb == "stop":
+        require(set(rest) <= set(services), f"no services {rest}")
     else:
         require(set(rest) <= {"--detach", "--wait"}, f"options {rest}")
 
 
 def kubectl(words: Sequence[str]) -> None:
-    folder = DOCKER / "kubernetes"
-    if words[:3] == ["create", "secret", "generic"]:
-        require(words[4] == "--from-file=docker/secrets", f"no secrets in {words[4]}")
-        names = {
-            volume["secret"]["secretName"]
-            for path in folder.glob("*.yaml")
-            for found in yaml.safe_load_all(path.read_text("utf-8"))
-            if found["kind"] == "Deployment"
-            for volume in found["spec"]["template"]["spec"]["volumes"]
-            if "secret" in volume
-        }
-        require(words[3] in names, f"nobody mounts the secret {words[3]}")
+    verb, *rest = words
+    plain = [word for word in rest if not word.startswith("--")]
+    if verb == "create":
+        create_secret(rest)
+    elif verb == "apply":
+        require(rest[0] == "--kustomize", f"kubectl {words}")
+        named = yaml.safe_load((ROOT / rest[1] / "kustomization.yaml").read_text("utf-8"))["resources"]
+        require(all((ROOT / rest[1] / one).is_file() for one in named), f"some of {named} are missing")
+    elif verb == "wait" and plain == ["pod"]:
+        label = next(word for word in rest if word.startswith("--selector=")).removeprefix("--selector=")
+        name, _, value = label.partition("=")
+        labelled = [one for one in read_kubernetes() if one["kind"] in {"Deployment", "Job"}]
+        for one in labelled:
+            require(one["spec"]["template"]["metadata"]["labels"].get(name) == value, f"{one} has no {label}")
     else:
-        require(words[:2] == ["apply", "--kustomize"], f"kubectl {words}")
-        named = yaml.safe_load((ROOT / words[2] / "kustomization.yaml").read_text("utf-8"))["resources"]
-        require(all((ROOT / words[2] / one).is_file() for one in named), f"some of {named} are missing")
+        require(verb in {"annotate", "delete", "scale", "wait"}, f"kubectl {words}")
+        kind, _, first = plain[0].partition("/")
+        names = [first] if first else [one for one in plain[1:] if "=" not in one and not one.endswith("-")]
+        known = {(one["kind"].lower(), one["metadata"]["name"]) for one in read_kubernetes()}
+        require({(kind, name) for name in names} <= known, f"{names} are not all there")
+
+
+def create_secret(words: Sequence[str]) -> None:
+    require(list(words[:2]) == ["secret", "generic"], f"kubectl create {words}")
+    kubernetes = read_kubernetes()
+    mounted = {
+        volume["secret"]["secretName"]
+        for found in kubernetes
+        if found["kind"] == "Deployment"
+        for volume in found["spec"]["template"]["spec"]["volumes"]
+        if "secret" in volume
+    }
+    require(words[2] in mounted, f"nobody mounts the secret {words[2]}")
+    files = {Path(word.removeprefix("--from-file=")) for word in words[3:]}
+    read = {
+        Path(value).name
+        for found in kubernetes
+        if found["kind"] == "ConfigMap"
+        for name, value in found["data"].items()
+        if name.endswith("_FILE")
+    }
+    require({str(file.parent) for file in files} == {"docker/secrets"}, f"no secrets in {files}")
+    require({file.name for file in files} == read, f"pods read {read}")
 
 
 def pip(words: Sequence[str]) -> None:

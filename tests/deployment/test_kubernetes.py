@@ -87,7 +87,9 @@ def test_every_variable_is_one_that_the_program_reads_and_no_secret_is_in_clear(
     assert not [found for found in read_kubernetes() if found["kind"] == "Secret"]
     for _, pod in pods():
         (container,) = pod["containers"]
-        assert "env" not in container
+        for variable in container.get("env", ()):
+            assert not known[variable["name"]].secret
+            known[variable["name"]].parse(variable["value"])
         assert {"name": "secrets", "mountPath": SECRETS.rstrip("/"), "readOnly": True} in container[
             "volumeMounts"
         ]
@@ -176,6 +178,16 @@ def test_workers_are_scaled_on_how_long_requests_wait() -> None:
     dashboard = (DOCKER / "grafana" / "framecloak.json").read_text("utf-8")
     queries = [trigger["metadata"]["query"] for trigger in scaled["triggers"]]
     assert "framecloak_oldest_waiting_seconds" in queries[0]
+    # Kubernetes multiplies a metric that is no average by the pods that there are.
+    assert {trigger["metricType"] for trigger in scaled["triggers"]} == {"AverageValue"}
+    settings = one("ConfigMap", "framecloak")["data"]
+    assert scaled["maxReplicaCount"] <= int(settings["MAX_CONCURRENT_REQUESTS"])
     for query in queries:
         # What the dashboard asks for is held against what is told, in tests/http/test_dashboards.py.
         assert query.removeprefix("max(").partition(")")[0] in dashboard
+
+
+def test_workers_use_the_cores_that_they_asked_for() -> None:
+    (container,) = one("Deployment", "framecloak-worker")["spec"]["template"]["spec"]["containers"]
+    given = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert given["FRAMECLOAK_THREADS"] == container["resources"]["requests"]["cpu"]

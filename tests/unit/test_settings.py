@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -149,6 +150,31 @@ def test_an_object_store_needs_both_of_its_keys(missing: str) -> None:
     given = {"MINIO_ENDPOINT": "store:9000", "MINIO_ACCESS_KEY": "a", "MINIO_SECRET_KEY": "b", missing: ""}
     with pytest.raises(InvalidSettingError, match=f"MINIO_ENDPOINT is set and {missing} is not"):
         Settings.from_environment(given)
+
+
+@pytest.mark.parametrize(
+    ("public", "secure", "is_fine"),
+    [
+        ("", "true", True),
+        ("", "false", False),
+        ("objects.example", "false", False),
+        ("http://objects.example", "true", False),
+        ("https://objects.example", "false", True),
+    ],
+)
+def test_what_is_not_redacted_is_not_sent_in_clear_beside_https(
+    public: str, secure: str, is_fine: bool
+) -> None:
+    given = {
+        "MINIO_ENDPOINT": "store:9000",
+        "MINIO_ACCESS_KEY": "a",
+        "MINIO_SECRET_KEY": "b",
+        "MINIO_PUBLIC_ENDPOINT": public,
+        "MINIO_SECURE": secure,
+    }
+    assert Settings.from_environment(given).minio_endpoint
+    with nullcontext() if is_fine else pytest.raises(InvalidSettingError, match="in clear"):
+        Settings.from_environment({**given, "BASE_URL": "https://framecloak.example"})
 
 
 def test_secrets_are_nowhere_but_in_their_fields(bare_environment: Path) -> None:

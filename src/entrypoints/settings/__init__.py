@@ -56,6 +56,15 @@ class Settings(  # a dataclass has the fields of its last base first
         ):
             if not value:
                 raise InvalidSettingError(f"MINIO_ENDPOINT is set and {name} is not", f"set {name} too")
+        scheme = "https" if self.minio_secure else "http"
+        reached = self.minio_public_endpoint or self.minio_endpoint
+        if "://" in reached:
+            scheme = reached.partition("://")[0]
+        if self.base_url.startswith("https://") and scheme == "http":
+            raise InvalidSettingError(
+                "BASE_URL is https, and videos would go between browsers and the object store in clear",
+                "set MINIO_PUBLIC_ENDPOINT to an address that begins with https://",
+            )
 
 
 def variables() -> Iterator[tuple[str, Variable]]:

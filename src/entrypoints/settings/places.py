@@ -76,7 +76,7 @@ class PlaceSettings:
     minio_secure: bool = setting("MINIO_SECURE", "Whether the object store speaks HTTPS.", switch, "true")
     minio_public_endpoint: str = setting(
         "MINIO_PUBLIC_ENDPOINT",
-        "The object store as browsers reach it.",
+        "The object store as browsers reach it; https:// in front goes before MINIO_SECURE.",
         text,
         default_text="MINIO_ENDPOINT",
     )
