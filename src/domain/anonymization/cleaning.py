@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -9,7 +11,7 @@ from uuid import UUID
 
 from domain.anonymization.cleanup_report import CleanupReport, CleanupTally, Concern
 from domain.anonymization.service import REQUESTS, parts_prefix, result_prefix
-from domain.collection import UPLOAD_LASTS, UPLOADS
+from domain.collection import UPLOAD_LASTS, UPLOADS, VIDEOS
 from domain.errors import DatabaseUnavailableError
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
@@ -20,13 +22,21 @@ UPLOAD_KEPT = 2 * UPLOAD_LASTS
 PARTIAL_KEPT = timedelta(days=1)
 """What was begun to be stored earlier belongs to a process that was killed: no upload takes so long."""
 
+ORPHAN_KEPT = timedelta(days=1)
+"""Bytes of a video older than that are recorded, or never will be: looking at them takes minutes."""
+
 NOTICE_KEPT = timedelta(days=7)
 """How long it can be looked up what became of a webhook."""
 
 LOOKED_UP_AT_ONCE = 500
 """Objects that one question to the database is about."""
 
+_VIDEO = re.compile(re.escape(VIDEOS) + "[0-9a-f]{32}")
+"""What the service calls videos; what somebody else put there is not its to remove."""
+
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class Cleaner:
@@ -71,6 +81,7 @@ class Cleaner:
             (Concern.GALLERIES, self._remove_galleries),
             (Concern.FOLDERS, self._sweep_folders),
             (Concern.UPLOADS, self._remove_uploads),
+            (Concern.VIDEOS, self._remove_orphans),
             (Concern.RESULTS, self._remove_results),
             (Concern.DOWNLOAD_RIGHTS, self._forget_tokens),
             (Concern.REQUESTS, self._remove_leftovers),
@@ -106,6 +117,33 @@ class Cleaner:
         before = now - UPLOAD_KEPT
         old = [stored.key async for stored in self._store.list(UPLOADS) if stored.modified_at < before]
         await self._each(old, self._store.remove, Concern.UPLOADS, tally)
+
+    async def _remove_orphans(self, now: datetime, tally: CleanupTally) -> None:
+        """Remove bytes of videos that nobody can see or delete, for they were never recorded.
+
+        A process leaves them that was killed between the two, or that could not take them back. What is older
+        than the first account is of another database: a new one must not empty the store of an old one.
+        """
+        async with self._database.unit_of_work() as work:
+            first = (await work.users.list(1, 0)).items
+        if not first:
+            return
+        since, before = first[0].created_at, now - ORPHAN_KEPT
+        old = [
+            stored.key
+            async for stored in self._store.list(VIDEOS)
+            if since <= stored.modified_at < before and _VIDEO.fullmatch(stored.key)
+        ]
+
+        async def remove(key: str) -> None:
+            await self._store.remove(key)
+            logger.warning("removed %s, which was stored and never recorded as a video", key)
+            tally.removed["orphans"] += 1
+
+        for some in _batches(old):
+            async with self._database.unit_of_work() as work:
+                orphans = await work.videos.unclaimed(some)
+            await self._each(sorted(orphans), remove, Concern.VIDEOS, tally)
 
     async def _remove_results(self, now: datetime, tally: CleanupTally) -> None:
         async with self._database.unit_of_work() as work:

@@ -58,6 +58,7 @@ class CleanupReport:
         folders: of processes on this machine that were killed.
         galleries: those whose time was over, with everybody enrolled in them.
         unfinished: objects of which a part was stored; of processes that were killed.
+        orphans: videos whose bytes were stored and that were never recorded; likewise.
         shortfalls: what should have been removed and could not be.
     """
 
@@ -70,6 +71,7 @@ class CleanupReport:
     folders: int = 0
     galleries: int = 0
     unfinished: int = 0
+    orphans: int = 0
     shortfalls: tuple[Shortfall, ...] = ()
 
     def removed(self) -> dict[str, int]:
