@@ -71,8 +71,8 @@ class Cleaner:
     async def run(self) -> CleanupReport:
         """Remove it now, one concern after the other.
 
-        Raises nothing for what it deals with: what goes wrong is in the report and in the log, and what could
-        not be removed is tried again the next time.
+        Raises nothing for what it deals with: what goes wrong is in the report, and what could not be removed
+        is tried again the next time.
         """
         tally = CleanupTally()
         now = self._clock.now()

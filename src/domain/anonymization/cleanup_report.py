@@ -111,13 +111,15 @@ class CleanupTally:
             self.failed(concern, error)
 
     def failed(self, concern: Concern, error: Exception) -> None:
-        """Note that something could not be removed; the log has the first of thousands."""
+        """Note that something could not be removed; the report has the first of thousands."""
         self._failures[concern] += 1
         if concern in self._first:
             return
-        is_expected = isinstance(error, DomainError)
-        self._first[concern] = str(error) if is_expected else f"{type(error).__name__}: {error}"
-        logger.error("cannot clean up %s: %s", concern, error, exc_info=None if is_expected else error)
+        if isinstance(error, DomainError):
+            self._first[concern] = str(error)
+        else:
+            self._first[concern] = f"{type(error).__name__}: {error}"
+            logger.error("the clean-up of %s failed unexpectedly", concern, exc_info=error)
 
     def report(self) -> CleanupReport:
         """What came of it."""

@@ -141,8 +141,8 @@ def _upkeep_consumers(parts: WorkerParts) -> list[Consumer]:
         report = await parts.cleaner.run()
         parts.meter.cleaned_up(report.counts(), report.failures())
         logger.info("cleaned up", extra={"removed": report.counts()})
-        if report.shortfalls:
-            logger.error("the clean-up left something behind", extra={"failures": report.failures()})
+        for short in report.shortfalls:
+            logger.error("cannot clean up %s: %s", short.concern, short.first, extra={"count": short.count})
 
     return [Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, clean_up, lambda: True, poll=CLEANUP_LOOK)]
 
