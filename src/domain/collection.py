@@ -33,6 +33,8 @@ from domain.ports.persistence import Database, Page, UnitOfWork
 from domain.ports.services import Clock, ObjectStore, ProbedVideo, VideoProber
 
 UPLOAD_LASTS = timedelta(hours=1)
+VIDEOS = "videos/"
+"""What the keys of videos begin with."""
 UPLOADS = "uploads/"
 """What the keys of bytes that were put straight into the object store begin with."""
 
@@ -103,7 +105,7 @@ class Collection:
             StorageUnavailableError: the store cannot be reached.
             StorageFullError: it is full.
         """
-        key = f"videos/{uuid4().hex}"
+        key = f"{VIDEOS}{uuid4().hex}"
         digest = sha256()
         await self._store.put(key, self._measured(chunks, digest.update))
         return await self._register(principal, tidy(filename), key, digest.hexdigest())
@@ -163,7 +165,7 @@ class Collection:
             # As of the beginning: a long upload must not expire while it is being copied.
             await work.uploads.take(upload_id, principal.user_id, begun)
 
-        key = f"videos/{uuid4().hex}"
+        key = f"{VIDEOS}{uuid4().hex}"
         digest = sha256()
         try:
             # Read through, so that what is hashed and probed cannot be replaced by a later PUT.

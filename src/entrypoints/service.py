@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from adapters.security.secrets import InstallationSecret, digest, new_secret
 from adapters.security.signing import is_signed
 from adapters.security.tokens import JwtIssuer
 from adapters.storage.filesystem import FilesystemStore
-from adapters.storage.local_cache import LocalCache
+from adapters.storage.local_cache import PREVIEWS, LocalCache
 from adapters.storage.minio import MinioStore
 from adapters.storage.own_folder import OwnFolder, sweep
 from adapters.storage.signed_urls import SignedUrls
@@ -52,7 +52,7 @@ from domain.anonymization.work import SliceWorker
 from domain.anonymization.workshop import Workshop
 from domain.auditing import Auditing
 from domain.collection import Collection
-from domain.errors import OutputUnwritableError
+from domain.errors import OutputUnwritableError, StorageUnavailableError
 from domain.identity import Identity, Secrets
 from domain.marking import Marking
 from domain.ports.metrics import NULL_METER, Meter
@@ -68,6 +68,9 @@ from entrypoints.settings import Settings
 
 SCRATCH = "process-"
 """What the names of the folders begin with that processes have for themselves."""
+
+OWN_FOLDERS = (SCRATCH, PREVIEWS)
+"""All that a killed process may leave in the folder for temporary files; unredacted videos are in each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +185,8 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
     clock = SystemClock()
     secret = installation_secret(settings)
     async with AsyncExitStack() as resources:
-        sweep(settings.temp_storage_path, SCRATCH)
+        with suppress(StorageUnavailableError):  # clean-ups tell what cannot be removed
+            sweep(settings.temp_storage_path, *OWN_FOLDERS)
         scratch = resources.enter_context(OwnFolder(settings.temp_storage_path, SCRATCH))
         database = PostgresDatabase(settings.database_url)
         resources.push_async_callback(database.close)
@@ -268,7 +272,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
                 store,
                 clock,
                 retention.result_lasts,
-                lambda: asyncio.to_thread(sweep, settings.temp_storage_path, SCRATCH),
+                lambda: asyncio.to_thread(sweep, settings.temp_storage_path, *OWN_FOLDERS),
                 keep_parts=settings.debug,
             ),
             webhooks=Webhooks(

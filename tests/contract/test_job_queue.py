@@ -73,6 +73,29 @@ async def test_tickets_that_nobody_took_in_time_and_what_is_none_are_thrown_away
         assert await queue.redis.zcard(NORMAL_QUEUE) == 0
 
 
+async def test_nothing_of_a_ticket_outlives_it(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ArqJobQueue(redis_url) as queue:
+        for priority in Priority:
+            for _ in range(3):
+                await queue.call_for(uuid4(), priority)
+        names = await queue.redis.zrange(NORMAL_QUEUE, 0, -1)
+        # As ARQ leaves it when a worker is killed with a ticket in its hands.
+        await queue.redis.set(b"arq:retry:" + names[0], 1)
+        assert len([key async for key in queue.redis.scan_iter("arq:job:*")]) == 6
+        await queue.tickets()
+        assert len([key async for key in queue.redis.scan_iter("arq:job:*")]) == 6
+        monkeypatch.setattr(job_queue, "TICKET_LASTS", -timedelta(seconds=1))
+        await queue.tickets()
+        assert [key async for key in queue.redis.scan_iter("*")] == []
+
+
+async def test_what_a_ticket_says_goes_by_itself_where_nobody_looks(redis_url: str) -> None:
+    async with ArqJobQueue(redis_url) as queue:
+        await queue.call_for(uuid4(), Priority.NORMAL)
+        (key,) = [key async for key in queue.redis.scan_iter("arq:job:*")]
+        assert timedelta() < timedelta(milliseconds=await queue.redis.pttl(key)) <= timedelta(minutes=10)
+
+
 async def test_workers_are_known_while_they_give_signs_of_life(redis_url: str) -> None:
     async with ArqJobQueue(redis_url) as queue:
         await queue.announce("host:1", ["anonymization"])

@@ -85,6 +85,19 @@ async def test_videos_are_listed_newest_first(database: Database) -> None:
     assert ([*page.items], page.total) == ([videos[2], videos[1]], 4)
 
 
+async def test_keys_that_no_video_has_are_told_from_those_that_one_has(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    one, gone = await add_video(database, owner), await add_video(database, owner)
+    async with database.unit_of_work() as work:
+        await work.videos.remove(gone.id)
+        await work.commit()
+    strange = ["videos/never", "videos/a\0b", "videos/\ud800", ""]
+    async with database.unit_of_work() as work:
+        asked = [one.object_key, gone.object_key, *strange]
+        assert await work.videos.unclaimed(asked) == {gone.object_key, *strange}
+        assert await work.videos.unclaimed([]) == set()
+
+
 async def test_a_video_goes_with_everything_on_it(database: Database) -> None:
     owner, friend = await add_user(database, "owner"), await add_user(database, "friend")
     video = await add_video(database, owner)

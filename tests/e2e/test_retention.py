@@ -13,7 +13,7 @@ import pytest
 
 import cluster as clusters
 from cluster import Cluster
-from domain.anonymization.cleaning import UPLOAD_KEPT
+from domain.anonymization.cleaning import ORPHAN_KEPT, UPLOAD_KEPT
 from orders import WORK_SECONDS, Request, until
 
 pytestmark = pytest.mark.faults
@@ -28,18 +28,20 @@ def test_what_has_had_its_time_goes_and_is_counted(
     folder = tmp_path / "data"
     with clusters.running(database_url, redis_url, folder, workers=0, **OFTEN) as cluster:
         order = cluster.order(film, 0, 100)
-        abandoned = begun_upload(cluster, film)
+        begun_upload(cluster, film)
         cluster.start_workers(2)
         request = order.submit()
         request.wait()
         link = cluster.http.get(f"/api/frames/anonymize/download/{request.id}/").headers["location"]
         leave_parts(cluster, request)
+        orphan = leave_orphan(cluster)
         left_by_the_dead = kill_one_at_work(cluster, film)
-        (kept,) = [key for key in cluster.objects() if key.startswith("videos/") and key not in abandoned][:1]
+        (kept,) = [key for key in cluster.objects() if key.startswith("videos/") and key != orphan][:1]
 
         # The slice of the one that was killed has to be done before its time can be over.
         waste = ("requests/", "uploads/")
         until(lambda: not any(key.startswith(waste) for key in cluster.objects()), "gone", WORK_SECONDS)
+        until(lambda: orphan not in cluster.objects(), "the video that was never recorded is gone")
         until(lambda: not left_by_the_dead.exists(), "the folder of the killed worker is gone")
         until(lambda: cluster.ask("SELECT count(*) FROM download_tokens") == [(0,)], "tokens are gone")
         assert cluster.ask("SELECT count(*) FROM uploads") == [(0,)]
@@ -51,11 +53,11 @@ def test_what_has_had_its_time_goes_and_is_counted(
         until(lambda: removed(cluster) >= EXPECTED, f"the log says so, and not {removed(cluster)}")
 
 
-EXPECTED = Counter(download_rights=1, results=1, uploads=1, leftovers=1, parts=1, folders=1)
+EXPECTED = Counter(download_rights=1, results=1, uploads=1, leftovers=1, parts=1, folders=1, orphans=1)
 
 
-def begun_upload(cluster: Cluster, film: Path) -> set[str]:
-    """Begin an upload that nobody completes, long ago; returns its key."""
+def begun_upload(cluster: Cluster, film: Path) -> None:
+    """Begin an upload that nobody completes, long ago."""
     before = set(cluster.objects())
     begun = cluster.http.post("/api/videos/uploads/", json={"filename": "film.mp4"}).raise_for_status().json()
     httpx.put(cluster.http.base_url.join(begun["url"]), content=film.read_bytes()).raise_for_status()
@@ -64,7 +66,6 @@ def begun_upload(cluster: Cluster, film: Path) -> set[str]:
     for key in keys:
         os.utime(cluster.folder / "objects" / key, (long_ago, long_ago))
     cluster.ask("UPDATE uploads SET expires_at = expires_at - $1::interval", UPLOAD_KEPT)
-    return keys
 
 
 def leave_parts(cluster: Cluster, request: Request) -> None:
@@ -73,6 +74,17 @@ def leave_parts(cluster: Cluster, request: Request) -> None:
         part = cluster.folder / "objects" / "requests" / request_id / "slices" / "00000-9.zip"
         part.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(b"frames")
+
+
+def leave_orphan(cluster: Cluster) -> str:
+    """As an API that was killed between storing a video and recording it; returns its key."""
+    cluster.ask("UPDATE users SET created_at = created_at - interval '3 days'")
+    key = f"videos/{uuid4().hex}"
+    path = cluster.folder / "objects" / key
+    path.write_bytes(b"an unredacted film")
+    long_ago = time.time() - 2 * ORPHAN_KEPT.total_seconds()
+    os.utime(path, (long_ago, long_ago))
+    return key
 
 
 def kill_one_at_work(cluster: Cluster, film: Path) -> Path:

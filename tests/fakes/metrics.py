@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.ports.metrics import Outcome, Stage
@@ -18,6 +19,8 @@ class FakeMeter:
     ends: list[tuple[str, Outcome, float]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     retries: list[str] = field(default_factory=list)
+    removed: Counter[str] = field(default_factory=Counter)
+    not_removed: Counter[str] = field(default_factory=Counter)
 
     def stage(self, stage: Stage, seconds: float) -> None:
         self.stages[stage].append(seconds)
@@ -40,3 +43,7 @@ class FakeMeter:
 
     def retried(self, what: str) -> None:
         self.retries.append(what)
+
+    def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
+        self.removed.update(removed)
+        self.not_removed.update(failed)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 from uuid import uuid4
 
 import msgspec
 import pytest
 
 import domain.errors
+from adapters.storage.minio_errors import s3_errors
 from domain.errors import DomainError
 from entrypoints.http.errors import PUBLIC_CODES, STATUS_BY_CODE
 from http_api import Scene
@@ -118,3 +120,32 @@ async def test_msgpack_says_the_same_as_json(scene: Scene) -> None:
     assert msgspec.to_builtins(msgspec.msgpack.decode(as_msgpack.content)) == as_json.json()
     preferring = {"Accept": "application/json, application/msgpack;q=0.5"}
     assert (await scene.ada.get("/api/auth/me", headers=preferring)).json()["username"] == "ada"
+
+
+def away(*_: object) -> NoReturn:
+    with s3_errors("minio.internal:9000", "find the bucket"):
+        raise OSError("HTTPConnection(host='minio.internal')")
+
+
+async def test_callers_are_not_told_where_the_servers_are(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scene.api.store, "presigned_put", away)
+    answer = await scene.ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert answer.json()["detail"] == "the object store cannot be reached, or refuses"
+    assert not re.search("minio|9000|HTTP", answer.text, re.IGNORECASE)
+    (told,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert "minio.internal:9000" in told
+    assert "check MINIO_ENDPOINT" in told
+
+
+async def test_nor_are_they_where_one_of_several_fails(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scene.api.world.submissions, "submit", away)
+    body = [{"video_id": scene.video, "segment_ids": [scene.segment]}]
+    answer = await scene.ada.post(f"{REQUESTS}/batch/", json=body)
+    assert answer.json()[0]["error"]["code"] == "storage_unavailable"
+    assert "minio" not in answer.text.lower()
+    assert [record.levelname for record in caplog.records if "minio.internal" in record.message] == ["ERROR"]

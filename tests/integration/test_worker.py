@@ -17,14 +17,16 @@ from adapters.embedded.processes import available_port
 from adapters.embedded.redis import EmbeddedRedis
 from adapters.redis.job_queue import NORMAL_QUEUE, TICKET, ArqJobQueue
 from desk import Desk
-from domain.anonymization.cleaning import CleanupReport
+from domain.anonymization.cleanup_report import CleanupReport, Concern, Shortfall
 from domain.anonymization.holding import WorkerStuckError
 from domain.anonymization.lifecycle import Priority, Status
 from domain.anonymization.slices import Lease
 from domain.errors import DatabaseUnavailableError
+from domain.ports.metrics import NULL_METER, Meter
 from entrypoints.worker import run as worker_run
 from entrypoints.worker.duties import Duty
 from entrypoints.worker.run import SLICE_QUEUES, UPKEEP_QUEUES, WorkerParts, run_worker
+from fakes.metrics import FakeMeter
 from world import World
 
 
@@ -35,10 +37,11 @@ class Broom:
     sweeps: int = 0
     looks: int = 0
     error: Exception | None = None
+    report: CleanupReport = field(default_factory=CleanupReport)
 
     async def run(self) -> CleanupReport:
         self.sweeps += 1
-        return CleanupReport(0, 0, 0, 0)
+        return self.report
 
     async def deliver_due(self) -> int:
         self.looks += 1
@@ -124,8 +127,10 @@ async def working(
     give_up: Callable[[], None] = lambda: None,
     duty: Duty = Duty.ALL,
     world: World | None = None,
+    broom: Broom | None = None,
+    meter: Meter = NULL_METER,
 ) -> AsyncIterator[Shift]:
-    broom, stop = Broom(), asyncio.Event()
+    broom, stop = broom or Broom(), asyncio.Event()
     async with ArqJobQueue(url) as queue:
         world = world or World(scratch, queue=queue)
         bench = Bench(Desk(world))
@@ -143,6 +148,7 @@ async def working(
             duty=duty,
             has_room=has_room,
             give_up=give_up,
+            meter=meter,
         )
         task = asyncio.create_task(run_worker(parts, stop))
         try:
@@ -336,6 +342,19 @@ async def test_a_chore_that_fails_unexpectedly_is_done_again(
         looks = shift.broom.looks
         await until(lambda: shift.broom.looks > looks)
         assert not shift.task.done()
+
+
+async def test_what_a_clean_up_did_and_could_not_do_is_counted_and_logged(
+    redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    short = Shortfall(Concern.UPLOADS, 2, "cannot delete uploads/a")
+    meter, broom = FakeMeter(), Broom(report=CleanupReport(results=3, tokens=5, shortfalls=(short,)))
+    async with working(redis_url, tmp_path, broom=broom, meter=meter):
+        await until(lambda: bool(meter.removed))
+    assert (meter.removed["results"], meter.removed["download_rights"]) == (3, 5)
+    assert meter.not_removed == {"uploads": 2}
+    (told,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert (told.message, vars(told)["count"]) == ("cannot clean up uploads: cannot delete uploads/a", 2)
 
 
 async def test_one_that_does_slices_alone_leaves_clean_ups_to_others(redis_url: str, tmp_path: Path) -> None:

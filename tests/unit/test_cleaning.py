@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -11,11 +10,11 @@ import pytest
 
 from domain.accounts import Principal
 from domain.anonymization import cleaning
-from domain.anonymization.cleaning import PARTIAL_KEPT, UPLOAD_KEPT, Cleaner, CleanupReport
+from domain.anonymization.cleaning import PARTIAL_KEPT, UPLOAD_KEPT, Cleaner
+from domain.anonymization.cleanup_report import CleanupReport
 from domain.anonymization.lifecycle import Order, Status
 from domain.collection import UPLOAD_LASTS
 from domain.errors import (
-    DatabaseUnavailableError,
     NotReadyError,
     StorageUnavailableError,
     TokenExpiredError,
@@ -23,25 +22,11 @@ from domain.errors import (
     TokenUsedError,
     UploadNotFoundError,
 )
-from fakes.storage import FakeObjectStore
 from world import PASSWORD, World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
-NOTHING = CleanupReport(0, 0, 0, 0)
-
-
-@dataclass
-class FailingStore(FakeObjectStore):
-    """Goes down after so many objects were removed."""
-
-    removals_left: int = 0
-
-    async def remove(self, key: str) -> None:
-        if not self.removals_left:
-            raise StorageUnavailableError("the fake store went down")
-        self.removals_left -= 1
-        await super().remove(key)
+NOTHING = CleanupReport()
 
 
 @pytest.fixture
@@ -61,13 +46,6 @@ async def order(world: World, anna: Principal) -> Order:
 
 def cleaner(world: World) -> Cleaner:
     return Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
-
-
-def failing_after(world: World, removals: int) -> Cleaner:
-    """One on the same objects, in a store that goes down."""
-    ours = world.store
-    store = FailingStore(ours.clock, ours.objects, _modified=ours._modified, removals_left=removals)
-    return Cleaner(world.database, store, world.clock, KEPT, nothing_to_sweep)
 
 
 async def completed(world: World, anna: Principal, order: Order) -> UUID:
@@ -209,54 +187,6 @@ async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Pr
     assert list(world.fake_store.objects) == [started.upload.object_key]
     world.clock.advance(UPLOAD_LASTS)
     assert (await cleaner(world).run()).uploads == 1
-
-
-async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the_next_run(
-    world: World, anna: Principal, order: Order
-) -> None:
-    for _ in range(3):
-        await completed(world, anna, order)
-    world.clock.advance(KEPT + MOMENT)
-    with pytest.raises(StorageUnavailableError):
-        await failing_after(world, 1).run()
-    known = {one.result_key for one in world.fake_database.tables.requests.values() if one.result_key}
-    assert {key for key in world.fake_store.objects if key.startswith("requests/")} == known
-    assert len(known) == 2
-    assert (await cleaner(world).run()).results == 2
-    assert not [key for key in world.fake_store.objects if key.startswith("requests/")]
-
-
-async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the_next_run(
-    world: World, anna: Principal
-) -> None:
-    for _ in range(3):
-        started = await world.collection.begin_upload(anna, "a.mp4")
-        await world.store.put(started.upload.object_key, chunks(b"film"))
-    world.clock.advance(UPLOAD_KEPT + MOMENT)
-    with pytest.raises(StorageUnavailableError):
-        await failing_after(world, 1).run()
-    assert len(world.fake_store.objects) == 2
-    await cleaner(world).run()
-    assert world.fake_store.objects == {}
-
-
-async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, anna: Principal) -> None:
-    await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
-    world.clock.advance(timedelta(days=1))
-    world.fake_store.unavailable = True
-    with pytest.raises(StorageUnavailableError):
-        await cleaner(world).run()
-    assert world.fake_database.tables.sessions == {}
-
-
-async def test_without_the_database_nothing_is_removed(world: World, anna: Principal, order: Order) -> None:
-    await completed(world, anna, order)
-    before = dict(world.fake_store.objects)
-    world.clock.advance(KEPT + MOMENT)
-    world.fake_database.reachable = False
-    with pytest.raises(DatabaseUnavailableError):
-        await cleaner(world).run()
-    assert world.fake_store.objects == before
 
 
 async def test_parts_go_once_their_request_is_over_and_not_before(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from domain import errors
 from domain.errors import DomainError
 from entrypoints.cli.errors import (
+    CLEANUP_INCOMPLETE,
     EXIT_CODES,
     FRAMES_BLANKED,
     REID_EXIT_CODES,
@@ -39,6 +40,7 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
         SUCCESS,
         USAGE,
         FRAMES_BLANKED,
+        CLEANUP_INCOMPLETE,
     ]
     assert len(set(codes)) == len(codes)
     assert max(codes) < 126  # what shells use for themselves begins there

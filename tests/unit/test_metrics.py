@@ -43,6 +43,7 @@ def test_what_was_counted_is_told(registry: CollectorRegistry) -> None:
     meter.slice_ended("frames", Outcome.DONE, 2.0)
     meter.slice_failed("storage_full")
     meter.retried("upload")
+    meter.cleaned_up({"results": 3}, {"uploads": 2})
     told: Callable[..., float | None] = registry.get_sample_value
     assert told("framecloak_stage_seconds_sum", {"stage": "detect"}) == 0.75
     assert told("framecloak_stage_seconds_bucket", {"stage": "detect", "le": "0.25"}) == 1
@@ -53,6 +54,10 @@ def test_what_was_counted_is_told(registry: CollectorRegistry) -> None:
     assert told("framecloak_slice_seconds_sum", {"kind": "frames", "outcome": "done"}) == 2
     assert told("framecloak_slice_failures_total", {"code": "storage_full"}) == 1
     assert told("framecloak_retries_total", {"what": "upload"}) == 1
+    assert told("framecloak_cleanup_removed_total", {"what": "results"}) == 3
+    assert told("framecloak_cleanup_failures_total", {"what": "uploads"}) == 2
+    # An increase can be seen from the first on.
+    assert told("framecloak_cleanup_failures_total", {"what": "videos"}) == 0
     assert told("framecloak_build_info", {"version": "1.2.3", "role": "worker"}) == 1
     assert (told("process_resident_memory_bytes") or 0) > 1e6
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from adapters.storage.own_folder import OwnFolder, sweep
+from domain.errors import StorageUnavailableError
 
 KILLED = """
 import os, signal, sys
@@ -50,3 +54,28 @@ def test_that_of_a_killed_process_is_swept(tmp_path: Path) -> None:
     assert sweep(tmp_path, "own-") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own-file", "somebody elses"]
     assert sweep(tmp_path / "missing", "own-") == 0
+
+
+def test_those_of_several_kinds_are_swept_together(tmp_path: Path) -> None:
+    for name in ("own-1", "copies-1", "others-1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "film").write_bytes(b"a face")
+    assert sweep(tmp_path, "own-", "copies-") == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["others-1"]
+
+
+def test_one_that_cannot_be_removed_is_told_and_keeps_no_other_from_going(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("own-1", "own-2", "own-3"):
+        (tmp_path / name).mkdir()
+    rmtree = shutil.rmtree
+
+    def stubborn(folder: Path, **options: bool) -> None:
+        if folder.name != "own-2":
+            rmtree(folder, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", stubborn)
+    with pytest.raises(StorageUnavailableError, match=r"cannot remove 1 folder.*own-2"):
+        sweep(tmp_path, "own-")
+    assert [path.name for path in tmp_path.iterdir()] == ["own-2"]

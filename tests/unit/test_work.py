@@ -18,7 +18,12 @@ from domain.anonymization.lifecycle import AnonymizationRequest, Status
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.anonymization.slices import LEASE, MOST_ATTEMPTS, MOST_FAILURES
 from domain.anonymization.work import LATER, PAUSES
-from domain.errors import StorageFullError, StorageUnavailableError, UnreadableVideoError
+from domain.errors import (
+    ModelMissingError,
+    StorageFullError,
+    StorageUnavailableError,
+    UnreadableVideoError,
+)
 from domain.ports import Frame, FrameSource
 from domain.ports.services import StoredObject
 from domain.videos import Region, Segment
@@ -142,6 +147,28 @@ async def test_an_unforeseen_failure_is_reported_to_the_operator_and_not_to_the_
     request = await desk.request(request_id)
     assert request.status is Status.FAILED
     assert "secret" not in (request.error or "")
+
+
+async def test_what_is_about_the_installation_is_for_its_log(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lack(_: Path) -> FrameSource:
+        raise ModelMissingError(
+            "there is no model file /srv/models/face.onnx", "run `framecloak models pull`"
+        )
+
+    request_id = await desk.submit((0, 5))
+    desk.open_video = lack
+    await desk.process(request_id)
+    request = await desk.request(request_id)
+    assert request.status is Status.FAILED
+    assert (request.error or "").startswith("a model that is needed for this is not installed")
+    assert "/srv" not in (request.error or "")
+    (told, *_) = [record.message for record in caplog.records]
+    assert told == (
+        "a slice failed, model_missing: "
+        "there is no model file /srv/models/face.onnx: run `framecloak models pull`"
+    )
 
 
 async def test_a_store_that_is_down_is_waited_for(desk: Desk) -> None:

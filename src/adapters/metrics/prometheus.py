@@ -7,7 +7,7 @@ have. No label holds anything that users choose, or that grows with them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -21,6 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from domain.anonymization.cleanup_report import CleanupReport, Concern
 from domain.errors import InvalidSettingError
 from domain.ports.metrics import Outcome, Stage
 
@@ -120,6 +121,20 @@ class PrometheusMeter:
         self._retries = Counter(
             "framecloak_retries", "Things that were done once more.", ("what",), registry=registry
         )
+        self._removed = Counter(
+            "framecloak_cleanup_removed",
+            "Things that clean-ups removed because they had had their time.",
+            ("what",),
+            registry=registry,
+        )
+        self._not_removed = Counter(
+            "framecloak_cleanup_failures",
+            "Things that clean-ups should have removed and could not.",
+            ("what",),
+            registry=registry,
+        )
+        # Told from the beginning: what first appears as 1 is no increase to Prometheus.
+        self.cleaned_up(CleanupReport().counts(), {concern.value: 0 for concern in Concern})
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """See the port."""
@@ -149,6 +164,13 @@ class PrometheusMeter:
     def retried(self, what: str) -> None:
         """See the port."""
         self._retries.labels(what).inc()
+
+    def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
+        """See the port."""
+        for what, count in removed.items():
+            self._removed.labels(what).inc(count)
+        for what, count in failed.items():
+            self._not_removed.labels(what).inc(count)
 
 
 def watch_memory(registry: CollectorRegistry, limit: int, has_room: Callable[[], bool]) -> None:

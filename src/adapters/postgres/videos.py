@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -112,6 +113,12 @@ class Videos:
         """See the port."""
         statement = select(func.coalesce(func.sum(VideoRow.size_bytes), 0))
         return int((await self._connection.execute(statement)).scalar_one())
+
+    async def unclaimed(self, object_keys: Sequence[str]) -> AbstractSet[str]:
+        """See the port."""
+        names = [row_name(key) for key in object_keys]
+        statement = select(VideoRow.object_key).where(VideoRow.object_key.in_(names))
+        return {*object_keys} - {*(await self._connection.execute(statement)).scalars()}
 
     async def remove(self, video_id: int) -> None:
         """See the port."""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix, retry_key_prefix
 
 from adapters.redis.connection import RedisAdapter, redis_errors
 from domain.anonymization.lifecycle import Priority
@@ -29,8 +30,11 @@ TICKET_LASTS = timedelta(seconds=20)
 WORKER_LASTS = timedelta(seconds=10)
 """How long a worker counts as alive after its last sign of life."""
 
-_JOB_LASTS = timedelta(days=365)
-"""ARQ would drop what waits silently after a day."""
+TICKET_KEPT = timedelta(minutes=5)
+"""What a ticket says goes then by itself, should nobody have looked into the queue meanwhile."""
+
+_ORDER_KEPT = timedelta(days=1)
+"""How long an order to clean up waits for a worker; nobody writes another one in its place for hours."""
 
 _WORKERS = "framecloak:workers:"
 _SLICE_QUEUES = frozenset({NORMAL_QUEUE, HIGH_QUEUE})
@@ -62,7 +66,7 @@ class ArqJobQueue(RedisAdapter):
         name = f"{request_id}.{_milliseconds(datetime.now(UTC))}.{token_hex(4)}"
         with redis_errors("submit the request"):
             await self._redis.enqueue_job(
-                TICKET, str(request_id), _job_id=name, _queue_name=_QUEUES[priority], _expires=_JOB_LASTS
+                TICKET, str(request_id), _job_id=name, _queue_name=_QUEUES[priority], _expires=TICKET_KEPT
             )
 
     async def tickets(self) -> Mapping[UUID, int]:
@@ -71,18 +75,29 @@ class ArqJobQueue(RedisAdapter):
         oldest = _milliseconds(datetime.now(UTC) - TICKET_LASTS)
         with redis_errors("look into the queue"):
             for queue in _QUEUES.values():
+                lost = []
                 for name in await self._redis.zrange(queue, 0, -1):
                     request_id, written_at = _ticket(name)
                     if request_id is None or written_at < oldest:
-                        await self._redis.zrem(queue, name)
+                        lost.append(name)
                     else:
                         waiting[request_id] += 1
+                if lost:
+                    await self._throw_away(queue, lost)
         return waiting
+
+    async def _throw_away(self, queue: str, names: Sequence[bytes]) -> None:
+        """Take tickets out of a queue, with what ARQ keeps of them beside it."""
+        beside = [kind.encode() + name for name in names for kind in (job_key_prefix, retry_key_prefix)]
+        async with self._redis.pipeline(transaction=True) as together:
+            together.zrem(queue, *names)
+            together.delete(*beside)
+            await together.execute()
 
     async def clean_up(self) -> None:
         """See the port."""
         with redis_errors("order a clean-up"):
-            await self._redis.enqueue_job(CLEAN_UP, _queue_name=CLEANUP_QUEUE, _expires=_JOB_LASTS)
+            await self._redis.enqueue_job(CLEAN_UP, _queue_name=CLEANUP_QUEUE, _expires=_ORDER_KEPT)
 
     async def workers(self) -> Sequence[WorkerInfo]:
         """See the port."""

@@ -14,9 +14,11 @@ from typing import Protocol
 from adapters.storage.files import create_file, disk_errors, write_stream
 from adapters.storage.own_folder import OwnFolder, sweep
 from adapters.storage.threads import in_thread, settled
+from domain.errors import StorageUnavailableError
 from domain.ports.services import StoredObject
 
-_PREFIX = "previews-"
+PREVIEWS = "previews-"
+"""What the names of the folders begin with that caches have for themselves."""
 
 
 class Source(Protocol):
@@ -51,7 +53,8 @@ class _Copy:
 class LocalCache:
     """Keeps copies in a folder of this process's own until others need the room.
 
-    The folder goes when the cache is closed. That of a process that was killed goes when the next one begins.
+    The folder goes when the cache is closed. That of a process that was killed goes when the next one begins,
+    or with the next clean-up.
 
     Args:
         parent: where the folder is made; other processes may use the same.
@@ -68,8 +71,9 @@ class LocalCache:
         self._numbers = count()
         self._copies: dict[str, _Copy] = {}
         """Used least recently first."""
-        sweep(parent, _PREFIX)
-        self._own = OwnFolder(parent, _PREFIX)
+        with suppress(StorageUnavailableError):  # clean-ups tell what cannot be removed
+            sweep(parent, PREVIEWS)
+        self._own = OwnFolder(parent, PREVIEWS)
 
     async def close(self) -> None:
         """Remove everything; nothing can be asked for afterwards."""
@@ -116,7 +120,7 @@ class LocalCache:
         Who reads one at this moment reads it to the end.
         """
         self._copies.pop(key, None)
-        await in_thread(_remove, self._parent, f"{_PREFIX}*/{_name(key)}*")
+        await in_thread(_remove, self._parent, f"{PREVIEWS}*/{_name(key)}*")
 
     async def forget_all(self, prefix: str) -> None:
         """Remove this process's copies of all objects whose keys begin so."""

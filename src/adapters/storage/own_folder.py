@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from adapters.storage.files import disk_errors
+from domain.errors import StorageUnavailableError
 
 
 class OwnFolder:
@@ -49,29 +50,54 @@ class OwnFolder:
         os.close(self._lock)
 
 
-def sweep(parent: Path, prefix: str) -> int:
+def sweep(parent: Path, *prefixes: str) -> int:
     """Remove the folders of processes that ended without doing so.
+
+    Args:
+        parent: where the folders were made.
+        prefixes: what their names begin with.
 
     Returns:
         How many.
 
     Raises:
-        StorageUnavailableError: the disk fails.
+        StorageUnavailableError: the disk fails, or some cannot be removed; all others are.
     """
-    swept = 0
+    swept, left = 0, list[Path]()
     with disk_errors(f"clean up {parent}"):
-        for folder in parent.glob(f"{prefix}*"):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder, ignore_errors=True)
-                    swept += 1
-                except BlockingIOError:
-                    continue  # its process lives
-                finally:
-                    os.close(lock)
+        folders = [folder for prefix in prefixes for folder in parent.glob(f"{prefix}*")]
+    for folder in folders:
+        try:
+            swept += _removed_if_dead(folder)
+        except OSError:
+            left.append(folder)
+    if left:
+        message = f"cannot remove {len(left)} folder(s) that killed processes left behind, {left[0]} first"
+        raise StorageUnavailableError(message, "remove them by hand: what is in them is not redacted")
     return swept
+
+
+def _removed_if_dead(folder: Path) -> bool:
+    """Remove a folder unless its process lives.
+
+    Raises:
+        OSError: it cannot be opened, or something in it stays.
+    """
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # As much as possible; what another process has just removed from it is no error.
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            raise OSError(f"{folder} cannot be removed")
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
 
 
 def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:

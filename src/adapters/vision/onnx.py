@@ -37,6 +37,7 @@ from domain.errors import (
     ModelMissingError,
     ProviderUnavailableError,
 )
+from domain.errors.base import ASK, Told
 
 Model: TypeAlias = Path | bytes
 """A graph to load: a file, or the bytes of one."""
@@ -225,13 +226,19 @@ def open_first(
     return _create(model_for(Provider.CPU), Provider.CPU, threads, half=half)
 
 
+class ModelFailedError(ExaminationError):
+    """The runtime failed on a picture; what it says may name files and devices of this machine."""
+
+    outside = Told("a model failed on a picture", ASK)
+
+
 @contextmanager
 def _examining(shape: tuple[int, ...]) -> Iterator[None]:
     """Say of a failure of the runtime what it was given."""
     try:
         yield
     except _VENDOR_ERRORS as error:
-        raise ExaminationError(
+        raise ModelFailedError(
             f"the model failed on an input of shape {shape}: {_first_line(error)}"
         ) from error
 

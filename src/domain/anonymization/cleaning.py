@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+import logging
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
+from domain.anonymization.cleanup_report import CleanupReport, CleanupTally, Concern
 from domain.anonymization.service import REQUESTS, parts_prefix, result_prefix
-from domain.collection import UPLOAD_LASTS, UPLOADS
+from domain.collection import UPLOAD_LASTS, UPLOADS, VIDEOS
+from domain.errors import DatabaseUnavailableError
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore
 
@@ -18,43 +22,21 @@ UPLOAD_KEPT = 2 * UPLOAD_LASTS
 PARTIAL_KEPT = timedelta(days=1)
 """What was begun to be stored earlier belongs to a process that was killed: no upload takes so long."""
 
+ORPHAN_KEPT = timedelta(days=1)
+"""Bytes of a video older than that are recorded, or never will be: looking at them takes minutes."""
+
 NOTICE_KEPT = timedelta(days=7)
 """How long it can be looked up what became of a webhook."""
 
 LOOKED_UP_AT_ONCE = 500
-"""Requests that one question to the database is about."""
+"""Objects that one question to the database is about."""
 
+_VIDEO = re.compile(re.escape(VIDEOS) + "[0-9a-f]{32}")
+"""What the service calls videos; what somebody else put there is not its to remove."""
 
-@dataclass(frozen=True, slots=True)
-class CleanupReport:
-    """What was removed.
+T = TypeVar("T")
 
-    Attributes:
-        tokens: download tokens of results that are gone.
-        sessions: browsers whose sign-in ran out.
-        results: ZIPs that were kept long enough.
-        uploads: uploads that were begun and never completed.
-        leftovers: requests without a result of which something was still in the object store.
-        parts: finished requests of which a part was; of a worker that was too late, or killed.
-        folders: of processes on this machine that were killed.
-        galleries: those whose time was over, with everybody enrolled in them.
-        unfinished: objects of which a part was stored; of processes that were killed.
-    """
-
-    tokens: int
-    sessions: int
-    results: int
-    uploads: int
-    leftovers: int = 0
-    parts: int = 0
-    folders: int = 0
-    galleries: int = 0
-    unfinished: int = 0
-
-    def counts(self) -> dict[str, int]:
-        """All of it by name; tokens under one that no log takes for that of a secret."""
-        counted = asdict(self)
-        return {"download_rights": counted.pop("tokens"), **counted}
+logger = logging.getLogger(__name__)
 
 
 class Cleaner:
@@ -87,52 +69,106 @@ class Cleaner:
         self._keep_parts = keep_parts
 
     async def run(self) -> CleanupReport:
-        """Remove it now.
+        """Remove it now, one concern after the other.
 
-        Raises:
-            DatabaseUnavailableError: the database cannot be reached.
-            StorageUnavailableError: the object store cannot be reached; what was removed before stays so.
+        Raises nothing for what it deals with: what goes wrong is in the report, and what could not be removed
+        is tried again the next time.
         """
+        tally = CleanupTally()
         now = self._clock.now()
+        for concern, see_to in (
+            (Concern.RECORDS, self._forget_records),
+            (Concern.GALLERIES, self._remove_galleries),
+            (Concern.FOLDERS, self._sweep_folders),
+            (Concern.UPLOADS, self._remove_uploads),
+            (Concern.VIDEOS, self._remove_orphans),
+            (Concern.RESULTS, self._remove_results),
+            (Concern.DOWNLOAD_RIGHTS, self._forget_tokens),
+            (Concern.REQUESTS, self._remove_leftovers),
+            (Concern.UNFINISHED, self._remove_unfinished),
+        ):
+            with tally.about(concern):
+                await see_to(now, tally)
+        return tally.report()
+
+    async def _forget_records(self, now: datetime, tally: CleanupTally) -> None:
         async with self._database.unit_of_work() as work:
             sessions = await work.sessions.remove_expired(now)
             await work.refresh_tokens.remove_expired(now)
             # One that expired just now may be in the middle of being completed.
             uploads = await work.uploads.remove_expired(now - (UPLOAD_KEPT - UPLOAD_LASTS))
             await work.notices.remove_settled(now - NOTICE_KEPT)
+            await work.commit()
+        tally.removed.update(sessions=sessions, uploads=len(uploads))
+
+    async def _remove_galleries(self, now: datetime, tally: CleanupTally) -> None:
+        async with self._database.unit_of_work() as work:
             galleries = await work.galleries.remove_expired(now)
             for gallery_id in galleries:
                 await work.audit.add(None, "gallery.expire", f"gallery:{gallery_id}", {})
-            old = await work.requests.results_older_than(now - self._result_lasts)
             await work.commit()
-        await self._remove_uploads(now - UPLOAD_KEPT)
-        for request_id, key in old:
+        tally.removed["galleries"] += len(galleries)
+
+    async def _sweep_folders(self, _now: datetime, tally: CleanupTally) -> None:
+        tally.removed["folders"] += await self._sweep()
+
+    async def _remove_uploads(self, now: datetime, tally: CleanupTally) -> None:
+        """Remove bytes by their age: some come after their upload was completed, or expired."""
+        before = now - UPLOAD_KEPT
+        old = [stored.key async for stored in self._store.list(UPLOADS) if stored.modified_at < before]
+        await self._each(old, self._store.remove, Concern.UPLOADS, tally)
+
+    async def _remove_orphans(self, now: datetime, tally: CleanupTally) -> None:
+        """Remove bytes of videos that nobody can see or delete, for they were never recorded.
+
+        A process leaves them that was killed between the two, or that could not take them back. What is older
+        than the first account is of another database: a new one must not empty the store of an old one.
+        """
+        async with self._database.unit_of_work() as work:
+            first = (await work.users.list(1, 0)).items
+        if not first:
+            return
+        since, before = first[0].created_at, now - ORPHAN_KEPT
+        old = [
+            stored.key
+            async for stored in self._store.list(VIDEOS)
+            if since <= stored.modified_at < before and _VIDEO.fullmatch(stored.key)
+        ]
+
+        async def remove(key: str) -> None:
+            await self._store.remove(key)
+            logger.warning("removed %s, which was stored and never recorded as a video", key)
+            tally.removed["orphans"] += 1
+
+        for some in _batches(old):
+            async with self._database.unit_of_work() as work:
+                orphans = await work.videos.unclaimed(some)
+            await self._each(sorted(orphans), remove, Concern.VIDEOS, tally)
+
+    async def _remove_results(self, now: datetime, tally: CleanupTally) -> None:
+        async with self._database.unit_of_work() as work:
+            old = await work.requests.results_older_than(now - self._result_lasts)
+
+        async def remove(result: tuple[UUID, str]) -> None:
+            request_id, key = result
             # First the bytes, then the note of them: a crash between leaves something to do, not to find.
             await self._store.remove(key)
             async with self._database.unit_of_work() as work:
                 await work.requests.forget_result(request_id)
                 await work.audit.add(None, "result.expire", f"request:{request_id}", {})
                 await work.commit()
+            tally.removed["results"] += 1
+
+        await self._each(old, remove, Concern.RESULTS, tally)
+
+    async def _forget_tokens(self, _now: datetime, tally: CleanupTally) -> None:
         async with self._database.unit_of_work() as work:
             # Used and expired ones are told apart from unknown ones for as long as there is a result.
-            tokens = await work.download_tokens.remove_without_result()
+            tally.removed["tokens"] += await work.download_tokens.remove_without_result()
             await work.commit()
-        leftovers, parts = await self._remove_leftovers()
-        folders = await self._sweep()
-        unfinished = await self._store.remove_partial(now - PARTIAL_KEPT)
-        return CleanupReport(
-            tokens, sessions, len(old), len(uploads), leftovers, parts, folders, len(galleries), unfinished
-        )
 
-    async def _remove_uploads(self, before: datetime) -> None:
-        """Remove bytes by their age: some come after their upload was completed, or expired."""
-        found = [one async for one in self._store.list(UPLOADS)]
-        for stored in found:
-            if stored.modified_at < before:
-                await self._store.remove(stored.key)
-
-    async def _remove_leftovers(self) -> tuple[int, int]:
-        """Remove what is there of requests that need it no more; counts those without a result, and others.
+    async def _remove_leftovers(self, _now: datetime, tally: CleanupTally) -> None:
+        """Remove what is there of requests that need it no more.
 
         Everything of a request without a result, as after a cancellation without a store; of one that has a
         result, the parts.
@@ -144,21 +180,53 @@ class Cleaner:
                 found[request_id] = found.get(request_id, False) or stored.key.startswith(
                     parts_prefix(request_id)
                 )
-        ids, leftovers, parts = list(found), 0, 0
-        for first in range(0, len(ids), LOOKED_UP_AT_ONCE):
-            some = ids[first : first + LOOKED_UP_AT_ONCE]
+
+        async def remove_all(request_id: UUID) -> None:
+            await self._store.remove_all(result_prefix(request_id))
+            tally.removed["leftovers"] += 1
+
+        async def remove_parts(request_id: UUID) -> None:
+            await self._store.remove_all(parts_prefix(request_id))
+            tally.removed["parts"] += 1
+
+        for some in _batches(list(found)):
             async with self._database.unit_of_work() as work:
                 doomed = await work.requests.without_result(some)
                 over = await work.requests.over(some)
-            for request_id in doomed:
-                await self._store.remove_all(result_prefix(request_id))
-            leftovers += len(doomed)
+            await self._each(list(doomed), remove_all, Concern.REQUESTS, tally)
             if not self._keep_parts:
                 bound = [one for one in over - doomed if found[one]]
-                for request_id in bound:
-                    await self._store.remove_all(parts_prefix(request_id))
-                parts += len(bound)
-        return leftovers, parts
+                await self._each(bound, remove_parts, Concern.REQUESTS, tally)
+
+    async def _remove_unfinished(self, now: datetime, tally: CleanupTally) -> None:
+        tally.removed["unfinished"] += await self._store.remove_partial(now - PARTIAL_KEPT)
+
+    async def _each(
+        self,
+        doomed: Sequence[T],
+        remove: Callable[[T], Awaitable[None]],
+        concern: Concern,
+        tally: CleanupTally,
+    ) -> None:
+        """Remove one after the other; one that cannot be removed does not keep the rest.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be reached; nor would it be for the rest.
+            StorageUnavailableError: likewise the object store.
+        """
+        for one in doomed:
+            try:
+                await remove(one)
+            except DatabaseUnavailableError:
+                raise
+            except Exception as error:  # noqa: BLE001 - counted and told; whatever it is, the rest has to go
+                tally.failed(concern, error)
+                # Else each of thousands would be waited for as long as it takes to give up.
+                await self._store.ping()
+
+
+def _batches(found: Sequence[T]) -> list[Sequence[T]]:
+    return [found[first : first + LOOKED_UP_AT_ONCE] for first in range(0, len(found), LOOKED_UP_AT_ONCE)]
 
 
 def _request_id(key: str) -> UUID | None:

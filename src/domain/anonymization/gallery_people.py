@@ -114,7 +114,7 @@ class GalleryPeople:
                 async with self._database.unit_of_work() as work:
                     await self._gallery(work, request, request.order.identities)
             except _LOST as error:
-                raise _lost(request.order.identities, str(error)) from error
+                raise _lost(request.order.identities, str(error.told())) from error
 
     async def identification(
         self, request: AnonymizationRequest, pinned: PinnedPeople | None
@@ -144,7 +144,7 @@ class GalleryPeople:
                 raise _lost(wanted, "a face was removed from it")
             likenesses = await asyncio.to_thread(self._likenesses, gallery, faces, vectors)
         except _LOST as error:
-            raise _lost(wanted, str(error)) from error
+            raise _lost(wanted, str(error.told())) from error
         people = People(f"gallery:{gallery.id}", gallery.space, likenesses)
         return Identification(recognizer, people, IdentityRule(wanted.mode, pinned.threshold, wanted.unknown))
 

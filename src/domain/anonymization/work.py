@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
@@ -26,6 +27,8 @@ from domain.errors import (
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore, ProgressBoard
 from domain.resilience import Backoff, uninterrupted
+
+logger = logging.getLogger(__name__)
 
 NOT_ITS_FAULT = (
     DatabaseUnavailableError,
@@ -128,9 +131,11 @@ class SliceWorker:
             raise
         except IdentitiesLostError as error:
             # Nothing of the request may be shipped, and trying again would not bring it back.
-            await self._fail(lease.request_id, str(error))
+            logger.warning("a request cannot be done, %s: %s", error.code, error.__cause__ or error)
+            await self._fail(lease.request_id, str(error.told()))
         except DomainError as error:
-            await self._blame(lease, str(error))
+            logger.warning("a slice failed, %s: %s", error.code, error)
+            await self._blame(lease, str(error.told()))
         except BaseException:
             await self._blame(lease, "the program failed on this request; its log says how")
             raise

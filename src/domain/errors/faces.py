@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors.base import DomainError
+from domain.errors.base import ASK, DomainError, Told
 
 
 class FaceNotFoundError(DomainError):
@@ -73,9 +73,11 @@ class GalleryKeyMissingError(DomainError):
     """A gallery that is sealed with a key that the settings do not name."""
 
     code = "gallery_key_missing"
+    outside = Told("the gallery is sealed with a key that is not known here", ASK)
 
 
 class GalleryDamagedError(DomainError):
     """Something in a gallery that cannot be opened: changed, moved, or sealed with another key."""
 
     code = "gallery_damaged"
+    outside = Told("something in the gallery cannot be opened", ASK)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from domain.errors.base import DomainError
+from domain.errors.base import ASK, DomainError, Told
 
 
 class InputNotFoundError(DomainError):
     """An input path does not exist or cannot be opened."""
 
     code = "input_not_found"
+    outside = Told("a file that is needed cannot be opened", ASK)
 
 
 class EmptyFileError(DomainError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors.base import DomainError
+from domain.errors.base import ASK, DomainError, Told
 
 
 class InvalidSegmentError(DomainError):
@@ -63,3 +63,4 @@ class InvalidSettingError(DomainError):
     """A setting from the environment with a value that is not allowed."""
 
     code = "invalid_setting"
+    outside = Told("a setting of the installation has a value that is not allowed", ASK)

@@ -7,6 +7,7 @@ timezone-aware UTC.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
@@ -56,6 +57,10 @@ class Videos(Protocol):
 
     async def stored_bytes(self) -> int:
         """What all of them take in the object store."""
+        ...
+
+    async def unclaimed(self, object_keys: Sequence[str]) -> AbstractSet[str]:
+        """Of these keys, those that no video's bytes lie under."""
         ...
 
     async def remove(self, video_id: int) -> None:

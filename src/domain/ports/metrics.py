@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from time import perf_counter
@@ -64,6 +64,10 @@ class Meter(Protocol):
         """Something is done once more: a ``slice``, or an ``upload``."""
         ...
 
+    def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
+        """A clean-up came to its end: so many things of a kind went, and so often a concern failed."""
+        ...
+
 
 class NullMeter:
     """Counts nothing, for where nobody watches."""
@@ -87,6 +91,9 @@ class NullMeter:
         """See the port."""
 
     def retried(self, what: str) -> None:
+        """See the port."""
+
+    def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
         """See the port."""
 
 

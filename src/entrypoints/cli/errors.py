@@ -15,6 +15,7 @@ USAGE = 2
 FRAMES_BLANKED = 3
 ITEMS_REJECTED = 4
 REQUEST_FAILED = 5
+CLEANUP_INCOMPLETE = 6
 INTERNAL = 70
 KILLED_BY = 128
 """Plus the number of the signal, as shells have it."""
@@ -142,6 +143,7 @@ def describe_service_exit_codes() -> str:
     rows = [
         (ITEMS_REJECTED, "some items of the batch were rejected"),
         (REQUEST_FAILED, "a request failed; its error is printed"),
+        (CLEANUP_INCOMPLETE, "some of what has had its time could not be removed"),
         *((code, name.replace("_", " ")) for name, code in SERVICE_EXIT_CODES.items()),
     ]
     return _table(rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -32,7 +31,14 @@ from domain.resilience import ended, uninterrupted
 from entrypoints.bootstrap import Container
 from entrypoints.cli.anonymize_frames import Wanted
 from entrypoints.cli.connected import OPERATOR, account, connected_service
-from entrypoints.cli.errors import FRAMES_BLANKED, ITEMS_REJECTED, REQUEST_FAILED, SUCCESS
+from entrypoints.cli.errors import (
+    CLEANUP_INCOMPLETE,
+    FRAMES_BLANKED,
+    ITEMS_REJECTED,
+    REQUEST_FAILED,
+    SUCCESS,
+    report,
+)
 from entrypoints.cli.progress import Monitor, Voice
 from entrypoints.http.schemas.orders import SubmitBody
 from entrypoints.http.schemas.requests import RequestView, StatisticsView, StatusView
@@ -155,13 +161,18 @@ class _Desk:
         return SUCCESS
 
     async def clean_up(self) -> int:
-        """Remove what has had its time."""
-        removed = asdict(await self._service.cleaner.run())
+        """Remove what has had its time; what could not be removed is told on standard error."""
+        done = await self._service.cleaner.run()
+        removed = done.removed()
         if self._wanted.as_json:
-            click.echo(json.dumps(removed))
+            click.echo(json.dumps({**removed, "failures": done.failures()}))
         else:
             click.echo("removed " + ", ".join(f"{count} {what}" for what, count in removed.items()))
-        return SUCCESS
+        for short in done.shortfalls:
+            what = short.concern.replace("_", " ")
+            told = f"{what} could not be cleaned up, {short.count} time(s); first: {short.first}"
+            report("cleanup_incomplete", told, "", as_json=self._wanted.as_json)
+        return CLEANUP_INCOMPLETE if done.shortfalls else SUCCESS
 
     def _order(self, given: object) -> Order:
         """An order in the words of the HTTP API.

@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap, Scope
 
 from domain.errors import DomainError, OverloadedError, TooManyAttemptsError
+from domain.errors.base import UNEXPECTED
 from domain.passwords import TooManySignInsError
 from entrypoints.http.headers import request_id
 from entrypoints.http.schemas.problems import FieldError, Problem
@@ -120,7 +121,6 @@ CODE_BY_STATUS: Mapping[int, str] = {
 """Codes of errors that are about HTTP itself."""
 
 _CODE_KEY = "framecloak_error_code"
-_UNDISCLOSED = "something unexpected happened"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
 AnyRequest: TypeAlias = Request[Any, Any, State]
@@ -174,9 +174,16 @@ def problem(
 
 
 def domain_problem(error: DomainError) -> Problem:
-    """Problem details of an error that has a name."""
+    """Problem details of an error that has a name.
+
+    Of one that is about the installation, the caller is told what its users may know; the log has all of it.
+    """
     code = PUBLIC_CODES.get(error.code, error.code)
-    return problem(code, STATUS_BY_CODE.get(code, 500), error.message, hint=error.hint)
+    status = STATUS_BY_CODE.get(code, 500)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s: %s", error.code, error)
+    told = error.told()
+    return problem(code, status, told.message, hint=told.hint)
 
 
 def invalid_body_problem(error: InvalidBodyError) -> Problem:
@@ -210,10 +217,6 @@ def _answer(
 
 def _on_domain_error(request: AnyRequest, error: DomainError) -> Response[Problem]:
     found = domain_problem(error)
-    if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request %s: %s: %s", request_id(request.scope), error.code, error)
-    if found.code == "internal_error":
-        found = problem("internal_error", 500, _UNDISCLOSED)
     return _answer(request, found, dict(_domain_headers(error, found.status)))
 
 
@@ -262,7 +265,7 @@ def _explained(one: Mapping[str, object]) -> str:
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Problem]:
     logger.error("request %s failed", request_id(request.scope), exc_info=error)
     hint = f"quote {request_id(request.scope)} when you report it"
-    return _answer(request, problem("internal_error", 500, _UNDISCLOSED, hint=hint))
+    return _answer(request, problem("internal_error", 500, UNEXPECTED.message, hint=hint))
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

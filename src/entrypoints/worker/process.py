@@ -81,6 +81,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
                 name=name,
                 duty=duty,
                 has_room=memory.has_room,
+                meter=meter,
             )
             await run_worker(parts, stop)
             await warming

@@ -16,6 +16,7 @@ from domain.anonymization.dispatch import Dispatcher
 from domain.anonymization.webhooks import Webhooks
 from domain.anonymization.work import SliceWorker
 from domain.errors import DomainError
+from domain.ports.metrics import NULL_METER, Meter
 from domain.reid.upkeep import GalleryUpkeep
 from domain.resilience import ended
 from entrypoints.worker.consumer import Consumer
@@ -77,6 +78,7 @@ class WorkerParts:
         duty: what of all this it does.
         has_room: whether the machine can bear another slice.
         give_up: ends the process when a thread of it hangs for good.
+        meter: told what clean-ups removed.
     """
 
     slices: SliceWorker
@@ -92,6 +94,7 @@ class WorkerParts:
     duty: Duty = Duty.ALL
     has_room: Callable[[], bool] = lambda: True
     give_up: Callable[[], None] = end_at_once
+    meter: Meter = NULL_METER
 
 
 async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
@@ -135,10 +138,11 @@ def _upkeep_consumers(parts: WorkerParts) -> list[Consumer]:
         return []
 
     async def clean_up(_ticket: str) -> None:
-        try:
-            logger.info("cleaned up", extra={"removed": (await parts.cleaner.run()).counts()})
-        except DomainError as error:
-            logger.warning("the clean-up failed: %s", error)
+        report = await parts.cleaner.run()
+        parts.meter.cleaned_up(report.counts(), report.failures())
+        logger.info("cleaned up", extra={"removed": report.counts()})
+        for short in report.shortfalls:
+            logger.error("cannot clean up %s: %s", short.concern, short.first, extra={"count": short.count})
 
     return [Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, clean_up, lambda: True, poll=CLEANUP_LOOK)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -68,6 +69,9 @@ class FakeVideos:
 
     async def stored_bytes(self) -> int:
         return sum(video.facts.size_bytes for video in self._tx.rows.videos.values())
+
+    async def unclaimed(self, object_keys: Sequence[str]) -> AbstractSet[str]:
+        return {*object_keys} - {video.object_key for video in self._tx.rows.videos.values()}
 
     async def remove(self, video_id: int) -> None:
         rows = await self._tx.write()
