@@ -143,3 +143,32 @@ def test_a_name_that_means_several_galleries_is_refused(
         assert "root has 2 galleries 'twice'" in line
         assert all(str(gallery.id) in line for gallery in two)
     assert [labels(installation, gallery) for gallery in two] == [[], []]
+
+
+def test_what_was_enrolled_and_what_was_looked_for_are_drawn(
+    installation: Installation, faces: tuple[Path, Path], tmp_path: Path
+) -> None:
+    def changed(drawn: Path, plain: Path) -> float:
+        """Share of the pixels that are not those of the file."""
+        pair = [cv2.imread(str(path)) for path in (drawn, plain)]
+        assert pair[0] is not None
+        assert pair[1] is not None
+        assert pair[0].shape == pair[1].shape
+        return float((cv2.absdiff(*pair) > 40).any(axis=2).mean())
+
+    nobody, both, one, found = (tmp_path / name for name in ("0.png", "both.png", "one.png", "found.png"))
+    assert cv2.imwrite(str(nobody), np.zeros((64, 64, 3), np.uint8))
+    enrol = ("reid", "enroll", "drawn")
+    assert installation.run(*enrol, nobody, "--draw", tmp_path / "none.png").code == 117
+    assert not (tmp_path / "none.png").exists()
+    assert installation.run(*enrol, nobody, *faces, "--draw", both).code == 117
+    sheet = cv2.imread(str(both))
+    assert sheet is not None
+    assert (sheet.shape[0], sheet.shape[1] > 2 * 400) == (720, True)
+    assert installation.run(*enrol, faces[0], "--label", "Grace", "--draw", one).code == 0
+    assert 0 < changed(one, faces[0]) < 0.2
+    done = installation.run("reid", "search", "drawn", faces[0], "--json", "--draw", found)
+    assert (done.code, len(json.loads(done.out))) == (0, 2)
+    assert 0 < changed(found, faces[0]) < 0.2
+    lost = installation.run("reid", "search", "drawn", faces[0], "--draw", tmp_path / "none" / "out.png")
+    assert "cannot write" in error_line(lost, 40)

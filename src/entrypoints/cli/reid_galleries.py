@@ -14,13 +14,15 @@ from uuid import UUID
 import click
 
 from domain.accounts import Principal, Role
-from domain.errors import DomainError, GalleryNotFoundError, InputNotFoundError, InvalidOptionError
+from domain.errors import DomainError, GalleryNotFoundError, InvalidOptionError
 from entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
 from entrypoints.cli.errors import SUCCESS, report_domain_error
+from entrypoints.cli.face_pictures import Seen, draw_option, picture_file
+from entrypoints.cli.face_pictures import draw as draw_pictures
 from entrypoints.cli.options import data_dir_option
 
 if TYPE_CHECKING:
-    from domain.reid.faces import Face
+    from domain.reid.faces import Analysis
     from domain.reid.gallery import Gallery
     from domain.reid.service import Faces
     from entrypoints.service import Service
@@ -38,19 +40,18 @@ class _Tools:
     service: Service
     faces: Faces
 
-    async def largest_face(self, path: Path) -> Face:
-        """The most prominent face of a file.
+    async def look(self, path: Path) -> Analysis:
+        """The most prominent face of a file, and nothing else.
 
         Raises:
             DomainError: it cannot be read, or shows none; the message names the file.
         """
         try:
-            found = await (await self.faces.analysis()).analyze(picture_file(path))
+            return await (await self.faces.analysis()).analyze(picture_file(path))
         except DomainError as error:
             if str(path) not in error.message:
                 error.message = f"{path}: {error.message}"
             raise
-        return found.faces[0]
 
     async def gallery(self, wanted: str, owner: str | None) -> Gallery | None:
         """The gallery with that id, or the one that its owner calls so; None when no name is like that.
@@ -99,10 +100,17 @@ _owner_option = click.option(
 @click.argument("gallery", metavar="GALLERY")
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--label", metavar="TEXT", help="Whose faces they are; the name of each file when left out.")
+@draw_option
 @_owner_option
 @data_dir_option
 def enroll(
-    *, gallery: str, pictures: tuple[Path, ...], label: str | None, owner: str | None, data_dir: str | None
+    *,
+    gallery: str,
+    pictures: tuple[Path, ...],
+    label: str | None,
+    draw: Path | None,
+    owner: str | None,
+    data_dir: str | None,
 ) -> int:
     """Enrol the largest face of each PICTURE in GALLERY, an id or a name that its owner gave it.
 
@@ -114,7 +122,7 @@ def enroll(
     async def main() -> int:
         from domain.reid.gallery import Enrolment  # noqa: PLC0415 - NumPy takes a moment to import
 
-        code = SUCCESS
+        code, enrolled = SUCCESS, list[Seen]()
         async with _tools(data_dir) as tools:
             service = tools.service
             target = await tools.gallery(gallery, owner)
@@ -124,16 +132,19 @@ def enroll(
                 click.echo(f"made gallery {target.id}, for faces told apart by {space.name}")
             for path in pictures:
                 try:
-                    face = await tools.largest_face(path)
+                    found = await tools.look(path)
+                    (face,) = found.faces
                     enrolment = Enrolment(label or path.stem, face.embedding)
                     await service.galleries.enrol(OPERATOR, target.id, [enrolment])
                 except DomainError as error:
                     code = report_domain_error(error, as_json=False)
                     continue
+                enrolled.append(Seen(path, found, enrolment.label))
                 sharpness, size = face.quality.sharpness, face.quality.size
                 click.echo(
                     f"{path}: enrolled as {enrolment.label!r}, {size:.0f} pixels, sharpness {sharpness:.2f}"
                 )
+        draw_pictures(draw, enrolled)
         return code
 
     return run(main)
@@ -145,6 +156,7 @@ def enroll(
 @click.option("--threshold", type=float, metavar="COSINE", help="Least similarity; a usual one if left out.")
 @click.option("--top-k", type=click.IntRange(1, 1000), default=5, show_default=True, help="Most people.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@draw_option
 @_owner_option
 @data_dir_option
 def search(
@@ -154,6 +166,7 @@ def search(
     threshold: float | None,
     top_k: int,
     as_json: bool,
+    draw: Path | None,
     owner: str | None,
     data_dir: str | None,
 ) -> None:
@@ -172,9 +185,12 @@ def search(
                 raise GalleryNotFoundError(
                     f"{who} has no gallery {gallery!r}", "give its id, or the --owner that calls it so"
                 )
-            face = await tools.largest_face(picture)
+            seen = await tools.look(picture)
+            (face,) = seen.faces
             least = usual_threshold(target.space) if threshold is None else threshold
             found = await tools.service.galleries.search(OPERATOR, target.id, face.embedding, least, top_k)
+        best = f"{found[0].face.label}  {found[0].similarity:.3f}" if found else ""
+        draw_pictures(draw, [Seen(picture, seen, best)])
         return [
             {"label": match.face.label, "similarity": match.similarity, "face_id": str(match.face.id)}
             for match in found
@@ -202,16 +218,3 @@ async def _tools(data_dir: str | None) -> AsyncIterator[_Tools]:
 
     async with connected_service(data_dir) as service, build_faces(service.settings) as faces:
         yield _Tools(service, faces)
-
-
-def picture_file(path: Path) -> bytes:
-    """The bytes of a file.
-
-    Raises:
-        InputNotFoundError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputNotFoundError(f"cannot open {path}: {reason}", "check the path") from error
