@@ -2,9 +2,11 @@
 
 Run with ``make bench-faces``. An API on embedded servers answers; everything takes turns within one run.
 
-- `/analyze`: faces a second over HTTP, beside the same two models called directly in a loop over as many
-  threads as there are cores (decoding included), and beside InsightFace's own ``FaceAnalysis.get`` in a loop
-  when ``--pack`` names a pack.
+- `/analyze`: the picture is the body, its largest face is embedded, and the embedding comes back as base64.
+  Faces a second over HTTP, beside the same two models called directly in a loop over as many threads as there
+  are cores (decoding included, and the largest face only), and beside InsightFace's own ``FaceAnalysis.get``
+  in a loop (with ``max_num=1``) when ``--pack`` names a pack.
+- `/analyze/batch`: the same with one picture a request, in msgpack, and all of its faces.
 - `/find_matches`: the whole exchange, for embeddings as JSON numbers, as base64 and as msgpack, beside what
   msgspec alone takes to decode the JSON.
 
@@ -25,12 +27,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from http import HTTPStatus
-from http.client import HTTPConnection
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -39,6 +39,7 @@ from entrypoints.machine import available_cores
 from entrypoints.recognition import load_analysis
 from entrypoints.settings import Settings
 from packs import pictures, write_pack
+from plain_http import Line, post
 from processes import Client, program, servers
 from recognition_load import direct, insightface
 
@@ -51,6 +52,24 @@ class FindMatches(msgspec.Struct):
     """The part of the body that takes long to decode."""
 
     embeddings: list[list[float]]
+
+
+class Face(msgspec.Struct):
+    """The part of an answer that shows that there was a face."""
+
+    embedding: str
+
+
+class Faces(msgspec.Struct):
+    """Those of one picture."""
+
+    faces: list[Face]
+
+
+class Batch(msgspec.Struct):
+    """Those of all pictures of a request."""
+
+    results: list[Faces]
 
 
 def main() -> None:
@@ -85,28 +104,68 @@ def main() -> None:
             ) as (_, address),
         ):
             client = Client(address)
-            analyses(client, files, settings, arguments)
+            for endpoint in (ANALYZE, BATCH):
+                analyses(endpoint, client, files, settings, arguments)
             matches(client, arguments.rounds)
 
 
-def analyses(client: Client, files: list[bytes], settings: Settings, arguments: argparse.Namespace) -> None:
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One of two that analyse pictures.
+
+    Attributes:
+        path: where it is.
+        largest: whether it embeds only the largest face of a picture.
+        media_type: of a body with a picture.
+        body: makes one of a picture.
+        faces: counts them in an answer.
+    """
+
+    path: str
+    largest: bool
+    media_type: Callable[[bytes], str]
+    body: Callable[[bytes], bytes]
+    faces: Callable[[bytes], int]
+
+
+ANALYZE = Endpoint(
+    "/analyze?embedding_format=base64",
+    largest=True,
+    media_type=lambda file: "image/png" if file.startswith(b"\x89PNG") else "image/jpeg",
+    body=bytes,
+    faces=lambda answer: len([msgspec.json.decode(answer, type=Face)]),
+)
+BATCH = Endpoint(
+    "/analyze/batch",
+    largest=False,
+    media_type=lambda _: "application/msgpack",
+    body=lambda file: msgspec.msgpack.encode({"images": [file], "embedding_format": "base64"}),
+    faces=lambda answer: len(msgspec.json.decode(answer, type=Batch).results[0].faces),
+)
+
+
+def analyses(
+    endpoint: Endpoint, client: Client, files: list[bytes], settings: Settings, arguments: argparse.Namespace
+) -> None:
     """Faces a second of each way, in turns."""
-    analysis = load_analysis(settings)
+    analysis, largest = load_analysis(settings), endpoint.largest
+    requests = requests_of(endpoint, client, files)
     ways: dict[str, Callable[[], int]] = {
-        "over HTTP": lambda: over_http(client, files, arguments.connections),
-        "direct": lambda: direct(analysis, files, PICTURES),
+        "over HTTP": lambda: over_http(endpoint, client, requests, arguments.connections),
+        "direct": lambda: direct(analysis, files, PICTURES, largest=largest),
     }
     if arguments.pack:
-        ways["insightface"] = insightface(arguments.pack, files, PICTURES)
+        ways["insightface"] = insightface(arguments.pack, files, PICTURES, largest=largest)
     rates = {name: [] for name in ways}
-    for way in ways.values():
-        way()
+    counts = {name: way() for name, way in ways.items()}
+    if counts["over HTTP"] != counts["direct"]:
+        sys.exit(f"{endpoint.path}: not the same work: {counts} faces")
     for _ in range(arguments.rounds):
         for name, way in ways.items():
             started = time.perf_counter()
             rates[name].append(way() / (time.perf_counter() - started))
-    print(f"/analyze/batch, {arguments.connections} connections, {available_cores()} cores")
-    print(f"{analysis.detector.card.name} and {analysis.space.name}")
+    print(f"{endpoint.path}, {arguments.connections} connections, {available_cores()} cores")
+    print(f"{analysis.detector.card.name} and {analysis.space.name}, {counts['direct']} faces a round")
     for name, seen in rates.items():
         ratios = [ours / theirs for ours, theirs in zip(rates["over HTTP"], seen, strict=True)]
         print(
@@ -116,41 +175,23 @@ def analyses(client: Client, files: list[bytes], settings: Settings, arguments: 
     analysis.close()
 
 
-def over_http(client: Client, files: list[bytes], connections: int) -> int:
-    """Faces found by some connections, each sending one picture after the other."""
+def requests_of(endpoint: Endpoint, client: Client, files: list[bytes]) -> list[bytes]:
+    """A request for each picture."""
+    return [post(client, endpoint.path, endpoint.body(file), endpoint.media_type(file)) for file in files]
+
+
+def over_http(endpoint: Endpoint, client: Client, requests: list[bytes], connections: int) -> int:
+    """Faces found by some connections, each sending one request after the other."""
     numbers = count()
-    bodies = [msgspec.msgpack.encode({"images": [file], "embedding_format": "base64"}) for file in files]
 
     def connection(_: int) -> int:
         faces, line = 0, Line(client)
         while (number := next(numbers)) < PICTURES:
-            answer = line.post("/analyze/batch", bodies[number % len(bodies)], "application/msgpack")
-            faces += len(answer["results"][0]["faces"])
+            faces += endpoint.faces(line.ask(requests[number % len(requests)]))
         return faces
 
     with ThreadPoolExecutor(connections) as pool:
         return sum(pool.map(connection, range(connections)))
-
-
-class Line:
-    """A connection that costs its own process next to nothing.
-
-    Args:
-        client: whose account and address it uses.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self._connection = HTTPConnection(client.http.base_url.host, client.http.base_url.port)
-        self._headers = {"Authorization": client.http.headers["Authorization"]}
-
-    def post(self, path: str, body: bytes, media_type: str) -> Any:  # noqa: ANN401 -- JSON
-        """Send something and decode the answer."""
-        self._connection.request("POST", path, body, {**self._headers, "Content-Type": media_type})
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status != HTTPStatus.OK:
-            sys.exit(f"{path}: {content.decode()}")
-        return msgspec.json.decode(content)
 
 
 def matches(client: Client, rounds: int) -> None:
@@ -162,13 +203,21 @@ def matches(client: Client, rounds: int) -> None:
     coded = msgspec.json.encode({"target_embedding": target, "embeddings": base64.b64encode(packed).decode()})
     empty = msgspec.json.encode({"target_embedding": target, "embeddings": []})
     binary = msgspec.msgpack.encode({"target_embedding": target, "embeddings": packed})
-    line, json = Line(client), "application/json"
+    line = Line(client)
+
+    def request(body: bytes, media_type: str = "application/json") -> bytes:
+        return post(client, "/find_matches", body, media_type)
+
+    asked = {
+        "JSON numbers": request(numbers),
+        "base64": request(coded),
+        "msgpack": request(binary, "application/msgpack"),
+    }
+    idle = request(empty + b" " * len(numbers))
     ways: dict[str, Callable[[], object]] = {
         "msgspec alone": lambda: msgspec.json.decode(numbers, type=FindMatches),
-        "nothing to do": lambda: line.post("/find_matches", empty + b" " * len(numbers), json),
-        "JSON numbers": lambda: search(line, numbers, json),
-        "base64": lambda: search(line, coded, json),
-        "msgpack": lambda: search(line, binary, "application/msgpack"),
+        "nothing to do": lambda: line.ask(idle),
+        **{name: partial(search, line, one) for name, one in asked.items()},
     }
     seconds = {name: [] for name in ways}
     for number in range(rounds + 1):
@@ -194,9 +243,9 @@ def matches(client: Client, rounds: int) -> None:
     print(f"  msgpack is {ratio('base64', 'msgpack'):.1f}x faster than base64")
 
 
-def search(line: Line, body: bytes, media_type: str) -> None:
+def search(line: Line, request: bytes) -> None:
     """One search; the target is the seventh row."""
-    found = line.post("/find_matches", body, media_type)
+    found = msgspec.json.decode(line.ask(request))
     assert found[0]["index"] == 7, found  # noqa: S101 -- a wrong answer is no measurement
 
 

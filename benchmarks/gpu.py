@@ -6,7 +6,7 @@ one run, and the medians and ratios come out as a section for ``BENCHMARKS.md``:
 - detection: pictures a second for batches of 1 to 64, in fp32 and fp16, with outputs copied always or only
   when they are asked for (``Session.run_lazily``), and on TensorRT where that works;
 - `redact`: frames a second of the whole pipeline, beside the same looks by the same detector alone;
-- `/analyze`: faces a second over HTTP, beside the same models called directly.
+- `/analyze`: faces a second over HTTP (the largest of each picture), beside the same models called directly.
 
     python benchmarks/gpu.py [--video FILE] [--rounds 5] [--output FILE.md] [PICTURE...]
 """
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import cycle, islice
 from pathlib import Path
@@ -44,7 +45,7 @@ from entrypoints.bootstrap import Container
 from entrypoints.machine import available_cores
 from entrypoints.recognition import load_analysis
 from entrypoints.settings import Settings
-from faces_over_http import PICTURES, over_http
+from faces_over_http import ANALYZE, PICTURES, over_http, requests_of
 from processes import Client, program, servers
 from recognition_load import direct
 
@@ -170,10 +171,11 @@ def analysis(settings: Settings, pictures: list[bytes], rounds: int) -> str:
             faces = load_analysis(replace(settings, provider=provider))
             stack.callback(faces.close)
             name = provider.upper()
-            ways[f"{name}, over HTTP"] = lambda client=client: over_http(client, pictures, CONNECTIONS)
-            ways[f"{name}, called directly"] = lambda faces=faces: direct(faces, pictures, PICTURES)
+            sent = partial(over_http, ANALYZE, client, requests_of(ANALYZE, client, pictures), CONNECTIONS)
+            ways[f"{name}, over HTTP"] = sent
+            ways[f"{name}, called directly"] = partial(direct, faces, pictures, PICTURES, largest=True)
         rows = [(f"{faces.detector.card.name} and {faces.space.name}", compared(ways, rounds))]
-    return table(f"`/analyze/batch`, faces/s, {CONNECTIONS} connections", rows, "CPU, over HTTP")
+    return table(f"`/analyze`, faces/s, {CONNECTIONS} connections", rows, "CPU, over HTTP")
 
 
 def detector(models: Path, provider: Provider, precision: Precision, *, bound: bool = True) -> CenterFace:

@@ -83,8 +83,18 @@ def main() -> None:
     analysis.close()
 
 
-def direct(analysis: FaceAnalysis, files: list[bytes], total: int) -> int:
-    """The models and nothing else, over as many threads as there are cores."""
+def direct(analysis: FaceAnalysis, files: list[bytes], total: int, *, largest: bool = False) -> int:
+    """The models and nothing else, over as many threads as there are cores.
+
+    Args:
+        analysis: whose models they are.
+        files: pictures, taken in turns.
+        total: how many to look at.
+        largest: whether only the largest face of each is embedded, as `/analyze` does.
+
+    Returns:
+        Faces that were embedded.
+    """
     reader, numbers = StrangersPictures(), count()
 
     def loop(_: int) -> int:
@@ -92,6 +102,9 @@ def direct(analysis: FaceAnalysis, files: list[bytes], total: int) -> int:
         while (number := next(numbers)) < total:
             frame = reader.read(files[number % len(files)])
             found = look(analysis.detector, frame)
+            if largest and len(found):
+                areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
+                found = found.select(areas.argmax()[np.newaxis])
             image = frame.rgb(frame.width, frame.height)
             chips = analysis.recognizer.align(image, found.landmarks)
             step = analysis.recognizer.max_batch
@@ -119,8 +132,8 @@ async def service(analysis: FaceAnalysis, files: list[bytes], total: int, caller
     return sum(await asyncio.gather(*(call() for _ in range(callers))))
 
 
-def insightface(pack: Path, files: list[bytes], total: int) -> Callable[[], int]:
-    """InsightFace's own loop over the same files."""
+def insightface(pack: Path, files: list[bytes], total: int, *, largest: bool = False) -> Callable[[], int]:
+    """InsightFace's own loop over the same files; arguments as for `direct`."""
     app = InsightFace(name=pack.name, root=str(pack.parent.parent), providers=["CPUExecutionProvider"])
     app.prepare(ctx_id=-1, det_size=(640, 640))
 
@@ -129,7 +142,7 @@ def insightface(pack: Path, files: list[bytes], total: int) -> Callable[[], int]
         for number in range(total):
             image = cv2.imdecode(np.frombuffer(files[number % len(files)], np.uint8), cv2.IMREAD_COLOR)
             assert image is not None  # noqa: S101 -- the service reads the same files
-            faces += len(app.get(image))
+            faces += len(app.get(image, max_num=1 if largest else 0))
         return faces
 
     return run

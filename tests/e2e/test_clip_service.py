@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import httpx
 import numpy as np
 import pytest
 
+import pictures
 import tiny_clip
 from adapters.vision.clip_http import HttpEmotionReader
 from command import run
@@ -68,6 +71,25 @@ async def test_readers_of_several_processes_ask_it(
     assert '"path": "/emotions"' in log
     assert TOKEN not in log
     assert "Traceback" not in log
+
+
+def test_pictures_that_are_analysed_by_command_are_read_by_it(
+    service: ServiceProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    address = service.wait_for("listening on ")
+    x1, y1, x2, y2 = pictures.GROUP_BOXES[4].astype(int)
+    face = np.ascontiguousarray(pictures.group_photograph()[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40, ::-1])
+    file = tmp_path / "face.png"
+    assert cv2.imwrite(str(file), face)
+    # Models of its own, with no export in them: only the service can tell.
+    variables = {**environment, "MODEL_PATH": str(tmp_path / "others"), "CLIP_SERVICE_URL": address}
+    done = run("reid", "analyze", file, "--json", environment=variables)
+    (found,) = json.loads(done.out)["faces"]
+    assert set(found["emotions"]) == set(tiny_clip.EMOTIONS)
+    assert service.stop(signal.SIGTERM) == 0
+    done = run("reid", "analyze", file, "--json", environment=variables)
+    (found,) = json.loads(done.out)["faces"]
+    assert (done.code, found["emotions"]) == (0, None)
 
 
 def test_without_an_export_it_says_how_to_get_one(tmp_path: Path) -> None:

@@ -8,12 +8,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 import command
-import pictures
 from adapters.postgres.schema import Schema
 from domain.accounts import Means, Principal
 from domain.errors import GalleryKeyMissingError
@@ -231,31 +228,3 @@ def test_galleries_are_sealed_with_another_key(installation: Installation) -> No
     assert done.code == 0
     (found,) = call(service.galleries.search, owner, gallery.id, embedding(1), 0.9, 1)
     assert found.face.label == "Ada"
-
-
-def test_people_are_enrolled_from_files_and_found_again(installation: Installation, tmp_path: Path) -> None:
-    group = pictures.group_photograph()[:, :, ::-1]
-    files = []
-    for number, (x1, y1, x2, y2) in enumerate(pictures.GROUP_BOXES[3:5].astype(int)):
-        files.append(tmp_path / f"person{number}.png")
-        face = np.ascontiguousarray(group[y1 - 40 : y2 + 40, x1 - 40 : x2 + 40])
-        assert cv2.imwrite(str(files[-1]), face)
-    nobody = tmp_path / "nobody.png"
-    assert cv2.imwrite(str(nobody), np.zeros((64, 64, 3), np.uint8))
-    enrolled = installation.run("reid", "enroll", "colleagues", files[0], nobody, files[1])
-    assert f"{nobody}: no face was found" in enrolled.err
-    assert enrolled.code == 117
-    made, first, second = enrolled.out.splitlines()
-    assert made.startswith("made gallery ")
-    assert made.endswith("told apart by dlib-resnet")
-    assert first.startswith(f"{files[0]}: enrolled as 'person0'")
-    assert second.startswith(f"{files[1]}: enrolled as 'person1'")
-    more = installation.run("reid", "enroll", "colleagues", files[1], "--label", "Grace")
-    assert (more.code, more.out.count("\n")) == (0, 1)
-    found = installation.run("reid", "search", "colleagues", files[1], "--json", "--threshold", "0.99")
-    assert {row["label"] for row in json.loads(found.out)} == {"person1", "Grace"}
-    everybody = installation.run("reid", "search", made.split()[2].rstrip(","), files[0], "--threshold", "-1")
-    assert everybody.out.splitlines()[0] == " 1.000  person0"
-    assert "there is no gallery 'strangers'" in error_line(
-        installation.run("reid", "search", "strangers", files[0]), 110
-    )

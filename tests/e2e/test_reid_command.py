@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 import pictures
+import tiny_clip
+from domain.detection import Image
+from entrypoints.cli.face_drawing import write_sheet
 from entrypoints.cli.main import main
 
 
@@ -53,6 +56,24 @@ def test_analyze_gives_programs_everything(
     assert face["emotions"] is None
 
 
+def test_analyze_says_what_a_face_expresses_where_there_is_a_clip(
+    files: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tiny_clip.write_clip(tmp_path)
+    monkeypatch.setenv("MODEL_PATH", str(tmp_path))
+    monkeypatch.delenv("CLIP_SERVICE_URL", raising=False)
+    assert main(["reid", "analyze", str(files[1]), "--json"]) == 0
+    (face,) = json.loads(capsys.readouterr().out)["faces"]
+    assert set(face["emotions"]) == set(tiny_clip.EMOTIONS)
+    assert sum(face["emotions"].values()) == pytest.approx(1, abs=1e-5)
+    assert main(["reid", "analyze", str(files[1])]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    assert line.endswith(f"degrees, {max(face['emotions'], key=face['emotions'].get)}")
+
+
 def test_compare_puts_the_most_alike_first(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,3 +112,21 @@ def test_a_picture_without_a_face_and_an_output_that_cannot_be_written(
     assert main(["reid", "analyze", str(empty)]) == 117
     assert main(["reid", "analyze", str(files[1]), "--draw", str(tmp_path / "none" / "out.jpg")]) == 40
     assert main(["reid", "analyze", str(files[1]), "--draw", str(tmp_path / "out.odd")]) == 40
+
+
+def test_a_drawing_of_many_pictures_has_rows_and_can_be_written(tmp_path: Path) -> None:
+    def drawn(count: int) -> Image:
+        out = tmp_path / f"{count}.jpg"
+        write_sheet(out, (np.full((300, 400 + index % 2, 3), 200, np.uint8) for index in range(count)), count)
+        sheet = cv2.imread(str(out))
+        assert sheet is not None
+        return np.asarray(sheet, np.uint8)
+
+    assert [drawn(count).shape[:2] for count in (1, 2, 4)] == [(300, 400), (720, 1922), (720, 3844)]
+    # Five of them are in two rows of three and two, the place of the sixth is black.
+    five = drawn(5)
+    assert five.shape[:2] == (1440, 2882)
+    assert five[:720].min() > 150
+    assert five[720:, 2000:].max() < 50
+    height, width = drawn(200).shape[:2]
+    assert max(height, width) < 4000

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 
 from domain.reid.matching import USUAL_THRESHOLD
@@ -54,6 +55,101 @@ async def test_a_face_is_enrolled_and_found(scene: Scene) -> None:
     assert (seen["face_count"], seen["expires_at"]) == (1, None)
     # Nobody has looked into this model, which is taken to be like most.
     assert (seen["threshold"], seen["likeness"]) == (USUAL_THRESHOLD, None)
+
+
+async def test_every_way_to_send_a_picture_enrols_and_finds_the_same(scene: Scene) -> None:
+    ada = scene.ada
+    png, packed = {"Content-Type": "image/png"}, {"Content-Type": "application/msgpack"}
+    plain = {"Content-Type": "application/octet-stream"}
+    said = {"label": "Grace", "metadata": '{"ward": "3b"}'}
+    body = {"label": "Grace", "metadata": {"ward": "3b"}}
+    image = {"image": ("grace.png", ONE, "image/png")}
+    ways: list[dict[str, Any]] = [
+        {"json": {**body, "image_data": text(ONE)}},
+        {"content": msgspec.msgpack.encode({**body, "image_data": ONE}), "headers": packed},
+        {"files": image, "data": said},
+        {"content": ONE, "headers": png, "params": said},
+        {"content": ONE, "headers": plain, "params": said},
+    ]
+    for way in ways:
+        gallery = await gallery_of(ada)
+        answer = await ada.post(f"/galleries/{gallery}/faces", **way)
+        assert answer.status_code == 201, answer.text
+        face = answer.json()
+        assert (face["label"], face["metadata"], face["faces_detected"]) == ("Grace", {"ward": "3b"}, 1)
+    alone = await ada.post(f"/galleries/{gallery}/faces", files=image, data={"label": "Grace"})
+    assert alone.json()["metadata"] == {}
+    await enrolled(ada, gallery, "Alan", 1)
+
+    at = f"/galleries/{gallery}/search"
+    for asked, people in (
+        ({"threshold": 0.9}, 1),
+        ({"threshold": -1, "top_k": 1}, 1),
+        ({"threshold": -1}, 2),
+    ):
+        words = {name: str(value) for name, value in asked.items()}
+        for answer in (
+            await ada.post(at, json={**asked, "image_data": text(ONE)}),
+            await ada.post(at, content=msgspec.msgpack.encode({**asked, "image_data": ONE}), headers=packed),
+            await ada.post(at, files=image, data=words),
+            await ada.post(at, content=ONE, headers=png, params=words),
+        ):
+            found = answer.raise_for_status().json()
+            assert len(found) == people
+            assert (found[0]["label"], found[0]["similarity"]) == ("Grace", pytest.approx(1))
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "expected"),
+    [
+        ("faces", {"files": {"image": ONE}}, (422, "validation_failed")),
+        ("faces", {"files": {"image": ONE}, "data": {"label": ""}}, (422, "validation_failed")),
+        ("faces", {"files": {"image": ONE}, "data": {"label": "a", "more": "1"}}, (422, "validation_failed")),
+        (
+            "faces",
+            {"files": {"image": ONE}, "data": {"label": "a", "metadata": "{"}},
+            (422, "validation_failed"),
+        ),
+        (
+            "faces",
+            {"files": {"image": ONE}, "data": {"label": "a", "metadata": "[]"}},
+            (422, "validation_failed"),
+        ),
+        (
+            "faces",
+            {"files": {"image": ONE}, "data": {"label": "a", "embedding": "AAAA"}},
+            (422, "invalid_option"),
+        ),
+        ("faces", {"files": {"image": ONE}, "data": {"label": ["a", "b"]}}, (422, "invalid_option")),
+        ("faces", {"files": {"image": ONE, "label": b"\xff"}}, (400, "bad_request")),
+        ("faces", {"files": {"picture": ONE}, "data": {"label": "a"}}, (422, "invalid_option")),
+        ("faces", {"files": {"image": picture()}, "data": {"label": "a"}}, (422, "face_not_found")),
+        ("faces", {"content": ONE, "params": {}}, (422, "validation_failed")),
+        ("faces", {"content": ONE, "params": {"label": "a", "metadata": "{"}}, (422, "validation_failed")),
+        ("faces", {"content": ONE, "params": {"label": "a" * 201}}, (422, "validation_failed")),
+        ("faces", {"content": b"none", "params": {"label": "a"}}, (422, "invalid_image")),
+        ("faces", {"content": b"", "params": {"label": "a"}}, (422, "invalid_image")),
+        ("search", {"files": {"image": ONE}, "data": {"threshold": "high"}}, (422, "validation_failed")),
+        ("search", {"files": {"image": ONE}, "data": {"threshold": "nan"}}, (422, "validation_failed")),
+        ("search", {"files": {"image": ONE}, "data": {"top_k": "0"}}, (422, "validation_failed")),
+        ("search", {"files": {"image": ONE}, "data": {"label": "a"}}, (422, "validation_failed")),
+        ("search", {"content": ONE, "params": {"threshold": "2"}}, (422, "validation_failed")),
+        ("search", {"content": ONE, "params": {"top_k": "1001"}}, (422, "validation_failed")),
+        (
+            "search",
+            {"content": ONE, "headers": {"Content-Type": "text/plain"}},
+            (415, "unsupported_media_type"),
+        ),
+    ],
+)
+async def test_a_picture_with_words_that_make_no_sense_is_refused(
+    scene: Scene, path: str, sent: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    gallery = await gallery_of(scene.ada)
+    if "content" in sent:
+        sent = {"headers": {"Content-Type": "image/png"}, **sent}
+    assert await problem(await scene.ada.post(f"/galleries/{gallery}/{path}", **sent)) == expected
+    assert (await scene.ada.get(f"/galleries/{gallery}")).json()["face_count"] == 0
 
 
 async def test_each_person_is_found_once_by_the_best_face_best_first(scene: Scene) -> None:

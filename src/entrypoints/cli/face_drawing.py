@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -16,8 +18,12 @@ from domain.reid.faces import Analysis
 _BOX = (80, 220, 60)
 _POINT = (60, 80, 255)
 _OUTLINE = (30, 30, 30)
-_HEIGHT = 720
-"""Pixels that pictures beside each other are high."""
+_HEIGHT, _LEAST_HEIGHT = 720, 96
+"""Pixels that pictures beside each other are high: few, and very many."""
+_TALLEST = 2160
+"""Pixels that a sheet of many may be high, unless its pictures would be too small to see."""
+_BESIDE = 4
+"""Most pictures of a sheet with one row."""
 
 
 def draw_faces(picture: bytes, analysis: Analysis, caption: str) -> Image:
@@ -44,15 +50,18 @@ def draw_faces(picture: bytes, analysis: Analysis, caption: str) -> Image:
     return image
 
 
-def write_sheet(out: Path, pictures: Sequence[Image]) -> None:
-    """Write one picture, or several beside each other, as the suffix of the name says.
+def write_sheet(out: Path, pictures: Iterable[Image], count: int) -> None:
+    """Write one picture, or several beside and below each other, as the suffix of the name says.
+
+    Args:
+        out: where to.
+        pictures: each is made small before the next is asked for.
+        count: how many they are; one at least.
 
     Raises:
         OutputUnwritableError: the file cannot be written.
     """
-    sheet = pictures[0]
-    if len(pictures) > 1:
-        sheet = np.hstack([_at_height(picture) for picture in pictures])
+    (sheet,) = pictures if count == 1 else [_sheet(pictures, count)]
     try:
         written, data = cv2.imencode(out.suffix or ".jpg", sheet)
         if not written:
@@ -73,6 +82,16 @@ def _write(image: Image, text: str, corner: tuple[int, int], unit: int) -> None:
         )
 
 
-def _at_height(picture: Image) -> Image:
-    width = max(1, round(picture.shape[1] * _HEIGHT / picture.shape[0]))
-    return np.asarray(cv2.resize(picture, (width, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+def _sheet(pictures: Iterable[Image], count: int) -> Image:
+    columns = count if count <= _BESIDE else math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    height = min(_HEIGHT, max(_LEAST_HEIGHT, _TALLEST // rows))
+    small = (_at_height(picture, height) for picture in pictures)
+    lines = [np.hstack(list(islice(small, columns))) for _ in range(rows)]
+    width = max(line.shape[1] for line in lines)
+    return np.vstack([np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0))) for line in lines])
+
+
+def _at_height(picture: Image, height: int) -> Image:
+    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from entrypoints.cli.errors import describe_exit_codes, describe_reid_exit_codes
-from entrypoints.cli.reid_galleries import enroll, picture_file, search
+from entrypoints.cli.face_pictures import Seen, draw_option, picture_file
+from entrypoints.cli.face_pictures import draw as draw_pictures
+from entrypoints.cli.reid_galleries import enroll, search
 
 if TYPE_CHECKING:
     from domain.reid.faces import Analysis, EmbeddingSpace, Face
@@ -38,12 +41,7 @@ def _model_options(command: _Command) -> _Command:
             show_default="$RECOGNIZER, or auto",
             help="dlib-resnet, the name or path of an InsightFace pack, or auto: a pack where there is one.",
         ),
-        click.option(
-            "--draw",
-            metavar="OUT.jpg",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="Draw the boxes.",
-        ),
+        draw_option,
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
     )
     for option in reversed(options):
@@ -62,11 +60,13 @@ def reid() -> None:
 def analyze(
     picture: Path, detector: str | None, recognizer: str | None, draw: Path | None, *, as_json: bool
 ) -> None:
-    """Show every face in PICTURE: where it is, how good the picture of it is, its embedding (--json)."""
-    analyses, space = _analyses([picture], detector, recognizer)
+    """Show every face in PICTURE: where it is, how good the picture of it is, its embedding (--json).
+
+    Also what it expresses, where the settings name a CLIP: an export in MODEL_PATH, or CLIP_SERVICE_URL.
+    """
+    analyses, space = _analyses([picture], detector, recognizer, emotions=True)
     faces = analyses[0].faces
-    if draw:
-        _draw(draw, [picture], analyses, [""])
+    draw_pictures(draw, [Seen(picture, analyses[0])])
     if as_json:
         found = {"model": space.name, "faces_detected": analyses[0].detected}
         click.echo(json.dumps({**found, "faces": [_as_json(face) for face in faces]}))
@@ -92,7 +92,7 @@ def compare(
 
     if len(pictures) < 2:
         raise click.UsageError("name two pictures at least")
-    analyses, space = _analyses(pictures, detector, recognizer)
+    analyses, space = _analyses(pictures, detector, recognizer, emotions=False)
     vectors = [analysis.faces[0].embedding.vector for analysis in analyses]
     pairs = sorted(
         (
@@ -101,8 +101,8 @@ def compare(
         ),
         reverse=True,
     )
-    if draw:
-        _draw(draw, pictures, analyses, [path.stem for path in pictures])
+    seen = [Seen(path, analysis, path.stem) for path, analysis in zip(pictures, analyses, strict=True)]
+    draw_pictures(draw, seen)
     if as_json:
         rows = [
             {"first": str(pictures[first]), "second": str(pictures[second]), "similarity": similarity}
@@ -119,9 +119,15 @@ reid.add_command(search)
 
 
 def _analyses(
-    pictures: Sequence[Path], detector: str | None, recognizer: str | None
+    pictures: Sequence[Path], detector: str | None, recognizer: str | None, *, emotions: bool
 ) -> tuple[list[Analysis], EmbeddingSpace]:
     """Every face of some files, and the space of their embeddings.
+
+    Args:
+        pictures: the files.
+        detector: what finds faces; that of the settings where nothing is given.
+        recognizer: what tells them apart; likewise.
+        emotions: whether to say what they express, too, where the settings name somebody who can.
 
     Raises:
         DomainError: a file cannot be read, or shows no face that can be recognised; or a model is missing.
@@ -131,6 +137,7 @@ def _analyses(
 
     from domain.errors import DomainError  # noqa: PLC0415
     from entrypoints.cli.options import service_settings  # noqa: PLC0415
+    from entrypoints.emotions import choose_emotion_reader  # noqa: PLC0415
     from entrypoints.recognition import load_analysis  # noqa: PLC0415
 
     files = [picture_file(path) for path in pictures]
@@ -140,30 +147,30 @@ def _analyses(
         detector=detector or settings.detector,
         recognizer=recognizer or settings.recognizer,
     )
-    analysis = load_analysis(settings)
 
-    async def run() -> list[Analysis]:
-        found = []
-        for path, data in zip(pictures, files, strict=True):
-            (outcome,) = await analysis.analyze_all([data])
-            if isinstance(outcome, DomainError):
-                raise type(outcome)(f"{path}: {outcome.message}", outcome.hint)
-            found.append(outcome)
-        return found
+    async def run() -> tuple[list[Analysis], EmbeddingSpace]:
+        async with choose_emotion_reader(settings) if emotions else nullcontext() as reader:
+            with closing(load_analysis(settings, reader)) as analysis:
+                found = []
+                for path, data in zip(pictures, files, strict=True):
+                    (outcome,) = await analysis.analyze_all([data])
+                    if isinstance(outcome, DomainError):
+                        raise type(outcome)(f"{path}: {outcome.message}", outcome.hint)
+                    found.append(outcome)
+                return found, analysis.space
 
-    try:
-        return asyncio.run(run()), analysis.space
-    finally:
-        analysis.close()
+    return asyncio.run(run())
 
 
 def _described(face: Face) -> str:
     x1, y1, x2, y2 = face.box.round().astype(int).tolist()
     quality = face.quality
+    expressed = max(face.emotions, key=face.emotions.__getitem__) if face.emotions else ""
     return (
         f"{x2 - x1}x{y2 - y1} pixels at {x1},{y1}, score {face.score:.2f}, "
         f"sharpness {quality.sharpness:.2f}, "
         f"yaw {quality.yaw:.0f}, pitch {quality.pitch:.0f}, roll {quality.roll:.0f} degrees"
+        + (f", {expressed}" if expressed else "")
     )
 
 
@@ -177,13 +184,3 @@ def _as_json(face: Face) -> dict[str, Any]:
         "quality": asdict(face.quality),
         "emotions": face.emotions,
     }
-
-
-def _draw(out: Path, pictures: Sequence[Path], analyses: Sequence[Analysis], captions: Sequence[str]) -> None:
-    from entrypoints.cli.face_drawing import draw_faces, write_sheet  # noqa: PLC0415 - as above
-
-    sheets = [
-        draw_faces(picture_file(path), analysis, caption)
-        for path, analysis, caption in zip(pictures, analyses, captions, strict=True)
-    ]
-    write_sheet(out, sheets)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
 
-from domain.errors import DomainError, GalleryNotFoundError, InputNotFoundError
+from domain.accounts import Principal, Role
+from domain.errors import DomainError, GalleryNotFoundError, InvalidOptionError
 from entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
 from entrypoints.cli.errors import SUCCESS, report_domain_error
+from entrypoints.cli.face_pictures import Seen, draw_option, picture_file
+from entrypoints.cli.face_pictures import draw as draw_pictures
 from entrypoints.cli.options import data_dir_option
 
 if TYPE_CHECKING:
-    from domain.reid.faces import Face
+    from domain.reid.faces import Analysis
     from domain.reid.gallery import Gallery
     from domain.reid.service import Faces
     from entrypoints.service import Service
@@ -36,38 +40,81 @@ class _Tools:
     service: Service
     faces: Faces
 
-    async def largest_face(self, path: Path) -> Face:
-        """The most prominent face of a file.
+    async def look(self, path: Path) -> Analysis:
+        """The most prominent face of a file, and nothing else.
 
         Raises:
             DomainError: it cannot be read, or shows none; the message names the file.
         """
         try:
-            found = await (await self.faces.analysis()).analyze(picture_file(path))
+            return await (await self.faces.analysis()).analyze(picture_file(path))
         except DomainError as error:
             if str(path) not in error.message:
                 error.message = f"{path}: {error.message}"
             raise
-        return found.faces[0]
 
-    async def gallery(self, name: str) -> Gallery | None:
-        """The newest gallery with that id or name, whoever's it is."""
-        async for gallery in all_of(partial(self.service.galleries.list, OPERATOR)):
-            if name in {str(gallery.id), gallery.name}:
-                return gallery
-        return None
+    async def gallery(self, wanted: str, owner: str | None) -> Gallery | None:
+        """The gallery with that id, or the one that its owner calls so; None when no name is like that.
+
+        A name counts among the galleries of one account only: everybody may call theirs like another's, or
+        like another's id.
+
+        Args:
+            wanted: an id or a name; what reads as an id is never a name.
+            owner: whose it has to be. Where nobody is named, an id may be anybody's, and a name is the first
+                administrator's.
+
+        Raises:
+            GalleryNotFoundError: there is none with that id, or it is not the owner's.
+            InvalidOptionError: the owner has several of that name.
+            UserNotFoundError: there is no such owner.
+            GalleryKeyMissingError: one is sealed with a key that the settings do not name.
+        """
+        try:
+            gallery_id = UUID(wanted)
+        except ValueError:
+            return await self._named(wanted, await account(self.service, owner))
+        if owner is None:
+            return await self.service.galleries.get(OPERATOR, gallery_id)
+        return await self.service.galleries.get(_as_user(await account(self.service, owner)), gallery_id)
+
+    async def _named(self, name: str, owner: Principal) -> Gallery | None:
+        listed = all_of(partial(self.service.galleries.list, _as_user(owner)))
+        found = [gallery async for gallery in listed if gallery.name == name]
+        if len(found) > 1:
+            ids = ", ".join(str(gallery.id) for gallery in found)
+            raise InvalidOptionError(
+                f"{owner.username} has {len(found)} galleries {name!r}: {ids}", "give the id of the right one"
+            )
+        return found[0] if found else None
+
+
+_owner_option = click.option(
+    "--owner",
+    metavar="NAME",
+    help="Whose gallery it is, or is to be; a name without it is the first administrator's.",
+)
 
 
 @click.command(short_help="Add the faces of pictures to a gallery.")
 @click.argument("gallery", metavar="GALLERY")
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--label", metavar="TEXT", help="Whose faces they are; the name of each file when left out.")
-@click.option("--owner", metavar="NAME", help="Whose gallery a new one is; the first administrator's if not.")
+@draw_option
+@_owner_option
 @data_dir_option
 def enroll(
-    *, gallery: str, pictures: tuple[Path, ...], label: str | None, owner: str | None, data_dir: str | None
+    *,
+    gallery: str,
+    pictures: tuple[Path, ...],
+    label: str | None,
+    draw: Path | None,
+    owner: str | None,
+    data_dir: str | None,
 ) -> int:
-    """Enrol the largest face of each PICTURE in GALLERY, a name or an id; a new name makes a gallery.
+    """Enrol the largest face of each PICTURE in GALLERY, an id or a name that its owner gave it.
+
+    A new name makes a gallery of the owner's.
 
     A picture without a face does not stop the rest; the exit code is that of the last such one.
     """
@@ -75,26 +122,29 @@ def enroll(
     async def main() -> int:
         from domain.reid.gallery import Enrolment  # noqa: PLC0415 - NumPy takes a moment to import
 
-        code = SUCCESS
+        code, enrolled = SUCCESS, list[Seen]()
         async with _tools(data_dir) as tools:
-            service, principal = tools.service, await account(tools.service, owner)
-            target = await tools.gallery(gallery)
+            service = tools.service
+            target = await tools.gallery(gallery, owner)
             if target is None:
                 space = (await tools.faces.analysis()).space
-                target = await service.galleries.create(principal, gallery, space)
+                target = await service.galleries.create(await account(service, owner), gallery, space)
                 click.echo(f"made gallery {target.id}, for faces told apart by {space.name}")
             for path in pictures:
                 try:
-                    face = await tools.largest_face(path)
+                    found = await tools.look(path)
+                    (face,) = found.faces
                     enrolment = Enrolment(label or path.stem, face.embedding)
                     await service.galleries.enrol(OPERATOR, target.id, [enrolment])
                 except DomainError as error:
                     code = report_domain_error(error, as_json=False)
                     continue
+                enrolled.append(Seen(path, found, enrolment.label))
                 sharpness, size = face.quality.sharpness, face.quality.size
                 click.echo(
                     f"{path}: enrolled as {enrolment.label!r}, {size:.0f} pixels, sharpness {sharpness:.2f}"
                 )
+        draw_pictures(draw, enrolled)
         return code
 
     return run(main)
@@ -106,6 +156,8 @@ def enroll(
 @click.option("--threshold", type=float, metavar="COSINE", help="Least similarity; a usual one if left out.")
 @click.option("--top-k", type=click.IntRange(1, 1000), default=5, show_default=True, help="Most people.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@draw_option
+@_owner_option
 @data_dir_option
 def search(
     *,
@@ -114,20 +166,31 @@ def search(
     threshold: float | None,
     top_k: int,
     as_json: bool,
+    draw: Path | None,
+    owner: str | None,
     data_dir: str | None,
 ) -> None:
-    """Look in GALLERY, a name or an id, for the largest face of PICTURE; the most alike comes first."""
+    """Look in GALLERY, an id or a name that its owner gave it, for the largest face of PICTURE.
+
+    The most alike comes first.
+    """
 
     async def main() -> Sequence[dict[str, object]]:
         from domain.reid.matching import usual_threshold  # noqa: PLC0415 - NumPy takes a moment to import
 
         async with _tools(data_dir) as tools:
-            target = await tools.gallery(gallery)
+            target = await tools.gallery(gallery, owner)
             if target is None:
-                raise GalleryNotFoundError(f"there is no gallery {gallery!r}", "enroll somebody first")
-            face = await tools.largest_face(picture)
+                who = "the first administrator" if owner is None else owner
+                raise GalleryNotFoundError(
+                    f"{who} has no gallery {gallery!r}", "give its id, or the --owner that calls it so"
+                )
+            seen = await tools.look(picture)
+            (face,) = seen.faces
             least = usual_threshold(target.space) if threshold is None else threshold
             found = await tools.service.galleries.search(OPERATOR, target.id, face.embedding, least, top_k)
+        best = f"{found[0].face.label}  {found[0].similarity:.3f}" if found else ""
+        draw_pictures(draw, [Seen(picture, seen, best)])
         return [
             {"label": match.face.label, "similarity": match.similarity, "face_id": str(match.face.id)}
             for match in found
@@ -143,6 +206,11 @@ def search(
         click.echo(f"{row['similarity']:6.3f}  {row['label']}")
 
 
+def _as_user(owner: Principal) -> Principal:
+    """An account that uses only what is its own; administrators may use all galleries."""
+    return replace(owner, role=Role.USER)
+
+
 @asynccontextmanager
 async def _tools(data_dir: str | None) -> AsyncIterator[_Tools]:
     # The models' runtime takes a moment to import; `--help` needs none of it.
@@ -150,16 +218,3 @@ async def _tools(data_dir: str | None) -> AsyncIterator[_Tools]:
 
     async with connected_service(data_dir) as service, build_faces(service.settings) as faces:
         yield _Tools(service, faces)
-
-
-def picture_file(path: Path) -> bytes:
-    """The bytes of a file.
-
-    Raises:
-        InputNotFoundError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputNotFoundError(f"cannot open {path}: {reason}", "check the path") from error

@@ -154,14 +154,19 @@ class BatchDTO(BodyDTO[Model]):
         return list[Any]
 
 
-def convert(value: object, wanted: type[Model]) -> Model:
+def convert(value: object, wanted: type[Model], *, as_text: bool = False) -> Model:
     """Something that was decoded already as what is wanted.
+
+    Args:
+        value: plain values, lists and dictionaries.
+        wanted: a type.
+        as_text: whether numbers may be text, as those of forms and addresses are.
 
     Raises:
         InvalidBodyError: it does not say what it should.
     """
     try:
-        return msgspec.convert(value, wanted, strict=True)
+        return msgspec.convert(value, wanted, strict=not as_text)
     except msgspec.ValidationError as error:
         raise InvalidBodyError((invalid_value(error),)) from error
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from litestar.exceptions import ClientException
 from multipart import parse_options_header
 
-from domain.errors import InvalidImageError
-from entrypoints.http.bodies import JSON, ApiRequest, decode
+from domain.errors import InvalidImageError, InvalidOptionError
+from entrypoints.http.bodies import JSON, ApiRequest, convert, decode
+from entrypoints.http.errors import InvalidBodyError, invalid_value
 from entrypoints.http.schemas.faces import AnalyzeBody, EmbeddingFormat
-from entrypoints.http.uploads import file_of_form
+from entrypoints.http.schemas.galleries import FaceSource
+from entrypoints.http.schemas.problems import FieldError
+from entrypoints.http.uploads import file_of_form, parts_of_form
 
+FORM = "multipart/form-data"
 IMAGE_FIELD = "image"
+METADATA_FIELD = "metadata"
+
+Source = TypeVar("Source", bound=FaceSource)
 
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
 _BASE64_HINT = "send the picture's bytes in base64, with nothing around them"
@@ -53,20 +61,57 @@ async def incoming_picture(request: ApiRequest, embedding_format: EmbeddingForma
     content_type, options = parse_options_header(request.headers.get("content-type", ""))
     media_type = content_type.lower()
     body = await request.body()
-    if media_type == "multipart/form-data":
+    if media_type == FORM:
         file = await file_of_form(_at_once(body), options.get("boundary", ""), IMAGE_FIELD)
         return IncomingPicture(b"".join([chunk async for chunk in file.chunks]), embedding_format)
-    if media_type.startswith("image/") or media_type == "application/octet-stream":
+    if _is_picture(media_type):
         return IncomingPicture(body, embedding_format)
     asked: AnalyzeBody = decode(body, media_type, AnalyzeBody)
     return IncomingPicture(picture_bytes(asked.image_data, media_type), asked.embedding_format)
+
+
+async def incoming_face(request: ApiRequest, wanted: type[Source], said: Mapping[str, object]) -> Source:
+    """A face, however it is sent, and what is said about it.
+
+    Args:
+        request: its body is not read yet.
+        wanted: what a JSON or msgpack body says.
+        said: the same from the address, for a body that is a picture; None for what is not there.
+
+    Raises:
+        UnsupportedMediaTypeError: the body is none of what is taken.
+        InvalidBodyError: it, or the address, does not say what it should.
+        InvalidOptionError: the form has no picture, or something twice.
+        ClientException: the body cannot be read.
+        RequestEntityTooLarge: there is more than the endpoint takes.
+    """
+    content_type, options = parse_options_header(request.headers.get("content-type", ""))
+    media_type = content_type.lower()
+    body = await request.body()
+    words: dict[str, object]
+    if media_type == FORM:
+        parts = await parts_of_form(_at_once(body), options.get("boundary", ""))
+        picture = parts.pop(IMAGE_FIELD, None)
+        if picture is None:
+            raise InvalidOptionError("the form has no file", f"send it as the field {IMAGE_FIELD!r}")
+        words = {name: _text(part) for name, part in parts.items()}
+    elif _is_picture(media_type):
+        picture, words = body, {name: value for name, value in said.items() if value is not None}
+    else:
+        face: Source = decode(body, media_type, wanted)
+        return face
+    if METADATA_FIELD in words:
+        words[METADATA_FIELD] = _json_object(str(words[METADATA_FIELD]), METADATA_FIELD)
+    # As msgpack brings it, so that nobody has to ask again how it came.
+    sent = msgspec.Raw(msgspec.msgpack.encode(picture))
+    return msgspec.structs.replace(convert(words, wanted, as_text=True), image_data=sent)
 
 
 def picture_bytes(sent: msgspec.Raw, media_type: str) -> bytes:
     """The file in a field of a body.
 
     Args:
-        sent: the field, not decoded yet: base64 as text, maybe as a data URL, or in msgpack the bytes.
+        sent: the field, not decoded yet: base64 as text, maybe as a data URL, or bytes as msgpack has them.
         media_type: of the body.
 
     Raises:
@@ -88,6 +133,26 @@ def picture_bytes(sent: msgspec.Raw, media_type: str) -> bytes:
 def media_type_of(request: ApiRequest) -> str:
     """What the body of a request is, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _is_picture(media_type: str) -> bool:
+    return media_type.startswith("image/") or media_type == "application/octet-stream"
+
+
+def _text(part: bytes) -> str:
+    try:
+        return part.decode()
+    except UnicodeDecodeError as error:
+        raise ClientException("the form is not UTF-8") from error
+
+
+def _json_object(text: str, field: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.ValidationError as error:
+        raise InvalidBodyError((invalid_value(error, field),)) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidBodyError((FieldError(field=field, message="is not JSON"),)) from error
 
 
 def _decoder(media_type: str) -> Callable[[msgspec.Raw], Any]:

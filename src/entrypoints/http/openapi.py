@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from litestar import Request
@@ -29,8 +29,9 @@ from msgspec import Struct
 from entrypoints.http.bodies import JSON, MSGPACK
 from entrypoints.http.config import HttpConfig
 from entrypoints.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
-from entrypoints.http.schemas.common import View
+from entrypoints.http.schemas.common import Body, View
 from entrypoints.http.schemas.faces import AnalyzeBody
+from entrypoints.http.schemas.galleries import EnrolBody, SearchBody
 from entrypoints.http.schemas.problems import Problem
 from entrypoints.http.security import API_KEY_HEADER
 
@@ -104,33 +105,85 @@ class UploadOperation(Operation):
         )
 
 
-_PICTURE_FORM = Schema(
-    type=OpenAPIType.OBJECT,
-    properties={
-        "image": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The picture.")
-    },
-    required=["image"],
-)
-_ANALYZE_BODY = Reference(ref="#/components/schemas/AnalyzeBody")
+_PICTURE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The picture.")
 
 
 @dataclass
 class ImageOperation(Operation):
     """An operation that takes a picture in whatever way clients find easiest."""
 
+    struct: ClassVar[type[Body]] = AnalyzeBody
+    described: ClassVar[str] = (
+        "The picture: in base64 (in msgpack, binary), as the field `image` of a form, or as it is."
+    )
+    fields: ClassVar[Mapping[str, Schema]] = {}
+    required: ClassVar[Sequence[str]] = ()
+
     def __post_init__(self) -> None:
         """Say what is taken."""
+        form = Schema(
+            type=OpenAPIType.OBJECT,
+            properties={"image": _PICTURE, **self.fields},
+            required=["image", *self.required],
+        )
+        reference = Reference(ref=f"#/components/schemas/{self.struct.__name__}")
         self.request_body = RequestBody(
             required=True,
-            description="The picture: in base64 (in msgpack, binary), as the field `image` of a form, or as"
-            " it is.",
+            description=self.described,
             content={
-                JSON: OpenAPIMediaType(schema=_ANALYZE_BODY),
-                "multipart/form-data": OpenAPIMediaType(schema=_PICTURE_FORM),
+                JSON: OpenAPIMediaType(schema=reference),
+                "multipart/form-data": OpenAPIMediaType(schema=form),
                 "image/*": OpenAPIMediaType(schema=_FILE),
                 "application/octet-stream": OpenAPIMediaType(schema=_FILE),
             },
         )
+
+
+_FACE_BODY = (
+    "A picture in base64 (in msgpack, binary), or an embedding; or a picture as the field `image` of a form,"
+    " or as it is."
+)
+
+
+@dataclass
+class EnrolOperation(ImageOperation):
+    """One that takes the picture of somebody with a name, or an embedding."""
+
+    struct = EnrolBody
+    described = _FACE_BODY
+    fields: ClassVar[Mapping[str, Schema]] = {
+        "label": Schema(
+            type=OpenAPIType.STRING, min_length=1, max_length=200, description="Whose face it is."
+        ),
+        "metadata": Schema(
+            type=OpenAPIType.OBJECT,
+            description="What else is to be kept with it, as JSON; at most 4096 bytes.",
+        ),
+    }
+    required = ("label",)
+
+
+@dataclass
+class SearchOperation(ImageOperation):
+    """One that takes the picture of somebody without a name, or an embedding."""
+
+    struct = SearchBody
+    described = _FACE_BODY
+    fields: ClassVar[Mapping[str, Schema]] = {
+        "threshold": Schema(
+            type=OpenAPIType.NUMBER,
+            minimum=-1,
+            maximum=1,
+            description="The least cosine; what is usual for the model if left out.",
+        ),
+        "top_k": Schema(
+            type=OpenAPIType.INTEGER, minimum=1, maximum=1000, description="The most people; 10 if left out."
+        ),
+    }
+
+
+_READ_BY_HANDLERS = (AnalyzeBody, EnrolBody, SearchBody)
+"""Bodies that no parameter of a handler names."""
 
 
 def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
@@ -205,7 +258,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     members, rounds large integers, and does not say that unknown fields are refused.
     """
     schemas = document["components"]["schemas"]
-    wanted = {*schemas, AnalyzeBody.__name__}
+    wanted = {*schemas, *(struct.__name__ for struct in _READ_BY_HANDLERS)}
     structs = [kind for kind in _descendants(Struct) if kind.__name__ in wanted]
     _, exact = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     for item in document["paths"].values():

@@ -138,6 +138,30 @@ async def file_of_form(body: AsyncGenerator[bytes, None], boundary: str, field: 
     raise InvalidOptionError("the form has no file", f"send it as the field {field!r}")
 
 
+async def parts_of_form(body: AsyncGenerator[bytes, None], boundary: str) -> dict[str, bytes]:
+    """Everything in a form that is small enough to be held in memory, by the names of its parts.
+
+    Args:
+        body: the form.
+        boundary: what stands between its parts.
+
+    Raises:
+        ClientException: it is not what forms look like.
+        InvalidOptionError: two of its parts have the same name.
+    """
+    found: dict[str, list[bytes]] = {}
+    name = ""
+    async for event in _form_events(body, boundary):
+        if isinstance(event, MultipartSegment):
+            name = event.name
+            if name in found:
+                raise InvalidOptionError(f"the form has {name!r} more than once", "send it once")
+            found[name] = []
+        elif event is not None:
+            found[name].append(event)
+    return {name: b"".join(chunks) for name, chunks in found.items()}
+
+
 async def _content(
     events: AsyncIterator[MultipartSegment | bytes | None], field: str
 ) -> AsyncIterator[bytes]:

@@ -16,8 +16,8 @@ from domain.reid.matching import Numbers, unit_vector, usual_threshold
 from entrypoints.http.bodies import ApiRequest
 from entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
 from entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
-from entrypoints.http.images import media_type_of, picture_bytes
-from entrypoints.http.openapi import problems
+from entrypoints.http.images import incoming_face, media_type_of, picture_bytes
+from entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
 from entrypoints.http.schemas.common import Limit, Offset
 from entrypoints.http.schemas.faces import QualityView, numbers
 from entrypoints.http.schemas.galleries import (
@@ -32,7 +32,11 @@ from entrypoints.http.schemas.galleries import (
     GalleryMatchView,
     GalleryPage,
     GalleryView,
+    LabelOfPicture,
+    MetadataOfPicture,
     SearchBody,
+    ThresholdOfPicture,
+    TopOfPicture,
 )
 
 _KEPT = ("gallery_not_found", "gallery_key_missing", "gallery_damaged")
@@ -98,6 +102,7 @@ class GalleriesController(Controller):
     @post(
         "/{gallery_id:uuid}/faces",
         operation_id="enrolFace",
+        operation_class=EnrolOperation,
         summary="Enrol a face",
         request_max_body_size=MAX_PICTURE_BYTES,
         responses=problems(*_KEPT, *_FACE, "gallery_full", writes=True, body=True),
@@ -105,13 +110,15 @@ class GalleriesController(Controller):
     async def enrol_face(
         self,
         gallery_id: GalleryId,
-        data: JSONBody[EnrolBody],
         request: ApiRequest,
         caller: Caller,
         galleries: TheGalleries,
         faces: TheFaces,
+        label: LabelOfPicture = None,
+        metadata: MetadataOfPicture = None,
     ) -> EnrolmentView:
         """The largest face of a picture, or an embedding of the gallery's model. The picture is not kept."""
+        data = await incoming_face(request, EnrolBody, {"label": label, "metadata": metadata})
         gallery = await galleries.get(caller, gallery_id)
         embedding, analysis = await _face_of(data, media_type_of(request), gallery, faces)
         (face,) = await galleries.enrol(caller, gallery_id, [Enrolment(data.label, embedding, data.metadata)])
@@ -158,6 +165,7 @@ class GalleriesController(Controller):
     @post(
         "/{gallery_id:uuid}/search",
         operation_id="searchGallery",
+        operation_class=SearchOperation,
         summary="Find out who somebody is",
         status_code=200,
         request_max_body_size=MAX_PICTURE_BYTES,
@@ -166,13 +174,15 @@ class GalleriesController(Controller):
     async def search_gallery(
         self,
         gallery_id: GalleryId,
-        data: JSONBody[SearchBody],
         request: ApiRequest,
         caller: Caller,
         galleries: TheGalleries,
         faces: TheFaces,
+        threshold: ThresholdOfPicture = None,
+        top_k: TopOfPicture = None,
     ) -> list[GalleryMatchView]:
         """People whose enrolled face is like this one, best first, each by the best of their faces."""
+        data = await incoming_face(request, SearchBody, {"threshold": threshold, "top_k": top_k})
         gallery = await galleries.get(caller, gallery_id)
         embedding, _ = await _face_of(data, media_type_of(request), gallery, faces)
         threshold = usual_threshold(gallery.space) if data.threshold is None else data.threshold

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self, TypeAlias
 from uuid import UUID
 
 import msgspec
-from litestar.params import PathParameter
+from litestar.params import PathParameter, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.reid.gallery import EnrolledFace, Gallery, GalleryMatch
@@ -38,6 +38,28 @@ Person: TypeAlias = Annotated[
         description="Whose face it is; several faces may have the same label.",
         examples=["patient 17"],
     ),
+]
+
+_WHERE_IT_IS_THE_BODY = "Where the body is the picture"
+LabelOfPicture: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=200,
+        description=f"{_WHERE_IT_IS_THE_BODY}: whose face it is. Addresses are often logged on their way;"
+        " forms are not.",
+    ),
+]
+MetadataOfPicture: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(description=f"{_WHERE_IT_IS_THE_BODY}: what else is to be kept with it, a JSON object."),
+]
+ThresholdOfPicture: TypeAlias = Annotated[
+    float | None,
+    QueryParameter(ge=-1, le=1, description=f"{_WHERE_IT_IS_THE_BODY}: the least cosine of a match."),
+]
+TopOfPicture: TypeAlias = Annotated[
+    int | None,
+    QueryParameter(ge=1, le=1000, description=f"{_WHERE_IT_IS_THE_BODY}: the most people that are wanted."),
 ]
 
 
