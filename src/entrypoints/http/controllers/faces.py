@@ -16,6 +16,7 @@ from entrypoints.http.bodies import ApiRequest, decode
 from entrypoints.http.dependencies import TheClock, TheFaces
 from entrypoints.http.errors import domain_problem
 from entrypoints.http.images import incoming_picture, media_type_of, picture_bytes
+from entrypoints.http.leaving import unless_client_leaves
 from entrypoints.http.openapi import ImageOperation, problems
 from entrypoints.http.schemas.faces import (
     AnalysisView,
@@ -90,7 +91,7 @@ class FacesController(Controller):
         """
         picture = await incoming_picture(request, embedding_format)
         analysis = await faces.analysis()
-        found = await analysis.analyze(picture.data)
+        found = await unless_client_leaves(request, analysis.analyze(picture.data))
         return AnalysisView.of_analysis(found, picture.embedding_format, analysis.space.name, clock.now())
 
     @post(
@@ -112,7 +113,7 @@ class FacesController(Controller):
         analysis = await faces.analysis()
         media_type = media_type_of(request)
         sent = [_opened(picture, media_type) for picture in data.images]
-        outcomes = await analysis.analyze_all(sent)
+        outcomes = await unless_client_leaves(request, analysis.analyze_all(sent))
         return BatchAnalysisView(
             results=[
                 _result(index, outcome, data.embedding_format) for index, outcome in enumerate(outcomes)

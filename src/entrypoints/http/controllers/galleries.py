@@ -17,6 +17,7 @@ from entrypoints.http.bodies import ApiRequest
 from entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
 from entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
 from entrypoints.http.images import media_type_of, picture_bytes
+from entrypoints.http.leaving import unless_client_leaves
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import Limit, Offset
 from entrypoints.http.schemas.faces import QualityView, numbers
@@ -113,7 +114,7 @@ class GalleriesController(Controller):
     ) -> EnrolmentView:
         """The largest face of a picture, or an embedding of the gallery's model. The picture is not kept."""
         gallery = await galleries.get(caller, gallery_id)
-        embedding, analysis = await _face_of(data, media_type_of(request), gallery, faces)
+        embedding, analysis = await _face_of(data, request, gallery, faces)
         (face,) = await galleries.enrol(caller, gallery_id, [Enrolment(data.label, embedding, data.metadata)])
         return EnrolmentView(
             id=face.id,
@@ -174,26 +175,29 @@ class GalleriesController(Controller):
     ) -> list[GalleryMatchView]:
         """People whose enrolled face is like this one, best first, each by the best of their faces."""
         gallery = await galleries.get(caller, gallery_id)
-        embedding, _ = await _face_of(data, media_type_of(request), gallery, faces)
+        embedding, _ = await _face_of(data, request, gallery, faces)
         threshold = usual_threshold(gallery.space) if data.threshold is None else data.threshold
         found = await galleries.search(caller, gallery_id, embedding, threshold, data.top_k)
         return [GalleryMatchView.of(match) for match in found]
 
 
 async def _face_of(
-    data: FaceSource, media_type: str, gallery: Gallery, faces: TheFaces
+    data: FaceSource, request: ApiRequest, gallery: Gallery, faces: TheFaces
 ) -> tuple[Embedding, Analysis | None]:
     """The face that is meant, and what was found in its picture where it is one.
 
     Raises:
         InvalidOptionError: there is none, or more than one.
         ModelMismatchError: it is of another model than the gallery.
+        ClientGoneError: whoever asked hung up while the picture was analysed.
         DomainError: as for `numbers`, `picture_bytes` and an analysis.
     """
     match data.image_data, data.embedding:
         case msgspec.Raw() as picture, UnsetType():
-            analysis = await (await faces.analysis()).analyze(picture_bytes(picture, media_type))
-            return analysis.faces[0].embedding, analysis
+            sent = picture_bytes(picture, media_type_of(request))
+            analysis = await faces.analysis()
+            found = await unless_client_leaves(request, analysis.analyze(sent))
+            return found.faces[0].embedding, found
         case UnsetType(), list() | bytes() as vector:
             return _embedding(numbers(vector), data.model, gallery), None
     raise InvalidOptionError("a face is a picture or an embedding", "send image_data or embedding")
