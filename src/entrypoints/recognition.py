@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from adapters.media.opencv import use_one_thread_per_call
 from adapters.media.picture_intake import StrangersPictures
@@ -18,6 +19,13 @@ from domain.reid.service import Faces
 from entrypoints.bootstrap import SWITCH_INTERVAL
 from entrypoints.emotions import choose_emotion_reader
 from entrypoints.settings import Settings
+
+_LONGER = 2.0
+"""Seconds that an analysis waits longer than whoever asks the CLIP service.
+
+The service is left alone for a while when its client has given it up several times. Nothing is learnt of the
+service when the client itself is given up.
+"""
 
 
 @asynccontextmanager
@@ -53,9 +61,17 @@ def load_analysis(settings: Settings, emotions: EmotionReader | None = None) -> 
         choose_detector(settings.detector, settings.models, provider, Precision(settings.precision)),
         choose_recognizer(settings.recognizer, settings.models, provider),
         emotions,
-        Capacity(
-            threads=settings.threads,
-            max_waiting=settings.recognition_queue,
-            linger=settings.recognition_linger_ms / 1000,
-        ),
+        capacity_of(settings),
     )
+
+
+def capacity_of(settings: Settings) -> Capacity:
+    """How much of the machine analyses may use, and how long they wait for others."""
+    capacity = Capacity(
+        threads=settings.threads,
+        max_waiting=settings.recognition_queue,
+        linger=settings.recognition_linger_ms / 1000,
+    )
+    if not settings.clip_service_url:
+        return capacity
+    return replace(capacity, emotion_seconds=settings.clip_service_timeout_seconds + _LONGER)

@@ -189,6 +189,19 @@ async def test_a_service_that_hangs_costs_no_more_than_its_time(deaf: Receiver) 
             assert not await reader.available()
 
 
+async def test_a_call_of_several_requests_has_no_more_time_than_one(ask: Ask) -> None:
+    class Slow(Service):
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            await asyncio.sleep(0.2)
+            return await super().__call__(request)
+
+    breaker = CircuitBreaker(failures=1)
+    reader = ask(Slow(), total_seconds=0.3, most_images=1, breaker=breaker)
+    with pytest.raises(EmotionsUnavailableError, match=r"in time|talked to"):
+        await reader.read([FACE] * 2)
+    assert breaker.refuses
+
+
 async def test_nobody_at_that_address(unused_tcp_port: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     url = f"http://127.0.0.1:{unused_tcp_port}"

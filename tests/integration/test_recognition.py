@@ -10,7 +10,7 @@ import pytest
 
 import pictures
 from domain.errors import ModelMissingError
-from entrypoints.recognition import build_faces
+from entrypoints.recognition import build_faces, capacity_of
 from entrypoints.settings import Settings
 
 
@@ -35,6 +35,14 @@ async def test_callers_that_come_first_share_one_loading(tmp_path: Path) -> None
     assert found.faces[0].embedding.space.name == "dlib-resnet"
     assert health.recognizer is not None
     assert (health.recognizer.name, health.recognizer.provider) == ("dlib-resnet", "CPU")
+
+
+@pytest.mark.parametrize("seconds", ["0.1", "3", "60"])
+def test_a_clip_service_is_given_up_by_its_client_before_an_analysis_gives_both_up(
+    tmp_path: Path, seconds: str
+) -> None:
+    service = {"CLIP_SERVICE_URL": "http://clip.test", "CLIP_SERVICE_TIMEOUT_SECONDS": seconds}
+    assert capacity_of(settings(tmp_path, **service)).emotion_seconds >= float(seconds) + 1
 
 
 async def test_a_model_that_is_not_there_is_told_when_it_is_needed(tmp_path: Path) -> None:

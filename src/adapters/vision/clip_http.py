@@ -45,7 +45,7 @@ class HttpEmotionReader:
     Args:
         url: of the service, without a slash at the end.
         token: shared with it; empty for none.
-        total_seconds: after which a call counts as in vain, all tries together.
+        total_seconds: after which a call counts as in vain, all its requests and tries together.
         most_images: pictures in one request.
         most_bytes: of the body of one request.
         backoff: when to try again.
@@ -100,7 +100,8 @@ class HttpEmotionReader:
             ValueError: a crop is not (h, w, 3) uint8 with pixels in it.
         """
         require_crops(crops)
-        rows = [await self._read_portion(portion) for portion in self._portions(crops)]
+        end = asyncio.get_running_loop().time() + self._total_seconds
+        rows = [await self._read_portion(portion, end) for portion in self._portions(crops)]
         if len({part.shape[1] for part in rows}) > 1:
             raise EmotionsUnavailableError("the CLIP service was exchanged meanwhile", "try again")
         return np.concatenate(rows) if rows else np.empty((0, len(self._emotions)), np.float32)
@@ -128,13 +129,13 @@ class HttpEmotionReader:
         if portion:
             yield portion
 
-    async def _read_portion(self, crops: list[Image]) -> FloatArray:
-        return await self._breaker.run(lambda: self._read_in_time(crops), _SilentError)
+    async def _read_portion(self, crops: list[Image], end: float) -> FloatArray:
+        return await self._breaker.run(lambda: self._read_in_time(crops, end), _SilentError)
 
-    async def _read_in_time(self, crops: list[Image]) -> FloatArray:
+    async def _read_in_time(self, crops: list[Image], end: float) -> FloatArray:
         body = msgspec.msgpack.encode(EmotionsOrder(images=tuple(Picture.of(crop) for crop in crops)))
         try:
-            async with asyncio.timeout(self._total_seconds):
+            async with asyncio.timeout_at(end):
                 answer = await self._backoff.run(lambda: self._ask(body), _SilentError)
         except TimeoutError as error:
             raise _SilentError("the CLIP service did not answer in time") from error
