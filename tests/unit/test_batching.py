@@ -180,6 +180,19 @@ async def test_too_much_work_is_refused_and_none_of_it_begun(gate: Gate) -> None
     assert await shared.run(6) == 12
 
 
+async def test_what_finds_nobody_waiting_is_taken_however_much_it_is(gate: Gate) -> None:
+    shared = batcher(gate, max_waiting=3)
+    first = asyncio.create_task(shared.run(1))
+    await called(gate, 1)
+    many = asyncio.create_task(shared.run_all(range(10)))
+    await started(shared, 10)
+    with pytest.raises(OverloadedError):
+        await shared.run(2)
+    gate.let(10)
+    assert await first == 2
+    assert await many == [2 * number for number in range(10)]
+
+
 async def test_nothing_at_all_is_no_work(gate: Gate) -> None:
     assert await batcher(gate).run_all([]) == []
     assert gate.calls == []

@@ -44,7 +44,8 @@ class Capacity:
 
     Attributes:
         threads: calls of models, and pictures that are decoded, in the same moment.
-        max_waiting: pictures that may wait for that; more are refused.
+        max_waiting: pictures that may wait for that; more are refused, unless they are of one request and
+            nothing else waits.
         linger: the most seconds that faces wait for others to share a model call with.
         emotion_seconds: how long an analysis waits for emotions.
     """

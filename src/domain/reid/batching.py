@@ -36,7 +36,8 @@ class Batcher(Generic[Item, Result]):
             of them alone, so that only the one to blame fails.
         max_batch: the most items of one call.
         lanes: where it runs; whoever made them closes them after this.
-        max_waiting: items that may wait for a lane; more are refused.
+        max_waiting: items that may wait for a lane; more are refused, unless they are of one caller and
+            nothing else waits.
         linger: the most seconds that an item waits for company while a lane is free.
         patience: seconds that an item waits for company while lanes are wanted for other work, too; then it
             goes first.
@@ -123,7 +124,8 @@ class Batcher(Generic[Item, Result]):
         self._drop(list(self._waiting))
 
     def _enqueue(self, items: Sequence[Item]) -> list[asyncio.Future[Result]]:
-        if items and len(self._waiting) + len(items) > self._max_waiting:
+        # What finds nobody waiting is taken however much it is: it would never be taken otherwise.
+        if items and self._waiting and len(self._waiting) + len(items) > self._max_waiting:
             raise OverloadedError(
                 f"{len(self._waiting)} faces or pictures are waiting already",
                 "try again",
