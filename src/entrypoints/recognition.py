@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from adapters.vision.arcface import choose_recognizer
 from adapters.vision.insightface import choose_detector
 from adapters.vision.onnx import Provider
 from adapters.vision.precision import Precision
+from domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
 from domain.ports.recognition import EmotionReader
 from domain.reid.analysis import Capacity, FaceAnalysis
 from domain.reid.service import Faces
@@ -29,23 +30,38 @@ service when the client itself is given up.
 
 
 @asynccontextmanager
-async def build_faces(settings: Settings) -> AsyncIterator[Faces]:
+async def build_faces(
+    settings: Settings, meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS
+) -> AsyncIterator[Faces]:
     """Face analysis for as long as the block lasts; its models are loaded when it is first asked for.
+
+    Args:
+        settings: say which.
+        meters: told what is asked of each.
 
     Raises:
         ModelCorruptError: an exported CLIP is not what was written.
         ProviderUnavailableError: it cannot run where the settings say.
     """
-    async with choose_emotion_reader(settings) as emotions:
-        faces = Faces(lambda: load_analysis(settings, emotions), emotions)
+    async with choose_emotion_reader(settings, meters[Model.EMOTIONS]) as emotions:
+        faces = Faces(lambda: load_analysis(settings, emotions, meters), emotions)
         try:
             yield faces
         finally:
             faces.close()
 
 
-def load_analysis(settings: Settings, emotions: EmotionReader | None = None) -> FaceAnalysis:
+def load_analysis(
+    settings: Settings,
+    emotions: EmotionReader | None = None,
+    meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS,
+) -> FaceAnalysis:
     """Load the models that the settings name.
+
+    Args:
+        settings: name them.
+        emotions: says what faces express; None where nobody can.
+        meters: told what is asked of the models.
 
     Raises:
         ModelMissingError: one is not installed.
@@ -62,6 +78,7 @@ def load_analysis(settings: Settings, emotions: EmotionReader | None = None) -> 
         choose_recognizer(settings.recognizer, settings.models, provider),
         emotions,
         capacity_of(settings),
+        meters,
     )
 
 

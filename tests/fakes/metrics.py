@@ -40,3 +40,19 @@ class FakeMeter:
 
     def retried(self, what: str) -> None:
         self.retries.append(what)
+
+
+@dataclass
+class FakeModelMeter:
+    queue: list[int] = field(default_factory=list)
+    calls: list[tuple[int, float]] = field(default_factory=list)
+
+    def waiting(self, items: int) -> None:
+        self.queue.append(items)
+
+    def called(self, items: int, seconds: float) -> None:
+        self.calls.append((items, seconds))
+
+    @property
+    def sizes(self) -> list[int]:
+        return [items for items, _ in self.calls]

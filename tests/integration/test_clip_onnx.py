@@ -29,6 +29,7 @@ from domain.errors import (
 from entrypoints.cli.main import main
 from entrypoints.emotions import choose_emotion_reader
 from entrypoints.settings import Settings
+from fakes.metrics import FakeModelMeter
 
 
 def rewrite(folder: Path, **changes: object) -> None:
@@ -183,8 +184,11 @@ async def test_the_service_goes_before_the_export_and_nobody_is_an_answer(tmp_pa
     async with choose_emotion_reader(settings(tmp_path)) as nobody:
         assert nobody is None
     tiny_clip.write_clip(tmp_path)
-    async with choose_emotion_reader(settings(tmp_path)) as local:
+    meter = FakeModelMeter()
+    async with choose_emotion_reader(settings(tmp_path), meter) as local:
         assert isinstance(local, OnnxEmotionReader)
+        await local.read([tiny_clip.face("sad")])
+    assert meter.sizes == [1]
     url = {"CLIP_SERVICE_URL": "http://127.0.0.1:9"}
     async with choose_emotion_reader(settings(tmp_path, **url)) as remote:
         assert remote is not None

@@ -10,8 +10,10 @@ import pytest
 
 import pictures
 from domain.errors import ModelMissingError
+from domain.ports.metrics import Model
 from entrypoints.recognition import build_faces, capacity_of
 from entrypoints.settings import Settings
+from fakes.metrics import FakeModelMeter
 
 
 def settings(models: Path, **more: str) -> Settings:
@@ -25,13 +27,15 @@ async def test_nothing_is_loaded_or_built_before_it_is_needed(tmp_path: Path) ->
 
 
 async def test_callers_that_come_first_share_one_loading(tmp_path: Path) -> None:
-    async with build_faces(settings(tmp_path)) as faces:
+    meters = {model: FakeModelMeter() for model in Model}
+    async with build_faces(settings(tmp_path), meters) as faces:
         first, second = await asyncio.gather(faces.analysis(), faces.analysis())
         assert first is second
         picture = cv2.imencode(".jpg", pictures.group_photograph()[:, :, ::-1])[1].tobytes()
         found = await first.analyze(picture)
         health = await faces.health()
     assert found.detected == 6
+    assert (meters[Model.DETECTOR].sizes, meters[Model.RECOGNIZER].sizes) == ([1], [1])
     assert found.faces[0].embedding.space.name == "dlib-resnet"
     assert health.recognizer is not None
     assert (health.recognizer.name, health.recognizer.provider) == ("dlib-resnet", "CPU")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from time import perf_counter
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder, Picture
 from domain.circuit import CircuitBreaker
 from domain.detection import FloatArray, Image
 from domain.errors import EmotionsUnavailableError
+from domain.ports.metrics import NULL_MODEL_METER, ModelMeter
 from domain.resilience import Backoff
 
 MSGPACK = "application/msgpack"
@@ -50,6 +52,7 @@ class HttpEmotionReader:
         most_bytes: of the body of one request.
         backoff: when to try again.
         breaker: when to leave it alone.
+        meter: told of every request, all its tries together.
         transport: what carries requests instead of the network.
     """
 
@@ -63,6 +66,7 @@ class HttpEmotionReader:
         most_bytes: int = MOST_BYTES,
         backoff: Backoff | None = None,
         breaker: CircuitBreaker | None = None,
+        meter: ModelMeter = NULL_MODEL_METER,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._total_seconds = total_seconds
@@ -70,6 +74,7 @@ class HttpEmotionReader:
         self._most_pixels = most_bytes - _FRAMING_BYTES
         self._backoff = backoff or Backoff(lasts=total_seconds / 2, first_pause=0.1, longest_pause=1.0)
         self._breaker = breaker or CircuitBreaker()
+        self._meter = meter
         self._emotions: tuple[str, ...] = ()
         self._client = httpx.AsyncClient(
             base_url=url,
@@ -134,11 +139,14 @@ class HttpEmotionReader:
 
     async def _read_in_time(self, crops: list[Image], end: float) -> FloatArray:
         body = msgspec.msgpack.encode(EmotionsOrder(images=tuple(Picture.of(crop) for crop in crops)))
+        began = perf_counter()
         try:
             async with asyncio.timeout_at(end):
                 answer = await self._backoff.run(lambda: self._ask(body), _SilentError)
         except TimeoutError as error:
             raise _SilentError("the CLIP service did not answer in time") from error
+        finally:
+            self._meter.called(len(crops), perf_counter() - began)
         probabilities = _checked(answer, len(crops))
         self._emotions = answer.emotions
         return probabilities

@@ -19,6 +19,7 @@ from domain.errors import (
     InvalidImageError,
 )
 from domain.ports.imaging import FaceDetector, Frame
+from domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
 from domain.ports.recognition import EmotionReader, FaceRecognizer, PictureReader
 from domain.reid.batching import Batcher
 from domain.reid.faces import Analysis, Embedding, EmbeddingSpace, Face
@@ -87,6 +88,7 @@ class FaceAnalysis:
         recognizer: tells them apart.
         emotions: says what they express; None where nobody can.
         capacity: how much of the machine may be used.
+        meters: told what is asked of the detector and the recogniser.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class FaceAnalysis:
         recognizer: FaceRecognizer,
         emotions: EmotionReader | None,
         capacity: Capacity,
+        meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS,
     ) -> None:
         self._pictures = pictures
         self._detector = detector
@@ -111,12 +114,14 @@ class FaceAnalysis:
             max_waiting=capacity.max_waiting * MAX_FACES,
             linger=capacity.linger,
             patience=_PATIENCE,
+            meter=meters[Model.RECOGNIZER],
         )
         self._examinations = Batcher(
             self._examine_all,
             max_batch=1,
             lanes=self._lanes,
             max_waiting=capacity.max_waiting,
+            meter=meters[Model.DETECTOR],
         )
 
     @property
