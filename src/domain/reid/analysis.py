@@ -177,8 +177,7 @@ class FaceAnalysis:
             ExaminationError: a model failed.
             OverloadedError: there is too much to do already.
         """
-        if len(pictures) > MAX_FACES:
-            raise BatchTooLargeError(f"{len(pictures)} pictures in one request", f"send at most {MAX_FACES}")
+        require_batch(len(pictures))
         tasks = [_Task(picture, largest_only=False) for picture in pictures]
         outcomes = await self._examinations.outcomes(tasks)
         for outcome in outcomes:
@@ -276,6 +275,16 @@ class FaceAnalysis:
             _log.warning("no emotions: %s numbers for %s faces make no sense", rows.shape, faces)
             return unknown
         return [dict(zip(names, row, strict=True)) for row in rows.astype(float).tolist()]
+
+
+def require_batch(pictures: int) -> None:
+    """Refuse more pictures than one request may have, even before they are decoded.
+
+    Raises:
+        BatchTooLargeError: they are too many.
+    """
+    if pictures > MAX_FACES:
+        raise BatchTooLargeError(f"{pictures} pictures in one request", f"send at most {MAX_FACES}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from domain.reid.matching import Numbers, unit_vector, usual_threshold
 from entrypoints.http.bodies import ApiRequest
 from entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
 from entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
-from entrypoints.http.images import media_type_of, picture_bytes
+from entrypoints.http.images import media_type_of, picture_of
 from entrypoints.http.leaving import unless_client_leaves
 from entrypoints.http.openapi import problems
 from entrypoints.http.schemas.common import Limit, Offset
@@ -190,11 +190,11 @@ async def _face_of(
         InvalidOptionError: there is none, or more than one.
         ModelMismatchError: it is of another model than the gallery.
         ClientGoneError: whoever asked hung up while the picture was analysed.
-        DomainError: as for `numbers`, `picture_bytes` and an analysis.
+        DomainError: as for `numbers`, `picture_of` and an analysis.
     """
     match data.image_data, data.embedding:
         case msgspec.Raw() as picture, UnsetType():
-            sent = picture_bytes(picture, media_type_of(request))
+            sent = await picture_of(picture, media_type_of(request))
             analysis = await faces.analysis()
             found = await unless_client_leaves(request, analysis.analyze(sent))
             return found.faces[0].embedding, found
