@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -70,13 +71,19 @@ async def call(
     }
     waiting = list(pieces)
     answer = Answer(0, {}, b"", 0)
+    answered, ended = asyncio.Event(), False
 
     async def receive() -> Message:
+        nonlocal ended
         if waiting:
             answer.read += 1
             return {"type": "http.request", "body": waiting.pop(0), "more_body": True}
         if hang_up:
             return {"type": "http.disconnect"}
+        if ended:
+            await answered.wait()
+            return {"type": "http.disconnect"}
+        ended = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Message) -> None:
@@ -85,6 +92,8 @@ async def call(
             answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
         elif message["type"] == "http.response.body":
             answer.body += message.get("body", b"")
+            if not message.get("more_body", False):
+                answered.set()
 
     await app(scope, receive, send)
     return answer

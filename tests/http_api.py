@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from adapters.storage.signed_urls import SignedUrls
 from domain.accounts import Principal, Role
 from domain.anonymization.health import Health
 from domain.anonymization.vitals import Vitals
+from domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
 from domain.ports.recognition import EmotionReader
 from domain.reid.analysis import Capacity, FaceAnalysis
 from domain.reid.galleries import Galleries
@@ -90,10 +91,12 @@ class Api:
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
-def face_analysis(emotions: EmotionReader | None) -> FaceAnalysis:
+def face_analysis(
+    emotions: EmotionReader | None, meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS
+) -> FaceAnalysis:
     """Reads real picture files, and finds the faces that `fakes.vision.plant_face` paints."""
     models = FakeFaceDetector(), FakeFaceRecognizer()
-    return FaceAnalysis(StrangersPictures(), *models, emotions, Capacity(threads=2))
+    return FaceAnalysis(StrangersPictures(), *models, emotions, Capacity(threads=2), meters)
 
 
 def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
@@ -106,7 +109,7 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
     async def models_are_there() -> bool:
         return True
 
-    emotions = CannedEmotionReader()
+    emotions, metrics = CannedEmotionReader(), ApiMetrics("0")
     health = Health(world.database, world.store, world.queue, models_are_there)
     services = Services(
         identity=world.identity,
@@ -122,10 +125,10 @@ def make_api(folder: Path, config: HttpConfig = CONFIG) -> Api:
         delivery=world.delivery,
         health=health,
         vitals=Vitals(world.database, world.queue, clock, health),
-        faces=Faces(lambda: face_analysis(emotions), emotions),
+        faces=Faces(lambda: face_analysis(emotions, metrics.models), emotions),
         galleries=Galleries(world.database, vault, clock, capacity=GALLERY_CAPACITY),
         clock=clock,
-        metrics=ApiMetrics("0"),
+        metrics=metrics,
         limiter=world.call_limiter,
         objects=ObjectServer(urls, store, clock),
     )

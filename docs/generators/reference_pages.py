@@ -57,6 +57,7 @@ _OVER_HTTP = {
     "unsupported_media_type": "The `Content-Type` is none that the operation takes.",
     "range_not_satisfiable": "The header `Range` asks for bytes that are not there.",
     "validation_failed": "The body or a parameter does not say what it should; `errors` names each field.",
+    "client_gone": "The client hung up before it was answered; only the log and the metrics get to see this.",
 }
 
 

@@ -30,6 +30,7 @@ from entrypoints.http.bearer import shows_token
 from entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
 from entrypoints.http.errors import EXCEPTION_HANDLERS, InvalidBodyError
 from entrypoints.http.headers import Policies, standard_headers
+from entrypoints.http.leaving import unless_client_leaves
 from entrypoints.http.listening import serve_app
 from entrypoints.http.schemas.common import View
 from entrypoints.http.schemas.problems import FieldError
@@ -85,10 +86,11 @@ def _require_token(connection: ASGIConnection[Any, Any, Any, Any], handler: Base
 
 @post("/emotions", operation_id="readEmotions", status_code=200, guards=[_require_token])
 async def read_emotions(
-    data: JSONBody[EmotionsOrder], reader: TheReader, config: TheConfig
+    data: JSONBody[EmotionsOrder], request: ApiRequest, reader: TheReader, config: TheConfig
 ) -> EmotionsAnswer:
     """What each face expresses; requests that come at the same time share calls of the model."""
-    probabilities = await reader.read(_images(data, config.max_images))
+    images = _images(data, config.max_images)
+    probabilities = await unless_client_leaves(request, reader.read(images))
     return EmotionsAnswer(
         model=config.card.name,
         emotions=reader.emotions,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from adapters.media.opencv import use_one_thread_per_call
 from adapters.media.picture_intake import StrangersPictures
@@ -12,6 +13,7 @@ from adapters.vision.arcface import choose_recognizer
 from adapters.vision.insightface import choose_detector
 from adapters.vision.onnx import Provider
 from adapters.vision.precision import Precision
+from domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
 from domain.ports.recognition import EmotionReader
 from domain.reid.analysis import Capacity, FaceAnalysis
 from domain.reid.service import Faces
@@ -19,25 +21,47 @@ from entrypoints.bootstrap import SWITCH_INTERVAL
 from entrypoints.emotions import choose_emotion_reader
 from entrypoints.settings import Settings
 
+_LONGER = 2.0
+"""Seconds that an analysis waits longer than whoever asks the CLIP service.
+
+The service is left alone for a while when its client has given it up several times. Nothing is learnt of the
+service when the client itself is given up.
+"""
+
 
 @asynccontextmanager
-async def build_faces(settings: Settings) -> AsyncIterator[Faces]:
+async def build_faces(
+    settings: Settings, meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS
+) -> AsyncIterator[Faces]:
     """Face analysis for as long as the block lasts; its models are loaded when it is first asked for.
+
+    Args:
+        settings: say which.
+        meters: told what is asked of each.
 
     Raises:
         ModelCorruptError: an exported CLIP is not what was written.
         ProviderUnavailableError: it cannot run where the settings say.
     """
-    async with choose_emotion_reader(settings) as emotions:
-        faces = Faces(lambda: load_analysis(settings, emotions), emotions)
+    async with choose_emotion_reader(settings, meters[Model.EMOTIONS]) as emotions:
+        faces = Faces(lambda: load_analysis(settings, emotions, meters), emotions)
         try:
             yield faces
         finally:
             faces.close()
 
 
-def load_analysis(settings: Settings, emotions: EmotionReader | None = None) -> FaceAnalysis:
+def load_analysis(
+    settings: Settings,
+    emotions: EmotionReader | None = None,
+    meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS,
+) -> FaceAnalysis:
     """Load the models that the settings name.
+
+    Args:
+        settings: name them.
+        emotions: says what faces express; None where nobody can.
+        meters: told what is asked of the models.
 
     Raises:
         ModelMissingError: one is not installed.
@@ -53,9 +77,18 @@ def load_analysis(settings: Settings, emotions: EmotionReader | None = None) -> 
         choose_detector(settings.detector, settings.models, provider, Precision(settings.precision)),
         choose_recognizer(settings.recognizer, settings.models, provider),
         emotions,
-        Capacity(
-            threads=settings.threads,
-            max_waiting=settings.recognition_queue,
-            linger=settings.recognition_linger_ms / 1000,
-        ),
+        capacity_of(settings),
+        meters,
     )
+
+
+def capacity_of(settings: Settings) -> Capacity:
+    """How much of the machine analyses may use, and how long they wait for others."""
+    capacity = Capacity(
+        threads=settings.threads,
+        max_waiting=settings.recognition_queue,
+        linger=settings.recognition_linger_ms / 1000,
+    )
+    if not settings.clip_service_url:
+        return capacity
+    return replace(capacity, emotion_seconds=settings.clip_service_timeout_seconds + _LONGER)

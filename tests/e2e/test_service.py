@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import command
+import pictures
 import service_process
 from command import FRAMECLOAK
 from media_samples import write_video
@@ -114,6 +115,15 @@ def test_health_tells_a_stranger_one_word_and_its_users_the_rest(http: httpx.Cli
     report = http.get("/api/frames/anonymize/health/").json()
     assert report["checks"] == {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
     assert (report["status"], report["workers"]) == ("healthy", 1)
+
+
+def test_a_face_is_analysed_and_that_is_told_to_prometheus(http: httpx.Client) -> None:
+    picture = cv2.imencode(".jpg", pictures.group_photograph()[:, :, ::-1])[1].tobytes()
+    answer = http.post("/analyze", content=picture, headers={"Content-Type": "image/jpeg"})
+    assert answer.raise_for_status().json()["faces_detected"] == 6
+    told = http.get("/metrics").raise_for_status().text
+    for model in ("detector", "recognizer"):
+        assert f'framecloak_analysis_batch_size_sum{{model="{model}"}} 1.0' in told
 
 
 @pytest.mark.parametrize("role", ["worker", "api"])

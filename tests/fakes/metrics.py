@@ -47,3 +47,19 @@ class FakeMeter:
     def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
         self.removed.update(removed)
         self.not_removed.update(failed)
+
+
+@dataclass
+class FakeModelMeter:
+    queue: list[int] = field(default_factory=list)
+    calls: list[tuple[int, float]] = field(default_factory=list)
+
+    def waiting(self, items: int) -> None:
+        self.queue.append(items)
+
+    def called(self, items: int, seconds: float) -> None:
+        self.calls.append((items, seconds))
+
+    @property
+    def sizes(self) -> list[int]:
+        return [items for items, _ in self.calls]

@@ -103,6 +103,7 @@ def test_no_label_grows_with_what_users_do(exposed: Labels) -> None:
             "le",
             "lookup",
             "method",
+            "model",
             "operation",
             "outcome",
             "role",

@@ -19,6 +19,7 @@ from domain.ports.services import WorkerInfo
 from entrypoints.http.access import with_access_log
 from entrypoints.http.metering import with_metrics
 from http_api import CONFIG, HOST, Api, Client, Scene, make_api
+from http_faces import picture, text
 
 TOKEN = "what Prometheus shows"
 
@@ -97,6 +98,19 @@ async def test_requests_are_counted_by_operation(scene: Scene) -> None:
     assert value(answer, "framecloak_http_errors_total", code="video_not_found") == 1
     assert value(answer, "framecloak_http_requests_in_progress") == 0
     assert not any(word in answer.text for word in ("secret", "teapot", "BREW", "777777", "/api"))
+
+
+async def test_what_is_asked_of_the_models_is_told(scene: Scene) -> None:
+    sent = text(picture((10, 10, 50, 50), (100, 40, 200, 180)))
+    (await scene.ada.post("/analyze/batch", json={"images": [sent]})).raise_for_status()
+    answer = await scene.admin.get("/metrics")
+    for model, items in (("detector", 1), ("recognizer", 2)):
+        assert value(answer, "framecloak_analysis_batch_size_sum", model=model) == items
+        assert (value(answer, "framecloak_analysis_call_seconds_count", model=model) or 0) >= 1
+        assert (value(answer, "framecloak_analysis_call_seconds_sum", model=model) or 0) > 0
+        assert value(answer, "framecloak_analysis_waiting", model=model) == 0
+    # The fake that reads emotions here shares nothing.
+    assert value(answer, "framecloak_analysis_call_seconds_count", model="emotions") == 0
 
 
 async def test_an_application_that_fails_is_an_error_of_ours(scene: Scene) -> None:

@@ -18,6 +18,7 @@ from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder
 from domain.circuit import CircuitBreaker
 from domain.errors import EmotionsUnavailableError
 from domain.resilience import Backoff
+from fakes.metrics import FakeModelMeter
 from receivers import Receiver, listening
 
 FACE = tiny_clip.face("happy")
@@ -187,6 +188,30 @@ async def test_a_service_that_hangs_costs_no_more_than_its_time(deaf: Receiver) 
             with pytest.raises(EmotionsUnavailableError, match=r"in time|talked to"):
                 await reader.read([FACE])
             assert not await reader.available()
+
+
+async def test_every_request_is_told_also_one_in_vain(ask: Ask) -> None:
+    meter = FakeModelMeter()
+    reader = ask(Service(), most_images=2, meter=meter)
+    await reader.read([FACE] * 3)
+    assert meter.sizes == [2, 1]
+    silent = ask(Service(httpx.ConnectError("refused")), backoff=NEVER_AGAIN, meter=meter)
+    with pytest.raises(EmotionsUnavailableError):
+        await silent.read([FACE])
+    assert meter.sizes == [2, 1, 1]
+
+
+async def test_a_call_of_several_requests_has_no_more_time_than_one(ask: Ask) -> None:
+    class Slow(Service):
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            await asyncio.sleep(0.2)
+            return await super().__call__(request)
+
+    breaker = CircuitBreaker(failures=1)
+    reader = ask(Slow(), total_seconds=0.3, most_images=1, breaker=breaker)
+    with pytest.raises(EmotionsUnavailableError, match=r"in time|talked to"):
+        await reader.read([FACE] * 2)
+    assert breaker.refuses
 
 
 async def test_nobody_at_that_address(unused_tcp_port: int, caplog: pytest.LogCaptureFixture) -> None:

@@ -29,6 +29,7 @@ from domain.errors import (
 from entrypoints.cli.main import main
 from entrypoints.emotions import choose_emotion_reader
 from entrypoints.settings import Settings
+from fakes.metrics import FakeModelMeter
 
 
 def rewrite(folder: Path, **changes: object) -> None:
@@ -168,20 +169,26 @@ async def test_too_many_are_told_so_and_a_broken_graph_is_unavailable() -> None:
     async with OnnxEmotionReader(clip, most_waiting=2) as reader:  # type: ignore[arg-type]  # as above
         first = asyncio.create_task(reader.read([face]))
         await clip.has_begun()
+        second = asyncio.create_task(reader.read([face]))
+        await asyncio.sleep(0)
         with pytest.raises(EmotionsUnavailableError, match="waiting"):
-            await reader.read([face] * 3)
+            await reader.read([face] * 2)
         clip.broken = True
         clip.released.set()
-        with pytest.raises(EmotionsUnavailableError, match="the graph is broken"):
-            await first
+        for one in (first, second):
+            with pytest.raises(EmotionsUnavailableError, match="the graph is broken"):
+                await one
 
 
 async def test_the_service_goes_before_the_export_and_nobody_is_an_answer(tmp_path: Path) -> None:
     async with choose_emotion_reader(settings(tmp_path)) as nobody:
         assert nobody is None
     tiny_clip.write_clip(tmp_path)
-    async with choose_emotion_reader(settings(tmp_path)) as local:
+    meter = FakeModelMeter()
+    async with choose_emotion_reader(settings(tmp_path), meter) as local:
         assert isinstance(local, OnnxEmotionReader)
+        await local.read([tiny_clip.face("sad")])
+    assert meter.sizes == [1]
     url = {"CLIP_SERVICE_URL": "http://127.0.0.1:9"}
     async with choose_emotion_reader(settings(tmp_path, **url)) as remote:
         assert remote is not None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from domain.errors import OverloadedError
 from domain.reid.batching import Batcher
 from domain.reid.lanes import Lanes
+from fakes.metrics import FakeModelMeter
 
 FOREVER = 3600.0
 
@@ -180,6 +181,19 @@ async def test_too_much_work_is_refused_and_none_of_it_begun(gate: Gate) -> None
     assert await shared.run(6) == 12
 
 
+async def test_what_finds_nobody_waiting_is_taken_however_much_it_is(gate: Gate) -> None:
+    shared = batcher(gate, max_waiting=3)
+    first = asyncio.create_task(shared.run(1))
+    await called(gate, 1)
+    many = asyncio.create_task(shared.run_all(range(10)))
+    await started(shared, 10)
+    with pytest.raises(OverloadedError):
+        await shared.run(2)
+    gate.let(10)
+    assert await first == 2
+    assert await many == [2 * number for number in range(10)]
+
+
 async def test_nothing_at_all_is_no_work(gate: Gate) -> None:
     assert await batcher(gate).run_all([]) == []
     assert gate.calls == []
@@ -225,6 +239,30 @@ def test_everybody_gets_their_own_results_in_order(
     expected = [[2 * item if item >= 0 else f"refused {item}" for item in group] for group in groups]
     assert [[one if isinstance(one, int) else str(one) for one in group] for group in answers] == expected
     assert all(len(call) <= max_batch for call in gate.calls)
+
+
+async def test_what_waits_and_every_call_is_told(gate: Gate) -> None:
+    meter = FakeModelMeter()
+    shared: Batcher[int, int] = Batcher(
+        gate.work, max_batch=2, lanes=Lanes(1, "test"), max_waiting=9, meter=meter
+    )
+    first = asyncio.create_task(shared.run(1))
+    await called(gate, 1)
+    assert meter.queue[-1] == 0
+    others = asyncio.create_task(shared.run_all([2, 3, -4]))
+    gone = asyncio.create_task(shared.run_all([5, 6]))
+    await started(shared, 5)
+    assert meter.queue[-1] == 5
+    gone.cancel()
+    await asyncio.wait([gone])
+    assert meter.queue[-1] == 3
+    gate.let(10)
+    assert await first == 2
+    with pytest.raises(ValueError, match="refused"):
+        await others
+    assert meter.queue[-1] == 0
+    assert meter.sizes == [1, 2, 1]
+    assert all(seconds >= 0 for _, seconds in meter.calls)
 
 
 def two_steps(gate: Gate, patience: float) -> tuple[Lanes, Batcher[int, int], Batcher[int, int]]:

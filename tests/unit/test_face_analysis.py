@@ -19,7 +19,7 @@ from domain.errors import (
     InvalidImageError,
     OverloadedError,
 )
-from domain.reid.analysis import Capacity, FaceAnalysis
+from domain.reid.analysis import MAX_FACES, Capacity, FaceAnalysis
 from domain.reid.faces import Analysis
 from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
 from fakes.vision import FakeFaceDetector, plant_face
@@ -166,6 +166,11 @@ async def test_a_broken_model_fails_the_request(made: list[FaceAnalysis]) -> Non
             await broken.analyze(picture(LARGE))
         with pytest.raises(ExaminationError):
             await broken.analyze_all([picture(LARGE)])
+
+
+async def test_a_batch_that_may_be_sent_is_taken_however_short_the_queue_is(made: list[FaceAnalysis]) -> None:
+    found = await make(made, max_waiting=1).analyze_all([picture(LARGE)] * MAX_FACES)
+    assert [type(one) for one in found] == [Analysis] * MAX_FACES
 
 
 async def test_emotions_are_read_once_for_all_faces_of_a_request(made: list[FaceAnalysis]) -> None:

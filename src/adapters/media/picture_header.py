@@ -17,6 +17,12 @@ _TIFF_FORMATS = {3: "H", 4: "I"}
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_STANDALONE = {0x01, *range(0xD0, 0xD9)}
 
+_MOST_PARTS = 10_000
+"""Segments or chunks of a file that are looked at; photographs have dozens, animations one for each frame."""
+
+_BLOCK = 4096
+"""Bytes that are searched at once."""
+
 
 class UnknownPictureError(ValueError):
     """The bytes are not the header of a picture in one of the formats."""
@@ -67,52 +73,68 @@ def read_header(file: BinaryIO) -> PictureHeader:
 
 
 def _jpeg(file: BinaryIO) -> PictureHeader:
-    orientation = Orientation.UPRIGHT
+    orientation: Orientation | None = None
     offset = 2
-    while True:
+    for _ in range(_MOST_PARTS):
         file.seek(offset)
         prefix, marker = struct.unpack(">BB", file.read(2))
         if prefix != 0xFF:
             raise UnknownPictureError("a JPEG segment does not begin with a marker")
-        if marker == 0xFF or marker in _JPEG_STANDALONE:
-            offset += 1 if marker == 0xFF else 2
+        if marker == 0xFF:
+            offset = _end_of_fill(file)
+            continue
+        if marker in _JPEG_STANDALONE:
+            offset += 2
             continue
         (length,) = struct.unpack(">H", file.read(2))
+        if length < 2:
+            raise UnknownPictureError("a JPEG segment is shorter than its own length")
         if marker in _JPEG_FRAMES:
             _, height, width = struct.unpack(">BHH", file.read(5))
-            return PictureHeader("mjpeg", width, height, orientation)
-        if marker == 0xE1:
+            return PictureHeader("mjpeg", width, height, orientation or Orientation.UPRIGHT)
+        if marker == 0xE1 and orientation is None:
             content = file.read(length - 2)
             if content.startswith(_EXIF):
                 orientation = _exif_orientation(content)
         offset += 2 + length
+    raise _too_many_parts()
+
+
+def _end_of_fill(file: BinaryIO) -> int:
+    """Where the last byte 0xFF lies of those that the file is in; any number may stand before a marker."""
+    while block := file.read(_BLOCK):
+        if rest := block.lstrip(b"\xff"):
+            return file.tell() - len(rest) - 1
+    raise UnknownPictureError("the header ends early")
+
+
+def _too_many_parts() -> UnknownPictureError:
+    return UnknownPictureError(f"the picture does not begin within {_MOST_PARTS} parts of its file")
 
 
 def _png(file: BinaryIO) -> PictureHeader:
     file.seek(16)
     width, height = struct.unpack(">II", file.read(8))
-    orientation = Orientation.UPRIGHT
+    orientation: Orientation | None = None
     offset = len(_PNG)
-    while True:
+    for _ in range(_MOST_PARTS):
         file.seek(offset)
         head = file.read(8)
-        if len(head) < 8:
-            break
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"eXIf":
-            orientation = _exif_orientation(file.read(length))
+        length, kind = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"IEND")
         if kind in {b"IDAT", b"IEND"}:
-            break
+            return PictureHeader("png", width, height, orientation or Orientation.UPRIGHT)
+        if kind == b"eXIf" and orientation is None:
+            orientation = _exif_orientation(file.read(length))
         offset += 12 + length
-    return PictureHeader("png", width, height, orientation)
+    raise _too_many_parts()
 
 
 def _webp(file: BinaryIO) -> PictureHeader:
     size: tuple[int, int] | None = None
-    orientation = Orientation.UPRIGHT
+    orientation: Orientation | None = None
     animated = False
     offset = 12
-    while True:
+    for _ in range(_MOST_PARTS):
         file.seek(offset)
         head = file.read(8)
         if len(head) < 8:
@@ -123,12 +145,14 @@ def _webp(file: BinaryIO) -> PictureHeader:
             found = _webp_size(kind, file.read(10))
             # The canvas of an extended file and its picture may disagree.
             size = found if size is None else (max(size[0], found[0]), max(size[1], found[1]))
-        if kind == b"EXIF":
+        if kind == b"EXIF" and orientation is None:
             orientation = _exif_orientation(file.read(length))
         offset += 8 + length + length % 2
+    else:
+        raise _too_many_parts()
     if size is None:
         raise UnknownPictureError("a WebP without a picture")
-    return PictureHeader("webp", *size, orientation, animated)
+    return PictureHeader("webp", *size, orientation or Orientation.UPRIGHT, animated)
 
 
 def _webp_size(kind: bytes, content: bytes) -> tuple[int, int]:

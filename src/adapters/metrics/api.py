@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from adapters.metrics.models import model_meters
 from adapters.metrics.prometheus import exposition, process_registry
 from domain.anonymization.vitals import Reading
 
@@ -26,10 +27,14 @@ class ApiMetrics:
 
     Args:
         version: of the program.
+
+    Attributes:
+        models: count what is asked of the models of this process.
     """
 
     def __init__(self, version: str) -> None:
         self._registry = registry = process_registry(version, "api")
+        self.models = model_meters(registry)
         self._vitals = _VitalsCollector()
         registry.register(self._vitals)
         self._requests = Counter(

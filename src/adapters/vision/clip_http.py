@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from time import perf_counter
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder, Picture
 from domain.circuit import CircuitBreaker
 from domain.detection import FloatArray, Image
 from domain.errors import EmotionsUnavailableError
+from domain.ports.metrics import NULL_MODEL_METER, ModelMeter
 from domain.resilience import Backoff
 
 MSGPACK = "application/msgpack"
@@ -45,11 +47,12 @@ class HttpEmotionReader:
     Args:
         url: of the service, without a slash at the end.
         token: shared with it; empty for none.
-        total_seconds: after which a call counts as in vain, all tries together.
+        total_seconds: after which a call counts as in vain, all its requests and tries together.
         most_images: pictures in one request.
         most_bytes: of the body of one request.
         backoff: when to try again.
         breaker: when to leave it alone.
+        meter: told of every request, all its tries together.
         transport: what carries requests instead of the network.
     """
 
@@ -63,6 +66,7 @@ class HttpEmotionReader:
         most_bytes: int = MOST_BYTES,
         backoff: Backoff | None = None,
         breaker: CircuitBreaker | None = None,
+        meter: ModelMeter = NULL_MODEL_METER,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._total_seconds = total_seconds
@@ -70,6 +74,7 @@ class HttpEmotionReader:
         self._most_pixels = most_bytes - _FRAMING_BYTES
         self._backoff = backoff or Backoff(lasts=total_seconds / 2, first_pause=0.1, longest_pause=1.0)
         self._breaker = breaker or CircuitBreaker()
+        self._meter = meter
         self._emotions: tuple[str, ...] = ()
         self._client = httpx.AsyncClient(
             base_url=url,
@@ -100,7 +105,8 @@ class HttpEmotionReader:
             ValueError: a crop is not (h, w, 3) uint8 with pixels in it.
         """
         require_crops(crops)
-        rows = [await self._read_portion(portion) for portion in self._portions(crops)]
+        end = asyncio.get_running_loop().time() + self._total_seconds
+        rows = [await self._read_portion(portion, end) for portion in self._portions(crops)]
         if len({part.shape[1] for part in rows}) > 1:
             raise EmotionsUnavailableError("the CLIP service was exchanged meanwhile", "try again")
         return np.concatenate(rows) if rows else np.empty((0, len(self._emotions)), np.float32)
@@ -128,16 +134,19 @@ class HttpEmotionReader:
         if portion:
             yield portion
 
-    async def _read_portion(self, crops: list[Image]) -> FloatArray:
-        return await self._breaker.run(lambda: self._read_in_time(crops), _SilentError)
+    async def _read_portion(self, crops: list[Image], end: float) -> FloatArray:
+        return await self._breaker.run(lambda: self._read_in_time(crops, end), _SilentError)
 
-    async def _read_in_time(self, crops: list[Image]) -> FloatArray:
+    async def _read_in_time(self, crops: list[Image], end: float) -> FloatArray:
         body = msgspec.msgpack.encode(EmotionsOrder(images=tuple(Picture.of(crop) for crop in crops)))
+        began = perf_counter()
         try:
-            async with asyncio.timeout(self._total_seconds):
+            async with asyncio.timeout_at(end):
                 answer = await self._backoff.run(lambda: self._ask(body), _SilentError)
         except TimeoutError as error:
             raise _SilentError("the CLIP service did not answer in time") from error
+        finally:
+            self._meter.called(len(crops), perf_counter() - began)
         probabilities = _checked(answer, len(crops))
         self._emotions = answer.emotions
         return probabilities

@@ -19,6 +19,7 @@ from adapters.vision.onnx import Provider, Session, open_session
 from adapters.vision.weights import CLIP_FOLDER
 from domain.detection import FloatArray, Image, ModelCard
 from domain.errors import EmotionsUnavailableError, ExaminationError, ModelCorruptError, OverloadedError
+from domain.ports.metrics import NULL_MODEL_METER, ModelMeter
 from domain.reid.batching import Batcher
 from domain.reid.lanes import Lanes
 
@@ -155,9 +156,16 @@ class OnnxEmotionReader:
         clip: does it.
         lanes: calls of it at the same time.
         most_waiting: faces that may wait.
+        meter: told what is asked of it.
     """
 
-    def __init__(self, clip: Clip, lanes: int = 1, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        lanes: int = 1,
+        most_waiting: int = MOST_WAITING,
+        meter: ModelMeter = NULL_MODEL_METER,
+    ) -> None:
         self._clip = clip
         self._lanes = Lanes(lanes, "clip")
         self._batcher: Batcher[Image, FloatArray] = Batcher(
@@ -165,22 +173,30 @@ class OnnxEmotionReader:
             max_batch=LARGEST_BATCH,
             lanes=self._lanes,
             max_waiting=most_waiting,
+            meter=meter,
         )
 
     @classmethod
-    async def open(cls, models: Path, provider: Provider = Provider.AUTO, threads: int = 1) -> Self:
+    async def open(
+        cls,
+        models: Path,
+        provider: Provider = Provider.AUTO,
+        threads: int = 1,
+        meter: ModelMeter = NULL_MODEL_METER,
+    ) -> Self:
         """Load the export of a models folder.
 
         Args:
             models: the models folder.
             provider: where to run.
             threads: to run in at the same time on a CPU, where one for each call is fastest.
+            meter: told what is asked of it.
 
         Raises:
             DomainError: as for `Clip.load`.
         """
         clip = await asyncio.to_thread(Clip.load, models / CLIP_FOLDER, provider)
-        return cls(clip, threads if clip.card.provider == Provider.CPU.label else 1)
+        return cls(clip, threads if clip.card.provider == Provider.CPU.label else 1, meter=meter)
 
     async def __aenter__(self) -> Self:
         return self

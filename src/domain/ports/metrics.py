@@ -33,6 +33,27 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Model(StrEnum):
+    """What callers of a face analysis share."""
+
+    DETECTOR = "detector"
+    """Decoding pictures and aligning their faces included."""
+    RECOGNIZER = "recognizer"
+    EMOTIONS = "emotions"
+
+
+class ModelMeter(Protocol):
+    """Counts what is asked of one model. Called for every call of it: it must be quick, and never raises."""
+
+    def waiting(self, items: int) -> None:
+        """So many pictures or faces wait now."""
+        ...
+
+    def called(self, items: int, seconds: float) -> None:
+        """A call with so many pictures or faces took so long, however it ended."""
+        ...
+
+
 class Meter(Protocol):
     """Counts. Called from any thread, several times a frame: it must be quick, and never raises."""
 
@@ -98,6 +119,20 @@ class NullMeter:
 
 
 NULL_METER = NullMeter()
+
+
+class NullModelMeter:
+    """Counts nothing, for where nobody watches."""
+
+    def waiting(self, items: int) -> None:
+        """See the port."""
+
+    def called(self, items: int, seconds: float) -> None:
+        """See the port."""
+
+
+NULL_MODEL_METER = NullModelMeter()
+NULL_MODEL_METERS: Mapping[Model, ModelMeter] = dict.fromkeys(Model, NULL_MODEL_METER)
 
 
 @contextmanager

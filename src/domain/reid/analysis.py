@@ -19,6 +19,7 @@ from domain.errors import (
     InvalidImageError,
 )
 from domain.ports.imaging import FaceDetector, Frame
+from domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
 from domain.ports.recognition import EmotionReader, FaceRecognizer, PictureReader
 from domain.reid.batching import Batcher
 from domain.reid.faces import Analysis, Embedding, EmbeddingSpace, Face
@@ -44,7 +45,8 @@ class Capacity:
 
     Attributes:
         threads: calls of models, and pictures that are decoded, in the same moment.
-        max_waiting: pictures that may wait for that; more are refused.
+        max_waiting: pictures that may wait for that; more are refused, unless they are of one request and
+            nothing else waits.
         linger: the most seconds that faces wait for others to share a model call with.
         emotion_seconds: how long an analysis waits for emotions.
     """
@@ -86,6 +88,7 @@ class FaceAnalysis:
         recognizer: tells them apart.
         emotions: says what they express; None where nobody can.
         capacity: how much of the machine may be used.
+        meters: told what is asked of the detector and the recogniser.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class FaceAnalysis:
         recognizer: FaceRecognizer,
         emotions: EmotionReader | None,
         capacity: Capacity,
+        meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS,
     ) -> None:
         self._pictures = pictures
         self._detector = detector
@@ -110,12 +114,14 @@ class FaceAnalysis:
             max_waiting=capacity.max_waiting * MAX_FACES,
             linger=capacity.linger,
             patience=_PATIENCE,
+            meter=meters[Model.RECOGNIZER],
         )
         self._examinations = Batcher(
             self._examine_all,
             max_batch=1,
             lanes=self._lanes,
             max_waiting=capacity.max_waiting,
+            meter=meters[Model.DETECTOR],
         )
 
     @property
@@ -171,8 +177,7 @@ class FaceAnalysis:
             ExaminationError: a model failed.
             OverloadedError: there is too much to do already.
         """
-        if len(pictures) > MAX_FACES:
-            raise BatchTooLargeError(f"{len(pictures)} pictures in one request", f"send at most {MAX_FACES}")
+        require_batch(len(pictures))
         tasks = [_Task(picture, largest_only=False) for picture in pictures]
         outcomes = await self._examinations.outcomes(tasks)
         for outcome in outcomes:
@@ -270,6 +275,16 @@ class FaceAnalysis:
             _log.warning("no emotions: %s numbers for %s faces make no sense", rows.shape, faces)
             return unknown
         return [dict(zip(names, row, strict=True)) for row in rows.astype(float).tolist()]
+
+
+def require_batch(pictures: int) -> None:
+    """Refuse more pictures than one request may have, even before they are decoded.
+
+    Raises:
+        BatchTooLargeError: they are too many.
+    """
+    if pictures > MAX_FACES:
+        raise BatchTooLargeError(f"{pictures} pictures in one request", f"send at most {MAX_FACES}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from domain.errors import OverloadedError
+from domain.ports.metrics import NULL_MODEL_METER, ModelMeter
 from domain.reid.lanes import Lanes
 
 Item = TypeVar("Item")
@@ -36,10 +37,12 @@ class Batcher(Generic[Item, Result]):
             of them alone, so that only the one to blame fails.
         max_batch: the most items of one call.
         lanes: where it runs; whoever made them closes them after this.
-        max_waiting: items that may wait for a lane; more are refused.
+        max_waiting: items that may wait for a lane; more are refused, unless they are of one caller and
+            nothing else waits.
         linger: the most seconds that an item waits for company while a lane is free.
         patience: seconds that an item waits for company while lanes are wanted for other work, too; then it
             goes first.
+        meter: told how many items wait, and of every call.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Batcher(Generic[Item, Result]):
         max_waiting: int,
         linger: float = 0.0,
         patience: float = 0.0,
+        meter: ModelMeter = NULL_MODEL_METER,
     ) -> None:
         self._work = work
         self._max_batch = max_batch
@@ -58,6 +62,7 @@ class Batcher(Generic[Item, Result]):
         self._max_waiting = max_waiting
         self._linger = linger
         self._patience = patience
+        self._meter = meter
         self._waiting: dict[asyncio.Future[Result], Item] = {}
         self._waiting_since = math.inf
         self._alarm: asyncio.TimerHandle | None = None
@@ -123,7 +128,8 @@ class Batcher(Generic[Item, Result]):
         self._drop(list(self._waiting))
 
     def _enqueue(self, items: Sequence[Item]) -> list[asyncio.Future[Result]]:
-        if items and len(self._waiting) + len(items) > self._max_waiting:
+        # What finds nobody waiting is taken however much it is: it would never be taken otherwise.
+        if items and self._waiting and len(self._waiting) + len(items) > self._max_waiting:
             raise OverloadedError(
                 f"{len(self._waiting)} faces or pictures are waiting already",
                 "try again",
@@ -143,6 +149,7 @@ class Batcher(Generic[Item, Result]):
             if future.done() and not future.cancelled():
                 future.exception()  # looked at, or asyncio would log it as never retrieved
             future.cancel()
+        self._meter.waiting(len(self._waiting))
 
     def _start(self, *, waited: bool = False) -> None:
         """Give free lanes what waits, unless it is worth waiting for more."""
@@ -151,7 +158,7 @@ class Batcher(Generic[Item, Result]):
         while self._waiting and lanes.free:
             if not at_once and len(self._waiting) < self._max_batch:
                 self._wait_for_company()
-                return
+                break
             size = min(self._max_batch, math.ceil(len(self._waiting) / lanes.free))
             batch = dict(islice(self._waiting.items(), size))
             for future in batch:
@@ -160,6 +167,7 @@ class Batcher(Generic[Item, Result]):
             started = self._waiting_since = asyncio.get_running_loop().time()
             running = lanes.run(self._attempt, list(batch.values()))
             running.add_done_callback(partial(self._finish, list(batch), started))
+        self._meter.waiting(len(self._waiting))
 
     def _wait_for_company(self) -> None:
         if self._alarm is None:
@@ -187,9 +195,10 @@ class Batcher(Generic[Item, Result]):
         started: float,
         done: asyncio.Future[list[Result | Exception]],
     ) -> None:
-        seconds = (asyncio.get_running_loop().time() - started) / len(futures)
+        seconds = asyncio.get_running_loop().time() - started
+        self._meter.called(len(futures), seconds)
         weight = _SMOOTHING if self._seconds_per_item else 1.0
-        self._seconds_per_item += weight * (seconds - self._seconds_per_item)
+        self._seconds_per_item += weight * (seconds / len(futures) - self._seconds_per_item)
         for future, outcome in zip(futures, done.result(), strict=True):
             if future.done():
                 continue  # its caller went away meanwhile

@@ -117,6 +117,7 @@ CODE_BY_STATUS: Mapping[int, str] = {
     415: "unsupported_media_type",
     416: "range_not_satisfiable",
     422: "validation_failed",
+    499: "client_gone",
 }
 """Codes of errors that are about HTTP itself."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,9 +26,14 @@ FORM = "multipart/form-data"
 IMAGE_FIELD = "image"
 METADATA_FIELD = "metadata"
 
+Result = TypeVar("Result")
 Source = TypeVar("Source", bound=FaceSource)
 
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
+_LARGE = 1024**2
+"""Bytes, which take a millisecond or two to decode."""
+_PIECE = 1024**2
+"""Characters of base64 that are decoded at once."""
 _BASE64_HINT = "send the picture's bytes in base64, with nothing around them"
 
 
@@ -67,7 +74,22 @@ async def incoming_picture(request: ApiRequest, embedding_format: EmbeddingForma
     if _is_picture(media_type):
         return IncomingPicture(body, embedding_format)
     asked: AnalyzeBody = decode(body, media_type, AnalyzeBody)
-    return IncomingPicture(picture_bytes(asked.image_data, media_type), asked.embedding_format)
+    return IncomingPicture(await picture_of(asked.image_data, media_type), asked.embedding_format)
+
+
+async def picture_of(sent: msgspec.Raw, media_type: str) -> bytes:
+    """As `picture_bytes`, and others need not wait for it."""
+    return await off_loop(partial(picture_bytes, sent, media_type), len(sent))
+
+
+async def off_loop(decode: Callable[[], Result], size: int) -> Result:
+    """What something large is decoded to; of something small a thread would cost more than it saves.
+
+    Args:
+        decode: made of steps that are short, as other threads get their turn between two of them only.
+        size: bytes that it decodes.
+    """
+    return await asyncio.to_thread(decode) if size >= _LARGE else decode()
 
 
 async def incoming_face(request: ApiRequest, wanted: type[Source], said: Mapping[str, object]) -> Source:
@@ -124,10 +146,30 @@ def picture_bytes(sent: msgspec.Raw, media_type: str) -> bytes:
         raise InvalidImageError("the picture is not text", _BASE64_HINT)
     start = prefix.end() if (prefix := _DATA_URL.match(value)) else 0
     try:
-        # Lines of 76 characters are what mail and many tools make of it.
-        return binascii.a2b_base64("".join(value[start:].split()), strict_mode=True)
+        return _from_base64(value, start)
     except ValueError as error:
         raise InvalidImageError("the picture is not base64", _BASE64_HINT) from error
+
+
+def _from_base64(text: str, start: int) -> bytes:
+    """What a text says from somewhere on, white space aside: lines of 76 characters are what many tools make.
+
+    Piece by piece, because a single call keeps Python's lock to its end.
+
+    Raises:
+        ValueError: it is not base64.
+    """
+    pieces, rest = [], ""
+    end = padding if (padding := text.find("=", start)) >= 0 else len(text)
+    for at in range(start, end, _PIECE):
+        rest += "".join(text[at : min(at + _PIECE, end)].split())
+        # The last four characters are kept back, to be decoded with what pads them.
+        whole = max(0, len(rest) // 4 * 4 - 4)
+        pieces.append(binascii.a2b_base64(rest[:whole], strict_mode=True))
+        rest = rest[whole:]
+    rest += "".join(text[end:].split())
+    pieces.append(binascii.a2b_base64(rest, strict_mode=True))
+    return b"".join(pieces)
 
 
 def media_type_of(request: ApiRequest) -> str:

@@ -33,13 +33,14 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
     Raises:
         DomainError: as for `build_service` and `build_faces`.
     """
-    async with build_service(settings) as service, build_faces(settings) as faces:
-        services = services_of(service, faces)
-        app = with_metrics(create_app(services, http_config(service)), services.metrics)
+    metrics = ApiMetrics(version("framecloak"))
+    async with build_service(settings) as service, build_faces(settings, metrics.models) as faces:
+        services = services_of(service, faces, metrics)
+        app = with_metrics(create_app(services, http_config(service)), metrics)
         await serve_app(with_access_log(app), listener, stop, settings.trusted_proxies)
 
 
-def services_of(service: Service, faces: Faces) -> Services:
+def services_of(service: Service, faces: Faces, metrics: ApiMetrics) -> Services:
     """What the application is handed."""
     objects = None
     if service.signed_urls is not None:
@@ -61,7 +62,7 @@ def services_of(service: Service, faces: Faces) -> Services:
         faces=faces,
         galleries=service.galleries,
         clock=service.clock,
-        metrics=ApiMetrics(version("framecloak")),
+        metrics=metrics,
         limiter=service.call_limiter,
         objects=objects,
     )

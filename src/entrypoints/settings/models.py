@@ -44,7 +44,8 @@ class ModelSettings:
     )
     recognition_queue: int = setting(
         "RECOGNITION_QUEUE",
-        "Pictures that may wait in one process to be looked at; more are refused.",
+        "Pictures that may wait in one process to be looked at; more are refused, but for a batch that finds"
+        " none waiting.",
         whole(1, 100_000),
         "64",
         unit="pictures",

@@ -10,12 +10,14 @@ from litestar import Controller, post
 from litestar.params import JSONBody, QueryParameter
 
 from domain.errors import DomainError, InvalidImageError
+from domain.reid.analysis import require_batch
 from domain.reid.faces import Analysis
 from domain.reid.matching import Match, compare, find_matches
 from entrypoints.http.bodies import ApiRequest, decode
 from entrypoints.http.dependencies import TheClock, TheFaces
 from entrypoints.http.errors import domain_problem
-from entrypoints.http.images import incoming_picture, media_type_of, picture_bytes
+from entrypoints.http.images import incoming_picture, media_type_of, off_loop, picture_bytes
+from entrypoints.http.leaving import unless_client_leaves
 from entrypoints.http.openapi import ImageOperation, problems
 from entrypoints.http.schemas.faces import (
     AnalysisView,
@@ -90,7 +92,7 @@ class FacesController(Controller):
         """
         picture = await incoming_picture(request, embedding_format)
         analysis = await faces.analysis()
-        found = await analysis.analyze(picture.data)
+        found = await unless_client_leaves(request, analysis.analyze(picture.data))
         return AnalysisView.of_analysis(found, picture.embedding_format, analysis.space.name, clock.now())
 
     @post(
@@ -111,8 +113,11 @@ class FacesController(Controller):
         """At most 32 pictures with at most 32 faces; a picture that is none does not stop the others."""
         analysis = await faces.analysis()
         media_type = media_type_of(request)
-        sent = [_opened(picture, media_type) for picture in data.images]
-        outcomes = await analysis.analyze_all(sent)
+        require_batch(len(data.images))
+        sent = await off_loop(
+            lambda: [_opened(picture, media_type) for picture in data.images], sum(map(len, data.images))
+        )
+        outcomes = await unless_client_leaves(request, analysis.analyze_all(sent))
         return BatchAnalysisView(
             results=[
                 _result(index, outcome, data.embedding_format) for index, outcome in enumerate(outcomes)

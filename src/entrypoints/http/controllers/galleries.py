@@ -16,7 +16,8 @@ from domain.reid.matching import Numbers, unit_vector, usual_threshold
 from entrypoints.http.bodies import ApiRequest
 from entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
 from entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
-from entrypoints.http.images import incoming_face, media_type_of, picture_bytes
+from entrypoints.http.images import incoming_face, media_type_of, picture_of
+from entrypoints.http.leaving import unless_client_leaves
 from entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
 from entrypoints.http.schemas.common import Limit, Offset
 from entrypoints.http.schemas.faces import QualityView, numbers
@@ -120,7 +121,7 @@ class GalleriesController(Controller):
         """The largest face of a picture, or an embedding of the gallery's model. The picture is not kept."""
         data = await incoming_face(request, EnrolBody, {"label": label, "metadata": metadata})
         gallery = await galleries.get(caller, gallery_id)
-        embedding, analysis = await _face_of(data, media_type_of(request), gallery, faces)
+        embedding, analysis = await _face_of(data, request, gallery, faces)
         (face,) = await galleries.enrol(caller, gallery_id, [Enrolment(data.label, embedding, data.metadata)])
         return EnrolmentView(
             id=face.id,
@@ -184,26 +185,29 @@ class GalleriesController(Controller):
         """People whose enrolled face is like this one, best first, each by the best of their faces."""
         data = await incoming_face(request, SearchBody, {"threshold": threshold, "top_k": top_k})
         gallery = await galleries.get(caller, gallery_id)
-        embedding, _ = await _face_of(data, media_type_of(request), gallery, faces)
+        embedding, _ = await _face_of(data, request, gallery, faces)
         threshold = usual_threshold(gallery.space) if data.threshold is None else data.threshold
         found = await galleries.search(caller, gallery_id, embedding, threshold, data.top_k)
         return [GalleryMatchView.of(match) for match in found]
 
 
 async def _face_of(
-    data: FaceSource, media_type: str, gallery: Gallery, faces: TheFaces
+    data: FaceSource, request: ApiRequest, gallery: Gallery, faces: TheFaces
 ) -> tuple[Embedding, Analysis | None]:
     """The face that is meant, and what was found in its picture where it is one.
 
     Raises:
         InvalidOptionError: there is none, or more than one.
         ModelMismatchError: it is of another model than the gallery.
-        DomainError: as for `numbers`, `picture_bytes` and an analysis.
+        ClientGoneError: whoever asked hung up while the picture was analysed.
+        DomainError: as for `numbers`, `picture_of` and an analysis.
     """
     match data.image_data, data.embedding:
         case msgspec.Raw() as picture, UnsetType():
-            analysis = await (await faces.analysis()).analyze(picture_bytes(picture, media_type))
-            return analysis.faces[0].embedding, analysis
+            sent = await picture_of(picture, media_type_of(request))
+            analysis = await faces.analysis()
+            found = await unless_client_leaves(request, analysis.analyze(sent))
+            return found.faces[0].embedding, found
         case UnsetType(), list() | bytes() as vector:
             return _embedding(numbers(vector), data.model, gallery), None
     raise InvalidOptionError("a face is a picture or an embedding", "send image_data or embedding")

@@ -1,0 +1,213 @@
+"""Clients that go away over a real connection, before they are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from adapters.media.picture_intake import StrangersPictures
+from domain.accounts import Principal
+from domain.detection import Detections, FloatArray, Image, ModelCard
+from domain.reid.analysis import Capacity, FaceAnalysis
+from domain.reid.gallery import EnrolledFace, Enrolment
+from domain.reid.service import Faces
+from entrypoints.clip_service import ClipServiceConfig, create_clip_app
+from entrypoints.http.access import with_access_log
+from entrypoints.http.app import create_app
+from entrypoints.http.metering import with_metrics
+from fakes.emotions import FakeEmotionReader
+from fakes.recognition import FakeFaceRecognizer
+from fakes.vision import FakeFaceDetector
+from http_api import CONFIG, Api
+from http_faces import ONE, text
+from http_server import Address, posted, served
+
+PATIENCE = 20
+"""Seconds, after which a test fails."""
+
+
+class GatedDetector(FakeFaceDetector):
+    """Looks at pictures when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = 0
+        self.gate = threading.Event()
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        self.begun += 1
+        assert self.gate.wait(PATIENCE)
+        return super().detect(images, threshold)
+
+
+@dataclass
+class Busy:
+    """A server whose only lane is taken, and Ada, who asks it for more."""
+
+    api: Api
+    address: Address
+    detector: GatedDetector
+    analysis: FaceAnalysis
+    ada: httpx.AsyncClient
+    principal: Principal
+    occupant: asyncio.Task[httpx.Response]
+
+    @property
+    def waiting(self) -> int:
+        return self.analysis._examinations.waiting
+
+    async def gallery(self) -> str:
+        made = await self.ada.post("/galleries", json={"name": "staff"})
+        found: str = made.raise_for_status().json()["id"]
+        return found
+
+    def request(self, path: str, body: object) -> bytes:
+        return posted(path, body, self.ada.headers["Authorization"])
+
+    async def metrics(self) -> str:
+        told, _ = self.api.services.metrics.exposition("")
+        return told.decode()
+
+
+@pytest.fixture
+async def busy(api: Api) -> AsyncIterator[Busy]:
+    principal, client = await api.person("ada")
+    detector = GatedDetector()
+    capacity = Capacity(threads=1, max_waiting=4)
+    analysis = FaceAnalysis(StrangersPictures(), detector, FakeFaceRecognizer(), None, capacity)
+    faces = Faces(lambda: analysis)
+    app = create_app(replace(api.services, faces=faces), CONFIG)
+    async with (
+        served(with_access_log(with_metrics(app, api.services.metrics))) as address,
+        httpx.AsyncClient(base_url=address.url, headers=client.headers, timeout=PATIENCE) as ada,
+    ):
+        try:
+            occupant = asyncio.create_task(ada.post("/analyze", json={"image_data": text(ONE)}))
+            await until(lambda: detector.begun == 1)
+            yield Busy(api, address, detector, analysis, ada, principal, occupant)
+            detector.gate.set()
+            assert (await occupant).status_code == 200
+        finally:
+            detector.gate.set()
+            faces.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - nothing rings a bell
+            await asyncio.sleep(0.005)
+
+
+PICTURE = {"image_data": text(ONE)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pictures"),
+    [
+        ("/analyze", PICTURE, 1),
+        ("/analyze/batch", {"images": [text(ONE)] * 3}, 3),
+        ("/galleries/{gallery}/faces", PICTURE | {"label": "Grace"}, 1),
+        ("/galleries/{gallery}/search", PICTURE, 1),
+    ],
+)
+async def test_whoever_hangs_up_leaves_the_queue(
+    busy: Busy, path: str, body: dict[str, Any], pictures: int
+) -> None:
+    gallery = await busy.gallery()
+    _, writer = await busy.address.connect()
+    writer.write(busy.request(path.format(gallery=gallery), body))
+    await until(lambda: busy.waiting == pictures)
+    writer.transport.abort()
+    await until(lambda: busy.waiting == 0)
+    busy.detector.gate.set()
+    assert (await busy.occupant).status_code == 200
+    # The occupant's picture was looked at, and nothing after it.
+    assert busy.detector.begun == 1
+    assert (await busy.ada.get(f"/galleries/{gallery}/faces")).json()["total"] == 0
+    assert 'framecloak_http_errors_total{code="client_gone"} 1.0' in await busy.metrics()
+
+
+async def test_connections_live_on_and_every_request_on_them_is_answered(busy: Busy) -> None:
+    reader, writer = await busy.address.connect()
+    one = busy.request("/analyze", PICTURE)
+    writer.write(one + one)
+    await until(lambda: busy.waiting == 1)
+    # While the first of them waits, more arrives, in pieces.
+    writer.write(one[:50])
+    await writer.drain()
+    await asyncio.sleep(0.01)
+    writer.write(one[50:])
+    busy.detector.gate.set()
+    for _ in range(3):
+        assert await answer(reader) == 200
+    writer.write(one)
+    assert await answer(reader) == 200
+    assert busy.detector.begun == 5
+    writer.close()
+
+
+async def answer(reader: asyncio.StreamReader) -> int:
+    """The status of the next answer."""
+    async with asyncio.timeout(PATIENCE):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.partition("content-length:")[2].partition("\r\n")[0])
+        await reader.readexactly(length)
+    return int(head.split()[1])
+
+
+async def test_what_is_being_stored_is_stored_to_its_end(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> None:
+    galleries, begun, go_on = busy.api.services.galleries, asyncio.Event(), asyncio.Event()
+    enrol, done = galleries.enrol, asyncio.Event()
+
+    async def enrol_slowly(
+        principal: Principal, gallery_id: UUID, enrolments: Sequence[Enrolment]
+    ) -> Sequence[EnrolledFace]:
+        begun.set()
+        await go_on.wait()
+        enrolled = await enrol(principal, gallery_id, enrolments)
+        done.set()
+        return enrolled
+
+    monkeypatch.setattr(galleries, "enrol", enrol_slowly)
+    gallery = await busy.gallery()
+    busy.detector.gate.set()
+    _, writer = await busy.address.connect()
+    writer.write(busy.request(f"/galleries/{gallery}/faces", PICTURE | {"label": "Grace"}))
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+    writer.transport.abort()
+    await asyncio.sleep(0.05)
+    go_on.set()
+    async with asyncio.timeout(PATIENCE):
+        await done.wait()
+    found = (await busy.ada.get(f"/galleries/{gallery}/faces")).json()["items"]
+    assert [face["label"] for face in found] == ["Grace"]
+
+
+async def test_the_clip_service_drops_what_nobody_waits_for() -> None:
+    class Slow(FakeEmotionReader):
+        state = "idle"
+
+        async def read(self, crops: list[Image]) -> FloatArray:
+            self.state = "reading"
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.state = "dropped"
+            return await super().read(crops)
+
+    reader = Slow()
+    card = ModelCard("clip/tiny", "0" * 64, "unknown", "CPU", "fp32")
+    async with served(create_clip_app(reader, ClipServiceConfig(card))) as address:
+        _, writer = await address.connect()
+        writer.write(posted("/emotions", {"images": [{"width": 1, "height": 1, "rgb": "AAAA"}]}, ""))
+        await until(lambda: reader.state == "reading")
+        writer.transport.abort()
+        await until(lambda: reader.state == "dropped")
