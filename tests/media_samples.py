@@ -17,6 +17,11 @@ from domain.detection import Image
 
 BITS = 6
 SIZE = (128, 96)
+_NAMES = {"libx264": "h264", "libvpx": "vp8"}
+_SELF_CONTAINED = {
+    "libx264": {"bf": "0", "g": "10", "crf": "12", "x264-params": "repeat-headers=1"},
+    "libvpx": {"g": "10", "b": "4M", "auto-alt-ref": "0", "deadline": "realtime", "cpu-used": "8"},
+}
 QUIET = {"libx265": {"x265-params": "log-level=none:keyint=12:min-keyint=12:bframes=3:open-gop=1"}}
 
 
@@ -87,6 +92,41 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def write_changing_size(path: Path, parts: Sequence[tuple[tuple[int, int], Sequence[Image]]]) -> Path:
+    """A film whose frames change their size on the way, as those of video calls do.
+
+    Args:
+        path: ``.mkv`` or ``.ts`` with H.264, whose sizes are in the stream, or ``.webm`` with VP8.
+        parts: sizes in the file, each with the pictures to show at it.
+    """
+    codec = "libvpx" if path.suffix == ".webm" else "libx264"
+    packets = [packet for size, pictures in parts for packet in _encoded(codec, size, pictures)]
+    with av.open(str(path), "w") as container:
+        width, height = parts[0][0]
+        stream = container.add_mux_stream(_NAMES[codec], 25, width=width, height=height)
+        stream.time_base = Fraction(1, 1000)
+        for number, (data, is_keyframe) in enumerate(packets):
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = stream, Fraction(1, 1000)
+            packet.pts = packet.dts = 40 * number
+            packet.duration, packet.is_keyframe = 40, is_keyframe
+            container.mux_one(packet)
+    return path
+
+
+def _encoded(codec: str, size: tuple[int, int], pictures: Sequence[Image]) -> Iterable[tuple[bytes, bool]]:
+    """Packets that hold all that is needed to decode them, and whether each begins with nothing."""
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.width, encoder.height = size
+    encoder.pix_fmt, encoder.time_base, encoder.framerate = "yuv420p", Fraction(1, 25), Fraction(25)
+    encoder.options = _SELF_CONTAINED[codec]
+    for number, picture in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), "bgr24")
+        frame.pts, frame.time_base = number, Fraction(1, 25)
+        yield from ((bytes(one), one.is_keyframe) for one in encoder.encode(frame))
+    yield from ((bytes(one), one.is_keyframe) for one in encoder.encode(None))
 
 
 def _options(codec: str, options: dict[str, str] | None) -> dict[str, str]:

@@ -86,8 +86,9 @@ class _Raw:
         self._film = film
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
-        stretched = ShippedFrame(0, image).rgb(self._film.width, self._film.height)[:, :, ::-1]
-        return zlib.compress(stretched.tobytes(), 1)
+        if image.shape[:2] != (self._film.height, self._film.width):
+            raise ValueError(f"the film is {self._film.width}x{self._film.height}")
+        return zlib.compress(image.tobytes(), 1)
 
 
 class _Groups:

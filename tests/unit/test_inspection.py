@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.anonymization.inspection import NEARLY, SEARCH_THRESHOLD, Inspector, Redaction
+from domain.anonymization.instruments import Instructions, Instruments, prover
 from domain.anonymization.looks import Look
 from domain.anonymization.proof import Pending, Portrait, Search
+from domain.anonymization.request import Appearance, Verify
+from domain.anonymization.tracking import TrackingSettings
 from domain.detection import Detections, FloatArray, Image, ModelCard
 from domain.errors import ExaminationError
 from domain.ports import Frame
@@ -21,6 +24,7 @@ from domain.reid.faces import EmbeddingSpace
 from domain.reid.matching import usual_threshold
 from fakes.results import ShippedFrame
 from fakes.vision import LANDMARKS
+from scripted import LENS, BlackBoxes, RawBytes
 
 WIDTH, HEIGHT = 256, 192
 ACCEPT = 0.5
@@ -127,6 +131,25 @@ def inspect(
     pending = Pending(Search(tuple(near)), (WIDTH, HEIGHT), faces)
     found = inspector.inspect(shipped(), pending, Redaction((WIDTH, HEIGHT), redacted, black, kept))
     return found.residuals.tolist(), found.similarity
+
+
+def test_occasional_looks_are_taken_at_other_frames_than_at_the_source() -> None:
+    far, near = Look(WIDTH, every=6), Look(WIDTH // 2)
+    pending = Pending(Search(), (WIDTH, HEIGHT), ())
+    for verify, full_size in ((Verify.ALL, [3, 9]), (Verify.SAMPLE, range(12))):
+        detector = ToldDetector([])
+        instructions = Instructions(Appearance(), (), TrackingSettings(), (far, near), verify=verify)
+        checks = prover(
+            instructions, Instruments(detector, BlackBoxes(), RawBytes(), 1, lens=LENS), continuous=True
+        )
+        assert checks is not None
+        looked_at = []
+        for index in range(12):
+            redaction = Redaction((WIDTH, HEIGHT), (), ())
+            checks.inspector.inspect(ShippedFrame(index, shipped().bgr()), pending, redaction)
+            looked_at.append((WIDTH, HEIGHT) in detector.looked_at)
+            detector.looked_at.clear()
+        assert [index for index, fully in enumerate(looked_at) if fully] == list(full_size)
 
 
 CLEAR: Box = (180, 20, 220, 70)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.anonymization import boxes as bx
+from domain.anonymization.looks import longest_wait, video_looks
 from domain.anonymization.tracking import Found, Origin, TrackedBox, TrackingSettings, track
 
 QUICK = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
@@ -211,8 +212,24 @@ def test_a_neighbour_steadies_a_box_but_never_shrinks_it() -> None:
     assert bx.area(shrunk) > 30**2
 
 
-@pytest.mark.parametrize("rate", [5.0, 25.0, 60.0, 240.0])
+@pytest.mark.parametrize("rate", [5.0, 10.0, 11.4, 12.5, 24.0, 25.0, 60.0, 240.0])
 def test_reach_follows_the_frame_rate_within_bounds(rate: float) -> None:
-    settings_ = TrackingSettings.for_rate(rate)
+    wait = longest_wait(video_looks(rate))
+    settings_ = TrackingSettings.for_rate(rate, wait)
     seconds = settings_.max_gap / min(max(rate, 10), 60)
-    assert seconds == pytest.approx(0.48, rel=0.1)
+    assert seconds == pytest.approx(0.48, rel=0.15)
+    # What one look shows is linked to the next but one, and reaches over the frames between two.
+    assert settings_.max_gap >= 2 * wait
+    assert settings_.extension >= wait - 1
+
+
+@pytest.mark.parametrize("speed", [-4.0, 4.0])
+def test_both_ends_follow_the_motion_of_what_is_found_now_and_then(speed: float) -> None:
+    reach = TrackingSettings(memory=12, max_gap=12, extension=5)
+    truth = walk(30, speed=speed)
+    detections = [truth[t] if t in {6, 12, 18} else Found.nothing() for t in range(30)]
+    result = track(detections, one_scene(30), reach)
+    covered = [t for t, boxes in enumerate(result.boxes) if boxes]
+    assert covered == list(range(1, 24))
+    for t in covered:
+        assert bx.covers(np.array(result.boxes[t][0].xyxy), truth[t].boxes[0])

@@ -129,8 +129,7 @@ class _Planes:
     def encode(self, image: Image, appearance: Appearance) -> bytes:  # noqa: ARG002 (the port's signature)
         width, height = self._size
         if image.shape[:2] != (height, width):
-            # Some streams change their size on the way; a film cannot.
-            image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+            raise ValueError(f"the film has frames of {width}x{height} pixels")
         if width % 2 or height % 2:
             image = np.asarray(
                 cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8

@@ -110,7 +110,7 @@ class PictureSource:
 
         Raises:
             InvalidSegmentError: the segment lies outside ``[0, 1)``.
-            UnreadableVideoError: the picture is damaged or cut off.
+            UnreadableVideoError: the picture is damaged, cut off, or not of the size that its header says.
         """
         if not 0 <= start <= stop <= 1:
             message = f"frames {start}:{stop} lie outside {self._info.name}"
@@ -124,6 +124,9 @@ class PictureSource:
         except DamagedPictureError as error:
             message = f"the picture {self._info.name} is damaged or cut off"
             raise UnreadableVideoError(message, "copy or export it again") from error
+        if (decoded.width, decoded.height) != (self._header.width, self._header.height):
+            message = f"the picture {self._info.name} is not of the size that its header says"
+            raise UnreadableVideoError(message, "export it again")
         return DecodedFrame(0, decoded, self._header.orientation)
 
     def _read(self) -> bytes:

@@ -66,6 +66,15 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
     return _as_image(converted)
 
 
+def stretched(image: Image, width: int, height: int) -> Image:
+    """Another size of a picture (h, w, 3): a new contiguous array, or the same one where it has that size."""
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = width * height < image.shape[0] * image.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+
+
 def _packed(frame: av.VideoFrame, pixel_format: str) -> Image:
     converted = _reformatters.full_size.reformat(
         frame, format=pixel_format, dst_color_range=ColorRange.JPEG, threads=1

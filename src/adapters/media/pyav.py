@@ -163,7 +163,8 @@ class VideoSource:
         Each call has a decoder of its own, so several may run at a time. What the decoder lost or
         damaged is delivered as a frame without pixels, and so is everything after it up to the next
         keyframe: those pictures are predicted from pixels that are not there, and a face smeared that
-        way is missed by a detector sooner than by a person.
+        way is missed by a detector sooner than by a person. All are of the size that the info says; one
+        whose shape is another gives no pixels either.
 
         Raises:
             InvalidSegmentError: the segment lies outside the video.
@@ -210,7 +211,8 @@ class VideoSource:
                 if decoded is None:
                     yield self._damaged(number)
                 else:
-                    yield DecodedFrame(number, decoded, self._orientation)
+                    size = self._info.width, self._info.height
+                    yield DecodedFrame(number, decoded, self._orientation, size)
                 due = number + 1
                 if due == stop:
                     return

@@ -51,6 +51,8 @@ def examine(
     looks: Sequence[Look],
     threshold: float,
     meter: Meter = NULL_METER,
+    *,
+    shift: int = 0,
 ) -> list[Examination]:
     """Find the faces of a few frames.
 
@@ -60,6 +62,7 @@ def examine(
         looks: those that are due are taken.
         threshold: lowest score worth knowing.
         meter: told how many pictures the detector is given at once.
+        shift: the looks are those of the frame so many numbers further on.
 
     Returns:
         One entry per frame, in their order. A frame that was not decoded, or on which the detector failed
@@ -69,7 +72,7 @@ def examine(
     seen: list[list[Found] | None] = [[] for _ in frames]
     impressions: list[Thumbnail | None] = [None for _ in frames]
     for position, frame in enumerate(frames):
-        due = sizes_due(frame.index, (frame.width, frame.height), looks, detector.stride)
+        due = sizes_due(frame.index + shift, (frame.width, frame.height), looks, detector.stride)
         try:
             for (width, height), smallest_face in due.items():
                 picture = frame.rgb(width, height)

@@ -21,7 +21,7 @@ from domain.anonymization.films import (
 from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.inspection import SEARCH_THRESHOLD
 from domain.anonymization.instruments import Instructions, Instruments, prover
-from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
+from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS, Look, longest_wait, video_looks
 from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
 from domain.anonymization.processing import Seam, redacted_frames
 from domain.anonymization.proof import Method
@@ -73,11 +73,18 @@ class Exhibit:
     keep_text: tuple[Region, ...] = ()
     boxes: BoxTable | None = None
 
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """The sizes at which its frames are examined."""
+        info = self.source.info
+        return video_looks(info.frame_rate) if info.continuous else PICTURE_LOOKS
+
     def tracking(self, shape: RedactionShape) -> TrackingSettings:
         """What counts as a face in it, and how much is redacted around one."""
         info = self.source.info
-        rate, pictures = TrackingSettings.for_rate, TrackingSettings.for_pictures
-        settings = rate(info.frame_rate) if info.continuous else pictures()
+        settings = TrackingSettings.for_pictures()
+        if info.continuous:
+            settings = TrackingSettings.for_rate(info.frame_rate, longest_wait(self.looks))
         return settings if shape is RedactionShape.BOX else replace(settings, margin=ELLIPSE_MARGIN)
 
 
@@ -215,7 +222,7 @@ class Export:
             appearance=self.appearance,
             regions=exhibit.regions,
             tracking=exhibit.tracking(self.appearance.shape),
-            looks=VIDEO_LOOKS if continuous else PICTURE_LOOKS,
+            looks=exhibit.looks,
             areas=_areas(self.level, continuous=continuous),
             keep_text=exhibit.keep_text,
             views=ViewPlan.for_rate(batch.source.info.frame_rate) if continuous else ViewPlan.for_pictures(),

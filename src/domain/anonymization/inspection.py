@@ -69,12 +69,14 @@ class Inspector:
         recognizer: compares them; None where none is installed.
         looks: the sizes at which whole frames are searched.
         accept: least score that makes a face in the source.
+        shift: by how many frames occasional looks are taken before those at the source.
     """
 
     detector: FaceDetector
     recognizer: FaceRecognizer | None
     looks: tuple[Look, ...]
     accept: float
+    shift: int = 0
 
     def inspect(self, shipped: Frame, pending: Pending, redacted: Redaction) -> Inspected:
         """Search a redacted frame.
@@ -104,7 +106,7 @@ class Inspector:
         """Faces in a frame, or around the boxes that it is to be searched around."""
         if pending.search.near:
             return self._found_near(shipped, pending.search.near)
-        (seen,) = examine([shipped], self.detector, self.looks, SEARCH_THRESHOLD)
+        (seen,) = examine([shipped], self.detector, self.looks, SEARCH_THRESHOLD, shift=self.shift)
         if seen.found is None:
             raise ExaminationError(f"frame {shipped.index} cannot be searched again")
         return seen.found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from domain.anonymization.areas import AreaSettings
 from domain.anonymization.inspection import SAMPLE_LOOK, Inspector
-from domain.anonymization.looks import Look
+from domain.anonymization.looks import Look, longest_wait
 from domain.anonymization.proving import Prover
 from domain.anonymization.request import Appearance, Verify
 from domain.anonymization.tracking import TrackingSettings
@@ -107,6 +107,8 @@ def prover(instructions: Instructions, instruments: Instruments, *, continuous: 
         lens.recognizer,
         (SAMPLE_LOOK,) if sampled else instructions.looks,
         instructions.tracking.accept,
+        # What an occasional look saw is redacted; what it would have seen half way to the next may not be.
+        0 if sampled else longest_wait(instructions.looks) // 2,
     )
     return Prover(
         inspector,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -51,11 +51,32 @@ VIDEO_LOOKS = (
 )
 """Every frame at a middle size; at times full size for what is far away, small for what fills the frame.
 
-The tracker carries what an occasional look found over the frames between.
+The tracker carries what an occasional look found over the frames between. They are meant for `USUAL_RATE`.
 """
+
+USUAL_RATE = 25.0
+"""Frames a second from which on two looks at one size are as far apart as `VIDEO_LOOKS` says."""
 
 PICTURE_LOOKS = (Look(320, smallest_face=64), Look(640), Look(960), Look(1920), Look(3840))
 """A single picture has no neighbours that could help, so it gets every look."""
+
+
+def video_looks(frames_per_second: float) -> tuple[Look, ...]:
+    """The looks at a video.
+
+    Between two looks people move as far as time allows, not as frames do: where frames are further apart,
+    occasional looks are taken more often.
+
+    Args:
+        frames_per_second: of the video; 0 where it is not known, which counts as the lowest.
+    """
+    share = min(1.0, frames_per_second / USUAL_RATE)
+    return tuple(replace(look, every=max(1, round(look.every * share))) for look in VIDEO_LOOKS)
+
+
+def longest_wait(looks: Sequence[Look]) -> int:
+    """Frames from one look to the next at the size that is looked at least often."""
+    return max(look.every for look in looks)
 
 
 def sizes_due(

@@ -42,9 +42,6 @@ def find_overlays(source: FrameSource, text: AreaDetector) -> list[Proposal]:
             found = look_for_areas(frame, {Kind.TEXT: text}, VIDEO_AREAS)[Kind.TEXT]
         except ExaminationError:
             continue
-        if pictures and picture.shape != pictures[0].shape:
-            # Some streams change their size on the way, and pixels cannot be compared over that.
-            continue
         pictures.append(picture)
         texts.append(found.boxes)
     return propose(pictures, texts)

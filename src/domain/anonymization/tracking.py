@@ -73,18 +73,23 @@ class TrackingSettings:
     smoothing: int = 2
 
     @classmethod
-    def for_rate(cls, frames_per_second: float) -> Self:
+    def for_rate(cls, frames_per_second: float, wait: int = 1) -> Self:
         """The defaults, which are meant for 25 frames a second, stretched to another rate.
+
+        What only an occasional look shows is found every ``wait`` frames. Its finds are linked, also where
+        one is missing between them, and reach over the ``wait - 1`` frames that may lie between the look that
+        shows it first or last and a cut, or the video's beginning or end.
 
         Args:
             frames_per_second: of the video; rates below 10 and above 60 count as those.
+            wait: frames from one look to the next at the size that is looked at least often.
         """
         stretch = min(max(frames_per_second, 10.0), 60.0) / 25.0
         standard = cls()
         return cls(
-            memory=round(standard.memory * stretch),
-            max_gap=round(standard.max_gap * stretch),
-            extension=max(2, round(standard.extension * stretch)),
+            memory=max(2 * wait, round(standard.memory * stretch)),
+            max_gap=max(2 * wait, round(standard.max_gap * stretch)),
+            extension=max(2, wait - 1, round(standard.extension * stretch)),
         )
 
     @classmethod
@@ -263,10 +268,14 @@ class _Path:
             yield time, TrackedBox(tuple(box), number, score, origin)
 
     def _prolonged(self, times: NDArray[np.intp], *, at_start: bool) -> Boxes:
-        """Boxes beyond one end: from where the face was to where its speed would have taken it."""
-        edge, inner = (0, 1) if at_start else (-1, -2)
-        near = np.abs(self._frames - self._frames[edge]) <= LOOK_BACK
-        inner = int(np.flatnonzero(near)[-1 if at_start else 0])
+        """Boxes beyond one end: from where the face was to where its speed would have taken it.
+
+        The speed is that over the last ``LOOK_BACK`` frames, or since the find before where that is older.
+        """
+        edge, neighbour = (0, 1) if at_start else (-1, -2)
+        near = np.flatnonzero(np.abs(self._frames - self._frames[edge]) <= LOOK_BACK)
+        alone = len(near) == 1 < len(self._frames)
+        inner = neighbour if alone else int(near[-1 if at_start else 0])
         elapsed = max(1, abs(int(self._frames[edge] - self._frames[inner])))
         velocity = (bx.centre(self._boxes[edge]) - bx.centre(self._boxes[inner])) / elapsed
         beyond = np.abs(times - self._frames[edge])[:, None]

@@ -88,7 +88,10 @@ class FilmStudio(Protocol):
         ...
 
     def planes(self, film: FilmFormat) -> FrameEncoder:
-        """What turns pictures into what `GroupEncoder.add` takes; those of another size are stretched."""
+        """What turns pictures into what `GroupEncoder.add` takes.
+
+        It raises ``ValueError`` for a picture that is not of the film's size.
+        """
         ...
 
     def group(self, film: FilmFormat) -> GroupEncoder:

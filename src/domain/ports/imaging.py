@@ -75,7 +75,7 @@ class Frame(Protocol):
         ...
 
     def bgr(self) -> Image:
-        """The frame at full size.
+        """The frame at the size that it says.
 
         Returns:
             (height, width, 3) uint8 in BGR order, a fresh contiguous array that the caller may write to.
@@ -125,7 +125,8 @@ class FrameSource(Protocol):
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
         """Every frame of ``[start, stop)`` exactly once, in presentation order.
 
-        A frame that the decoder lost or damaged is delivered too; its pixel methods raise
+        Frames of a video are all of the size that the info says, so that a place in one is the same place in
+        all. A frame that the decoder lost or damaged is delivered too; its pixel methods raise
         ``ExaminationError``. Closing the iterator frees the decoder.
 
         Raises:
