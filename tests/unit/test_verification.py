@@ -15,9 +15,10 @@ from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.anonymization.seal import Seal
-from domain.anonymization.verification import Problem, Verdict, verify
+from domain.anonymization.verification import Finding, Problem, Verdict, verify
 from domain.detection import Image
 from domain.errors import UnreadableArchiveError
+from domain.ports import Misfit
 from domain.videos import Segment
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeStudio, is_signed
@@ -98,6 +99,15 @@ def test_files_that_are_not_what_they_were() -> None:
     assert problems({key: whole[key] for key in whole if key != "report.html"}) == [Problem.FILE_CHANGED]
 
 
+def test_an_archive_that_holds_more_than_its_entries() -> None:
+    strange = [Misfit("frames/0/2.png", "there are 9 bytes before it that belong to no entry")]
+    archive = FakeArchive(entries=result(), strange=strange)
+    verdict = verify(archive, is_signed, FakeFilmReader(), KEY)
+    assert verdict.findings == (Finding(Problem.ARCHIVE_CHANGED, strange[0].subject, strange[0].detail),)
+    unknown = verify(archive, is_signed, FakeFilmReader(), None)
+    assert unknown.worst is Problem.ARCHIVE_CHANGED
+
+
 def test_films_name_the_frame() -> None:
     whole, name = result(OutputFormat.MP4), "films/film_0000005.mp4"
     head, scale, shown = json.loads(whole[name])
@@ -146,11 +156,23 @@ def test_signatures_that_are_not_good() -> None:
     assert problems({name: whole[name] for name in whole if name != "manifest.sig"}) == [Problem.NO_SIGNATURE]
     assert problems({**whole, "manifest.sig": b"{}"}) == [Problem.NO_SIGNATURE]
     assert problems({**whole, "manifest.sig": b"x" * 100_000}) == [Problem.NO_SIGNATURE]
+    assert problems({**whole, "manifest.sig": b"[" * 60_000}) == [Problem.NO_SIGNATURE]
     seal = Seal.parse(whole["manifest.sig"])
     forged = Seal(seal.manifest_sha256, seal.public_key, bytes(64)).document()
     assert problems({**whole, "manifest.sig": forged}) == [Problem.BAD_SIGNATURE]
     other = Seal.of(seal.manifest_sha256, FakeSigner("mallory")).document()
     assert problems({**whole, "manifest.sig": other}) == [Problem.WRONG_KEY]
+
+
+def test_a_signature_with_something_beside_it_is_none() -> None:
+    whole = result()
+    seal = whole["manifest.sig"]
+    more = canonical({**json.loads(seal), "zz": "a picture"})
+    digits = json.loads(seal)["signature"]
+    # The last digit stands for two bits and four that nobody reads.
+    unread = seal.replace(digits.encode(), digits[:-3].encode() + bytes([digits.encode()[-3] + 1]) + b"==")
+    for changed in (more, seal + b"\n", b" " + seal, unread):
+        assert problems({**whole, "manifest.sig": changed}) == [Problem.NO_SIGNATURE]
 
 
 @given(st.data())

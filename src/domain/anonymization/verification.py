@@ -43,6 +43,8 @@ class Problem(StrEnum):
     """A frame is where another one belongs."""
     FILE_CHANGED = "file_changed"
     """A film or the report is not what it was, or is gone."""
+    ARCHIVE_CHANGED = "archive_changed"
+    """The archive holds more than its entries: bytes that belong to none, comments, other attributes."""
     UNKNOWN_SIGNER = "unknown_signer"
     """All is as it was signed, but no key was given to say by whom."""
 
@@ -101,6 +103,9 @@ def verify(
 ) -> Verdict:
     """Compare an archive with its manifest, and the manifest with its signature.
 
+    Nothing that is signed says how entries lie in the archive. But there is one way only in which this
+    program lays them out, and no room in it for anything else; so that is compared as well.
+
     Args:
         archive: the result.
         is_signed: checks signatures.
@@ -116,8 +121,8 @@ def verify(
     document = _parsed(data)
     del data
     findings += _check_chain(document)
-    files = _check_files(archive, document, films)
-    findings += files
+    findings += _check_files(archive, document, films)
+    findings += [Finding(Problem.ARCHIVE_CHANGED, one.subject, one.detail) for one in archive.misfits()]
     is_own = own_key is not None and signed_with == key_id(own_key)
     if public_key is None and not is_own and not findings:
         detail = f"all is as it was signed with key {signed_with}; nothing says whose key that is"
