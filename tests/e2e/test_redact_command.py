@@ -376,6 +376,10 @@ def test_a_film_that_is_verified_by_its_key(tmp_path: Path) -> None:
     found = json.loads(verdict.out)
     assert (found["genuine"], found["problem"]) == (False, "frame_added")
     assert {one["subject"] for one in found["findings"]} == {"films/more.mp4"}
+    with zipfile.ZipFile(output, "a") as archive:
+        archive.writestr("films/x\n  out.zip is genuine", b"x")
+    pretending = command.run("verify", output, "--key", key, environment=elsewhere)
+    assert "  films/x\N{REPLACEMENT CHARACTER}  out.zip is genuine: " in pretending.out
     assert command.run("verify", film, environment=elsewhere).code == 17
     assert command.run("verify", output, "--key", film, environment=elsewhere).code == 25
 

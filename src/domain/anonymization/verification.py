@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,14 +9,12 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Protocol
 
-from domain.anonymization.manifest import FIRST_LINK, MANIFEST_FILE, MANIFEST_VERSION, next_link
+from domain.anonymization.manifest import FIRST_LINK, MANIFEST_FILE, next_link
 from domain.anonymization.seal import SEAL_FILE, Seal, key_id
-from domain.errors import ObjectNotFoundError, UnreadableArchiveError
+from domain.anonymization.signed_manifest import manifest_bytes, read_signed
+from domain.errors import ObjectNotFoundError
 from domain.ports import ArchiveReader
 from domain.ports.signing import SignatureCheck
-
-LARGEST_MANIFEST = 1 << 30
-"""Bytes; a larger one was not written by this program."""
 
 _LARGEST_SEAL = 1 << 16
 
@@ -116,9 +113,9 @@ def verify(
     Raises:
         UnreadableArchiveError: it has no manifest, or one that this program cannot read.
     """
-    data = _manifest_bytes(archive)
+    data = manifest_bytes(archive)
     signed_with, findings = _check_seal(archive, sha256(data).hexdigest(), is_signed, public_key)
-    document = _parsed(data)
+    document = read_signed(data)
     del data
     findings += _check_chain(document)
     findings += _check_files(archive, document, films)
@@ -130,35 +127,6 @@ def verify(
     order = list(Problem)
     ranked = sorted(findings, key=lambda finding: order.index(finding.problem))
     return Verdict(tuple(ranked), signed_with, len(document["frames"]), len(set(archive.names)))
-
-
-def _manifest_bytes(archive: ArchiveReader) -> bytes:
-    data = bytearray()
-    try:
-        for piece in archive.stream(MANIFEST_FILE):
-            data += piece
-            if len(data) > LARGEST_MANIFEST:
-                raise UnreadableArchiveError("its manifest is too large", "it was not made by framecloak")
-    except ObjectNotFoundError as error:
-        hint = "give a ZIP that framecloak has made"
-        raise UnreadableArchiveError("the archive has no manifest that can be read", hint) from error
-    return bytes(data)
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    hint = "give a ZIP that this version of framecloak can read"
-    try:
-        document = json.loads(data)
-        if document["version"] != MANIFEST_VERSION:
-            raise UnreadableArchiveError(f"its manifest has version {document['version']}", hint)
-        document["chain"]["head"]
-        for entry in document["frames"]:
-            entry["source"], entry["index"], entry["file"], entry["sha256"], entry["link"]
-        [(file["file"], file["sha256"]) for file in document["files"]]
-        [(one["id"], [(start, stop) for start, stop in one["segments"]]) for one in document["sources"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UnreadableArchiveError("its manifest is not one of framecloak's", hint) from error
-    return dict(document)
 
 
 def _check_seal(
@@ -240,7 +208,7 @@ def _broken_links(
         try:
             intact = link is None or next_link(link, entry).hex() == entry["link"]
             link = bytes.fromhex(entry["link"])
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             intact, link = False, None
         if not intact:
             found.append(
