@@ -129,8 +129,8 @@ class BoxTable:
         """For every origin, (n,) bool: which boxes have it."""
         return {origin: self.marks[:, 0] == place for origin, place in _ORIGIN_PLACES.items()}
 
-    def of_kind(self, kind: Kind) -> NDArray[np.bool_]:
-        """(n,) bool: which boxes are of a kind."""
+    def of_kind(self, kind: Kind | None) -> NDArray[np.bool_]:
+        """(n,) bool: which boxes are of a kind; None for areas."""
         places = [place for place, (one, _) in enumerate(_KINDS) if one is kind]
         return np.isin(self.marks[:, 1], places)
 
