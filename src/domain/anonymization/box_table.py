@@ -262,5 +262,5 @@ def _checked(frame: int, xyxy: bx.Corners) -> bx.Corners:
 def _missing(frame: int) -> InvalidManifestError:
     return InvalidManifestError(
         f"frame {frame} has no entry, so nobody knows what to redact in it",
-        'give it one; with "boxes": [] it is written as it is',
+        'give it one; with "boxes": [] and "blanked": false it is written as it is',
     )
