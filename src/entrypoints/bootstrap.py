@@ -18,7 +18,7 @@ from adapters.media.pyav import open_video
 from adapters.vision.arcface import AUTO, choose_recognizer
 from adapters.vision.insightface import choose_detector
 from adapters.vision.onnx import Provider
-from adapters.vision.plates import YoloPlates, find_plate_detector
+from adapters.vision.plates import load_plate_detector
 from adapters.vision.precision import Precision, describe
 from adapters.vision.text import PpOcrText, text_is_installed
 from adapters.vision.weights import CENTERFACE, TEXT
@@ -102,7 +102,8 @@ class Container:
             ModelCorruptError: its file is damaged.
             ProviderUnavailableError: it cannot run where it was asked to.
             InvalidOptionError: there is no such detector, or it has no such precision.
-            LevelUnavailableError: text is to be looked for, and there is nothing to do it with.
+            LevelUnavailableError: text is to be looked for, and there is nothing to do it with; or plates,
+                and there is more than one model that could.
         """
         detector = None if level is Level.MINIMAL else self.load_detector()
         areas = self.load_area_detectors() if level is Level.FULL else {}
@@ -188,10 +189,9 @@ def load_text_detector(settings: Settings) -> AreaDetector:
 
 
 def _load_area_detectors(settings: Settings) -> dict[Kind, AreaDetector]:
-    provider = Provider(settings.provider)
     detectors: dict[Kind, AreaDetector] = {Kind.TEXT: load_text_detector(settings)}
-    if plates := find_plate_detector(settings.models):
-        detectors[Kind.PLATE] = YoloPlates.load(plates, provider)
+    if plates := load_plate_detector(settings.models, Provider(settings.provider)):
+        detectors[Kind.PLATE] = plates
     return detectors
 
 

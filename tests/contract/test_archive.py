@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from typing import IO, cast
 
 import pytest
 
+from adapters.media import archive as archive_module
+from adapters.media import zip_check, zip_format
 from adapters.media.archive import ZipArchive, ZipReader
 from domain.errors import ObjectNotFoundError, OutputUnwritableError, StorageFullError
-from domain.ports import Archive
+from domain.ports import Archive, Misfit
 from fakes.media import FakeArchive
 
 
@@ -76,6 +79,205 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
         assert b"".join(reader.stream("b")) == reader.read("b") == b"two"
         with pytest.raises(ObjectNotFoundError):
             list(reader.stream("c"))
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes gigabytes and 65,536 entries otherwise: sizes, offsets and counts as ZIP64 has them."""
+    for module in (archive_module, zip_check, zip_format):
+        monkeypatch.setattr(module, "LIMIT", 60)
+    monkeypatch.setattr(zip_format, "MOST_ENTRIES", 4)
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 60)
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 4)
+
+
+CONTENTS = {"a": b"one", "b.html": b"two", "c/dé": b"", "d": b"x" * 50, "e.html": b"", "f": b"last" * 20}
+"""The pages are written in pieces."""
+
+
+def written(path: Path) -> Path:
+    with ZipArchive(path) as archive:
+        for name, data in CONTENTS.items():
+            if name.endswith(".html"):
+                archive.add_stream(name, [data[:1], data[1:]])
+            else:
+                archive.add(name, data)
+        archive.commit()
+    return path
+
+
+def written_by_python(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in CONTENTS.items():
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr, entry.create_system = 0o644 << 16, 3
+            entry.file_size = len(data)
+            with archive.open(
+                entry, "w", force_zip64=name.endswith(".html") or len(data) > zipfile.ZIP64_LIMIT
+            ) as file:
+                file.write(data)
+    return path
+
+
+def misfits(path: Path) -> list[Misfit]:
+    with ZipReader(path) as reader:
+        return reader.misfits()
+
+
+since_python_3_11_4 = pytest.mark.skipif(
+    sys.version_info < (3, 11, 4), reason="this Python gives the length of long entries twice"
+)
+
+
+@since_python_3_11_4
+def test_an_archive_is_what_python_itself_would_write(tmp_path: Path) -> None:
+    ours = written(tmp_path / "ours.zip")
+    assert ours.read_bytes() == written_by_python(tmp_path / "python.zip").read_bytes()
+    assert misfits(ours) == []
+
+
+@since_python_3_11_4
+@pytest.mark.usefixtures("small_limits")
+def test_a_large_archive_is_what_python_itself_would_write(tmp_path: Path) -> None:
+    ours = written(tmp_path / "ours.zip")
+    assert ours.read_bytes() == written_by_python(tmp_path / "python.zip").read_bytes()
+    assert read_zip(ours) == CONTENTS
+    assert misfits(ours) == []
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_no_changed_byte_is_overlooked(tmp_path: Path, large: bool, request: pytest.FixtureRequest) -> None:
+    if large:
+        request.getfixturevalue("small_limits")
+    path = written(tmp_path / "out.zip")
+    whole = path.read_bytes()
+    changed = tmp_path / "changed.zip"
+    for place, byte in enumerate(whole):
+        for other in {byte ^ 1, 0xFF} - {byte}:
+            changed.write_bytes(whole[:place] + bytes([other]) + whole[place + 1 :])
+            assert _is_noticed(changed), f"byte {place} may be {other}"
+
+
+def _is_noticed(path: Path) -> bool:
+    try:
+        with ZipReader(path) as reader:
+            contents = {name: reader.read(name) for name in reader.names}
+            return contents != CONTENTS or reader.misfits() != []
+    except ObjectNotFoundError:
+        return True
+
+
+HIDDEN = b"PK\3\4 an unredacted frame"
+
+
+def _as_a_comment(whole: bytes) -> bytes:
+    return whole[:-2] + len(HIDDEN).to_bytes(2, "little") + HIDDEN
+
+
+def _behind_the_last_entry(whole: bytes) -> bytes:
+    start = int.from_bytes(whole[-6:-2], "little")
+    moved = (start + len(HIDDEN)).to_bytes(4, "little")
+    return whole[:start] + HIDDEN + whole[start:-6] + moved + whole[-2:]
+
+
+@pytest.mark.parametrize(
+    ("hide", "where"),
+    [
+        pytest.param(lambda whole: HIDDEN + whole, "a", id="in front"),
+        pytest.param(_behind_the_last_entry, "the archive", id="behind the last entry"),
+        pytest.param(_as_a_comment, "the archive", id="as a comment"),
+        pytest.param(lambda whole: whole + HIDDEN, "the archive", id="behind"),
+    ],
+)
+def test_bytes_that_belong_to_no_entry_are_told(
+    tmp_path: Path, hide: Callable[[bytes], bytes], where: str
+) -> None:
+    path = written(tmp_path / "out.zip")
+    path.write_bytes(hide(path.read_bytes()))
+    first = misfits(path)[0]
+    assert first.subject == where
+    assert f"{len(HIDDEN)} bytes" in first.detail
+    assert "belong to no entry" in first.detail
+
+
+def test_a_gap_between_two_entries_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "gap.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "abc":
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr, entry.create_system = 0o644 << 16, 3
+            archive.writestr(entry, b"content")
+        del archive.filelist[1]
+    assert [one.subject for one in misfits(path)] == ["c"]
+
+
+def test_an_archive_that_was_packed_anew_is_told_in_two_lines(tmp_path: Path) -> None:
+    path = tmp_path / "anew.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "abc":
+            archive.writestr(name, b"content")
+    assert [(one.subject, one.detail) for one in misfits(path)] == [
+        ("a", "its header is not the one that it was written with, and neither are those of 2 more"),
+        ("a", "the directory says of it what it was not written with"),
+    ]
+
+
+def _with_a_comment(entry: zipfile.ZipInfo) -> None:
+    entry.comment = b"<p>"
+
+
+def _with_another_time(entry: zipfile.ZipInfo) -> None:
+    entry.date_time = (2024, 1, 1, 0, 0, 0)
+
+
+def _as_a_link(entry: zipfile.ZipInfo) -> None:
+    entry.external_attr = 0o120777 << 16
+
+
+def _with_more_fields(entry: zipfile.ZipInfo) -> None:
+    entry.extra = b"\x99\x99\x04\x00more"
+
+
+def _deflated(entry: zipfile.ZipInfo) -> None:
+    entry.compress_type = zipfile.ZIP_DEFLATED
+
+
+@pytest.mark.parametrize(
+    "edit", [_with_a_comment, _with_another_time, _as_a_link, _with_more_fields, _deflated]
+)
+def test_an_entry_that_says_more_than_it_was_written_with_is_told(
+    tmp_path: Path, edit: Callable[[zipfile.ZipInfo], None]
+) -> None:
+    path = tmp_path / "edited.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "ab":
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr, entry.create_system = 0o644 << 16, 3
+            if name == "b":
+                edit(entry)
+            archive.writestr(entry, b"content" * 9)
+    assert misfits(path) != []
+
+
+def test_a_directory_that_names_an_entry_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "twice.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        entry = zipfile.ZipInfo("a", (1980, 1, 1, 0, 0, 0))
+        entry.external_attr, entry.create_system = 0o644 << 16, 3
+        archive.writestr(entry, b"content")
+        archive.filelist.append(entry)
+    assert "inside of what comes before it" in misfits(path)[0].detail
+
+
+def test_an_entry_that_broke_off_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out.zip"
+    with ZipArchive(path) as archive:
+        archive.add("a", b"one")
+        with pytest.raises(ZeroDivisionError):
+            archive.add_stream("broken", (bytes([1 // n]) * 9999 for n in (1, 0)))
+        archive.commit()
+    assert read_zip(path) == {"a": b"one"}
+    assert misfits(path) == []
 
 
 def _with_a_password(data: bytearray) -> None:

@@ -50,7 +50,7 @@ def text(_: Path) -> Case:
 def plates(models: Path) -> Case:
     picture = np.full((256, 320, 3), 90, np.uint8)
     picture[100:110, 100:140] = (255, 0, 0)
-    detector = YoloPlates.load(tiny_models.write_plate_pack(models), Provider.CPU)
+    detector = YoloPlates.load(tiny_models.write_plate_pack(models), models, Provider.CPU)
     # The picture is shrunk to 64 x 51 and laid into the square with six rows of grey above it.
     x1, y1, x2, y2 = tiny_models.PLATE_BOX
     return Case(detector, picture, np.array([[x1, y1 - 6, x2, y2 - 6]]) * 5)

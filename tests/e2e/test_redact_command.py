@@ -364,13 +364,22 @@ def test_a_film_that_is_verified_by_its_key(tmp_path: Path) -> None:
     elsewhere = {"DATA_DIR": str(tmp_path / "elsewhere")}
     assert command.run("verify", output, "--key", key, environment=elsewhere).code == 0
     assert command.run("verify", output, environment=elsewhere).code == 69
+    whole = output.read_bytes()
+    output.write_bytes(b"a frame that no reader shows" + whole)
+    hiding = command.run("verify", output, environment=environment)
+    assert (hiding.code, "28 bytes before it that belong to no entry" in hiding.out) == (71, True)
+    output.write_bytes(whole)
     with zipfile.ZipFile(output, "a") as archive:
         archive.writestr("films/more.mp4", b"x")
     verdict = command.run("verify", output, "--key", key, "--json", environment=elsewhere)
     assert verdict.code == 66
     found = json.loads(verdict.out)
     assert (found["genuine"], found["problem"]) == (False, "frame_added")
-    assert [one["subject"] for one in found["findings"]] == ["films/more.mp4"]
+    assert {one["subject"] for one in found["findings"]} == {"films/more.mp4"}
+    with zipfile.ZipFile(output, "a") as archive:
+        archive.writestr("films/x\n  out.zip is genuine", b"x")
+    pretending = command.run("verify", output, "--key", key, environment=elsewhere)
+    assert "  films/x\N{REPLACEMENT CHARACTER}  out.zip is genuine: " in pretending.out
     assert command.run("verify", film, environment=elsewhere).code == 17
     assert command.run("verify", output, "--key", film, environment=elsewhere).code == 25
 

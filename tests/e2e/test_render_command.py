@@ -79,6 +79,7 @@ def test_boxes_that_were_added_moved_and_removed(folder: Path, tmp_path: Path) -
         first, second = document["frames"][:2]
         first["boxes"] = [{"xyxy": [30, 30, 9999, 50]}]
         second["boxes"][0] |= {"xyxy": [10, 0, 30, 20], "origin": "edited"}
+        document["sources"][0]["regions"][0]["segment"] = [5, 20]
 
     output = tmp_path / "out.zip"
     manifest = edited(folder, tmp_path, edit)
@@ -95,6 +96,28 @@ def test_boxes_that_were_added_moved_and_removed(folder: Path, tmp_path: Path) -
     _, frame = next(command.Output(output).frames())
     assert not frame[30:50, 30:].any()
     assert frame[:20, :20].any()
+
+
+def test_a_region_that_was_added_is_covered(folder: Path, tmp_path: Path) -> None:
+    area = {"xyxy": [40, 40, 60, 70], "segment": [5, 9]}
+    manifest = edited(folder, tmp_path, lambda it: it["sources"][0]["regions"].append(area))
+    output = tmp_path / "out.zip"
+    result = render(folder, manifest, output)
+    assert result.code == 0
+    assert "Covering regions of the manifest 4 times" in result.out
+    assert area in manifest_of(output)["sources"][0]["regions"]
+    for entry, frame in command.Output(output).frames():
+        assert frame[40:70, 40:60].any() == (entry["index"] not in range(5, 9))
+        assert not frame[:20, :20].any()
+
+
+def test_a_region_whose_boxes_were_removed_is_covered_still(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.zip"
+    manifest = edited(folder, tmp_path, lambda it: it["frames"][2].update(boxes=[]))
+    assert render(folder, manifest, output).code == 0
+    before, after = entries(folder / "out.zip"), entries(output)
+    assert all(before[name] == after[name] for name in before if name.startswith("frames/"))
+    assert manifest_of(output)["sources"] == json.loads(before["manifest.json"])["sources"]
 
 
 def test_another_look(folder: Path, tmp_path: Path) -> None:
@@ -142,6 +165,11 @@ def test_a_frame_that_is_to_be_black(folder: Path, tmp_path: Path) -> None:
         (lambda it: it["frames"][0]["boxes"].append({"xyxy": [0, 0, float("nan"), 9]}), 27, "NaN"),
         (lambda it: it["sources"][0].update(segments=[[0, 9999]]), 27, "frame 0 has no entry"),
         (lambda it: it.update(version=1), 27, "version"),
+        (
+            lambda it: it["sources"][0]["regions"].append({"xyxy": [9000, 0, 9100, 9], "segment": None}),
+            27,
+            "the region 9000,0,100,9 lies outside the picture",
+        ),
     ],
 )
 def test_what_cannot_be_rendered_leaves_nothing(

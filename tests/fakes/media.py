@@ -19,7 +19,7 @@ from domain.errors import (
     StorageFullError,
     UnreadableVideoError,
 )
-from domain.ports import Frame, Sound, SourceInfo
+from domain.ports import Frame, Misfit, Sound, SourceInfo
 from domain.ports.services import ProbedVideo
 from domain.timing import Timing
 from fakes.results import steady
@@ -111,11 +111,12 @@ class FakeEncoder:
 
 @dataclass
 class FakeArchive:
-    """Keeps entries in memory; the disk is full after so many."""
+    """Keeps entries in memory; the disk is full after so many, and what is strange about it is given."""
 
     room: int = 1_000_000
     entries: dict[str, bytes] = field(default_factory=dict)
     committed: bool = False
+    strange: list[Misfit] = field(default_factory=list)
 
     def add(self, name: str, data: bytes) -> None:
         if name in self.entries:
@@ -138,6 +139,9 @@ class FakeArchive:
 
     def stream(self, name: str) -> Iterator[bytes]:
         yield self.read(name)
+
+    def misfits(self) -> list[Misfit]:
+        return self.strange
 
     def commit(self) -> None:
         self.committed = True

@@ -19,10 +19,12 @@ import tiny_models
 from adapters.vision.centerface import CenterFace
 from adapters.vision.downloads import pull
 from adapters.vision.onnx import Provider
+from adapters.vision.plates import load_plate_detector
 from adapters.vision.weights import find_pack, models_folder, recorded_digests
 from domain.errors import (
     DomainError,
     LicenseNotAcceptedError,
+    ModelCorruptError,
     ModelDownloadError,
     ModelMissingError,
     ProviderUnavailableError,
@@ -281,6 +283,20 @@ def test_a_plate_detector_of_ones_own_is_listed_as_one(tmp_path: Path) -> None:
     tiny_models.write_scrfd_pack(tmp_path / "my-plates")
     rows = {row["name"]: row for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)}
     assert rows["my-plates"]["purpose"] == "licence plate detection"
+
+
+def test_a_plate_detector_without_a_folder_is_listed_and_held_to_its_digest(tmp_path: Path) -> None:
+    path = tmp_path / "my-plates.onnx"
+    path.write_bytes(tiny_models.plates_bytes())
+    rows = {row["name"]: row for row in json.loads(run("list", "--json", "--model-path", tmp_path).stdout)}
+    assert (rows["my-plates"]["path"], rows["my-plates"]["purpose"]) == (str(path), "licence plate detection")
+    assert run("verify", "--model-path", tmp_path).exit_code == 0
+    assert recorded_digests(tmp_path) == {path.name: sha256(path.read_bytes()).hexdigest()}
+    path.write_bytes(tiny_models.plates_bytes(6))
+    assert run("verify", "--model-path", tmp_path).exit_code == 1
+    with pytest.raises(ModelCorruptError, match="is not the file that was recorded") as raised:
+        load_plate_detector(tmp_path)
+    assert raised.value.hint.startswith("put that file back")
 
 
 def test_providers_are_tried_and_one_that_fails_says_why(

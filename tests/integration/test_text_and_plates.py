@@ -12,10 +12,13 @@ import pictures
 import tiny_models
 from adapters.vision import text
 from adapters.vision.onnx import Provider
-from adapters.vision.plates import YoloPlates, find_plate_detector
+from adapters.vision.plates import YoloPlates, load_plate_detector, plate_detectors
 from adapters.vision.text import PpOcrText, decode
-from domain.detection import Image
-from domain.errors import ExaminationError, ModelCorruptError, ModelMissingError
+from domain.anonymization.request import Level, Verify
+from domain.detection import Image, Kind
+from domain.errors import ExaminationError, LevelUnavailableError, ModelCorruptError, ModelMissingError
+from entrypoints.bootstrap import Container
+from entrypoints.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -112,15 +115,44 @@ def test_another_text_model_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_a_plate_detector_is_found_by_its_name(tmp_path: Path) -> None:
-    assert find_plate_detector(tmp_path) is None
+    assert load_plate_detector(tmp_path / "missing") is None
     tiny_models.write_scrfd_pack(tmp_path / "faces")
-    assert find_plate_detector(tmp_path) is None
+    assert load_plate_detector(tmp_path) is None
     path = tiny_models.write_plate_pack(tmp_path)
-    assert find_plate_detector(tmp_path) == path
+    assert plate_detectors(tmp_path) == [path]
+    found = load_plate_detector(tmp_path, Provider.CPU)
+    assert found
+    assert found.card.name == f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("name", ["license-plates-end2end.onnx", "German Plates.onnx"])
+def test_a_plate_detector_may_lie_in_the_models_folder_itself(tmp_path: Path, name: str) -> None:
+    for unrelated in ("faces.onnx", ".plates.onnx", "plates.txt"):
+        (tmp_path / unrelated).write_bytes(b"nothing")
+    (tmp_path / name).write_bytes(tiny_models.plates_bytes())
+    found = load_plate_detector(tmp_path, Provider.CPU)
+    assert found
+    assert found.card.name == Path(name).stem
+
+
+def test_of_several_plate_detectors_none_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "plates.onnx").write_bytes(tiny_models.plates_bytes())
+    path = tiny_models.write_plate_pack(tmp_path)
+    with pytest.raises(LevelUnavailableError, match=r"there are 2: plates\.onnx, ") as raised:
+        load_plate_detector(tmp_path, Provider.CPU)
+    assert str(path.relative_to(tmp_path)) in raised.value.message
+    assert "leave one" in raised.value.hint
+
+
+def test_level_full_looks_with_the_plate_detector_in_the_models_folder(tmp_path: Path) -> None:
+    (tmp_path / "plates.onnx").write_bytes(tiny_models.plates_bytes())
+    settings = Settings.from_environment({"MODEL_PATH": str(tmp_path), "DATA_DIR": str(tmp_path / "data")})
+    areas = Container.build(settings).instruments(Level.FULL, Verify.NONE).areas
+    assert areas[Kind.PLATE].card.name == "plates"
 
 
 @pytest.mark.parametrize("data", [tiny_models.plates_bytes(6), tiny_models.identity_bytes(), b"nothing"])
 def test_what_is_named_like_a_plate_detector_and_is_none_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tiny_models.write_plate_pack(tmp_path, data)
     with pytest.raises(ModelCorruptError):
-        YoloPlates.load(path, Provider.CPU)
+        YoloPlates.load(path, tmp_path, Provider.CPU)

@@ -159,6 +159,18 @@ def box(**changes: object) -> Callable[[Document], object]:
     return lambda it: it["frames"][1]["boxes"].append({"xyxy": [0, 0, 9, 9], **changes})
 
 
+def _without_boxes(document: Document) -> Document:
+    entry: Document = document["frames"][1]
+    entry["boxes"] = []
+    return entry
+
+
+def test_a_frame_with_boxes_need_not_say_that_it_is_shown(document: Document) -> None:
+    before = read_edited(written(document)).of("5" * 64, "film.mp4")[1].boxes(3)
+    del document["frames"][1]["blanked"]
+    assert read_edited(written(document)).of("5" * 64, "film.mp4")[1].boxes(3) == before
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -189,7 +201,11 @@ def box(**changes: object) -> Callable[[Document], object]:
         (lambda it: it["frames"][0].update(source=3), "source that it does not list"),
         (lambda it: it["frames"][0].update(blanked="no"), "blanked"),
         (lambda it: it["frames"][0].update(blanked=True), "blanked"),
+        (lambda it: it["frames"][0].update(blanked=None), "is true or false"),
         (lambda it: it["frames"][0].update(boxes={}), "blanked"),
+        (lambda it: _without_boxes(it).pop("blanked"), "needed where there are no boxes"),
+        (lambda it: _without_boxes(it).update(blanked=None), "needed where there are no boxes"),
+        (lambda it: _without_boxes(it).update(blanked=0), "is true or false"),
         (lambda it: it["frames"][0].update(note=1), "fields that nobody knows"),
         (lambda it: it.update(version=1), "its version is 1"),
         (lambda it: it.update(version=True), "its version is True"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.anonymization.films import film_format
-from domain.anonymization.inspection import Inspector
+from domain.anonymization.inspection import Inspected, Inspector, Redaction
 from domain.anonymization.looks import Look
-from domain.anonymization.proof import Pending, Search, Thumbnail
+from domain.anonymization.proof import Check, Pending, Search, Thumbnail
 from domain.anonymization.proving import MOST_ROUNDS, Prover
 from domain.anonymization.rendering import RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, OutputFormat, RedactionStyle
@@ -21,7 +21,7 @@ from domain.anonymization.tracking import Origin
 from domain.detection import Detections, Image, ModelCard
 from domain.errors import ExaminationError
 from domain.ports import Frame
-from domain.ports.films import FilmFormat, Group
+from domain.ports.films import FilmFormat, Group, GroupEncoder
 from fakes.results import FakeStudio
 from scripted import HEIGHT, WIDTH, BlackBoxes, RawBytes, RawReader, ScriptedSource
 
@@ -221,6 +221,107 @@ def test_in_a_film_only_frames_that_were_asked_for_are_searched_and_changed() ->
     assert checked.frames[1].boxes == (FACE,)
     assert (checked.shown[1] == picture(frames[1])).all()
     assert [len(one.boxes) for one in checked.frames] == [3, 1, 3]
+
+
+class _Generations(FakeStudio):
+    """Counts how often the group was encoded, and lets every generation tip the detector over anew."""
+
+    encoded = 0
+
+    def group(self, film: FilmFormat) -> GroupEncoder:
+        self.encoded += 1
+        return super().group(film)
+
+
+@dataclass
+class Tipping(Chain):
+    """Finds the face of a place in the frames of some brightness, in given generations of their group.
+
+    Attributes:
+        studio: encodes the group.
+        shows: for each brightness, the place in each generation where something shows.
+    """
+
+    studio: _Generations = field(default_factory=_Generations)
+    shows: Mapping[int, Mapping[int, Box]] = field(default_factory=dict)
+    looked: list[tuple[int, int]] = field(default_factory=list)
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        (image,) = images
+        generation, brightness = self.studio.encoded, int(image[-1, -1, 0])
+        self.looked.append((generation, brightness))
+        place = self.shows.get(brightness, {}).get(generation)
+        if place is None:
+            return [Detections.empty()]
+        box = np.array([place], np.float32)
+        return [Detections(box, np.array([0.9], np.float32), np.zeros((1, 5, 2), np.float32))]
+
+
+@dataclass(frozen=True)
+class Scripted(Inspector):
+    """Finds in turn what it was told."""
+
+    finds: Iterator[Inspected] = field(default_factory=lambda: iter(()))
+
+    def inspect(self, shipped: Frame, pending: Pending, redacted: Redaction) -> Inspected:
+        return next(self.finds)
+
+
+def bright(index: int, brightness: int) -> RedactedFrame:
+    image = np.full((HEIGHT, WIDTH, 3), brightness, np.uint8)
+    return replace(frame(index), data=image.tobytes())
+
+
+def tipped(shows: Mapping[int, Mapping[int, Box]], count: int) -> tuple[Filmed, list[tuple[int, int]]]:
+    """Frames from 7 on whose brightness is their number, and what was searched: generation and frame."""
+    studio = _Generations()
+    detector = Tipping((), studio=studio, shows=shows)
+    checked = filmed(detector, [bright(n, n) for n in range(7, 7 + count)], studio)
+    assert all(one.check is not None for one in checked.frames)
+    return checked, detector.looked
+
+
+def test_what_a_neighbour_shows_only_in_the_second_generation_is_filled() -> None:
+    checked, looked = tipped({7: {1: PLACES[0]}, 8: {2: PLACES[1]}}, 3)
+    assert sorted(looked) == [(generation, frame) for generation in (1, 2, 3) for frame in (7, 8, 9)]
+    assert [len(one.boxes) for one in checked.frames] == [2, 2, 1]
+    assert [(one.check.before, one.check.after) for one in checked.frames if one.check] == [
+        (1, 0),
+        (1, 0),
+        (0, 0),
+    ]
+    for shown, place in zip(checked.shown[:2], PLACES[:2], strict=True):
+        x1, y1, x2, y2 = wider(place)
+        assert not shown[y1:y2, x1:x2].any()
+
+
+def test_what_a_neighbour_shows_once_another_is_blanked_is_seen_too() -> None:
+    stubborn = dict.fromkeys((1, 2), PLACES[0])
+    checked, looked = tipped({7: stubborn, 8: {3: PLACES[1]}}, 2)
+    assert [one.blanked for one in checked.frames] == [True, False]
+    assert not checked.shown[0].any()
+    assert [len(one.boxes) for one in checked.frames] == [0, 2]
+    # A black frame needs no search.
+    assert looked == [(1, 7), (1, 8), (2, 7), (2, 8), (3, 8), (4, 8)]
+
+
+def test_what_still_shows_when_the_rounds_run_out_is_blanked_in_whatever_generation_that_is() -> None:
+    rounds = {generation: PLACES[generation - 1] for generation in range(1, MOST_ROUNDS + 1)}
+    checked, looked = tipped({7: rounds, 8: {MOST_ROUNDS + 1: PLACES[0]}}, 2)
+    assert [one.blanked for one in checked.frames] == [False, True]
+    assert not checked.shown[1].any()
+    assert looked[-1] == (MOST_ROUNDS + 2, 7)
+
+
+def test_the_similarity_that_a_check_began_with_is_the_highest_of_what_was_not_delivered() -> None:
+    left = [np.array([place], np.float64) for place in PLACES[:MOST_ROUNDS]]
+    alike = (0.3, 0.8, None)
+    finds = [*map(Inspected, left, alike), Inspected(np.empty((0, 4)), 0.2)]
+    inspector = Scripted(Chain([]), None, (), 0.5, iter(finds))
+    after = replace(prover(Chain([])), inspector=inspector).picture(frame())
+    assert after.check == Check(
+        whole=True, before=MOST_ROUNDS, after=0, similarity_before=0.8, similarity_after=0.2
+    )
 
 
 class _Unplayable(FakeStudio):

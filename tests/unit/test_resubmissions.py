@@ -94,6 +94,53 @@ async def test_edited_boxes_are_redacted_and_nothing_is_looked_for(desk: FilingD
     assert kept == [entry["boxes"] for entry in old["frames"] if entry["index"] != 12]
 
 
+async def test_a_region_is_recorded_where_it_is_covered_and_nowhere_else(desk: FilingDesk) -> None:
+    first = await desk.done((10, 16))
+    corner = DrawnBox((0, 0, 4, 4), None)
+    uncovered = Rework((EDIT, FrameEdit(13, (), blanked=True), FrameEdit(15, (corner,))))
+    second = (await desk.again(first, uncovered)).request.id
+    await desk.process(second)
+    area = {"xyxy": [0, 0, 4, 4]}
+    assert desk.manifest(second)["sources"][0]["regions"] == [
+        area | {"segment": [10, 12]},
+        area | {"segment": [13, 16]},
+    ]
+    # A black frame had no boxes that anybody could have removed.
+    third = (await desk.again(second, Rework((FrameEdit(13, (), blanked=False),)))).request.id
+    await desk.process(third)
+    shown = {entry["index"]: entry["boxes"] for entry in desk.manifest(third)["frames"]}
+    region = {"xyxy": [0, 0, 4, 4], "kind": "region", "track": None, "score": None, "origin": "region"}
+    assert shown[13] == [region]
+    assert region not in shown[12]
+    pixels = {int(name[-11:-4]): frame for name, frame in frames(desk.result(third)).items()}
+    assert {index: bool(frame[:4, :4].any()) for index, frame in pixels.items()} == {
+        10: False, 11: False, 12: True, 13: False, 14: False, 15: False,
+    }  # fmt: skip
+
+
+async def test_a_region_without_boxes_is_covered_in_frames_that_nobody_edits(
+    desk: FilingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await desk.done((10, 13))
+    archives = desk.world.resubmissions._archives
+    read = archives.read
+
+    async def without_boxes(key: str, name: str) -> bytes:
+        data = await read(key, name)
+        if name != "manifest.json":
+            return data
+        document = json.loads(data)
+        for entry in document["frames"]:
+            entry["boxes"] = []
+        return json.dumps(document).encode()
+
+    monkeypatch.setattr(archives, "read", without_boxes)
+    second = (await desk.again(first, Rework(()))).request.id
+    await desk.process(second)
+    assert [len(entry["boxes"]) for entry in desk.manifest(second)["frames"]] == [1, 1, 1]
+    assert not any(frame[:4, :4].any() for frame in frames(desk.result(second)).values())
+
+
 async def test_a_result_of_a_result_can_be_edited_too(desk: FilingDesk) -> None:
     first = await desk.done((10, 14))
     second = (await desk.again(first, Rework((EDIT,)))).request.id

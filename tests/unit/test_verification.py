@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.anonymization.canonical import canonical
@@ -15,9 +15,10 @@ from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat
 from domain.anonymization.seal import Seal
-from domain.anonymization.verification import Problem, Verdict, verify
+from domain.anonymization.verification import Finding, Problem, Verdict, verify
 from domain.detection import Image
 from domain.errors import UnreadableArchiveError
+from domain.ports import Misfit
 from domain.videos import Segment
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeStudio, is_signed
@@ -61,6 +62,14 @@ def problems(entries: Entries) -> list[Problem]:
     return [finding.problem for finding in check(entries).findings]
 
 
+def edited_as_json(edit: Callable[[dict[str, Any]], object]) -> Entries:
+    """A result whose manifest holds what canonical JSON has no form for, too."""
+    entries = result()
+    document = json.loads(entries["manifest.json"])
+    edit(document)
+    return {**entries, "manifest.json": json.dumps(document).encode()}
+
+
 def edited(entries: Entries, edit: Callable[[dict[str, Any]], object]) -> Entries:
     document = json.loads(entries["manifest.json"])
     edit(document)
@@ -96,6 +105,15 @@ def test_files_that_are_not_what_they_were() -> None:
     }
     assert problems({**whole, "report.html": b"x"}) == [Problem.FILE_CHANGED]
     assert problems({key: whole[key] for key in whole if key != "report.html"}) == [Problem.FILE_CHANGED]
+
+
+def test_an_archive_that_holds_more_than_its_entries() -> None:
+    strange = [Misfit("frames/0/2.png", "there are 9 bytes before it that belong to no entry")]
+    archive = FakeArchive(entries=result(), strange=strange)
+    verdict = verify(archive, is_signed, FakeFilmReader(), KEY)
+    assert verdict.findings == (Finding(Problem.ARCHIVE_CHANGED, strange[0].subject, strange[0].detail),)
+    unknown = verify(archive, is_signed, FakeFilmReader(), None)
+    assert unknown.worst is Problem.ARCHIVE_CHANGED
 
 
 def test_films_name_the_frame() -> None:
@@ -146,11 +164,23 @@ def test_signatures_that_are_not_good() -> None:
     assert problems({name: whole[name] for name in whole if name != "manifest.sig"}) == [Problem.NO_SIGNATURE]
     assert problems({**whole, "manifest.sig": b"{}"}) == [Problem.NO_SIGNATURE]
     assert problems({**whole, "manifest.sig": b"x" * 100_000}) == [Problem.NO_SIGNATURE]
+    assert problems({**whole, "manifest.sig": b"[" * 60_000}) == [Problem.NO_SIGNATURE]
     seal = Seal.parse(whole["manifest.sig"])
     forged = Seal(seal.manifest_sha256, seal.public_key, bytes(64)).document()
     assert problems({**whole, "manifest.sig": forged}) == [Problem.BAD_SIGNATURE]
     other = Seal.of(seal.manifest_sha256, FakeSigner("mallory")).document()
     assert problems({**whole, "manifest.sig": other}) == [Problem.WRONG_KEY]
+
+
+def test_a_signature_with_something_beside_it_is_none() -> None:
+    whole = result()
+    seal = whole["manifest.sig"]
+    more = canonical({**json.loads(seal), "zz": "a picture"})
+    digits = json.loads(seal)["signature"]
+    # The last digit stands for two bits and four that nobody reads.
+    unread = seal.replace(digits.encode(), digits[:-3].encode() + bytes([digits.encode()[-3] + 1]) + b"==")
+    for changed in (more, seal + b"\n", b" " + seal, unread):
+        assert problems({**whole, "manifest.sig": changed}) == [Problem.NO_SIGNATURE]
 
 
 @given(st.data())
@@ -166,6 +196,95 @@ def test_no_changed_byte_goes_unnoticed(data: st.DataObject) -> None:
         assert name == "manifest.json"
     else:
         assert verdict.worst is not None
+
+
+def _deep(levels: int) -> object:
+    value: object = 0
+    for _ in range(levels):
+        value = {"": value}
+    return value
+
+
+MEMBERS: dict[str, Callable[[dict[str, Any], Any], object]] = {
+    "an entry's source": lambda it, value: it["frames"][3].update(source=value),
+    "an entry's index": lambda it, value: it["frames"][3].update(index=value),
+    "an entry's file": lambda it, value: it["frames"][3].update(file=value),
+    "an entry's digest": lambda it, value: it["frames"][3].update(sha256=value),
+    "an entry's link": lambda it, value: it["frames"][3].update(link=value),
+    "an entry's boxes": lambda it, value: it["frames"][3].update(boxes=value),
+    "an entry": lambda it, value: it["frames"].insert(3, value),
+    "the entries": lambda it, value: it.update(frames=value),
+    "a file's name": lambda it, value: it["files"][0].update(file=value),
+    "a file's digest": lambda it, value: it["files"][0].update(sha256=value),
+    "a file": lambda it, value: it["files"].append(value),
+    "the files": lambda it, value: it.update(files=value),
+    "a source's id": lambda it, value: it["sources"][0].update(id=value),
+    "a source": lambda it, value: it["sources"].append(value),
+    "the sources": lambda it, value: it.update(sources=value),
+    "a segment's end": lambda it, value: it["sources"][0].update(segments=[[0, value]]),
+    "a segment": lambda it, value: it["sources"][0].update(segments=[value]),
+    "the segments": lambda it, value: it["sources"][0].update(segments=value),
+    "the head": lambda it, value: it["chain"].update(head=value),
+    "the chain": lambda it, value: it.update(chain=value),
+    "the version": lambda it, value: it.update(version=value),
+    "something else": lambda it, value: it.update(settings=value),
+}
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.sampled_from(["\ud800", "0", 10**30, -1, [1], ["0", 5], {}, [], 2.0, "frames/0/2.png", _deep(700)]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(member=st.sampled_from(sorted(MEMBERS)), value=VALUES, film=st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_whatever_a_manifest_is_changed_to_it_is_a_verdict_or_refused(
+    member: str, value: object, film: bool
+) -> None:
+    whole = result(OutputFormat.MP4 if film else OutputFormat.PNG)
+    document = json.loads(whole["manifest.json"])
+    before = json.dumps(document, sort_keys=True)
+    MEMBERS[member](document, value)
+    assume(json.dumps(document, sort_keys=True) != before)
+    try:
+        verdict = check({**whole, "manifest.json": json.dumps(document).encode()})
+    except UnreadableArchiveError:
+        return
+    assert verdict.worst is Problem.MANIFEST_CHANGED
+    for finding in verdict.findings:
+        f"{finding.subject}: {finding.detail}".encode()
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("an entry's index", [1]),
+        ("an entry's index", 2.0),
+        ("an entry's index", True),
+        ("an entry's file", 5),
+        ("an entry's file", "\ud800"),
+        ("an entry's digest", []),
+        ("a file's name", {}),
+        ("a source's id", {}),
+        ("a segment", ["0", 5]),
+        ("a segment", 5),
+        ("the chain", "0"),
+        ("the version", True),
+    ],
+)
+def test_a_member_of_another_type_is_refused(member: str, value: object) -> None:
+    with pytest.raises(UnreadableArchiveError):
+        check(edited_as_json(lambda it: MEMBERS[member](it, value)))
+
+
+def test_an_entry_that_is_nested_too_deeply_was_changed() -> None:
+    changed = check(edited_as_json(lambda it: it["frames"][3].update(boxes=_deep(700))))
+    assert Problem.FRAME_CHANGED in [finding.problem for finding in changed.findings]
 
 
 @pytest.mark.parametrize(

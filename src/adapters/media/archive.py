@@ -9,16 +9,17 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from lzma import LZMAError
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from adapters.media.zip_check import misfits
+from adapters.media.zip_format import LIMIT, Entry, directory_record, end_of_directory, local_header
 from domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableError, StorageFullError
+from domain.ports import Misfit
 
-# The earliest time that ZIP can say; a real one would make every archive different and tell when it ran.
-_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (
     EOFError,
     KeyError,
@@ -33,7 +34,6 @@ _DAMAGE = (
 )
 """What reading a ZIP ends with that somebody else has made, or damaged."""
 
-_READABLE_BY_ALL = 0o644 << 16
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PIECE = 1 << 20
 
@@ -60,7 +60,8 @@ class ZipArchive:
             raise OutputUnwritableError(f"cannot write {path}: it is a folder", "name a ZIP file")
         with translated(self._path):
             self._file = self._create()
-            self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=True)
+        self._entries: list[Entry] = []
+        self._end = 0
 
     def add(self, name: str, data: bytes) -> None:
         """Append one entry.
@@ -74,9 +75,7 @@ class ZipArchive:
             StorageFullError: the disk is full.
             OutputUnwritableError: any other failure to write.
         """
-        entry = self._entry(name)
-        with translated(self._path):
-            self._zip.writestr(entry, data)
+        self._write(name, (data,), is_long=len(data) > LIMIT)
 
     def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
         """Append one entry of any length; an error of the iterator comes through.
@@ -90,10 +89,7 @@ class ZipArchive:
             StorageFullError: the disk is full.
             OutputUnwritableError: any other failure to write.
         """
-        entry = self._entry(name)
-        with translated(self._path), self._zip.open(entry, "w", force_zip64=True) as file:
-            for piece in pieces:
-                file.write(piece)
+        self._write(name, pieces, is_long=True)
 
     def commit(self) -> None:
         """Write the directory, make sure that all of it is on the disk, and give it its name.
@@ -103,7 +99,7 @@ class ZipArchive:
             OutputUnwritableError: any other failure to write.
         """
         with translated(self._path):
-            self._zip.close()
+            self._write_directory()
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
@@ -112,8 +108,6 @@ class ZipArchive:
 
     def discard(self) -> None:
         """Remove every trace of an archive that was not committed; harmless after `commit`."""
-        # Closing the file alone: closing the ZIP would still write its directory to a disk that is full.
-        self._zip.fp = None
         with suppress(OSError):  # what was still buffered is thrown away with the file
             self._file.close()
         self._partial.unlink(missing_ok=True)
@@ -132,14 +126,30 @@ class ZipArchive:
     def _create(self) -> IO[bytes]:
         return self._partial.open("xb")
 
-    def _entry(self, name: str) -> zipfile.ZipInfo:
+    def _write(self, name: str, pieces: Iterable[bytes], *, is_long: bool) -> None:
         if name in self._names:
             raise ValueError(f"the archive already holds {name}")
+        size = crc = 0
+        with translated(self._path):
+            # Where an earlier entry came to its end; what is left of one that did not is written over.
+            self._file.seek(self._end)
+            self._file.write(local_header(Entry(name, self._end, size, crc, is_long)))
+            for piece in pieces:
+                self._file.write(piece)
+                size += len(piece)
+                crc = zlib.crc32(piece, crc)
+            entry = Entry(name, self._end, size, crc, is_long)
+            self._file.seek(entry.offset)
+            self._file.write(local_header(entry))
         self._names.add(name)
-        entry = zipfile.ZipInfo(name, _TIMESTAMP)
-        entry.external_attr = _READABLE_BY_ALL
-        entry.create_system = 3  # Unix, on whatever system it runs
-        return entry
+        self._entries.append(entry)
+        self._end = entry.start + entry.size
+
+    def _write_directory(self) -> None:
+        self._file.seek(self._end)
+        size = sum(self._file.write(directory_record(entry)) for entry in self._entries)
+        self._file.write(end_of_directory(len(self._entries), self._end, size))
+        self._file.truncate()
 
 
 class ZipReader:
@@ -153,8 +163,11 @@ class ZipReader:
     """
 
     def __init__(self, path: Path) -> None:
-        with _damage_translated(path.name):
-            self._zip = zipfile.ZipFile(path)
+        self._name = path.name
+        with _damage_translated(path.name), ExitStack() as opened:
+            self._file = opened.enter_context(path.open("rb"))
+            self._zip = zipfile.ZipFile(self._file)
+            opened.pop_all()
 
     @property
     def names(self) -> list[str]:
@@ -180,6 +193,15 @@ class ZipReader:
         with _damage_translated(name):
             return self._zip.read(name)
 
+    def misfits(self) -> list[Misfit]:
+        """What in it is neither an entry nor what `ZipArchive` writes around entries.
+
+        Raises:
+            ObjectNotFoundError: the file cannot be read any more.
+        """
+        with _damage_translated(self._name):
+            return list(misfits(self._file, self._zip.infolist()))
+
     def __enter__(self) -> Self:
         return self
 
@@ -190,6 +212,7 @@ class ZipReader:
         traceback: TracebackType | None,
     ) -> None:
         self._zip.close()
+        self._file.close()
 
 
 @contextmanager

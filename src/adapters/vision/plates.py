@@ -7,6 +7,7 @@ its proportions kept, and what is left of the square is grey.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ from adapters.vision.onnx import Provider, Session
 from adapters.vision.packs import open_graph
 from adapters.vision.weights import installed_packs
 from domain.detection import Areas, FloatArray, Image, ModelCard
-from domain.errors import ExaminationError, ModelCorruptError
+from domain.errors import ExaminationError, LevelUnavailableError, ModelCorruptError
 
 _GREY = 114
 """Level of what surrounds the picture, as in training."""
@@ -42,14 +43,21 @@ class YoloPlates:
         self._side = session.input.shape[2] or _UNSET_SIDE
 
     @classmethod
-    def load(cls, path: Path, provider: Provider = Provider.AUTO) -> Self:
+    def load(cls, path: Path, models: Path, provider: Provider = Provider.AUTO) -> Self:
         """Open a graph.
+
+        Args:
+            path: of the graph.
+            models: the models folder; what a file in itself is called does not tell the folder's name.
+            provider: where to run.
 
         Raises:
             ModelCorruptError: it is not what it was, or not of this form.
             ProviderUnavailableError: the provider does not work on this machine.
         """
         session, card = open_graph(path, provider)
+        if path.parent == models:
+            card = replace(card, name=path.stem)
         if not is_plate_detector(session):
             raise ModelCorruptError(
                 f"{path} is named like a plate detector and is none that is understood",
@@ -74,11 +82,37 @@ class YoloPlates:
         return Areas(boxes, rows[:, 6])
 
 
-def find_plate_detector(models: Path) -> Path | None:
-    """The first ``.onnx`` file in the models folder whose name, or whose folder's name, speaks of plates."""
+def load_plate_detector(models: Path, provider: Provider = Provider.AUTO) -> YoloPlates | None:
+    """What finds plates; None where nothing in the models folder is named like that.
+
+    Raises:
+        LevelUnavailableError: there is more than one, and nobody has said which it is to be.
+        ModelCorruptError: it is not what it was, or not of the form that is understood.
+        ProviderUnavailableError: the provider does not work on this machine.
+    """
+    found = plate_detectors(models)
+    if len(found) > 1:
+        names = ", ".join(str(path.relative_to(models)) for path in found)
+        raise LevelUnavailableError(
+            f"level full takes one plate detector, and there are {len(found)}: {names}",
+            f"leave one .onnx file with `plate` in its name, or in its folder's name, in {models}",
+        )
+    return YoloPlates.load(found[0], models, provider) if found else None
+
+
+def plate_detectors(models: Path) -> list[Path]:
+    """The ``.onnx`` files in the models folder whose names, or whose folders' names, speak of plates.
+
+    A file may lie in the models folder itself or in a pack's folder.
+    """
+    loose = [path for path in sorted(models.glob("*.onnx")) if _speaks_of_plates(path.name)]
     folders = installed_packs(models).values()
-    paths = [path for folder in folders for path in sorted(folder.glob("*.onnx"))]
-    return next((path for path in paths if "plate" in f"{path.parent.name}/{path.name}".lower()), None)
+    packed = [path for folder in folders for path in sorted(folder.glob("*.onnx"))]
+    return loose + [path for path in packed if _speaks_of_plates(f"{path.parent.name}/{path.name}")]
+
+
+def _speaks_of_plates(name: str) -> bool:
+    return "plate" in name.lower() and not name.startswith(".")
 
 
 def is_plate_detector(session: Session) -> bool:

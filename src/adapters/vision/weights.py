@@ -195,16 +195,18 @@ def verified_digest(path: Path) -> str:
     """
     digest = sha256_of(path)
     if expected_digests(path.parent).get(path.name, digest) != digest:
-        raise ModelCorruptError(
-            f"{path} is not the file that was recorded",
-            f"remove the folder {path.parent} and run `framecloak models pull {path.parent.name}`",
-        )
+        pack = path.parent.name
+        hint = f"put that file back, or remove {path.parent / DIGESTS} if it was replaced on purpose"
+        if any(known.name == pack for known in PACKS):
+            hint = f"remove the folder {path.parent} and run `framecloak models pull {pack}`"
+        raise ModelCorruptError(f"{path} is not the file that was recorded", hint)
     return digest
 
 
 def verify(models: Path) -> Iterator[FileCheck]:
     """Rehash every model file that is there; what has no known digest is recorded."""
-    for folder in installed_packs(models).values():
+    # Some models are a single file, which may lie in the models folder itself.
+    for folder in (models, *installed_packs(models).values()):
         yield from _verify_pack(folder)
     for weights in BUILT:
         for path in sorted((models / weights.name).glob("*.onnx")):

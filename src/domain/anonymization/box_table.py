@@ -129,8 +129,8 @@ class BoxTable:
         """For every origin, (n,) bool: which boxes have it."""
         return {origin: self.marks[:, 0] == place for origin, place in _ORIGIN_PLACES.items()}
 
-    def of_kind(self, kind: Kind) -> NDArray[np.bool_]:
-        """(n,) bool: which boxes are of a kind."""
+    def of_kind(self, kind: Kind | None) -> NDArray[np.bool_]:
+        """(n,) bool: which boxes are of a kind; None for areas."""
         places = [place for place, (one, _) in enumerate(_KINDS) if one is kind]
         return np.isin(self.marks[:, 1], places)
 
@@ -262,5 +262,5 @@ def _checked(frame: int, xyxy: bx.Corners) -> bx.Corners:
 def _missing(frame: int) -> InvalidManifestError:
     return InvalidManifestError(
         f"frame {frame} has no entry, so nobody knows what to redact in it",
-        'give it one; with "boxes": [] it is written as it is',
+        'give it one; with "boxes": [] and "blanked": false it is written as it is',
     )

@@ -215,11 +215,15 @@ def _frame(entry: object) -> tuple[int, int, list[RedactedBox] | None]:
     if not isinstance(entry, dict) or not entry.keys() <= _FRAME_FIELDS:
         raise _invalid("an entry of its frames is no object, or has fields that nobody knows")
     index, source = entry.get("index"), entry.get("source")
-    blanked, boxes = entry.get("blanked", False), entry.get("boxes")
+    boxes = entry.get("boxes")
+    # A black frame has no boxes either: where nothing says that it is black, it must not be shown as it is.
+    blanked = entry.get("blanked", False if boxes else None)
     if not isinstance(index, int) or not isinstance(source, int) or not _are_counts(index, source):
         raise _invalid("an entry of its frames has no index or no source")
-    if not isinstance(blanked, bool) or not isinstance(boxes, list) or (blanked and boxes):
+    if not isinstance(boxes, list) or (blanked and boxes):
         raise _invalid(f"frame {index}: it has either boxes or is blanked")
+    if not isinstance(blanked, bool):
+        raise _invalid(f'frame {index}: "blanked" is true or false, and needed where there are no boxes')
     return source, index, None if blanked else [_box(index, box) for box in boxes]
 
 

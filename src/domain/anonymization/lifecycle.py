@@ -72,7 +72,7 @@ class Snapshot:
 
     Attributes:
         segments: those of the order, by their ids.
-        regions: all of the video.
+        regions: all of the video; of a result that is made again, without the frames that were uncovered.
         boxes: what to redact where that is known, as `BoxTable.packed` has it; None where it is looked for.
         people: who was enrolled in the order's gallery; None where it names none.
     """

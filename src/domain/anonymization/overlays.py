@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,16 @@ class Proposal:
     region: Region
     has_text: bool
     stillness: float
+
+    @property
+    def reason(self) -> Literal["text", "drawing"]:
+        """Why it is proposed: something is written in it, or only lines stand still, as of a logo."""
+        return "text" if self.has_text else "drawing"
+
+    @property
+    def label(self) -> str:
+        """What the region is called once it is accepted."""
+        return f"{self.reason} overlay"
 
     @property
     def confidence(self) -> float:

@@ -70,8 +70,8 @@ class Check:
         whole: all of it was searched, and not only what is next to a filled gap.
         before: residual faces found in it; all that were redacted again.
         after: those found when it was searched the last time.
-        similarity_before: highest cosine similarity between a removed face and what was left of it; None
-            where nothing was compared.
+        similarity_before: highest cosine similarity between a removed face and what was left of it, before it
+            was redacted again if it was; None where nothing was compared.
         similarity_after: the same in the frame that is delivered.
         failed: it could not be searched, and is delivered black.
     """

@@ -3,7 +3,8 @@
 The bytes that will be delivered are decoded again. What is found in them is filled with black, whatever the
 style, with a wider margin; the frame is encoded and searched once more. What still shows where it was filled
 takes the frame with it. What is found elsewhere is filled in turn, a few times at most: encoding a frame
-again tips a detector over here and there. A frame that cannot be searched is blanked as well.
+again tips a detector over here and there. A frame that cannot be searched is blanked as well. So what a check
+says is always of the bytes that are delivered.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class Prover:
         """Check a group of a film's frames.
 
         What has to change is redacted again as it was decoded: the group is encoded twice then, and no
-        unredacted frame has to be kept for it.
+        unredacted frame has to be kept for it. Whatever changed, every frame that is due is searched again
+        in the new bytes, as those are delivered; only black ones need no search.
 
         Args:
             frames: what is in the group.
@@ -95,30 +97,30 @@ class Prover:
             What to deliver instead.
         """
         due = {place: frame.pending for place, frame in enumerate(frames) if frame.pending}
-        settled = list(frames)
+        seen: dict[int, list[Inspected | None]] = {place: [] for place in due}
+        current = list(frames)
+        blank: set[int] = set()
         try:
-            first = self._inspect_group(group, film, studio, settled, due)
-            seen = {place: [one] for place, one in first.items()}
-            while wider := {
-                place: more
-                for place, looks in seen.items()
-                if (more := _due_again(settled[place], due[place], looks))
-            }:
-                for place, more in wider.items():
-                    settled[place] = replace(settled[place], boxes=settled[place].boxes + more)
-                group = self._edited_group(group, film, studio, wider, ())
-                for place, one in self._inspect_group(group, film, studio, settled, wider).items():
+            while searched := due.keys() - blank:
+                # Encoding a group again changes every frame in it, so none keeps what was found before.
+                for place, one in self._inspect_group(group, film, studio, current, searched).items():
                     seen[place].append(one)
-            for place, pending in due.items():
-                settled[place] = _settled(settled[place], pending, seen[place])
-            blank = [place for place in due if settled[place].blanked]
-            if blank:
-                group = self._edited_group(group, film, studio, {}, blank)
+                wider = {place: _due_again(current[place], due[place], seen[place]) for place in searched}
+                wider = {place: more for place, more in wider.items() if more}
+                shows = {place for place in searched if _shows(seen[place][-1])}
+                if not shows:
+                    break
+                blank |= shows - wider.keys()
+                for place, more in wider.items():
+                    current[place] = replace(current[place], boxes=current[place].boxes + more)
+                group = self._edited_group(group, film, studio, wider, blank)
         except ExaminationError:
             # It cannot even be decoded; nobody can tell what is in it.
             group = self._black_group(len(frames), film, studio)
-            settled = [_settled(frame, frame.pending, [None]) for frame in frames]
-        return tuple(settled), group
+            return tuple(_settled(frame, frame.pending, [None]) for frame in frames), group
+        for place, pending in due.items():
+            current[place] = _settled(current[place], pending, seen[place])
+        return tuple(current), group
 
     def _inspect_picture(self, frame: RedactedFrame) -> Inspected | None:
         """What is found in a picture; None where it cannot be searched."""
@@ -220,6 +222,11 @@ def _due_again(
     return _wider(last.residuals, pending.size)
 
 
+def _shows(seen: Inspected | None) -> bool:
+    """Whether a frame may not be delivered as it was searched."""
+    return seen is None or len(seen.residuals) > 0
+
+
 def _settled(
     frame: RedactedFrame, pending: Pending | None, seen: Sequence[Inspected | None]
 ) -> RedactedFrame:
@@ -232,12 +239,12 @@ def _settled(
             could not be.
     """
     counts = [0 if one is None else len(one.residuals) for one in seen]
-    first, last = seen[0], seen[-1]
+    last = seen[-1]
     check = Check(
         whole=pending is None or pending.search.whole,
         before=sum(counts[:-1]) or counts[0],
         after=counts[-1],
-        similarity_before=first.similarity if first else None,
+        similarity_before=_most_alike(seen[:-1] or seen),
         similarity_after=last.similarity if last else None,
         failed=last is None,
     )
@@ -247,6 +254,11 @@ def _settled(
     # Thumbnails show the frame as it was before.
     thumbnails = () if check.before else frame.thumbnails
     return replace(frame, pending=None, check=check, thumbnails=thumbnails)
+
+
+def _most_alike(seen: Sequence[Inspected | None]) -> float | None:
+    """The highest similarity in some searches; None where nothing was compared."""
+    return max((one.similarity for one in seen if one and one.similarity is not None), default=None)
 
 
 def _wider(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:

@@ -15,6 +15,7 @@ from domain.anonymization.edited_manifest import EditedManifest, read_edited
 from domain.anonymization.edits import FrameEdit, edited
 from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Snapshot
 from domain.anonymization.manifest import MANIFEST_FILE
+from domain.anonymization.marked_areas import covered, still_covered
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.request import Choices, Verify
 from domain.anonymization.seal import SEAL_FILE, signature_state
@@ -24,6 +25,7 @@ from domain.library import GrantRole, VideoFacts
 from domain.ports.persistence import Database, UnitOfWork
 from domain.ports.results import StoredArchives
 from domain.ports.signing import SignatureCheck
+from domain.videos import Region
 
 MOST_AT_ONCE = 2
 """Manifests that are edited at the same time: each takes memory and a core for a moment."""
@@ -138,7 +140,7 @@ class Resubmissions:
             document, seal = await self._documents(base.request.require_result())
             manifest = await asyncio.to_thread(read_edited, document)
             size = facts.width, facts.height
-            boxes = await asyncio.to_thread(_packed, manifest, rework, snapshot, size)
+            boxes, regions = await asyncio.to_thread(_packed, manifest, rework, snapshot, size)
         state = signature_state(manifest.sha256, seal, self._own_key, self._is_signed)
         order = Order(
             before.video_id,
@@ -152,7 +154,7 @@ class Resubmissions:
             # The boxes are decided; nothing is looked for again.
             verify=Verify.NONE,
         )
-        return order, Snapshot(snapshot.segments, snapshot.regions, boxes)
+        return order, Snapshot(snapshot.segments, regions, boxes)
 
     async def _documents(self, key: str) -> tuple[bytes, bytes]:
         try:
@@ -174,11 +176,20 @@ async def _base(work: UnitOfWork, principal: Principal, request_id: UUID) -> _Ba
     return _Base(request, await work.requests.snapshot(request_id), video.facts)
 
 
-def _packed(manifest: EditedManifest, rework: Rework, snapshot: Snapshot, size: tuple[int, int]) -> bytes:
-    """What to redact in every frame; takes a moment."""
+def _packed(
+    manifest: EditedManifest, rework: Rework, snapshot: Snapshot, size: tuple[int, int]
+) -> tuple[bytes, tuple[Region, ...]]:
+    """What to redact in every frame, and what is left of the regions; takes a moment.
+
+    An edit says all that is redacted in its frame, so it may uncover a region there; then the region does not
+    apply to that frame any more. In every other frame it is covered, whatever the boxes say, and in one that
+    was black: nobody can have removed its box there.
+    """
     (table,) = manifest.tables.values()
-    changed: BoxTable = edited(table, rework.edits).fitted(*size)
-    return changed.within(snapshot.stretches).packed()
+    base = covered(table.fitted(*size), snapshot.regions, size)
+    changed: BoxTable = edited(base, rework.edits).fitted(*size)
+    ordered = covered(changed, snapshot.regions, size, base.blanked).within(snapshot.stretches)
+    return ordered.packed(), still_covered(ordered, snapshot.regions, size)
 
 
 def _fingerprint(request_id: UUID, rework: Rework) -> bytes:

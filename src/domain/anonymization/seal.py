@@ -52,16 +52,22 @@ class Seal:
         """Read ``manifest.sig``; that it is well-formed does not mean that it is good.
 
         Raises:
-            ValueError: it is no such document.
+            ValueError: it is no such document, or holds more than one does.
         """
-        fields = json.loads(data)
+        try:
+            fields = json.loads(data)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
         names = ("algorithm", "key_id", "manifest_sha256", "public_key", "signature")
         if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in names):
             raise ValueError("fields are missing")
         public_key = b64decode(fields["public_key"], validate=True)
         if fields["algorithm"] != ALGORITHM or fields["key_id"] != key_id(public_key):
             raise ValueError("it names another key or algorithm than it holds")
-        return cls(fields["manifest_sha256"], public_key, b64decode(fields["signature"], validate=True))
+        seal = cls(fields["manifest_sha256"], public_key, b64decode(fields["signature"], validate=True))
+        if seal.document() != data:
+            raise ValueError("it holds more than a signature, or is written in another way")
+        return seal
 
     @property
     def key_id(self) -> str:
@@ -99,7 +105,7 @@ def signature_state(
         return SignatureState.NONE
     try:
         parsed = Seal.parse(seal)
-    except (ValueError, RecursionError):
+    except ValueError:
         return SignatureState.BAD
     if not is_signed(parsed.public_key, parsed.message, parsed.signature):
         return SignatureState.BAD

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,14 +9,12 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Protocol
 
-from domain.anonymization.manifest import FIRST_LINK, MANIFEST_FILE, MANIFEST_VERSION, next_link
+from domain.anonymization.manifest import FIRST_LINK, MANIFEST_FILE, next_link
 from domain.anonymization.seal import SEAL_FILE, Seal, key_id
-from domain.errors import ObjectNotFoundError, UnreadableArchiveError
+from domain.anonymization.signed_manifest import manifest_bytes, read_signed
+from domain.errors import ObjectNotFoundError
 from domain.ports import ArchiveReader
 from domain.ports.signing import SignatureCheck
-
-LARGEST_MANIFEST = 1 << 30
-"""Bytes; a larger one was not written by this program."""
 
 _LARGEST_SEAL = 1 << 16
 
@@ -43,6 +40,8 @@ class Problem(StrEnum):
     """A frame is where another one belongs."""
     FILE_CHANGED = "file_changed"
     """A film or the report is not what it was, or is gone."""
+    ARCHIVE_CHANGED = "archive_changed"
+    """The archive holds more than its entries: bytes that belong to none, comments, other attributes."""
     UNKNOWN_SIGNER = "unknown_signer"
     """All is as it was signed, but no key was given to say by whom."""
 
@@ -101,6 +100,9 @@ def verify(
 ) -> Verdict:
     """Compare an archive with its manifest, and the manifest with its signature.
 
+    Nothing that is signed says how entries lie in the archive. But there is one way only in which this
+    program lays them out, and no room in it for anything else; so that is compared as well.
+
     Args:
         archive: the result.
         is_signed: checks signatures.
@@ -111,13 +113,13 @@ def verify(
     Raises:
         UnreadableArchiveError: it has no manifest, or one that this program cannot read.
     """
-    data = _manifest_bytes(archive)
+    data = manifest_bytes(archive)
     signed_with, findings = _check_seal(archive, sha256(data).hexdigest(), is_signed, public_key)
-    document = _parsed(data)
+    document = read_signed(data)
     del data
     findings += _check_chain(document)
-    files = _check_files(archive, document, films)
-    findings += files
+    findings += _check_files(archive, document, films)
+    findings += [Finding(Problem.ARCHIVE_CHANGED, one.subject, one.detail) for one in archive.misfits()]
     is_own = own_key is not None and signed_with == key_id(own_key)
     if public_key is None and not is_own and not findings:
         detail = f"all is as it was signed with key {signed_with}; nothing says whose key that is"
@@ -125,35 +127,6 @@ def verify(
     order = list(Problem)
     ranked = sorted(findings, key=lambda finding: order.index(finding.problem))
     return Verdict(tuple(ranked), signed_with, len(document["frames"]), len(set(archive.names)))
-
-
-def _manifest_bytes(archive: ArchiveReader) -> bytes:
-    data = bytearray()
-    try:
-        for piece in archive.stream(MANIFEST_FILE):
-            data += piece
-            if len(data) > LARGEST_MANIFEST:
-                raise UnreadableArchiveError("its manifest is too large", "it was not made by framecloak")
-    except ObjectNotFoundError as error:
-        hint = "give a ZIP that framecloak has made"
-        raise UnreadableArchiveError("the archive has no manifest that can be read", hint) from error
-    return bytes(data)
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    hint = "give a ZIP that this version of framecloak can read"
-    try:
-        document = json.loads(data)
-        if document["version"] != MANIFEST_VERSION:
-            raise UnreadableArchiveError(f"its manifest has version {document['version']}", hint)
-        document["chain"]["head"]
-        for entry in document["frames"]:
-            entry["source"], entry["index"], entry["file"], entry["sha256"], entry["link"]
-        [(file["file"], file["sha256"]) for file in document["files"]]
-        [(one["id"], [(start, stop) for start, stop in one["segments"]]) for one in document["sources"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UnreadableArchiveError("its manifest is not one of framecloak's", hint) from error
-    return dict(document)
 
 
 def _check_seal(
@@ -235,7 +208,7 @@ def _broken_links(
         try:
             intact = link is None or next_link(link, entry).hex() == entry["link"]
             link = bytes.fromhex(entry["link"])
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             intact, link = False, None
         if not intact:
             found.append(

@@ -275,6 +275,19 @@ class Archive(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Something in an archive that this program did not put there.
+
+    Attributes:
+        subject: the entry that it is about, or the archive.
+        detail: what exactly, for people.
+    """
+
+    subject: str
+    detail: str
+
+
 class ArchiveReader(Protocol):
     """An archive that is there."""
 
@@ -296,5 +309,16 @@ class ArchiveReader(Protocol):
 
         Raises:
             ObjectNotFoundError: there is none, or the archive is damaged.
+        """
+        ...
+
+    def misfits(self) -> Sequence[Misfit]:
+        """What in it is neither an entry nor what `Archive` writes around entries.
+
+        Bytes that belong to no entry, comments, times, attributes: whatever could carry more than the
+        entries themselves.
+
+        Raises:
+            ObjectNotFoundError: the archive cannot be read any more.
         """
         ...

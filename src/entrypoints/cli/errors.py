@@ -120,6 +120,7 @@ VERDICT_EXIT_CODES = {
     "frame_added": 66,
     "frames_reordered": 67,
     "file_changed": 68,
+    "archive_changed": 71,
     "unknown_signer": 69,
 }
 """Exit code of ``verify`` by the worst problem of a result, worst first."""

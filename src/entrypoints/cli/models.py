@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from adapters.vision import centerface, clip_files, dlib_resnet, text
 from adapters.vision.downloads import pull as pull_pack
 from adapters.vision.onnx import PREFERENCE, Provider
-from adapters.vision.plates import find_plate_detector
+from adapters.vision.plates import plate_detectors
 from adapters.vision.precision import Precision, choose_precision, describe
 from adapters.vision.weights import (
     CENTERFACE,
@@ -284,9 +284,22 @@ def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision)
 def _pack_rows(models: Path) -> list[_Row]:
     present = installed_packs(models)
     purposes = {pack.name: pack.purpose for pack in PACKS}
-    plates = find_plate_detector(models)
-    own = {plates.parent.name: "licence plate detection"} if plates else {}
-    return [
+    finds_plates = "licence plate detection"
+    plates = plate_detectors(models)
+    own = {path.parent.name: finds_plates for path in plates if path.parent != models}
+    loose = [
+        _Row(
+            name=path.stem,
+            present=True,
+            path=str(path),
+            licence=licence_of(path.stem),
+            precision=Precision.FP32,
+            purpose=finds_plates,
+        )
+        for path in plates
+        if path.parent == models
+    ]
+    return loose + [
         _Row(
             name=name,
             present=name in present,

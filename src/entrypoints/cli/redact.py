@@ -83,6 +83,12 @@ Exit codes
     help="Area to redact whatever is in it; may be given more than once.",
 )
 @click.option(
+    "--regions-from",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="More such areas: a JSON list, as `framecloak overlays` writes it.",
+)
+@click.option(
     "--keep-text",
     "keep_text",
     metavar="X,Y,W,H[@START:END]",
@@ -134,6 +140,7 @@ def redact(
     audio: str,
     segments: str | None,
     regions: Sequence[str],
+    regions_from: Path | None,
     keep_text: Sequence[str],
     keep_faces: Path | None,
     only_faces: Path | None,
@@ -164,6 +171,7 @@ def redact(
     from entrypoints.cli import people, redaction  # noqa: PLC0415
     from entrypoints.cli.marks import parse_region, parse_segments  # noqa: PLC0415
     from entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
+    from entrypoints.cli.region_files import read_regions  # noqa: PLC0415
 
     settings = settings_with(detector=detector, provider=provider, precision=precision, threads=threads)
     order = redaction.Order(
@@ -179,7 +187,10 @@ def redact(
             Language(language) if language else settings.report_language,
         ),
         segments=parse_segments(segments) if segments is not None else (),
-        regions=tuple(parse_region(region) for region in regions),
+        regions=(
+            *(parse_region(region) for region in regions),
+            *(read_regions(regions_from) if regions_from else ()),
+        ),
         keep_text=tuple(parse_region(region) for region in keep_text),
         verify=Verify(verify) if verify else settings.default_verify,
         keep_names=keep_names,

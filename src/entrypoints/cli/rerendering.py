@@ -13,6 +13,7 @@ from domain.anonymization.edited_manifest import LARGEST_EDITED, read_edited
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.films import require_filmable
 from domain.anonymization.manifest import MANIFEST_FILE
+from domain.anonymization.marked_areas import covered
 from domain.anonymization.provenance import BasedOn
 from domain.anonymization.request import Choices, Level
 from domain.anonymization.seal import SEAL_FILE, signature_state
@@ -65,19 +66,25 @@ def render(order: Order, container: Container, monitor: Monitor) -> Outcome:
     marks, table = edited.of(source.sha256(), info.name)
     for segment in marks.segments:
         segment.require_within(info.frame_count)
+    size = info.width, info.height
+    fitted = table.fitted(*size)
+    boxes = covered(fitted, marks.regions, size)
     exhibit: Exhibit = replace(
         opened,
         segments=marks.segments,
         regions=marks.regions,
         keep_text=marks.keep_text,
-        boxes=table.fitted(info.width, info.height),
+        boxes=boxes,
     )
     appearance = order.choices.over(edited.appearance)
     studio = container.film_studio(order.output.parent)
     require_filmable([source], appearance, studio)
     based_on = BasedOn(edited.sha256, state)
     export = Export(imprint, edited.level, appearance, batches([exhibit]), based_on)
-    monitor.say(f"Redacting {len(table)} boxes as the manifest says (its signature: {state})")
+    monitor.say(f"Redacting {len(fitted)} boxes as the manifest says (its signature: {state})")
+    if len(boxes) > len(fitted):
+        more = len(boxes) - len(fitted)
+        monitor.say(f"Covering regions of the manifest {more} times where none of its boxes does")
     instruments = replace(container.instruments(Level.MINIMAL), films=studio)
     archive = container.create_archive(order.output)
     try:

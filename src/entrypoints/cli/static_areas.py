@@ -2,32 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
+from domain.accounts import Principal
 from domain.anonymization.overlay_search import find_overlays
 from domain.anonymization.overlays import Proposal
-from domain.anonymization.request import Appearance, Level
-from domain.detection import Kind
-from domain.errors import OutputUnwritableError
-from domain.ports import FrameEncoder, FrameSource
-from entrypoints.bootstrap import Container
+from domain.anonymization.request import Appearance
+from domain.errors import InvalidOptionError, OutputUnwritableError
+from domain.marking import Marking
+from domain.ports import AreaDetector, FrameEncoder, FrameSource
 
 _LINE = 3
 _GREEN = (0, 255, 0)
 
 
-def find_proposals(video: Path, container: Container) -> tuple[FrameSource, list[Proposal]]:
+def find_proposals(
+    video: Path, open_source: Callable[[Path], FrameSource], text: AreaDetector
+) -> tuple[FrameSource, list[Proposal]]:
     """Look at samples of a video; frames that cannot be decoded are left out.
 
     Raises:
-        DomainError: the video cannot be opened, or text cannot be looked for.
+        DomainError: the video cannot be opened.
     """
-    source = container.open_source(video)
-    return source, find_overlays(source, container.instruments(Level.FULL).areas[Kind.TEXT])
+    source = open_source(video)
+    return source, find_overlays(source, text)
+
+
+def chosen(proposals: Sequence[Proposal], numbers: Collection[int] | None) -> list[Proposal]:
+    """Those that a person has named.
+
+    Args:
+        proposals: all of them.
+        numbers: from 1; None for all.
+
+    Raises:
+        InvalidOptionError: there is no proposal with such a number.
+    """
+    if numbers is None:
+        return list(proposals)
+    unknown = sorted(set(numbers) - set(range(1, len(proposals) + 1)))
+    if unknown:
+        there = f"there are {len(proposals)}" if proposals else "nothing is proposed"
+        raise InvalidOptionError(
+            f"there is no proposal {unknown[0]}: {there}", "run it without --accept, and look at the numbers"
+        )
+    return [one for number, one in enumerate(proposals, 1) if number in numbers]
+
+
+async def mark(
+    marking: Marking, principal: Principal, video_id: int, proposals: Iterable[Proposal]
+) -> dict[Proposal, int]:
+    """Store proposals as regions of a video; what is marked there already is not marked twice.
+
+    Returns:
+        The number of each one's region.
+
+    Raises:
+        DomainError: the caller may not mark the video.
+    """
+    there = {one.region: one.id for one in await marking.regions(principal, video_id)}
+    marked: dict[Proposal, int] = {}
+    for one in proposals:
+        if one.region not in there:
+            region = await marking.add_region(principal, video_id, one.region, one.label)
+            there[one.region] = region.id
+        marked[one] = there[one.region]
+    return marked
 
 
 def draw_proposals(

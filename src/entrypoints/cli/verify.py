@@ -121,7 +121,12 @@ def _print(archive: Path, verdict: Verdict, *, as_json: bool) -> None:
         return
     click.echo(f"{archive.name}: {verdict.worst.replace('_', ' ')}")
     for one in verdict.findings[:_PRINTED]:
-        click.echo(f"  {one.subject}: {one.detail}")
+        click.echo(f"  {_printable(one.subject)}: {_printable(one.detail)}")
     left = len(verdict.findings) - _PRINTED
     if left > 0:
         click.echo(f"  and {left} more; --json names them all")
+
+
+def _printable(text: str) -> str:
+    """A text in one line: a line break in a name out of the archive could pretend to be a verdict."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

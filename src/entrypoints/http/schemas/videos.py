@@ -270,11 +270,10 @@ class ProposalView(View, frozen=True, kw_only=True):
     def of(cls, proposal: Proposal) -> Self:
         """As shown to whoever may mark the video."""
         area = proposal.region
-        reason: Literal["text", "drawing"] = "text" if proposal.has_text else "drawing"
         region = ProposedRegion(
-            x=area.x, y=area.y, width=area.width, height=area.height, label=f"{reason} overlay"
+            x=area.x, y=area.y, width=area.width, height=area.height, label=proposal.label
         )
-        return cls(region=region, confidence=proposal.confidence, reason=reason)
+        return cls(region=region, confidence=proposal.confidence, reason=proposal.reason)
 
 
 class PutGrantBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
