@@ -134,6 +134,8 @@ def test_a_picture_is_decided_by_what_it_shows(group: Image, people: Path, tmp_p
         (("--keep-faces", "{people}", "--unknown-faces", "keep"), 25),
         (("--only-faces", "{people}", "--face-threshold", "1.5"), 25),
         (("--face-threshold", "0.5"), 25),
+        (("--keep-faces", "{people}", "--face-threshold", "0.5"), 25),
+        (("--only-faces", "{people}", "--unknown-faces", "keep", "--face-threshold", "0.99"), 25),
         (("--keep-faces", "{people}", "--level", "minimal", "--region", "0,0,9,9"), 25),
     ],
 )

@@ -210,7 +210,7 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
         faces = (Identified(place, 4, kept, redacted=False), Identified(place, 5, unsure, redacted=True))
         log.add(0, RedactedFrame(index, b"", (), blanked=False, identified=faces))
     assert (log.kept, log.kept_tracks, log.redacted[Decision.UNCERTAIN]) == (40, 1, 40)
-    people = RecordedIdentities(mode, 0.93, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)
+    people = RecordedIdentities(mode, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)
     look = Appearance(language=language)
     settings = RecordedSettings(Level.FACES, look, 0.12, VIDEO_LOOKS, PICTURE_LOOKS, identities=people)
     source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
