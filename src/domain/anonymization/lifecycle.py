@@ -104,7 +104,8 @@ class AnonymizationRequest:
         status: where it stands.
         total_frames: frames to deliver; overlaps between segments count once.
         processed_frames: of these, done.
-        blanked_frames: of these, black because they could not be examined.
+        blanked_frames: of these, black because they could not be examined, or showed too much; counted when
+            the result is put together.
         created_at, started_at, completed_at: UTC; None for what has not happened.
         error: why it failed, for people; None otherwise.
         result_key: where the ZIP lies in the object store; None until it is complete.
@@ -131,6 +132,11 @@ class AnonymizationRequest:
         if self.status is Status.COMPLETED:
             return 100
         return min(99, 100 * self.processed_frames // max(1, self.total_frames))
+
+    @property
+    def known_blanked_frames(self) -> int | None:
+        """How many frames of the result are black; None while there is none."""
+        return self.blanked_frames if self.status is Status.COMPLETED else None
 
     def require_unfinished(self) -> None:
         """Refuse to change what is over.
