@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import fields
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -19,7 +19,7 @@ from domain.anonymization.evidence import MOST_THUMBNAILS, Evidence, Timeline
 from domain.anonymization.identities import Decision, IdentityMode, Unknown
 from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
-from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
+from domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
 from domain.anonymization.proof import Check, Method, Proof, Tally, Thumbnail
 from domain.anonymization.record import ReportFacts
 from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
@@ -59,9 +59,31 @@ def page(
     threshold = None if level is Level.MINIMAL else 0.12
     settings = RecordedSettings(level, look or Appearance(), threshold, VIDEO_LOOKS, PICTURE_LOOKS)
     source = RecordedSource(0, "b" * 64, INFO, name, (Segment(0, 12),), (), None)
-    models = [CARD] if threshold else []
+    models = [RecordedModel(CARD)] if threshold else []
     facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], summary, evidence(), [], proof)
     return report(facts).decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (Language.ENGLISH, "CPU, int8 (frames 0 to 19; frames 40 to 59)"),
+        (Language.GERMAN, "CPU, int8 (Bilder 0 bis 19; Bilder 40 bis 59)"),
+    ],
+)
+def test_it_says_in_which_frames_a_model_ran_in_another_way(language: Language, told: str) -> None:
+    settings = RecordedSettings(Level.FACES, Appearance(language=language), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 60),), (), None)
+    models = [
+        RecordedModel(CARD, (Segment(0, 20), Segment(40, 60))),
+        RecordedModel(replace(CARD, precision="fp32", sha256="d" * 64), (Segment(20, 40),)),
+        RecordedModel(replace(CARD, name="text", sha256="e" * 64)),
+    ]
+    facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], Summary(60), evidence(), [])
+    written = report(facts).decode()
+    assert told in written
+    assert "CPU, fp32 (" in written
+    assert "<td>CPU, int8</td>" in written
 
 
 def test_evidence() -> None:
@@ -215,7 +237,16 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
     settings = RecordedSettings(Level.FACES, look, 0.12, VIDEO_LOOKS, PICTURE_LOOKS, identities=people)
     source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
     facts = ReportFacts(
-        "framecloak 1", "c" * 32, settings, [CARD], [source], Summary(40), evidence(), [], None, log
+        "framecloak 1",
+        "c" * 32,
+        settings,
+        [RecordedModel(CARD)],
+        [source],
+        Summary(40),
+        evidence(),
+        [],
+        None,
+        log,
     )
     text = report(facts).decode()
     Parsed(text)

@@ -22,7 +22,7 @@ from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.inspection import SEARCH_THRESHOLD
 from domain.anonymization.instruments import Instructions, Instruments, prover
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
-from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
+from domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
 from domain.anonymization.processing import Seam, redacted_frames
 from domain.anonymization.proof import Method
 from domain.anonymization.provenance import BasedOn
@@ -235,7 +235,7 @@ class Export:
         sources = [
             _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
         ]
-        models = used_models(instruments, self.verify)
+        models = [RecordedModel(card) for card in used_models(instruments, self.verify)]
         threshold = self.instructions(self.batches[0]).threshold if detector else None
         identities = recorded_identities(instruments)
         settings = recorded_settings(self.level, self.appearance, threshold, self.based_on, identities)

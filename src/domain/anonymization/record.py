@@ -13,6 +13,7 @@ from domain.anonymization.manifest import (
     MANIFEST_FILE,
     FrameLog,
     RecordedFile,
+    RecordedModel,
     RecordedSettings,
     RecordedSource,
     Summary,
@@ -21,7 +22,6 @@ from domain.anonymization.manifest import (
 from domain.anonymization.proof import Method, Proof
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.seal import SEAL_FILE, Seal, key_id
-from domain.detection import ModelCard
 from domain.ports import Archive
 from domain.ports.signing import Signer
 
@@ -48,7 +48,7 @@ class ReportFacts:
     tool: str
     key_id: str
     settings: RecordedSettings
-    models: Sequence[ModelCard]
+    models: Sequence[RecordedModel]
     sources: Sequence[RecordedSource]
     summary: Summary
     evidence: Evidence
@@ -120,7 +120,7 @@ class Record:
     def close(
         self,
         settings: RecordedSettings,
-        models: Sequence[ModelCard],
+        models: Sequence[RecordedModel],
         sources: Sequence[RecordedSource],
         method: Method | None = None,
     ) -> Summary:
