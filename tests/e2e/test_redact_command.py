@@ -124,6 +124,24 @@ def test_a_picture_is_decided_by_what_it_shows(group: Image, people: Path, tmp_p
     assert {tuple(view[0] for view in one["views"]) for one in known} == {(0,)}
 
 
+def test_what_is_rendered_again_says_whose_faces_were_kept(
+    group: Image, people: Path, tmp_path: Path
+) -> None:
+    photograph = write_picture(tmp_path / "group.png", np.ascontiguousarray(group))
+    other = write_picture(tmp_path / "other.png", numbered_picture(1))
+    assert redact(other, photograph, "-o", tmp_path / "out.zip", "--keep-faces", people, "--quiet") == 0
+    again = tmp_path / "again.zip"
+    done = command.run("render", photograph, "--manifest", tmp_path / "out.zip", "-o", again, "--quiet")
+    assert done.code == 0
+    before, after = (validated(path).manifest["identities"] for path in (tmp_path / "out.zip", again))
+    assert after == before | {"decisions": [one | {"source": 0} for one in before["decisions"]]}
+    assert [one["redacted"] for one in after["decisions"]].count(False) == 1
+    with zipfile.ZipFile(again) as archive:
+        report = archive.read("report.html").decode()
+    assert after["people"] in report
+    assert "faces were left visible on purpose" in report
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -17,10 +17,11 @@ from adapters.report.words import Words
 from domain.anonymization.areas import VIDEO_AREAS
 from domain.anonymization.evidence import MOST_THUMBNAILS, Evidence, Timeline
 from domain.anonymization.identities import Decision, IdentityMode, Unknown
-from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
+from domain.anonymization.identity_log import DecidedRun, IdentityLog, RecordedIdentities
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
 from domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
 from domain.anonymization.proof import Check, Method, Proof, Tally, Thumbnail
+from domain.anonymization.provenance import BasedOn, SignatureState
 from domain.anonymization.record import ReportFacts
 from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat, Verify
@@ -257,6 +258,51 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
     assert words.number(0.97, 2) in text
     assert text.index(f"<td>{words.was_kept}") < text.index(f"<td>{words.was_redacted}")
     assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("based_on", "edited"),
+    [
+        (BasedOn("f" * 64, SignatureState.GENUINE), False),
+        (BasedOn("f" * 64, SignatureState.GENUINE, edited_here=True), True),
+        (BasedOn("f" * 64, SignatureState.CHANGED), True),
+        (BasedOn("f" * 64, SignatureState.FOREIGN), False),
+        (BasedOn("f" * 64, SignatureState.NONE), None),
+        (BasedOn("f" * 64, SignatureState.NONE, edited_here=True), True),
+        (BasedOn("f" * 64, SignatureState.BAD), None),
+    ],
+)
+def test_what_was_rendered_again_claims_no_more_than_is_known(
+    language: Language, based_on: BasedOn, edited: bool | None
+) -> None:
+    people = RecordedIdentities(
+        IdentityMode.EXCEPT, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3
+    )
+    run = DecidedRun(0, 4, 0, 40, Decision.KNOWN, redacted=False, views={8: 0.97})
+    settings = RecordedSettings(
+        Level.FACES,
+        Appearance(language=language),
+        None,
+        VIDEO_LOOKS,
+        PICTURE_LOOKS,
+        based_on=based_on,
+        identities=people,
+    )
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
+    log = IdentityLog((run,))
+    assert (log.kept, log.kept_tracks) == (40, 1)
+    facts = ReportFacts(
+        "framecloak 1", "c" * 32, settings, [], [source], Summary(40), evidence(), [], None, log
+    )
+    text = report(facts).decode()
+    words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
+    assert based_on.edited is edited
+    lead = words.lead_rendered[edited].format(frames="40", boxes="0", blanked="0")
+    for said in (lead, words.rendered_people, words.decided_before, words.was_kept, "gallery:staff"):
+        assert said in text
+    assert "looked over" not in text
+    assert "durchgesehen" not in text
 
 
 def test_names_of_files_are_text() -> None:

@@ -10,6 +10,7 @@ from itertools import groupby
 from domain.anonymization.album import Album
 from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
 from domain.anonymization.box_table import BoxTable
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.films import (
     Reel,
     consume,
@@ -116,6 +117,7 @@ class Export:
         batches: what to redact, in the order of the output.
         based_on: the manifest that the boxes of all inputs were taken from, if they were.
         verify: which of the redacted frames are searched again.
+        earlier: what that manifest says of people, if anything.
     """
 
     imprint: Imprint
@@ -124,6 +126,7 @@ class Export:
     batches: tuple[Batch, ...]
     based_on: BasedOn | None = None
     verify: Verify = Verify.NONE
+    earlier: EarlierIdentities | None = None
 
     @property
     def frame_count(self) -> int:
@@ -146,7 +149,7 @@ class Export:
             StorageFullError: the disk is full.
             OutputUnwritableError: any other failure to write.
         """
-        record = Record(self.imprint, archive)
+        record = Record(self.imprint, archive, self.earlier)
         if instruments.films:
             sources = [exhibit.source for batch in self.batches for exhibit in batch.exhibits]
             require_filmable(sources, self.appearance, instruments.films)
@@ -237,7 +240,7 @@ class Export:
         ]
         models = [RecordedModel(card) for card in used_models(instruments, self.verify)]
         threshold = self.instructions(self.batches[0]).threshold if detector else None
-        identities = recorded_identities(instruments)
+        identities = self.earlier.asked if self.earlier else recorded_identities(instruments)
         settings = recorded_settings(self.level, self.appearance, threshold, self.based_on, identities)
         return record.close(settings, models, sources, search_method(self.verify, instruments))
 

@@ -104,22 +104,23 @@ class GalleryPeople:
         return PinnedPeople(rule.threshold, len(faces), _digest(faces))
 
     async def require(self, request: AnonymizationRequest) -> None:
-        """Make sure that the gallery of a request may still be used, if it has one.
+        """Make sure that the gallery of a request may still be used, if it uses one.
 
         Raises:
             IdentitiesLostError: it may not.
         """
-        if request.order.identities:
+        wanted = request.order.identities
+        if wanted and request.order.tells_people_apart:
             try:
                 async with self._database.unit_of_work() as work:
-                    await self._gallery(work, request, request.order.identities)
+                    await self._gallery(work, request, wanted)
             except _LOST as error:
-                raise _lost(request.order.identities, str(error.told())) from error
+                raise _lost(wanted, str(error.told())) from error
 
     async def identification(
         self, request: AnonymizationRequest, pinned: PinnedPeople | None
     ) -> Identification | None:
-        """What to tell faces of a request apart with; None where that was not asked. The use is recorded.
+        """What to tell faces of a request apart with; None where nobody is to. The use is recorded.
 
         Raises:
             IdentitiesLostError: the gallery is gone, may not be used any more, is of another model than
@@ -129,7 +130,7 @@ class GalleryPeople:
             ModelMissingError: there is nothing to recognise faces with.
         """
         wanted = request.order.identities
-        if wanted is None:
+        if wanted is None or not request.order.tells_people_apart:
             return None
         if pinned is None:
             raise _lost(wanted, "who was enrolled in it is not known")

@@ -103,13 +103,22 @@ class DecidedRun:
 
 
 class IdentityLog:
-    """Gathers that while frames are written, in order."""
+    """Gathers that while frames are written, in order.
 
-    def __init__(self) -> None:
+    Args:
+        earlier: what was decided before, where nothing is decided now.
+    """
+
+    def __init__(self, earlier: Sequence[DecidedRun] = ()) -> None:
         self.kept = 0
         self.redacted: Counter[Decision] = Counter()
         self._open: dict[tuple[int, int], DecidedRun] = {}
-        self._done: list[DecidedRun] = []
+        self._done: list[DecidedRun] = list(earlier)
+        for run in earlier:
+            if run.redacted:
+                self.redacted[run.decision] += run.stop - run.start
+            else:
+                self.kept += run.stop - run.start
 
     def add(self, source: int, frame: RedactedFrame) -> None:
         """Take in a frame that was written, numbered as in the manifest."""

@@ -65,6 +65,11 @@ class Order:
     identities: Identities | None = None
     verify: Verify = Verify.SAMPLE
 
+    @property
+    def tells_people_apart(self) -> bool:
+        """Whether faces are recognised; those of known boxes were when the boxes were made."""
+        return self.identities is not None and self.based_on is None
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -74,6 +79,8 @@ class Snapshot:
         segments: those of the order, by their ids.
         regions: all of the video.
         boxes: what to redact where that is known, as `BoxTable.packed` has it; None where it is looked for.
+        earlier: what the result that they come from says of people, as `EarlierIdentities.packed` has it;
+            None where that says nothing.
         people: who was enrolled in the order's gallery; None where it names none.
     """
 
@@ -81,6 +88,7 @@ class Snapshot:
     regions: tuple[Region, ...]
     boxes: bytes | None = None
     people: PinnedPeople | None = None
+    earlier: bytes | None = None
 
     @property
     def stretches(self) -> tuple[Segment, ...]:

@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 
 from domain.anonymization.agreement import Agreement, Made
 from domain.anonymization.box_table import LARGEST
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.export import (
     Export,
     film_name,
@@ -171,6 +172,7 @@ class Binding:
         filming: what puts films together; None where pictures were ordered.
         keep_text: where text was to stay.
         based_on: the manifest that the boxes were taken from; None where they were looked for.
+        earlier: what that manifest says of people, if anything.
     """
 
     imprint: Imprint
@@ -182,6 +184,7 @@ class Binding:
     filming: Filming | None = None
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
+    earlier: EarlierIdentities | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,7 @@ class Binder:
     def __init__(self, binding: Binding, archive: Archive, on_frame: Callable[[], None]) -> None:
         self._binding = binding
         self._on_frame = on_frame
-        self._record = Record(binding.imprint, archive)
+        self._record = Record(binding.imprint, archive, binding.earlier)
         self._wanted = (
             index for segment in binding.segments for index in range(segment.start_frame, segment.end_frame)
         )
@@ -267,6 +270,7 @@ class Binder:
             self._reel.finish()
         binding, made = self._binding, self._agreement.made
         identities = RecordedIdentities.read(made["identities"]) if made["identities"] else None
+        identities = binding.earlier.asked if binding.earlier else identities
         settings = recorded_settings(
             binding.level, binding.appearance, made["threshold"], binding.based_on, identities
         )

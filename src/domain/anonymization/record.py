@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
 
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.evidence import Evidence
 from domain.anonymization.identity_log import IdentityLog
 from domain.anonymization.manifest import (
@@ -82,14 +83,15 @@ class Record:
     Args:
         imprint: who answers for it.
         archive: open and empty; the caller discards it when anything here raises. Its errors come through.
+        earlier: what the manifest that the boxes come from says of people, if anything.
     """
 
-    def __init__(self, imprint: Imprint, archive: Archive) -> None:
+    def __init__(self, imprint: Imprint, archive: Archive, earlier: EarlierIdentities | None = None) -> None:
         self._imprint = imprint
         self._archive = archive
         self._log = FrameLog()
         self._evidence = Evidence()
-        self._people = IdentityLog()
+        self._people = IdentityLog(earlier.runs if earlier else ())
         self._files: list[RecordedFile] = []
 
     def picture(self, source: int, file: str, frame: RedactedFrame, data: bytes) -> None:
