@@ -95,8 +95,14 @@ def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path)
     expect(page.get_by_label("Gallery of these people")).to_contain_text("Ward 3b (1 face)")
     similarity = page.get_by_label("Least similarity")
     expect(similarity).to_have_value(str(gallery["threshold"]))
-    similarity.press("ArrowRight")
+    expect(similarity).to_have_attribute("max", "1")
     page.get_by_role("radio", name="Leave them visible").check()
+    expect(similarity).to_have_attribute("max", str(gallery["threshold"]))
+    page.get_by_role("radio", name=re.compile("^Everybody.s but some")).check()
+    expect(similarity).to_have_attribute("min", str(gallery["likeness"]["possible"]))
+    page.get_by_role("radio", name="Only some people").check()
+    expect(similarity).to_have_value(str(gallery["threshold"]))
+    similarity.press("ArrowLeft")
     page.get_by_role("button", name="Choose areas on the picture").click()
     page.get_by_role("button", name="Add area").click()
     page.get_by_label("Left", exact=True).fill("8")
@@ -118,7 +124,7 @@ def test_everything_that_can_be_ordered_is_ordered(console: Console, film: Path)
         "identities": {
             "mode": "only",
             "gallery_id": gallery["id"],
-            "threshold": pytest.approx(gallery["threshold"] + 0.01),
+            "threshold": pytest.approx(gallery["threshold"] - 0.01),
             "unknown": "keep",
         },
         "keep_text": [{"x": 8, "y": 90, "width": 80, "height": 60, "start_frame": None, "end_frame": None}],

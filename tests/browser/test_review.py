@@ -100,6 +100,21 @@ def render(page: Page) -> None:
     expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
 
 
+def test_black_frames_are_told_in_the_list_and_above_the_review(console: Console, film: Path) -> None:
+    page = console.page
+    reviewed(console, film)
+    expect(page.get_by_text("frames are black")).to_have_count(0)
+    found = re.search(r"/runs/([0-9a-f-]{36})/review", page.url)
+    assert found
+    black = [{"index": index, "blanked": True, "boxes": []} for index in (3, 4)]
+    console.ask("POST", f"/api/frames/anonymize/{found[1]}/render/", {"frames": black})
+    console.open("/runs")
+    run = page.locator(".run").first
+    expect(run.get_by_text("2 frames are black")).to_be_visible(timeout=60_000)
+    run.get_by_role("link", name="Review").click()
+    expect(page.get_by_text("2 frames are black")).to_be_visible()
+
+
 def test_a_box_that_is_added_covers_and_one_that_is_removed_uncovers(
     console: Console, film: Path, address: str
 ) -> None:

@@ -98,10 +98,10 @@ async def test_an_order_for_known_boxes_keeps_them_until_it_is_over(database: Da
     user = await add_user(database, "ada")
     video = await add_video(database, user)
     base = await add_request(database, user, video)
-    based_on = BasedOn("ab" * 32, SignatureState.GENUINE, base.id)
+    based_on = BasedOn("ab" * 32, SignatureState.GENUINE, base.id, edited_here=True)
     kept = Region(1, 2, 3, 4), Region(0, 0, 9, 9, Segment(2, 3))
     order = replace(order_for(video), based_on=based_on, keep_text=kept)
-    snapshot = replace(snapshot_for(order, 5), boxes=b"\x00boxes")
+    snapshot = replace(snapshot_for(order, 5), boxes=b"\x00boxes", earlier=b"\x00people")
     async with database.unit_of_work() as work:
         request, _ = await work.requests.add(user.id, order, snapshot, None)
         other, _ = await work.requests.add(user.id, order, snapshot, None)
@@ -112,7 +112,7 @@ async def test_an_order_for_known_boxes_keeps_them_until_it_is_over(database: Da
         assert await work.requests.snapshot(request.id) == snapshot
         assert (await work.requests.snapshot(base.id)).boxes is None
         await work.requests.finish(request.id, Status.CANCELLED, NOW)
-        assert await work.requests.snapshot(request.id) == replace(snapshot, boxes=None)
+        assert await work.requests.snapshot(request.id) == replace(snapshot, boxes=None, earlier=None)
         assert (await work.requests.snapshot(other.id)).boxes == snapshot.boxes
 
 

@@ -124,6 +124,24 @@ def test_a_picture_is_decided_by_what_it_shows(group: Image, people: Path, tmp_p
     assert {tuple(view[0] for view in one["views"]) for one in known} == {(0,)}
 
 
+def test_what_is_rendered_again_says_whose_faces_were_kept(
+    group: Image, people: Path, tmp_path: Path
+) -> None:
+    photograph = write_picture(tmp_path / "group.png", np.ascontiguousarray(group))
+    other = write_picture(tmp_path / "other.png", numbered_picture(1))
+    assert redact(other, photograph, "-o", tmp_path / "out.zip", "--keep-faces", people, "--quiet") == 0
+    again = tmp_path / "again.zip"
+    done = command.run("render", photograph, "--manifest", tmp_path / "out.zip", "-o", again, "--quiet")
+    assert done.code == 0
+    before, after = (validated(path).manifest["identities"] for path in (tmp_path / "out.zip", again))
+    assert after == before | {"decisions": [one | {"source": 0} for one in before["decisions"]]}
+    assert [one["redacted"] for one in after["decisions"]].count(False) == 1
+    with zipfile.ZipFile(again) as archive:
+        report = archive.read("report.html").decode()
+    assert after["people"] in report
+    assert "faces were left visible on purpose" in report
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -134,6 +152,8 @@ def test_a_picture_is_decided_by_what_it_shows(group: Image, people: Path, tmp_p
         (("--keep-faces", "{people}", "--unknown-faces", "keep"), 25),
         (("--only-faces", "{people}", "--face-threshold", "1.5"), 25),
         (("--face-threshold", "0.5"), 25),
+        (("--keep-faces", "{people}", "--face-threshold", "0.5"), 25),
+        (("--only-faces", "{people}", "--unknown-faces", "keep", "--face-threshold", "0.99"), 25),
         (("--keep-faces", "{people}", "--level", "minimal", "--region", "0,0,9,9"), 25),
     ],
 )

@@ -68,7 +68,10 @@ def test_what_was_not_edited_gives_the_same_frames(folder: Path, tmp_path: Path)
     before, after = entries(folder / "out.zip"), entries(output)
     assert before.keys() == after.keys()
     assert all(before[name] == after[name] for name in before if name.startswith("frames/"))
-    assert manifest_of(output)["settings"]["based_on"]["signature"] == "genuine"
+    based_on = manifest_of(output)["settings"]["based_on"]
+    assert (based_on["signature"], based_on["edited"]) == ("genuine", False)
+    report = after["report.html"].decode()
+    assert ("taken from another result, unchanged" in report, "looked over" in report) == (True, False)
     assert command.run("verify", output, environment=home(folder)).code == 0
     assert render(folder, folder / "manifest.json", tmp_path / "c.zip").code == 0
     assert entries(tmp_path / "c.zip") == after
@@ -88,7 +91,9 @@ def test_boxes_that_were_added_moved_and_removed(folder: Path, tmp_path: Path) -
     assert result.code == 0
     assert json.loads(result.out)["boxes"]["manual"] == 1
     found = manifest_of(output)
-    assert found["settings"]["based_on"]["signature"] == "changed"
+    based_on = found["settings"]["based_on"]
+    assert (based_on["signature"], based_on["edited"]) == ("changed", True)
+    assert b"taken from another result and edited" in entries(output)["report.html"]
     (box,), (moved,) = (entry["boxes"] for entry in found["frames"][:2])
     width = found["sources"][0]["width"]
     assert (box["xyxy"], box["origin"], box["kind"]) == ([30, 30, width, 50], "manual", "face")
@@ -132,12 +137,16 @@ def test_another_look(folder: Path, tmp_path: Path) -> None:
 
 def test_a_signature_of_strangers_and_none(folder: Path, tmp_path: Path) -> None:
     elsewhere = {"DATA_DIR": str(tmp_path / "elsewhere")}
-    for manifest, expected in ((folder / "out.zip", "foreign"), (tmp_path / "manifest.json", "none")):
+    for manifest, expected, is_edited in (
+        (folder / "out.zip", "foreign", False),
+        (tmp_path / "manifest.json", "none", None),
+    ):
         (tmp_path / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
         output = tmp_path / f"{expected}.zip"
         arguments = ("render", folder / "film.mp4", "--manifest", manifest, "-o", output)
         assert command.run(*arguments, environment=elsewhere).code == 0
-        assert manifest_of(output)["settings"]["based_on"]["signature"] == expected
+        based_on = manifest_of(output)["settings"]["based_on"]
+        assert (based_on["signature"], based_on["edited"]) == (expected, is_edited)
     (tmp_path / "manifest.sig").write_text("no signature")
     assert render(folder, tmp_path / "manifest.json", tmp_path / "bad.zip").code == 0
     assert manifest_of(tmp_path / "bad.zip")["settings"]["based_on"]["signature"] == "bad"

@@ -28,7 +28,7 @@ async def submitted(scene: Scene, identities: object, **more: object) -> httpx.R
 
 async def test_an_order_says_whose_faces_and_tells_it_again(scene: Scene) -> None:
     gallery = await gallery_with_a_face(scene.ada)
-    wanted = {"mode": "only", "gallery_id": gallery, "threshold": 0.5, "unknown": "keep"}
+    wanted = {"mode": "only", "gallery_id": gallery, "threshold": 0.35, "unknown": "keep"}
     assert (await submitted(scene, wanted)).status_code == 202
     assert (await submitted(scene, {"mode": "except", "gallery_id": gallery})).status_code == 202
     listed = (await scene.ada.get("/api/frames/anonymize/requests/")).json()["items"]
@@ -81,6 +81,30 @@ async def test_orders_that_would_make_no_sense(scene: Scene) -> None:
         await submitted(scene, {"mode": "except", "gallery_id": empty}),
     ):
         assert await problem(answer) == (422, "invalid_option")
+
+
+async def test_a_threshold_that_would_leave_faces_visible_is_refused(scene: Scene) -> None:
+    recognizer, galleries = scene.api.world.recognizer, scene.api.services.galleries
+    recognizer.space = space = type(recognizer.space)("dlib-resnet", "1" * 64, recognizer.space.dimension)
+    gallery = str((await galleries.create(scene.owner, "staff", space)).id)
+    face = {"label": "Grace", "embedding": [1.0] + [0.0] * (space.dimension - 1)}
+    assert (await scene.ada.post(f"/galleries/{gallery}/faces", json=face)).status_code == 201
+    for identities, sense in (
+        ({"mode": "except", "threshold": 0.5}, "0.9 to 1"),
+        ({"mode": "except", "threshold": 0.89}, "usual 0.93"),
+        ({"mode": "only", "threshold": 0.95, "unknown": "keep"}, "usual 0.93"),
+    ):
+        answer = await submitted(scene, {**identities, "gallery_id": gallery})
+        assert await problem(answer) == (422, "invalid_option")
+        assert "dlib-resnet" in answer.json()["detail"]
+        assert sense in answer.text
+    for identities in (
+        {"mode": "except"},
+        {"mode": "except", "threshold": 0.93},
+        {"mode": "only", "threshold": 0.5},
+        {"mode": "only", "threshold": 0.95},
+    ):
+        assert (await submitted(scene, {**identities, "gallery_id": gallery})).status_code == 202
 
 
 async def test_a_gallery_of_another_model_is_refused(scene: Scene) -> None:

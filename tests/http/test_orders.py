@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from desk import Desk
 from domain.anonymization.lifecycle import Priority
+from fakes.vision import FakeAreaDetector
 from http_api import Scene
 
 REQUESTS = "/api/frames/anonymize"
@@ -42,6 +44,7 @@ async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
         "progress": 0,
         "total_frames": 20,
         "processed_frames": 0,
+        "blanked_frames": None,
         "estimated_remaining_time": 1,
         "created_at": "2026-03-01T12:00:00Z",
         "started_at": None,
@@ -57,6 +60,27 @@ async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
         "high",
     )
     assert (await scene.ada.get(f"{REQUESTS}/requests/?status=completed")).json()["total"] == 0
+
+
+@pytest.mark.parametrize(("broken", "blanked"), [(True, 10), (False, 0)])
+async def test_a_request_says_how_many_frames_are_black(scene: Scene, broken: bool, blanked: int) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment], "anonymization_level": "full"}
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body | {"verify": "none"})
+    request = UUID(answer.json()["request_id"])
+    addresses = [f"{REQUESTS}/status/{request}/", f"{REQUESTS}/requests/{request}/"]
+
+    async def told() -> list[object]:
+        (listed,) = (await scene.ada.get(f"{REQUESTS}/requests/")).json()["items"]
+        answers = [(await scene.ada.get(address)).json() for address in addresses]
+        return [one["blanked_frames"] for one in (listed, *answers)]
+
+    assert await told() == [None] * 3
+    desk = Desk(scene.api.world)
+    desk.anna, desk.text = scene.owner, FakeAreaDetector(broken=broken)
+    await desk.process(request)
+    assert await told() == [blanked] * 3
+    events = (await scene.ada.get(f"{REQUESTS}/events/{request}/")).text
+    assert f'"blanked_frames":{blanked},' in events
 
 
 @pytest.mark.parametrize(

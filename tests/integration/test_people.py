@@ -23,17 +23,16 @@ from adapters.postgres.unit_of_work import PostgresDatabase
 from adapters.security.vault import Vault
 from desk import Desk, unzipped
 from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.identities import Identities, IdentityMode, IdentityRule
+from domain.anonymization.identities import Identities, IdentityMode, Unknown
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.parts import Binder, Binding, write_part
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
-from domain.anonymization.verdicts import Identification
+from domain.anonymization.verdicts import Identification, rule_for
 from domain.reid.faces import Embedding
 from domain.reid.galleries import Galleries
 from domain.reid.gallery import Enrolment
-from domain.reid.matching import usual_threshold
 from domain.reid.people import People, people_in_pictures
 from domain.videos import Segment
 from entrypoints.bootstrap import Container
@@ -103,7 +102,7 @@ def known(container: Container, plain: Instruments, tmp_path_factory: pytest.Tem
 
 
 def working(plain: Instruments, container: Container, known: People, mode: IdentityMode) -> Instruments:
-    rule = IdentityRule(mode, usual_threshold(known.space))
+    rule = rule_for(known.space, mode, None, Unknown.REDACT)
     identification = Identification(container.load_recognizer(), known, rule)
     return replace(plain, identification=identification)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.anonymization import edited_manifest
 from domain.anonymization.box_table import entries
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.edited_manifest import read_edited
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.instruments import Instruments
@@ -27,6 +28,24 @@ from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
 
 Document = dict[str, Any]
+PEOPLE: Document = {
+    "mode": "except",
+    "threshold": 0.93,
+    "possible": 0.9,
+    "unknown": "redact",
+    "model": "dlib-resnet",
+    "people": f"folder:{'0' * 64}",
+    "faces": 2,
+}
+DECISION: Document = {
+    "source": 0,
+    "track": 4,
+    "segment": [2, 7],
+    "decision": "known",
+    "redacted": False,
+    "similarity": 0.95,
+    "views": [[2, 0.95], [5, 0.97]],
+}
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +137,63 @@ def test_what_was_found_in_a_redacted_frame_stays_black_in_whatever_style(docume
     again = json.loads(archive.read("manifest.json"))
     assert again["frames"][1]["boxes"][-1] == left
     assert (again["proof"], again["models"]) == (None, [])
+
+
+def test_what_is_said_of_people_is_taken_over(document: Document) -> None:
+    document["identities"] = PEOPLE | {"decisions": [DECISION, DECISION | {"source": 1, "track": 9}]}
+    found = read_edited(written(document)).identities
+    assert found is not None
+    assert found.document() == document["identities"]
+    assert EarlierIdentities.unpacked(found.packed()) == found
+    assert [run.track for run in found.of_source(1).runs] == [9]
+    assert [run.source for run in found.of_source(1).runs] == [0]
+    del document["identities"]["possible"]
+    found = read_edited(written(document)).identities
+    assert found is not None
+    assert found.asked.possible == PEOPLE["threshold"]
+
+
+@pytest.mark.parametrize(
+    "identities",
+    [
+        [],
+        PEOPLE,
+        PEOPLE | {"decisions": {}},
+        *(
+            PEOPLE | {"decisions": []} | change
+            for change in (
+                {"mode": "nobody"},
+                {"unknown": "perhaps"},
+                {"threshold": 0},
+                {"threshold": "high"},
+                {"possible": 2},
+                {"model": ""},
+                {"people": "<b>Grace</b>"},
+                {"faces": -1},
+                {"label": "Grace"},
+            )
+        ),
+        *(
+            PEOPLE | {"decisions": [DECISION | change]}
+            for change in (
+                {"source": True},
+                {"track": None},
+                {"segment": [4, 4]},
+                {"segment": [4]},
+                {"decision": "friend"},
+                {"redacted": 1},
+                {"views": [[2]]},
+                {"views": [[2, 1.5]]},
+                {"views": [[2, None]]},
+                {"name": "Grace"},
+            )
+        ),
+    ],
+)
+def test_what_cannot_be_said_of_people_is_refused(document: Document, identities: object) -> None:
+    document["identities"] = identities
+    with pytest.raises(InvalidManifestError, match="says of people"):
+        read_edited(written(document))
 
 
 def test_a_residual_has_neither_track_nor_score(document: Document) -> None:

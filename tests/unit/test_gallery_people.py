@@ -232,3 +232,18 @@ async def test_the_threshold_is_that_of_the_model_unless_another_is_asked_for(pe
     _, pinned = await people.stored(request.id)
     assert pinned is not None
     assert pinned.threshold == 0.7
+
+
+async def test_a_threshold_that_would_keep_strangers_is_refused(people: People) -> None:
+    await people.submit()
+    order = replace(people.order, identities=Identities(IdentityMode.EXCEPT, people.gallery, 0.2))
+    with pytest.raises(InvalidOptionError, match=people.space.name):
+        await people.world.submissions.submit(people.anna, order)
+
+
+async def test_a_request_that_was_taken_in_with_such_a_threshold_ships_nothing(people: People) -> None:
+    request_id = await people.submit()
+    request, pinned = await people.stored(request_id)
+    assert pinned is not None
+    with pytest.raises(InvalidOptionError, match=people.space.name):
+        await people.world.people.identification(request, replace(pinned, threshold=0.2))

@@ -240,7 +240,7 @@ def acquaintances(draw: st.DrawFn) -> Identification:
 
     recognizer = ScriptedRecognizer(likeness, frozenset(broken), draw(st.integers(1, 3)))
     mode = draw(st.sampled_from(IdentityMode))
-    rule = IdentityRule(mode, 0.5)
+    rule = IdentityRule(mode, 0.5, 0.3)
     return Identification(recognizer, People(f"folder:{'0' * 64}", recognizer.space, (PERSON,)), rule)
 
 

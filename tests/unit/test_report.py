@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import fields
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -17,10 +17,11 @@ from adapters.report.words import Words
 from domain.anonymization.areas import VIDEO_AREAS
 from domain.anonymization.evidence import MOST_THUMBNAILS, Evidence, Timeline
 from domain.anonymization.identities import Decision, IdentityMode, Unknown
-from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
+from domain.anonymization.identity_log import DecidedRun, IdentityLog, RecordedIdentities
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
-from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
+from domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
 from domain.anonymization.proof import Check, Method, Proof, Tally, Thumbnail
+from domain.anonymization.provenance import BasedOn, SignatureState
 from domain.anonymization.record import ReportFacts
 from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
 from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat, Verify
@@ -59,9 +60,31 @@ def page(
     threshold = None if level is Level.MINIMAL else 0.12
     settings = RecordedSettings(level, look or Appearance(), threshold, VIDEO_LOOKS, PICTURE_LOOKS)
     source = RecordedSource(0, "b" * 64, INFO, name, (Segment(0, 12),), (), None)
-    models = [CARD] if threshold else []
+    models = [RecordedModel(CARD)] if threshold else []
     facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], summary, evidence(), [], proof)
     return report(facts).decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (Language.ENGLISH, "CPU, int8 (frames 0 to 19; frames 40 to 59)"),
+        (Language.GERMAN, "CPU, int8 (Bilder 0 bis 19; Bilder 40 bis 59)"),
+    ],
+)
+def test_it_says_in_which_frames_a_model_ran_in_another_way(language: Language, told: str) -> None:
+    settings = RecordedSettings(Level.FACES, Appearance(language=language), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 60),), (), None)
+    models = [
+        RecordedModel(CARD, (Segment(0, 20), Segment(40, 60))),
+        RecordedModel(replace(CARD, precision="fp32", sha256="d" * 64), (Segment(20, 40),)),
+        RecordedModel(replace(CARD, name="text", sha256="e" * 64)),
+    ]
+    facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], Summary(60), evidence(), [])
+    written = report(facts).decode()
+    assert told in written
+    assert "CPU, fp32 (" in written
+    assert "<td>CPU, int8</td>" in written
 
 
 def test_evidence() -> None:
@@ -210,12 +233,21 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
         faces = (Identified(place, 4, kept, redacted=False), Identified(place, 5, unsure, redacted=True))
         log.add(0, RedactedFrame(index, b"", (), blanked=False, identified=faces))
     assert (log.kept, log.kept_tracks, log.redacted[Decision.UNCERTAIN]) == (40, 1, 40)
-    people = RecordedIdentities(mode, 0.93, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)
+    people = RecordedIdentities(mode, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)
     look = Appearance(language=language)
     settings = RecordedSettings(Level.FACES, look, 0.12, VIDEO_LOOKS, PICTURE_LOOKS, identities=people)
     source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
     facts = ReportFacts(
-        "framecloak 1", "c" * 32, settings, [CARD], [source], Summary(40), evidence(), [], None, log
+        "framecloak 1",
+        "c" * 32,
+        settings,
+        [RecordedModel(CARD)],
+        [source],
+        Summary(40),
+        evidence(),
+        [],
+        None,
+        log,
     )
     text = report(facts).decode()
     Parsed(text)
@@ -226,6 +258,51 @@ def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -
     assert words.number(0.97, 2) in text
     assert text.index(f"<td>{words.was_kept}") < text.index(f"<td>{words.was_redacted}")
     assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("based_on", "edited"),
+    [
+        (BasedOn("f" * 64, SignatureState.GENUINE), False),
+        (BasedOn("f" * 64, SignatureState.GENUINE, edited_here=True), True),
+        (BasedOn("f" * 64, SignatureState.CHANGED), True),
+        (BasedOn("f" * 64, SignatureState.FOREIGN), False),
+        (BasedOn("f" * 64, SignatureState.NONE), None),
+        (BasedOn("f" * 64, SignatureState.NONE, edited_here=True), True),
+        (BasedOn("f" * 64, SignatureState.BAD), None),
+    ],
+)
+def test_what_was_rendered_again_claims_no_more_than_is_known(
+    language: Language, based_on: BasedOn, edited: bool | None
+) -> None:
+    people = RecordedIdentities(
+        IdentityMode.EXCEPT, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3
+    )
+    run = DecidedRun(0, 4, 0, 40, Decision.KNOWN, redacted=False, views={8: 0.97})
+    settings = RecordedSettings(
+        Level.FACES,
+        Appearance(language=language),
+        None,
+        VIDEO_LOOKS,
+        PICTURE_LOOKS,
+        based_on=based_on,
+        identities=people,
+    )
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
+    log = IdentityLog((run,))
+    assert (log.kept, log.kept_tracks) == (40, 1)
+    facts = ReportFacts(
+        "framecloak 1", "c" * 32, settings, [], [source], Summary(40), evidence(), [], None, log
+    )
+    text = report(facts).decode()
+    words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
+    assert based_on.edited is edited
+    lead = words.lead_rendered[edited].format(frames="40", boxes="0", blanked="0")
+    for said in (lead, words.rendered_people, words.decided_before, words.was_kept, "gallery:staff"):
+        assert said in text
+    assert "looked over" not in text
+    assert "durchgesehen" not in text
 
 
 def test_names_of_files_are_text() -> None:

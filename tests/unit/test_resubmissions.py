@@ -13,8 +13,9 @@ import pytest
 
 from desk import Desk, frames, unzipped
 from domain.anonymization.edits import DrawnBox, FrameEdit
+from domain.anonymization.identities import Identities, IdentityMode
 from domain.anonymization.lifecycle import Status
-from domain.anonymization.request import Appearance, Choices, Level, OutputFormat, RedactionStyle
+from domain.anonymization.request import Appearance, Choices, Level, OutputFormat, RedactionStyle, Verify
 from domain.anonymization.resubmission import Rework
 from domain.anonymization.risks import Reason
 from domain.anonymization.submission import Submitted
@@ -33,6 +34,9 @@ from domain.errors import (
 from domain.library import GrantRole
 from domain.ports.audit import AuditFilter
 from domain.ports.services import ProbedVideo
+from domain.reid.faces import Embedding
+from domain.reid.galleries import Galleries
+from domain.reid.gallery import Enrolment
 from domain.videos import Region, Segment
 from fakes.media import FILM
 from world import World
@@ -86,7 +90,8 @@ async def test_edited_boxes_are_redacted_and_nothing_is_looked_for(desk: FilingD
     assert (after[changed][40:50, 40:50] == 0).all()
     assert after[changed].any(axis=2).sum() == 64 * 64 - 100  # its face and the region are to be seen again
     old, new = desk.manifest(first), desk.manifest(second)
-    assert new["settings"]["based_on"]["signature"] == "genuine"
+    based_on = new["settings"]["based_on"]
+    assert (based_on["signature"], based_on["edited"], "identities" in new) == ("genuine", True, False)
     assert (new["settings"]["level"], new["settings"]["threshold"], new["models"]) == ("faces", None, [])
     assert new["sources"][0]["sha256"] == old["sources"][0]["sha256"]
     assert new["summary"]["boxes"]["manual"] == 1
@@ -139,6 +144,33 @@ async def test_a_region_without_boxes_is_covered_in_frames_that_nobody_edits(
     await desk.process(second)
     assert [len(entry["boxes"]) for entry in desk.manifest(second)["frames"]] == [1, 1, 1]
     assert not any(frame[:4, :4].any() for frame in frames(desk.result(second)).values())
+
+
+async def test_a_result_says_again_whose_faces_were_kept(desk: FilingDesk) -> None:
+    world = desk.world
+    desk.anna = await world.person("anna")
+    galleries = Galleries(world.database, world.vault, world.clock, 10)
+    gallery = await galleries.create(desk.anna, "staff", world.recognizer.space)
+    grace = np.eye(1, gallery.space.dimension, dtype=np.float32)[0]
+    await galleries.enrol(desk.anna, gallery.id, [Enrolment("Grace", Embedding(gallery.space, grace))])
+    wanted = Identities(IdentityMode.EXCEPT, gallery.id)
+    order = replace(await world.order(desk.anna, (10, 40)), identities=wanted, verify=Verify.NONE)
+    first = (await world.submissions.submit(desk.anna, order)).request.id
+    await desk.process(first)
+    # Nobody is recognised again, so that the gallery is of no more use.
+    await galleries.delete(desk.anna, gallery.id)
+    unchanged = (await desk.again(first, Rework(()))).request.id
+    await desk.process(unchanged)
+    edited = (await desk.again(unchanged, Rework((EDIT,)))).request.id
+    await desk.process(edited)
+    told = desk.manifest(first)["identities"]
+    assert (told["mode"], told["people"]) == ("except", f"gallery:{gallery.id}")
+    assert told["decisions"]
+    for request_id, changed in ((unchanged, False), (edited, True)):
+        request, document = await desk.request(request_id), desk.manifest(request_id)
+        assert (request.status, request.error, request.order.identities) == (Status.COMPLETED, None, wanted)
+        assert document["identities"] == told
+        assert document["settings"]["based_on"]["edited"] is changed
 
 
 async def test_a_result_of_a_result_can_be_edited_too(desk: FilingDesk) -> None:

@@ -13,9 +13,10 @@ from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.identities import Decision, IdentityMode, IdentityRule, Unknown
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
-from domain.anonymization.verdicts import Identification, decide
+from domain.anonymization.verdicts import Identification, decide, rule_for
 from domain.anonymization.views import ViewPlan
 from domain.errors import InvalidOptionError
+from domain.reid.faces import EmbeddingSpace
 from domain.reid.people import People
 from domain.videos import Region, Segment
 from fakes.media import FakeArchive
@@ -34,7 +35,7 @@ from scripted import (
     SearchingDetector,
 )
 
-LENGTH, THRESHOLD, NEEDED = 120, 0.5, 3
+LENGTH, THRESHOLD, POSSIBLE, NEEDED = 120, 0.5, 0.3, 3
 SLOTS = 2 * ViewPlan().context + 1
 LIKE, UNLIKE = 0.9, 0.1
 
@@ -45,14 +46,14 @@ seen = st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS)
 @given(views, seen)
 def test_less_than_three_views_decide_nothing(similarities: list[float | None], where: list[bool]) -> None:
     if sum(one is not None for one in similarities) < NEEDED:
-        assert decide(similarities, where, THRESHOLD, NEEDED) is Decision.UNCERTAIN
+        assert decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
 @given(views, seen)
 def test_who_is_known_is_known_around_the_slot_and_in_most_views(
     similarities: list[float | None], where: list[bool]
 ) -> None:
-    if decide(similarities, where, THRESHOLD, NEEDED) is Decision.KNOWN:
+    if decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.KNOWN:
         middle = SLOTS // 2
         near = [one for one in similarities[middle - 1 : middle + 2] if one is not None]
         told = [one for one in similarities if one is not None]
@@ -63,14 +64,32 @@ def test_who_is_known_is_known_around_the_slot_and_in_most_views(
 
 @given(views, seen)
 def test_a_stranger_is_like_nobody_in_any_view(similarities: list[float | None], where: list[bool]) -> None:
-    if decide(similarities, where, THRESHOLD, NEEDED) is Decision.STRANGER:
-        assert all(one < THRESHOLD for one in similarities if one is not None)
+    if decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.STRANGER:
+        assert all(one < POSSIBLE for one in similarities if one is not None)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "decision"),
+    [
+        (0.29, Decision.STRANGER),
+        (0.3, Decision.UNCERTAIN),
+        (0.49, Decision.UNCERTAIN),
+        (0.5, Decision.KNOWN),
+    ],
+)
+def test_who_may_be_one_of_the_people_is_no_stranger(similarity: float, decision: Decision) -> None:
+    assert decide([similarity] * SLOTS, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is decision
+
+
+def test_one_view_that_may_be_one_of_the_people_is_enough_for_doubt() -> None:
+    views = [0.1] * (SLOTS - 1) + [0.35]
+    assert decide(views, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
 @given(views, seen)
 def test_time_may_run_backwards(similarities: list[float | None], where: list[bool]) -> None:
-    there = decide(similarities, where, THRESHOLD, NEEDED)
-    assert decide(similarities[::-1], where[::-1], THRESHOLD, NEEDED) is there
+    there = decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED)
+    assert decide(similarities[::-1], where[::-1], THRESHOLD, POSSIBLE, NEEDED) is there
 
 
 @given(views, seen)
@@ -78,26 +97,73 @@ def test_a_track_that_goes_on_needs_views_there(similarities: list[float | None]
     after = SLOTS // 2 + 1
     blind: list[float | None] = [*similarities[:after], *[None] * (SLOTS - after)]
     goes_on = [*where[:after], True, *where[after + 1 :]]
-    assert decide(blind, goes_on, THRESHOLD, NEEDED) is Decision.UNCERTAIN
+    assert decide(blind, goes_on, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
 
 
 @pytest.mark.parametrize("unknown", Unknown)
 def test_what_is_redacted(unknown: Unknown) -> None:
-    everybody_else = IdentityRule(IdentityMode.EXCEPT, THRESHOLD)
+    everybody_else = IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE)
     assert [everybody_else.redacts(one) for one in Decision] == [False, True, True]
-    only = IdentityRule(IdentityMode.ONLY, THRESHOLD, unknown)
+    only = IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, unknown)
     assert [only.redacts(one) for one in Decision] == [True, False, unknown is Unknown.REDACT]
 
 
 @pytest.mark.parametrize("threshold", [-1, 0, 1.01, float("nan"), float("inf")])
 def test_a_threshold_is_a_cosine_that_means_something(threshold: float) -> None:
     with pytest.raises(InvalidOptionError):
-        IdentityRule(IdentityMode.ONLY, threshold)
+        IdentityRule(IdentityMode.ONLY, threshold, threshold)
 
 
 def test_everybody_but_some_fails_closed() -> None:
     with pytest.raises(InvalidOptionError):
-        IdentityRule(IdentityMode.EXCEPT, THRESHOLD, Unknown.KEEP)
+        IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE, Unknown.KEEP)
+
+
+DLIB = EmbeddingSpace("dlib-resnet", "0" * 64, 128)
+ARCFACE = EmbeddingSpace("buffalo_l", "0" * 64, 512)
+UNTRIED = EmbeddingSpace("our own", "0" * 64, 512)
+
+
+@pytest.mark.parametrize(
+    ("space", "too_low", "least", "usual"),
+    [(DLIB, 0.89, 0.9, 0.93), (ARCFACE, 0.29, 0.3, 0.4), (UNTRIED, 0.29, 0.3, 0.4)],
+)
+def test_nobody_is_kept_at_a_similarity_that_strangers_reach(
+    space: EmbeddingSpace, too_low: float, least: float, usual: float
+) -> None:
+    for threshold in (0.01, too_low):
+        with pytest.raises(InvalidOptionError, match=space.name) as refused:
+            rule_for(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
+        assert f"usual {usual:g}" in refused.value.hint
+        assert f"{least:g} to 1" in refused.value.hint
+    for threshold, counts in ((least, least), (0.97, 0.97), (None, usual)):
+        rule = rule_for(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
+        assert (rule.threshold, rule.possible) == (counts, least)
+
+
+@pytest.mark.parametrize(("space", "least", "usual"), [(DLIB, 0.9, 0.93), (ARCFACE, 0.3, 0.4)])
+def test_a_threshold_that_would_show_the_people_who_are_to_be_redacted(
+    space: EmbeddingSpace, least: float, usual: float
+) -> None:
+    def rule(threshold: float | None, unknown: Unknown) -> IdentityRule:
+        return rule_for(space, IdentityMode.ONLY, threshold, unknown)
+
+    # One that is too low redacts more people, and one that is too high makes more of them uncertain.
+    low = rule(0.2, Unknown.REDACT)
+    assert (low.threshold, low.possible) == (0.2, 0.2)
+    assert rule(0.99, Unknown.REDACT).possible == least
+    assert rule(usual, Unknown.KEEP) == rule(None, Unknown.KEEP)
+    with pytest.raises(InvalidOptionError, match=space.name):
+        rule(usual + 0.01, Unknown.KEEP)
+
+
+def test_the_stranger_of_the_embedded_default_is_not_kept() -> None:
+    stranger = [0.72, 0.75, 0.7, 0.74, 0.71, 0.73, 0.72]
+    rule = rule_for(DLIB, IdentityMode.EXCEPT, 0.9, Unknown.REDACT)
+    assert rule.redacts(decide(stranger, [True] * SLOTS, rule.threshold, rule.possible, NEEDED))
+    perhaps = [0.925, 0.92, 0.929, 0.92, 0.91, 0.92, 0.929]
+    rule = rule_for(DLIB, IdentityMode.ONLY, None, Unknown.REDACT)
+    assert rule.redacts(decide(perhaps, [True] * SLOTS, rule.threshold, rule.possible, NEEDED))
 
 
 def two_people(frames: range = range(LENGTH), size: float = 40.0) -> Script:
@@ -139,8 +205,8 @@ def redacted_at(document: dict, x: float, index: int) -> bool:
     return any(box["xyxy"][0] <= x < box["xyxy"][2] for box in boxes)
 
 
-EXCEPT = IdentityRule(IdentityMode.EXCEPT, THRESHOLD)
-ONLY = IdentityRule(IdentityMode.ONLY, THRESHOLD)
+EXCEPT = IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE)
+ONLY = IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE)
 
 
 @pytest.mark.parametrize(("rule", "kept", "gone"), [(EXCEPT, 80, 240), (ONLY, 240, 80)])
@@ -204,7 +270,11 @@ def never(_frame: int, _x: float) -> float:
 )
 @pytest.mark.parametrize(
     ("rule", "kept"),
-    [(EXCEPT, False), (ONLY, False), (IdentityRule(IdentityMode.ONLY, THRESHOLD, Unknown.KEEP), True)],
+    [
+        (EXCEPT, False),
+        (ONLY, False),
+        (IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, Unknown.KEEP), True),
+    ],
 )
 def test_without_evidence_the_rule_decides(
     script: Script, recognizer: ScriptedRecognizer, rule: IdentityRule, kept: bool
@@ -214,6 +284,22 @@ def test_without_evidence_the_rule_decides(
         assert redacted_at(document, 80, index) is not kept
         assert redacted_at(document, 240, index) is not kept
     assert {one["decision"] for one in document["identities"]["decisions"]} == {"uncertain"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        (EXCEPT, False),
+        (ONLY, False),
+        (IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, Unknown.KEEP), True),
+    ],
+)
+def test_a_face_that_may_be_one_of_the_people_is_no_strangers(rule: IdentityRule, kept: bool) -> None:
+    recognizer = ScriptedRecognizer(lambda _, x: LIKE if x < WIDTH / 2 else 0.4)
+    document, _ = run(two_people(), recognizer, rule)
+    assert all(redacted_at(document, 240, index) is not kept for index in range(LENGTH))
+    assert {one["decision"] for one in document["identities"]["decisions"]} == {"known", "uncertain"}
+    assert document["identities"]["possible"] == POSSIBLE
 
 
 def swapped_at(moment: int) -> Callable[[int, float], float]:

@@ -59,7 +59,9 @@ async def ended(
         await work.requests.claim(request_id, world.clock.now())
         result = ("requests/x.zip", 3) if status is Status.COMPLETED else None
         error = "it rained" if status is Status.FAILED else None
-        await work.requests.finish(request_id, status, world.clock.now(), result=result, error=error)
+        await work.requests.finish(
+            request_id, status, world.clock.now(), result=result, error=error, blanked_frames=4
+        )
         await work.commit()
     return request_id
 
@@ -87,6 +89,7 @@ async def test_a_receiver_is_told_what_the_api_answers(
     answer = StatusView.of(await world.anonymization.status(anna, request_id))
     assert json.loads(call.body) == json.loads(msgspec.json.encode(answer))
     assert json.loads(call.body)["status"] == status
+    assert json.loads(call.body)["blanked_frames"] == (4 if status is Status.COMPLETED else None)
     assert call.url == URL
     assert call.headers["Content-Type"] == "application/json"
     assert entry(world).state is NoticeState.DELIVERED

@@ -40,6 +40,7 @@ ORDER = (
     RequestRow.based_on_request_id,
     RequestRow.based_on_manifest,
     RequestRow.based_on_signature,
+    RequestRow.edited_here,
     RequestRow.identity_mode,
     RequestRow.gallery_id,
     RequestRow.identity_threshold,
@@ -66,7 +67,7 @@ REQUEST = (*ORDER, *_STATE)
 def order_of(columns: Sequence[Any]) -> Order:
     """The order in the columns ``ORDER``."""
     video_id, segment_ids, level, *look, verify, priority, webhook_url = columns[:12]
-    keep_text, base, manifest, signature, *people = columns[12:]
+    keep_text, base, manifest, signature, edited_here, *people = columns[12:]
     output_format, quality, style, shape, audio, language = look
     appearance = Appearance(
         OutputFormat(output_format),
@@ -84,7 +85,7 @@ def order_of(columns: Sequence[Any]) -> Order:
         Priority(priority),
         webhook_url,
         tuple(_region(one) for one in keep_text),
-        None if manifest is None else BasedOn(manifest, SignatureState(signature), base),
+        None if manifest is None else BasedOn(manifest, SignatureState(signature), base, edited_here),
         _identities(*people),
         Verify(verify),
     )

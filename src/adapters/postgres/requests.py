@@ -69,6 +69,7 @@ class Requests:
             "based_on_request_id": order.based_on.request_id if order.based_on else None,
             "based_on_manifest": order.based_on.manifest_sha256 if order.based_on else None,
             "based_on_signature": order.based_on.signature if order.based_on else None,
+            "edited_here": order.based_on is not None and order.based_on.edited_here,
             "idempotency_key": key,
             "order_digest": digest,
             "status": Status.PENDING,

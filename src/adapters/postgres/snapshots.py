@@ -41,14 +41,14 @@ async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> N
     if regions:
         await connection.execute(insert(RequestRegionRow), regions)
     if snapshot.boxes is not None:
-        row = {"request_id": request_id, "boxes": snapshot.boxes}
+        row = {"request_id": request_id, "boxes": snapshot.boxes, "identities": snapshot.earlier}
         await connection.execute(insert(RequestBoxesRow), [row])
 
 
 async def get(connection: Connection, request_id: UUID) -> Snapshot:
     """The snapshot of a request; segments in order of time, regions as they were added.
 
-    Boxes are there until it is over.
+    Boxes, and what was said of people with them, are there until it is over.
     """
     row = RequestSegmentRow
     statement = (
@@ -57,10 +57,12 @@ async def get(connection: Connection, request_id: UUID) -> Snapshot:
         .order_by(row.start_frame, row.end_frame, row.segment_id)
     )
     segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
-    found = select(RequestBoxesRow.boxes).where(RequestBoxesRow.request_id == request_id)
-    boxes = (await connection.execute(found)).scalar_one_or_none()
+    known = select(RequestBoxesRow.boxes, RequestBoxesRow.identities).where(
+        RequestBoxesRow.request_id == request_id
+    )
+    boxes, earlier = (await connection.execute(known)).one_or_none() or (None, None)
     regions, people = await _regions(connection, request_id), await _people(connection, request_id)
-    return Snapshot(segments, regions, boxes, people)
+    return Snapshot(segments, regions, boxes, people, earlier)
 
 
 async def _people(connection: Connection, request_id: UUID) -> PinnedPeople | None:

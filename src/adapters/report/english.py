@@ -18,10 +18,21 @@ ENGLISH = Words(
         "{blanked} of {frames} frames could not be examined, or showed too much. They are black in the "
         "result: nothing in them can be seen. In the others {boxes} areas were redacted."
     ),
-    lead_rendered=(
-        "Nothing was looked for. In {frames} frames {boxes} areas were redacted that a person has looked "
-        "over; {blanked} frames are black."
-    ),
+    lead_rendered={
+        True: (
+            "Nothing was looked for. In {frames} frames {boxes} areas were redacted. They were taken from "
+            "another result and edited. {blanked} frames are black."
+        ),
+        False: (
+            "Nothing was looked for. In {frames} frames {boxes} areas were redacted. They were taken from "
+            "another result, unchanged. {blanked} frames are black."
+        ),
+        None: (
+            "Nothing was looked for. In {frames} frames {boxes} areas were redacted. They were taken from "
+            "another result, and whether they were edited is not known, as it has no good signature. "
+            "{blanked} frames are black."
+        ),
+    },
     numbers="In numbers",
     frames="Frames written",
     faces="Faces redacted, counted in every frame",
@@ -50,7 +61,10 @@ ENGLISH = Words(
         Level.FACES: "Areas marked by hand and every face that was found were redacted.",
         Level.FULL: "Areas marked by hand, faces, licence plates and burned-in text were redacted.",
     },
-    rendered="The areas were taken from a manifest that may have been edited, with the SHA-256 {digest}.",
+    rendered="The areas were taken from the manifest with the SHA-256 {digest}.",
+    rendered_people=(
+        "When that manifest was made, faces were left visible on purpose. What it says of them follows."
+    ),
     signatures={
         SignatureState.GENUINE: "It was signed by this installation, and unchanged before any edits here.",
         SignatureState.CHANGED: "It was changed after this installation had signed it.",
@@ -114,6 +128,10 @@ ENGLISH = Words(
     kept=(
         "{kept} times a face was kept, on {tracks} tracks. Where two areas overlap, redaction wins. Look at "
         "these first:"
+    ),
+    decided_before=(
+        "This was decided when the areas were found, and taken over. Since then, faces may have been covered "
+        "or uncovered by hand."
     ),
     decisions={
         Decision.KNOWN: "known",

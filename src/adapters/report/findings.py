@@ -44,9 +44,13 @@ def people(facts: ReportFacts, words: Words) -> str:
         "",
     )
     text = words.kept.format(kept=words.number(people.kept), tracks=words.number(people.kept_tracks))
+    before = markup.paragraph(words.decided_before) if facts.settings.based_on else ""
     return markup.section(
         words.people,
-        markup.paragraph(text) + markup.table(names, rows) + markup.more(words, len(runs) - len(rows)),
+        before
+        + markup.paragraph(text)
+        + markup.table(names, rows)
+        + markup.more(words, len(runs) - len(rows)),
     )
 
 

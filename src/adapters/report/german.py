@@ -19,10 +19,21 @@ GERMAN = Words(
         "Ergebnis ganz schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche "
         "geschwärzt."
     ),
-    lead_rendered=(
-        "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht, die "
-        "ein Mensch durchgesehen hat; {blanked} Bilder sind schwarz."
-    ),
+    lead_rendered={
+        True: (
+            "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
+            "Sie stammen aus einem anderen Ergebnis und wurden bearbeitet. {blanked} Bilder sind schwarz."
+        ),
+        False: (
+            "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
+            "Sie stammen unverändert aus einem anderen Ergebnis. {blanked} Bilder sind schwarz."
+        ),
+        None: (
+            "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
+            "Sie stammen aus einem anderen Ergebnis; ob sie bearbeitet wurden, ist unbekannt, denn es hat "
+            "keine gültige Unterschrift. {blanked} Bilder sind schwarz."
+        ),
+    },
     numbers="In Zahlen",
     frames="Bilder im Ergebnis",
     faces="Geschwärzte Gesichter, in jedem Bild gezählt",
@@ -56,8 +67,9 @@ GERMAN = Words(
             "Von Hand markierte Bereiche, Gesichter, Kennzeichen und eingeblendete Schrift wurden geschwärzt."
         ),
     },
-    rendered=(
-        "Die Bereiche stammen aus einem Manifest, das bearbeitet worden sein kann, mit der SHA-256 {digest}."
+    rendered="Die Bereiche stammen aus dem Manifest mit der SHA-256 {digest}.",
+    rendered_people=(
+        "Als jenes Manifest entstand, blieben Gesichter absichtlich sichtbar; es folgt, was es darüber sagt."
     ),
     signatures={
         SignatureState.GENUINE: (
@@ -133,6 +145,10 @@ GERMAN = Words(
     kept=(
         "{kept}-mal wurde ein Gesicht gezeigt, auf {tracks} Spuren. Wo sich zwei Bereiche überdecken, ist "
         "geschwärzt. Diese Stellen ansehen:"
+    ),
+    decided_before=(
+        "Das wurde entschieden, als die Bereiche gefunden wurden, und übernommen. Seitdem können Gesichter "
+        "von Hand verdeckt oder aufgedeckt worden sein."
     ),
     decisions={
         Decision.KNOWN: "bekannt",

@@ -6,8 +6,11 @@ from html import escape
 
 from adapters.report import markup
 from adapters.report.words import Words
-from domain.anonymization.manifest import RecordedSource
+from domain.anonymization.manifest import RecordedModel, RecordedSource
 from domain.anonymization.record import ReportFacts
+
+_LISTED_SEGMENTS = 20
+"""Runs of frames that a cell of a table names."""
 
 
 def sources(facts: ReportFacts, words: Words) -> str:
@@ -21,7 +24,8 @@ def sources(facts: ReportFacts, words: Words) -> str:
 def _source_row(facts: ReportFacts, words: Words, source: RecordedSource) -> tuple[str, ...]:
     info = source.info
     whole = sum(len(segment) for segment in source.segments) == info.frame_count
-    written = "; ".join(markup.frames(words, one.start_frame, one.end_frame) for one in source.segments[:20])
+    listed = source.segments[:_LISTED_SEGMENTS]
+    written = "; ".join(markup.frames(words, one.start_frame, one.end_frame) for one in listed)
     if not info.continuous:
         written = words.picture
     elif whole:
@@ -49,10 +53,22 @@ def models(facts: ReportFacts, words: Words) -> str:
     """What looked at the frames."""
     if not facts.models:
         return markup.section(words.models, markup.paragraph(words.no_models))
-    rows = [(one.name, one.licence, f"{one.provider}, {one.precision}", one.sha256) for one in facts.models]
+    rows = [(one.card.name, one.card.licence, _runs_on(one, words), one.card.sha256) for one in facts.models]
     return markup.section(
         words.models, markup.table((words.model, words.licence, words.runs_on, words.digest), rows, code={3})
     )
+
+
+def _runs_on(model: RecordedModel, words: Words) -> str:
+    """How it ran, and in which frames where that differs."""
+    how = f"{model.card.provider}, {model.card.precision}"
+    if not model.segments:
+        return how
+    frames = [
+        markup.frames(words, one.start_frame, one.end_frame) for one in model.segments[:_LISTED_SEGMENTS]
+    ]
+    more = ["…"] if len(model.segments) > _LISTED_SEGMENTS else []
+    return f"{how} ({'; '.join(frames + more)})"
 
 
 def check(facts: ReportFacts, words: Words) -> str:

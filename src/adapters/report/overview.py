@@ -19,8 +19,9 @@ def opening(facts: ReportFacts, words: Words) -> str:
     """The title, and the outcome in one sentence."""
     summary = facts.summary
     lead = words.lead_clean if facts.settings.level is not Level.MINIMAL else words.lead_minimal
-    lead = words.lead_rendered if facts.settings.based_on else lead
-    lead = words.lead_blanked if summary.blanked and not facts.settings.based_on else lead
+    lead = words.lead_blanked if summary.blanked else lead
+    if origin := facts.settings.based_on:
+        lead = words.lead_rendered[origin.edited]
     text = lead.format(
         frames=words.number(summary.frames),
         blanked=words.number(summary.blanked),
@@ -92,6 +93,8 @@ def chosen(facts: ReportFacts, words: Words) -> str:
     if origin := settings.based_on:
         rendered = words.rendered.format(digest=origin.manifest_sha256)
         sentences[0] = f"{rendered} {words.signatures[origin.signature]}"
+        if people:
+            sentences.insert(1, words.rendered_people)
     if settings.threshold is not None:
         sentences += [
             words.shapes[look.shape],

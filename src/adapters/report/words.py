@@ -22,7 +22,7 @@ class Words:
     lead_clean: str
     lead_blanked: str
     lead_minimal: str
-    lead_rendered: str
+    lead_rendered: Mapping[bool | None, str]
 
     numbers: str
     frames: str
@@ -48,6 +48,7 @@ class Words:
     settings: str
     levels: Mapping[Level, str]
     rendered: str
+    rendered_people: str
     signatures: Mapping[SignatureState, str]
     styles: Mapping[RedactionStyle, str]
     shapes: Mapping[RedactionShape, str]
@@ -60,6 +61,7 @@ class Words:
     people: str
     no_people_decided: str
     kept: str
+    decided_before: str
     decisions: Mapping[Decision, str]
     decided: str
     similarity: str

@@ -16,6 +16,7 @@ from domain.anonymization.box_table import (
     BoxTable,
     BoxTableBuilder,
 )
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.manifest import MANIFEST_VERSION
 from domain.anonymization.rendering import RedactedBox
 from domain.anonymization.request import (
@@ -53,6 +54,7 @@ class EditedManifest:
         appearance: how the frames looked.
         sources: what it says of each input, by id.
         tables: what to redact in each input, by id.
+        identities: what it says of people; None where everybody's faces were to be redacted.
     """
 
     sha256: str
@@ -60,6 +62,7 @@ class EditedManifest:
     appearance: Appearance
     sources: Mapping[int, EditedSource]
     tables: Mapping[int, BoxTable]
+    identities: EarlierIdentities | None
 
     def of(self, digest: str, name: str) -> tuple[EditedSource, BoxTable]:
         """What it says of a file.
@@ -88,12 +91,14 @@ class EditedSource:
     """What a manifest says of an input.
 
     Attributes:
+        id: its place among the inputs.
         sha256: hex digest of its bytes.
         segments: the frames that were written, disjoint and ascending.
         regions: what was marked by hand.
         keep_text: where text was to stay.
     """
 
+    id: int
     sha256: str
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
@@ -288,12 +293,16 @@ def _manifest(
             Audio(settings["audio"]),
         )
         listed = {source["id"]: _source(source) for source in sources}
+        told = values.get("identities")
+        identities = None if told is None else EarlierIdentities.read(told)
     except (KeyError, TypeError, ValueError, DomainError) as error:
-        raise _invalid(f"its settings or sources are not as they should be: {error!s:.200}") from error
+        raise _invalid(
+            f"its settings or sources, or what it says of people, are not as they should be: {error!s:.200}"
+        ) from error
     if len(listed) < len(sources) or not builders.keys() <= listed.keys():
         raise _invalid("its frames name a source that it does not list, or lists twice")
     tables = {source: builder.finish() for source, builder in builders.items()}
-    return EditedManifest(digest, level, appearance, listed, tables)
+    return EditedManifest(digest, level, appearance, listed, tables, identities)
 
 
 def _source(source: Mapping[str, Any]) -> EditedSource:
@@ -303,7 +312,7 @@ def _source(source: Mapping[str, Any]) -> EditedSource:
     if not segments:
         raise ValueError("a source has no segments")
     regions, kept = ([_region(one) for one in source[name]] for name in ("regions", "keep_text"))
-    return EditedSource(source["sha256"], segments, tuple(regions), tuple(kept))
+    return EditedSource(source["id"], source["sha256"], segments, tuple(regions), tuple(kept))
 
 
 def _segment(limits: list[int]) -> Segment:

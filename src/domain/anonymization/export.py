@@ -10,6 +10,7 @@ from itertools import groupby
 from domain.anonymization.album import Album
 from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
 from domain.anonymization.box_table import BoxTable
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.films import (
     Reel,
     consume,
@@ -22,7 +23,7 @@ from domain.anonymization.identity_log import RecordedIdentities
 from domain.anonymization.inspection import SEARCH_THRESHOLD
 from domain.anonymization.instruments import Instructions, Instruments, prover
 from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS, Look, longest_wait, video_looks
-from domain.anonymization.manifest import RecordedSettings, RecordedSource, Summary
+from domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
 from domain.anonymization.processing import Seam, redacted_frames
 from domain.anonymization.proof import Method
 from domain.anonymization.provenance import BasedOn
@@ -123,6 +124,7 @@ class Export:
         batches: what to redact, in the order of the output.
         based_on: the manifest that the boxes of all inputs were taken from, if they were.
         verify: which of the redacted frames are searched again.
+        earlier: what that manifest says of people, if anything.
     """
 
     imprint: Imprint
@@ -131,6 +133,7 @@ class Export:
     batches: tuple[Batch, ...]
     based_on: BasedOn | None = None
     verify: Verify = Verify.NONE
+    earlier: EarlierIdentities | None = None
 
     @property
     def frame_count(self) -> int:
@@ -153,7 +156,7 @@ class Export:
             StorageFullError: the disk is full.
             OutputUnwritableError: any other failure to write.
         """
-        record = Record(self.imprint, archive)
+        record = Record(self.imprint, archive, self.earlier)
         if instruments.films:
             sources = [exhibit.source for batch in self.batches for exhibit in batch.exhibits]
             require_filmable(sources, self.appearance, instruments.films)
@@ -242,9 +245,9 @@ class Export:
         sources = [
             _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
         ]
-        models = used_models(instruments, self.verify)
+        models = [RecordedModel(card) for card in used_models(instruments, self.verify)]
         threshold = self.instructions(self.batches[0]).threshold if detector else None
-        identities = recorded_identities(instruments)
+        identities = self.earlier.asked if self.earlier else recorded_identities(instruments)
         settings = recorded_settings(self.level, self.appearance, threshold, self.based_on, identities)
         return record.close(settings, models, sources, search_method(self.verify, instruments))
 

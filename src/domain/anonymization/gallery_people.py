@@ -19,9 +19,9 @@ from functools import partial
 import numpy as np
 
 from domain.accounts import Means, Principal, enabled, principal_of
-from domain.anonymization.identities import Identities, IdentityRule, PinnedPeople
+from domain.anonymization.identities import Identities, PinnedPeople
 from domain.anonymization.lifecycle import AnonymizationRequest
-from domain.anonymization.verdicts import Identification
+from domain.anonymization.verdicts import Identification, rule_for
 from domain.errors import (
     GalleryDamagedError,
     GalleryKeyMissingError,
@@ -35,7 +35,6 @@ from domain.ports.galleries import SealedFace, SealedGallery, Vault
 from domain.ports.persistence import Database, UnitOfWork
 from domain.ports.recognition import FaceRecognizer
 from domain.ports.services import Clock
-from domain.reid.matching import usual_threshold
 from domain.reid.people import Likenesses, People
 from domain.reid.sealing import open_gallery
 
@@ -88,7 +87,8 @@ class GalleryPeople:
             GalleryNotFoundError: there is no such gallery that the caller may use.
             ModelMismatchError: it is of another model than faces are recognised with here.
             GalleryKeyMissingError: it is sealed with a key that the settings do not name.
-            InvalidOptionError: nobody is enrolled, or too many are.
+            InvalidOptionError: nobody is enrolled, or too many are; or the threshold makes no sense with
+                that model.
         """
         gallery = await work.galleries.get(wanted.gallery_id, principal, self._clock.now())
         open_gallery(self._vault, gallery).require_space(recognizer.space)
@@ -100,34 +100,37 @@ class GalleryPeople:
                 f"gallery {gallery.id} has more than {MOST_FACES} faces",
                 "put the people who matter to the video into a gallery of their own",
             )
-        threshold = usual_threshold(gallery.space) if wanted.threshold is None else wanted.threshold
-        return PinnedPeople(threshold, len(faces), _digest(faces))
+        rule = rule_for(gallery.space, wanted.mode, wanted.threshold, wanted.unknown)
+        return PinnedPeople(rule.threshold, len(faces), _digest(faces))
 
     async def require(self, request: AnonymizationRequest) -> None:
-        """Make sure that the gallery of a request may still be used, if it has one.
+        """Make sure that the gallery of a request may still be used, if it uses one.
 
         Raises:
             IdentitiesLostError: it may not.
         """
-        if request.order.identities:
+        wanted = request.order.identities
+        if wanted and request.order.tells_people_apart:
             try:
                 async with self._database.unit_of_work() as work:
-                    await self._gallery(work, request, request.order.identities)
+                    await self._gallery(work, request, wanted)
             except _LOST as error:
-                raise _lost(request.order.identities, str(error.told())) from error
+                raise _lost(wanted, str(error.told())) from error
 
     async def identification(
         self, request: AnonymizationRequest, pinned: PinnedPeople | None
     ) -> Identification | None:
-        """What to tell faces of a request apart with; None where that was not asked. The use is recorded.
+        """What to tell faces of a request apart with; None where nobody is to. The use is recorded.
 
         Raises:
             IdentitiesLostError: the gallery is gone, may not be used any more, is of another model than
                 faces are recognised with here, or lacks a face that it had.
+            InvalidOptionError: the threshold makes no sense with that model; a program before this one may
+                have taken it in.
             ModelMissingError: there is nothing to recognise faces with.
         """
         wanted = request.order.identities
-        if wanted is None:
+        if wanted is None or not request.order.tells_people_apart:
             return None
         if pinned is None:
             raise _lost(wanted, "who was enrolled in it is not known")
@@ -146,7 +149,8 @@ class GalleryPeople:
         except _LOST as error:
             raise _lost(wanted, str(error.told())) from error
         people = People(f"gallery:{gallery.id}", gallery.space, likenesses)
-        return Identification(recognizer, people, IdentityRule(wanted.mode, pinned.threshold, wanted.unknown))
+        rule = rule_for(gallery.space, wanted.mode, pinned.threshold, wanted.unknown)
+        return Identification(recognizer, people, rule)
 
     async def _gallery(
         self, work: UnitOfWork, request: AnonymizationRequest, wanted: Identities

@@ -43,6 +43,8 @@ class IdentityRule:
     Attributes:
         mode: whose.
         threshold: least cosine at which two faces are taken for one person, above 0 and at most 1.
+        possible: least cosine at which two faces may be of one person, at most the threshold; only below it
+            a face is certainly somebody else's.
         unknown: what becomes of uncertain faces where only some people are redacted.
 
     Raises:
@@ -52,6 +54,7 @@ class IdentityRule:
 
     mode: IdentityMode
     threshold: float
+    possible: float
     unknown: Unknown = Unknown.REDACT
 
     def __post_init__(self) -> None:
@@ -73,7 +76,8 @@ class Identities:
     Attributes:
         mode: whose faces are redacted.
         gallery_id: of the gallery that the people are enrolled in.
-        threshold: as in `IdentityRule`; None for the usual one of the gallery's model.
+        threshold: as in `IdentityRule`; None for the usual one of the gallery's model. Whether it makes
+            sense with that model is found out by `rule_for`.
         unknown: as in `IdentityRule`.
 
     Raises:

@@ -19,6 +19,7 @@ class RecordedIdentities:
     Attributes:
         mode: whose faces were redacted.
         threshold: least cosine at which two faces were taken for one person's.
+        possible: least cosine at which they might be one person's; below it a face was somebody else's.
         unknown: what became of uncertain faces; always redacted in mode ``except``.
         model: what their faces were recognised with.
         people: id of their gallery, or digest of the folder with their pictures.
@@ -27,6 +28,7 @@ class RecordedIdentities:
 
     mode: IdentityMode
     threshold: float
+    possible: float
     unknown: Unknown
     model: str
     people: str
@@ -36,13 +38,23 @@ class RecordedIdentities:
     def of(cls, identification: Identification) -> RecordedIdentities:
         """What was asked with it."""
         rule, people = identification.rule, identification.people
-        return cls(rule.mode, rule.threshold, rule.unknown, people.space.name, people.reference, people.faces)
+        return cls(
+            rule.mode,
+            rule.threshold,
+            rule.possible,
+            rule.unknown,
+            people.space.name,
+            people.reference,
+            people.faces,
+        )
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> RecordedIdentities:
         """From what ``asdict`` and JSON make of it."""
         mode, unknown = IdentityMode(document["mode"]), Unknown(document["unknown"])
-        return cls(**{**document, "mode": mode, "unknown": unknown})
+        # Where nothing is said of it, nothing below the threshold counted as possible.
+        possible = document.get("possible", document["threshold"])
+        return cls(**{**document, "mode": mode, "possible": possible, "unknown": unknown})
 
 
 @dataclass(slots=True)
@@ -91,13 +103,22 @@ class DecidedRun:
 
 
 class IdentityLog:
-    """Gathers that while frames are written, in order."""
+    """Gathers that while frames are written, in order.
 
-    def __init__(self) -> None:
+    Args:
+        earlier: what was decided before, where nothing is decided now.
+    """
+
+    def __init__(self, earlier: Sequence[DecidedRun] = ()) -> None:
         self.kept = 0
         self.redacted: Counter[Decision] = Counter()
         self._open: dict[tuple[int, int], DecidedRun] = {}
-        self._done: list[DecidedRun] = []
+        self._done: list[DecidedRun] = list(earlier)
+        for run in earlier:
+            if run.redacted:
+                self.redacted[run.decision] += run.stop - run.start
+            else:
+                self.kept += run.stop - run.start
 
     def add(self, source: int, frame: RedactedFrame) -> None:
         """Take in a frame that was written, numbered as in the manifest."""

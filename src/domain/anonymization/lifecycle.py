@@ -65,6 +65,11 @@ class Order:
     identities: Identities | None = None
     verify: Verify = Verify.SAMPLE
 
+    @property
+    def tells_people_apart(self) -> bool:
+        """Whether faces are recognised; those of known boxes were when the boxes were made."""
+        return self.identities is not None and self.based_on is None
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -74,6 +79,8 @@ class Snapshot:
         segments: those of the order, by their ids.
         regions: all of the video; of a result that is made again, without the frames that were uncovered.
         boxes: what to redact where that is known, as `BoxTable.packed` has it; None where it is looked for.
+        earlier: what the result that they come from says of people, as `EarlierIdentities.packed` has it;
+            None where that says nothing.
         people: who was enrolled in the order's gallery; None where it names none.
     """
 
@@ -81,6 +88,7 @@ class Snapshot:
     regions: tuple[Region, ...]
     boxes: bytes | None = None
     people: PinnedPeople | None = None
+    earlier: bytes | None = None
 
     @property
     def stretches(self) -> tuple[Segment, ...]:
@@ -104,7 +112,8 @@ class AnonymizationRequest:
         status: where it stands.
         total_frames: frames to deliver; overlaps between segments count once.
         processed_frames: of these, done.
-        blanked_frames: of these, black because they could not be examined.
+        blanked_frames: of these, black because they could not be examined, or showed too much; counted when
+            the result is put together.
         created_at, started_at, completed_at: UTC; None for what has not happened.
         error: why it failed, for people; None otherwise.
         result_key: where the ZIP lies in the object store; None until it is complete.
@@ -131,6 +140,11 @@ class AnonymizationRequest:
         if self.status is Status.COMPLETED:
             return 100
         return min(99, 100 * self.processed_frames // max(1, self.total_frames))
+
+    @property
+    def known_blanked_frames(self) -> int | None:
+        """How many frames of the result are black; None while there is none."""
+        return self.blanked_frames if self.status is Status.COMPLETED else None
 
     def require_unfinished(self) -> None:
         """Refuse to change what is over.

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.accounts import Means, Principal, Role
 from domain.anonymization.box_table import BoxTable
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.holding import HeldLease
 from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
@@ -177,7 +178,7 @@ class SliceMaker:
         people = self._workshop.people
         if people:
             return await people.identification(job.request, job.snapshot.people)
-        if job.request.order.identities:
+        if job.request.order.tells_people_apart:
             raise IdentitiesLostError(
                 "this worker cannot tell people apart", "run workers and API with the same settings"
             )
@@ -276,6 +277,7 @@ class SliceMaker:
             filming=filming,
             keep_text=order.keep_text,
             based_on=order.based_on,
+            earlier=EarlierIdentities.unpacked(snapshot.earlier) if snapshot.earlier else None,
         )
 
     def _bind(self, binder: Binder, file: Path) -> None:

@@ -63,6 +63,19 @@ class RecordedSource:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedModel:
+    """What looked at frames.
+
+    Attributes:
+        card: which weights, and how they ran.
+        segments: the frames of the one source that it looked at so; empty for all frames of all sources.
+    """
+
+    card: ModelCard
+    segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedSettings:
     """What was asked for, the same for all sources.
 
@@ -196,7 +209,7 @@ def manifest(
     tool: str,
     key_id: str,
     settings: RecordedSettings,
-    models: Sequence[ModelCard],
+    models: Sequence[RecordedModel],
     sources: Sequence[RecordedSource],
     files: Sequence[RecordedFile],
     log: FrameLog,
@@ -222,7 +235,7 @@ def manifest(
         "tool": tool,
         "sources": [_source(one) for one in sources],
         "settings": _settings(settings),
-        "models": [asdict(model) for model in models],
+        "models": [_model(model) for model in models],
         "files": [asdict(file) for file in files],
         "chain": {"frames": log.summary.frames, "head": log.head.hex()},
         "signing": {"algorithm": "Ed25519", "key_id": key_id},
@@ -253,6 +266,13 @@ def _box(box: RedactedBox) -> dict[str, object]:
     }
     if box.basis:
         entry["basis"] = box.basis
+    return entry
+
+
+def _model(model: RecordedModel) -> dict[str, object]:
+    entry: dict[str, object] = asdict(model.card)
+    if model.segments:
+        entry["segments"] = [_segment(one) for one in model.segments]
     return entry
 
 

@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
+from domain.anonymization.agreement import Agreement, Made
 from domain.anonymization.box_table import LARGEST
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.export import (
     Export,
     film_name,
@@ -42,7 +44,6 @@ from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance, Level, Verify
 from domain.anonymization.track_numbers import TrackChain, TrackLinks
 from domain.anonymization.tracking import TrackingSettings
-from domain.detection import ModelCard
 from domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
 from domain.ports.films import FilmStudio, Group
 from domain.videos import Region, Segment
@@ -51,19 +52,13 @@ PART_FILE = "part.json"
 """The last entry of a part: what the manifest will need of its frames."""
 
 
-class _Content(TypedDict):
+class _Content(Made):
     """What ``part.json`` holds."""
 
-    info: dict[str, Any]
-    models: list[dict[str, Any]]
-    tracking: dict[str, Any] | None
-    threshold: float | None
-    method: dict[str, Any] | None
     frames: list[list[Any]]
     heads: list[list[tuple[int, int]]]
     tails: list[tuple[int, int, int]]
     groups: list[_Group]
-    identities: dict[str, Any] | None
 
 
 class _Group(TypedDict):
@@ -177,6 +172,7 @@ class Binding:
         filming: what puts films together; None where pictures were ordered.
         keep_text: where text was to stay.
         based_on: the manifest that the boxes were taken from; None where they were looked for.
+        earlier: what that manifest says of people, if anything.
     """
 
     imprint: Imprint
@@ -188,6 +184,7 @@ class Binding:
     filming: Filming | None = None
     keep_text: tuple[Region, ...] = ()
     based_on: BasedOn | None = None
+    earlier: EarlierIdentities | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +214,13 @@ class Binder:
     def __init__(self, binding: Binding, archive: Archive, on_frame: Callable[[], None]) -> None:
         self._binding = binding
         self._on_frame = on_frame
-        self._record = Record(binding.imprint, archive)
+        self._record = Record(binding.imprint, archive, binding.earlier)
         self._wanted = (
             index for segment in binding.segments for index in range(segment.start_frame, segment.end_frame)
         )
         self._starts = {segment.start_frame: segment for segment in binding.segments}
         self._chain = TrackChain()
-        self._content: _Content | None = None
+        self._agreement = Agreement()
         self._reel: Reel | None = None
 
     def add(self, part: ArchiveReader) -> None:
@@ -235,10 +232,13 @@ class Binder:
         Raises:
             ValueError: a frame is missing, or comes twice.
             ObjectNotFoundError: the part is damaged.
+            WorkersDisagreeError: it was made with something else than the parts before it.
             DomainError: the archive cannot be written.
         """
         content: _Content = json.loads(part.read(PART_FILE))
-        begun = self._starts.get(content["frames"][0][0])
+        first, last = content["frames"][0][0], content["frames"][-1][0]
+        self._agreement.add(content, Segment(first, last + 1))
+        begun = self._starts.get(first)
         if begun:
             # Tracks do not reach from one stretch into the next.
             self._chain = TrackChain(self._chain.following)
@@ -256,7 +256,6 @@ class Binder:
             frame, file = self._next(row, numbers)
             self._record.picture(0, file, frame, part.read(file))
             self._on_frame()
-        self._content = content
 
     def finish(self) -> Summary:
         """Write report, manifest and signature, and give the archive its name.
@@ -265,20 +264,18 @@ class Binder:
             ValueError: frames are missing.
             DomainError: the archive cannot be written.
         """
-        if self._content is None or next(self._wanted, None) is not None:
+        if next(self._wanted, None) is not None:
             raise ValueError("frames are missing")
         if self._reel:
             self._reel.finish()
-        binding, content = self._binding, self._content
-        identities = RecordedIdentities.read(content["identities"]) if content["identities"] else None
+        binding, made = self._binding, self._agreement.made
+        identities = RecordedIdentities.read(made["identities"]) if made["identities"] else None
+        identities = binding.earlier.asked if binding.earlier else identities
         settings = recorded_settings(
-            binding.level, binding.appearance, content["threshold"], binding.based_on, identities
+            binding.level, binding.appearance, made["threshold"], binding.based_on, identities
         )
-        models = [ModelCard(**card) for card in content["models"]]
-        method = content["method"]
-        return self._record.close(
-            settings, models, [_source(binding, content)], _method(method) if method else None
-        )
+        method = _method(made["method"]) if made["method"] else None
+        return self._record.close(settings, self._agreement.models, [_source(binding, made)], method)
 
     def close(self) -> None:
         """Leave nothing behind beside the archive."""
@@ -307,13 +304,13 @@ class Binder:
         self._reel = Reel(self._record, 0, filming.name(segment), writer, self._on_frame)
 
 
-def _source(binding: Binding, content: _Content) -> RecordedSource:
-    """The video; what is the same for all parts comes from any of them."""
-    tracking = content["tracking"]
+def _source(binding: Binding, made: Made) -> RecordedSource:
+    """The video."""
+    tracking = made["tracking"]
     return RecordedSource(
         id=0,
         sha256=binding.sha256,
-        info=SourceInfo(**content["info"]),
+        info=SourceInfo(**made["info"]),
         name=None,
         segments=binding.segments,
         regions=binding.regions,

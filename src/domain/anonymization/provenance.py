@@ -30,12 +30,25 @@ class BasedOn:
         manifest_sha256: hex digest of its bytes, as they were given.
         signature: what the signature beside it says.
         request_id: whose result it is; None where it was given as a file.
+        edited_here: whether boxes of it were changed on the way into this result.
     """
 
     manifest_sha256: str
     signature: SignatureState
     request_id: UUID | None = None
+    edited_here: bool = False
 
-    def entry(self) -> dict[str, str]:
+    @property
+    def edited(self) -> bool | None:
+        """Whether anything differs from what was signed; None where nobody can tell."""
+        if self.edited_here or self.signature is SignatureState.CHANGED:
+            return True
+        return False if self.signature in {SignatureState.GENUINE, SignatureState.FOREIGN} else None
+
+    def entry(self) -> dict[str, object]:
         """As the manifest has it."""
-        return {"manifest_sha256": self.manifest_sha256, "signature": self.signature}
+        return {
+            "manifest_sha256": self.manifest_sha256,
+            "signature": self.signature,
+            "edited": self.edited,
+        }

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
 
+from domain.anonymization.earlier_identities import EarlierIdentities
 from domain.anonymization.evidence import Evidence
 from domain.anonymization.identity_log import IdentityLog
 from domain.anonymization.manifest import (
     MANIFEST_FILE,
     FrameLog,
     RecordedFile,
+    RecordedModel,
     RecordedSettings,
     RecordedSource,
     Summary,
@@ -21,7 +23,6 @@ from domain.anonymization.manifest import (
 from domain.anonymization.proof import Method, Proof
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.seal import SEAL_FILE, Seal, key_id
-from domain.detection import ModelCard
 from domain.ports import Archive
 from domain.ports.signing import Signer
 
@@ -48,7 +49,7 @@ class ReportFacts:
     tool: str
     key_id: str
     settings: RecordedSettings
-    models: Sequence[ModelCard]
+    models: Sequence[RecordedModel]
     sources: Sequence[RecordedSource]
     summary: Summary
     evidence: Evidence
@@ -82,14 +83,15 @@ class Record:
     Args:
         imprint: who answers for it.
         archive: open and empty; the caller discards it when anything here raises. Its errors come through.
+        earlier: what the manifest that the boxes come from says of people, if anything.
     """
 
-    def __init__(self, imprint: Imprint, archive: Archive) -> None:
+    def __init__(self, imprint: Imprint, archive: Archive, earlier: EarlierIdentities | None = None) -> None:
         self._imprint = imprint
         self._archive = archive
         self._log = FrameLog()
         self._evidence = Evidence()
-        self._people = IdentityLog()
+        self._people = IdentityLog(earlier.runs if earlier else ())
         self._files: list[RecordedFile] = []
 
     def picture(self, source: int, file: str, frame: RedactedFrame, data: bytes) -> None:
@@ -120,7 +122,7 @@ class Record:
     def close(
         self,
         settings: RecordedSettings,
-        models: Sequence[ModelCard],
+        models: Sequence[RecordedModel],
         sources: Sequence[RecordedSource],
         method: Method | None = None,
     ) -> Summary:

@@ -150,11 +150,14 @@ class Resubmissions:
             rework.priority,
             rework.webhook_url,
             before.keep_text,
-            BasedOn(manifest.sha256, state, base.request.id),
+            BasedOn(manifest.sha256, state, base.request.id, edited_here=bool(rework.edits)),
+            # Whose faces are to be seen was decided with the boxes.
+            before.identities,
             # The boxes are decided; nothing is looked for again.
             verify=Verify.NONE,
         )
-        return order, Snapshot(snapshot.segments, regions, boxes)
+        told = manifest.identities.of_source(*manifest.sources).packed() if manifest.identities else None
+        return order, Snapshot(snapshot.segments, regions, boxes, snapshot.people, told)
 
     async def _documents(self, key: str) -> tuple[bytes, bytes]:
         try:

@@ -218,7 +218,7 @@ class Submissions:
         }
         if order.based_on:
             details["based_on"] = str(order.based_on.request_id)
-        if order.identities:
+        if order.identities and order.tells_people_apart:
             details |= {"gallery_id": str(order.identities.gallery_id), "identities": order.identities.mode}
         await work.audit.add(principal, "request.submit", f"request:{request.id}", details)
 

@@ -20,13 +20,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from domain.anonymization.examination import Examination
-from domain.anonymization.identities import Decision, IdentityRule
+from domain.anonymization.identities import Decision, IdentityMode, IdentityRule, Unknown
 from domain.anonymization.tracking import TrackedBox, Tracks, Verdict
 from domain.anonymization.views import ViewPlan, take_views
 from domain.detection import Image, Kind
-from domain.errors import ExaminationError
+from domain.errors import ExaminationError, InvalidOptionError
 from domain.ports import Frame
 from domain.ports.recognition import FaceRecognizer
+from domain.reid.faces import EmbeddingSpace
+from domain.reid.matching import assumed_likeness
 from domain.reid.people import People
 
 _Place = tuple[int, int]
@@ -48,7 +50,43 @@ class Identification:
     rule: IdentityRule
 
 
-def decide(views: Sequence[float | None], seen: Sequence[bool], threshold: float, needed: int) -> Decision:
+def rule_for(
+    space: EmbeddingSpace, mode: IdentityMode, threshold: float | None, unknown: Unknown
+) -> IdentityRule:
+    """The rule for faces that are recognised with a model.
+
+    Args:
+        space: of the model.
+        mode: whose faces are redacted.
+        threshold: the one that was asked for; None for the usual one of the model.
+        unknown: what becomes of uncertain faces.
+
+    Raises:
+        InvalidOptionError: as for `IdentityRule`; or with this model the threshold would leave faces visible
+            that are to be redacted.
+    """
+    means = assumed_likeness(space)
+    wanted = means.usual if threshold is None else threshold
+    rule = IdentityRule(mode, wanted, min(means.possible, wanted), unknown)
+    if mode is IdentityMode.EXCEPT and wanted < means.possible:
+        raise InvalidOptionError(
+            f"with {space.name}, a threshold of {wanted:g} would take other people for those whose faces are"
+            " kept",
+            f"leave the threshold out for the usual {means.usual:g}, or ask for {means.possible:g} to 1",
+        )
+    if unknown is Unknown.KEEP and wanted > means.usual:
+        raise InvalidOptionError(
+            f"with {space.name}, a threshold of {wanted:g} would leave people visible who are to be redacted,"
+            " as faces that are uncertain are kept",
+            f"leave the threshold out for the usual {means.usual:g}, ask for less, or have uncertain faces"
+            " redacted",
+        )
+    return rule
+
+
+def decide(
+    views: Sequence[float | None], seen: Sequence[bool], threshold: float, possible: float, needed: int
+) -> Decision:
     """What the views of a track say about one slot.
 
     Args:
@@ -56,6 +94,7 @@ def decide(views: Sequence[float | None], seen: Sequence[bool], threshold: float
             the slot in question is in the middle.
         seen: per slot, whether the track has a detection in it.
         threshold: least similarity of one person.
+        possible: least similarity that may be one person's; a stranger stays below it in every view.
         needed: views that a decision takes at least.
     """
     middle = len(views) // 2
@@ -65,7 +104,7 @@ def decide(views: Sequence[float | None], seen: Sequence[bool], threshold: float
     one_sided = any(any(seen[side]) and all(one is None for one in views[side]) for side in sides)
     if len(told) < needed or not near or one_sided:
         return Decision.UNCERTAIN
-    if told[-1] < threshold:
+    if told[-1] < possible:
         return Decision.STRANGER
     middling = told[(len(told) - 1) // 2]
     return Decision.KNOWN if min(near) >= threshold and middling >= threshold else Decision.UNCERTAIN
@@ -143,7 +182,8 @@ class Verdicts:
             if place is not None and similarity is not None:
                 evidence.append((place[0], similarity))
         seen = [one in history.seen for one in around]
-        decision = decide(views, seen, self._identification.rule.threshold, self._plan.needed)
+        rule = self._identification.rule
+        decision = decide(views, seen, rule.threshold, rule.possible, self._plan.needed)
         return Verdict(decision, tuple(evidence))
 
     def _recognize(

@@ -48,6 +48,7 @@ def status_object(request: AnonymizationRequest) -> dict[str, object]:
         "progress": request.progress,
         "total_frames": request.total_frames,
         "processed_frames": request.processed_frames,
+        "blanked_frames": request.known_blanked_frames,
         "estimated_remaining_time": None,
         "created_at": _rfc3339(request.created_at),
         "started_at": _rfc3339(request.started_at),

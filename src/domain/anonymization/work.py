@@ -23,6 +23,7 @@ from domain.errors import (
     OutputUnwritableError,
     StorageFullError,
     StorageUnavailableError,
+    WorkersDisagreeError,
 )
 from domain.ports.persistence import Database
 from domain.ports.services import Clock, ObjectStore, ProgressBoard
@@ -129,7 +130,7 @@ class SliceWorker:
             self._workshop.meter.retried("slice")
             await self._release(lease, LATER)
             raise
-        except IdentitiesLostError as error:
+        except (IdentitiesLostError, WorkersDisagreeError) as error:
             # Nothing of the request may be shipped, and trying again would not bring it back.
             logger.warning("a request cannot be done, %s: %s", error.code, error.__cause__ or error)
             await self._fail(lease.request_id, str(error.told()))

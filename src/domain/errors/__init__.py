@@ -86,6 +86,7 @@ from domain.errors.requests import (
     TokenNotFoundError,
     TokenUsedError,
     TooManyFramesError,
+    WorkersDisagreeError,
 )
 from domain.errors.servers import (
     DatabaseUnavailableError,
@@ -177,4 +178,5 @@ __all__ = [
     "VideoNotFoundError",
     "WeakPasswordError",
     "WebhookFailedError",
+    "WorkersDisagreeError",
 ]

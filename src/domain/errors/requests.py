@@ -53,6 +53,12 @@ class IdentitiesLostError(DomainError):
     code = "identities_lost"
 
 
+class WorkersDisagreeError(DomainError):
+    """Workers with different models or settings have made parts of one request."""
+
+    code = "workers_disagree"
+
+
 class TokenNotFoundError(DomainError):
     """A download token that was never given out, or not for this request."""
 

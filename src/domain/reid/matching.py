@@ -117,10 +117,14 @@ def likeness(space: EmbeddingSpace) -> Likeness | None:
     return _LIKENESS.get(space.name)
 
 
+def assumed_likeness(space: EmbeddingSpace) -> Likeness:
+    """What cosines of a space are taken to mean: of a model that nobody has looked into, as ArcFace's."""
+    return likeness(space) or _ARCFACE
+
+
 def usual_threshold(space: EmbeddingSpace) -> float:
     """The least cosine at which two faces of a space are usually taken for one person."""
-    known = likeness(space)
-    return known.usual if known else USUAL_THRESHOLD
+    return assumed_likeness(space).usual
 
 
 def check_search(threshold: float, top_k: int | None) -> None:

@@ -106,6 +106,7 @@ SERVICE_EXIT_CODES = {
     "gallery_damaged": 114,
     "model_mismatch": 115,
     "identities_lost": 122,
+    "workers_disagree": 123,
 }
 """Exit code by ``DomainError.code``, for what the service and its management commands add."""
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.media.pictures import pictures_in
-from domain.anonymization.identities import IdentityMode, IdentityRule, Unknown
-from domain.anonymization.verdicts import Identification
+from domain.anonymization.identities import IdentityMode, Unknown, check_identities
+from domain.anonymization.verdicts import Identification, rule_for
 from domain.errors import InvalidOptionError, NoFramesError
 from domain.ports import FaceDetector, FrameSource
 from domain.ports.recognition import FaceRecognizer
-from domain.reid.matching import usual_threshold
 from domain.reid.people import people_in_pictures
 
 
@@ -53,11 +52,12 @@ class FolderOfPeople:
         """What to tell faces apart with.
 
         Raises:
+            InvalidOptionError: the threshold makes no sense with the recogniser.
             DomainError: a picture cannot be read, or shows no face that can be recognised.
         """
+        rule = rule_for(recognizer.space, self.mode, self.threshold, self.unknown)
         people = people_in_pictures([open_source(path) for path in self.pictures()], detector, recognizer)
-        threshold = usual_threshold(people.space) if self.threshold is None else self.threshold
-        return Identification(recognizer, people, IdentityRule(self.mode, threshold, self.unknown))
+        return Identification(recognizer, people, rule)
 
 
 def folder_of_people(
@@ -81,5 +81,5 @@ def folder_of_people(
     mode = IdentityMode.EXCEPT if keep_faces else IdentityMode.ONLY
     wanted = Unknown(unknown) if unknown else Unknown.REDACT
     # Refuses what makes no sense before any model is loaded.
-    IdentityRule(mode, 1.0 if threshold is None else threshold, wanted)
+    check_identities(mode, threshold, wanted)
     return FolderOfPeople(mode, folder, threshold, wanted)

@@ -112,7 +112,8 @@ Exit codes
     metavar="COSINE",
     type=float,
     show_default="the usual one of the recogniser",
-    help="Least similarity at which two faces are taken for one person's, above 0 and up to 1.",
+    help="Least similarity at which two faces are taken for one person's, above 0 and up to 1; refused where "
+    "it would leave faces visible that are to be redacted.",
 )
 @click.option(
     "--unknown-faces",

@@ -77,8 +77,9 @@ def render(
     manifest's segments needs one entry: a frame that nobody speaks of is not written as it is. The manifest
     has to be about SOURCE, byte for byte. Of several sources in it, SOURCE is written.
 
-    The ZIP has a manifest and a signature of its own. They name the manifest that was edited by its SHA-256
-    and say what its signature was worth.
+    The ZIP has a manifest and a signature of its own. They name the manifest that was edited by its SHA-256,
+    say what its signature was worth and whether anything was edited since, and repeat what it says of people
+    whose faces were kept.
     """
     # As in `redact`: options that are wrong need none of it.
     from entrypoints.bootstrap import Container  # noqa: PLC0415

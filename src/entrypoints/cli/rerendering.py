@@ -80,7 +80,8 @@ def render(order: Order, container: Container, monitor: Monitor) -> Outcome:
     studio = container.film_studio(order.output.parent)
     require_filmable([source], appearance, studio)
     based_on = BasedOn(edited.sha256, state)
-    export = Export(imprint, edited.level, appearance, batches([exhibit]), based_on)
+    earlier = edited.identities.of_source(marks.id) if edited.identities else None
+    export = Export(imprint, edited.level, appearance, batches([exhibit]), based_on, earlier=earlier)
     monitor.say(f"Redacting {len(fitted)} boxes as the manifest says (its signature: {state})")
     if len(boxes) > len(fitted):
         more = len(boxes) - len(fitted)

@@ -98,6 +98,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "video_not_found": 404,
     "weak_password": 422,
     "webhook_failed": 502,
+    "workers_disagree": 500,
 }
 """The one place that knows statuses; a test holds it against every code that errors have."""
 

@@ -128,7 +128,7 @@ class FakeRequests:
         )
         for key in [key for key in rows.slices if key[0] == request_id]:
             del rows.slices[key]
-        rows.snapshots[request_id] = replace(rows.snapshots[request_id], boxes=None)
+        rows.snapshots[request_id] = replace(rows.snapshots[request_id], boxes=None, earlier=None)
         if request.order.webhook_url is not None:
             await FakeNotices(self._tx).add(request_id, request.order.webhook_url, now)
         return True

@@ -9,6 +9,7 @@ from advanced_alchemy.base import DefaultBase
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Computed,
     Double,
@@ -125,6 +126,7 @@ class RequestRow(DefaultBase):
     based_on_request_id: Mapped[UUID | None] = mapped_column(Uuid)
     based_on_manifest: Mapped[str | None] = mapped_column(Text)
     based_on_signature: Mapped[str | None] = mapped_column(Text)
+    edited_here: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     idempotency_key: Mapped[str | None] = mapped_column(Text)
     order_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     status: Mapped[str] = mapped_column(Text)
@@ -188,6 +190,7 @@ class RequestBoxesRow(DefaultBase):
         Uuid, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True
     )
     boxes: Mapped[bytes] = mapped_column(LargeBinary)
+    identities: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class DownloadTokenRow(DefaultBase):

@@ -26,10 +26,12 @@ class IdentitiesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True
         Annotated[float, Meta(gt=0, le=1)] | None,
         Meta(
             description=(
-                "Least cosine at which two faces are taken for one person's; the usual one of the "
-                "gallery's model, when left out."
+                "Least cosine at which two faces are taken for one person's; the gallery's `threshold`, "
+                "which is the usual one of its model, when left out: the best choice for most. It is refused "
+                "in mode `except` below the `likeness.possible` of the gallery's model, where other people "
+                "would be kept, and with `unknown: keep` above the usual one."
             ),
-            examples=[0.5],
+            examples=[0.93],
         ),
     ] = None
     unknown: Annotated[
@@ -57,7 +59,7 @@ class IdentitiesView(View, frozen=True, kw_only=True):
 
     mode: Annotated[IdentityMode, Meta(examples=["except"])]
     gallery_id: UUID
-    threshold: Annotated[float | None, Meta(description="As it was asked for.", examples=[0.5])]
+    threshold: Annotated[float | None, Meta(description="As it was asked for.", examples=[0.93])]
     unknown: Annotated[Unknown, Meta(examples=["redact"])]
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 from uuid import UUID
 
 from msgspec import Meta
@@ -19,6 +19,17 @@ from domain.anonymization.service import Download, Progress, Statistics
 from entrypoints.http.schemas.common import PageBase, View
 from entrypoints.http.schemas.identities import IdentitiesView
 
+BlankedFrames: TypeAlias = Annotated[
+    int | None,
+    Meta(
+        description=(
+            "Frames of the result that are black, because they could not be examined, showed too much, or "
+            "somebody made them so; null until it is completed. Above 0, have somebody look at the result."
+        ),
+        examples=[0],
+    ),
+]
+
 
 class StatusView(View, frozen=True, kw_only=True):
     """Where a request stands."""
@@ -30,6 +41,7 @@ class StatusView(View, frozen=True, kw_only=True):
     ]
     total_frames: Annotated[int, Meta(examples=[150])]
     processed_frames: Annotated[int, Meta(examples=[98])]
+    blanked_frames: BlankedFrames
     estimated_remaining_time: Annotated[
         int | None, Meta(description="Whole seconds; null when it is over.", examples=[45])
     ]
@@ -48,6 +60,7 @@ class StatusView(View, frozen=True, kw_only=True):
             progress=request.progress,
             total_frames=request.total_frames,
             processed_frames=request.processed_frames,
+            blanked_frames=request.known_blanked_frames,
             estimated_remaining_time=progress.estimated_seconds,
             created_at=request.created_at,
             started_at=request.started_at,
@@ -94,6 +107,7 @@ class RequestView(View, frozen=True, kw_only=True):
     progress: Annotated[int, Meta(examples=[100])]
     total_frames: Annotated[int, Meta(examples=[150])]
     processed_frames: Annotated[int, Meta(examples=[150])]
+    blanked_frames: BlankedFrames
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
@@ -118,6 +132,7 @@ class RequestView(View, frozen=True, kw_only=True):
             progress=request.progress,
             total_frames=request.total_frames,
             processed_frames=request.processed_frames,
+            blanked_frames=request.known_blanked_frames,
             created_at=request.created_at,
             started_at=request.started_at,
             completed_at=request.completed_at,

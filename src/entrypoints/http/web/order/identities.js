@@ -61,6 +61,19 @@ export function identityChoice(galleries, problem) {
   function begin() {
     const taken = galleryAtHand();
     if (taken) Object.assign(threshold, thresholds(taken));
+    limit();
+  }
+
+  /** Offer nothing that the service refuses because it would leave faces visible that are to be covered. */
+  function limit() {
+    const taken = galleryAtHand();
+    if (taken) {
+      const mode = chosen(modes, "identities");
+      const { min, max } = thresholds(taken);
+      const keepsUnknown = mode === "only" && chosen(unknown, "unknown") === "keep";
+      threshold.min = String(mode === "except" ? (taken.likeness?.possible ?? min) : min);
+      threshold.max = String(keepsUnknown ? taken.threshold : max);
+    }
     show();
   }
 
@@ -78,6 +91,7 @@ export function identityChoice(galleries, problem) {
     details.hidden = mode === EVERYBODY;
     disableBecause(unknown, mode === "except" ? t("identities.unknownExcept") : "");
     disableBecause(modes, level === "minimal" ? t("identities.minimal") : "");
+    limit();
   }
 
   /**

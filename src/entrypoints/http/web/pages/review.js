@@ -10,6 +10,7 @@ import { report } from "../review/report.js";
 import { opened } from "../review/result.js";
 import { rework } from "../review/rework.js";
 import { strip } from "../review/strip.js";
+import { blankedIn } from "../runs/blanked.js";
 import { downloadButton } from "../runs/download.js";
 import { Entry } from "../runs/entry.js";
 import { follow, isFinal } from "../runs/follow.js";
@@ -57,10 +58,12 @@ export function review(app, place, signal) {
 function desk(app, result, signal) {
   const { run } = result;
   const { button, sheet } = report(app, result, signal);
+  const blanked = blankedIn(run);
   const facts = [...kindOf(run), t("frames", { count: run.total_frames }), dateTime(run.created_at)];
   frameKeys(result, signal, { b: () => result.showBoxes(!result.showsBoxes) });
   return [
     el("p", { class: "facts" }, facts.join(" · ")),
+    blanked && el("p", { class: "reason" }, blanked),
     el("div", { class: "actions" }, downloadButton(app, run.request_id), button),
     el(
       "div",

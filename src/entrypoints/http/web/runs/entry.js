@@ -6,6 +6,7 @@ import { link } from "../core/router.js";
 import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
+import { blankedIn } from "./blanked.js";
 import { downloadButton } from "./download.js";
 import { isFinal } from "./follow.js";
 import { kindOf } from "./kind.js";
@@ -23,6 +24,7 @@ export class Entry {
   #badge = el("span", { class: "badge" });
   #bar = el("progress", { max: 100, "aria-labelledby": this.#titleId });
   #words = el("p", { class: "facts" });
+  #warning = el("p", { class: "reason" });
   #actions = el("div", { class: "actions" });
   node;
 
@@ -43,6 +45,7 @@ export class Entry {
       el("p", { class: "facts" }, [...kindOf(run), dateTime(run.created_at)].join(" · ")),
       this.#bar,
       this.#words,
+      this.#warning,
       this.#actions,
     );
     this.#show();
@@ -71,6 +74,8 @@ export class Entry {
     this.#bar.hidden = isFinal(this.#run);
     this.#bar.value = progress;
     this.#words.textContent = this.#told();
+    this.#warning.textContent = blankedIn(this.#run);
+    this.#warning.hidden = !this.#warning.textContent;
     this.node.dataset.status = status;
     if (this.#actions.dataset.status === status) return;
     this.#actions.dataset.status = status;

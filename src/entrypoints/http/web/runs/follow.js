@@ -15,6 +15,7 @@
  * @property {number} progress
  * @property {number} total_frames
  * @property {number} processed_frames
+ * @property {number | null} blanked_frames that are black in the result; null until it is completed
  * @property {string} created_at
  * @property {string | null} started_at
  * @property {string | null} completed_at
