@@ -7,6 +7,7 @@ import { here, match } from "./core/router.js";
 import { chosenTheme, useTheme } from "./core/theme.js";
 import { ROUTES } from "./pages/routes.js";
 import { signIn } from "./pages/sign-in.js";
+import { News } from "./runs/follow.js";
 import { shell } from "./ui/shell.js";
 import { failure } from "./ui/states.js";
 import { Uploads } from "./pages/upload.js";
@@ -24,6 +25,7 @@ import { closeDialogs } from "./ui/dialog.js";
 export class App {
   api = new Api();
   announcer = new Announcer();
+  news = new News(this.api);
   uploads = new Uploads();
   /** @type {User | null} */
   user = null;

@@ -12,7 +12,7 @@ import { rework } from "../review/rework.js";
 import { strip } from "../review/strip.js";
 import { downloadButton } from "../runs/download.js";
 import { Entry } from "../runs/entry.js";
-import { follow, isFinal } from "../runs/follow.js";
+import { isFinal } from "../runs/follow.js";
 import { kindOf } from "../runs/kind.js";
 import { frameKeys, frameSteps } from "../ui/frame-steps.js";
 import { empty, loaded } from "../ui/states.js";
@@ -96,7 +96,7 @@ function unfinished(app, run, signal, reload) {
   if (run.status === "failed") return empty(t("review.failed", { why: run.error ?? "" }), again);
   if (run.status === "cancelled") return empty(t("review.cancelled"), again);
   const entry = new Entry(app, run, t("review.thisRun"));
-  follow(app.api, run.request_id, signal, (state) => {
+  app.news.follow(run.request_id, signal, (state) => {
     entry.update(state);
     if (isFinal(state)) reload();
   });

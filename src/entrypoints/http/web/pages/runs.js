@@ -4,16 +4,13 @@ import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { link, remember } from "../core/router.js";
 import { Entry } from "../runs/entry.js";
-import { follow, isFinal } from "../runs/follow.js";
+import { isFinal } from "../runs/follow.js";
 import { field, select } from "../ui/fields.js";
 import { pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/states.js";
 
 const PAGE = 10;
 const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
-/** A browser has six connections to a service, of all its tabs: more runs than this are asked after. */
-const FOLLOWED = 3;
-const ASKED_EVERY = 4000;
 
 /**
  * @param {import("../app.js").App} app
@@ -60,7 +57,12 @@ export function runs(app, place, signal) {
     const entries = page.items.map(
       (/** @type {any} */ run) => new Entry(app, run, names.get(run.video_id) ?? ""),
     );
-    keepUp(app, entries, AbortSignal.any([signal, shown.signal]));
+    const isSeen = AbortSignal.any([signal, shown.signal]);
+    // The newest are listed first, and the oldest are in work.
+    for (const entry of entries.toReversed()) {
+      const { run } = entry;
+      if (!isFinal(run)) app.news.follow(run.request_id, isSeen, (news) => entry.update(news));
+    }
     return [
       el(
         "ul",
@@ -113,41 +115,4 @@ export function runs(app, place, signal) {
     el("div", { class: "filters" }, field(t("runs.status"), status), field(t("runs.video"), video)),
     list.node,
   );
-}
-
-/**
- * Keep entries as they are at the service: a few by its news, the rest by asking.
- * @param {import("../app.js").App} app
- * @param {Entry[]} entries
- * @param {AbortSignal} signal
- */
-function keepUp(app, entries, signal) {
-  const open = entries.filter(({ run }) => !isFinal(run));
-  // The newest are listed first, and the oldest are in work.
-  const followed = new Set(open.slice(-FOLLOWED));
-  for (const entry of followed) begin(entry);
-  const timer = setInterval(ask, ASKED_EVERY);
-  signal.addEventListener("abort", () => clearInterval(timer));
-
-  /** @param {Entry} entry */
-  function begin(entry) {
-    follow(app.api, entry.run.request_id, signal, (state) => entry.update(state));
-  }
-
-  async function ask() {
-    for (const entry of followed) if (isFinal(entry.run)) followed.delete(entry);
-    const others = open.filter((entry) => !isFinal(entry.run) && !followed.has(entry));
-    for (const entry of others) {
-      if (followed.size < FOLLOWED) {
-        followed.add(entry);
-        begin(entry);
-      } else {
-        const state = await app.api
-          .get(`/api/frames/anonymize/status/${entry.run.request_id}/`, { signal })
-          .catch(() => null);
-        if (state) entry.update(state);
-      }
-    }
-    if (!followed.size && !others.length) clearInterval(timer);
-  }
 }
