@@ -118,6 +118,7 @@ export class App {
   async changeLanguage(language) {
     keepLanguage(language);
     await speak(language);
+    this.uploads.speak();
     this.show();
   }
 

@@ -1,6 +1,6 @@
 /** What faces are in one or two pictures, and how alike they are. */
 
-import { Problem, isAborted } from "../core/api.js";
+import { LONG_PATIENCE, Problem, isAborted } from "../core/api.js";
 import { el, fill } from "../core/dom.js";
 import { number, t } from "../core/language.js";
 import { base64 } from "../core/pictures.js";
@@ -42,7 +42,7 @@ export function faces(app, _place, signal) {
     try {
       const images = await Promise.all(asked.map(base64));
       const body = { images, embedding_format: "base64" };
-      const answer = await app.api.post("/analyze/batch", body, { signal });
+      const answer = await app.api.post("/analyze/batch", body, { signal, patience: LONG_PATIENCE });
       if (asked !== files) return;
       ({ model, likeness } = answer);
       show(answer.results);
