@@ -11,8 +11,14 @@ import { Seats } from "../core/seats.js";
  * @property {string} anonymization_level
  * @property {string} output_format
  * @property {string} redaction
+ * @property {number[]} segment_ids
+ * @property {number} quality
+ * @property {string} audio
+ * @property {string} language
+ * @property {string} priority
+ * @property {import("../order/kept-text.js").Kept[]} keep_text
  * @property {"none" | "sample" | "all"} verify
- * @property {{mode: "except" | "only"} | null} [identities]
+ * @property {{mode: "except" | "only", gallery_id: string, threshold: number | null, unknown: string} | null} identities
  * @property {Status} status
  * @property {number} progress
  * @property {number} total_frames
