@@ -36,9 +36,14 @@ export class Problem extends Error {
   /** What to tell a person: our own words where we have some, else those of the service. */
   get words() {
     const name = `error.${this.code}`;
-    if (hasWords(name)) return t(name, { wait: duration(this.retryAfter), detail: this.message });
-    const details = this.errors.map((error) => error.message).join(". ");
-    return [this.message, details, this.hint].filter(Boolean).map(sentence).join(" ");
+    if (hasWords(name)) return t(name, { wait: duration(this.retryAfter), detail: this.#detail });
+    return [this.#detail, this.hint].filter(Boolean).map(sentence).join(" ");
+  }
+
+  /** What exactly is wrong, as the service says it. */
+  get #detail() {
+    const wrong = this.errors.map(({ field, message }) => [field, message].filter(Boolean).join(": "));
+    return wrong.join("; ") || this.message;
   }
 }
 
