@@ -2,11 +2,11 @@
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
-import { link, remember } from "../core/router.js";
+import { link, numberOf, remember } from "../core/router.js";
 import { Entry } from "../runs/entry.js";
 import { isFinal } from "../runs/follow.js";
 import { field, select } from "../ui/fields.js";
-import { pager } from "../ui/pager.js";
+import { pageAt, pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/states.js";
 
 const PAGE = 10;
@@ -18,17 +18,19 @@ const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
  * @param {AbortSignal} signal
  */
 export function runs(app, place, signal) {
+  const wanted = place.query.get("status") ?? "";
   const filter = {
-    status: place.query.get("status") ?? "",
-    video_id: place.query.get("video_id") ?? "",
-    offset: Number(place.query.get("offset")) || 0,
+    status: STATUSES.includes(wanted) ? wanted : "",
+    video_id: String(numberOf(place.query, "video_id") || ""),
+    offset: numberOf(place.query, "offset"),
   };
   let shown = new AbortController();
 
   async function load() {
-    const query = { ...filter, limit: PAGE };
+    const ask = (/** @type {number} */ offset) =>
+      app.api.get("/api/frames/anonymize/requests/", { query: { ...filter, offset, limit: PAGE }, signal });
     const [page, videos] = await Promise.all([
-      app.api.get("/api/frames/anonymize/requests/", { query, signal }),
+      pageAt(ask, filter.offset),
       app.api.get("/api/videos/", { query: { limit: 100 }, signal }),
     ]);
     /** @type {Map<number, string>} */
