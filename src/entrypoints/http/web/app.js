@@ -13,6 +13,7 @@ import { failure } from "./ui/states.js";
 import { Uploads } from "./pages/upload.js";
 import { Announcer } from "./ui/announcer.js";
 import { closeDialogs } from "./ui/dialog.js";
+import { refuseStrayFiles } from "./ui/drop-zone.js";
 
 /**
  * @typedef {object} User
@@ -136,5 +137,6 @@ export class App {
 }
 
 useTheme(chosenTheme());
+refuseStrayFiles();
 await speak(preferredLanguage());
 await new App().begin();
