@@ -12,7 +12,7 @@ import { shell } from "./ui/shell.js";
 import { failure } from "./ui/states.js";
 import { Uploads } from "./pages/upload.js";
 import { Announcer } from "./ui/announcer.js";
-import { closeDialogs } from "./ui/dialog.js";
+import { closeDialogs, keepInFront } from "./ui/dialog.js";
 import { refuseStrayFiles } from "./ui/drop-zone.js";
 
 /**
@@ -34,7 +34,8 @@ export class App {
   #leaving = new AbortController();
 
   constructor() {
-    document.body.append(this.#body, this.announcer.node);
+    document.body.append(this.#body);
+    keepInFront(this.announcer.node);
     this.api.addEventListener("expired", () => this.#sessionExpired());
     this.api.addEventListener("lost", () => this.announcer.connection(false));
     this.api.addEventListener("back", () => this.#connectionIsBack());
