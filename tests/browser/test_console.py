@@ -29,3 +29,18 @@ def test_text_never_becomes_markup_or_script(visitor: Visitor, console: Console)
     # Tests would see a violation of the policy in the console itself, too.
     assert any("TrustedHTML" in error for error in visitor.errors)
     visitor.errors.clear()
+
+
+def test_addresses_that_nobody_can_mean_lead_somewhere_sensible(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    run = console.run_of_everything(film.name)
+    for query in ("offset=900", "status=bad", "offset=-5&video_id=%C3%A4", "video_id=1e99&offset=1.5"):
+        console.open(f"/runs?{query}")
+        expect(run).to_contain_text(film.name)
+        expect(page.get_by_label("State")).to_have_value("")
+    console.open("/videos?offset=-1")
+    expect(console.card(film.name)).to_be_visible()
+    for path in ("/videos/%", "/runs/%E0%A4%A/review"):
+        console.open(path)
+        expect(page.get_by_role("heading", name="Page not found")).to_be_visible()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from browsing import Console
+from browsing import Console, visit
 from pictures import GROUP_BOXES, group_photograph
 
 MARGIN = 60
@@ -45,6 +46,27 @@ def test_faces_are_shown_with_what_is_known_of_them_and_compared(
     page.set_input_files(".drop-zone input", portraits)
     # What a cosine means to the model, the service has to say.
     expect(page.get_by_text("Probably different people.")).to_be_visible(timeout=60_000)
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six photographs of six people in one."""
+    path = tmp_path_factory.mktemp("crowds") / "crowd.jpg"
+    cv2.imwrite(str(path), cv2.cvtColor(np.tile(group_photograph(), (2, 3, 1)), cv2.COLOR_RGB2BGR))
+    return path
+
+
+def test_a_crowd_is_refused_in_words_and_does_not_spoil_the_other_picture(
+    chromium: Browser, address: str, portraits: list[Path], crowd: Path
+) -> None:
+    with visit(chromium, address, locale="de-DE") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.open("/faces")
+        page.set_input_files(".drop-zone input", [crowd, portraits[0]])
+        cards = page.locator(".pair .card")
+        expect(cards.nth(0)).to_contain_text("mehr als 32 Gesichter", timeout=60_000)
+        expect(cards.nth(0)).to_contain_text("Schneiden Sie es")
+        expect(cards.nth(1).locator(".face-overlay rect")).to_have_count(1)
 
 
 def test_somebody_is_enrolled_found_and_removed(console: Console, portraits: list[Path]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
@@ -49,6 +51,26 @@ def test_a_lost_connection_is_told_and_comes_back(console: Console) -> None:
     page.context.set_offline(False)
     expect(banner).to_be_hidden()
     expect(page.get_by_text("Nothing has been anonymised yet")).to_be_visible()
+
+
+def test_a_lost_connection_is_told_in_front_of_dialogs(console: Console, film: Path) -> None:
+    page = console.page
+    console.upload(film)
+    page.get_by_role("button", name=f"Delete {film.name}").click()
+    dialog = page.get_by_role("dialog")
+    banner = page.get_by_text("No connection to the service")
+    page.context.set_offline(True)
+    # Outside of the dialog it would be behind it, and nobody would hear it.
+    expect(dialog.get_by_text("No connection to the service")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    expect(banner).to_be_visible()
+    page.get_by_role("button", name=f"Delete {film.name}").click()
+    expect(dialog.get_by_text("No connection to the service")).to_be_visible()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("The service cannot be reached")).to_be_visible()
+    page.context.set_offline(False)
+    expect(banner).to_be_hidden()
 
 
 def test_a_key_is_shown_once_works_and_is_revoked(console: Console, address: str) -> None:

@@ -167,3 +167,31 @@ def test_a_page_that_is_emptied_gives_way_to_the_one_before(console: Console, fi
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator(".card.video")).to_have_count(PAGE)
     expect(page.get_by_role("button", name="Next")).to_have_count(0)
+
+
+DROP = """([selector, kind]) => {
+  const data = new DataTransfer();
+  if (kind === "file") data.items.add(new File(["no film"], "notes.mp4"));
+  else data.setData("text/plain", "a name");
+  const over = { bubbles: true, cancelable: true, dataTransfer: data };
+  const target = document.querySelector(selector);
+  // What nobody has dealt with, the browser does as it likes: it would leave the console for the file.
+  return ["dragover", "drop"].map((what) => target.dispatchEvent(new DragEvent(what, over)));
+}"""
+
+
+def test_a_file_that_is_dropped_beside_its_place_does_not_leave_the_console(console: Console) -> None:
+    page = console.page
+    for path, selector in (("/videos", "h1"), ("/videos", "body"), ("/runs", "main")):
+        console.open(path)
+        assert page.evaluate(DROP, [selector, "file"]) == [False, False], selector
+    # Words may be dropped into fields, and pictures on the buttons that choose them.
+    console.open("/galleries")
+    assert page.evaluate(DROP, ["main input", "text"]) == [True, True]
+    gallery = console.ask("POST", "/galleries/", {"name": "Ward 3b"}).json()
+    console.open(f"/galleries/{gallery['id']}")
+    assert page.evaluate(DROP, ["main input[type=file]", "file"]) == [True, True]
+    # In its place, it is taken.
+    console.open("/videos")
+    assert page.evaluate(DROP, [".drop-zone", "file"]) == [False, False]
+    expect(page.locator(".upload")).to_contain_text("This file is no video")

@@ -252,6 +252,26 @@ async def test_text_that_stays(scene: Scene) -> None:
     assert [one.segment for one in kept] == [None, Segment(2, 5)]
 
 
+async def test_a_request_tells_all_that_ordering_it_again_takes(scene: Scene) -> None:
+    area = {"x": 1, "y": 2, "width": 30, "height": 40, "start_frame": 2, "end_frame": 5}
+    whole = {**area, "start_frame": None, "end_frame": None}
+    choices: dict[str, Any] = {
+        "anonymization_level": "full",
+        "output_format": "mp4",
+        "redaction": "pixelate",
+        "quality": 55,
+        "audio": "keep",
+        "language": "de",
+        "verify": "all",
+        "priority": "high",
+        "keep_text": [area, whole],
+    }
+    body = order_of(scene, **choices)
+    first = (await scene.ada.post(f"{BASE}/", json=body)).raise_for_status().json()["request_id"]
+    told = (await scene.ada.get(f"{BASE}/requests/{first}/")).raise_for_status().json()
+    assert {name: told[name] for name in body} == body
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

@@ -21,6 +21,25 @@ SOURCE = "\n".join(SCRIPTS.values())
 LONGEST = 250
 """Lines that a script may have."""
 
+UNTOLD = {
+    "emotions_unavailable": "pictures are analysed without",
+    "idempotency_conflict": "the console sends no keys",
+    "input_not_found": "of the command line",
+    "invalid_setting": "of a service that does not start",
+    "method_not_allowed": "the console uses the methods that there are",
+    "model_export_failed": "of the command line",
+    "output_unwritable": "of the command line",
+    "range_not_satisfiable": "the console asks for no parts",
+    "token_expired": "links are followed as soon as they are made",
+    "token_not_found": "likewise",
+    "token_used": "likewise",
+    "unreadable_archive": "of the command line",
+    "unsupported_media_type": "the console sends what is taken",
+    "upload_not_found": "the console sends files whole",
+    "webhook_failed": "whoever is called learns nothing, and neither does who ordered",
+}
+"""Codes that nobody meets in the console, and why."""
+
 OF_THE_PAGE = {"connection_lost", "shared_with_owner"}
 """Codes of errors that no answer has."""
 
@@ -65,6 +84,13 @@ def test_no_sentence_is_idle() -> None:
 def test_errors_that_have_words_exist() -> None:
     codes = {name.removeprefix("error.") for name in ENGLISH if name.startswith("error.")}
     assert codes <= set(STATUS_BY_CODE) | set(CODE_BY_STATUS.values()) | OF_THE_PAGE
+
+
+def test_every_error_that_may_be_met_has_words() -> None:
+    known = set(STATUS_BY_CODE) | set(CODE_BY_STATUS.values())
+    assert set(UNTOLD) <= known
+    assert {f"error.{code}" for code in known - set(UNTOLD)} <= set(ENGLISH)
+    assert not {f"error.{code}" for code in UNTOLD} & set(ENGLISH)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(WEB)))

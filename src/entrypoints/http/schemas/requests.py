@@ -10,6 +10,8 @@ from msgspec import Meta
 
 from domain.anonymization.lifecycle import AnonymizationRequest, Priority, Status
 from domain.anonymization.request import (
+    Audio,
+    Language,
     Level,
     OutputFormat,
     RedactionStyle,
@@ -18,6 +20,7 @@ from domain.anonymization.request import (
 from domain.anonymization.service import Download, Progress, Statistics
 from entrypoints.http.schemas.common import PageBase, View
 from entrypoints.http.schemas.identities import IdentitiesView
+from entrypoints.http.schemas.videos import AreaView
 
 BlankedFrames: TypeAlias = Annotated[
     int | None,
@@ -96,6 +99,12 @@ class RequestView(View, frozen=True, kw_only=True):
     anonymization_level: Annotated[Level, Meta(examples=["faces"])]
     output_format: Annotated[OutputFormat, Meta(examples=["jpg"])]
     redaction: Annotated[RedactionStyle, Meta(examples=["solid"])]
+    quality: Annotated[int, Meta(description="Of JPEG, WebP and MP4, 1 to 100.", examples=[90])]
+    audio: Annotated[Audio, Meta(description="Sound of films.", examples=["drop"])]
+    language: Annotated[Language, Meta(description="Of the report.", examples=["en"])]
+    keep_text: Annotated[
+        list[AreaView], Meta(description="Areas in which level `full` leaves text readable.")
+    ]
     identities: Annotated[
         IdentitiesView | None, Meta(description="Null where everybody's faces are redacted.")
     ]
@@ -125,6 +134,10 @@ class RequestView(View, frozen=True, kw_only=True):
             anonymization_level=order.level,
             output_format=order.appearance.output_format,
             redaction=order.appearance.style,
+            quality=order.appearance.quality,
+            audio=order.appearance.audio,
+            language=order.appearance.language,
+            keep_text=[AreaView.of(region) for region in order.keep_text],
             identities=IdentitiesView.of(order.identities) if order.identities else None,
             verify=order.verify,
             priority=order.priority,

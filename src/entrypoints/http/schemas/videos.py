@@ -213,6 +213,29 @@ class CreateRegionBody(AreaBody, frozen=True, kw_only=True, forbid_unknown_field
     label: Label | None = None
 
 
+class AreaView(View, frozen=True, kw_only=True):
+    """An area of the picture, for as long as it was meant."""
+
+    x: Pixels
+    y: Pixels
+    width: Pixels
+    height: Pixels
+    start_frame: Annotated[int | None, Meta(description="Null for the whole video.", examples=[None])]
+    end_frame: Annotated[int | None, Meta(description="Null for the whole video.", examples=[None])]
+
+    @classmethod
+    def of(cls, region: Region) -> Self:
+        """As it was ordered."""
+        return cls(
+            x=region.x,
+            y=region.y,
+            width=region.width,
+            height=region.height,
+            start_frame=region.segment.start_frame if region.segment else None,
+            end_frame=region.segment.end_frame if region.segment else None,
+        )
+
+
 class RegionView(View, frozen=True, kw_only=True):
     """A marked area of a video."""
 

@@ -7,11 +7,13 @@ import { here, match } from "./core/router.js";
 import { chosenTheme, useTheme } from "./core/theme.js";
 import { ROUTES } from "./pages/routes.js";
 import { signIn } from "./pages/sign-in.js";
+import { News } from "./runs/follow.js";
 import { shell } from "./ui/shell.js";
 import { failure } from "./ui/states.js";
 import { Uploads } from "./pages/upload.js";
 import { Announcer } from "./ui/announcer.js";
-import { closeDialogs } from "./ui/dialog.js";
+import { closeDialogs, keepInFront } from "./ui/dialog.js";
+import { refuseStrayFiles } from "./ui/drop-zone.js";
 
 /**
  * @typedef {object} User
@@ -24,6 +26,7 @@ import { closeDialogs } from "./ui/dialog.js";
 export class App {
   api = new Api();
   announcer = new Announcer();
+  news = new News(this.api);
   uploads = new Uploads();
   /** @type {User | null} */
   user = null;
@@ -31,7 +34,8 @@ export class App {
   #leaving = new AbortController();
 
   constructor() {
-    document.body.append(this.#body, this.announcer.node);
+    document.body.append(this.#body);
+    keepInFront(this.announcer.node);
     this.api.addEventListener("expired", () => this.#sessionExpired());
     this.api.addEventListener("lost", () => this.announcer.connection(false));
     this.api.addEventListener("back", () => this.#connectionIsBack());
@@ -116,6 +120,7 @@ export class App {
   async changeLanguage(language) {
     keepLanguage(language);
     await speak(language);
+    this.uploads.speak();
     this.show();
   }
 
@@ -133,5 +138,6 @@ export class App {
 }
 
 useTheme(chosenTheme());
+refuseStrayFiles();
 await speak(preferredLanguage());
 await new App().begin();

@@ -1,6 +1,5 @@
 /** How the installation is doing now. */
 
-import { Problem } from "../core/api.js";
 import { el } from "../core/dom.js";
 import { duration, number, t } from "../core/language.js";
 import { loaded } from "../ui/states.js";
@@ -12,14 +11,8 @@ const ASKED_EVERY = 10000;
  * @param {AbortSignal} signal
  */
 export function healthCard(app, signal) {
-  async function load() {
-    const answer = await fetch("/api/frames/anonymize/health/", { signal }).catch((error) => {
-      if (!signal.aborted) app.api.lose();
-      throw signal.aborted ? error : new Problem({ code: "connection_lost" });
-    });
-    // An unhealthy installation says so with a status that is an error elsewhere.
-    return answer.json();
-  }
+  // An unhealthy installation says so with a status that is an error elsewhere.
+  const load = () => app.api.get("/api/frames/anonymize/health/", { signal, alsoGood: 503 });
   const card = loaded(app.api, signal, load, (health) => {
     const unknown = t("unknown");
     /** @type {[string, string][]} */

@@ -2,6 +2,21 @@
 
 import { hasWords, t, duration } from "./language.js";
 
+/** Milliseconds after which nobody believes that an answer is still coming. */
+const PATIENCE = 30_000;
+/** The same where the service first looks through pictures or a video, with models that it may have to load. */
+export const LONG_PATIENCE = 300_000;
+/** How often a lost connection is looked for, and how long that may take. */
+const LOOKED_FOR_EVERY = 2000;
+
+/**
+ * @typedef {object} Terms of a call
+ * @property {Record<string, any>} [query]
+ * @property {AbortSignal} [signal] of whoever wants to know
+ * @property {number} [patience] milliseconds until the connection counts as lost
+ * @property {number} [alsoGood] a status that is a plain answer here and an error elsewhere
+ */
+
 /** An answer that is no success: problem details (RFC 9457), or no answer at all. */
 export class Problem extends Error {
   /**
@@ -21,9 +36,14 @@ export class Problem extends Error {
   /** What to tell a person: our own words where we have some, else those of the service. */
   get words() {
     const name = `error.${this.code}`;
-    if (hasWords(name)) return t(name, { wait: duration(this.retryAfter), detail: this.message });
-    const details = this.errors.map((error) => error.message).join(". ");
-    return [this.message, details, this.hint].filter(Boolean).map(sentence).join(" ");
+    if (hasWords(name)) return t(name, { wait: duration(this.retryAfter), detail: this.#detail });
+    return [this.#detail, this.hint].filter(Boolean).map(sentence).join(" ");
+  }
+
+  /** What exactly is wrong, as the service says it. */
+  get #detail() {
+    const wrong = this.errors.map(({ field, message }) => [field, message].filter(Boolean).join(": "));
+    return wrong.join("; ") || this.message;
   }
 }
 
@@ -58,21 +78,21 @@ export class Api extends EventTarget {
 
   /**
    * @param {string} path
-   * @param {{query?: Record<string, any>, signal?: AbortSignal}} [options]
+   * @param {Terms} [terms]
    * @returns {Promise<any>}
    */
-  get(path, options = {}) {
-    return this.#call("GET", path, undefined, options);
+  get(path, terms = {}) {
+    return this.#call("GET", path, undefined, terms);
   }
 
   /**
    * @param {string} path
    * @param {unknown} [body]
-   * @param {{signal?: AbortSignal}} [options]
+   * @param {Terms} [terms]
    * @returns {Promise<any>}
    */
-  post(path, body, options = {}) {
-    return this.#call("POST", path, body, options);
+  post(path, body, terms = {}) {
+    return this.#call("POST", path, body, terms);
   }
 
   /**
@@ -135,47 +155,42 @@ export class Api extends EventTarget {
   }
 
   /** Say that there is no connection; looks for it until it is back. */
-  lose() {
+  async lose() {
     if (this.#lost) return;
     this.#lost = true;
     this.dispatchEvent(new Event("lost"));
-    const timer = setInterval(async () => {
-      const answer = await fetch("/health").catch(() => null);
-      if (!answer?.ok || !this.#lost) return;
-      clearInterval(timer);
-      this.#lost = false;
-      this.dispatchEvent(new Event("back"));
-    }, 2000);
+    while (this.#lost) {
+      await new Promise((resolve) => setTimeout(resolve, LOOKED_FOR_EVERY));
+      const answer = await answered("/health", {}, LOOKED_FOR_EVERY).catch(() => null);
+      this.#lost = !answer?.ok;
+    }
+    this.dispatchEvent(new Event("back"));
   }
 
   /**
    * @param {string} method
    * @param {string} path
    * @param {unknown} body
-   * @param {{query?: Record<string, any>, signal?: AbortSignal}} options
+   * @param {Terms} terms
    */
-  async #call(method, path, body, { query = {}, signal }) {
+  async #call(method, path, body, { query = {}, signal, patience = PATIENCE, alsoGood }) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const given = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined);
     const address = given.length ? `${path}?${new URLSearchParams(given)}` : path;
+    const sent = body === undefined ? null : JSON.stringify(body);
     let answer;
     try {
-      answer = await fetch(address, {
-        method,
-        headers,
-        signal,
-        body: body === undefined ? null : JSON.stringify(body),
-      });
-    } catch (error) {
-      if (isAborted(error)) throw error;
+      answer = await answered(address, { method, headers, signal, body: sent }, patience);
+    } catch {
+      if (signal?.aborted) throw new DOMException("", "AbortError");
       throw this.#unreachable();
     }
-    const content = parsed(await answer.text());
-    if (answer.ok) return content;
-    throw this.#refused(content, answer.status, Number(answer.headers.get("Retry-After")));
+    const content = parsed(answer.text);
+    if (answer.ok || (answer.status === alsoGood && !content?.code)) return content;
+    throw this.#refused(content, answer.status, answer.retryAfter);
   }
 
   /**
@@ -194,6 +209,25 @@ export class Api extends EventTarget {
   #unreachable() {
     this.lose();
     return new Problem({ code: "connection_lost" });
+  }
+}
+
+/**
+ * All of an answer.
+ * @param {string} address
+ * @param {RequestInit} call
+ * @param {number} patience milliseconds until it is given up
+ */
+async function answered(address, call, patience) {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), patience);
+  const signal = call.signal ? AbortSignal.any([call.signal, over.signal]) : over.signal;
+  try {
+    const answer = await fetch(address, { ...call, signal });
+    const retryAfter = Number(answer.headers.get("Retry-After"));
+    return { ok: answer.ok, status: answer.status, text: await answer.text(), retryAfter };
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -49,6 +49,28 @@ export function link(path, query = {}) {
 }
 
 /**
+ * A whole number that an address names; 0 where it names none that can be meant.
+ * @param {URLSearchParams} query
+ * @param {string} name
+ */
+export function numberOf(query, name) {
+  const value = query.get(name) ?? "";
+  return /^\d{1,9}$/.test(value) ? Number(value) : 0;
+}
+
+/**
+ * Part of an address as it was meant; null where it is none.
+ * @param {string} part
+ */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
+}
+
+/**
  * The route of a place, and the place with its parameters; none where there is no such page.
  * @param {Route[]} routes
  * @param {Place} place
@@ -63,8 +85,9 @@ export function match(routes, place) {
     const params = {};
     const fits = wanted.every((part, index) => {
       if (!part.startsWith(":")) return part === parts[index];
-      params[part.slice(1)] = decodeURIComponent(parts[index]);
-      return parts[index] !== "";
+      const value = decoded(parts[index]);
+      params[part.slice(1)] = value ?? "";
+      return Boolean(value);
     });
     if (fits) return { route, place: { ...place, params } };
   }

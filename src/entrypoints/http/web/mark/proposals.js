@@ -1,5 +1,6 @@
 /** Static overlays that the service proposes as regions, until each is accepted or dismissed. */
 
+import { LONG_PATIENCE } from "../core/api.js";
 import { t } from "../core/language.js";
 
 /**
@@ -42,7 +43,8 @@ export class Proposals extends EventTarget {
     this.#become("waiting", []);
     try {
       const path = `/api/videos/${this.#marks.video.id}/regions/proposals`;
-      const found = await this.#app.api.post(path, undefined, { signal: this.#signal });
+      const terms = { signal: this.#signal, patience: LONG_PATIENCE };
+      const found = await this.#app.api.post(path, undefined, terms);
       const fresh = found.filter((/** @type {Proposal} */ proposal) => !this.#isMarked(proposal));
       this.#become(fresh.length ? "found" : "none", fresh);
     } catch (error) {

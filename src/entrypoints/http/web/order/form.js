@@ -1,9 +1,11 @@
 /** The order for the anonymised frames of a video. */
 
-import { el } from "../core/dom.js";
-import { duration, t } from "../core/language.js";
-import { go } from "../core/router.js";
+import { el, fill } from "../core/dom.js";
+import { dateTime, duration, t } from "../core/language.js";
+import { go, link } from "../core/router.js";
 import { choices, chosen, disableBecause, form } from "../ui/fields.js";
+import { begunLike } from "./again.js";
+import { choicesOf, choose } from "./choices.js";
 import { finish } from "./finish.js";
 import { identityChoice } from "./identities.js";
 import { keptTextChoice } from "./kept-text.js";
@@ -23,14 +25,18 @@ const VERIFICATIONS = ["none", "sample", "all"];
  * @property {import("./finish.js").Options} options
  * @property {import("../pages/galleries.js").Gallery[]} galleries
  * @property {string} noGalleries why they cannot be listed, in words
+ * @property {import("../runs/follow.js").Run | null} like the run that it repeats
  */
 
 /**
  * @param {import("../app.js").App} app
  * @param {Order} order
+ * @param {import("./drafts.js").Draft} draft
+ * @param {() => void} startOver
  * @param {AbortSignal} signal
  */
-export function orderForm(app, { video, segments, regions, options, galleries, noGalleries }, signal) {
+export function orderForm(app, order, draft, startOver, signal) {
+  const { video, segments, regions, options, galleries, noGalleries, like } = order;
   const parts = segmentChoice(app, video, segments);
   const level = choices(
     t("run.level"),
@@ -58,6 +64,7 @@ export function orderForm(app, { video, segments, regions, options, galleries, n
   const output = outputChoice(options.output_format);
   const more = moreChoice();
   const end = finish(video, options);
+  const filledIn = el("div", { class: "notice filled-in", hidden: true });
   const questions = [parts, { node: level }, identities, keptText, { node: redaction }];
   const node = form(
     { class: "order", onchange: update },
@@ -65,6 +72,7 @@ export function orderForm(app, { video, segments, regions, options, galleries, n
     el(
       "div",
       { class: "questions" },
+      filledIn,
       [...questions, { node: verification }, output, more].map((part) => part.node),
     ),
     end.node,
@@ -80,6 +88,35 @@ export function orderForm(app, { video, segments, regions, options, galleries, n
     const isMinimal = taken === "minimal";
     disableBecause(verification, isMinimal ? t("verify.minimal") : "");
     end.show(parts.frames(), isMinimal && !regions.length ? t("run.nothingCovered") : "");
+    if (suggested) keep();
+  }
+
+  /** So that who signs in again, speaks another language or has looked elsewhere finds it as it was left. */
+  function keep() {
+    const begun = chosenNow();
+    if (JSON.stringify(begun) === JSON.stringify(suggested)) return draft.drop();
+    // The report follows the language of the console until somebody says otherwise.
+    if (begun.choices.report === suggested?.choices.report) delete begun.choices.report;
+    draft.keep(begun);
+  }
+
+  function chosenNow() {
+    return { choices: choicesOf(node), kept: keptText.areas() };
+  }
+
+  /** @param {import("./drafts.js").Begun} begun */
+  function fillIn({ choices, kept }) {
+    choose(node, identities.fitting(choices));
+    keptText.draw(kept);
+  }
+
+  /**
+   * @param {string} words
+   * @param {Node} more
+   */
+  function sayFilledIn(words, more) {
+    fill(filledIn, el("p", {}, words), more);
+    filledIn.hidden = false;
   }
 
   async function submit() {
@@ -95,11 +132,27 @@ export function orderForm(app, { video, segments, regions, options, galleries, n
       ...output.wanted(),
       ...more.wanted(),
     });
+    draft.drop();
     app.announcer.say(t("run.started", { time: duration(submitted.estimated_processing_time) }));
     go("/runs");
   }
 
+  /** What the form begins with. @type {import("./drafts.js").Begun | null} */
+  let suggested = null;
+  const { begun } = draft;
   update();
+  if (like) {
+    fillIn(begunLike(like, segments));
+    const usual = el("a", { href: link(`/videos/${video.id}/run`) }, t("run.startOver"));
+    sayFilledIn(t("run.filledInLike", { when: dateTime(like.created_at) }), usual);
+  }
+  suggested = chosenNow();
+  if (begun) {
+    fillIn(begun);
+    const again = () => (draft.drop(), startOver());
+    const button = el("button", { type: "button", class: "quiet", onclick: again }, t("run.startOver"));
+    sayFilledIn(t("run.filledIn"), button);
+  }
   return node;
 }
 

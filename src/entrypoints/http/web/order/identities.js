@@ -31,10 +31,10 @@ export function identityChoice(galleries, problem) {
   const gallery = select(
     usable.map(({ id, name, face_count: count }) => [id, `${name} (${t("galleries.faces", { count })})`]),
     usable[0]?.id ?? "",
-    { onchange: begin },
+    { name: "gallery", onchange: begin },
   );
   const value = el("output", {});
-  const threshold = el("input", { type: "range", oninput: show });
+  const threshold = el("input", { type: "range", name: "threshold", oninput: show });
   const thresholdField = field(t("identities.threshold"), threshold, t("identities.thresholdHelp"));
   const unknown = choices(
     t("identities.unknown"),
@@ -112,5 +112,15 @@ export function identityChoice(galleries, problem) {
     };
   }
 
-  return { node: modes, suit, wanted };
+  /**
+   * Choices that can be taken here: where the gallery is gone, everybody's faces are covered.
+   * @param {import("./choices.js").Choices} choices
+   */
+  function fitting(choices) {
+    const { identities, ...others } = choices;
+    const isThere = identities === EVERYBODY || usable.some(({ id }) => id === choices.gallery);
+    return isThere ? choices : others;
+  }
+
+  return { node: modes, suit, wanted, fitting };
 }

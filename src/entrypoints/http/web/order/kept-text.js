@@ -10,6 +10,16 @@ import { disableBecause } from "../ui/fields.js";
 import { frameSteps } from "../ui/frame-steps.js";
 import { icon } from "../ui/icons.js";
 
+/**
+ * @typedef {object} Kept an area as orders name it; in the whole film without frames
+ * @property {number} x
+ * @property {number} y
+ * @property {number} width
+ * @property {number} height
+ * @property {number | null} start_frame
+ * @property {number | null} end_frame
+ */
+
 /** The areas, numbered as they are drawn. */
 class KeptText extends Film {
   words = { name: "kept.name", none: "kept.none", remove: "kept.remove" };
@@ -22,6 +32,13 @@ class KeptText extends Film {
     const drawn = { start_frame: null, end_frame: null, label: null, ...within(area, this.video) };
     this.regions = [...this.regions, { ...drawn, id: this.#last }];
     this.selected = this.#last;
+    this.tell("marks");
+  }
+
+  /** @param {Kept[]} areas */
+  drawn(areas) {
+    this.regions = areas.map((area, index) => ({ ...area, label: null, id: index + 1 }));
+    this.#last = areas.length;
     this.tell("marks");
   }
 
@@ -98,7 +115,11 @@ export function keptTextChoice(app, video, signal) {
     words.textContent = length ? t("kept.chosen", { count: length }) : t("kept.choose");
   }
 
-  kept.addEventListener("marks", count);
+  kept.addEventListener("marks", () => {
+    count();
+    // As every other choice of the form.
+    node.dispatchEvent(new Event("change", { bubbles: true }));
+  });
   count();
 
   /** @param {string} level */
@@ -107,12 +128,13 @@ export function keptTextChoice(app, video, signal) {
     if (level !== "full" && !desk.hidden) open();
   }
 
-  /**
-   * Areas as the order names them.
-   * @param {string} level
-   */
+  /** @param {string} level */
   function wanted(level) {
-    if (level !== "full") return [];
+    return level === "full" ? areas() : [];
+  }
+
+  /** Areas as the order names them. @returns {Kept[]} */
+  function areas() {
     return kept.regions.map(({ x, y, width, height, start_frame, end_frame }) => ({
       x,
       y,
@@ -123,5 +145,5 @@ export function keptTextChoice(app, video, signal) {
     }));
   }
 
-  return { node, suit, wanted };
+  return { node, suit, wanted, areas, draw: (/** @type {Kept[]} */ areas) => kept.drawn(areas) };
 }

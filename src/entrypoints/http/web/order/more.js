@@ -11,9 +11,11 @@ export function moreChoice() {
   const priority = select(
     PRIORITIES.map((one) => [one, t(`priority.${one}`)]),
     PRIORITIES[0],
+    { name: "priority" },
   );
   const webhook = el("input", {
     type: "url",
+    name: "webhook",
     pattern: "https?://.+",
     maxlength: 2000,
     placeholder: "https://",
@@ -30,8 +32,15 @@ export function moreChoice() {
       field(t("run.webhook"), webhook, t("run.webhookHelp")),
     ),
   );
+  // What is chosen otherwise than usual must be seen.
+  for (const control of [priority, webhook])
+    control.addEventListener("change", () => (node.open ||= isUnusual()));
   // A wrong address must be seen by whoever is told of it.
   webhook.addEventListener("invalid", () => (node.open = true));
+
+  function isUnusual() {
+    return priority.value !== PRIORITIES[0] || webhook.value !== "";
+  }
 
   function wanted() {
     return { priority: priority.value, webhook_url: webhook.value.trim() || null };

@@ -18,10 +18,12 @@ export function outputChoice(usual) {
     FORMATS.map((one) => [one, t(`format.${one}`)]),
     // Two names of one format.
     usual === "jpeg" ? "jpg" : usual,
+    { name: "format" },
   );
   const value = el("output", {});
   const quality = el("input", {
     type: "range",
+    name: "quality",
     min: 30,
     max: 100,
     step: 5,
@@ -32,9 +34,10 @@ export function outputChoice(usual) {
   const sound = select(
     SOUNDS.map((one) => [one, t(`sound.${one}`)]),
     SOUNDS[0],
+    { name: "sound" },
   );
   const soundField = field(t("run.sound"), sound, t("run.soundHelp"));
-  const report = select(Object.entries(LANGUAGES), language());
+  const report = select(Object.entries(LANGUAGES), language(), { name: "report" });
   const node = el(
     "fieldset",
     {},

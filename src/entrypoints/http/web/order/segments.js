@@ -5,6 +5,15 @@ import { t } from "../core/language.js";
 import { nameOf } from "../mark/names.js";
 
 const WHOLE = 0;
+const NAME = "segment";
+
+/**
+ * What choosing a segment is called.
+ * @param {number} id
+ */
+export function boxOf(id) {
+  return `${NAME} ${id}`;
+}
 
 /**
  * @param {import("../app.js").App} app
@@ -15,7 +24,13 @@ export function segmentChoice(app, video, segments) {
   const whole = { id: WHOLE, start_frame: 0, end_frame: video.frame_count, label: t("run.wholeVideo") };
   let known = segments.length ? segments : [whole];
   const boxes = known.map(({ id }) =>
-    el("input", { type: "checkbox", value: String(id), checked: true, disabled: id === WHOLE }),
+    el("input", {
+      type: "checkbox",
+      name: NAME,
+      value: String(id),
+      checked: true,
+      disabled: id === WHOLE,
+    }),
   );
   const node = el(
     "fieldset",

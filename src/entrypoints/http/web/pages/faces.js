@@ -1,6 +1,6 @@
 /** What faces are in one or two pictures, and how alike they are. */
 
-import { Problem, isAborted } from "../core/api.js";
+import { LONG_PATIENCE, Problem, isAborted } from "../core/api.js";
 import { el, fill } from "../core/dom.js";
 import { number, t } from "../core/language.js";
 import { base64 } from "../core/pictures.js";
@@ -11,6 +11,8 @@ import { dropZone } from "../ui/drop-zone.js";
 import { failure, loading } from "../ui/states.js";
 
 const MOST = 2;
+/** Statuses by which the service refuses a picture, whatever else was sent. */
+const OF_THE_PICTURE = new Set([413, 422]);
 
 /**
  * @param {import("../app.js").App} app
@@ -40,18 +42,16 @@ export function faces(app, _place, signal) {
     fill(similarity);
     fill(results, loading());
     try {
-      const images = await Promise.all(asked.map(base64));
-      const body = { images, embedding_format: "base64" };
-      const answer = await app.api.post("/analyze/batch", body, { signal });
+      const analysed = await Promise.all(asked.map((file) => analysedFile(app, file, signal)));
       if (asked !== files) return;
-      ({ model, likeness } = answer);
-      show(answer.results);
+      ({ model, likeness } = analysed.find(({ error }) => !error) ?? { model: "", likeness: null });
+      show(analysed);
     } catch (error) {
       if (!isAborted(error) && asked === files) fill(results, failure(error, analyse));
     }
   }
 
-  /** @param {any[]} analysed one for each file */
+  /** @param {Analysed[]} analysed one for each file */
   function show(analysed) {
     chosen = analysed.map(({ faces: found }) => found[0]);
     const boxes = analysed.map(({ faces: found, error }, index) => {
@@ -60,7 +60,7 @@ export function faces(app, _place, signal) {
         compare();
       };
       const content = error
-        ? el("p", { class: "state problem" }, new Problem(error).words)
+        ? el("p", { class: "state problem" }, error.words)
         : analysedPicture(files[index], found, look, signal);
       return el("section", { class: "card" }, el("h2", {}, files[index].name), content);
     });
@@ -98,6 +98,34 @@ export function faces(app, _place, signal) {
     similarity,
     results,
   );
+}
+
+/**
+ * @typedef {object} Analysed a picture
+ * @property {import("../faces/analysis.js").Face[]} faces the largest first
+ * @property {Problem | null} error what is wrong with the picture
+ * @property {string} model
+ * @property {import("../faces/likeness.js").Likeness | null} likeness
+ */
+
+/**
+ * Find the faces of one picture. Pictures are sent one by one, so that none spoils what is found in another.
+ * @param {import("../app.js").App} app
+ * @param {File} file
+ * @param {AbortSignal} signal
+ * @returns {Promise<Analysed>}
+ */
+async function analysedFile(app, file, signal) {
+  const body = { images: [await base64(file)], embedding_format: "base64" };
+  try {
+    const answer = await app.api.post("/analyze/batch", body, { signal, patience: LONG_PATIENCE });
+    const [{ faces: found, error }] = answer.results;
+    return { ...answer, faces: found, error: error && new Problem(error) };
+  } catch (error) {
+    const isOfPicture = error instanceof Problem && OF_THE_PICTURE.has(error.status);
+    if (!isOfPicture) throw error;
+    return { faces: [], error, model: "", likeness: null };
+  }
 }
 
 /**

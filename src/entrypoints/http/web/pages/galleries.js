@@ -2,7 +2,7 @@
 
 import { el } from "../core/dom.js";
 import { dateTime, t } from "../core/language.js";
-import { link, remember } from "../core/router.js";
+import { link, numberOf, remember } from "../core/router.js";
 import { confirmed } from "../ui/dialog.js";
 import { field, form } from "../ui/fields.js";
 import { pageAt, pager } from "../ui/pager.js";
@@ -28,7 +28,7 @@ const PAGE = 20;
  * @param {AbortSignal} signal
  */
 export function galleries(app, place, signal) {
-  let offset = Number(place.query.get("offset")) || 0;
+  let offset = numberOf(place.query, "offset");
   const ask = (/** @type {number} */ from) =>
     app.api.get("/galleries/", { query: { limit: PAGE, offset: from }, signal });
   const load = () => pageAt(ask, offset);

@@ -1,5 +1,6 @@
 /** One gallery: enrol faces, look for somebody, remove faces. */
 
+import { LONG_PATIENCE } from "../core/api.js";
 import { el, fill } from "../core/dom.js";
 import { dateTime, number, percent, t } from "../core/language.js";
 import { base64 } from "../core/pictures.js";
@@ -58,7 +59,7 @@ function enrolForm(app, path, reload) {
     async () => {
       const [file] = picture.files ?? [];
       const body = { label: label.value.trim(), image_data: await base64(file) };
-      const face = await app.api.post(`${path}/faces`, body);
+      const face = await app.api.post(`${path}/faces`, body, { patience: LONG_PATIENCE });
       app.announcer.say(
         t("gallery.enrolled", { name: face.label, sharpness: percent(face.quality.sharpness) }),
       );
@@ -93,7 +94,8 @@ function searchForm(app, path, gallery) {
       fill(results);
       const [file] = picture.files ?? [];
       const body = { image_data: await base64(file), threshold: threshold.valueAsNumber };
-      fill(results, matchList(await app.api.post(`${path}/search`, body), gallery.likeness));
+      const matches = await app.api.post(`${path}/search`, body, { patience: LONG_PATIENCE });
+      fill(results, matchList(matches, gallery.likeness));
     },
     el("h2", {}, t("gallery.search")),
     field(t("gallery.searchPicture"), picture),

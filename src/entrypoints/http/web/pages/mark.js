@@ -2,7 +2,7 @@
 
 import { el } from "../core/dom.js";
 import { number, t } from "../core/language.js";
-import { link } from "../core/router.js";
+import { link, remember } from "../core/router.js";
 import { controls } from "../mark/controls.js";
 import { regionList, segmentList } from "../mark/lists.js";
 import { Marks } from "../mark/marks.js";
@@ -22,6 +22,7 @@ export function mark(app, place, signal) {
     const video = await app.api.get(`/api/videos/${encodeURIComponent(place.params.id)}`, { signal });
     const marks = new Marks(app.api, video);
     await marks.load(signal);
+    if (!signal.aborted) goOn(marks, place, signal);
     return marks;
   }
   const heading = el("h1", { tabindex: "-1" }, t("mark.title"));
@@ -36,6 +37,26 @@ export function mark(app, place, signal) {
     heading,
     content.node,
   );
+}
+
+/**
+ * Go on where somebody was, who has signed in again or speaks another language now: both leave the page and
+ * come back to its address.
+ * @param {Marks} marks
+ * @param {import("../core/router.js").Place} place
+ * @param {AbortSignal} signal
+ */
+function goOn(marks, { path, query }, signal) {
+  const [frame, begun] = ["frame", "begun"].map((name) => Number.parseInt(query.get(name) ?? "", 10));
+  if (begun >= 0 && begun <= marks.lastFrame && marks.mayEdit) marks.begun = begun;
+  if (!Number.isNaN(frame)) marks.seek(frame);
+  remember(path, {});
+  const address = location.hash;
+  signal.addEventListener("abort", () => {
+    // As text, which the first frame needs to be remembered.
+    const left = { frame: String(marks.frame), begun: String(marks.begun ?? "") };
+    if (location.hash === address) remember(path, left);
+  });
 }
 
 /**

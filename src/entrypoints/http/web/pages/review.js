@@ -7,13 +7,13 @@ import { link, remember } from "../core/router.js";
 import { comparison } from "../review/comparison.js";
 import { panel } from "../review/panel.js";
 import { report } from "../review/report.js";
-import { opened } from "../review/result.js";
+import { opened, videoOf } from "../review/result.js";
 import { rework } from "../review/rework.js";
 import { strip } from "../review/strip.js";
 import { blankedIn } from "../runs/blanked.js";
 import { downloadButton } from "../runs/download.js";
-import { Entry } from "../runs/entry.js";
-import { follow, isFinal } from "../runs/follow.js";
+import { againLink, Entry } from "../runs/entry.js";
+import { isFinal } from "../runs/follow.js";
 import { kindOf } from "../runs/kind.js";
 import { frameKeys, frameSteps } from "../ui/frame-steps.js";
 import { empty, loaded } from "../ui/states.js";
@@ -28,18 +28,19 @@ export function review(app, place, signal) {
     const run = await app.api.get(`/api/frames/anonymize/requests/${encodeURIComponent(place.params.id)}/`, {
       signal,
     });
-    if (run.status !== "completed") return { run, result: null };
-    try {
-      return { run, result: await opened(app, run, signal) };
-    } catch (error) {
-      // It was there: what is completed has a result until that is deleted.
-      if (error instanceof Problem && error.code === "not_ready") return { run, result: null };
-      throw error;
+    if (run.status === "completed") {
+      try {
+        return { run, video: null, result: await opened(app, run, signal) };
+      } catch (error) {
+        // It was there: what is completed has a result until that is deleted.
+        if (!(error instanceof Problem && error.code === "not_ready")) throw error;
+      }
     }
+    return { run, video: await videoOf(app, run, signal), result: null };
   }
   const heading = el("h1", { tabindex: "-1" }, t("review.title"));
-  const content = loaded(app.api, signal, load, ({ run, result }, reload) => {
-    if (!result) return unfinished(app, run, signal, reload);
+  const content = loaded(app.api, signal, load, ({ run, video, result }, reload) => {
+    if (!result) return unfinished(app, run, video, signal, reload);
     if (result.video) heading.textContent = t("review.of", { name: result.video.filename });
     const wanted = Number.parseInt(place.query.get("frame") ?? "", 10);
     if (!Number.isNaN(wanted)) result.seek(wanted);
@@ -90,16 +91,17 @@ function desk(app, result, signal) {
  * A run without a result: not yet, never, or no longer.
  * @param {import("../app.js").App} app
  * @param {import("../runs/follow.js").Run} run
+ * @param {import("../review/result.js").Video | null} video null for whoever may not see it, or when it is gone
  * @param {AbortSignal} signal
  * @param {() => Promise<void>} reload
  */
-function unfinished(app, run, signal, reload) {
-  const again = el("a", { class: "button", href: link(`/videos/${run.video_id}/run`) }, t("runs.again"));
+function unfinished(app, run, video, signal, reload) {
+  const again = video && againLink(run);
   if (run.status === "completed") return empty(t("review.expired"), again);
   if (run.status === "failed") return empty(t("review.failed", { why: run.error ?? "" }), again);
   if (run.status === "cancelled") return empty(t("review.cancelled"), again);
   const entry = new Entry(app, run, t("review.thisRun"));
-  follow(app.api, run.request_id, signal, (state) => {
+  app.news.follow(run.request_id, signal, (state) => {
     entry.update(state);
     if (isFinal(state)) reload();
   });

@@ -4,6 +4,8 @@ import { Problem, wordsOf } from "../core/api.js";
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { link } from "../core/router.js";
+import { runToRepeat } from "../order/again.js";
+import { Draft } from "../order/drafts.js";
 import { orderForm } from "../order/form.js";
 import { empty, loaded } from "../ui/states.js";
 
@@ -22,13 +24,14 @@ export function run(app, place, signal) {
 
   async function load() {
     const video = await get(path);
-    const [segments, regions, options, people] = await Promise.all([
+    const [segments, regions, options, people, like] = await Promise.all([
       get(`${path}/segments/`),
       get(`${path}/regions/`),
       get("/api/frames/anonymize/options"),
       galleries(),
+      runToRepeat(app, place.query.get("like"), video.id, signal),
     ]);
-    return { video, segments, regions, options, ...people };
+    return { video, segments, regions, options, ...people, like };
   }
 
   /** All the rest can be ordered where there are no galleries. */
@@ -48,10 +51,10 @@ export function run(app, place, signal) {
     {},
     el("a", { class: "up", href: marking }, t("run.back")),
     el("h1", { tabindex: "-1" }, t("run.title")),
-    loaded(app.api, signal, load, (order) => {
+    loaded(app.api, signal, load, (order, reload) => {
       if (order.video.access === "viewer")
         return empty(t("run.viewer"), el("a", { class: "button", href: marking }, t("run.back")));
-      return orderForm(app, order, signal);
+      return orderForm(app, order, new Draft(app, place), reload, signal);
     }).node,
   );
 }

@@ -2,18 +2,15 @@
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
-import { link, remember } from "../core/router.js";
+import { link, numberOf, remember } from "../core/router.js";
 import { Entry } from "../runs/entry.js";
-import { follow, isFinal } from "../runs/follow.js";
+import { isFinal } from "../runs/follow.js";
 import { field, select } from "../ui/fields.js";
-import { pager } from "../ui/pager.js";
+import { pageAt, pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/states.js";
 
 const PAGE = 10;
 const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
-/** A browser has six connections to a service, of all its tabs: more runs than this are asked after. */
-const FOLLOWED = 3;
-const ASKED_EVERY = 4000;
 
 /**
  * @param {import("../app.js").App} app
@@ -21,17 +18,19 @@ const ASKED_EVERY = 4000;
  * @param {AbortSignal} signal
  */
 export function runs(app, place, signal) {
+  const wanted = place.query.get("status") ?? "";
   const filter = {
-    status: place.query.get("status") ?? "",
-    video_id: place.query.get("video_id") ?? "",
-    offset: Number(place.query.get("offset")) || 0,
+    status: STATUSES.includes(wanted) ? wanted : "",
+    video_id: String(numberOf(place.query, "video_id") || ""),
+    offset: numberOf(place.query, "offset"),
   };
   let shown = new AbortController();
 
   async function load() {
-    const query = { ...filter, limit: PAGE };
+    const ask = (/** @type {number} */ offset) =>
+      app.api.get("/api/frames/anonymize/requests/", { query: { ...filter, offset, limit: PAGE }, signal });
     const [page, videos] = await Promise.all([
-      app.api.get("/api/frames/anonymize/requests/", { query, signal }),
+      pageAt(ask, filter.offset),
       app.api.get("/api/videos/", { query: { limit: 100 }, signal }),
     ]);
     /** @type {Map<number, string>} */
@@ -60,7 +59,12 @@ export function runs(app, place, signal) {
     const entries = page.items.map(
       (/** @type {any} */ run) => new Entry(app, run, names.get(run.video_id) ?? ""),
     );
-    keepUp(app, entries, AbortSignal.any([signal, shown.signal]));
+    const isSeen = AbortSignal.any([signal, shown.signal]);
+    // The newest are listed first, and the oldest are in work.
+    for (const entry of entries.toReversed()) {
+      const { run } = entry;
+      if (!isFinal(run)) app.news.follow(run.request_id, isSeen, (news) => entry.update(news));
+    }
     return [
       el(
         "ul",
@@ -113,41 +117,4 @@ export function runs(app, place, signal) {
     el("div", { class: "filters" }, field(t("runs.status"), status), field(t("runs.video"), video)),
     list.node,
   );
-}
-
-/**
- * Keep entries as they are at the service: a few by its news, the rest by asking.
- * @param {import("../app.js").App} app
- * @param {Entry[]} entries
- * @param {AbortSignal} signal
- */
-function keepUp(app, entries, signal) {
-  const open = entries.filter(({ run }) => !isFinal(run));
-  // The newest are listed first, and the oldest are in work.
-  const followed = new Set(open.slice(-FOLLOWED));
-  for (const entry of followed) begin(entry);
-  const timer = setInterval(ask, ASKED_EVERY);
-  signal.addEventListener("abort", () => clearInterval(timer));
-
-  /** @param {Entry} entry */
-  function begin(entry) {
-    follow(app.api, entry.run.request_id, signal, (state) => entry.update(state));
-  }
-
-  async function ask() {
-    for (const entry of followed) if (isFinal(entry.run)) followed.delete(entry);
-    const others = open.filter((entry) => !isFinal(entry.run) && !followed.has(entry));
-    for (const entry of others) {
-      if (followed.size < FOLLOWED) {
-        followed.add(entry);
-        begin(entry);
-      } else {
-        const state = await app.api
-          .get(`/api/frames/anonymize/status/${entry.run.request_id}/`, { signal })
-          .catch(() => null);
-        if (state) entry.update(state);
-      }
-    }
-    if (!followed.size && !others.length) clearInterval(timer);
-  }
 }

@@ -2,7 +2,7 @@
 
 import { el } from "../core/dom.js";
 import { t } from "../core/language.js";
-import { remember } from "../core/router.js";
+import { numberOf, remember } from "../core/router.js";
 import { dropZone } from "../ui/drop-zone.js";
 import { pageAt, pager } from "../ui/pager.js";
 import { empty, loaded } from "../ui/states.js";
@@ -18,7 +18,7 @@ const PAGE = 12;
  * @param {AbortSignal} signal
  */
 export function videos(app, place, signal) {
-  let offset = Number(place.query.get("offset")) || 0;
+  let offset = numberOf(place.query, "offset");
   const ask = (/** @type {number} */ from) =>
     app.api.get("/api/videos/", { query: { limit: PAGE, offset: from }, signal });
   const list = loaded(

@@ -188,7 +188,7 @@ export async function opened(app, run, signal) {
  * @param {import("../runs/follow.js").Run} run
  * @param {AbortSignal} signal
  */
-async function videoOf(app, run, signal) {
+export async function videoOf(app, run, signal) {
   try {
     return await app.api.get(`/api/videos/${run.video_id}`, { signal });
   } catch (error) {

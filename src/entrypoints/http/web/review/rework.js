@@ -3,7 +3,6 @@
 import { el, fill } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { Entry } from "../runs/entry.js";
-import { follow } from "../runs/follow.js";
 import { actionButton } from "../ui/buttons.js";
 import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
@@ -44,7 +43,7 @@ export function rework(app, result, signal) {
     const entry = new Entry(app, run, video?.filename ?? "");
     fill(made, entry.node);
     app.announcer.say(t("review.rendering"));
-    follow(app.api, id, signal, (state) => {
+    app.news.follow(id, signal, (state) => {
       entry.update(state);
       if (state.status !== "failed" && state.status !== "cancelled") return;
       boxes.isSent = false;

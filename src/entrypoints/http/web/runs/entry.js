@@ -14,11 +14,21 @@ import { RateMeter } from "./rate.js";
 
 const PATH = "/api/frames/anonymize";
 
+/**
+ * Where the same is ordered once more.
+ * @param {import("./follow.js").Run} run
+ */
+export function againLink(run) {
+  const address = link(`/videos/${run.video_id}/run`, { like: run.request_id });
+  return el("a", { class: "button", href: address }, t("runs.again"));
+}
+
 /** Shows a run and keeps up with it. */
 export class Entry {
   #app;
   #run;
   #filename;
+  #hasVideo;
   #meter = new RateMeter();
   #titleId = uniqueId("run");
   #badge = el("span", { class: "badge" });
@@ -36,6 +46,7 @@ export class Entry {
   constructor(app, run, filename) {
     this.#app = app;
     this.#run = run;
+    this.#hasVideo = Boolean(filename);
     this.#filename = filename || t("runs.deletedVideo");
     const title = filename ? el("a", { href: link(`/videos/${run.video_id}`) }, filename) : this.#filename;
     this.node = el(
@@ -107,7 +118,7 @@ export class Entry {
   }
 
   #possible() {
-    const { status, request_id: id, video_id: video } = this.#run;
+    const { status, request_id: id } = this.#run;
     const app = this.#app;
     if (status === "completed") {
       return [
@@ -115,8 +126,7 @@ export class Entry {
         el("a", { class: "button", href: link(`/runs/${id}/review`) }, icon("review"), t("runs.review")),
       ];
     }
-    if (isFinal(this.#run))
-      return [el("a", { class: "button", href: link(`/videos/${video}/run`) }, t("runs.again"))];
+    if (isFinal(this.#run)) return [this.#hasVideo && againLink(this.#run)];
     return [actionButton(app, {}, () => this.#cancel(), t("runs.cancelRun"))];
   }
 

@@ -3,6 +3,35 @@
 import { el, uniqueId } from "../core/dom.js";
 import { t } from "../core/language.js";
 
+/** What is seen in front of dialogs, too. @type {Element | null} */
+let inFront = null;
+
+/**
+ * Keep something in front of dialogs: all that is outside of the last one is behind it, and nobody hears it.
+ * @param {Element} node
+ */
+export function keepInFront(node) {
+  inFront = node;
+  raise();
+}
+
+function raise() {
+  const last = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (inFront && inFront.parentElement !== last) last.append(inFront);
+}
+
+/** @param {HTMLDialogElement} dialog */
+function open(dialog) {
+  dialog.addEventListener("close", () => {
+    // Before the dialog is gone, with all that is in it.
+    raise();
+    dialog.remove();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  raise();
+}
+
 /**
  * Ask whether to go on.
  * @param {{title: string, words: string, action: string}} question
@@ -20,11 +49,8 @@ export function confirmed({ title, words, action }) {
       {
         "aria-labelledby": heading,
         "aria-describedby": text,
-        onclose: () => {
-          dialog.remove();
-          // However it was closed; an answer that was given counts.
-          resolve(false);
-        },
+        // However it was closed; an answer that was given counts.
+        onclose: () => resolve(false),
       },
       el("h2", { id: heading }, title),
       el("p", { id: text }, words),
@@ -35,8 +61,7 @@ export function confirmed({ title, words, action }) {
         el("button", { type: "button", class: "danger", onclick: answer(true) }, action),
       ),
     );
-    document.body.append(dialog);
-    dialog.showModal();
+    open(dialog);
   });
 }
 
@@ -51,13 +76,12 @@ export function shown(title, ...content) {
   const close = el("button", { type: "button", onclick: () => dialog.close() }, t("close"));
   const dialog = el(
     "dialog",
-    { "aria-labelledby": heading, onclose: () => dialog.remove() },
+    { "aria-labelledby": heading },
     el("h2", { id: heading }, title),
     ...content,
     el("div", { class: "actions" }, close),
   );
-  document.body.append(dialog);
-  dialog.showModal();
+  open(dialog);
   return dialog;
 }
 

@@ -4,6 +4,24 @@ import { el, uniqueId } from "../core/dom.js";
 import { icon } from "./icons.js";
 
 /**
+ * Let nothing happen to files that are dropped beside a place for them: the browser would leave the console,
+ * and everything in it that was not sent, to show the file.
+ */
+export function refuseStrayFiles() {
+  for (const what of ["dragover", "drop"]) document.addEventListener(what, refuse);
+
+  /** @param {Event} event */
+  function refuse(event) {
+    const { dataTransfer, target } = /** @type {DragEvent} */ (event);
+    const isFile = dataTransfer?.types.includes("Files");
+    const isTaken = event.defaultPrevented || (target instanceof Element && target.matches("[type=file]"));
+    if (!dataTransfer || !isFile || isTaken) return;
+    dataTransfer.dropEffect = "none";
+    event.preventDefault();
+  }
+}
+
+/**
  * @param {{label: string, help: string, accept: string, multiple?: boolean}} options
  * @param {(files: File[]) => void} take
  */
