@@ -192,12 +192,28 @@ def test_the_limits_and_the_load_of_the_installation_are_told(console: Console, 
     def tell(route: Route, **changes: object) -> None:
         route.fulfill(json=told | changes)
 
-    page.route("**/options", lambda route: tell(route, levels=["minimal", "faces"], frames_waiting=600))
+    page.route(
+        "**/options",
+        lambda route: tell(route, levels=["minimal", "faces"], seconds_waiting=30, max_frames=9999),
+    )
     run = f"{console.link_to(film.name)}/run"
     console.open(run)
     expect(page.get_by_text("with what waits before it")).to_be_visible()
     expect(page.get_by_role("radio", name="Everything")).to_be_disabled()
     expect(page.get_by_text("cannot cover licence plates and text yet")).to_be_visible()
+    page.unroute("**/options")
+    efforts = {"level": {"minimal": 0.2, "faces": 1, "full": 4}, "verify": {"none": 1, "sample": 1, "all": 2}}
+    slow = {"frames_per_second": FRAMES / 10, "seconds_waiting": 0, "efforts": {**efforts, "film": 0.5}}
+    page.route("**/options", lambda route: tell(route, **slow))
+    page.reload()
+    expect(page.get_by_text("about 10 s")).to_be_visible()
+    page.get_by_role("radio", name="Everything").check()
+    expect(page.get_by_text("about 40 s")).to_be_visible()
+    page.get_by_role("radio", name="Every frame").check()
+    page.get_by_label("Format").select_option("mp4")
+    expect(page.get_by_text("about 1 min 25 s")).to_be_visible()
+    page.get_by_role("radio", name="Regions only").check()
+    expect(page.get_by_text("about 7 s")).to_be_visible()
     page.unroute("**/options")
     page.route("**/options", lambda route: tell(route, max_frames=FRAMES - 1))
     page.reload()

@@ -13,7 +13,23 @@ import { thumbnail } from "../videos/video.js";
  * @property {number} max_frames
  * @property {number} frames_per_second
  * @property {number} frames_waiting
+ * @property {number} seconds_waiting
+ * @property {Efforts} efforts
+ *
+ * @typedef {object} Efforts what a frame takes, beside a usual one
+ * @property {Record<string, number>} level
+ * @property {Record<string, number>} verify
+ * @property {number} film more, for a film
  */
+
+/**
+ * @param {Efforts} efforts
+ * @param {{ level: string, verify: string, format: string }} order
+ */
+function effort(efforts, { level, verify, format }) {
+  const checking = level === "minimal" ? 1 : efforts.verify[verify];
+  return efforts.level[level] * checking + (format === "mp4" ? efforts.film : 0);
+}
 
 /**
  * @param {import("../videos/video.js").Video} video
@@ -35,12 +51,13 @@ export function finish(video, options) {
 
   /**
    * @param {number} frames
+   * @param {{ level: string, verify: string, format: string }} order
    * @param {string} warning what else should be known; empty for nothing
    */
-  function show(frames, warning) {
-    const { max_frames: most, frames_per_second: rate, frames_waiting: waiting } = options;
+  function show(frames, order, warning) {
+    const { max_frames: most, frames_per_second: rate, seconds_waiting: waiting } = options;
     const isTooMuch = frames > most;
-    const seconds = Math.max(1, (frames + waiting) / rate);
+    const seconds = Math.max(1, waiting + (frames * effort(options.efforts, order)) / rate);
     const words = waiting ? "run.estimateQueued" : "run.estimate";
     estimate.textContent = t("frames", { count: frames });
     time.textContent = frames && !isTooMuch ? t(words, { time: duration(seconds) }) : "";
