@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -31,11 +31,17 @@ class ScriptedFrame:
     width: int = WIDTH
     height: int = HEIGHT
     nbytes: int = WIDTH * HEIGHT * 3
+    writing: tuple[tuple[float, ...], ...] = ()
 
     def bgr(self) -> Image:
         if self.lost:
             raise ExaminationError(f"frame {self.index} was not decoded")
-        return np.full((HEIGHT, WIDTH, 3), self.index, np.uint8)
+        picture = np.full((HEIGHT, WIDTH, 3), self.index, np.uint8)
+        for row, (x1, y1, x2, y2, *_) in enumerate(self.writing):
+            letters = np.random.default_rng(row).integers(0, 256, (round(y2 - y1), round(x2 - x1), 1))
+            place = picture[round(y1) : round(y1) + len(letters), round(x1) : round(x1) + letters.shape[1]]
+            place[...] = letters[: place.shape[0], : place.shape[1]]
+        return picture
 
     def rgb(self, width: int, height: int) -> Image:
         return np.resize(self.bgr(), (height, width, 3))
@@ -47,6 +53,7 @@ class ScriptedSource:
     lost: frozenset[int] = frozenset()
     ends_at: int | None = None
     cut_off_at: int | None = None
+    writing: Mapping[int, Sequence[tuple[float, ...]]] = field(default_factory=dict)
     opened: int = 0
     closed: int = 0
 
@@ -76,7 +83,8 @@ class ScriptedSource:
             for index in range(start, stop):
                 if index == self.ends_at:
                     raise TruncatedVideoError(f"the video ends at frame {index}")
-                yield ScriptedFrame(index, lost=index in self.lost)
+                writing = tuple(self.writing.get(index, ()))
+                yield ScriptedFrame(index, lost=index in self.lost, writing=writing)
         finally:
             self.closed += 1
 

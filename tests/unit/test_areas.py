@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +19,14 @@ from domain.anonymization.areas import (
     padded,
     plates_among,
 )
+from domain.anonymization.examination import Examination
+from domain.anonymization.following import follow
 from domain.anonymization.instruments import Instructions, Instruments
 from domain.anonymization.looks import Look
 from domain.anonymization.processing import redacted_frames
 from domain.anonymization.rendering import RedactedFrame
 from domain.anonymization.request import Appearance
+from domain.anonymization.seen import Seen
 from domain.anonymization.tracking import Found, Origin, TrackingSettings, track
 from domain.detection import Basis, Kind
 from domain.videos import Region, Segment
@@ -30,6 +35,8 @@ from scripted import BlackBoxes, RawBytes, ScriptedAreas, ScriptedDetector, Scri
 FACES = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
 EVERY = VIDEO_AREAS.every
 LINE = (100.0, 20.0, 220.0, 40.0, 0.9)
+TWO_A_BLOCK = 2 * len(range(0, 40, EVERY)) + 1
+"""Looks at 40 frames: those that are due, and one between each two."""
 
 
 def run(
@@ -40,11 +47,12 @@ def run(
     faces: ScriptedDetector | None = None,
     kind: Kind = Kind.TEXT,
     lost: frozenset[int] = frozenset(),
+    writing: Mapping[int, Sequence[tuple[float, ...]]] | None = None,
 ) -> list[RedactedFrame]:
     instructions = Instructions(Appearance(), (), FACES, (Look(320),), areas=VIDEO_AREAS, keep_text=keep_text)
     detector = faces or ScriptedDetector({})
     instruments = Instruments(detector, BlackBoxes(), RawBytes(), 2, areas={kind: areas})
-    source = ScriptedSource(length, lost=lost)
+    source = ScriptedSource(length, lost=lost, writing=areas.script if writing is None else writing)
     return list(redacted_frames(source, Segment(0, length), instructions, instruments))
 
 
@@ -68,12 +76,108 @@ def test_what_stands_still_is_looked_at_at_intervals_and_covered_throughout() ->
 
 
 def test_what_races_is_looked_at_in_every_frame_and_covered_on_its_way() -> None:
-    places = {t: (5.0 + 5 * t, 20.0, 45.0 + 5 * t, 32.0, 0.9) for t in range(40)}
+    places = {t: (5.0 + 9 * t, 20.0, 45.0 + 9 * t, 32.0, 0.9) for t in range(31)}
     areas = ScriptedAreas({t: [box] for t, box in places.items()})
-    frames = run(areas)
-    assert sorted(areas.looked_at) == list(range(40))
+    frames = run(areas, 31)
+    assert sorted(areas.looked_at) == list(range(31))
     for frame in frames:
         assert any(holds(box, places[frame.index]) for box in text_boxes(frame))
+
+
+def test_what_moves_is_followed_by_its_pixels_as_far_as_they_can_be_seen() -> None:
+    places = {t: (5.0 + 3 * t, 20.0, 45.0 + 3 * t, 32.0, 0.9) for t in range(40)}
+    areas = ScriptedAreas({t: [box] for t, box in places.items()})
+    frames = run(areas)
+    assert len(areas.looked_at) <= TWO_A_BLOCK
+    for frame in frames:
+        assert any(holds(box, places[frame.index]) for box in text_boxes(frame))
+
+
+@given(
+    amplitude=st.tuples(st.floats(0, 40), st.floats(0, 30)),
+    period=st.tuples(st.floats(2.5, 40), st.floats(2.5, 40)),
+    phase=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    shaken=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_swings_between_two_looks_is_covered_wherever_it_is(
+    amplitude: tuple[float, float],
+    period: tuple[float, float],
+    phase: tuple[float, float],
+    shaken: bool,
+) -> None:
+    """A name tag alone, or a whole picture with a second line."""
+    script: dict[int, list[tuple[float, float, float, float, float]]] = {}
+    for t in range(31):
+        ways = zip(amplitude, period, phase, strict=True)
+        x, y = (round(far * math.sin(2 * math.pi * (t / long + start))) for far, long, start in ways)
+        first = (100.0 + x, 50.0 + y, 220.0 + x, 70.0 + y, 0.9)
+        second = (90.0 + shaken * x, 150.0 + shaken * y, 250.0 + shaken * x, 162.0 + shaken * y, 0.9)
+        script[t] = [first, second]
+    for frame in run(ScriptedAreas(script), 31):
+        for line in script[frame.index]:
+            assert any(holds(box, line) for box in text_boxes(frame))
+
+
+def test_what_swings_and_can_be_seen_costs_no_look_in_every_frame() -> None:
+    heights = {t: (50.0, 59.0, 64.0, 50.0, 36.0, 41.0)[t % 6] for t in range(40)}
+    script = {t: [(100.0, y, 220.0, y + 20, 0.9)] for t, y in heights.items()}
+    areas = ScriptedAreas(script)
+    frames = run(areas)
+    assert len(areas.looked_at) <= TWO_A_BLOCK
+    assert all(holds(text_boxes(frame)[0], script[frame.index][0]) for frame in frames)
+
+
+def test_what_cannot_be_seen_between_two_looks_is_looked_at_and_covered_with_room() -> None:
+    """For a moment it is blurred: neither its pixels nor the detector tell where it is."""
+    script = {t: [LINE] for t in range(40) if t != 15}
+    areas = ScriptedAreas(script)
+    frames = run(areas)
+    assert sorted(areas.looked_at) == [0, 6, 12, 15, 18, 24, 30, 36, 39]
+    (still,), (unseen,) = text_boxes(frames[14]), text_boxes(frames[15])
+    height = LINE[3] - LINE[1]
+    assert holds(
+        unseen, (LINE[0] - height / 2, LINE[1] - height / 2, LINE[2] + height / 2, LINE[3] + height / 2)
+    )
+    assert holds(unseen, still)
+    assert holds(still, LINE)
+    assert still[3] - still[1] < 1.5 * height
+
+
+def test_where_a_line_is_follows_from_no_frame_outside_the_looks_around_it() -> None:
+    """So slices of a video agree."""
+    rng = np.random.default_rng(0)
+    script: dict[int, list[tuple[float, float, float, float, float]]] = {}
+    for t in range(150):
+        x, y = rng.integers(-9, 10, 2).tolist()
+        script[t] = [(100.0 + x, 50.0 + y, 220.0 + x, 70.0 + y, 0.9)] if t % 50 else []
+    source = ScriptedSource(150, writing=script)
+    instructions = Instructions(Appearance(), (), FACES, (Look(320),), areas=VIDEO_AREAS)
+    instruments = Instruments(
+        ScriptedDetector({}), BlackBoxes(), RawBytes(), 2, areas={Kind.TEXT: ScriptedAreas(script)}
+    )
+    whole = list(redacted_frames(source, Segment(0, 150), instructions, instruments))
+    pieces = [
+        frame
+        for start, stop in ((0, 61), (61, 62), (62, 95), (95, 150))
+        for frame in redacted_frames(source, Segment(start, stop), instructions, instruments)
+    ]
+    assert [text_boxes(frame) for frame in pieces] == [text_boxes(frame) for frame in whole]
+
+
+def test_of_looks_outside_a_run_of_frames_nothing_is_taken() -> None:
+    here = Found(np.array([LINE[:4]]), np.array([0.9]))
+    looks = np.array([6, 12, 18])
+    moved = np.array([LINE[:4]] * 3) + np.array([[60.0], [30.0], [60.0]])
+    seen = {Kind.TEXT: Seen(looks, np.array([0, 0, 0]), moved)}
+    run = [
+        Examination(12, Found.nothing(), None, {Kind.TEXT: here}),
+        Examination(13, Found.nothing(), None, seen=seen),
+    ]
+    # What was found in frames 6 and 18 belongs to nothing in this run.
+    (first,), (second,) = follow(run, np.zeros(2, np.intp), {Kind.TEXT: VIDEO_AREAS.tracking}).boxes
+    assert first.xyxy == LINE[:4]
+    assert second.xyxy == (*LINE[:2], LINE[2] + 30, LINE[3] + 30)
 
 
 def test_what_is_not_sure_at_one_look_is_carried_by_its_track() -> None:

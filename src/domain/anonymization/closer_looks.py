@@ -1,9 +1,10 @@
 """Look closer where two looks for text and plates do not agree.
 
-Between two looks a track is drawn as a straight line. That holds for what stands still or drifts, and not
-for a plate that passes by or a line that scrolls; and what is shown between two looks only would be missed.
-So frames wait until the next look is known, and get one of their own where the two do not tell what happens
-between them. Which frames do depends on nothing but the frames from one look to the next.
+Between two looks a track is drawn as a straight line. That holds for what stands still or drifts, and neither
+for what shakes, swings or passes by, nor for what is shown between two looks only. So frames wait until the
+next look is known. Then what both have found is followed by its pixels, and a frame gets a look of its own
+where something cannot be seen, or the two looks do not tell what happens between them. What is done with a
+frame depends on nothing but the frames from one look to the next.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
@@ -18,12 +20,10 @@ from numpy.typing import NDArray
 
 from domain.anonymization.boxes import Boxes
 from domain.anonymization.examination import Examination
+from domain.anonymization.sightings import AREAS, MOST_DRIFT, drift, leaves, seen_between, seen_later
 from domain.anonymization.tracking import Found
-from domain.detection import Kind
+from domain.errors import ExaminationError
 from domain.ports import Frame
-
-MOST_DRIFT = 0.5
-"""How far a side of a box may move between two looks, in the box's shorter sides."""
 
 FARTHEST = 10.0
 """How far one may go and still be told to have moved, likewise."""
@@ -33,8 +33,6 @@ MOST_GROWTH = 1.5
 
 MOST_SURPRISE = 32.0
 """Grey levels by which a cell of the picture may differ from what lies between the two looks."""
-
-AREAS = (Kind.TEXT, Kind.PLATE)
 
 
 class CloserLooks:
@@ -67,13 +65,22 @@ class CloserLooks:
         if not self._due(examined.index):
             self._between.append((examined, frame))
             return
+        before = self._before
         between = [one for one, _ in self._between]
-        block = [self._before, *between, examined] if self._before else []
+        block = [before, *between, examined] if before else []
         doubtful = doubtful_frames(block, self._accept) if block else set(range(len(between)))
         for place, (one, its_frame) in enumerate(self._between):
-            closer = place in doubtful
-            self._queue.append(self._pool.submit(self._look, one, its_frame) if closer else one)
-        self._queue.append(examined)
+            if before and (before.patches or examined.patches):
+                closer = place in doubtful
+                self._queue.append(self._pool.submit(self._follow, one, its_frame, before, examined, closer))
+            elif place in doubtful:
+                self._queue.append(self._pool.submit(self._look, one, its_frame))
+            else:
+                self._queue.append(one)
+        if before and leaves(before, examined):
+            self._queue.append(self._pool.submit(_followed_to, examined, frame, before))
+        else:
+            self._queue.append(examined)
         self._before = examined
         self._between = []
 
@@ -92,15 +99,38 @@ class CloserLooks:
             self._queue.popleft()
             yield first
 
+    def _follow(
+        self, one: Examination, frame: Frame, before: Examination, after: Examination, closer: bool
+    ) -> Examination:
+        """The same with where the finds of two looks are; looked at where that cannot be seen."""
+        if one.found is None:
+            return one
+        try:
+            seen, complete = seen_between(frame, before, after, self._accept)
+        except ExaminationError:
+            return Examination(one.index, None, None)
+        looked = self._look(one, frame) if closer or not complete else one
+        return replace(looked, seen=seen) if looked.found is not None else looked
+
+
+def _followed_to(examined: Examination, frame: Frame, before: Examination) -> Examination:
+    """The same with what the look before has found, and this one has not."""
+    if examined.found is None:
+        return examined
+    try:
+        return replace(examined, seen=seen_later(frame, before, examined))
+    except ExaminationError:
+        return Examination(examined.index, None, None)
+
 
 class Change(IntEnum):
     """What became of the sure finds from one look to the next."""
 
     NONE = 0
     APPEARANCE = 1
-    """One came or went, and nothing tells where from or where to."""
+    """One came or went; what is sure is followed by its pixels."""
     MOTION = 2
-    """One went further than it may without being looked at on its way."""
+    """One went further than it may, and was unsure at one end: finds on its way may say what it is."""
 
 
 def doubtful_frames(block: Sequence[Examination], accept: float) -> set[int]:
@@ -111,9 +141,9 @@ def doubtful_frames(block: Sequence[Examination], accept: float) -> set[int]:
         accept: lowest score of a find that must have its counterpart.
 
     Returns:
-        Places among the frames between the looks: all of them where something moves, or a frame was not
-        examined; the one that shows most of what neither look shows where something comes or goes, or where
-        it shows a lot. What is found in that one is taken to be in its neighbours too.
+        Places among the frames between the looks: all of them where something that is unsure moves, or a
+        frame was not examined; the one that shows most of what neither look shows where something comes or
+        goes, or where it shows a lot. What is found in that one is taken to be in its neighbours too.
     """
     between = range(len(block) - 2)
     if not between:
@@ -129,22 +159,16 @@ def doubtful_frames(block: Sequence[Examination], accept: float) -> set[int]:
 
 
 def _change(before: Found, after: Found, accept: float) -> Change:
-    drift = _drift(before.boxes, after.boxes)
-    stays = drift <= MOST_DRIFT
+    drifts = drift(before.boxes, after.boxes)
+    stays = drifts <= MOST_DRIFT
     left = ~stays.any(axis=1)
     came = ~stays.any(axis=0)
     if not (left & (before.scores >= accept)).any() and not (came & (after.scores >= accept)).any():
         return Change.NONE
     alike = _sizes_are_alike(before.boxes[left], after.boxes[came])
-    near = drift[np.ix_(left, came)] <= FARTHEST
-    return Change.MOTION if (alike & near).any() else Change.APPEARANCE
-
-
-def _drift(first: Boxes, second: Boxes) -> NDArray[np.float64]:
-    """How far the side that moves most does from each box to each other one, (n, m), in shorter sides."""
-    moved = np.abs(first[:, None] - second[None]).max(axis=-1)
-    shorter = (first[:, 2:] - first[:, :2]).min(axis=-1)
-    return np.asarray(moved / np.maximum(shorter, 1e-9)[:, None])
+    near = drifts[np.ix_(left, came)] <= FARTHEST
+    both_sure = np.logical_and.outer(before.scores[left] >= accept, after.scores[came] >= accept)
+    return Change.MOTION if (alike & near & ~both_sure).any() else Change.APPEARANCE
 
 
 def _sizes_are_alike(first: Boxes, second: Boxes) -> NDArray[np.bool_]:

@@ -9,7 +9,9 @@ import numpy as np
 
 from domain.anonymization import boxes as bx
 from domain.anonymization.looks import Look, Tile, sizes_due, tiles
+from domain.anonymization.patches import Patch
 from domain.anonymization.scenes import Thumbnail, thumbnail
+from domain.anonymization.seen import Seen
 from domain.anonymization.tracking import Found
 from domain.anonymization.views import View
 from domain.detection import Detections, Image, Kind
@@ -30,6 +32,9 @@ class Examination:
         found: faces, in pixels of the displayed frame; None when the frame could not be examined.
         impression: for finding cuts; None when the frame could not be examined.
         areas: text and plates, likewise; empty where none were looked for in this frame.
+        patches: what lies in the boxes of areas, by their rows; empty where nothing was found, and in frames
+            that are not looked at whatever they show.
+        seen: where the areas of the looks around this frame are in it.
         views: faces that can be recognised, by their rows; empty where nobody asked whose they are.
     """
 
@@ -37,6 +42,8 @@ class Examination:
     found: Found | None
     impression: Thumbnail | None
     areas: Mapping[Kind, Found] = field(default_factory=dict)
+    patches: Mapping[Kind, Sequence[Patch]] = field(default_factory=dict)
+    seen: Mapping[Kind, Seen] = field(default_factory=dict)
     views: Mapping[int, View] = field(default_factory=dict)
 
     def finds(self, kind: Kind) -> Found:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from domain.anonymization.areas import plates_among
 from domain.anonymization.examination import Examination
+from domain.anonymization.seen import Seen
 from domain.anonymization.tracking import TrackedBox, TrackingSettings, Tracks, track
 from domain.detection import Kind
 
@@ -33,9 +34,10 @@ def follow(
     boxes: list[list[TrackedBox]] = [[] for _ in examined]
     members: list[list[tuple[int, int]]] = []
     counted = [0] * len(examined)
+    run = range(examined[0].index, examined[-1].index + 1) if examined else range(0)
     for kind, how in settings.items():
         found = [one.finds(kind) for one in examined]
-        tracks = track(found, scenes, how)
+        tracks = track(found, scenes, how, [_seen(one, kind, run) for one in examined])
         of_kind = [[replace(box, kind=kind) for box in covered] for covered in tracks.boxes]
         if kind is Kind.TEXT:
             of_kind = plates_among(Tracks(of_kind, tracks.members), found, how.max_gap)
@@ -44,3 +46,13 @@ def follow(
         members += [[(t, counted[t] + row) for t, row in one] for one in tracks.members]
         counted = [before + len(one.scores) for before, one in zip(counted, found, strict=True)]
     return Tracks(boxes, members)
+
+
+def _seen(examined: Examination, kind: Kind, run: range) -> Seen:
+    """What was seen again of one kind, with frames counted from the first of the run.
+
+    The look before a frame, or the one after it, may lie outside the run; then nothing is known of its finds.
+    """
+    seen = examined.seen.get(kind) or Seen.nothing()
+    known = (seen.frames >= run.start) & (seen.frames < run.stop)
+    return Seen(seen.frames[known] - run.start, seen.rows[known], seen.boxes[known])

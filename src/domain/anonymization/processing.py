@@ -39,6 +39,7 @@ from domain.anonymization.rendering import (
 )
 from domain.anonymization.request import Verify
 from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
+from domain.anonymization.sightings import with_patches
 from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
 from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
 from domain.anonymization.verdicts import Verdicts, with_views
@@ -285,10 +286,11 @@ class _Run:
             return examined
         try:
             with timed(self._instruments.meter, Stage.DETECT):
-                areas = look_for_areas(frame, self._instruments.areas, settings)
+                looked = replace(examined, areas=look_for_areas(frame, self._instruments.areas, settings))
+                follows = self._every > 1 and self._is_looked_at(frame.index)
+                return with_patches(looked, frame) if follows else looked
         except ExaminationError:
             return Examination(frame.index, None, None)
-        return replace(examined, areas=areas)
 
     def _track_and_render(self, count: int) -> None:
         """Decide on the next ``count`` frames and start rendering them."""

@@ -23,6 +23,7 @@ from domain.anonymization import boxes as bx
 from domain.anonymization.association import LOOK_BACK, link
 from domain.anonymization.boxes import Boxes
 from domain.anonymization.identities import Decision
+from domain.anonymization.seen import Seen, Sighting, Sightings, enlarged
 from domain.detection import FloatArray, Kind
 
 
@@ -180,13 +181,20 @@ class Tracks:
     members: list[list[tuple[int, int]]]
 
 
-def track(found: Sequence[Found], scenes: NDArray[np.intp], settings: TrackingSettings) -> Tracks:
+def track(
+    found: Sequence[Found],
+    scenes: NDArray[np.intp],
+    settings: TrackingSettings,
+    seen: Sequence[Seen] = (),
+) -> Tracks:
     """Decide what to redact in a run of consecutive frames.
 
     Args:
         found: per frame, what was detected, unsure finds included.
         scenes: (frames,) number of the scene each frame belongs to; no track crosses from one to the next.
         settings: what is accepted and how far evidence reaches.
+        seen: per frame, where finds of frames at most ``settings.extension`` away are in it; nothing where
+            that was not asked.
 
     Returns:
         Boxes and tracks, in frame numbers that count from the start of the run. Exact for frames at least
@@ -199,10 +207,11 @@ def track(found: Sequence[Found], scenes: NDArray[np.intp], settings: TrackingSe
     scores = np.concatenate([one.scores for one in found]) if counts else np.empty(0)
     covered: list[list[TrackedBox]] = [[] for _ in found]
     members: list[list[tuple[int, int]]] = []
+    sightings = Sightings(seen, np.cumsum([0, *counts]))
     for indices in link(frames, boxes, scenes, settings.max_gap).tracks():
         for stretch in _accepted_stretches(frames[indices], scores[indices], settings):
             chosen = indices[stretch]
-            path = _Path(frames[chosen], boxes[chosen], scores[chosen])
+            path = _Path(frames[chosen], boxes[chosen], scores[chosen], sightings.of(chosen))
             for frame, box in path.cover(len(members), scenes, settings):
                 covered[frame].append(box)
             members.append(list(zip(frames[chosen].tolist(), rows[chosen].tolist(), strict=True)))
@@ -233,12 +242,26 @@ def _accepted_stretches(
 
 
 class _Path:
-    """The way of one face through time."""
+    """The way of one face through time.
 
-    def __init__(self, frames: NDArray[np.intp], boxes: Boxes, scores: NDArray[np.float64]) -> None:
+    Args:
+        frames: (n,) ascending, in which it was found.
+        boxes: (n, 4) where, in pixels.
+        scores: (n,).
+        sightings: per find, other frames and where it is in them.
+    """
+
+    def __init__(
+        self,
+        frames: NDArray[np.intp],
+        boxes: Boxes,
+        scores: NDArray[np.float64],
+        sightings: Sequence[Sequence[Sighting]],
+    ) -> None:
         self._frames = frames
         self._boxes = boxes
         self._scores = scores
+        self._sightings = sightings
 
     def cover(
         self, number: int, scenes: NDArray[np.intp], settings: TrackingSettings
@@ -255,6 +278,7 @@ class _Path:
         found[: first - start] = self._prolonged(times[: first - start], at_start=True)
         found[last + 1 - start :] = self._prolonged(times[last + 1 - start :], at_start=False)
         steadied = bx.grow(bx.enclose(found, _steady(found, settings.smoothing)), settings.margin)
+        steadied = enlarged(steadied, start, self._frames, self._boxes, self._sightings)
         following = np.searchsorted(self._frames, times).clip(0, len(self._frames) - 1)
         leading = (following - 1).clip(0)
         nearer = times - self._frames[leading] < self._frames[following] - times
