@@ -22,6 +22,7 @@ LONGEST = 250
 """Lines that a script may have."""
 
 UNTOLD = {
+    "client_gone": "nobody is there any more who could be told",
     "emotions_unavailable": "pictures are analysed without",
     "idempotency_conflict": "the console sends no keys",
     "input_not_found": "of the command line",

@@ -317,7 +317,7 @@ def test_the_similarity_that_a_check_began_with_is_the_highest_of_what_was_not_d
     left = [np.array([place], np.float64) for place in PLACES[:MOST_ROUNDS]]
     alike = (0.3, 0.8, None)
     finds = [*map(Inspected, left, alike), Inspected(np.empty((0, 4)), 0.2)]
-    inspector = Scripted(Chain([]), None, (), 0.5, iter(finds))
+    inspector = Scripted(Chain([]), None, (), 0.5, finds=iter(finds))
     after = replace(prover(Chain([])), inspector=inspector).picture(frame())
     assert after.check == Check(
         whole=True, before=MOST_ROUNDS, after=0, similarity_before=0.8, similarity_after=0.2
