@@ -151,7 +151,7 @@ export function orderForm(app, order, draft, startOver, signal) {
   if (begun) {
     fillIn(begun);
     const again = () => (draft.drop(), startOver());
-    const button = el("button", { type: "button", class: "quiet", onclick: again }, t("run.startOver"));
+    const button = el("button", { type: "button", onclick: again }, t("run.startOver"));
     sayFilledIn(t("run.filledIn"), button);
   }
   return node;
