@@ -22,6 +22,7 @@ LONGEST = 250
 """Lines that a script may have."""
 
 UNTOLD = {
+    "client_gone": "whoever is gone reads nothing",
     "emotions_unavailable": "pictures are analysed without",
     "idempotency_conflict": "the console sends no keys",
     "input_not_found": "of the command line",
