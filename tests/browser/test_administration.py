@@ -38,6 +38,15 @@ def test_an_account_is_opened_given_another_password_and_locked(
         assert not httpx.post(f"{address}/api/auth/login", json=credentials).is_success
 
 
+NARROWED = """(lists) => lists.map((list) => {
+  const widths = () => [...list.querySelectorAll("dt")].map((name) => name.offsetWidth);
+  const before = Math.max(...widths());
+  list.style.gridTemplateColumns = "min-content max-content";
+  return before < Math.max(...widths());
+})"""
+"""Of each list, whether its names have less room than their longest word needs."""
+
+
 def test_health_is_written_as_germans_write_and_no_word_is_broken(chromium: Browser, address: str) -> None:
     with visit(chromium, address, role="admin", locale="de-DE") as somebody:
         console, page = somebody.sign_in(), somebody.page
@@ -47,6 +56,8 @@ def test_health_is_written_as_germans_write_and_no_word_is_broken(chromium: Brow
             page.set_viewport_size({"width": width, "height": 800})
             console.open("/admin")
             assert on_several_lines(page.locator(".checks li, .pairs dd")) == [], width
+            # The narrowest that a name can be is its longest word.
+            assert page.locator(".pairs").evaluate_all(NARROWED) == [False, False], width
         expect(page.get_by_text("50,6\u00a0MB", exact=True)).to_be_visible()
 
 
