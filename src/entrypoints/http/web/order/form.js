@@ -87,7 +87,11 @@ export function orderForm(app, order, draft, startOver, signal) {
     output.suit();
     const isMinimal = taken === "minimal";
     disableBecause(verification, isMinimal ? t("verify.minimal") : "");
-    const order = { level: taken, verify: chosen(verification, "verify"), format: output.wanted().output_format };
+    const order = {
+      level: taken,
+      verify: chosen(verification, "verify"),
+      format: output.wanted().output_format,
+    };
     end.show(parts.frames(), order, isMinimal && !regions.length ? t("run.nothingCovered") : "");
     if (suggested) keep();
   }
