@@ -137,6 +137,20 @@ class Visitor:
         self.page.locator("button[type=submit]").click()
 
 
+def on_several_lines(nodes: Locator) -> list[str]:
+    """What is written in those of some elements that take more than one line."""
+    found: list[str] = nodes.evaluate_all(
+        """(nodes) => nodes.filter((node) => {
+          const range = document.createRange();
+          range.selectNodeContents(node);
+          const parts = [...range.getClientRects()];
+          const lowest = Math.max(...parts.map(({ top }) => top));
+          return lowest >= Math.min(...parts.map(({ bottom }) => bottom));
+        }).map((node) => node.textContent)"""
+    )
+    return found
+
+
 @contextmanager
 def visit(
     chromium: Browser,

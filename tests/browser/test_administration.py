@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 from playwright.sync_api import Browser, expect
 
-from browsing import Visitor, visit
+from browsing import DESK, PHONE, Visitor, on_several_lines, visit
 from service_process import PASSWORD
 
 NEW_PASSWORD = "another horse entirely"
@@ -36,3 +36,39 @@ def test_an_account_is_opened_given_another_password_and_locked(
         page.get_by_role("dialog").get_by_role("button", name="Lock").click()
         expect(page.get_by_role("button", name=f"Unlock: {name}", exact=True)).to_be_visible()
         assert not httpx.post(f"{address}/api/auth/login", json=credentials).is_success
+
+
+NARROWED = """(lists) => lists.map((list) => {
+  const widths = () => [...list.querySelectorAll("dt")].map((name) => name.offsetWidth);
+  const before = Math.max(...widths());
+  list.style.gridTemplateColumns = "min-content max-content";
+  return before < Math.max(...widths());
+})"""
+"""Of each list, whether its names have less room than their longest word needs."""
+
+
+def test_health_is_written_as_germans_write_and_no_word_is_broken(chromium: Browser, address: str) -> None:
+    with visit(chromium, address, role="admin", locale="de-DE") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        told = console.ask("GET", "/api/frames/anonymize/health/").json() | {"storage_bytes": 50_600_000}
+        page.route("**/health/", lambda route: route.fulfill(json=told))
+        for width in (PHONE["width"], 768, 1100, DESK["width"], 1440, 1920):
+            page.set_viewport_size({"width": width, "height": 800})
+            console.open("/admin")
+            assert on_several_lines(page.locator(".checks li, .pairs dd")) == [], width
+            # The narrowest that a name can be is its longest word.
+            assert page.locator(".pairs").evaluate_all(NARROWED) == [False, False], width
+        expect(page.get_by_text("50,6\u00a0MB", exact=True)).to_be_visible()
+
+
+def test_an_installation_that_takes_nothing_in_is_told_to_be_unhealthy(
+    chromium: Browser, address: str
+) -> None:
+    with visit(chromium, address, role="admin") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        told = console.ask("GET", "/api/frames/anonymize/health/").json()
+        body = told | {"status": "unhealthy", "checks": told["checks"] | {"storage": "failed"}}
+        page.route("**/health/", lambda route: route.fulfill(status=503, json=body))
+        console.open("/admin")
+        expect(page.get_by_text("Nothing can be taken in at the moment.")).to_be_visible()
+        expect(page.locator(".checks")).to_contain_text("Failed")

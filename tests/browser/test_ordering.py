@@ -219,3 +219,30 @@ def test_the_limits_and_the_load_of_the_installation_are_told(console: Console, 
     page.reload()
     expect(page.get_by_text(f"A run may have {FRAMES - 1} frames.")).to_be_visible()
     expect(page.get_by_role("button", name="Start")).to_be_disabled()
+
+
+def test_a_run_that_failed_says_why_in_the_language_that_is_spoken(
+    chromium: Browser, address: str, film: Path
+) -> None:
+    with visit(chromium, address, locale="de-DE") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.upload(film)
+        video = console.link_to(film.name)
+        ends = {"start_frame": 0, "end_frame": 10}
+        segment = console.ask("POST", f"/api{video}/segments/", ends).json()
+        order = {"video_id": segment["video_id"], "segment_ids": [segment["id"]]}
+        one = console.ask("POST", "/api/frames/anonymize/", order).json()["request_id"]
+        told = console.ask("GET", f"/api/frames/anonymize/requests/{one}/").json()
+        said = "Processing timeout: a slice took longer than 600 s"
+        told |= {"status": "failed", "error": said, "error_code": "processing_timeout"}
+        page.route("**/requests/?*", lambda route: route.fulfill(json={"items": [told], "total": 1}))
+        page.route(f"**/requests/{one}/", lambda route: route.fulfill(json=told))
+        for path in ("/runs", f"/runs/{one}/review"):
+            console.open(path)
+            expect(page.get_by_text("Es dauerte länger, als dieser Dienst erlaubt.")).to_be_visible()
+            expect(page.locator("small[lang=en]")).to_have_text(said)
+            expect(page.get_by_role("link", name="Erneut bestellen")).to_be_visible()
+        # Of runs that failed before codes were noted, there is no more than what was said.
+        told |= {"error_code": None}
+        console.open("/runs")
+        expect(page.get_by_text(f"Fehlgeschlagen: {said}")).to_be_visible()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from browsing import Console, visit
+from browsing import PHONE, Console, on_several_lines, visit
 from pictures import GROUP_BOXES, group_photograph
 
 MARGIN = 60
@@ -67,6 +67,19 @@ def test_a_crowd_is_refused_in_words_and_does_not_spoil_the_other_picture(
         expect(cards.nth(0)).to_contain_text("mehr als 32 Gesichter", timeout=60_000)
         expect(cards.nth(0)).to_contain_text("Schneiden Sie es")
         expect(cards.nth(1).locator(".face-overlay rect")).to_have_count(1)
+
+
+def test_a_number_and_its_unit_stay_together_on_a_phone(
+    chromium: Browser, address: str, portraits: list[Path]
+) -> None:
+    with visit(chromium, address, size=PHONE, locale="de-DE") as somebody:
+        console, page = somebody.sign_in(), somebody.page
+        console.open("/faces")
+        page.set_input_files(".drop-zone input", portraits[0])
+        facts = page.locator(".pairs dd")
+        expect(facts).to_have_count(4, timeout=60_000)
+        assert on_several_lines(facts) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 def test_somebody_is_enrolled_found_and_removed(console: Console, portraits: list[Path]) -> None:

@@ -281,9 +281,11 @@ async def test_a_failed_request_says_why(database: Database) -> None:
     user = await add_user(database, "ada")
     request = await add_request(database, user, await add_video(database, user))
     async with database.unit_of_work() as work:
-        assert await work.requests.finish(request.id, Status.FAILED, NOW, error="no disk")
+        why = {"error": "no disk", "error_code": "storage_full"}
+        assert await work.requests.finish(request.id, Status.FAILED, NOW, **why)
         found = await work.requests.get(request.id, principal_of(user))
         assert (found.status, found.error, found.completed_at) == (Status.FAILED, "no disk", NOW)
+        assert found.error_code == "storage_full"
         assert not await work.requests.finish(uuid4(), Status.FAILED, NOW)
 
 

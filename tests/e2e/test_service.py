@@ -115,6 +115,7 @@ def test_health_tells_a_stranger_one_word_and_its_users_the_rest(http: httpx.Cli
     report = http.get("/api/frames/anonymize/health/").json()
     assert report["checks"] == {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
     assert (report["status"], report["workers"]) == ("healthy", 1)
+    assert isinstance(report["storage_bytes"], int)
 
 
 def test_a_face_is_analysed_and_that_is_told_to_prometheus(http: httpx.Client) -> None:

@@ -50,6 +50,7 @@ async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
         "started_at": None,
         "completed_at": None,
         "error": None,
+        "error_code": None,
     }
     (listed,) = (await scene.ada.get(f"{REQUESTS}/requests/?video_id=&status=&limit=20&offset=0")).json()[
         "items"

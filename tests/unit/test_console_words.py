@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.http.errors import CODE_BY_STATUS, STATUS_BY_CODE
+from domain.anonymization.work import NO_WORKER_SURVIVED
+from entrypoints.http.errors import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
 
 WEB = Path(str(files("entrypoints.http") / "web"))
 LANGUAGES = {
@@ -22,7 +23,7 @@ LONGEST = 250
 """Lines that a script may have."""
 
 UNTOLD = {
-    "client_gone": "nobody is there any more who could be told",
+    "client_gone": "whoever is gone reads nothing",
     "emotions_unavailable": "pictures are analysed without",
     "idempotency_conflict": "the console sends no keys",
     "input_not_found": "of the command line",
@@ -40,6 +41,11 @@ UNTOLD = {
     "webhook_failed": "whoever is called learns nothing, and neither does who ordered",
 }
 """Codes that nobody meets in the console, and why."""
+
+OF_ANSWERS = set(STATUS_BY_CODE) | set(CODE_BY_STATUS.values())
+
+OF_RUNS = {*PUBLIC_CODES, NO_WORKER_SURVIVED}
+"""Codes that runs fail with, besides those of answers."""
 
 OF_THE_PAGE = {"connection_lost", "shared_with_owner"}
 """Codes of errors that no answer has."""
@@ -84,13 +90,12 @@ def test_no_sentence_is_idle() -> None:
 
 def test_errors_that_have_words_exist() -> None:
     codes = {name.removeprefix("error.") for name in ENGLISH if name.startswith("error.")}
-    assert codes <= set(STATUS_BY_CODE) | set(CODE_BY_STATUS.values()) | OF_THE_PAGE
+    assert codes <= OF_ANSWERS | OF_RUNS | OF_THE_PAGE
 
 
 def test_every_error_that_may_be_met_has_words() -> None:
-    known = set(STATUS_BY_CODE) | set(CODE_BY_STATUS.values())
-    assert set(UNTOLD) <= known
-    assert {f"error.{code}" for code in known - set(UNTOLD)} <= set(ENGLISH)
+    assert set(UNTOLD) <= OF_ANSWERS
+    assert {f"error.{code}" for code in (OF_ANSWERS | OF_RUNS) - set(UNTOLD)} <= set(ENGLISH)
     assert not {f"error.{code}" for code in UNTOLD} & set(ENGLISH)
 
 

@@ -27,6 +27,7 @@ def request(
         started_at=None,
         completed_at=None,
         error=None,
+        error_code=None,
         result_key=key,
         result_bytes=None if key is None else 1,
     )

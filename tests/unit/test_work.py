@@ -131,6 +131,7 @@ async def test_a_request_that_cannot_be_done_fails_in_words(desk: Desk) -> None:
     await desk.process(request_id)
     request = await desk.request(request_id)
     assert (request.status, request.error) == (Status.FAILED, "the video is damaged: upload it again")
+    assert request.error_code == "unreadable_video"
     assert desk.results() == {}
 
 
@@ -147,6 +148,7 @@ async def test_an_unforeseen_failure_is_reported_to_the_operator_and_not_to_the_
     request = await desk.request(request_id)
     assert request.status is Status.FAILED
     assert "secret" not in (request.error or "")
+    assert request.error_code == "internal_error"
 
 
 async def test_what_is_about_the_installation_is_for_its_log(
@@ -394,6 +396,7 @@ async def test_a_slice_that_takes_every_worker_down_ends_its_request(desk: Desk)
     request = await desk.request(request_id)
     assert request.status is Status.FAILED
     assert "no worker survived" in (request.error or "")
+    assert request.error_code == "no_worker_survived"
 
 
 async def test_a_slice_that_takes_too_long_fails_with_processing_timeout(desk: Desk) -> None:
@@ -403,6 +406,7 @@ async def test_a_slice_that_takes_too_long_fails_with_processing_timeout(desk: D
     request = await desk.request(request_id)
     assert request.status is Status.FAILED
     assert (request.error or "").startswith("Processing timeout")
+    assert request.error_code == "processing_timeout"
     assert (desk.results(), desk.parts()) == ({}, {})
 
 

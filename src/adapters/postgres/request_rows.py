@@ -57,6 +57,7 @@ _STATE = (
     RequestRow.started_at,
     RequestRow.completed_at,
     RequestRow.error,
+    RequestRow.error_code,
     RequestRow.result_key,
     RequestRow.result_bytes,
 )

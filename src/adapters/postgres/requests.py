@@ -169,6 +169,7 @@ class Requests:
         blanked_frames: int = 0,
         result: tuple[str, int] | None = None,
         error: str | None = None,
+        error_code: str | None = None,
     ) -> bool:
         """See the port."""
         key, size = result or (None, None)
@@ -181,6 +182,7 @@ class Requests:
             "result_key": key,
             "result_bytes": size,
             "error": error,
+            "error_code": error_code,
         }
         statement = update(RequestRow).where(RequestRow.id == request_id, _IS_UNFINISHED).values(changes)
         finished = await self._connection.execute(statement.returning(RequestRow.webhook_url))

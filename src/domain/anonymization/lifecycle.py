@@ -116,6 +116,7 @@ class AnonymizationRequest:
             the result is put together.
         created_at, started_at, completed_at: UTC; None for what has not happened.
         error: why it failed, for people; None otherwise.
+        error_code: the same as a stable code; None where nothing failed, or nobody noted it.
         result_key: where the ZIP lies in the object store; None until it is complete.
         result_bytes: size of the ZIP.
     """
@@ -131,6 +132,7 @@ class AnonymizationRequest:
     started_at: datetime | None
     completed_at: datetime | None
     error: str | None
+    error_code: str | None
     result_key: str | None
     result_bytes: int | None
 

@@ -54,6 +54,7 @@ def status_object(request: AnonymizationRequest) -> dict[str, object]:
         "started_at": _rfc3339(request.started_at),
         "completed_at": _rfc3339(request.completed_at),
         "error": request.error,
+        "error_code": request.error_code,
     }
 
 

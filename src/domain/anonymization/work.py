@@ -39,6 +39,9 @@ NOT_ITS_FAULT = (
 )
 """Errors that say nothing about a slice: it is done again when the trouble is over, however often."""
 
+NO_WORKER_SURVIVED = "no_worker_survived"
+"""Code of what no error says: whoever began a slice died over it."""
+
 PAUSES = (timedelta(seconds=1), timedelta(seconds=5))
 """Before a slice that failed is begun again, by how often it has failed."""
 
@@ -121,7 +124,8 @@ class SliceWorker:
                 await self._maker.withdraw(lease)
         except WorkerStuckError:
             if held.is_late:
-                await self._blame(lease, str(held.timeout()))
+                late = held.timeout()
+                await self._blame(lease, str(late), late.code)
             raise
         except asyncio.CancelledError:
             await uninterrupted(self._release(lease, timedelta()))
@@ -133,12 +137,13 @@ class SliceWorker:
         except (IdentitiesLostError, WorkersDisagreeError) as error:
             # Nothing of the request may be shipped, and trying again would not bring it back.
             logger.warning("a request cannot be done, %s: %s", error.code, error.__cause__ or error)
-            await self._fail(lease.request_id, str(error.told()))
+            await self._fail(lease.request_id, str(error.told()), error.code)
         except DomainError as error:
             logger.warning("a slice failed, %s: %s", error.code, error)
-            await self._blame(lease, str(error.told()))
+            await self._blame(lease, str(error.told()), error.code)
         except BaseException:
-            await self._blame(lease, "the program failed on this request; its log says how")
+            message = "the program failed on this request; its log says how"
+            await self._blame(lease, message, DomainError.code)
             raise
         finally:
             await self._board.announce(lease.request_id)
@@ -169,8 +174,8 @@ class SliceWorker:
         lease = held.lease
         if lease.attempt > MOST_ATTEMPTS:
             message = f"frames {lease.segment} were begun {MOST_ATTEMPTS} times and no worker survived it"
-            self._workshop.meter.slice_failed("no_worker_survived")
-            await self._fail(lease.request_id, message)
+            self._workshop.meter.slice_failed(NO_WORKER_SURVIVED)
+            await self._fail(lease.request_id, message, NO_WORKER_SURVIVED)
             return
         await self._maker.make(held)
 
@@ -186,7 +191,7 @@ class SliceWorker:
 
         await self._backoff.run(release)
 
-    async def _blame(self, lease: Lease, error: str) -> None:
+    async def _blame(self, lease: Lease, error: str, code: str) -> None:
         """Note that a slice failed; the last time that it may takes the request with it."""
 
         async def blame() -> bool:
@@ -194,8 +199,9 @@ class SliceWorker:
                 failures = await work.slices.fail(lease, PAUSES[min(lease.failures, len(PAUSES) - 1)])
                 over = failures is not None and failures >= MOST_FAILURES
                 if over:
+                    now = self._clock.now()
                     await work.requests.finish(
-                        lease.request_id, Status.FAILED, self._clock.now(), error=error
+                        lease.request_id, Status.FAILED, now, error=error, error_code=code
                     )
                 await work.commit()
             return over
@@ -204,9 +210,10 @@ class SliceWorker:
             async with deleted_in_time():
                 await self._store.remove_all(result_prefix(lease.request_id))
 
-    async def _fail(self, request_id: UUID, error: str) -> None:
+    async def _fail(self, request_id: UUID, error: str, code: str) -> None:
+        now = self._clock.now()
         async with self._database.unit_of_work() as work:
-            await work.requests.finish(request_id, Status.FAILED, self._clock.now(), error=error)
+            await work.requests.finish(request_id, Status.FAILED, now, error=error, error_code=code)
             await work.commit()
         async with deleted_in_time():
             await self._store.remove_all(result_prefix(request_id))

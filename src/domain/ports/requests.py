@@ -95,8 +95,11 @@ class Requests(Protocol):
         blanked_frames: int = 0,
         result: tuple[str, int] | None = None,
         error: str | None = None,
+        error_code: str | None = None,
     ) -> bool:
         """Bring it to a final status, with the result's key and bytes; False when it had one already.
+
+        Of one that failed, ``error`` says why to people, and ``error_code`` to programs.
 
         Its slices are gone then, and with them every lease. With the status comes a notice for the webhook of
         the order, if it has one.

@@ -49,6 +49,7 @@ class FakeRequests:
             started_at=None,
             completed_at=None,
             error=None,
+            error_code=None,
             result_key=None,
             result_bytes=None,
         )
@@ -110,6 +111,7 @@ class FakeRequests:
         blanked_frames: int = 0,
         result: tuple[str, int] | None = None,
         error: str | None = None,
+        error_code: str | None = None,
     ) -> bool:
         rows = await self._tx.write()
         request = rows.requests.get(request_id)
@@ -125,6 +127,7 @@ class FakeRequests:
             result_key=result[0] if result else None,
             result_bytes=result[1] if result else None,
             error=error,
+            error_code=error_code,
         )
         for key in [key for key in rows.slices if key[0] == request_id]:
             del rows.slices[key]

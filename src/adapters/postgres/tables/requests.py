@@ -138,6 +138,7 @@ class RequestRow(DefaultBase):
     started_at: Mapped[datetime | None] = mapped_column(Time)
     completed_at: Mapped[datetime | None] = mapped_column(Time)
     error: Mapped[str | None] = mapped_column(Text)
+    error_code: Mapped[str | None] = mapped_column(Text)
     result_key: Mapped[str | None] = mapped_column(Text)
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
     identity_mode: Mapped[str | None] = mapped_column(Text)

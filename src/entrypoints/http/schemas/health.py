@@ -92,6 +92,9 @@ class HealthView(View, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    storage_bytes: (
+        Annotated[int | None, Meta(description="The same as a number.", examples=[15200000000])] | UnsetType
+    ) = UNSET
     checks: (
         Annotated[
             dict[str, str],
@@ -109,6 +112,7 @@ class HealthView(View, frozen=True, kw_only=True):
             pending_requests=report.pending_requests,
             average_processing_time=report.average_seconds,
             storage_usage=None if report.storage_bytes is None else readable_size(report.storage_bytes),
+            storage_bytes=report.storage_bytes,
             checks=dict(report.checks),
         )
 

@@ -32,6 +32,10 @@ BlankedFrames: TypeAlias = Annotated[
         examples=[0],
     ),
 ]
+ErrorCode: TypeAlias = Annotated[
+    str | None,
+    Meta(description="The same as a stable code; null where nobody noted one.", examples=[None]),
+]
 
 
 class StatusView(View, frozen=True, kw_only=True):
@@ -52,6 +56,7 @@ class StatusView(View, frozen=True, kw_only=True):
     started_at: datetime | None
     completed_at: datetime | None
     error: Annotated[str | None, Meta(description="Why it failed; null otherwise.", examples=[None])]
+    error_code: ErrorCode
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
@@ -69,6 +74,7 @@ class StatusView(View, frozen=True, kw_only=True):
             started_at=request.started_at,
             completed_at=request.completed_at,
             error=request.error,
+            error_code=request.error_code,
         )
 
 
@@ -121,6 +127,7 @@ class RequestView(View, frozen=True, kw_only=True):
     started_at: datetime | None
     completed_at: datetime | None
     error: str | None
+    error_code: ErrorCode
     result_bytes: Annotated[int | None, Meta(description="Size of the ZIP; null while there is none.")]
 
     @classmethod
@@ -150,6 +157,7 @@ class RequestView(View, frozen=True, kw_only=True):
             started_at=request.started_at,
             completed_at=request.completed_at,
             error=request.error,
+            error_code=request.error_code,
             result_bytes=request.result_bytes,
         )
 

@@ -1,7 +1,7 @@
 /** How the installation is doing now. */
 
 import { el } from "../core/dom.js";
-import { duration, number, t } from "../core/language.js";
+import { duration, number, size, t } from "../core/language.js";
 import { loaded } from "../ui/states.js";
 
 const ASKED_EVERY = 10000;
@@ -23,7 +23,7 @@ export function healthCard(app, signal) {
         t("health.average"),
         health.average_processing_time == null ? unknown : duration(health.average_processing_time),
       ],
-      [t("health.storage"), health.storage_usage ?? unknown],
+      [t("health.storage"), health.storage_bytes == null ? unknown : size(health.storage_bytes)],
     ];
     const checks = Object.entries(health.checks ?? {}).map(([name, state]) =>
       el("li", { "data-state": state }, t(`health.check.${name}`), el("b", {}, t(`health.state.${state}`))),

@@ -87,7 +87,11 @@ export function orderForm(app, order, draft, startOver, signal) {
     output.suit();
     const isMinimal = taken === "minimal";
     disableBecause(verification, isMinimal ? t("verify.minimal") : "");
-    const order = { level: taken, verify: chosen(verification, "verify"), format: output.wanted().output_format };
+    const order = {
+      level: taken,
+      verify: chosen(verification, "verify"),
+      format: output.wanted().output_format,
+    };
     end.show(parts.frames(), order, isMinimal && !regions.length ? t("run.nothingCovered") : "");
     if (suggested) keep();
   }
@@ -151,7 +155,7 @@ export function orderForm(app, order, draft, startOver, signal) {
   if (begun) {
     fillIn(begun);
     const again = () => (draft.drop(), startOver());
-    const button = el("button", { type: "button", class: "quiet", onclick: again }, t("run.startOver"));
+    const button = el("button", { type: "button", onclick: again }, t("run.startOver"));
     sayFilledIn(t("run.filledIn"), button);
   }
   return node;

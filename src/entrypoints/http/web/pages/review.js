@@ -13,6 +13,7 @@ import { strip } from "../review/strip.js";
 import { blankedIn } from "../runs/blanked.js";
 import { downloadButton } from "../runs/download.js";
 import { againLink, Entry } from "../runs/entry.js";
+import { failureOf } from "../runs/failure.js";
 import { isFinal } from "../runs/follow.js";
 import { kindOf } from "../runs/kind.js";
 import { frameKeys, frameSteps } from "../ui/frame-steps.js";
@@ -98,7 +99,10 @@ function desk(app, result, signal) {
 function unfinished(app, run, video, signal, reload) {
   const again = video && againLink(run);
   if (run.status === "completed") return empty(t("review.expired"), again);
-  if (run.status === "failed") return empty(t("review.failed", { why: run.error ?? "" }), again);
+  if (run.status === "failed") {
+    const { told, detail } = failureOf("review.failed", run);
+    return empty(told, detail, again);
+  }
   if (run.status === "cancelled") return empty(t("review.cancelled"), again);
   const entry = new Entry(app, run, t("review.thisRun"));
   app.news.follow(run.request_id, signal, (state) => {

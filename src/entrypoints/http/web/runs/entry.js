@@ -8,6 +8,7 @@ import { confirmed } from "../ui/dialog.js";
 import { icon } from "../ui/icons.js";
 import { blankedIn } from "./blanked.js";
 import { downloadButton } from "./download.js";
+import { failureOf } from "./failure.js";
 import { isFinal } from "./follow.js";
 import { kindOf } from "./kind.js";
 import { RateMeter } from "./rate.js";
@@ -84,7 +85,7 @@ export class Entry {
     this.#badge.dataset.status = status;
     this.#bar.hidden = isFinal(this.#run);
     this.#bar.value = progress;
-    this.#words.textContent = this.#told();
+    fill(this.#words, this.#told());
     this.#warning.textContent = blankedIn(this.#run);
     this.#warning.hidden = !this.#warning.textContent;
     this.node.dataset.status = status;
@@ -104,7 +105,10 @@ export class Entry {
         .filter(Boolean)
         .join(" · ");
     }
-    if (run.status === "failed") return t("runs.why", { why: run.error ?? "" });
+    if (run.status === "failed") {
+      const { told, detail } = failureOf("runs.why", run);
+      return [told, detail];
+    }
     if (run.status === "cancelled") return frames;
     const rate = this.#meter.measure(run.processed_frames);
     const left = run.estimated_remaining_time;

@@ -28,6 +28,7 @@ import { Seats } from "../core/seats.js";
  * @property {string | null} started_at
  * @property {string | null} completed_at
  * @property {string | null} error
+ * @property {string | null} error_code
  * @property {number | null} [result_bytes]
  * @property {number | null} [estimated_remaining_time] only in news
  */
