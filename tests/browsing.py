@@ -62,8 +62,12 @@ class Console:
     def upload(self, film: Path) -> None:
         """Choose a film on the page of videos, and wait until it is listed."""
         self.open("/videos")
+        before = self.page.locator(".upload").count()
         self.page.set_input_files(".drop-zone input", film)
-        expect(self.card(film.name)).to_be_visible()
+        made = self.page.locator(".upload").nth(before).locator("a.primary")
+        # There may be others of that name, and administrators see those of everybody.
+        link = made.get_attribute("href")
+        expect(self.page.locator(f'.card.video h2 a[href="{link}"]')).to_be_visible()
 
     def card(self, name: str) -> Locator:
         """What the list of videos shows of the newest one of a name."""

@@ -120,6 +120,7 @@ def test_what_is_ordered_again_is_what_was_ordered(console: Console, film: Path)
     page.get_by_label("Language of the report").select_option("de")
     ordered(page, "Start")
     run = page.locator(".card.run")
+    expect(run).to_have_count(1)
     # As if it had been cancelled in time.
     listed = console.ask("GET", "/api/frames/anonymize/requests/").json()
     listed["items"][0]["status"] = "cancelled"
