@@ -17,8 +17,8 @@ from domain.errors.base import UNEXPECTED
 from entrypoints.cli.errors import report_domain_error
 from entrypoints.http.errors import STATUS_BY_CODE
 
-MAY_BE_READ_BY_ALL = {"examination_failed", "overloaded", "processing_timeout"}
-"""Status 5xx, and yet about what was asked for: pictures, load, time."""
+MAY_BE_READ_BY_ALL = {"examination_failed", "overloaded", "processing_timeout", "workers_disagree"}
+"""Status 5xx, and yet about what was asked for: pictures, load, time, frames and what looked at them."""
 
 OPERATORS_WORDS = re.compile(r"/|\\d|[A-Z]{2,}|framecloak|pip")
 """What sentences about an installation are full of: paths, ports, variables, commands."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors.base import ASK, DomainError, Told
+from domain.errors.base import DomainError
 
 
 class InvalidSegmentsError(DomainError):
@@ -57,7 +57,6 @@ class WorkersDisagreeError(DomainError):
     """Workers with different models or settings have made parts of one request."""
 
     code = "workers_disagree"
-    outside = Told("parts of the request were made in different ways, so it was given up", ASK)
 
 
 class TokenNotFoundError(DomainError):
