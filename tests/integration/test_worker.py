@@ -70,7 +70,7 @@ class Bench:
     async def lease(self, request_id: UUID) -> Lease | None:
         return await self._worker.lease(request_id)
 
-    async def do(self, lease: Lease, on_made: Callable[[], None]) -> None:
+    async def do(self, lease: Lease, on_counted: Callable[[], None]) -> None:
         self.begun.append(lease.request_id)
         if self.error:
             error, self.error = self.error, None
@@ -80,7 +80,7 @@ class Bench:
         except asyncio.CancelledError:
             self.interrupted.append(lease.request_id)
             raise
-        await self._worker.do(lease, on_made)
+        await self._worker.do(lease, on_counted)
 
     def rest(self) -> None:
         self._worker.rest()

@@ -1,4 +1,4 @@
-"""Slices one after the other: one is stored while the next is made, and nothing of either is lost."""
+"""Slices one after the other: one is tidied up while the next is made, and nothing of either is lost."""
 
 from __future__ import annotations
 
@@ -20,27 +20,37 @@ from domain.ports.services import StoredObject
 from entrypoints.worker import desk as worker_desk
 from entrypoints.worker.desk import Desk
 from fakes.media import FakeSource
+from fakes.queue import FakeProgressBoard
 from fakes.storage import FakeObjectStore
 from world import World
 
 
 @dataclass
-class GatedStore(FakeObjectStore):
-    """Holds files back until it is opened.
+class GatedBoard(FakeProgressBoard):
+    """Is slow to take what a worker tells last about a slice.
 
     Attributes:
-        gate: closed by `hold`.
-        arrived: keys of the files that came, in their order.
-        refused: files to answer with an error first.
+        gate: closed until somebody opens it.
     """
 
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    arrived: list[str] = field(default_factory=list)
+
+    async def announce(self, request_id: UUID) -> None:
+        await super().announce(request_id)
+        await self.gate.wait()
+
+
+@dataclass
+class ShortStore(FakeObjectStore):
+    """Has no room for some files.
+
+    Attributes:
+        refused: files to answer with an error first.
+    """
+
     refused: int = 0
 
     async def put_file(self, key: str, path: Path) -> StoredObject:
-        self.arrived.append(key)
-        await self.gate.wait()
         if self.refused:
             self.refused -= 1
             raise StorageFullError("the store is full")
@@ -53,11 +63,15 @@ class Worker:
 
     desk: Desk
     prepared: Prepared
-    store: GatedStore
+    store: ShortStore
+    board: GatedBoard
     opened: list[Path]
 
     async def status(self, request_id: UUID) -> Status:
         return (await self.prepared.request(request_id)).status
+
+    async def parts(self, request_id: UUID) -> int:
+        return len(await self.prepared.finished_parts(request_id))
 
 
 @pytest.fixture(autouse=True)
@@ -67,8 +81,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def at_work(scratch: Path) -> AsyncIterator[Worker]:
-    store = GatedStore()
-    world = World(scratch, clock=store.clock, real_store=store)
+    store, board = ShortStore(), GatedBoard()
+    world = World(scratch, clock=store.clock, real_store=store, board=board)
     prepared = Prepared(world)
     opened: list[Path] = []
 
@@ -79,8 +93,9 @@ async def at_work(scratch: Path) -> AsyncIterator[Worker]:
     prepared.open_video = open_video
     desk = Desk(prepared.worker(), world.dispatcher, lambda: True, pytest.fail)
     try:
-        yield Worker(desk, prepared, store, opened)
+        yield Worker(desk, prepared, store, board, opened)
     finally:
+        board.gate.set()
         await desk.close(timedelta())
 
 
@@ -96,15 +111,18 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_the_next_slice_is_made_while_one_is_stored_but_not_a_third(tmp_path: Path) -> None:
+async def test_the_next_slice_is_begun_while_one_that_counts_is_tidied_up_but_not_a_third(
+    tmp_path: Path,
+) -> None:
     async with at_work(tmp_path) as worker:
+        worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 80))
+        worker.board.gate.clear()
         await worker.desk.wake()
-        await until(lambda: len(worker.store.arrived) == 2)
+        await until(lambda: len(worker.opened) == 2)
         await asyncio.sleep(0.2)
-        assert len(worker.opened) == len(worker.store.arrived) == 2
-        assert await worker.prepared.finished_parts(request_id) == []
-        worker.store.gate.set()
+        assert (len(worker.opened), await worker.parts(request_id)) == (2, 2)
+        worker.board.gate.set()
         # Putting the parts together is begun without being woken again.
         await until(worker.desk.is_idle)
         assert await worker.status(request_id) is Status.COMPLETED
@@ -112,12 +130,24 @@ async def test_the_next_slice_is_made_while_one_is_stored_but_not_a_third(tmp_pa
         assert left_in(tmp_path) == []
 
 
-async def test_what_is_stored_and_what_is_made_are_both_given_back_at_the_end(tmp_path: Path) -> None:
+async def test_no_more_than_one_slice_is_held(tmp_path: Path) -> None:
     async with at_work(tmp_path) as worker:
+        stored, go_on = asyncio.Event(), asyncio.Event()
+        put_file = worker.store.put_file
+
+        async def slowly(key: str, path: Path) -> StoredObject:
+            stored.set()
+            await go_on.wait()
+            return await put_file(key, path)
+
+        worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 40))
+        worker.store.put_file = slowly  # type: ignore[method-assign]
         await worker.desk.wake()
-        await until(lambda: len(worker.store.arrived) == 2)
-        assert not await worker.prepared.can_be_begun(request_id)
+        await stored.wait()
+        await asyncio.sleep(0.1)
+        assert len(worker.opened) == 1
+        assert await worker.prepared.can_be_begun(request_id)
         await worker.desk.close(timedelta())
         async with worker.prepared.world.database.unit_of_work() as work:
             assert len(await work.slices.ready(request_id)) == 2
@@ -126,13 +156,12 @@ async def test_what_is_stored_and_what_is_made_are_both_given_back_at_the_end(tm
 
 async def test_what_cannot_be_stored_is_made_again_and_the_other_counts(tmp_path: Path) -> None:
     async with at_work(tmp_path) as worker:
+        worker.board.gate.set()
         worker.store.refused = 1
         request_id = await worker.prepared.submit((0, 40))
         await worker.desk.wake()
-        await until(lambda: len(worker.store.arrived) == 2)
-        worker.store.gate.set()
         await until(worker.desk.is_idle)
-        assert len(await worker.prepared.finished_parts(request_id)) == 1
+        assert await worker.parts(request_id) == 1
         assert await worker.status(request_id) is Status.PROCESSING
         worker.store.clock.advance(timedelta(seconds=10))
         await worker.desk.wake()
@@ -141,15 +170,16 @@ async def test_what_cannot_be_stored_is_made_again_and_the_other_counts(tmp_path
         assert len(worker.opened) == 3
 
 
-async def test_told_to_end_it_stores_what_it_has_made(tmp_path: Path) -> None:
+async def test_told_to_end_it_begins_nothing_new_and_tidies_up(tmp_path: Path) -> None:
     async with at_work(tmp_path) as worker:
+        worker.board.gate.set()
         request_id = await worker.prepared.submit((0, 80))
+        worker.board.gate.clear()
         await worker.desk.wake()
-        await until(lambda: len(worker.store.arrived) == 2)
+        await until(lambda: len(worker.opened) == 2)
         closing = asyncio.create_task(worker.desk.close(timedelta(seconds=20)))
         await asyncio.sleep(0.05)
-        worker.store.gate.set()
+        worker.board.gate.set()
         await closing
-        assert len(await worker.prepared.finished_parts(request_id)) == 2
-        assert len(worker.opened) == 2
+        assert await worker.parts(request_id) == len(worker.opened) == 2
         assert not worker.desk.is_idle()

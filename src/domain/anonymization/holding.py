@@ -39,11 +39,11 @@ class HeldLease:
         lease: just given out.
         time_limit: seconds that the slice may take.
         lasts: how long the lease is good without being renewed.
-        on_made: called when all that is left is to store the slice and have it counted.
+        on_counted: called when the slice counts as finished, and all that is left is to tidy up.
 
     Attributes:
         lease: as given.
-        on_made: as given.
+        on_counted: as given.
         standing: what became of it, as far as is known.
         done: frames finished.
     """
@@ -53,10 +53,10 @@ class HeldLease:
         lease: Lease,
         time_limit: float,
         lasts: timedelta,
-        on_made: Callable[[], None] = lambda: None,
+        on_counted: Callable[[], None] = lambda: None,
     ) -> None:
         self.lease = lease
-        self.on_made = on_made
+        self.on_counted = on_counted
         self.standing = Standing.HELD
         self.done = 0
         self._abandoned = False

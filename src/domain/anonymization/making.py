@@ -90,7 +90,7 @@ class SliceMaker:
         return self._left_off.lease if self._left_off else None
 
     async def make(self, held: HeldLease) -> None:
-        """Make a slice, one at a time; the next may be begun once this one calls ``held.on_made``.
+        """Make a slice, one at a time; the next may be begun once this one calls ``held.on_counted``.
 
         Raises:
             LeaseEndedError: nobody wants it from this worker.
@@ -161,7 +161,6 @@ class SliceMaker:
         except ObjectNotFoundError as error:
             raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
         self._left_off = _LeftOff(lease, written.seam)
-        held.on_made()
         await self._store_file(held, lease.key, path)
 
         async def finish() -> Standing:
@@ -171,6 +170,7 @@ class SliceMaker:
             return standing
 
         await held.deliver(lambda: self._backoff.run(finish))
+        held.on_counted()
         self._workshop.meter.frames(len(lease.segment), written.blanked_frames)
 
     async def _identification(self, job: _Job) -> Identification | None:
@@ -240,10 +240,10 @@ class SliceMaker:
                 raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
         else:
             summary = await self._bind_parts(held, job, path)
-        held.on_made()
         key = _result_key(request.id)
         await self._store_file(held, key, path)
         await self._deliver(held, summary, (key, path.stat().st_size))
+        held.on_counted()
         if not self._workshop.keep_parts:
             await self._store.remove_all(parts_prefix(request.id))
 

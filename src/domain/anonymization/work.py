@@ -102,19 +102,19 @@ class SliceWorker:
             ready = [one for one in ready if one != number]
         return None
 
-    async def do(self, lease: Lease, on_made: Callable[[], None] = lambda: None) -> None:
+    async def do(self, lease: Lease, on_counted: Callable[[], None] = lambda: None) -> None:
         """Do a slice. When this task is cancelled, because the worker stops, others may have it at once.
 
         Args:
             lease: from `lease`.
-            on_made: called when its frames are made and only storing and counting them is left: from then on
-                the next slice may be done beside it. Not called when it comes to nothing before.
+            on_counted: called when it counts as finished and only tidying up is left: from then on the next
+                slice may be done beside it. Not called when it comes to nothing before.
 
         Raises:
             DatabaseUnavailableError: the database has been away for minutes; the lease runs out by itself.
             WorkerStuckError: a thread hangs in it; the process has to end.
         """
-        held = HeldLease(lease, self._workshop.time_limit, self._workshop.lease, on_made)
+        held = HeldLease(lease, self._workshop.time_limit, self._workshop.lease, on_counted)
         try:
             with metered(self._workshop.meter, held):
                 async with held.kept(self._database, self._board):

@@ -1,4 +1,4 @@
-"""Where a worker does slices: one is made after the other, and stored while the next is being made."""
+"""Where a worker does slices: one after the other, and it tidies up while the next is being made."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ PAUSE_AFTER_TROUBLE = 1.0
 class Desk:
     """Does slices until there are none.
 
-    All cores work on one slice. Once its frames are made, storing and counting them needs hardly any of
-    them: meanwhile the next one is begun. No more than one waits to be stored, so that a store that is slow
-    holds the work up rather than filling the disk.
+    All cores work on one slice. Once it counts as finished, its lease has to be let go and its files have to
+    be deleted, which needs hardly any of them: meanwhile the next one is begun. A worker that dies takes
+    no more than one slice with it.
 
     Args:
         slices: does them.
@@ -78,9 +78,9 @@ class Desk:
             self._slices.rest()
 
     async def _work_on(self, group: asyncio.TaskGroup) -> None:
-        storing: asyncio.Task[None] | None = None
+        last: asyncio.Task[None] | None = None
         while not self._closed and self._has_room():
-            ending = storing if storing and not storing.done() else None
+            ending = last if last and not last.done() else None
             try:
                 lease = await self._next()
             except DomainError as error:
@@ -88,31 +88,30 @@ class Desk:
                 await asyncio.sleep(PAUSE_AFTER_TROUBLE)
                 continue
             if lease:
-                doing = await self._make(lease, group)
+                doing = await self._finish(lease, group)
                 if ending:
                     await asyncio.wait([ending])
-                storing = doing
+                last = doing
             elif ending:
-                # What it leads to, such as putting all parts together, can be begun after it.
                 await asyncio.wait([ending])
             else:
                 return
 
-    async def _make(self, lease: Lease, group: asyncio.TaskGroup) -> asyncio.Task[None]:
-        """Begin a slice and wait until it is made, or given up; what is left to do is in the task."""
-        made = asyncio.Event()
-        doing = group.create_task(self._do(lease, made.set))
-        doing.add_done_callback(lambda _: made.set())
-        await made.wait()
+    async def _finish(self, lease: Lease, group: asyncio.TaskGroup) -> asyncio.Task[None]:
+        """Do a slice until it counts as finished, or is given up; what is left to do is in the task."""
+        finished = asyncio.Event()
+        doing = group.create_task(self._do(lease, finished.set))
+        doing.add_done_callback(lambda _: finished.set())
+        await finished.wait()
         return doing
 
-    async def _do(self, lease: Lease, on_made: Callable[[], None]) -> None:
+    async def _do(self, lease: Lease, on_counted: Callable[[], None]) -> None:
         with bound(request_id=str(lease.request_id), slice=lease.number, attempt=lease.attempt):
             if lease.recovered:
                 logger.warning("took over a slice whose worker fell silent")
             logger.debug("begins %s %s", lease.kind, lease.segment)
             try:
-                await self._slices.do(lease, on_made)
+                await self._slices.do(lease, on_counted)
             except DomainError as error:
                 # What is unfinished stands in the database, from where it is taken up again.
                 logger.warning("given back: %s", error)
