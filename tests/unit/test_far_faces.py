@@ -192,6 +192,7 @@ def test_who_stands_far_away_is_covered_from_the_first_frame_to_the_last(scene: 
 @given(scenes(moving=True))
 @example(Scene(54, (6, 18), 1, 3.0, 25.0))
 @example(Scene(60, (), 0, 3.0, 10.0))
+@example(Scene(5, (), 0, 3.0, 7.0))
 def test_so_is_who_walks_there(scene: Scene) -> None:
     assert uncovered(scene, whole(scene)) == []
 

@@ -54,7 +54,7 @@ VIDEO_LOOKS = (
 The tracker carries what an occasional look found over the frames between. They are meant for `USUAL_RATE`.
 """
 
-USUAL_RATE = 25.0
+USUAL_RATE = 24_000 / 1001
 """Frames a second from which on two looks at one size are as far apart as `VIDEO_LOOKS` says."""
 
 PICTURE_LOOKS = (Look(320, smallest_face=64), Look(640), Look(960), Look(1920), Look(3840))
@@ -71,7 +71,8 @@ def video_looks(frames_per_second: float) -> tuple[Look, ...]:
         frames_per_second: of the video; 0 where it is not known, which counts as the lowest.
     """
     share = min(1.0, frames_per_second / USUAL_RATE)
-    return tuple(replace(look, every=max(1, round(look.every * share))) for look in VIDEO_LOOKS)
+    # Rounded down: no more time may pass than at the usual rate. Rates are quotients, and need some slack.
+    return tuple(replace(look, every=max(1, int(look.every * share + 1e-3))) for look in VIDEO_LOOKS)
 
 
 def longest_wait(looks: Sequence[Look]) -> int:
