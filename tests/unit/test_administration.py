@@ -24,11 +24,6 @@ from fakes.security import FakePasswordHasher
 from world import PASSWORD, World
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
 async def test_accounts_are_for_administrators(world: World) -> None:
     anna = await world.person("anna")
     boss = await world.person("boss", Role.ADMIN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,16 +16,6 @@ from world import PASSWORD, World, nothing_to_sweep
 
 ADDRESS = "192.0.2.7"
 WRONG = "a wrong horse battery"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-async def anna(world: World) -> Principal:
-    return await world.person("anna")
 
 
 def recorded(world: World, *actions: str) -> list[AuditEntry]:

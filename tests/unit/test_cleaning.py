@@ -29,21 +29,6 @@ MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-async def anna(world: World) -> Principal:
-    return await world.person("anna")
-
-
-@pytest.fixture
-async def order(world: World, anna: Principal) -> Order:
-    return await world.order(anna, (0, 10))
-
-
 def cleaner(world: World) -> Cleaner:
     return Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -18,16 +17,6 @@ from world import World, chunks, nothing_to_sweep
 KEPT = timedelta(days=7)
 MOMENT = timedelta(seconds=1)
 NOTHING = CleanupReport()
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-async def anna(world: World) -> Principal:
-    return await world.person("anna")
 
 
 def cleaner(world: World) -> Cleaner:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -53,21 +52,6 @@ class ReluctantStore(FakeObjectStore):
         if any(key.startswith(prefix) for key in self.locked):
             raise ZeroDivisionError("a slip")
         return await super().remove_all(prefix)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-async def anna(world: World) -> Principal:
-    return await world.person("anna")
-
-
-@pytest.fixture
-async def order(world: World, anna: Principal) -> Order:
-    return await world.order(anna, (0, 10))
 
 
 def cleaner(world: World) -> Cleaner:

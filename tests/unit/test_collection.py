@@ -29,11 +29,6 @@ from fakes.storage import FakeObjectStore
 from world import World, chunks
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
 async def test_an_upload_is_hashed_probed_and_recorded(world: World) -> None:
     anna = await world.person("anna")
     video = await world.collection.upload(anna, "film.mp4", chunks(b"fi", b"lm"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -83,11 +82,6 @@ def test_nobody_is_called_for_nothing_and_nothing_is_forgotten(
         wanted = sum(max(0, one.ready - waiting.get(one.request_id, 0)) for one in mine)
         assert written == max(0, min(room - there, wanted))
     assert set(in_turn(demands)) == {one.request_id for one in demands if one.ready}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 async def test_a_dispatcher_admits_calls_and_says_whose_turn_it_is(world: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -33,18 +32,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
 def galleries(world: World) -> Galleries:
     return Galleries(world.database, FakeVault(), world.clock, capacity=5)
-
-
-@pytest.fixture
-async def anna(world: World) -> Principal:
-    return await world.person("anna")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -25,11 +24,6 @@ from domain.passwords import (
 )
 from domain.ports.services import TokenPair
 from world import PASSWORD, World, digest
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 async def test_a_browser_signs_in_is_known_and_signs_out(world: World) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from domain.accounts import Principal
@@ -22,16 +20,6 @@ from domain.videos import Region, Segment
 from world import World
 
 FRAMES, WIDTH, HEIGHT = 100, 640, 360
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-async def anna(world: World) -> Principal:
-    return await world.person("anna")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -25,11 +24,6 @@ from domain.errors import (
 )
 from domain.ports.persistence import RequestFilter
 from world import World, chunks
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 async def test_the_estimate_counts_who_waits_and_uses_measured_rates(world: World) -> None:

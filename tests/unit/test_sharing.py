@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -20,11 +19,6 @@ from domain.videos import Region, Segment
 from world import World
 
 Act = Callable[[World, Principal, int, int], Awaitable[object]]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 async def share_with_viewer(world: World, principal: Principal, video_id: int) -> None:

@@ -27,11 +27,6 @@ from fakes.queue import FakeJobQueue
 from world import World
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
 async def test_an_order_becomes_a_pending_request_that_a_worker_is_told_of(world: World) -> None:
     anna = await world.person("anna")
     order = await world.order(anna, (0, 10), (5, 20), (40, 50))

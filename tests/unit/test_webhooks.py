@@ -8,7 +8,6 @@ import json
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -28,16 +27,6 @@ from world import World, nothing_to_sweep
 SECRET = "a secret that only receivers know"
 URL = "https://hooks.example/done?token=hush"
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-async def anna(world: World) -> Principal:
-    return await world.person("anna")
 
 
 @pytest.fixture

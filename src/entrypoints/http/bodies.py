@@ -37,8 +37,8 @@ _DECODERS: dict[str, Callable[..., Any]] = {
 _UNDECIDED = {None, MediaType.JSON, JSON}
 """Media types of answers that msgpack can give as well."""
 
-_LARGE = 1024**2
-"""Bytes."""
+LARGE = 1024**2
+"""Bytes of a body from which on it is worth to treat it with care: copies of it, and who waits for it."""
 
 Model = TypeVar("Model")
 Encoded: TypeAlias = bytes | msgspec.Raw
@@ -64,7 +64,7 @@ class ApiRequest(Request[Any, Any, State]):
             RequestEntityTooLarge: there is more than the endpoint takes.
         """
         announced = self.content_length or 0
-        if self._body is not Empty or announced < _LARGE:
+        if self._body is not Empty or announced < LARGE:
             return await super().body()
         gathered, length = bytearray(), 0
         async for chunk in self.stream():

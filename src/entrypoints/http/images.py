@@ -15,7 +15,7 @@ from litestar.exceptions import ClientException
 from multipart import parse_options_header
 
 from domain.errors import InvalidImageError, InvalidOptionError
-from entrypoints.http.bodies import JSON, ApiRequest, convert, decode
+from entrypoints.http.bodies import JSON, LARGE, ApiRequest, convert, decode
 from entrypoints.http.errors import InvalidBodyError, invalid_value
 from entrypoints.http.schemas.faces import AnalyzeBody, EmbeddingFormat
 from entrypoints.http.schemas.galleries import FaceSource
@@ -30,8 +30,6 @@ Result = TypeVar("Result")
 Source = TypeVar("Source", bound=FaceSource)
 
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
-_LARGE = 1024**2
-"""Bytes, which take a millisecond or two to decode."""
 _PIECE = 1024**2
 """Characters of base64 that are decoded at once."""
 _BASE64_HINT = "send the picture's bytes in base64, with nothing around them"
@@ -89,7 +87,7 @@ async def off_loop(decode: Callable[[], Result], size: int) -> Result:
         decode: made of steps that are short, as other threads get their turn between two of them only.
         size: bytes that it decodes.
     """
-    return await asyncio.to_thread(decode) if size >= _LARGE else decode()
+    return await asyncio.to_thread(decode) if size >= LARGE else decode()
 
 
 async def incoming_face(request: ApiRequest, wanted: type[Source], said: Mapping[str, object]) -> Source:

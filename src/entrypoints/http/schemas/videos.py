@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -226,14 +226,7 @@ class AreaView(View, frozen=True, kw_only=True):
     @classmethod
     def of(cls, region: Region) -> Self:
         """As it was ordered."""
-        return cls(
-            x=region.x,
-            y=region.y,
-            width=region.width,
-            height=region.height,
-            start_frame=region.segment.start_frame if region.segment else None,
-            end_frame=region.segment.end_frame if region.segment else None,
-        )
+        return cls(**_placed(region))
 
 
 class RegionView(View, frozen=True, kw_only=True):
@@ -252,18 +245,7 @@ class RegionView(View, frozen=True, kw_only=True):
     @classmethod
     def of(cls, marked: MarkedRegion) -> Self:
         """As shown to whoever may see the video."""
-        region = marked.region
-        return cls(
-            id=marked.id,
-            video_id=marked.video_id,
-            x=region.x,
-            y=region.y,
-            width=region.width,
-            height=region.height,
-            start_frame=region.segment.start_frame if region.segment else None,
-            end_frame=region.segment.end_frame if region.segment else None,
-            label=marked.label,
-        )
+        return cls(id=marked.id, video_id=marked.video_id, label=marked.label, **_placed(marked.region))
 
 
 class ProposedRegion(View, frozen=True, kw_only=True):
@@ -350,3 +332,16 @@ def _one_of(frame: int | UnsetType, seconds: float | UnsetType, frame_rate: floa
         case UnsetType(), float(moment) if frame_rate is not None:
             return nearest_frame(moment, frame_rate)
     raise InvalidSegmentError("an end is given in frames and in seconds", "give one of them")
+
+
+def _placed(region: Region) -> dict[str, Any]:
+    """Where an area is, and in which frames."""
+    segment = region.segment
+    return {
+        "x": region.x,
+        "y": region.y,
+        "width": region.width,
+        "height": region.height,
+        "start_frame": segment.start_frame if segment else None,
+        "end_frame": segment.end_frame if segment else None,
+    }

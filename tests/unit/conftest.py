@@ -1,0 +1,26 @@
+"""The service's use cases on fakes, and somebody who uses them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domain.accounts import Principal
+from domain.anonymization.lifecycle import Order
+from world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+async def anna(world: World) -> Principal:
+    return await world.person("anna")
+
+
+@pytest.fixture
+async def order(world: World, anna: Principal) -> Order:
+    return await world.order(anna, (0, 10))
