@@ -9,15 +9,31 @@ VENV_CLIP ?= .venv-clip
 VENV_GPU ?= .venv-gpu
 VENV_RELEASE ?= .venv-release
 VENV_DOCS ?= .venv-docs
+VENV_NEWEST ?= .venv-newest
+VENV_UV ?= .venv-uv
 OUT ?= out
 # Workers for the test run: one per core, as pytest-xdist counts them.
 JOBS ?= auto
-LOCK = $(VENV_RELEASE)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-header --no-emit-package opencv-python --no-emit-package imageio-ffmpeg
 # Pictures of faces for the benchmarks.
 FACES ?= $(wildcard ../shared/data/faces/*.jp*g)
 # Each of these tests has half a dozen processes of its own; more at once starve each other.
 FAULT_JOBS ?= 2
+
+# uv installs everything, in the versions and with the hashes of requirements/*.lock; its own are in uv.lock there.
+UV := $(VENV_UV)/bin/uv
+export UV_PYTHON_DOWNLOADS := never
+# $(call environment,FOLDER): a new virtual environment.
+environment = $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" $(1)
+# $(call sync,FOLDER,LOCK): have it hold what a lock names, and nothing else.
+sync = $(UV) pip sync --quiet --python $(1)/bin/python --require-hashes \
+	--build-constraints requirements/build.lock requirements/$(2)
+# $(call editable,FOLDER): add the checkout itself; what it needs is there.
+editable = $(UV) pip install --quiet --python $(1)/bin/python --no-deps \
+	--build-constraints requirements/build.lock --editable .
+# A lock is written from pyproject.toml: with --universal, for every platform and Python that it allows.
+COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+# What images do without: see release/licences.toml.
+PRODUCT = $(COMPILE) --no-emit-package opencv-python --no-emit-package imageio-ffmpeg
 
 .PHONY: help
 help: ## Show this list
@@ -25,21 +41,34 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: $(VENV)/.installed ## Create .venv and install everything (quick the second time)
+setup: $(VENV)/.installed ## Create .venv and install what requirements/dev.lock names (quick the second time)
 
-# Installs only when pyproject.toml is newer than the last install.
-$(VENV)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
-	$(BIN)/framecloak models build
+$(UV): requirements/uv.lock
+	$(PYTHON) -m venv $(VENV_UV)
+	$(VENV_UV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.lock
+	touch $@
+
+# Stamps are older than what they were made from whenever that has changed, and are made again then.
+$(VENV)/.installed: pyproject.toml requirements/dev.lock $(UV)
+	test -x $(VENV)/bin/python || $(call environment,$(VENV))
+	$(call sync,$(VENV),dev.lock)
+	$(call editable,$(VENV))
+	touch $(VENV)/.product $@
+
+# The product alone: half of what the tests need, so that the demo is there sooner.
+$(VENV)/.product: pyproject.toml requirements/cpu.lock $(UV)
+	test -x $(VENV)/bin/python || $(call environment,$(VENV))
+	$(call sync,$(VENV),cpu.lock)
+	$(call editable,$(VENV))
+	rm -f $(VENV)/.installed
 	touch $@
 
 .PHONY: demo
-demo: setup ## See the whole service work: make demo, or make demo VIDEO=path
+demo: $(VENV)/.product ## See the whole service work: make demo, or make demo VIDEO=path
 	$(BIN)/framecloak demo --output $(OUT)/demo $(if $(VIDEO),"$(VIDEO)")
 
 .PHONY: demo-once
-demo-once: setup ## The same, and stop the service afterwards
+demo-once: $(VENV)/.product ## The same, and stop the service afterwards
 	$(BIN)/framecloak demo --once --output $(OUT)/demo $(if $(VIDEO),"$(VIDEO)")
 
 .PHONY: test
@@ -63,11 +92,14 @@ test-faults: setup ## Kill, pause and starve real processes and servers; every f
 test-clip: $(VENV_CLIP)/.installed ## Test exporting CLIP, with torch in an environment of its own (2 GB)
 	$(VENV_CLIP)/bin/pytest tests/clip
 
-# The constraints keep torch and torchvision together at versions of which there is a torch without CUDA.
-$(VENV_CLIP)/.installed: pyproject.toml tests/clip/constraints.txt
-	$(PYTHON) -m venv $(VENV_CLIP)
+# Which build of torch there is depends on the machine, and CUDA's is 3 GB: pip chooses, constraints.txt says the version.
+$(VENV_CLIP)/.installed: pyproject.toml requirements/clip.lock tests/clip/constraints.txt $(UV)
+	$(PYTHON) -m venv --clear $(VENV_CLIP)
+	$(UV) pip install --quiet --python $(VENV_CLIP)/bin/python --no-deps --require-hashes \
+		--build-constraints requirements/build.lock --requirement requirements/clip.lock
 	$(VENV_CLIP)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint tests/clip/constraints.txt --editable '.[clip,dev]'
+		--constraint tests/clip/constraints.txt torch torchvision
+	$(call editable,$(VENV_CLIP))
 	touch $@
 
 .PHONY: test-gpu
@@ -75,18 +107,18 @@ test-gpu: $(VENV_GPU)/.installed ## Hold models on an NVIDIA GPU against the CPU
 	$(VENV_GPU)/bin/pytest -m gpu tests/gpu
 
 # onnxruntime and onnxruntime-gpu own the same files, so what has the one cannot have the other.
-$(VENV_GPU)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV_GPU)
-	$(VENV_GPU)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,gpu,dev]'
-	$(VENV_GPU)/bin/python -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu
-	$(VENV_GPU)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'onnxruntime-gpu>=1.23,<2'
+$(VENV_GPU)/.installed: pyproject.toml requirements/dev.lock requirements/gpu.lock $(UV)
+	$(call environment,$(VENV_GPU))
+	$(call sync,$(VENV_GPU),dev.lock)
+	$(UV) pip uninstall --quiet --python $(VENV_GPU)/bin/python onnxruntime
+	$(UV) pip install --quiet --python $(VENV_GPU)/bin/python --no-deps --require-hashes \
+		--build-constraints requirements/build.lock --requirement requirements/gpu.lock
+	$(call editable,$(VENV_GPU))
 	touch $@
 
-$(VENV_RELEASE)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV_RELEASE)
-	$(VENV_RELEASE)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["release"], sep="\n")' \
-		> $(VENV_RELEASE)/release.in
-	$(VENV_RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(VENV_RELEASE)/release.in
+$(VENV_RELEASE)/.installed: requirements/release.lock $(UV)
+	$(call environment,$(VENV_RELEASE))
+	$(call sync,$(VENV_RELEASE),release.lock)
 	touch $@
 
 clients/node_modules/.installed: clients/package.json clients/package-lock.json
@@ -109,11 +141,9 @@ test-clients: setup clients ## Drive the live service with the generated clients
 	$(BIN)/pytest tests/clients
 
 # mkdocs has no business in the environment of the product; only the pages that are made from it need that.
-$(VENV_DOCS)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV_DOCS)
-	$(VENV_DOCS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
-		> $(VENV_DOCS)/docs.in
-	$(VENV_DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(VENV_DOCS)/docs.in
+$(VENV_DOCS)/.installed: requirements/docs.lock $(UV)
+	$(call environment,$(VENV_DOCS))
+	$(call sync,$(VENV_DOCS),docs.lock)
 	touch $@
 
 .PHONY: docs
@@ -129,11 +159,24 @@ test-docs: setup docs clients ## Run every command and example of the documentat
 	$(BIN)/pytest -n $(JOBS) tests/docs
 
 .PHONY: lock
-lock: $(VENV_RELEASE)/.installed ## Write the locks that images are made of anew, with the newest versions allowed
-	$(LOCK) --extra embedded --output-file requirements/cpu.lock pyproject.toml
-	$(LOCK) --extra embedded --extra gpu --no-emit-package onnxruntime --constraint requirements/cpu.lock \
+lock: $(UV) ## Renew all locks with the newest versions that pyproject.toml allows
+	$(COMPILE) --output-file requirements/uv.lock requirements/uv.in
+	$(COMPILE) --output-file requirements/build.lock requirements/build.in
+	$(PRODUCT) --extra embedded --output-file requirements/cpu.lock pyproject.toml
+	$(PRODUCT) --extra embedded --extra gpu --no-emit-package onnxruntime --constraint requirements/cpu.lock \
 		--output-file requirements/gpu.lock pyproject.toml
-	$(LOCK) --output-file requirements/build.lock requirements/build.in
+	$(COMPILE) --no-emit-package opencv-python --extra embedded --extra dev --constraint requirements/cpu.lock \
+		--output-file requirements/dev.lock pyproject.toml
+	$(COMPILE) --no-emit-package opencv-python --extra clip --extra dev --constraint requirements/dev.lock \
+		--excludes requirements/clip.excludes --output-file requirements/clip.lock pyproject.toml
+	$(COMPILE) --group release --output-file requirements/release.lock
+	$(COMPILE) --group docs --output-file requirements/docs.lock
+
+.PHONY: test-newest
+test-newest: $(UV) ## Run the tests on the newest versions that pyproject.toml allows, whatever the locks say
+	$(call environment,$(VENV_NEWEST))
+	$(UV) pip install --quiet --python $(VENV_NEWEST)/bin/python --refresh --upgrade --editable '.[embedded,dev]'
+	$(VENV_NEWEST)/bin/pytest -n $(JOBS) -m "not faults and not browser" tests
 
 .PHONY: test-image-steps
 test-image-steps: ## Do what building and starting an image does, without Docker
@@ -201,4 +244,4 @@ soak-short: setup ## The same for one minute
 
 .PHONY: clean
 clean: ## Remove what the tasks above made
-	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) $(VENV_DOCS) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIP) $(VENV_GPU) $(VENV_RELEASE) $(VENV_DOCS) $(VENV_NEWEST) $(VENV_UV) clients/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
