@@ -179,6 +179,30 @@ def convolution_model(random: np.random.Generator) -> onnx.ModelProto:
     )
 
 
+def single_convolution(weights: np.ndarray) -> onnx.ModelProto:
+    """One convolution, named ``only``, without an offset, of an image of 8x8, and its result times -1.
+
+    Args:
+        weights: (outputs, channels, rows, columns).
+    """
+    outputs, channels, rows, columns = weights.shape
+    return onnx.load_from_string(
+        _serialise(
+            [
+                helper.make_node("Conv", ["image", "w", "b"], ["sum"], "only"),
+                # An int8 layer ends where somebody reads it.
+                helper.make_node("Neg", ["sum"], ["result"], "negative"),
+            ],
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, channels, 8, 8])],
+            [helper.make_tensor_value_info("result", TensorProto.FLOAT, [1, outputs, 9 - rows, 9 - columns])],
+            [
+                numpy_helper.from_array(weights.astype(np.float32), "w"),
+                numpy_helper.from_array(np.zeros(outputs, np.float32), "b"),
+            ],
+        )
+    )
+
+
 PLATE_SIDE = 64
 """Height and width of what the tiny plate detector takes."""
 PLATE_BOX = (8.0, 24.0, 40.0, 36.0)

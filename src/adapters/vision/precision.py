@@ -1,4 +1,4 @@
-"""What models calculate with, and which processors gain from it."""
+"""What models calculate with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Precision(StrEnum):
     """The numbers a model calculates with."""
 
     AUTO = "auto"
-    """int8 on a CPU that has instructions for it, else fp32."""
+    """int8 on a CPU, whatever that can do, so that all come to the same result; fp32 on a GPU."""
     FP32 = "fp32"
     FP16 = "fp16"
     """On GPUs alone; a CPU turns every number into fp32 and back."""
@@ -44,25 +44,26 @@ def choose_precision(wanted: Precision, provider: Provider) -> Precision:
         )
     if wanted is not Precision.AUTO:
         return wanted
-    return Precision.INT8 if has_int8_dot_products() else Precision.FP32
-
-
-def has_int8_dot_products(cpu_info: Path = _CPU_INFO) -> bool:
-    """Whether the CPU multiplies and adds int8 in one instruction; without it fp32 is as fast."""
-    return _int8_instructions(cpu_info) is not None
+    return Precision.INT8
 
 
 def describe(card: ModelCard, cpu_info: Path = _CPU_INFO) -> str:
-    """Where and how a model runs, as ``CPU (int8, VNNI)``."""
+    """Where and how a model runs, as ``CPU (int8, VNNI)`` or ``CPU (int8)``.
+
+    Args:
+        card: of the model.
+        cpu_info: says what the CPU can do, as Linux does in /proc/cpuinfo.
+    """
     details = [card.precision]
     if card.provider == Provider.CPU.label and card.precision == Precision.INT8:
-        details.append(_int8_instructions(cpu_info) or "no int8 instructions")
+        details += _int8_dot_products(cpu_info)
     return f"{card.provider} ({', '.join(details)})"
 
 
-def _int8_instructions(cpu_info: Path) -> str | None:
+def _int8_dot_products(cpu_info: Path) -> list[str]:
+    """The name of the instruction that multiplies and adds int8 at once; empty where there is none."""
     try:
         words = set(cpu_info.read_text("ascii", "replace").split())
     except OSError:
-        return None
-    return next((name for flag, name in _INT8_DOT_PRODUCT_FLAGS.items() if flag in words), None)
+        return []
+    return [name for flag, name in _INT8_DOT_PRODUCT_FLAGS.items() if flag in words][:1]

@@ -3,8 +3,8 @@
 The result carries QuantizeLinear/DequantizeLinear pairs, which ONNX Runtime fuses into integer
 kernels. Nothing is measured here, so the same graph and the same ranges give the same bytes.
 
-Scheme: activations uint8 with one scale a tensor, weights int8 with one scale an output channel,
-biases int32. See Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Scheme: activations uint8 with one scale a tensor, weights int8 from -64 to 64 with one scale an output
+channel, biases int32. See Jacob et al., "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference", 2018.
 """
 
@@ -19,6 +19,14 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from domain.errors import ModelCorruptError
+
+MAX_WEIGHT = 64
+"""Largest magnitude of a weight, so that every x86 processor calculates the same.
+
+Without VNNI they add two products of uint8 and int8 into 16 bits (``vpmaddubsw``), which saturates beyond
+32,767: 2 * 255 * 64 stays below, 2 * 255 * 127 does not. See "Quantize ONNX models", ``reduce_range``, in the
+documentation of ONNX Runtime.
+"""
 
 
 class Range(NamedTuple):
@@ -129,7 +137,7 @@ class _Quantizer:
         activation = self._scales[node.input[0]]
         weight, bias = (numpy_helper.to_array(self._weights[name]) for name in node.input[1:3])
         largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
-        scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+        scales = np.where(largest > 0, largest / MAX_WEIGHT, 1).astype(np.float32)
         bias_scales = scales * np.float32(activation.scale)
         return [
             self._store(node, 1, _round(weight, scales, np.int8), scales),

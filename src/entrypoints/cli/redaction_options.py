@@ -61,7 +61,7 @@ detection_options: Option[Any] = _together(
         "--precision",
         type=click.Choice(PRECISIONS),
         show_default="$FRAMECLOAK_PRECISION, or auto",
-        help="What the model calculates with; auto is int8 on a CPU made for it, else fp32.",
+        help="What the model calculates with; auto is int8 on a CPU and fp32 on a GPU.",
     ),
     threads_option,
 )
