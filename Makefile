@@ -73,7 +73,11 @@ demo-once: $(VENV)/.product ## The same, and stop the service afterwards
 
 .PHONY: test
 test: setup ## Run the tests (under ten minutes on two cores)
-	$(BIN)/pytest -n $(JOBS) -m "not faults and not browser" tests
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not faults and not browser and not nightly" tests
+
+.PHONY: test-nightly
+test-nightly: setup ## The long forms: a thousand examples a property, whole films at full size (about an hour)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -n $(JOBS) --dist worksteal -m "not faults and not browser" tests
 
 .PHONY: test-browser
 test-browser: setup ## Drive the web console with a real Chromium
@@ -176,7 +180,7 @@ lock: $(UV) ## Renew all locks with the newest versions that pyproject.toml allo
 test-newest: $(UV) ## Run the tests on the newest versions that pyproject.toml allows, whatever the locks say
 	$(call environment,$(VENV_NEWEST))
 	$(UV) pip install --quiet --python $(VENV_NEWEST)/bin/python --refresh --upgrade --editable '.[embedded,dev]'
-	$(VENV_NEWEST)/bin/pytest -n $(JOBS) -m "not faults and not browser" tests
+	$(VENV_NEWEST)/bin/pytest -n $(JOBS) --dist worksteal -m "not faults and not browser and not nightly" tests
 
 .PHONY: test-image-steps
 test-image-steps: ## Do what building and starting an image does, without Docker

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,13 +23,24 @@ from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from domain.ports.persistence import Database
 from fakes.persistence.database import FakeDatabase
+from patience import patience
 
 _MIGRATED = "migrated"
 
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("framecloak", deadline=None)
-settings.load_profile("framecloak")
+# How long an example takes says more about the machine than about the code. `make test-nightly` looks further.
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("nightly", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    # A runner in the background of a shell ignores SIGINT, and so would every process that the tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.option.timeout is None:
+        config.option.timeout = patience(float(config.getini("timeout")))
 
 
 @pytest.fixture(scope="session", autouse=True)
