@@ -23,12 +23,13 @@ from adapters.postgres.schema import Schema
 from adapters.postgres.unit_of_work import PostgresDatabase
 from domain.ports.persistence import Database
 from fakes.persistence.database import FakeDatabase
+from isolation import Isolation
 from patience import patience
 
 _MIGRATED = "migrated"
 
 
-# How long an example takes says more about the machine than about the code. `make test-nightly` looks further.
+# The time of an example says more about the machine than about the code; `make test-nightly` looks further.
 settings.register_profile("quick", deadline=None, max_examples=30)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # A runner in the background of a shell ignores SIGINT, and so would every process that the tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.pluginmanager.register(Isolation())
     if config.option.timeout is None:
         config.option.timeout = patience(float(config.getini("timeout")))
 

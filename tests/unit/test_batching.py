@@ -37,16 +37,27 @@ class Gate:
         self._allowed.release(calls)
 
 
-@pytest.fixture
+_open: list[Lanes] = []
+
+
+def new_lanes(count: int) -> Lanes:
+    """Make lanes whose threads end with the test."""
+    _open.append(Lanes(count, "test"))
+    return _open[-1]
+
+
+@pytest.fixture(autouse=True)
 async def gate() -> AsyncIterator[Gate]:
     made = Gate()
     yield made
     made.let(1000)
+    while _open:
+        _open.pop().close()
 
 
 def batcher(gate: Gate, *, lanes: int = 1, **options: float) -> Batcher[int, int]:
     chosen = {"max_batch": 4, "max_waiting": 100, "linger": 0.0} | options
-    return Batcher(gate.work, lanes=Lanes(lanes, "test"), **chosen)
+    return Batcher(gate.work, lanes=new_lanes(lanes), **chosen)
 
 
 async def started(batch: Batcher[int, int], waiting: int) -> None:
@@ -200,7 +211,7 @@ async def test_nothing_at_all_is_no_work(gate: Gate) -> None:
 
 
 async def test_a_model_that_loses_answers_fails_instead_of_hanging() -> None:
-    short = Batcher[int, int](lambda _: [], max_batch=2, lanes=Lanes(1, "test"), max_waiting=2)
+    short = Batcher[int, int](lambda _: [], max_batch=2, lanes=new_lanes(1), max_waiting=2)
     with pytest.raises(ValueError, match="0 results for 1 items"):
         await short.run(1)
 
@@ -244,7 +255,7 @@ def test_everybody_gets_their_own_results_in_order(
 async def test_what_waits_and_every_call_is_told(gate: Gate) -> None:
     meter = FakeModelMeter()
     shared: Batcher[int, int] = Batcher(
-        gate.work, max_batch=2, lanes=Lanes(1, "test"), max_waiting=9, meter=meter
+        gate.work, max_batch=2, lanes=new_lanes(1), max_waiting=9, meter=meter
     )
     first = asyncio.create_task(shared.run(1))
     await called(gate, 1)
@@ -267,7 +278,7 @@ async def test_what_waits_and_every_call_is_told(gate: Gate) -> None:
 
 def two_steps(gate: Gate, patience: float) -> tuple[Lanes, Batcher[int, int], Batcher[int, int]]:
     """Work on single items, and work that likes company, on one lane."""
-    lanes = Lanes(1, "test")
+    lanes = new_lanes(1)
     second: Batcher[int, int] = Batcher(
         gate.work, max_batch=3, lanes=lanes, max_waiting=100, patience=patience
     )
