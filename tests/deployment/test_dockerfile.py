@@ -11,15 +11,12 @@ from pathlib import Path
 
 import click
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from deployment_files import DOCKER, ROOT, Dockerfile, known_variables, read_dockerfile
 from entrypoints.cli.main import framecloak
 
 TARGETS = ("api", "worker", "worker-gpu", "clip-service", "framecloak")
 BUILDERS = ("builder", "wheel", "packages-cpu", "packages-gpu", "models")
-LOCKS = ROOT / "requirements"
 
 
 @pytest.fixture(scope="module")
@@ -141,39 +138,3 @@ def test_commands_of_the_build_exist(dockerfile: Dockerfile) -> None:
     assert len(called) >= 3
     for words in called:
         require_command(shlex.split(words))
-
-
-def test_one_runtime_for_models_in_each_lock() -> None:
-    def names(lock: str) -> set[str]:
-        return set(re.findall(r"^([A-Za-z0-9_.-]+)==", (LOCKS / lock).read_text("utf-8"), re.MULTILINE))
-
-    assert names("cpu.lock") - names("gpu.lock") == {"onnxruntime"}
-    assert names("gpu.lock") - names("cpu.lock") == {"onnxruntime-gpu"}
-    # Both own the same files, and only the headless one does without libGL and X11, which images lack.
-    assert "opencv-python" not in names("cpu.lock")
-    assert "opencv-python-headless" in names("cpu.lock")
-
-
-@pytest.mark.parametrize(("lock", "extras"), [("cpu.lock", ["embedded"]), ("gpu.lock", ["embedded", "gpu"])])
-def test_locks_have_what_the_project_asks_for(lock: str, extras: list[str]) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    asked = [*project["dependencies"], *(one for e in extras for one in project["optional-dependencies"][e])]
-    locked: dict[str, list[str]] = {}
-    text = (LOCKS / lock).read_text("utf-8")
-    for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, re.MULTILINE):
-        locked.setdefault(canonicalize_name(name), []).append(version)
-    elsewhere = {"opencv-python", "onnxruntime"} if "gpu" in extras else {"opencv-python"}
-    for requirement in map(Requirement, asked):
-        name = canonicalize_name(requirement.name)
-        if name not in elsewhere:
-            versions = locked.get(name, [])
-            hint = f"{requirement} is not in {lock}: run `make lock`"
-            assert versions, hint
-            assert all(requirement.specifier.contains(version) for version in versions), hint
-
-
-def test_only_what_licences_says_is_left_out_of_locks() -> None:
-    left_out = tomllib.loads((ROOT / "release" / "licences.toml").read_text("utf-8"))["left_out"]
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    recipe = makefile.partition("LOCK = ")[2].partition("\n#")[0]
-    assert set(re.findall(r"--no-emit-package (\S+)", recipe)) == set(left_out)

@@ -61,12 +61,6 @@ def test_every_target_of_make_is_explained() -> None:
     assert phony == set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)) == targets()
 
 
-def test_the_environment_for_gpus_has_the_runtime_of_the_extra() -> None:
-    project = tomllib.loads(text("pyproject.toml"))["project"]
-    (runtime,) = project["optional-dependencies"]["gpu"]
-    assert f"--no-deps '{runtime}'" in text("Makefile")
-
-
 def test_extras_exist() -> None:
     extras = set(tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"])
     asked: dict[str, list[str]] = {}
