@@ -82,7 +82,7 @@ test-nightly: setup ## The long forms: a thousand examples a property, whole fil
 .PHONY: test-browser
 test-browser: setup ## Drive the web console with a real Chromium
 	if command -v npm >/dev/null; then npm install --silent --no-fund --no-audit --prefix $(OUT)/axe axe-core@4; fi
-	AXE_CORE=$(OUT)/axe/node_modules/axe-core/axe.min.js $(BIN)/pytest -m browser tests/browser
+	AXE_CORE=$(OUT)/axe/node_modules/axe-core/axe.min.js $(BIN)/pytest -n $(JOBS) --dist worksteal -m browser tests/browser
 
 .PHONY: screenshots
 screenshots: setup ## Make the pictures in docs/screenshots anew

@@ -52,9 +52,12 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(path, FRAMES, size=SIZE, pictures=map(scan, range(FRAMES)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """A browser for one test: while Playwright runs, no other event loop can in the same thread."""
+    """One browser for all: every visitor has a profile of their own in it.
+
+    While Playwright runs, no other event loop can in the same thread, so tests that have one live elsewhere.
+    """
     with sync_playwright() as playwright:
         browser = launched(playwright)
         yield browser
