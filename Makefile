@@ -214,6 +214,10 @@ bench: setup ## Compare with the deface command line: whole processes, medians, 
 bench-hard: setup ## Score both on footage made to be hard
 	$(BIN)/python benchmarks/hard_footage.py
 
+.PHONY: bench-precision
+bench-precision: setup ## Time int8 against fp32 on this processor, on VIDEO
+	$(BIN)/python benchmarks/precision.py "$(or $(VIDEO),../shared/data/street.mp4)"
+
 .PHONY: bench-service
 bench-service: setup ## Load the service: status requests, first frame, a large upload
 	$(BIN)/python benchmarks/service_load.py
