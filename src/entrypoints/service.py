@@ -28,7 +28,6 @@ from adapters.security.signing import is_signed
 from adapters.security.tokens import JwtIssuer
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.local_cache import PREVIEWS, LocalCache
-from adapters.storage.minio import MinioStore
 from adapters.storage.own_folder import OwnFolder, sweep
 from adapters.storage.signed_urls import SignedUrls
 from adapters.storage.stored_archives import StoredZips
@@ -292,6 +291,9 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
 async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncExitStack) -> ObjectStore:
     if not settings.minio_endpoint:
         return FilesystemStore(settings.data_dir / "objects", urls)
+    # Its SDK, with a cryptography library of its own, takes a moment to import that a folder does not cost.
+    from adapters.storage.minio import MinioStore  # noqa: PLC0415
+
     store = MinioStore(
         settings.minio_endpoint,
         settings.minio_access_key,
