@@ -61,6 +61,12 @@ class Footprint:
             self.files - before.files,
         )
 
+    def with_all(self, more: Footprint) -> Footprint:
+        """Return both together."""
+        return Footprint(
+            self.processes | more.processes, self.threads | more.threads, self.files | more.files
+        )
+
     def __bool__(self) -> bool:
         return bool(self.processes or self.threads or self.files)
 
@@ -84,6 +90,15 @@ class Isolation:
         self._failed = False
         result = yield
         self._before = Footprint.now()
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        """Leave what outlives a test to fixtures that do, when a test asks for one of them on its way."""
+        before = Footprint.now()
+        result = yield
+        if fixturedef.scope != "function":
+            self._before = self._before.with_all(Footprint.now().beyond(before))
         return result
 
     @pytest.hookimpl(wrapper=True)

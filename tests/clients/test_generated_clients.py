@@ -13,6 +13,7 @@ import pytest
 
 import service_process
 from media_samples import write_video
+from patience import patience
 from service_process import PASSWORD
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ CLIENTS = ROOT / "clients"
 GENERATED = ROOT / "out" / "clients"
 RELEASE = ROOT / ".venv-release" / "bin"
 FRAMES = 12
-PATIENCE = 120
+HANGS_SECONDS = 120
 
 # What the Python generator cannot send; each of these operations takes something else as well.
 LEFT_OUT = {"application/msgpack", "video/*", "image/*"}
@@ -52,7 +53,7 @@ def run(command: list[str | Path], **environment: str) -> subprocess.CompletedPr
         command,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience(HANGS_SECONDS),
         check=False,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment},
     )

@@ -26,10 +26,11 @@ import tiny_clip
 from adapters.embedded.wheels import postgres_programs
 from documented import ADDRESS, CANNOT_RUN, PAGES, ROOT, STAND_INS, blocks, commands, program, read, script
 from media_samples import write_video
+from patience import patience
 from pictures import GROUP_BOXES, group_photograph
 
 CLIENTS = ROOT / "out" / "clients"
-PATIENCE = 280
+HANGS_SECONDS = 280
 FRAMES = 30
 SIZE = (640, 360)
 
@@ -132,7 +133,7 @@ def follow(text: str, folder: Path, environment: dict[str, str]) -> None:
             start_new_session=True,
         )
         try:
-            code = process.wait(PATIENCE)
+            code = process.wait(patience(HANGS_SECONDS))
         except subprocess.TimeoutExpired:
             # Services ended by it stop what they have started.
             os.killpg(process.pid, signal.SIGTERM)

@@ -99,17 +99,18 @@ def test_a_test_that_passes_and_leaves_something_fails(tmp_path: Path, left: str
     assert f"the test left behind:\n{told}" in story
 
 
-def test_what_fixtures_hold_for_longer_is_theirs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", ["held", "request"])
+def test_what_fixtures_hold_for_longer_is_theirs(tmp_path: Path, asked: str) -> None:
     story = outcome(
         tmp_path,
-        """
+        f"""
 @pytest.fixture(scope="module")
 def held(tmp_path_factory):
     with (tmp_path_factory.mktemp("held") / "file").open("xb") as file:
         yield file
 
-def test_first(held):
-    held.write(b"1")
+def test_first({asked}):
+    {"held" if asked == "held" else "request.getfixturevalue('held')"}.write(b"1")
 """,
     )
     assert "2 passed in" in story, story
