@@ -23,9 +23,10 @@ from playwright.sync_api import (
 )
 
 import service_process
+from patience import patience
 from service_process import PASSWORD
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=1000 * patience(20))
 
 DESK: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 360, "height": 740}

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from browsing import Console, Visitor
+from patience import patience
 
 AREA = {"x": 8, "y": 90, "width": 80, "height": 60, "start_frame": None, "end_frame": None}
 
@@ -139,7 +140,7 @@ def test_a_run_of_a_deleted_video_is_not_ordered_again(console: Console, film: P
     order = {"video_id": int(video.rpartition("/")[2]), "segment_ids": segments}
     one = console.ask("POST", "/api/frames/anonymize/", order).json()["request_id"]
     console.open("/runs")
-    expect(page.locator(".badge", has_text="Done")).to_be_visible(timeout=60_000)
+    expect(page.locator(".badge", has_text="Done")).to_be_visible(timeout=1000 * patience(60))
     console.ask("DELETE", f"/api{video}")
     listed = console.ask("GET", "/api/frames/anonymize/requests/").json()
     listed["items"][0]["status"] = "failed"
