@@ -37,6 +37,9 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 FRAMES = 30
 """Of the film that most tests upload."""
 
+WORK_MS = 1000 * patience(60)
+"""Milliseconds for what a worker does, before it counts as a hang."""
+
 _numbers = count(1)
 
 

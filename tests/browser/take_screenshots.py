@@ -14,10 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import drawn_scan
 import service_process
-from browsing import PHONE, Console, launched, visit
+from browsing import PHONE, WORK_MS, Console, launched, visit
 from drawn_ward import SIZE, ward
 from media_samples import write_video
-from patience import patience
 from service_process import PASSWORD
 
 FRAMES = 300
@@ -64,9 +63,9 @@ def scenes(chromium: Browser, address: str, film: Path, scanned: Path) -> Iterat
         console = somebody.sign_in()
         for _ in range(2):
             run = console.run_of_everything(film.name)
-            expect(run).to_contain_text("Download", timeout=1000 * patience(60))
+            expect(run).to_contain_text("Download", timeout=WORK_MS)
         run = console.run_of_everything(film.name)
-        expect(run).to_contain_text("frames/s", timeout=1000 * patience(60))
+        expect(run).to_contain_text("frames/s", timeout=WORK_MS)
         yield "runs-dark", somebody.page
         finished = somebody.page.locator(".card.run").nth(1).get_by_role("link", name="Review")
         review = (finished.get_attribute("href") or "").removeprefix("#")
@@ -98,7 +97,7 @@ def find_overlays(console: Console, film: Path) -> None:
     page.wait_for_timeout(1000 * SECONDS_OF_A_MESSAGE)
     console.open(console.link_to(film.name))
     page.get_by_role("button", name="Look for overlays").click()
-    page.get_by_role("button", name="Show 1").click(timeout=1000 * patience(60))
+    page.get_by_role("button", name="Show 1").click(timeout=WORK_MS)
     page.evaluate("scrollTo(0, 0)")
 
 

@@ -9,9 +9,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from browsing import DESK, PHONE, Console, visit
+from browsing import DESK, PHONE, WORK_MS, Console, visit
 from media_samples import write_video
-from patience import patience
 
 AXE = Path(os.environ.get("AXE_CORE", "out/axe/node_modules/axe-core/axe.min.js"))
 """Fetched by ``make test-browser``."""
@@ -87,7 +86,7 @@ def test_axe_finds_nothing_serious_in_any_language_and_width(
         found["order with what does not apply"] = findings(page)
         console.open(video)
         page.locator(".marked > button").click()
-        expect(page.locator(".proposal")).to_have_count(2, timeout=1000 * patience(60))
+        expect(page.locator(".proposal")).to_have_count(2, timeout=WORK_MS)
         found["proposals"] = findings(page)
     assert {place: what for place, what in found.items() if what} == {}
 
@@ -109,7 +108,7 @@ def with_a_run_of(console: Console, film: Path) -> tuple[str, ...]:
     console.page.get_by_role("button", name="Add region").click()
     expect(console.page.locator(".region")).to_be_visible()
     run = console.run_of_everything(film.name)
-    expect(run).to_contain_text("Download", timeout=1000 * patience(60))
+    expect(run).to_contain_text("Download", timeout=WORK_MS)
     review = run.get_by_role("link", name="Review").get_attribute("href") or ""
     return ("/videos", video, f"{video}/run", "/runs", review.removeprefix("#"))
 

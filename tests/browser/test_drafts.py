@@ -7,8 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from browsing import Console, Visitor
-from patience import patience
+from browsing import WORK_MS, Console, Visitor
 
 AREA = {"x": 8, "y": 90, "width": 80, "height": 60, "start_frame": None, "end_frame": None}
 
@@ -140,7 +139,7 @@ def test_a_run_of_a_deleted_video_is_not_ordered_again(console: Console, film: P
     order = {"video_id": int(video.rpartition("/")[2]), "segment_ids": segments}
     one = console.ask("POST", "/api/frames/anonymize/", order).json()["request_id"]
     console.open("/runs")
-    expect(page.locator(".badge", has_text="Done")).to_be_visible(timeout=1000 * patience(60))
+    expect(page.locator(".badge", has_text="Done")).to_be_visible(timeout=WORK_MS)
     console.ask("DELETE", f"/api{video}")
     listed = console.ask("GET", "/api/frames/anonymize/requests/").json()
     listed["items"][0]["status"] = "failed"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from browsing import FRAMES, PHONE, Console, visit
-from patience import patience
+from browsing import FRAMES, PHONE, WORK_MS, Console, visit
 
 
 def test_marks_are_made_with_keys_alone(console: Console, film: Path) -> None:
@@ -115,7 +114,7 @@ def test_overlays_are_proposed_and_accepted_one_by_one_or_at_once(console: Conso
     expect(page.get_by_role("button", name="Look for overlays")).to_be_disabled()
     held[0].continue_()
     page.unroute("**/proposals")
-    expect(page.get_by_text("2 areas stand still")).to_be_visible(timeout=1000 * patience(60))
+    expect(page.get_by_text("2 areas stand still")).to_be_visible(timeout=WORK_MS)
     expect(page.locator(".proposal")).to_have_count(2)
     show = page.get_by_role("button", name="Show 2: Text overlay")
     show.press("Enter")
@@ -129,10 +128,10 @@ def test_overlays_are_proposed_and_accepted_one_by_one_or_at_once(console: Conso
     expect(page.get_by_text("Every proposal is dealt with.")).to_be_visible()
     # What is a region already is not proposed again.
     page.get_by_role("button", name="Look for overlays").click()
-    expect(page.get_by_text("1 area stands still")).to_be_visible(timeout=1000 * patience(60))
+    expect(page.get_by_text("1 area stands still")).to_be_visible(timeout=WORK_MS)
     page.get_by_role("button", name="Remove Text overlay").click()
     page.get_by_role("button", name="Look for overlays").click()
-    page.get_by_role("button", name="Accept all").click(timeout=1000 * patience(60))
+    page.get_by_role("button", name="Accept all").click(timeout=WORK_MS)
     expect(page.locator(".region")).to_have_count(2)
     page.reload()
     expect(page.locator(".region")).to_have_count(2)
@@ -144,7 +143,7 @@ def test_a_search_for_overlays_that_finds_nothing_or_fails_says_so(console: Cons
     video = console.link_to(film.name)
     console.open(video)
     page.get_by_role("button", name="Look for overlays").click()
-    expect(page.get_by_text("Nothing new was found")).to_be_visible(timeout=1000 * patience(60))
+    expect(page.get_by_text("Nothing new was found")).to_be_visible(timeout=WORK_MS)
     console.ask("DELETE", f"/api{video}")
     page.get_by_role("button", name="Look for overlays").click()
     expect(page.get_by_role("status").get_by_text("There is no such video")).to_be_visible()
@@ -158,7 +157,7 @@ def test_proposals_fit_a_phone_and_are_named_in_german(
         console.upload(scanned)
         console.open(console.link_to(scanned.name))
         page.get_by_role("button", name="Nach Einblendungen suchen").click()
-        page.get_by_role("button", name="Alle übernehmen").wait_for(timeout=1000 * patience(60))
+        page.get_by_role("button", name="Alle übernehmen").wait_for(timeout=WORK_MS)
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         page.get_by_role("button", name="Alle übernehmen").click()
         expect(page.get_by_role("textbox", name="Name: Eingeblendeter Text").first).to_be_visible()

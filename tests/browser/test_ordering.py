@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from browsing import FRAMES, Console, Visitor, visit
-from patience import patience
+from browsing import FRAMES, WORK_MS, Console, Visitor, visit
 
 
 def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Path, tmp_path: Path) -> None:
@@ -28,7 +27,7 @@ def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Pa
     expect(page.get_by_text(f"{FRAMES} frames").first).to_be_visible()
     page.get_by_role("button", name="Start").click()
     with page.expect_download() as downloading:
-        page.get_by_role("button", name="Download ZIP").click(timeout=1000 * patience(60))
+        page.get_by_role("button", name="Download ZIP").click(timeout=WORK_MS)
     downloading.value.save_as(tmp_path / "frames.zip")
     with zipfile.ZipFile(tmp_path / "frames.zip") as archive:
         names = archive.namelist()
@@ -50,7 +49,7 @@ def test_a_film_is_ordered_with_a_report_in_the_language_that_is_spoken(
         expect(page.get_by_text("Bilder haben keinen Ton")).to_be_hidden()
         page.get_by_role("button", name="Starten").click()
         with page.expect_download() as downloading:
-            page.get_by_role("button", name="ZIP herunterladen").click(timeout=1000 * patience(60))
+            page.get_by_role("button", name="ZIP herunterladen").click(timeout=WORK_MS)
         downloading.value.save_as(tmp_path / "film.zip")
     with zipfile.ZipFile(tmp_path / "film.zip") as archive:
         assert any(name.endswith(".mp4") for name in archive.namelist())
@@ -61,7 +60,7 @@ def test_a_run_is_followed_and_cancelled(console: Console, long_film: Path) -> N
     page = console.page
     console.upload(long_film)
     run = console.run_of_everything(long_film.name)
-    expect(run).to_contain_text("In work", timeout=1000 * patience(60))
+    expect(run).to_contain_text("In work", timeout=WORK_MS)
     expect(run).to_contain_text("left")
     run.get_by_role("button", name="Cancel run").click()
     dialog = page.get_by_role("dialog")

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from browsing import PHONE, Console, on_several_lines, visit
-from patience import patience
+from browsing import PHONE, WORK_MS, Console, on_several_lines, visit
 from pictures import GROUP_BOXES, group_photograph
 
 MARGIN = 60
@@ -36,17 +35,17 @@ def test_faces_are_shown_with_what_is_known_of_them_and_compared(
     page = console.page
     console.open("/faces")
     page.set_input_files(".drop-zone input", portraits[0])
-    expect(page.get_by_text("Add a second picture")).to_be_visible(timeout=1000 * patience(60))
+    expect(page.get_by_text("Add a second picture")).to_be_visible(timeout=WORK_MS)
     overlay = page.locator(".face-overlay")
     expect(overlay.locator("rect")).to_have_count(1)
     expect(overlay.locator("circle")).to_have_count(5)
     expect(page.get_by_text("Not available")).to_be_visible()
     page.set_input_files(".drop-zone input", portraits[0])
-    expect(page.get_by_text("Very likely the same person.")).to_be_visible(timeout=1000 * patience(60))
+    expect(page.get_by_text("Very likely the same person.")).to_be_visible(timeout=WORK_MS)
     page.get_by_role("button", name="Start over").click()
     page.set_input_files(".drop-zone input", portraits)
     # What a cosine means to the model, the service has to say.
-    expect(page.get_by_text("Probably different people.")).to_be_visible(timeout=1000 * patience(60))
+    expect(page.get_by_text("Probably different people.")).to_be_visible(timeout=WORK_MS)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +64,7 @@ def test_a_crowd_is_refused_in_words_and_does_not_spoil_the_other_picture(
         console.open("/faces")
         page.set_input_files(".drop-zone input", [crowd, portraits[0]])
         cards = page.locator(".pair .card")
-        expect(cards.nth(0)).to_contain_text("mehr als 32 Gesichter", timeout=1000 * patience(60))
+        expect(cards.nth(0)).to_contain_text("mehr als 32 Gesichter", timeout=WORK_MS)
         expect(cards.nth(0)).to_contain_text("Schneiden Sie es")
         expect(cards.nth(1).locator(".face-overlay rect")).to_have_count(1)
 
@@ -78,7 +77,7 @@ def test_a_number_and_its_unit_stay_together_on_a_phone(
         console.open("/faces")
         page.set_input_files(".drop-zone input", portraits[0])
         facts = page.locator(".pairs dd")
-        expect(facts).to_have_count(4, timeout=1000 * patience(60))
+        expect(facts).to_have_count(4, timeout=WORK_MS)
         assert on_several_lines(facts) == []
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
@@ -94,7 +93,7 @@ def test_somebody_is_enrolled_found_and_removed(console: Console, portraits: lis
     enrol.get_by_label("Whose face it is").fill("patient 17")
     enrol.get_by_label("Picture").set_input_files(portraits[0])
     enrol.get_by_role("button", name="Enrol", exact=True).click()
-    expect(page.locator(".rows")).to_contain_text("patient 17", timeout=1000 * patience(60))
+    expect(page.locator(".rows")).to_contain_text("patient 17", timeout=WORK_MS)
     threshold = search.get_by_label("Least similarity")
     expect(threshold).to_have_value("0.93")
     search.get_by_label("Picture").set_input_files(portraits[0])

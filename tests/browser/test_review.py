@@ -15,11 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 import service_process
-from browsing import PHONE, Console, visit
+from browsing import PHONE, WORK_MS, Console, visit
 from domain.detection import Image
 from drawn_ward import SIZE, ward
 from media_samples import write_video
-from patience import patience
 
 FRAMES = 12
 WIDTH, HEIGHT = 320, 240
@@ -46,7 +45,7 @@ def reviewed(console: Console, film: Path, output: str = "jpg") -> str:
     console.card(film.name).get_by_role("link", name="Anonymise").click()
     page.get_by_label("Format").select_option(output)
     page.get_by_role("button", name="Start").click()
-    page.get_by_role("link", name="Review").first.click(timeout=1000 * patience(60))
+    page.get_by_role("link", name="Review").first.click(timeout=WORK_MS)
     expect(page.get_by_role("heading", name=f"Review of “{film.name}”")).to_be_visible()
     expect(page.locator(".stage .frame").first).to_have_attribute("src", re.compile("/frames/"))
     expect(boxes(page)).to_have_count(1)
@@ -96,7 +95,7 @@ def render(page: Page) -> None:
     before = page.url
     page.get_by_role("button", name="Render again").click()
     made = page.locator(".lists .run")
-    made.get_by_role("link", name="Review").click(timeout=1000 * patience(60))
+    made.get_by_role("link", name="Review").click(timeout=WORK_MS)
     expect(page).not_to_have_url(before)
     expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
 
@@ -111,7 +110,7 @@ def test_black_frames_are_told_in_the_list_and_above_the_review(console: Console
     console.ask("POST", f"/api/frames/anonymize/{found[1]}/render/", {"frames": black})
     console.open("/runs")
     run = page.locator(".run").first
-    expect(run.get_by_text("2 frames are black")).to_be_visible(timeout=1000 * patience(60))
+    expect(run.get_by_text("2 frames are black")).to_be_visible(timeout=WORK_MS)
     run.get_by_role("link", name="Review").click()
     expect(page.get_by_text("2 frames are black")).to_be_visible()
 
@@ -279,7 +278,7 @@ def test_faces_are_reviewed_with_their_report_and_downloaded(console: Console, t
     film = write_video(tmp_path / "ward.mp4", FRAMES, size=SIZE, pictures=map(ward, range(FRAMES)))
     console.upload(film)
     run = console.run_of_everything(film.name)
-    run.get_by_role("link", name="Review").click(timeout=1000 * patience(60))
+    run.get_by_role("link", name="Review").click(timeout=WORK_MS)
     expect(boxes(page)).to_have_count(2)
     expect(page.locator(".risk").first).to_contain_text("Weak evidence")
     expect(page.locator(".boxes")).to_contain_text("Face 0")
@@ -339,7 +338,7 @@ def test_whoever_may_only_look_changes_no_boxes(chromium: Browser, address: str,
         page = somebody.page
         somebody.sign_in()
         page.goto(f"{address}/#/runs/{run}/review")
-        expect(page.get_by_role("slider")).to_have_count(1, timeout=1000 * patience(60))
+        expect(page.get_by_role("slider")).to_have_count(1, timeout=WORK_MS)
         expect(boxes(page)).to_have_count(1)
         expect(page.get_by_role("button", name="Add box")).to_have_count(0)
         boxes(page).press("Delete")
@@ -356,9 +355,7 @@ def test_whoever_may_not_see_the_original_sees_the_result_alone(
         owner.delete(grant).raise_for_status()
         console, page = somebody.sign_in(), somebody.page
         page.goto(f"{address}/#/runs/{run}/review")
-        expect(page.get_by_text("You see the redacted picture alone")).to_be_visible(
-            timeout=1000 * patience(60)
-        )
+        expect(page.get_by_text("You see the redacted picture alone")).to_be_visible(timeout=WORK_MS)
         expect(boxes(page)).to_have_count(1)
         expect(page.get_by_role("slider")).to_have_count(0)
         expect(page.locator(".original")).to_be_hidden()
