@@ -27,6 +27,7 @@ from entrypoints.worker import run as worker_run
 from entrypoints.worker.duties import Duty
 from entrypoints.worker.run import SLICE_QUEUES, UPKEEP_QUEUES, WorkerParts, run_worker
 from fakes.metrics import FakeMeter
+from patience import patience
 from world import World
 
 
@@ -108,7 +109,7 @@ class Shift:
 
 
 async def until(true: Callable[[], bool | Awaitable[bool]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(patience(seconds)):
         while True:
             answer = true()
             if answer if isinstance(answer, bool) else await answer:
@@ -155,14 +156,28 @@ async def working(
             yield Shift(bench, broom, world, queue, stop, task)
         finally:
             stop.set()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(patience(20)):
                 await task
 
 
 @pytest.fixture(autouse=True)
 def only_tickets_wake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks of its own would hide what tickets do."""
+    """Looks of its own would hide what tickets do; those for clean-ups are seldom, and are waited for."""
     monkeypatch.setattr(worker_run, "LOOK", 3600.0)
+    monkeypatch.setattr(worker_run, "CLEANUP_LOOK", 0.05)
+
+
+def claims_of(shift: Shift) -> list[bool]:
+    """A list that grows by what comes of each time that a worker tries to order a clean-up from now on."""
+    claims: list[bool] = []
+    claim_slot = shift.queue.claim_slot
+
+    async def claim(name: str, lasts: timedelta) -> bool:
+        claims.append(await claim_slot(name, lasts))
+        return claims[-1]
+
+    shift.queue.claim_slot = claim  # type: ignore[method-assign]
+    return claims
 
 
 async def test_a_ticket_wakes_it_and_it_tells_that_it_lives(redis_url: str, tmp_path: Path) -> None:
@@ -293,6 +308,7 @@ async def test_a_redis_that_comes_back_empty_costs_no_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_run, "LOOK", 0.3)
+    monkeypatch.setattr(worker_run, "SIGN_OF_LIFE", 0.2)
     redis = EmbeddedRedis(tmp_path / "redis", available_port(None))
     url = await redis.start()
     try:
@@ -317,15 +333,21 @@ async def test_a_redis_that_comes_back_empty_costs_no_request(
 
 
 async def test_a_clean_up_is_ordered_once_in_an_interval_whoever_is_there(
-    redis_url: str, tmp_path: Path
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # They try all the time, rather than once in a minute or four times in an interval.
+    monkeypatch.setattr(worker_run, "_slot", lambda _: 0.05)
     async with working(redis_url, tmp_path) as one, working(redis_url, tmp_path) as other:
         await until(lambda: one.broom.sweeps + other.broom.sweeps == 1)
-        await asyncio.sleep(1.5)
+        claims = claims_of(one), claims_of(other)
+        await until(lambda: min(map(len, claims)) >= 5)
+        assert not any(map(any, claims))
         assert one.broom.sweeps + other.broom.sweeps == 1
     async with working(redis_url, tmp_path, interval=timedelta(milliseconds=500)) as third:
-        await asyncio.sleep(0.5)
+        tries = claims_of(third)
+        await until(lambda: len(tries) >= 5)
         # The slot that was claimed for an hour still holds.
+        assert not any(tries)
         assert third.broom.sweeps == 0
         async with Redis.from_url(redis_url) as redis:
             await redis.delete("framecloak:slots:cleanup")
