@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.media.opencv import OpenCvEncoder, OpenCvReader
@@ -123,7 +123,6 @@ def test_threads_may_look_at_one_frame(pair: Pair) -> None:
     assert all(np.array_equal(*both) for both in zip(alone, together, strict=True))
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     width=st.integers(16, 400),
     height=st.integers(16, 300),

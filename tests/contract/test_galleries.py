@@ -167,7 +167,10 @@ async def test_the_best_face_of_each_person_is_found_the_best_first(database: Da
         assert await _found(work, gallery, unit(0, 0, 1), threshold=0.5) == []
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples // 2,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(seed=st.integers(0, 2**32), people=st.integers(1, 6), top_k=st.integers(1, 8))
 async def test_a_search_is_what_numpy_says(database: Database, seed: int, people: int, top_k: int) -> None:
     random = np.random.default_rng(seed)

@@ -59,7 +59,7 @@ coordinates = st.floats(-60, 220, width=32)
 sides = st.floats(0.25, 200, width=32)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=6 * settings.default.max_examples)
 @given(x=coordinates, y=coordinates, width=sides, height=sides)
 def test_solid_box_blackens_what_it_touches_and_nothing_else(
     x: float, y: float, width: float, height: float
@@ -72,7 +72,7 @@ def test_solid_box_blackens_what_it_touches_and_nothing_else(
     assert (result[~inside] == image[~inside]).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=6 * settings.default.max_examples)
 @given(x=coordinates, y=coordinates, width=sides, height=sides)
 def test_solid_ellipse_covers_itself_and_stays_in_its_box(
     x: float, y: float, width: float, height: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.security import signing
@@ -38,7 +38,6 @@ each = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 @each
 @given(message=st.binary(max_size=200))
-@settings(max_examples=25)
 def test_what_was_signed_is_known_to_be(case: Case, message: bytes) -> None:
     signature = case.signer.sign(message)
     assert (len(case.signer.public_key), len(signature)) == (32, 64)
@@ -49,7 +48,6 @@ def test_what_was_signed_is_known_to_be(case: Case, message: bytes) -> None:
 
 @each
 @given(message=st.binary(max_size=60), at=st.integers(0, 63), bit=st.integers(0, 7))
-@settings(max_examples=25)
 def test_no_other_message_key_or_signature_will_do(case: Case, message: bytes, at: int, bit: int) -> None:
     signature = case.signer.sign(message)
     flipped = bytearray(signature)

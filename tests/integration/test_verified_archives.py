@@ -60,7 +60,7 @@ def test_a_result_is_genuine(whole: Path) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples)
 def test_no_changed_byte_of_the_file_goes_unnoticed(whole: Path, data: st.DataObject) -> None:
     content = bytearray(whole.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
@@ -73,7 +73,7 @@ def test_no_changed_byte_of_the_file_goes_unnoticed(whole: Path, data: st.DataOb
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 def test_no_added_bytes_go_unnoticed(whole: Path, data: st.DataObject) -> None:
     content = whole.read_bytes()
     place = data.draw(st.sampled_from([0, len(content)]) | st.integers(0, len(content)))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.anonymization.areas import (
@@ -99,7 +99,6 @@ def test_what_moves_is_followed_by_its_pixels_as_far_as_they_can_be_seen() -> No
     phase=st.tuples(st.floats(0, 1), st.floats(0, 1)),
     shaken=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
 def test_what_swings_between_two_looks_is_covered_wherever_it_is(
     amplitude: tuple[float, float],
     period: tuple[float, float],
@@ -266,7 +265,6 @@ def test_a_plate_seen_at_a_slant_for_a_moment_stays_one_in_one_track() -> None:
     lines=st.lists(st.tuples(st.floats(5, 150), st.floats(5, 90)), min_size=1, max_size=8),
     times=st.sets(st.integers(0, 39), min_size=1, max_size=20),
 )
-@settings(max_examples=30, deadline=None)
 def test_taking_text_for_plates_changes_no_box(lines: list[tuple[float, float]], times: set[int]) -> None:
     """What is redacted must not depend on what it is called."""
     found = [Found.nothing() for _ in range(40)]

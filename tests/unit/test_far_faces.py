@@ -205,7 +205,6 @@ def test_one_sure_find_is_enough_for_what_two_looks_on_each_side_show(rate: floa
     assert set(range(2 * wait, 6 * wait + 1)) <= covered
 
 
-@settings(deadline=None, max_examples=40)
 @given(scenes(moving=True), st.data())
 def test_where_the_film_is_cut_into_slices_makes_no_difference(scene: Scene, data: st.DataObject) -> None:
     if data.draw(st.booleans()):

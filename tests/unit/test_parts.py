@@ -41,6 +41,8 @@ from scripted import (
 
 REGION = Region(0, 0, 8, 8)
 LENGTH = 150
+EXAMPLES = settings.default.max_examples // 3
+"""Of each property: every one is a film in one go and in slices, and costs as much as many of other tests."""
 
 
 PICTURES, FILMS = Appearance(OutputFormat.PNG), Appearance(OutputFormat.MP4)
@@ -168,7 +170,7 @@ def cuts(draw: st.DrawFn) -> tuple[list[Segment], list[Segment]]:
     return segments, slices
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     script=scripts(),
     plan=cuts(),
@@ -204,7 +206,7 @@ def writings(draw: st.DrawFn) -> ScriptedAreas:
     return ScriptedAreas(script, frozenset(draw(st.sets(st.integers(0, LENGTH - 1), max_size=3))))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     script=scripts(),
     areas=writings(),
@@ -244,7 +246,7 @@ def acquaintances(draw: st.DrawFn) -> Identification:
     return Identification(recognizer, People(f"folder:{'0' * 64}", recognizer.space, (PERSON,)), rule)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     script=scripts(size=40.0),
     identification=acquaintances(),
@@ -293,7 +295,7 @@ def test_one_slice_or_twenty_of_a_walk_are_one_track() -> None:
     assert tracks == {0}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     script=scripts(),
     plan=cuts(),
@@ -321,7 +323,7 @@ def searching(draw: st.DrawFn) -> SearchingDetector:
     return SearchingDetector(draw(scripts()), left_in=left, lost_in=frozenset(draw(numbers)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     detector=searching(),
     plan=cuts(),
@@ -344,7 +346,7 @@ def test_slices_make_no_difference_to_proof(
     assert sliced.entries == whole.entries
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(detector=searching(), plan=cuts(), longest=st.integers(1, 200), verify=st.sampled_from(Verify))
 def test_slices_make_no_difference_to_proof_of_films(
     detector: SearchingDetector,

@@ -104,7 +104,7 @@ def test_no_track_crosses_a_cut(case: tuple[list[Found], np.ndarray]) -> None:
         assert len(seen) == 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=6 * settings.default.max_examples)
 @given(scenes_of_detections(max_frames=60), st.data())
 def test_what_is_said_of_a_frame_does_not_depend_on_where_the_video_was_cut(
     case: tuple[list[Found], np.ndarray], data: st.DataObject

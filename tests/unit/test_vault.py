@@ -6,7 +6,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.security.rotations import haar_rotation
@@ -31,7 +31,6 @@ def vectors(seed: int, count: int, dimension: int) -> np.ndarray:
     return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
 
-@settings(max_examples=30, deadline=None)
 @given(key=st.binary(min_size=32, max_size=32), dimension=st.integers(1, 70))
 def test_a_rotation_is_orthogonal_and_always_the_same(key: bytes, dimension: int) -> None:
     rotation = haar_rotation(key, dimension)

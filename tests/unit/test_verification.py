@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -29,6 +30,11 @@ Entries = dict[str, bytes]
 
 
 def result(output_format: OutputFormat = OutputFormat.PNG) -> Entries:
+    return dict(_result(output_format))
+
+
+@cache
+def _result(output_format: OutputFormat) -> Entries:
     exhibits = [
         Exhibit(
             n, FakeSource("film", 9), None, lambda i, n=n: f"frames/{n}/{i}", (Segment(1, 4), Segment(5, 8))
@@ -242,7 +248,7 @@ VALUES = st.recursive(
 
 
 @given(member=st.sampled_from(sorted(MEMBERS)), value=VALUES, film=st.booleans())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=10 * settings.default.max_examples)
 def test_whatever_a_manifest_is_changed_to_it_is_a_verdict_or_refused(
     member: str, value: object, film: bool
 ) -> None:
