@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
-import av
 import cv2
 import numpy as np
 import pytest
-from av.video.stream import VideoStream
 from jsonschema import Draft202012Validator
 
 import domain.anonymization.manifest
@@ -30,6 +29,7 @@ from domain.anonymization.parts import Binder, Binding, write_part
 from domain.anonymization.planning import plan_slices
 from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
 from domain.anonymization.verdicts import Identification, rule_for
+from domain.detection import Image
 from domain.reid.faces import Embedding
 from domain.reid.galleries import Galleries
 from domain.reid.gallery import Enrolment
@@ -38,12 +38,12 @@ from domain.videos import Segment
 from entrypoints.bootstrap import Container
 from entrypoints.settings import Settings
 from fakes.results import IMPRINT
+from media_samples import write_video
 from pictures import GROUP_BOXES, group_photograph
 from world import World
 
 SIZE = (960, 640)
 """Width and height of the film, a window on the photograph."""
-LENGTH = 60
 PERSON = 2
 """Which of the six, from the left."""
 SCHEMA = json.loads(
@@ -51,22 +51,35 @@ SCHEMA = json.loads(
 )
 
 
-def offset(index: int) -> tuple[int, int]:
-    """Where the window is in a frame."""
-    return 2 * index, 40 + index
+@dataclass(frozen=True)
+class Drift:
+    """How a window drifts over the photograph: for so many frames, by twice and once the pace in each."""
+
+    length: int
+    pace: int
+
+    def offset(self, index: int) -> tuple[int, int]:
+        """Where the window is in a frame."""
+        return 2 * self.pace * index, 40 + self.pace * index
+
+    def visible(self, index: int) -> dict[int, tuple[int, int, int, int]]:
+        """The people whose faces are wholly in a frame, and where the middle of each is."""
+        x, y = self.offset(index)
+        found = {}
+        for person, (x1, y1, x2, y2) in enumerate(GROUP_BOXES.astype(int) - [x, y, x, y]):
+            if x1 >= 10 and y1 >= 10 and x2 <= SIZE[0] - 10 and y2 <= SIZE[1] - 10:
+                found[person] = x1 + 15, y1 + 15, x2 - 15, y2 - 15
+        return found
+
+    def pictures(self) -> Iterator[Image]:
+        """What the window shows, (h, w, 3) BGR."""
+        photograph = group_photograph()[:, :, ::-1]
+        for x, y in map(self.offset, range(self.length)):
+            yield np.ascontiguousarray(photograph[y : y + SIZE[1], x : x + SIZE[0]])
 
 
-def shoot(path: Path) -> None:
-    """A film of the photograph, over which a window drifts."""
-    photograph = group_photograph()
-    with av.open(str(path), "w") as container:
-        stream = cast("VideoStream", container.add_stream("libx264", rate=25, options={"crf": "18"}))
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for index in range(LENGTH):
-            x, y = offset(index)
-            picture = np.ascontiguousarray(photograph[y : y + SIZE[1], x : x + SIZE[0]])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
-        container.mux(stream.encode(None))
+SHORT, LONG = Drift(20, 3), Drift(60, 1)
+"""The same way; the long form adds tracks longer than evidence reaches, and slices that do not see all."""
 
 
 def portrait(path: Path, person: int) -> Path:
@@ -77,11 +90,18 @@ def portrait(path: Path, person: int) -> Path:
     return path
 
 
+@pytest.fixture(
+    scope="module", params=[SHORT, pytest.param(LONG, marks=pytest.mark.nightly)], ids=["short", "long"]
+)
+def drift(request: pytest.FixtureRequest) -> Drift:
+    found: Drift = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def film(drift: Drift, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    shoot(path)
-    return path
+    return write_video(path, size=SIZE, pictures=drift.pictures(), options={"crf": "18"})
 
 
 @pytest.fixture(scope="module")
@@ -107,38 +127,35 @@ def working(plain: Instruments, container: Container, known: People, mode: Ident
     return replace(plain, identification=identification)
 
 
-def order(film: Path) -> Export:
+def order(film: Path, drift: Drift) -> Export:
     stem = lambda index: f"frames/{index:07d}"  # noqa: E731
-    exhibit = Exhibit(0, open_video(film), None, stem, (Segment(0, LENGTH),))
+    exhibit = Exhibit(0, open_video(film), None, stem, (Segment(0, drift.length),))
     return Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]), verify=Verify.ALL)
-
-
-def visible(index: int) -> dict[int, tuple[int, int, int, int]]:
-    """The people whose faces are wholly in a frame, and where the middle of each is."""
-    x, y = offset(index)
-    found = {}
-    for person, (x1, y1, x2, y2) in enumerate(GROUP_BOXES.astype(int) - [x, y, x, y]):
-        if x1 >= 10 and y1 >= 10 and x2 <= SIZE[0] - 10 and y2 <= SIZE[1] - 10:
-            found[person] = x1 + 15, y1 + 15, x2 - 15, y2 - 15
-    return found
 
 
 @pytest.mark.parametrize("mode", IdentityMode)
 def test_pixels_of_one_person_and_of_the_others(
-    film: Path, plain: Instruments, container: Container, known: People, tmp_path: Path, mode: IdentityMode
+    film: Path,
+    drift: Drift,
+    plain: Instruments,
+    container: Container,
+    known: People,
+    tmp_path: Path,
+    mode: IdentityMode,
 ) -> None:
     path = tmp_path / "out.zip"
-    order(film).run(working(plain, container, known, mode), ZipArchive(path), lambda: None)
-    originals = {frame.index: frame.bgr() for frame in open_video(film).frames(0, LENGTH)}
+    with ZipArchive(path) as result:
+        order(film, drift).run(working(plain, container, known, mode), result, lambda: None)
+    originals = {frame.index: frame.bgr() for frame in open_video(film).frames(0, drift.length)}
     shown = 0
     with zipfile.ZipFile(path) as archive:
         document = json.loads(archive.read("manifest.json"))
-        assert (document["proof"]["frames"], document["proof"]["residual_before"]) == (LENGTH, 0)
-        for index in range(LENGTH):
+        assert (document["proof"]["frames"], document["proof"]["residual_before"]) == (drift.length, 0)
+        for index in range(drift.length):
             data = np.frombuffer(archive.read(f"frames/{index:07d}.png"), np.uint8)
             picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
             assert picture is not None
-            for person, (x1, y1, x2, y2) in visible(index).items():
+            for person, (x1, y1, x2, y2) in drift.visible(index).items():
                 face, original = picture[y1:y2, x1:x2], originals[index][y1:y2, x1:x2]
                 kept = (person == PERSON) is (mode is IdentityMode.EXCEPT)
                 if kept:
@@ -146,7 +163,7 @@ def test_pixels_of_one_person_and_of_the_others(
                     shown += 1
                 else:
                     assert not face.any(), (index, person)
-    assert shown >= LENGTH
+    assert shown >= drift.length
     Draft202012Validator(SCHEMA).validate(document)
     identities = document["identities"]
     assert (identities["mode"], identities["faces"], identities["people"]) == (mode, 1, known.reference)
@@ -155,28 +172,33 @@ def test_pixels_of_one_person_and_of_the_others(
 
 
 def test_slices_agree_about_people(
-    film: Path, plain: Instruments, container: Container, known: People, tmp_path: Path
+    film: Path, drift: Drift, plain: Instruments, container: Container, known: People, tmp_path: Path
 ) -> None:
-    export, instruments = order(film), working(plain, container, known, IdentityMode.EXCEPT)
+    export, instruments = order(film, drift), working(plain, container, known, IdentityMode.EXCEPT)
     whole = tmp_path / "whole.zip"
-    export.run(instruments, ZipArchive(whole), lambda: None)
-    segments = (Segment(0, LENGTH),)
+    with ZipArchive(whole) as result:
+        export.run(instruments, result, lambda: None)
+    segments = (Segment(0, drift.length),)
     source = export.batches[0].source
     sliced = tmp_path / "sliced.zip"
     binding = Binding(IMPRINT, export.level, export.appearance, source.sha256(), segments, ())
-    binder = Binder(binding, ZipArchive(sliced), lambda: None)
-    for number, segment in enumerate(plan_slices(segments, longest=17)):
-        part = tmp_path / f"{number}.zip"
-        write_part(export, segment, instruments, ZipArchive(part), lambda: None).seam.close()
-        with ZipReader(part) as reader:
-            binder.add(reader)
-    binder.finish()
+    slices = plan_slices(segments, longest=drift.length // 4 + 2)
+    assert len(slices) > 2
+    with ZipArchive(sliced) as result, closing(Binder(binding, result, lambda: None)) as binder:
+        for number, segment in enumerate(slices):
+            part = tmp_path / f"{number}.zip"
+            with ZipArchive(part) as archive:
+                write_part(export, segment, instruments, archive, lambda: None).seam.close()
+            with ZipReader(part) as reader:
+                binder.add(reader)
+        binder.finish()
     assert sliced.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("mode", IdentityMode)
 async def test_a_request_names_a_gallery(
     film: Path,
+    drift: Drift,
     plain: Instruments,
     container: Container,
     known: People,
@@ -197,7 +219,7 @@ async def test_a_request_names_a_gallery(
     desk.open_video = lambda _: open_video(film)
     desk.detector = plain.detector
     wanted = Identities(mode, gallery.id)
-    order = replace(await world.order(anna, (0, LENGTH)), identities=wanted)
+    order = replace(await world.order(anna, (0, drift.length)), identities=wanted)
     request_id = (await world.submissions.submit(anna, order)).request.id
     await desk.process(request_id)
     request = await desk.request(request_id)
@@ -209,7 +231,7 @@ async def test_a_request_names_a_gallery(
     frames = sorted(name for name in entries if name.startswith("frames/"))
     for index, name in enumerate(frames):
         picture = np.frombuffer(entries[name], np.uint8).reshape(SIZE[1], SIZE[0], 3)
-        for person, (x1, y1, x2, y2) in visible(index).items():
+        for person, (x1, y1, x2, y2) in drift.visible(index).items():
             redacted = np.ptp(picture[y1:y2, x1:x2].reshape(-1, 3), axis=0).max() == 0
             assert bool(redacted) is ((person == PERSON) is (mode is IdentityMode.ONLY)), (index, person)
-    assert len(frames) == LENGTH
+    assert len(frames) == drift.length
