@@ -14,6 +14,7 @@ from adapters.media.archive import ZipArchive
 from adapters.media.films import X264Studio
 from adapters.media.opencv import OpenCvReader, OpenCvRedactor
 from adapters.media.pyav import open_video
+from demo_shots import demo_shots
 from domain.anonymization.export import Exhibit, Export, batches
 from domain.anonymization.instruments import Instruments
 from domain.anonymization.request import (
@@ -32,6 +33,7 @@ from entrypoints.bootstrap import Container
 from entrypoints.cli import demo_film
 from entrypoints.settings import Settings
 from fakes.results import IMPRINT
+from media_samples import write_video
 
 LENGTH = 12
 
@@ -59,8 +61,7 @@ class Unreadable(OpenCvReader):
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    demo_film.shoot(path)
-    return path
+    return write_video(path, size=demo_film.SIZE, pictures=demo_shots(LENGTH), options={})
 
 
 @pytest.fixture(scope="module")
