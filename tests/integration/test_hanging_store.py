@@ -12,8 +12,9 @@ import pytest
 
 from adapters.storage.minio import MinioStore
 from object_stores import content, stream
+from patience import patience
 
-PLENTY = 20.0
+PLENTY = patience(20)
 """Seconds. What the store itself waits for an answer is three times a minute."""
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
