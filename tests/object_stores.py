@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -119,14 +118,14 @@ def minio_store(s3: S3Server, bucket: str, cache: LocalCache | None = None) -> M
     return MinioStore(s3.endpoint, s3.access_key, s3.secret_key, bucket, secure=False, cache=cache)
 
 
-def minio_sample(store: MinioStore, bucket: str) -> Sample:
+def minio_sample(s3: S3Server, store: MinioStore, bucket: str) -> Sample:
     async def send(method: str, address: str, body: bytes) -> Answer:
         async with httpx.AsyncClient() as client:
             answer = await client.request(method, address, content=body or None)
         return Answer(answer.status_code, answer.content, dict(answer.headers))
 
     async def wait(time: timedelta) -> None:
-        await asyncio.sleep(time.total_seconds())
+        s3.turn_clock(time.total_seconds())
 
     def leftovers() -> list[str]:
         found = store._client._list_multipart_uploads(bucket, delimiter=NO_DELIMITER)

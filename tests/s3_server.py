@@ -12,12 +12,15 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from patience import patience
 
 VERSION = "2.38.3"
 ACCESS_KEY = "tests:tests"
@@ -34,10 +37,12 @@ class S3Server:
     Attributes:
         endpoint: host and port; plain HTTP.
         pid: of its process.
+        turn_clock: lets so many seconds pass for it, so that addresses expire.
     """
 
     endpoint: str
     pid: int
+    turn_clock: Callable[[float], None]
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
     region: str = REGION
@@ -78,10 +83,18 @@ def running_s3(folder: Path, port: int = 0) -> Iterator[S3Server]:
             answer = process.stdout.readline().split()
             if answer[:1] != ["ready"]:
                 pytest.fail(f"Swift did not start: {log.read_text()[-1000:]}")
-            yield S3Server(f"127.0.0.1:{answer[1]}", process.pid)
+            yield S3Server(f"127.0.0.1:{answer[1]}", process.pid, partial(_turn_clock, process))
         finally:
             process.stdin.close()
-            process.wait(timeout=20)
+            process.wait(timeout=patience(20))
+
+
+def _turn_clock(process: subprocess.Popen[str], seconds: float) -> None:
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(f"{seconds}\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "turned\n"
 
 
 def _environment() -> Path:

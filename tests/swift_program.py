@@ -1,7 +1,8 @@
 """OpenStack Swift with its S3 interface in one process; run by `s3_server` inside Swift's own environment.
 
 Arguments: folder for the data, access key (``account:user``), secret key, region, and port, 0 for any. It
-prints ``ready`` and its port, and ends when its standard input does.
+prints ``ready`` and its port. A line that it reads, a number of seconds, turns forward the clock that says
+when addresses expire; it answers ``turned``. It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import eventlet
 import eventlet.tpool
 import eventlet.wsgi
+from swift.common.middleware.s3api.utils import S3Timestamp
 from swift.common.ring import RingBuilder
 from swift.common.utils import monkey_patch, set_swift_dir
 from swift.common.wsgi import SwiftHttpProtocol, loadapp
@@ -72,7 +74,17 @@ def main(folder: Path, access_key: str, secret: str, region: str, port: str) -> 
         )
         eventlet.spawn(_serve, listener, loadapp(str(path)))
     print("ready", listeners["proxy"].getsockname()[1], flush=True)  # noqa: T201 - what the starter waits for
-    eventlet.tpool.execute(sys.stdin.read)
+    eventlet.tpool.execute(_turn_clock_as_told)
+
+
+def _turn_clock_as_told() -> None:
+    now = S3Timestamp.now
+    ahead = 0.0
+    for line in sys.stdin:
+        ahead += float(line)
+        by = round(ahead * 100_000)  # in the unit that Swift counts in
+        S3Timestamp.now = staticmethod(lambda by=by: now(delta=by))
+        print("turned", flush=True)  # noqa: T201 - as above
 
 
 def _write_ring(folder: Path, name: str, port: int) -> None:

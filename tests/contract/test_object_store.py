@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.storage import minio
 from adapters.storage.filesystem import FilesystemStore
 from adapters.storage.local_cache import LocalCache
 from adapters.storage.minio import MinioStore
@@ -37,6 +38,17 @@ from s3_server import S3Server, running_s3
 
 MINUTE = timedelta(minutes=1)
 MEBI = 1024 * 1024
+PART = 5 * MEBI
+"""The smallest part of an object that S3 takes; `minio.PART_SIZE` is larger."""
+
+SEVERAL = PART + MEBI
+"""Bytes of an object in two parts."""
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects need not be as large as those of a service to have several parts."""
+    monkeypatch.setattr(minio, "PART_SIZE", PART)
 
 
 async def keys(store: ObjectStore, prefix: str) -> list[str]:
@@ -67,8 +79,9 @@ async def sample(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         case kind:
             bucket = f"test-{uuid4().hex}"
             cache = LocalCache(tmp_path, 30 * MEBI) if kind == "minio with a cache" else None
-            store = minio_store(request.getfixturevalue("s3"), bucket, cache)
-            yield minio_sample(store, bucket)
+            s3 = request.getfixturevalue("s3")
+            store = minio_store(s3, bucket, cache)
+            yield minio_sample(s3, store, bucket)
             await store.close()
 
 
@@ -100,9 +113,14 @@ async def test_a_second_put_replaces_the_first(store: ObjectStore) -> None:
     assert await content(store, "a") == b"the second"
 
 
-async def test_twenty_megabytes_in_odd_chunks_arrive_whole(store: ObjectStore) -> None:
+@pytest.mark.parametrize("part", [PART, pytest.param(minio.PART_SIZE, marks=pytest.mark.nightly)])
+async def test_an_object_of_two_parts_in_odd_chunks_arrives_whole(
+    store: ObjectStore, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The long form adds parts of the size that a service sends, twenty megabytes in all."""
+    monkeypatch.setattr(minio, "PART_SIZE", part)
     dice = random.Random(7)  # noqa: S311 - chunk sizes are no secret
-    data = dice.randbytes(20 * MEBI + 3)
+    data = dice.randbytes(part + part // 4 + 3)
     digest = hashlib.sha256()
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -117,7 +135,7 @@ async def test_twenty_megabytes_in_odd_chunks_arrive_whole(store: ObjectStore) -
     async for chunk in store.read("large"):
         digest.update(chunk)
     assert digest.hexdigest() == hashlib.sha256(data).hexdigest()
-    assert await content(store, "large", 16 * MEBI - 2, 16 * MEBI + 2) == data[16 * MEBI - 2 : 16 * MEBI + 2]
+    assert await content(store, "large", part - 2, part + 2) == data[part - 2 : part + 2]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +222,7 @@ async def test_remove_all_takes_what_begins_so_and_nothing_else(store: ObjectSto
 
 
 @pytest.mark.parametrize("error", [UploadTooLargeError("too much"), OSError("the client is gone")])
-@pytest.mark.parametrize("size", [10, 20 * MEBI])
+@pytest.mark.parametrize("size", [10, SEVERAL])
 async def test_what_the_stream_raises_comes_through_and_nothing_stays(
     sample: Sample, error: Exception, size: int
 ) -> None:
@@ -226,7 +244,7 @@ async def test_a_cancelled_put_leaves_nothing(sample: Sample) -> None:
     waiting = asyncio.Event()
 
     async def stalled() -> AsyncIterator[bytes]:
-        yield b"x" * 20 * MEBI
+        yield b"x" * SEVERAL
         waiting.set()
         await asyncio.Event().wait()
 
@@ -263,7 +281,7 @@ async def test_nothing_is_seen_of_an_object_before_it_is_whole(store: ObjectStor
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(3):
-            yield b"x" * 6 * MEBI
+            yield b"x" * (SEVERAL // 3)
             seen.append(await keys(store, ""))
 
     await store.put("a/b", chunks())
