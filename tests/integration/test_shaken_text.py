@@ -78,11 +78,16 @@ def scene(place: tuple[float, float], *, still: bool) -> Image:
     return picture - (picture * (lines[:, :, None] / 255.0) * 0.85).astype(np.uint8)
 
 
+@pytest.fixture(scope="module")
+def detector() -> PpOcrText:
+    return PpOcrText.load(Provider.CPU)
+
+
 @pytest.mark.parametrize("still", [False, True], ids=["camera", "name tag"])
 @pytest.mark.parametrize(
     "way", [swing(6, 8), swing(9, 6), swing(9, 12), swing(4, 5), swing(14, 9)], ids=["8", "6", "12", "5", "9"]
 )
-def test_no_stroke_is_left_of_what_moves_to_and_fro(way: Way, still: bool) -> None:
+def test_no_stroke_is_left_of_what_moves_to_and_fro(way: Way, still: bool, detector: PpOcrText) -> None:
     def paint(frame: int) -> Image:
         return scene(way(frame), still=still)
 
@@ -92,7 +97,7 @@ def test_no_stroke_is_left_of_what_moves_to_and_fro(way: Way, still: bool) -> No
         BlackBoxes(),
         RawBytes(),
         2,
-        areas={Kind.TEXT: PpOcrText.load(Provider.CPU)},
+        areas={Kind.TEXT: detector},
     )
     source = FakeSource("ward.mp4", FRAMES, paint)
     left = {}
