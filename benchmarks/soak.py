@@ -1,9 +1,10 @@
 """Kill workers under load for a while, and see that nothing is lost, doubled or left behind.
 
-Run with ``make soak`` (20 minutes) or ``make soak-short`` (one minute). Starts ``framecloak serve``
-with embedded servers in a temporary folder and two more workers on them, keeps a mix of requests queued,
-and kills a random one of the three workers every 30 seconds (8 in the short run) with SIGKILL; it is started
-again. Every result is downloaded and looked into: each ordered frame once, in the ZIP and in its manifest.
+Run with ``make soak`` (20 minutes) or ``make soak-short`` (one minute on two cores, starting and ending
+included: its film and its leases are smaller). Starts ``framecloak serve`` with embedded servers in a
+temporary folder and two more workers on them, keeps a mix of requests queued, and kills a random one of the
+three workers every 30 seconds (5 in the short run) with SIGKILL; it is started again. Every result is
+downloaded and looked into: each ordered frame once, in the ZIP and in its manifest.
 
 At the end every request must be completed; and after a clean-up, as it comes every few hours, nothing may lie
 in the object store but videos and one ZIP per request, and nothing in the scratch folder. Prints counts,
@@ -38,9 +39,30 @@ FRAMES = 400
 """Of the film that segments are taken from."""
 IN_QUEUE = 10
 """Unfinished requests at any time; twice as many as are in work at the same time."""
-LONGEST_END = 180.0
-"""Seconds that what is unfinished may take once nobody is killed any more: several leases."""
+STANDSTILL_LEASES = 9
+"""Leases after which what is unfinished hangs, once nobody is killed any more and nothing moves."""
 EXTRA_WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done.
+
+    Attributes:
+        seconds: of load.
+        pause: seconds between two kills.
+        size: of the film's frames.
+        lease: seconds that a worker may be silent.
+    """
+
+    seconds: float
+    pause: float
+    size: tuple[int, int] = (640, 360)
+    lease: int = 20
+
+
+SHORT = Plan(30.0, 5.0, (320, 180), 4)
+"""Half a minute of load; the other half is starting, ending and looking at what is left."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +92,7 @@ class Soak:
         completed: requests whose result was looked into.
         slowest: seconds that the slowest took from its submission.
         frames: in these results.
+        told: frames done, of what is unfinished.
         faults: everything that must not be.
     """
 
@@ -80,6 +103,7 @@ class Soak:
     completed: set[str] = field(default_factory=set)
     slowest: float = 0.0
     frames: int = 0
+    told: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
     def fill(self) -> None:
@@ -111,9 +135,10 @@ class Soak:
         """Look at what has ended since."""
         for request, ordered in list(self.unfinished.items()):
             found = self.client.status(request)
+            self.told[request] = found["processed_frames"]
             if found["status"] in {"pending", "processing"}:
                 continue
-            del self.unfinished[request]
+            del self.unfinished[request], self.told[request]
             if found["status"] != "completed":
                 self.faults.append(f"{request} is {found['status']}: {found['error']}")
                 continue
@@ -221,24 +246,26 @@ def age(data: Path) -> None:
         os.utime(path, (before, before))
 
 
-def run(soak: Soak, crew: Crew, seconds: float, pause: float, watch: Watch) -> None:
-    """Load and kill, and then wait until everything is done."""
+def run(soak: Soak, crew: Crew, plan: Plan, watch: Watch) -> None:
+    """Load and kill, and then wait until everything is done, for as long as it moves."""
     began = time.monotonic()
-    next_kill, next_report = began + pause, began + 60.0
-    while (now := time.monotonic()) < began + seconds:
+    next_kill, next_report = began + plan.pause, began + 60.0
+    while (now := time.monotonic()) < began + plan.seconds:
         soak.fill()
         soak.collect()
         watch.add(crew.pids())
         if now > next_kill:
             crew.kill_one(soak.chance)
-            next_kill += pause
+            next_kill += plan.pause
         if now > next_report:
             print(f"  {now - began:.0f} s: {len(soak.completed)} requests, {crew.kills} kills", flush=True)
             next_report += 60.0
         time.sleep(0.2)
-    ends = time.monotonic() + LONGEST_END
-    while soak.unfinished and time.monotonic() < ends:
+    moved, before = time.monotonic(), soak.told.copy()
+    while soak.unfinished and time.monotonic() < moved + STANDSTILL_LEASES * plan.lease:
         soak.collect()
+        if soak.told != before:
+            moved, before = time.monotonic(), soak.told.copy()
         time.sleep(0.2)
     watch.add(crew.pids())
     soak.require_all()
@@ -248,26 +275,30 @@ def main() -> None:
     """Soak, and print what was seen."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--short", action="store_true", help="one minute, with a kill every 8 s")
+    parser.add_argument("--short", action="store_true", help="one minute in all, with a kill every 5 s")
     parser.add_argument("--kill-every", type=float, default=30.0, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=2, help="of each worker")
     parser.add_argument("--seed", type=int, default=4, help="of what is random")
     arguments = parser.parse_args()
-    minutes, pause = (1.0, 8.0) if arguments.short else (arguments.minutes, arguments.kill_every)
+    plan = SHORT if arguments.short else Plan(60 * arguments.minutes, arguments.kill_every)
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {load_average()}"
     )
     folder = Path(tempfile.mkdtemp(prefix="framecloak-soak-"))
     data, log, watch = folder / "data", folder / "service.log", Watch()
     # Slices are small, so that requests have many of them.
-    common = {"SLICE_FRAMES": "40", "FRAMECLOAK_THREADS": str(arguments.threads)}
+    common = {
+        "SLICE_FRAMES": "40",
+        "LEASE_SECONDS": str(plan.lease),
+        "FRAMECLOAK_THREADS": str(arguments.threads),
+    }
     words = ("serve", "--port", "0", "--data-dir", data)
     try:
         video = folder / "film.mp4"
         if STREET.exists():
-            looped(STREET, video, FRAMES, "640:360", FRAMES)
+            looped(STREET, video, FRAMES, f"{plan.size[0]}:{plan.size[1]}", FRAMES)
         else:
-            film(video, FRAMES, (640, 360), "libx264")
+            film(video, FRAMES, plan.size, "libx264")
         environment = {**common, "FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
         with program(*words, environment=environment, log=log, until="ready ") as (process, address):
             client = Client(address)
@@ -275,7 +306,7 @@ def main() -> None:
             crew = Crew(process.pid, {**common, **addresses(data)}, log)
             try:
                 client.wait_for_workers(EXTRA_WORKERS + 1)
-                run(soak, crew, 60 * minutes, pause, watch)
+                run(soak, crew, plan, watch)
             finally:
                 crew.stop()
             stored, scratch = leftovers(data)
