@@ -6,16 +6,20 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import httpx
 
 import service_process
+from pace import PACE
+from pausing import open_files
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -23,31 +27,22 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 4
 """Short, so that the tests need not wait for what operators wait for."""
 
-FRAMES = 1200
-"""Of the film: seconds of work."""
+FRAMES = 600
+"""Of the film: a second of work or two."""
 
 SLICE_FRAMES = FRAMES // 3
-"""Takes a worker so long that it can be seen at it, and hurt."""
-
-TAKEN_OVER = timedelta(seconds=30)
-"""How long after the end of a lease somebody else must have begun with what it was on."""
-
-HEALED_SECONDS = LEASE_SECONDS + TAKEN_OVER.total_seconds()
-"""How long anything may stand still, once the fault is over."""
-
-WORK_SECONDS = 120
-"""How long mere work may take on a machine that has much else to do."""
+"""Long enough for a worker to be met in the middle of them, where it is then held: see `Request.held`."""
 
 _UNDISTURBED: dict[tuple[int, int, int], bytes] = {}
 """Results of orders of the film that nothing happened to; every installation makes the same of them."""
 
 
-def until(true: Callable[[], object], what: str, seconds: float = HEALED_SECONDS) -> None:
-    """Look again and again, and closely, until something is so."""
-    deadline = time.monotonic() + seconds
+def until(true: Callable[[], object], what: str, pause: float = 0.02) -> None:
+    """Look again and again, and closely, until something is so, or has to be called a hang."""
+    deadline = time.monotonic() + PACE.hang
     while not true():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.005)
+        assert time.monotonic() < deadline, f"{what}: not within {PACE.hang:.0f} s"
+        time.sleep(pause)
 
 
 @dataclass(frozen=True)
@@ -135,19 +130,63 @@ class Request:
         return finished
 
     def in_work(self) -> list[Slice]:
-        """Slices that workers hold and have shown frames of."""
-        return [one for one in self.slices() if one.state == "leased" and one.done]
+        """Slices of which workers have written frames, and not the last."""
+        return [one for one in self.slices() if self._is_in_work(one)]
 
-    def caught_in_work(self, count: int = 1) -> list[Slice]:
-        """Wait until some slices are in the middle of being redacted; all of them at that moment."""
-        found: list[Slice] = []
+    @contextmanager
+    def held(self, count: int = 1) -> Iterator[list[Slice]]:
+        """Meet workers in the middle of slices, and have them stand still there while the block lasts.
 
-        def caught() -> bool:
-            found[:] = self.in_work()
-            return len(found) >= count
+        Their leases stand still with them, so that it makes no difference how long that is. A worker that is
+        paused for good meanwhile, with `Cluster.pause`, stays so, and its lease runs from then on.
 
-        until(caught, f"{count} slices are in work", WORK_SECONDS)
-        return found
+        Args:
+            count: how many, beside those that are held already.
+        """
+        with ExitStack() as resumed:
+            found: list[Slice] = []
+
+            def met() -> bool:
+                for one in self.in_work():
+                    if len(found) < count and self._stop(one, resumed):
+                        found.append(one)
+                return len(found) == count
+
+            until(met, f"{count} slices are in work", pause=0.005)
+            yield found
+
+    def _stop(self, one: Slice, resumed: ExitStack) -> bool:
+        """Stop the worker of a slice, unless it stands still already or is quicker."""
+        if self.cluster.stands_still(one.worker):
+            return False
+        with ExitStack() as this:
+            this.enter_context(self.cluster.standing_still(one.worker))
+            rows = self._set_lease(one, 3600)
+            if rows:
+                left = max(float(LEASE_SECONDS), rows[0]["left_of_it"].total_seconds())
+                this.callback(self._set_lease, one, left)
+            if not rows or not self._is_in_work(one):
+                return False
+            resumed.enter_context(this.pop_all())
+        return True
+
+    def _set_lease(self, held: Slice, seconds: float) -> list[asyncpg.Record]:
+        """Have a lease end some time from now; how much was left of it, unless it is no more."""
+        statement = """
+            UPDATE slices SET lease_until = clock_timestamp() + $4
+            FROM (SELECT lease_until - clock_timestamp() AS left_of_it FROM slices
+                  WHERE request_id = $1 AND number = $2) AS before
+            WHERE request_id = $1 AND number = $2 AND attempts = $3 AND state = 'leased'
+            RETURNING before.left_of_it
+        """
+        return self.cluster.ask(statement, self.id, held.number, held.attempts, timedelta(seconds=seconds))
+
+    def _is_in_work(self, one: Slice) -> bool:
+        if one.state != "leased" or one.kind != "frames" or one.worker is None:
+            return False
+        name = f"/slice-{self.id}-{one.number}-"
+        parts = [Path(file) for file in open_files(one.worker) if name in file and file.endswith(".partial")]
+        return any(part.exists() and part.stat().st_size for part in parts)
 
     def objects(self) -> list[str]:
         """What lies in the object store, which is a folder, for it."""
@@ -157,13 +196,13 @@ class Request:
     def wait(self, status: str = "completed") -> dict[str, Any]:
         """Wait until it is over, for as long as it moves; returns its last state."""
         state, seen = self.status(), self.slices()
-        deadline = time.monotonic() + HEALED_SECONDS
+        deadline = time.monotonic() + PACE.hang
         while state["status"] not in {"completed", "failed", "cancelled"}:
             assert time.monotonic() < deadline, f"nothing moves: {seen}"
             time.sleep(0.05)  # the status has other readers too
             state, before, seen = self.status(), seen, self.slices()
             if _marks(seen) != _marks(before):
-                deadline = time.monotonic() + HEALED_SECONDS
+                deadline = time.monotonic() + PACE.hang
         assert state["status"] == status, state
         return state
 
@@ -200,7 +239,7 @@ class Request:
             if before.state == after.state == "leased" and before.attempts < after.attempts:
                 assert before.lease_until
                 assert after.noted_at
-                assert after.noted_at - before.lease_until < TAKEN_OVER
+                assert (after.noted_at - before.lease_until).total_seconds() < PACE.hang
 
 
 def _marks(slices: list[Slice]) -> list[tuple[str, int, int]]:

@@ -2,25 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
+import pytest_asyncio
 
-import cluster as clusters
+from adapters.embedded.redis import EmbeddedRedis
 from cluster import Cluster
 from media_samples import write_video
 from orders import FRAMES
+from patience import patience
+from shared_cluster import SharedCluster
+
+LONGEST = 900
+"""Seconds after which a test hangs in which each wait has a bound of its own."""
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+class Databases(Protocol):
+    """What makes databases; see the suite's own conftest."""
+
+    def new_name(self) -> str: ...
+
+    async def create(self, name: str, template: str) -> str: ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.timeout(patience(LONGEST)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
 
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seconds of work."""
-    return write_video(tmp_path_factory.mktemp("film") / "film.mp4", FRAMES, size=(320, 240))
+    """A second of work or two."""
+    return write_video(tmp_path_factory.mktemp("film") / "film.mp4", FRAMES, size=(160, 120))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A Redis that no other test empties."""
+    async with EmbeddedRedis(tmp_path_factory.mktemp("shared-redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def shared(
+    postgres_server: Databases, shared_redis: str, tmp_path_factory: pytest.TempPathFactory, film: Path
+) -> Iterator[SharedCluster]:
+    """The installation that tests share which hurt nothing but workers."""
+
+    def create() -> str:
+        return asyncio.run(postgres_server.create(postgres_server.new_name(), "migrated"))
+
+    shared = SharedCluster(create, shared_redis, tmp_path_factory.mktemp("shared"), film)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
-def cluster(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Cluster]:
+def cluster(shared: SharedCluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """An API and two workers, that keep objects in a folder and do a third of the film in one go."""
-    with clusters.running(database_url, redis_url, tmp_path / "data") as running:
-        yield running
+    with shared.lent(lambda: request.node.stash.get(_FAILED, False)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(autouse=True)
+def _measured(request: pytest.FixtureRequest) -> None:
+    """Know what this machine takes before anything is waited for."""
+    if request.node.get_closest_marker("faults"):
+        shared: SharedCluster = request.getfixturevalue("shared")
+        shared.started()

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-import cluster as clusters
 from cluster import Cluster, locked
-from orders import LEASE_SECONDS, WORK_SECONDS, Request, Slice, until
+from orders import Request, Slice, until
+from pace import PACE
 
 pytestmark = pytest.mark.faults
 
 
-def kill(cluster: Cluster, victim: Slice) -> None:
-    process = cluster.worker(victim.worker).process
-    process.kill()
-    process.wait()
-
-
 def test_one_that_is_killed_while_it_redacts(cluster: Cluster, film: Path) -> None:
     request = cluster.order(film).submit()
-    victim = request.caught_in_work()[0]
-    kill(cluster, victim)
-    left = request.slices()[victim.number]
-    assert (left.state, left.worker) == ("leased", victim.worker)
+    with request.held() as (victim,):
+        cluster.kill(victim.worker)
+        left = request.slices()[victim.number]
+        assert (left.state, left.worker) == ("leased", victim.worker)
     request.require_whole()
     done = request.finished(victim.number)
     assert (done.attempts, done.failures) == (2, 0)
@@ -34,11 +27,12 @@ def test_one_that_is_killed_while_it_redacts(cluster: Cluster, film: Path) -> No
 
 def test_one_that_is_killed_between_upload_and_commit(cluster: Cluster, film: Path) -> None:
     request = cluster.order(film).submit()
-    victim = request.caught_in_work()[0]
-    with locked(request):
-        until(lambda: _part(victim) in request.objects(), "the part is stored", WORK_SECONDS)
+    with ExitStack() as meanwhile:
+        with request.held() as (victim,):
+            meanwhile.enter_context(locked(request))
+        until(lambda: _part(victim) in request.objects(), "the part is stored")
         assert request.slices()[victim.number].key is None
-        kill(cluster, victim)
+        cluster.kill(victim.worker)
     request.require_whole()
     done = request.finished(victim.number)
     assert (done.attempts, done.key) == (2, f"requests/{request.id}/slices/{victim.number:05d}-2.zip")
@@ -47,15 +41,14 @@ def test_one_that_is_killed_between_upload_and_commit(cluster: Cluster, film: Pa
 
 @pytest.mark.parametrize("when", ["begun", "stored"])
 def test_one_that_is_killed_while_it_makes_the_result(cluster: Cluster, film: Path, when: str) -> None:
-    request = cluster.order(film).submit()
-    until(lambda: request.slices()[-1].state == "leased", "the result is being made", WORK_SECONDS)
-    with locked(request):
+    with cluster.results_withheld():
+        request = cluster.order(film).submit()
+        until(lambda: request.slices()[-1].state == "leased", "the result is being made")
         *parts, victim = request.slices()
-        assert victim.state == "leased", "the test was not quick enough"
         if when == "stored":
             until(lambda: "frames.zip" in request.objects(), "the result is stored")
         assert request.status()["status"] == "processing"
-        kill(cluster, victim)
+        cluster.kill(victim.worker)
     request.require_whole()
     assert {request.finished(one.number).attempts for one in parts} == {1}
     assert request.finished(victim.number).attempts == 2
@@ -64,11 +57,11 @@ def test_one_that_is_killed_while_it_makes_the_result(cluster: Cluster, film: Pa
 
 def test_one_that_was_paused_and_wakes_up_late_changes_nothing(cluster: Cluster, film: Path) -> None:
     request = cluster.order(film).submit()
-    victim = request.caught_in_work()[0]
-    os.kill(victim.worker or 0, signal.SIGSTOP)
+    with request.held() as (victim,):
+        cluster.pause(victim.worker)
     request.wait()
     assert request.finished(victim.number).attempts == 2
-    os.kill(victim.worker or 0, signal.SIGCONT)
+    cluster.resume(victim.worker)
     until(lambda: not cluster.scratch(), "the one that woke up lets go")
     assert request.finished(victim.number).attempts == 2
     request.require_whole()
@@ -77,35 +70,40 @@ def test_one_that_was_paused_and_wakes_up_late_changes_nothing(cluster: Cluster,
 
 def test_one_that_was_paused_before_its_commit_must_not_commit(cluster: Cluster, film: Path) -> None:
     request = cluster.order(film).submit()
-    victim = request.caught_in_work()[0]
-    with locked(request):
-        until(lambda: _part(victim) in request.objects(), "the part is stored", WORK_SECONDS)
+    with ExitStack() as meanwhile:
+        with request.held() as (victim,):
+            meanwhile.enter_context(locked(request))
+        until(lambda: _part(victim) in request.objects(), "the part is stored")
         # What it has asked the database meanwhile is still done when nothing else holds the row.
-        os.kill(victim.worker or 0, signal.SIGSTOP)
+        cluster.pause(victim.worker)
     request.wait()
     assert request.finished(victim.number).attempts == 2
-    os.kill(victim.worker or 0, signal.SIGCONT)
+    cluster.resume(victim.worker)
     until(lambda: not cluster.scratch(), "the one that woke up lets go")
     assert request.finished(victim.number).attempts == 2
     request.require_whole()
 
 
-def test_one_that_is_told_to_stop_hands_its_slice_over(
-    database_url: str, redis_url: str, tmp_path: Path, film: Path
-) -> None:
-    more = {"LEASE_SECONDS": "60", "WORKER_GRACE_SECONDS": "0.1"}
-    with clusters.running(database_url, redis_url, tmp_path / "data", **more) as cluster:
-        request = cluster.order(film, 100, 1100).submit()
-        (victim, *_) = request.caught_in_work()
-        worker = cluster.worker(victim.worker)
-        assert worker.stop(signal.SIGTERM) == 0
-        until(lambda: taken_over(request, victim), "the other one begins it", LEASE_SECONDS)
+def test_one_that_is_told_to_stop_hands_its_slice_over(cluster: Cluster, film: Path) -> None:
+    # So long a lease that nobody would wait for its end.
+    with cluster.replaced(2, LEASE_SECONDS="3600", WORKER_GRACE_SECONDS="0.001"):
+        request = cluster.order(film).submit()
+        with request.held() as (victim,):
+            # Whoever stands still hears of it afterwards.
+            cluster.worker(victim.worker).process.terminate()
+        assert cluster.worker(victim.worker).process.wait(PACE.hang) == 0
         request.require_whole()
-        assert request.finished(victim.number).failures == 0
+        given_back = [one for one in request.history(victim.number) if one.state == "waiting"]
+        assert [one.failures for one in given_back] == [0]
+        done = request.finished(victim.number)
+        assert (done.attempts, done.failures) == (1, 0)
+        assert taken_over(request, victim)
 
 
 def taken_over(request: Request, before: Slice) -> bool:
-    return request.history(before.number)[-1].worker not in {before.worker, None}
+    """Whether somebody else has done a slice."""
+    owners = [one.worker for one in request.history(before.number) if one.worker]
+    return owners[-1] != before.worker
 
 
 def _part(one: Slice) -> str:

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-import cluster as clusters
 from cluster import Cluster
 from domain.anonymization.slices import MOST_FAILURES
-from orders import FRAMES, WORK_SECONDS, Request, Slice, until
+from orders import SLICE_FRAMES, Request, Slice, until
 
 pytestmark = pytest.mark.faults
 
-SMALL_DISK = 64 * 1024
+SMALL_DISK = 256 * 1024
 """Bytes; no part is as small."""
 
 
 def test_a_slice_that_fails_three_times_fails_its_request(
-    database_url: str, redis_url: str, tmp_path: Path, film: Path
+    cluster: Cluster, film: Path, tmp_path: Path
 ) -> None:
-    with clusters.running(database_url, redis_url, tmp_path / "data", workers=1) as cluster:
-        request = cluster.order(film).submit()
-        until(lambda: request.slices()[0].state == "completed", "a part is made", WORK_SECONDS)
-        (video,) = (tmp_path / "data" / "objects" / "videos").rglob("*")
-        video.unlink()
+    before = set(cluster.objects())
+    order = cluster.order(shutil.copy(film, tmp_path / "another.mp4"))
+    (video,) = set(cluster.objects()) - before
+    with cluster.standing_still(cluster.workers[1].process.pid):
+        request = order.submit()
+        with request.held() as (first,):
+            (cluster.folder / "objects" / video).unlink()
+        # What is open already is read to its end.
+        until(lambda: request.slices()[first.number].state == "completed", "a part is made")
         state = request.wait("failed")
         assert state["error"] == "the video's file is gone: upload the video again"
         assert (state["estimated_remaining_time"], state["progress"]) == (None, state["progress"] % 100)
@@ -37,14 +43,11 @@ def test_a_slice_that_fails_three_times_fails_its_request(
         cluster.order(film, 0, 50).submit().wait()
 
 
-def test_a_slice_that_takes_too_long_is_a_processing_timeout(
-    database_url: str, redis_url: str, tmp_path: Path, film: Path
-) -> None:
-    more = {"SLICE_FRAMES": str(FRAMES), "SLICE_TIMEOUT_SECONDS": "0.3"}
-    with clusters.running(database_url, redis_url, tmp_path / "data", **more) as cluster:
-        request = cluster.order(film).submit()
+def test_a_slice_that_takes_too_long_is_a_processing_timeout(cluster: Cluster, film: Path) -> None:
+    with cluster.replaced(2, SLICE_TIMEOUT_SECONDS="0.01"):
+        request = cluster.order(film, 0, SLICE_FRAMES).submit()
         state = request.wait("failed")
-        assert state["error"].startswith("Processing timeout: a slice took longer than 0.3 s")
+        assert state["error"].startswith("Processing timeout: a slice took longer than 0.01 s")
         require_nothing_to_download(request)
         assert tried(request) == [0]
         require_pauses(request.history(0))
@@ -53,36 +56,28 @@ def test_a_slice_that_takes_too_long_is_a_processing_timeout(
 def test_a_full_disk_is_nobodys_fault_and_work_goes_on_when_there_is_room(
     cluster: Cluster, film: Path
 ) -> None:
-    for worker in cluster.workers:
-        limit_files(worker.process.pid, SMALL_DISK)
-    request = cluster.order(film).submit()
-    until(
-        lambda: given_back(request) >= 2 * MOST_FAILURES,
-        "slices are given back again and again",
-        WORK_SECONDS,
-    )
-    state = request.status()
-    assert (state["status"], state["error"]) == ("processing", None)
-    assert [line for line in cluster.log() if "no space left" in line["event"]]
-    for worker in cluster.workers:
-        limit_files(worker.process.pid, resource.RLIM_INFINITY)
+    with ExitStack() as limited:
+        for worker in cluster.workers:
+            limited.enter_context(limited_files(worker.process.pid, SMALL_DISK))
+        request = cluster.order(film).submit()
+        until(lambda: given_back(request) >= 2 * MOST_FAILURES, "slices are given back again and again")
+        state = request.status()
+        assert (state["status"], state["error"]) == ("processing", None)
+        assert [line for line in cluster.log() if "no space left" in line["event"]]
     request.require_whole()
     assert {request.finished(number).failures for number in range(4)} == {0}
 
 
-def test_a_worker_without_memory_leaves_the_work_to_others(
-    database_url: str, redis_url: str, tmp_path: Path, film: Path
-) -> None:
-    folder = tmp_path / "data"
-    with clusters.running(database_url, redis_url, folder, workers=0) as cluster:
-        (full,) = cluster.start_workers(1, WORKER_MEMORY_MB="1")
+def test_a_worker_without_memory_leaves_the_work_to_others(cluster: Cluster, film: Path) -> None:
+    roomy = cluster.workers[0].process.pid
+    with cluster.replaced(1, WORKER_MEMORY_MB="1") as (full,):
         request = cluster.order(film).submit()
         until(lambda: said(cluster, "takes no more work"), "it turns work away")
         assert request.status()["status"] == "pending"
-        (roomy,) = cluster.start_workers(1)
+        cluster.resume(roomy)
         request.require_whole()
         workers = {one.worker for number in range(4) for one in request.history(number)} - {None}
-        assert workers == {roomy.process.pid}
+        assert workers == {roomy}
         assert full.process.poll() is None
 
 
@@ -117,10 +112,15 @@ def require_pauses(history: list[Slice]) -> None:
     assert [one.failures for one in history if one.state == "waiting"] == [1, 2, 3]
 
 
-def limit_files(pid: int, size: int) -> None:
+@contextmanager
+def limited_files(pid: int, size: int) -> Iterator[None]:
     """No file of a process may grow beyond some bytes: to the process, a disk without room."""
-    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, most))
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
 def given_back(request: Request) -> int:

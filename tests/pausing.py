@@ -1,0 +1,57 @@
+"""Processes that stand still for as long as a test likes, at a moment when they keep nobody else waiting."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+_SETTLED = 0.3
+"""Seconds after which a transaction of a process that stands still is one that it does not end."""
+
+
+def pause(pid: int, in_transaction: Callable[[], AbstractSet[int]]) -> None:
+    """Have a process stand still, outside of any transaction.
+
+    One that is stopped in the middle of one keeps its locks until the database loses patience: that is a
+    fault of its own, and none that a test should meet by chance.
+
+    Args:
+        pid: of the process.
+        in_transaction: ports of those clients of the database that are in a transaction.
+    """
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + _SETTLED
+        while own_ports(pid) & in_transaction():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.005)
+        else:
+            return
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def own_ports(pid: int) -> set[int]:
+    """Ports of a process's own ends of its connections."""
+    sockets = {link.removeprefix("socket:[").removesuffix("]") for link in open_files(pid)}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[9] in sockets}
+
+
+def open_files(pid: int) -> list[str]:
+    """What the descriptors of a process lead to."""
+    found = []
+    try:
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                found.append(str(descriptor.readlink()))
+            except OSError:
+                continue  # closed meanwhile
+    except OSError:
+        return []  # the process has ended
+    return found
