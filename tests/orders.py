@@ -163,7 +163,9 @@ class Request:
             this.enter_context(self.cluster.standing_still(one.worker))
             rows = self._set_lease(one, 3600)
             if rows:
-                left = max(float(LEASE_SECONDS), rows[0]["left_of_it"].total_seconds())
+                left = max(
+                    float(self.cluster.environment["LEASE_SECONDS"]), rows[0]["left_of_it"].total_seconds()
+                )
                 this.callback(self._set_lease, one, left)
             if not rows or not self._is_in_work(one):
                 return False

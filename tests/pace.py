@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.anonymization.slices import LEASE
 from patience import patience
 
 _LEAST = 30.0
@@ -25,7 +26,7 @@ class Pace:
         order: seconds that the film takes when nothing happens to it.
     """
 
-    start: float = 20.0
+    start: float = _USUAL
     order: float = 20.0
 
     @property
@@ -36,6 +37,13 @@ class Pace:
     def slowed(self, seconds: float) -> float:
         """What takes so long where processes start as usual, on this machine."""
         return patience(seconds * max(1.0, self.start / _USUAL))
+
+    def lease(self, seconds: int) -> str:
+        """A lease that no worker loses here which is alive, where one of so many seconds does elsewhere.
+
+        Never longer than what operators are given.
+        """
+        return str(max(seconds, min(round(self.slowed(seconds)), round(LEASE.total_seconds()))))
 
 
 PACE = Pace()

@@ -26,10 +26,11 @@ from adapters.postgres.schema import Schema
 from adapters.redis.job_queue import ArqJobQueue
 from cluster import Cluster
 from orders import LEASE_SECONDS, Request, until
+from pace import PACE
 from s3_server import running_s3
 
-DOWN_SECONDS = 3 * LEASE_SECONDS
-"""How long the object store is away, while leases have to be kept."""
+DOWN_LEASES = 3
+"""How long the object store is away: leases, which have to be kept all the while."""
 
 _DISPATCHING = 7_203_518_264
 """The advisory lock that one dispatcher at a time holds."""
@@ -110,7 +111,8 @@ def own_postgres(tmp_path: Path) -> Iterator[OwnPostgres]:
 def test_redis_is_killed_and_comes_back_empty(
     database_url: str, own_redis: OwnRedis, tmp_path: Path, film: Path
 ) -> None:
-    with clusters.running(database_url, own_redis.url, tmp_path / "data") as cluster:
+    more = {"LEASE_SECONDS": PACE.lease(LEASE_SECONDS)}
+    with clusters.running(database_url, own_redis.url, tmp_path / "data", **more) as cluster:
         order = cluster.order(film)
         requests = [order.submit(), order.submit()]
         with requests[0].held(2):
@@ -173,14 +175,14 @@ def test_the_object_store_is_down_for_a_while(
 ) -> None:
     with ExitStack() as first, ExitStack() as second:
         server = first.enter_context(running_s3(s3_folder))
-        more = server.environment
+        more = {**server.environment, "LEASE_SECONDS": PACE.lease(LEASE_SECONDS)}
         cluster = second.enter_context(clusters.running(database_url, redis_url, tmp_path / "data", **more))
         request = cluster.order(film).submit()
         with request.held(2):
             first.close()
         until(lambda: all_redacted(request), "nothing is left to do without the store")
         until(lambda: unhealthy(cluster), "the API has noticed")
-        assert not Event().wait(DOWN_SECONDS)
+        assert not Event().wait(DOWN_LEASES * int(more["LEASE_SECONDS"]))
         assert all_redacted(request)
         first.enter_context(running_s3(s3_folder, int(server.endpoint.rpartition(":")[2])))
         request.require_whole()
@@ -192,7 +194,7 @@ def test_a_worker_is_killed_while_it_stores_a_part(
     database_url: str, redis_url: str, tmp_path: Path, s3_folder: Path, film: Path
 ) -> None:
     with running_s3(s3_folder) as server:
-        more = server.environment
+        more = {**server.environment, "LEASE_SECONDS": PACE.lease(LEASE_SECONDS)}
         with clusters.running(database_url, redis_url, tmp_path / "data", **more) as cluster:
             request = cluster.order(film).submit()
             with request.held(2) as (victim, _):
