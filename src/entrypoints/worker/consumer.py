@@ -122,6 +122,14 @@ class _ChoosyWorker(Worker):
         self._is_welcome = is_welcome
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Start them, unless nobody is welcome now."""
-        if job_ids and self._is_welcome():
-            await super().start_jobs(job_ids[:1])
+        """Start the first that nobody has, unless nobody is welcome now.
+
+        What a killed worker had begun stays at the head of the queue for as long as a job may last: those
+        behind it must not wait for that.
+        """
+        for job_id in job_ids:
+            if not self._is_welcome():
+                return
+            await super().start_jobs([job_id])
+            if self.job_counter:
+                return
