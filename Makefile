@@ -22,6 +22,8 @@ FAULT_JOBS ?= 2
 # uv installs everything, in the versions and with the hashes of requirements/*.lock; its own are in uv.lock there.
 UV := $(VENV_UV)/bin/uv
 export UV_PYTHON_DOWNLOADS := never
+# Where it is set, every process would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # $(call environment,FOLDER): a new virtual environment.
 environment = $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" $(1)
 # $(call sync,FOLDER,LOCK): have it hold what a lock names, and nothing else.

@@ -17,9 +17,12 @@ from domain.detection import Image
 
 BITS = 6
 SIZE = (128, 96)
+SAME = "cpu-independent=1"
+"""Has x264 write the same film on every processor; those of AVX-512 differ in small pictures otherwise."""
+
 _NAMES = {"libx264": "h264", "libvpx": "vp8"}
 _SELF_CONTAINED = {
-    "libx264": {"bf": "0", "g": "10", "crf": "12", "x264-params": "repeat-headers=1"},
+    "libx264": {"bf": "0", "g": "10", "crf": "12", "x264-params": f"repeat-headers=1:{SAME}"},
     "libvpx": {"g": "10", "b": "4M", "auto-alt-ref": "0", "deadline": "realtime", "cpu-used": "8"},
 }
 QUIET = {"libx265": {"x265-params": "log-level=none:keyint=12:min-keyint=12:bframes=3:open-gop=1"}}
@@ -133,7 +136,7 @@ def _options(codec: str, options: dict[str, str] | None) -> dict[str, str]:
     if options is not None:
         return options
     if codec == "libx264":
-        return {"g": "12", "bf": "3", "sc_threshold": "0", "b_strategy": "0"}
+        return {"g": "12", "bf": "3", "sc_threshold": "0", "b_strategy": "0", "x264-params": SAME}
     return QUIET.get(codec, {"g": "12"})
 
 

@@ -19,9 +19,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 
-from adapters.embedded import wheels
+from adapters.embedded import processes, wheels
 from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.embedded.processes import Account, available_port
+from adapters.embedded.processes import Account, ServerProcess, available_port
 from adapters.embedded.redis import EmbeddedRedis
 from domain.errors import DatabaseUnavailableError, InvalidSettingError, OutputUnwritableError
 
@@ -269,6 +269,46 @@ async def test_a_start_that_was_broken_off_leaves_nothing(tmp_path: Path) -> Non
     assert processes_in(tmp_path) == []
     async with EmbeddedPostgres(tmp_path, durable=False) as url:
         assert await query(url, "select 1") == 1
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+async def test_a_launch_can_be_broken_off_where_interrupts_are_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handler: signal.Handlers
+) -> None:
+    # A launcher that never comes to its end: SIGINT would be lost, and half a minute with it.
+    slow = tmp_path / "launch.py"
+    slow.write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.setattr(processes, "_LAUNCHER", slow)
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        server = ServerProcess(
+            ["/bin/true"], cwd=tmp_path, log=tmp_path / "log", account=None, stop_signal=signal.SIGINT
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    # It is killed at once: nobody waits for what has not begun.
+    await server.stop(patience=600)
+    assert not server.is_running
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+async def test_a_server_hears_interrupts_that_are_ignored_where_it_is_started(
+    tmp_path: Path, handler: signal.Handlers
+) -> None:
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        server = ServerProcess(
+            [shutil.which("sleep") or "sleep", "600"],
+            cwd=tmp_path,
+            log=tmp_path / "log",
+            account=None,
+            stop_signal=signal.SIGINT,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    await until(lambda: b"launch.py" not in Path(f"/proc/{server.pid}/cmdline").read_bytes())
+    os.kill(server.pid, signal.SIGINT)
+    await until(lambda: not server.is_running)
 
 
 async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ that has threads::
 
 import ctypes
 import os
+import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
@@ -18,6 +19,9 @@ PR_SET_PDEATHSIG = 1
 
 def main(parent: int, death_signal: int, uid: str, gid: str, program: list[str]) -> None:
     """Drop privileges, tie the process to its parent, and become the program."""
+    # What asks it to stop may be ignored where we were started, and would be by the program.
+    if death_signal != signal.SIGKILL:
+        signal.signal(death_signal, signal.SIG_DFL)
     if uid:
         os.setgroups([])
         os.setgid(int(gid))

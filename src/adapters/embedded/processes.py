@@ -121,9 +121,21 @@ class ServerProcess:
         """End it in good order; kill it when it takes longer than ``patience`` seconds."""
         if not self.is_running:
             return
-        self._process.send_signal(self._stop_signal)
+        if self._is_launching():
+            # Where signals are ignored, as in the background of a shell, the launcher may not hear one.
+            self._process.kill()
+        else:
+            self._process.send_signal(self._stop_signal)
         try:
             await asyncio.to_thread(self._process.wait, patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
+
+    def _is_launching(self) -> bool:
+        """Return whether the process has yet to become the server, which so has nothing to lose."""
+        try:
+            command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+        return os.fsencode(_LAUNCHER) in command.split(b"\0")
