@@ -1,4 +1,8 @@
-"""Runs the installed command ``framecloak``, as a shell would."""
+"""Runs the installed command ``framecloak``, as a shell would.
+
+It is forked from a process that has imported it, or started where the start is part of what a test is about:
+see ``fork_server.py``.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,18 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import cv2
 import numpy as np
 
 from domain.detection import Image
+from forked import PIPE, ForkedProcess
+from patience import patience
 
 RECORDS = ("report.html", "manifest.json", "manifest.sig")
 """What comes last in every result."""
@@ -39,19 +46,73 @@ class Result:
 
 
 def run(
-    *arguments: str | Path, environment: dict[str, str] | None = None, stdin: str | None = None
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    installed: bool = False,
 ) -> Result:
-    """Run the real command in a process of its own."""
-    done = subprocess.run(
+    """Run the command in a process of its own.
+
+    Args:
+        *arguments: of the command.
+        environment: variables beside our own.
+        stdin: what it can read from standard input.
+        installed: whether to start it as a shell does, with everything to import.
+    """
+    start = start_installed if installed else start_forked
+    given = None if stdin is None else PIPE
+    with start(*arguments, environment=environment, stdin=given, stdout=PIPE, stderr=PIPE) as process:
+        out, err = process.communicate(stdin, timeout=patience(120))
+    return Result(process.wait(), out, err)
+
+
+def start_forked(
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    stdin: int | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
+) -> ForkedProcess:
+    """Start the command by forking it; the streams are as for ``subprocess.Popen``."""
+    command = [FRAMECLOAK, *arguments]
+    variables = {**os.environ, **(environment or {})}
+    return ForkedProcess(command, env=variables, stdin=stdin, stdout=stdout, stderr=stderr)
+
+
+def start_installed(
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    stdin: int | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    user: int | None = None,
+) -> StartedProcess:
+    """Start the command as a shell does, or another user; the streams are as for ``subprocess.Popen``."""
+    return StartedProcess(
         [FRAMECLOAK, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        input=stdin,
         env={**os.environ, **(environment or {})},
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+        user=user,
+        extra_groups=None if user is None else [],
     )
-    return Result(done.returncode, done.stdout, done.stderr)
+
+
+class StartedProcess(subprocess.Popen[str]):
+    """A process that is killed when the block that uses it fails, as ``subprocess.run`` does."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for its end; kill it if something went wrong."""
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
 
 
 @dataclass(frozen=True)

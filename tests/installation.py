@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from entrypoints.cli.connected import OPERATOR
 from entrypoints.service import Service, build_service
 from entrypoints.settings import Settings
 from entrypoints.stack import own_stack
+from forked import PIPE
 from media_samples import write_video
 
 PASSWORD = "correct horse battery"
@@ -58,9 +58,11 @@ class Installation:
         folder = self.settings.data_dir / "objects"
         return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
-    def run(self, *arguments: str | Path, stdin: str | None = None) -> command.Result:
-        """Run a command on it."""
-        return command.run(*arguments, environment=self.environment, stdin=stdin)
+    def run(
+        self, *arguments: str | Path, stdin: str | None = None, installed: bool = False
+    ) -> command.Result:
+        """Run a command on it; ``installed`` as for `command.run`."""
+        return command.run(*arguments, environment=self.environment, stdin=stdin, installed=installed)
 
     def rows(self, *arguments: str) -> list[dict[str, Any]]:
         """What a command lists."""
@@ -85,12 +87,9 @@ class Installation:
     def working_on_the_long_video(self, output: Path) -> Iterator[tuple[subprocess.Popen[str], UUID]]:
         """A command in the foreground, and the request that it is working on."""
         words = ["--video-id", str(LONG), "--segment-ids", str(self.segments[LONG]), "-o", str(output)]
-        process = subprocess.Popen(
-            [command.FRAMECLOAK, "anonymize-frames", *words],
-            env={**os.environ, **self.environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        # A signal may come at any moment of its life, the first included.
+        process = command.start_installed(
+            "anonymize-frames", *words, environment=self.environment, stdout=PIPE, stderr=PIPE
         )
         try:
             while True:
@@ -130,7 +129,7 @@ def installed(folder: Path) -> Iterator[Installation]:
                 "video 1: short.mp4, 128x96, 12 frames\nvideo 2: long.mp4, 128x96, 3000 frames",
             ),
         ):
-            done = made.run(*arguments, stdin=stdin)
+            done = made.run(*arguments, stdin=stdin, installed=True)
             assert (done.code, done.out, done.err) == (0, f"{said}\n", ""), done
         for video, segment in ((SHORT, Segment(2, 8)), (LONG, Segment(0, 3000))):
             marked = portal.call(service.marking.add_segment, OPERATOR, video, segment, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import threading
@@ -16,11 +15,13 @@ from typing import Any
 
 import httpx
 
-from command import FRAMECLOAK
+from command import start_forked, start_installed
+from forked import PIPE, ForkedProcess
+from patience import patience
 
 PASSWORD = "correct horse battery"
-START_SECONDS = 90
-STOP_SECONDS = 60
+START_SECONDS = patience(90)
+STOP_SECONDS = patience(60)
 
 
 @dataclass
@@ -32,7 +33,7 @@ class ServiceProcess:
         lines: what it has said on standard output.
     """
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | ForkedProcess
     lines: list[str] = field(default_factory=list)
     _ended: bool = False
     _said: threading.Condition = field(default_factory=threading.Condition)
@@ -94,8 +95,8 @@ class ServiceProcess:
 
     def outlives(self, pid: int) -> bool:
         """Wait for a process that was killed to be gone; whether that happens in time."""
-        patience = time.monotonic() + STOP_SECONDS
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < patience:
+        deadline = time.monotonic() + STOP_SECONDS
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         return self.process.poll() is None and not Path(f"/proc/{pid}").exists()
 
@@ -114,26 +115,27 @@ def started(
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
     errors: Path | None = None,
+    installed: bool = False,
 ) -> Iterator[ServiceProcess]:
-    """Start the real command, and make sure that nothing of it outlives the test.
+    """Start the command, and make sure that nothing of it outlives the test.
 
     Args:
         *arguments: of the command.
         environment: variables beside our own.
-        user: to run it as.
+        user: to run it as, which goes with ``installed``.
         errors: file for its standard error; that of the tests when left out.
+        installed: whether to start it as a shell does, with everything to import.
     """
-    own = {name: value for name, value in os.environ.items() if name != "FRAMECLOAK_ADMIN_PASSWORD"}
+    # An empty password is none.
+    variables = {"FRAMECLOAK_ADMIN_PASSWORD": "", **(environment or {})}
     with ExitStack() as files:
-        process = subprocess.Popen(
-            [FRAMECLOAK, *arguments],
-            env={**own, **(environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=files.enter_context(errors.open("wb")) if errors else None,
-            text=True,
-            user=user,
-            extra_groups=None if user is None else [],
-        )
+        stderr = files.enter_context(errors.open("wb")).fileno() if errors else None
+        if installed:
+            process = start_installed(
+                *arguments, environment=variables, stdout=PIPE, stderr=stderr, user=user
+            )
+        else:
+            process = start_forked(*arguments, environment=variables, stdout=PIPE, stderr=stderr)
     service = ServiceProcess(process)
     try:
         yield service
@@ -151,7 +153,7 @@ def started(
 @contextmanager
 def signed_in(address: str, username: str = "admin", password: str = PASSWORD) -> Iterator[httpx.Client]:
     """A client with an API key."""
-    with httpx.Client(base_url=address, timeout=60) as http:
+    with httpx.Client(base_url=address, timeout=patience(60)) as http:
         tokens = http.post("/api/auth/token", json={"username": username, "password": password})
         http.headers["Authorization"] = f"Bearer {tokens.raise_for_status().json()['access_token']}"
         key = http.post("/api/auth/api-keys", json={"name": "tests"}).raise_for_status().json()["key"]

@@ -19,6 +19,7 @@ from domain.anonymization.lifecycle import Status
 from domain.anonymization.request import Level, OutputFormat
 from entrypoints.http.schemas.orders import SubmitBody
 from installation import SHORT, Installation, error_line, installed
+from patience import patience
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "frame_anonymization_batch.json"
 
@@ -43,6 +44,7 @@ def test_a_request_is_done_in_the_foreground(installation: Installation, tmp_pat
         "anonymize-frames",
         *("--video-id", "1", "--segment-ids", str(installation.segments[SHORT]), "-o", output),
         *("--output-format", "png", "--redaction", "pixelate", "--priority", "high"),
+        installed=True,
     )
     request = installation.newest_request()
     assert (done.code, done.err) == (0, "")
@@ -276,7 +278,7 @@ def test_ctrl_c_in_the_foreground_cancels_the_request_and_leaves_nothing(
 ) -> None:
     with installation.working_on_the_long_video(tmp_path / "frames.zip") as (process, request_id):
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=patience(60))
     assert len(err.splitlines()) == 2, err
     cancelled, interrupted = err.splitlines()
     assert (process.returncode, out) == (130, "")

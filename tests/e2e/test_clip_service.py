@@ -40,7 +40,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def service(environment: dict[str, str], tmp_path: Path) -> Iterator[ServiceProcess]:
-    with started("clip-service", "--port", "0", environment=environment, errors=tmp_path / "log") as process:
+    arguments = ("clip-service", "--port", "0")
+    with started(*arguments, environment=environment, errors=tmp_path / "log", installed=True) as process:
         yield process
 
 

@@ -38,7 +38,7 @@ def assert_private_and_at_rest(data: Path) -> None:
 
 def test_the_demo_takes_a_film_of_its_own_through_the_service_and_shows_it(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    result = command.run("demo", "--once", "--output", folder)
+    result = command.run("demo", "--once", "--output", folder, installed=True)
     assert result.code == 0
     assert "Traceback" not in result.err
     told = [line.split()[0] for line in result.out.splitlines() if line and line[0] != " "]
@@ -151,7 +151,8 @@ def test_the_service_goes_on_until_ctrl_c(tmp_path: Path) -> None:
 @pytest.mark.parametrize("moment", ["Starting ", "Submitted "])
 def test_ctrl_c_while_it_works_ends_everything(tmp_path: Path, moment: str) -> None:
     video = write_video(tmp_path / "mine.mp4", 600)
-    with service_process.started("demo", video, "--output", tmp_path / "demo") as demo:
+    # Started: while it starts it imports what it needs, and Ctrl-C may come then too.
+    with service_process.started("demo", video, "--output", tmp_path / "demo", installed=True) as demo:
         demo.wait_for(moment)
         processes = demo.descendants()
         assert demo.stop() == 130

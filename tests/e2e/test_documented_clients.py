@@ -21,11 +21,12 @@ import pytest
 
 import service_process
 from media_samples import write_video
+from patience import patience
 from service_process import PASSWORD
 
 CLIENTS = Path(__file__).with_name("clients")
 DOCUMENT = Path(__file__).parents[3] / "shared" / "seeds" / "000_e077cc0bfeb20528.txt"
-PATIENCE = 90
+PATIENCE = patience(90)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ import command
 import pictures
 import service_process
 from media_samples import write_video
+from patience import patience
 from receivers import Receiver, answer, listening
 from service_process import PASSWORD
 
@@ -34,7 +35,7 @@ OWN_SECRETS = {
     "GALLERY_KEY": "what the galleries of this run are sealed with",
 }
 GONE = answer("410 Gone")
-RECEIVER_SECONDS = 60
+RECEIVER_SECONDS = patience(60)
 SAID_FOR_PEOPLE = {"stopping"}
 """Lines on standard error that are no log."""
 
@@ -159,8 +160,8 @@ def refusing_receiver() -> Iterator[Receiver]:
 
 def given_up(receiver: Receiver, log: Path, run: Run) -> bool:
     """Wait for the webhook to be called, and for that to be written down; whether that happens in time."""
-    patience = time.monotonic() + RECEIVER_SECONDS
-    while not (written := "was given up" in log.read_text()) and time.monotonic() < patience:
+    deadline = time.monotonic() + RECEIVER_SECONDS
+    while not (written := "was given up" in log.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     for head, _ in receiver.requests:
         (signature,) = [line for line in head.splitlines() if line.lower().startswith("framecloak-signature")]
@@ -208,7 +209,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             **kept_secrets(data_dir),
         }
         sign_in(address, run)
-        with httpx.Client(base_url=address, timeout=60) as http:
+        with httpx.Client(base_url=address, timeout=patience(60)) as http:
             http.headers["X-API-Key"] = run.secrets["API key"]
             use(http, address, write_video(folder / "film.mp4", 12), receiver, run)
             recognise(http, run)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,11 @@ from domain.accounts import Means, Principal
 from domain.errors import GalleryKeyMissingError
 from domain.reid.gallery import Enrolment
 from entrypoints.cli.connected import OPERATOR
+from forked import PIPE
 from gallery_samples import SPACE, embedding
 from installation import PASSWORD, Installation, error_line, installed
 from media_samples import write_video
+from patience import patience
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_operators_see_who_did_what(installation: Installation) -> None:
     assert installation.rows("audit", "--since", "2999-01-01T00:00:00") == []
     assert installation.rows("audit", "--limit", "1") == [newest]
 
-    table = installation.run("audit", "--user", "zoe")
+    table = installation.run("audit", "--user", "zoe", installed=True)
     assert table.code == 0
     assert "session.open" in table.out
     assert error_line(installation.run("audit", "--since", "yesterday"), 2)
@@ -149,7 +150,8 @@ def test_a_database_with_an_address_is_upgraded_only_when_told(
 
     def db(*arguments: str) -> str:
         # Without Redis: nobody asks it.
-        done = command.run("db", *arguments, environment={**environment, "REDIS_URL": ""})
+        bare = {**environment, "REDIS_URL": ""}
+        done = command.run("db", *arguments, environment=bare, installed="downgrade" in arguments)
         assert (done.code, done.err) == (0, "")
         return done.out
 
@@ -180,25 +182,27 @@ def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
 
 def test_two_commands_at_the_same_time_share_one_embedded_stack(tmp_path: Path) -> None:
     environment = {"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": "", "REDIS_URL": ""}
-    processes = [
-        subprocess.Popen(
-            [command.FRAMECLOAK, "users", "create", f"user{number}", "--password-stdin"],
-            env={**os.environ, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(3)
-    ]
-    for process in processes:
-        assert process.stdin
-        process.stdin.write(f"{PASSWORD}\n")
-        process.stdin.flush()
-    for number, process in enumerate(processes):
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-        assert f": user{number} (user)" in out
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(
+                command.start_forked(
+                    *("users", "create", f"user{number}", "--password-stdin"),
+                    environment=environment,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=PIPE,
+                )
+            )
+            for number in range(3)
+        ]
+        for process in processes:
+            assert process.stdin
+            process.stdin.write(f"{PASSWORD}\n")
+            process.stdin.flush()
+        for number, process in enumerate(processes):
+            out, err = process.communicate(timeout=patience(60))
+            assert process.returncode == 0, err
+            assert f": user{number} (user)" in out
     listed = command.run("users", "list", "--json", environment=environment)
     assert {one["username"] for one in json.loads(listed.out)} == {"user0", "user1", "user2"}
     assert not (tmp_path / "data" / "servers.json").exists()
@@ -212,9 +216,8 @@ def test_galleries_are_sealed_with_another_key(installation: Installation) -> No
     call(service.galleries.enrol, owner, gallery.id, [Enrolment("Ada", embedding(1))])
     keys = {"GALLERY_KEY": "another secret of forty characters or so"}
     for count in (1, 0):
-        done = command.run(
-            "galleries", "rotate-key", environment={**installation.environment, **keys}, stdin=None
-        )
+        environment = {**installation.environment, **keys}
+        done = command.run("galleries", "rotate-key", environment=environment, installed=count > 0)
         assert (done.code, done.out, done.err) == (0, f"galleries that were sealed anew: {count}\n", "")
     # This process does not know the new key, as one that was not started anew.
     with pytest.raises(GalleryKeyMissingError, match="GALLERY_OLD_KEYS"):
@@ -222,9 +225,7 @@ def test_galleries_are_sealed_with_another_key(installation: Installation) -> No
     missing = installation.run("galleries", "rotate-key")
     assert "GALLERY_OLD_KEYS" in error_line(missing, 113)
     back = {"GALLERY_OLD_KEYS": keys["GALLERY_KEY"]}
-    done = command.run(
-        "galleries", "rotate-key", environment={**installation.environment, **back}, stdin=None
-    )
+    done = command.run("galleries", "rotate-key", environment={**installation.environment, **back})
     assert done.code == 0
     (found,) = call(service.galleries.search, owner, gallery.id, embedding(1), 0.9, 1)
     assert found.face.label == "Ada"

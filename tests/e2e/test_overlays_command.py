@@ -36,7 +36,7 @@ def corners(region: str) -> tuple[int, int, int, int]:
 
 
 def test_what_is_accepted_is_kept_in_a_file_that_redact_reads(film: Path, tmp_path: Path) -> None:
-    proposed = json.loads(command.run("overlays", film, "--json").out)
+    proposed = json.loads(command.run("overlays", film, "--json", installed=True).out)
     assert len(proposed) == 2
     assert all(row["text"] and not row["accepted"] for row in proposed)
     kept = tmp_path / "regions.json"

@@ -54,7 +54,7 @@ def redact(*arguments: str | Path) -> int:
 
 
 def test_every_face_is_black_in_every_frame(group_film: Path, tmp_path: Path) -> None:
-    result = command.run("redact", group_film, "-o", tmp_path / "out.zip")
+    result = command.run("redact", group_film, "-o", tmp_path / "out.zip", installed=True)
     assert (result.code, result.err) == (0, "")
     assert "Detecting faces with CenterFace on CPU" in result.out
     output = validated(tmp_path / "out.zip")
@@ -298,9 +298,11 @@ def test_quiet_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_a_terminal_sees_the_rate_and_the_time_left(group_film: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    arguments = [command.FRAMECLOAK, "redact", group_film, "-o", tmp_path / "out.zip"]
-    with subprocess.Popen(arguments, stderr=theirs, stdout=subprocess.DEVNULL, env=environment) as process:
+    environment = {"TERM": "xterm", "COLUMNS": "120"}
+    arguments = ["redact", group_film, "-o", tmp_path / "out.zip"]
+    with command.start_installed(
+        *arguments, environment=environment, stdout=subprocess.DEVNULL, stderr=theirs
+    ) as process:
         os.close(theirs)
         shown = read_all(ours)
         assert process.wait() == 0
@@ -335,9 +337,7 @@ def test_a_signal_leaves_nothing_half_done(
     output = tmp_path / "out.zip"
     output.write_bytes(b"what was there before")
     arguments = ["redact", long_film, "-o", output, "--force", "--threads", "1"]
-    with subprocess.Popen(
-        [command.FRAMECLOAK, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with command.start_installed(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         wait_for_frames(tmp_path, process)
         process.send_signal(number)
@@ -379,8 +379,8 @@ def test_a_film_that_is_verified_by_its_key(tmp_path: Path) -> None:
         names = archive.namelist()
         assert names == ["films/film_0000000.mp4", *command.RECORDS]
         assert b'<html lang="de">' in archive.read("report.html")
-    key.write_text(command.run("signing-key", environment=environment).out)
-    assert command.run("verify", output, environment=environment).code == 0
+    key.write_text(command.run("signing-key", environment=environment, installed=True).out)
+    assert command.run("verify", output, environment=environment, installed=True).code == 0
     elsewhere = {"DATA_DIR": str(tmp_path / "elsewhere")}
     assert command.run("verify", output, "--key", key, environment=elsewhere).code == 0
     assert command.run("verify", output, environment=elsewhere).code == 69

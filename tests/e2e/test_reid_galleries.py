@@ -40,7 +40,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def space(installation: Installation, faces: tuple[Path, Path]) -> EmbeddingSpace:
     """Of the embedded recogniser."""
-    assert installation.run("reid", "enroll", "sample", faces[0]).code == 0
+    assert installation.run("reid", "enroll", "sample", faces[0], installed=True).code == 0
     newest: Gallery = installation.portal.call(installation.service.galleries.list, OPERATOR, 1, 0).items[0]
     return newest.space
 

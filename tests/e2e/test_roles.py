@@ -82,7 +82,7 @@ def go_all_the_way(environment: dict[str, str], tmp_path: Path) -> None:
 
         assert_is_well("worker", environment)
         assert [one.stop(signal.SIGTERM) for one in (first, second)] == [0, 0]
-        asked = command.run("healthcheck", "worker", environment=environment)
+        asked = command.run("healthcheck", "worker", environment=environment, installed=store is None)
         assert (asked.code, "no worker on" in asked.err) == (1, True)
         assert http.get("/api/frames/anonymize/health/").json()["status"] == "degraded"
         assert api.stop(signal.SIGTERM) == 0
@@ -119,9 +119,9 @@ def test_upkeep_alone_is_well_and_counts_as_no_worker(
         "FRAMECLOAK_DETECTOR": "there-is-no-such-model",
     }
     with service_process.started("worker", "--duty", "upkeep", environment=environment) as upkeep:
-        patience = time.monotonic() + service_process.START_SECONDS
+        deadline = time.monotonic() + service_process.START_SECONDS
         while (
-            command.run("healthcheck", "worker", environment=environment).code and time.monotonic() < patience
+            command.run("healthcheck", "worker", environment=environment).code and time.monotonic() < deadline
         ):
             assert upkeep.process.poll() is None
         assert_is_well("worker", environment)

@@ -36,7 +36,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(data_dir: Path) -> Iterator[ServiceProcess]:
     arguments = ("serve", "--port", "0", "--data-dir", data_dir)
-    with service_process.started(*arguments, environment=ENVIRONMENT) as running:
+    with service_process.started(*arguments, environment=ENVIRONMENT, installed=True) as running:
         yield running
 
 
@@ -146,13 +146,13 @@ def test_a_role_that_dies_is_started_again(
 def test_a_second_service_on_the_same_folder_is_told_so(service: ServiceProcess, data_dir: Path) -> None:
     service.wait_for("ready ")
     with service_process.started("serve", "--port", "0", "--data-dir", data_dir) as other:
-        assert other.process.wait(60) == 51
+        assert other.process.wait(service_process.STOP_SECONDS) == 51
 
 
 def test_a_port_that_is_taken_is_named(address: str, tmp_path: Path) -> None:
     port = address.rpartition(":")[2]
     with service_process.started("serve", "--port", port, "--data-dir", tmp_path) as other:
-        assert other.process.wait(60) == 26
+        assert other.process.wait(service_process.STOP_SECONDS) == 26
     assert not (tmp_path / "postgres").exists()
 
 
@@ -205,7 +205,9 @@ def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) ->
 
 
 def test_what_is_started_ends_when_the_command_is_killed(tmp_path: Path) -> None:
-    with service_process.started("serve", "--port", "0", "--data-dir", tmp_path / "data") as service:
+    arguments = ("serve", "--port", "0", "--data-dir", tmp_path / "data")
+    # Started: who is told of its death depends on who has started whom.
+    with service_process.started(*arguments, installed=True) as service:
         service.wait_for("ready ")
         started = service.descendants()
         assert started
@@ -231,7 +233,7 @@ def test_it_runs_as_a_user_too(tmp_path_factory: pytest.TempPathFactory) -> None
     os.chown(home, nobody, nobody)
     environment = {**ENVIRONMENT, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
     arguments = ("serve", "--port", "0", "--data-dir", home / "data")
-    with service_process.started(*arguments, environment=environment, user=nobody) as service:
+    with service_process.started(*arguments, environment=environment, user=nobody, installed=True) as service:
         address = service.wait_for("ready ")
         assert httpx.get(f"{address}/api/frames/anonymize/health/").json() == {"status": "healthy"}
         assert (home / "data").stat().st_uid == nobody
@@ -247,4 +249,4 @@ async def test_it_refuses_an_older_schema_and_says_what_to_do(
     servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
     for role in (["api", "--port", "0"], ["worker"], ["serve", "--port", "0"]):
         with service_process.started(*role, environment=servers) as service:
-            assert service.process.wait(60) == 50
+            assert service.process.wait(service_process.STOP_SECONDS) == 50
