@@ -62,7 +62,7 @@ def run(
     start = start_installed if installed else start_forked
     given = None if stdin is None else PIPE
     with start(*arguments, environment=environment, stdin=given, stdout=PIPE, stderr=PIPE) as process:
-        out, err = process.communicate(stdin, timeout=patience(120))
+        out, err = process.communicate(stdin, timeout=patience(240))
     return Result(process.wait(), out, err)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,16 +17,12 @@ import service_process
 from domain.anonymization.lifecycle import Status
 from domain.anonymization.request import Level, OutputFormat
 from entrypoints.http.schemas.orders import SubmitBody
-from installation import SHORT, Installation, error_line, installed
+from installation import SHORT, Installation, error_line
 from patience import patience
 
+pytest_plugins = ("shared_installation",)
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "frame_anonymization_batch.json"
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installed(tmp_path_factory.mktemp("installation")) as made:
-        yield made
 
 
 def short_order(installation: Installation, **more: object) -> dict[str, object]:

@@ -110,18 +110,18 @@ def test_the_picture_for_everybody_holds_redacted_pixels_only(tmp_path: Path) ->
     assert contact_sheet(shown).min() == 0
 
 
-@pytest.mark.parametrize("size", [(128, 96), (96, 128)])
-def test_the_demo_takes_a_video_of_ones_own(tmp_path: Path, size: tuple[int, int]) -> None:
-    video = write_video(tmp_path / "mine.mp4", 3, size=size)
+def test_the_demo_takes_a_video_of_ones_own(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    for _ in range(2):  # a second run replaces the first
+    # A second run replaces the first.
+    for size, frames in (((128, 96), 3), ((96, 128), 2)):
+        video = write_video(tmp_path / "mine.mp4", frames, size=size)
         result = command.run("demo", video, "--once", "--output", folder)
         assert result.code == 0
-        assert "Uploaded    mine.mp4: video 1, 3 frames" in result.out
+        assert f"Uploaded    mine.mp4: video 1, {frames} frames" in result.out
         assert "Analysed    frame 0: no face that could be enrolled" in result.out
-    assert sorted(path.name for path in folder.iterdir()) == [one for one in RESULTS if one != "demo.mp4"]
-    assert len(command.Output(folder / "demo.zip").manifest["frames"]) == 3
-    assert_private_and_at_rest(folder / "service")
+        assert sorted(path.name for path in folder.iterdir()) == [one for one in RESULTS if one != "demo.mp4"]
+        assert len(command.Output(folder / "demo.zip").manifest["frames"]) == frames
+        assert_private_and_at_rest(folder / "service")
 
 
 def test_the_service_goes_on_until_ctrl_c(tmp_path: Path) -> None:
@@ -148,11 +148,18 @@ def test_the_service_goes_on_until_ctrl_c(tmp_path: Path) -> None:
     assert_private_and_at_rest(tmp_path / "demo" / "service")
 
 
-@pytest.mark.parametrize("moment", ["Starting ", "Submitted "])
-def test_ctrl_c_while_it_works_ends_everything(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "installed"),
+    [
+        # It goes on to import what it needs, and Ctrl-C may come then too.
+        ("Starting ", True),
+        ("Submitted ", False),
+    ],
+)
+def test_ctrl_c_while_it_works_ends_everything(tmp_path: Path, moment: str, installed: bool) -> None:
     video = write_video(tmp_path / "mine.mp4", 600)
-    # Started: while it starts it imports what it needs, and Ctrl-C may come then too.
-    with service_process.started("demo", video, "--output", tmp_path / "demo", installed=True) as demo:
+    arguments = ("demo", video, "--output", tmp_path / "demo")
+    with service_process.started(*arguments, installed=installed) as demo:
         demo.wait_for(moment)
         processes = demo.descendants()
         assert demo.stop() == 130

@@ -1,4 +1,4 @@
-"""The two clients of the documentation work as they stand; nothing is added but host and credentials.
+"""The two clients of the documentation work as they stand; nothing is added but host, credentials and haste.
 
 They name video 123 and segments 1, 2 and 3, so those are what the test makes.
 """

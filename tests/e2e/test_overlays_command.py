@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,10 @@ import command
 from domain.library import MarkedRegion
 from drawn_scan import SIZE, scan
 from entrypoints.cli.connected import OPERATOR
-from installation import Installation, error_line, installed
+from installation import Installation, error_line
 from media_samples import write_video
+
+pytest_plugins = ("shared_installation",)
 
 FRAMES = 24
 
@@ -22,12 +23,6 @@ FRAMES = 24
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scans") / "scan.mp4"
     return write_video(path, FRAMES, size=SIZE, pictures=map(scan, range(FRAMES)))
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installed(tmp_path_factory.mktemp("installation")) as made:
-        yield made
 
 
 def corners(region: str) -> tuple[int, int, int, int]:
@@ -121,24 +116,25 @@ def test_what_does_not_go_together_is_refused(
 def test_what_is_accepted_for_a_stored_video_is_marked_on_it(
     installation: Installation, film: Path, tmp_path: Path
 ) -> None:
-    assert installation.run("videos", "import", film).out.startswith("video 3: ")
+    imported = installation.run("videos", "import", film).out
+    number = imported.removeprefix("video ").partition(":")[0]
 
     def marked() -> list[MarkedRegion]:
-        return list(installation.portal.call(installation.service.marking.regions, OPERATOR, 3))
+        return list(installation.portal.call(installation.service.marking.regions, OPERATOR, int(number)))
 
-    proposed = json.loads(installation.run("overlays", "--video-id", "3", "--json").out)
+    proposed = json.loads(installation.run("overlays", "--video-id", number, "--json").out)
     assert [row["region_id"] for row in proposed] == [None, None]
     assert marked() == []
-    first = installation.run("overlays", "--video-id", "3", "--accept", "1")
+    first = installation.run("overlays", "--video-id", number, "--accept", "1")
     assert (first.code, first.err) == (0, "")
-    assert "accepted 1 of 2; they are marked on video 3" in first.out
+    assert f"accepted 1 of 2; they are marked on video {number}" in first.out
     (region,) = marked()
     assert (str(region.region), region.label) == (proposed[0]["region"], "text overlay")
-    both = json.loads(installation.run("overlays", "--video-id", "3", "--accept", "all", "--json").out)
+    both = json.loads(installation.run("overlays", "--video-id", number, "--accept", "all", "--json").out)
     assert [row["region_id"] for row in both] == [one.id for one in marked()]
     assert len(marked()) == 2
     assert marked()[0] == region
-    unknown = installation.run("overlays", "--video-id", "3", "--accept", "3")
+    unknown = installation.run("overlays", "--video-id", number, "--accept", "3")
     assert "there is no proposal 3: there are 2" in error_line(unknown, 25)
     missing = installation.run("overlays", "--video-id", "99", "--accept", "all")
     assert "99" in error_line(missing, 80)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,15 +15,16 @@ from domain.accounts import Means, Principal
 from domain.reid.faces import EmbeddingSpace
 from domain.reid.gallery import Gallery
 from entrypoints.cli.connected import OPERATOR
-from installation import PASSWORD, Installation, error_line, installed
+from installation import PASSWORD, Installation, error_line
+
+pytest_plugins = ("shared_installation",)
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installed(tmp_path_factory.mktemp("installation")) as made:
-        for name in ("ada", "eve"):
-            assert made.run("users", "create", name, "--password-stdin", stdin=f"{PASSWORD}\n").code == 0
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def accounts(installation: Installation) -> None:
+    for name in ("mary", "joan"):
+        made = installation.run("users", "create", name, "--password-stdin", stdin=f"{PASSWORD}\n")
+        assert made.code == 0
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +89,15 @@ def test_a_name_is_that_of_a_gallery_of_the_owner(
     installation: Installation, faces: tuple[Path, Path], space: EmbeddingSpace
 ) -> None:
     own = make(installation, "root", "staff", space)
-    theirs = [make(installation, name, "staff", space) for name in ("ada", "eve")]
+    theirs = [make(installation, name, "staff", space) for name in ("mary", "joan")]
     assert installation.run("reid", "enroll", "staff", faces[0], "--label", "Grace").code == 0
     assert [labels(installation, gallery) for gallery in (own, *theirs)] == [["Grace"], [], []]
 
     words = ("reid", "search", "staff", faces[0], "--json")
     assert [row["label"] for row in json.loads(installation.run(*words).out)] == ["Grace"]
-    assert json.loads(installation.run(*words, "--owner", "eve").out) == []
+    assert json.loads(installation.run(*words, "--owner", "joan").out) == []
 
-    done = installation.run("reid", "enroll", "staff", faces[0], "--label", "Alan", "--owner", "ADA")
+    done = installation.run("reid", "enroll", "staff", faces[0], "--label", "Alan", "--owner", "MARY")
     assert (done.code, done.out.count("\n")) == (0, 1)
     assert [labels(installation, gallery) for gallery in (own, *theirs)] == [["Grace"], ["Alan"], []]
     for command in ("enroll", "search"):
@@ -108,7 +108,7 @@ def test_a_name_is_that_of_a_gallery_of_the_owner(
 def test_a_name_that_only_others_use_is_nobodys(
     installation: Installation, faces: tuple[Path, Path], space: EmbeddingSpace
 ) -> None:
-    theirs = make(installation, "eve", "visitors", space)
+    theirs = make(installation, "joan", "visitors", space)
     refused = installation.run("reid", "search", "visitors", faces[0])
     assert "the first administrator has no gallery 'visitors'" in error_line(refused, 110)
     made = installation.run("reid", "enroll", "visitors", faces[0])
@@ -119,7 +119,7 @@ def test_a_name_that_only_others_use_is_nobodys(
 def test_an_id_is_never_taken_for_a_name(
     installation: Installation, faces: tuple[Path, Path], space: EmbeddingSpace
 ) -> None:
-    meant = make(installation, "ada", "meant", space)
+    meant = make(installation, "mary", "meant", space)
     trap = make(installation, "root", str(meant.id), space)
     assert installation.run("reid", "enroll", str(meant.id), faces[0], "--label", "Grace").code == 0
     assert (labels(installation, meant), labels(installation, trap)) == (["Grace"], [])
@@ -130,7 +130,7 @@ def test_an_id_is_never_taken_for_a_name(
     make(installation, "root", absent, space)
     for command in ("enroll", "search"):
         assert absent in error_line(installation.run("reid", command, absent, faces[0]), 110)
-        others = installation.run("reid", command, str(meant.id), faces[0], "--owner", "eve")
+        others = installation.run("reid", command, str(meant.id), faces[0], "--owner", "joan")
         assert str(meant.id) in error_line(others, 110)
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import subprocess
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,8 +94,8 @@ def test_a_video_goes_in_and_a_zip_of_redacted_frames_comes_out(
 
 
 def test_several_requests_are_worked_on_and_one_is_cancelled(http: httpx.Client, tmp_path: Path) -> None:
-    facts = service_process.upload(http, write_video(tmp_path / "long.mp4", 900, size=(640, 360)))
-    whole = service_process.mark(http, facts["id"], 0, 900)
+    facts = service_process.upload(http, write_video(tmp_path / "long.mp4", 300, size=(640, 360)))
+    whole = service_process.mark(http, facts["id"], 0, 300)
     requests = [
         service_process.submit(http, facts["id"], [whole], output_format="png", priority=priority)
         for priority in ("normal", "high")
@@ -182,8 +183,8 @@ def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) ->
         assert first.wait_for("administrator ") == "admin"
         password = first.wait_for("password ")
         with service_process.signed_in(address, password=password) as http:
-            facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 600, size=(640, 360)))
-            segment = service_process.mark(http, facts["id"], 0, 600)
+            facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 240, size=(640, 360)))
+            segment = service_process.mark(http, facts["id"], 0, 240)
             request = service_process.submit(http, facts["id"], [segment], output_format="png")
             while http.get(f"/api/frames/anonymize/status/{request}/").json()["status"] != "processing":
                 pass
@@ -213,10 +214,9 @@ def test_what_is_started_ends_when_the_command_is_killed(tmp_path: Path) -> None
         assert started
         service.process.kill()
         service.process.wait()
-        for _ in range(600):
-            if not any(alive(pid) for pid in started):
-                break
-            signal.sigtimedwait([], 0.1)
+        deadline = time.monotonic() + service_process.STOP_SECONDS
+        while any(alive(pid) for pid in started) and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert [pid for pid in started if alive(pid)] == []
 
 

@@ -1,4 +1,4 @@
-"""Runs the documented Python client as it stands, with a host and a credential added to its requests.
+"""Runs the documented Python client as it stands, with a host, a credential and a quicker clock.
 
 Usage: run_polling.py CLIENT ADDRESS KEY OUTPUT
 """
@@ -28,7 +28,10 @@ host.headers["Authorization"] = f"Token {key}"
 module = ModuleType("requests")
 module.__dict__.update(get=host.get, post=host.post)
 sys.modules["requests"] = module
-names: dict[str, Any] = {"time": time}
+# It looks again every ten seconds; for who has a film of a second that is long.
+hasty = ModuleType("time")
+hasty.__dict__.update(sleep=lambda seconds: time.sleep(seconds / 50))
+names: dict[str, Any] = {"time": hasty}
 exec(compile(Path(client).read_text("utf-8"), client, "exec"), names)  # noqa: S102 -- the documented code
 response: requests.Response = names["download_response"]
 response.raise_for_status()
