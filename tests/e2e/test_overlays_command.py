@@ -16,7 +16,8 @@ from media_samples import write_video
 
 pytest_plugins = ("shared_installation",)
 
-FRAMES = 24
+FRAMES = 8
+"""All of them are looked at, each time."""
 
 
 @pytest.fixture(scope="module")
