@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from isolation import keep_process
 from patience import patience
 
 PIPE = subprocess.PIPE
@@ -45,6 +46,7 @@ class _Server:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        keep_process(self._process.pid)
         atexit.register(self.close)
 
     def order(self, said: dict[str, object], descriptors: Sequence[int]) -> None:
