@@ -6,11 +6,14 @@ after: its frames, which its traceback keeps alive, let go of what they hold, an
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import gc
 import os
 import signal
+import sys
 import tempfile
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Generator, Iterator
@@ -26,6 +29,8 @@ from patience import patience
 GRACE_SECONDS = 10
 """How long what is on its way to its end may take."""
 
+_WAITING_IN_POOL = concurrent.futures.thread._worker.__code__
+
 _kept_processes: set[int] = set()
 
 
@@ -40,7 +45,7 @@ class Footprint:
 
     Attributes:
         processes: ids of its children.
-        threads: those that run.
+        threads: those that do something.
         files: descriptors of files in folders for temporary files, and their paths.
     """
 
@@ -51,7 +56,7 @@ class Footprint:
     @classmethod
     def now(cls) -> Footprint:
         """Look at this process as it is."""
-        return cls(_children(), frozenset(threading.enumerate()), _temporary_files())
+        return cls(_children(), _busy_threads(), _temporary_files())
 
     def beyond(self, before: Footprint) -> Footprint:
         """What has come since an earlier one."""
@@ -131,9 +136,11 @@ def _left_since(before: Footprint) -> Footprint:
         with _unclosed_files_ignored():
             gc.collect()
         left = Footprint.now().beyond(before)
-    for thread in left.threads:
-        thread.join(patience(GRACE_SECONDS))
-    return Footprint.now().beyond(before) if left.threads else left
+    deadline = time.monotonic() + patience(GRACE_SECONDS)
+    while left.threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+        left = Footprint.now().beyond(before)
+    return left
 
 
 def _end(left: Footprint) -> None:
@@ -171,6 +178,13 @@ def _children() -> frozenset[int]:
         with suppress(OSError):  # a thread that has ended meanwhile
             found.update(map(int, (task / "children").read_text().split()))
     return frozenset(found)
+
+
+def _busy_threads() -> frozenset[threading.Thread]:
+    """Return all but those of pools that wait for work: they do nothing, and end with their pool."""
+    frames = sys._current_frames()
+    waiting = {number for number, frame in frames.items() if frame.f_code is _WAITING_IN_POOL}
+    return frozenset(thread for thread in threading.enumerate() if thread.ident not in waiting)
 
 
 def _temporary_files() -> frozenset[tuple[int, str]]:
