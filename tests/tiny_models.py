@@ -179,21 +179,23 @@ def convolution_model(random: np.random.Generator) -> onnx.ModelProto:
     )
 
 
-def single_convolution(weights: np.ndarray) -> onnx.ModelProto:
+def single_convolution(weights: np.ndarray, groups: int = 1) -> onnx.ModelProto:
     """One convolution, named ``only``, without an offset, of an image of 8x8, and its result times -1.
 
     Args:
-        weights: (outputs, channels, rows, columns).
+        weights: (outputs, channels of a group, rows, columns).
+        groups: of channels that do not see each other.
     """
     outputs, channels, rows, columns = weights.shape
+    shape = [1, channels * groups, 8, 8]
     return onnx.load_from_string(
         _serialise(
             [
-                helper.make_node("Conv", ["image", "w", "b"], ["sum"], "only"),
+                helper.make_node("Conv", ["image", "w", "b"], ["sum"], "only", group=groups),
                 # An int8 layer ends where somebody reads it.
                 helper.make_node("Neg", ["sum"], ["result"], "negative"),
             ],
-            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, channels, 8, 8])],
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
             [helper.make_tensor_value_info("result", TensorProto.FLOAT, [1, outputs, 9 - rows, 9 - columns])],
             [
                 numpy_helper.from_array(weights.astype(np.float32), "w"),

@@ -24,7 +24,7 @@ from domain.errors import ExaminationError
 
 CALIBRATION = Path(__file__).with_name("centerface_calibration.json")
 """Activation ranges for int8, written by ``benchmarks/calibrate_centerface.py``."""
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 """Raise this whenever ``centerface_graphs`` would build another graph from the same files."""
 
 _CELL = 4
