@@ -138,4 +138,5 @@ class ServerProcess:
             command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
         except OSError:
             return False
-        return os.fsencode(_LAUNCHER) in command.split(b"\0")
+        # It is empty for a moment, while the launcher itself is begun.
+        return not command or os.fsencode(_LAUNCHER) in command.split(b"\0")
