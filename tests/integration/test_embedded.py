@@ -306,7 +306,8 @@ async def test_a_server_hears_interrupts_that_are_ignored_where_it_is_started(
         )
     finally:
         signal.signal(signal.SIGINT, before)
-    await until(lambda: b"launch.py" not in Path(f"/proc/{server.pid}/cmdline").read_bytes())
+    sleeping = Path(f"/proc/{server.pid}/cmdline")
+    await until(lambda: b"sleep\0" in sleeping.read_bytes() and b"launch.py" not in sleeping.read_bytes())
     os.kill(server.pid, signal.SIGINT)
     await until(lambda: not server.is_running)
 
