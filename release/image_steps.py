@@ -42,9 +42,11 @@ def build(folder: Path) -> tuple[Path, Path]:
         copy(ROOT / name, sources / name)
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder / "dist", sources)
     venv.create(packages, with_pip=False)
+    lock, wheels = ROOT / "requirements" / "cpu.lock", folder / "wheels"
+    built = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels]
+    run(*built, "--require-hashes", "--requirement", lock)
     into = [*pip, "--python", packages / "bin" / "python", "install", "--no-deps"]
-    lock = ROOT / "requirements" / "cpu.lock"
-    run(*into, "--no-build-isolation", "--require-hashes", "--requirement", lock)
+    run(*into, "--no-index", *wheels.glob("*.whl"))
     run(*into, *(folder / "dist").glob("*.whl"))
     run(packages / "bin" / "framecloak", "models", "build", "--model-path", models)
     run(packages / "bin" / "framecloak", "models", "verify", "--model-path", models)
@@ -132,7 +134,9 @@ def run(*command: str | Path, quiet: bool = False) -> str:
     """Run a step, and say which."""
     if not quiet:
         print("$", *command, flush=True)
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    # Of wheels that were built on this machine before, a fresh one has none.
+    variables = {**os.environ, "PIP_NO_CACHE_DIR": "1"}
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, env=variables)
     if done.returncode:
         sys.exit(f"{done.stdout}\n{command[0]} ended with {done.returncode}")
     return done.stdout
