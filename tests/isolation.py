@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 import warnings
+import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,11 +33,17 @@ GRACE_SECONDS = 10
 _WAITING_IN_POOL = concurrent.futures.thread._worker.__code__
 
 _kept_processes: set[int] = set()
+_kept_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def keep_process(pid: int) -> None:
     """Let a child process live as long as this one, though a test happened to start it."""
     _kept_processes.add(pid)
+
+
+def keep_thread(thread: threading.Thread) -> None:
+    """Let a thread run for as long as it likes, though a test happened to start it."""
+    _kept_threads.add(thread)
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Footprint:
         """What has come since an earlier one."""
         return Footprint(
             self.processes - before.processes - _kept_processes,
-            self.threads - before.threads,
+            self.threads - before.threads - frozenset(_kept_threads),
             self.files - before.files,
         )
 

@@ -17,6 +17,7 @@ import httpx
 
 from command import start_forked, start_installed
 from forked import PIPE, ForkedProcess
+from isolation import keep_process, keep_thread
 from patience import patience
 
 PASSWORD = "correct horse battery"
@@ -47,6 +48,11 @@ class ServiceProcess:
         self._listener.join(STOP_SECONDS)
         assert self.process.stdout
         self.process.stdout.close()
+
+    def keep(self) -> None:
+        """Let it live on when the test that started it is over."""
+        keep_process(self.process.pid)
+        keep_thread(self._listener)
 
     def _listen(self) -> None:
         assert self.process.stdout

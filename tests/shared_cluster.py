@@ -48,6 +48,8 @@ class SharedCluster:
             yield cluster
             if not has_failed():
                 cluster.clear_up()
+                for service in (cluster.api, *cluster.workers):
+                    service.keep()
                 ended.pop_all()
 
     def started(self) -> Cluster:
