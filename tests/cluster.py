@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 
 import command
+import halting
 import service_process
 from adapters.redis.job_queue import ArqJobQueue
 from orders import LEASE_SECONDS, SLICE_FRAMES, Order, Request, until
@@ -73,6 +74,7 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self._logs.mkdir(parents=True)
+        self.halts.mkdir()
 
     def start_api(self) -> None:
         """Start one; the client talks to it from now on."""
@@ -240,12 +242,18 @@ class Cluster:
             shutil.rmtree(left, ignore_errors=True)
 
     @property
+    def halts(self) -> Path:
+        """Where workers look for tokens that stop their slices; see ``halting.py``."""
+        return self.folder.with_name(f"{self.folder.name}-halts")
+
+    @property
     def _logs(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}-logs")
 
     def _start(self, *arguments: str, **more: str) -> ServiceProcess:
         errors = self._logs / f"{len(list(self._logs.iterdir())):02d}-{arguments[0]}"
-        service = service_process.started(*arguments, environment=self.environment | more, errors=errors)
+        variables = {halting.VARIABLE: str(self.halts), **self.environment, **more}
+        service = service_process.started(*arguments, environment=variables, errors=errors)
         self._processes.append(self.resources.enter_context(service))
         return self._processes[-1]
 

@@ -31,6 +31,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 """Of prctl(2): the signal that a process gets when its parent dies."""
@@ -193,7 +194,19 @@ def main() -> None:
         order = Forks(orders).serve()
     if order is not None:
         _become(order, imported)
+        if folder := os.environ.get("TEST_HALTS"):
+            _halt_as_told(Path(folder))
         _run(order.script)
+
+
+def _halt_as_told(folder: Path) -> None:
+    """Have slices of this process stop in the middle, where a test wants to meet them: see ``halting.py``."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    try:
+        import halting
+    finally:
+        sys.path.pop(0)
+    halting.obey(folder)
 
 
 def _run(script: str) -> None:

@@ -11,15 +11,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import httpx
 
 import service_process
+from halting import token
 from pace import PACE
-from pausing import open_files
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -129,9 +128,15 @@ class Request:
         (finished,) = [one for one in self.history(number) if one.state == "completed"]
         return finished
 
-    def in_work(self) -> list[Slice]:
-        """Slices of which workers have written frames, and not the last."""
-        return [one for one in self.slices() if self._is_in_work(one)]
+    @contextmanager
+    def halted(self, count: int = 1) -> Iterator[list[Slice]]:
+        """Meet workers in the middle of slices, which do not go on while the block lasts; all else does.
+
+        Args:
+            count: how many, beside those that are halted or held already.
+        """
+        with ExitStack() as resumed:
+            yield self._met(count, resumed, lambda _one, _resumed: True)
 
     @contextmanager
     def held(self, count: int = 1) -> Iterator[list[Slice]]:
@@ -144,31 +149,42 @@ class Request:
             count: how many, beside those that are held already.
         """
         with ExitStack() as resumed:
-            found: list[Slice] = []
+            yield self._met(count, resumed, self._stop)
 
-            def met() -> bool:
-                for one in self.in_work():
-                    if len(found) < count and self._stop(one, resumed):
-                        found.append(one)
-                return len(found) == count
+    def _met(self, count: int, resumed: ExitStack, stop: Callable[[Slice, ExitStack], bool]) -> list[Slice]:
+        """Slices that are halted, one for each token."""
+        folder = self.cluster.halts
+        # All at once: there may be no more slices than these, and nobody waits at a frame without a token.
+        waiting = [resumed.enter_context(token(folder, self.id)) for _ in range(count)]
+        found: list[Slice] = []
 
-            until(met, f"{count} slices are in work", pause=0.005)
-            yield found
+        def met() -> bool:
+            for one in waiting.copy():
+                if halted := one.taken():
+                    waiting.remove(one)
+                    this = self.slices()[halted.number]
+                    # Whoever has lost its lease before it was met goes on, and another one is waited for.
+                    if this.state == "leased" and this.worker == halted.worker and stop(this, resumed):
+                        found.append(this)
+                    else:
+                        one.remove()
+                        waiting.append(resumed.enter_context(token(folder, self.id)))
+            return len(found) == count
+
+        until(met, f"{count} slices are in work", pause=0.005)
+        return found
 
     def _stop(self, one: Slice, resumed: ExitStack) -> bool:
-        """Stop the worker of a slice, unless it stands still already or is quicker."""
-        if self.cluster.stands_still(one.worker):
-            return False
+        """Stop the worker of a slice; whether it has its lease still."""
         with ExitStack() as this:
             this.enter_context(self.cluster.standing_still(one.worker))
             rows = self._set_lease(one, 3600)
-            if rows:
-                left = max(
-                    float(self.cluster.environment["LEASE_SECONDS"]), rows[0]["left_of_it"].total_seconds()
-                )
-                this.callback(self._set_lease, one, left)
-            if not rows or not self._is_in_work(one):
+            if not rows:
                 return False
+            left = max(
+                float(self.cluster.environment["LEASE_SECONDS"]), rows[0]["left_of_it"].total_seconds()
+            )
+            this.callback(self._set_lease, one, left)
             resumed.enter_context(this.pop_all())
         return True
 
@@ -182,13 +198,6 @@ class Request:
             RETURNING before.left_of_it
         """
         return self.cluster.ask(statement, self.id, held.number, held.attempts, timedelta(seconds=seconds))
-
-    def _is_in_work(self, one: Slice) -> bool:
-        if one.state != "leased" or one.kind != "frames" or one.worker is None:
-            return False
-        name = f"/slice-{self.id}-{one.number}-"
-        parts = [Path(file) for file in open_files(one.worker) if name in file and file.endswith(".partial")]
-        return any(part.exists() and part.stat().st_size for part in parts)
 
     def objects(self) -> list[str]:
         """What lies in the object store, which is a folder, for it."""

@@ -48,10 +48,9 @@ def test_one_that_works_on_while_another_has_taken_over(cluster: Cluster, film: 
 
 def test_one_whose_lease_is_given_to_another_as_it_works(cluster: Cluster, film: Path) -> None:
     request = cluster.order(film, 0, SLICE_FRAMES).submit()
-    with request.held() as (victim,):
-        pass
     taken = "UPDATE slices SET lease_until = clock_timestamp() WHERE request_id = $1 AND number = 0"
-    cluster.ask(taken, request.id)
+    with request.halted() as (victim,):
+        cluster.ask(taken, request.id)
     request.require_whole()
     done = request.finished(0)
     assert (done.attempts, done.failures) == (2, 0)
