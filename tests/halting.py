@@ -26,6 +26,11 @@ _FRAME = 10
 
 _LOOK = 0.005
 
+_STOPPING, _PASSING = "stopping", "passing"
+
+_FREE = 3
+"""How often there is a ``_`` in the name of a token that nobody has taken."""
+
 
 @dataclass(frozen=True)
 class Halted:
@@ -41,20 +46,23 @@ class Halted:
 
 
 class Token:
-    """Stops one slice of a request.
+    """Stops one slice of a request, or lets it pass.
 
     Args:
         folder: where workers look for it.
         request_id: of the request.
+        passing: whether the slice that takes it goes on, so that those behind it are for others.
     """
 
-    def __init__(self, folder: Path, request_id: str) -> None:
+    def __init__(self, folder: Path, request_id: str, *, passing: bool = False) -> None:
         self._folder = folder
-        self._name = f"{request_id}_{uuid4().hex}"
+        # Workers take the oldest one first.
+        kind = _PASSING if passing else _STOPPING
+        self._name = f"{request_id}_{time.monotonic_ns():020d}_{kind}_{uuid4().hex}"
         (folder / self._name).touch()
 
     def taken(self) -> Halted | None:
-        """The slice that it has stopped, if there is one."""
+        """The slice that has taken it, if there is one."""
         for path in self._folder.glob(f"{self._name}_*"):
             *_, worker, number = path.name.split("_")
             return Halted(int(worker), int(number))
@@ -68,9 +76,9 @@ class Token:
 
 
 @contextmanager
-def token(folder: Path, request_id: str) -> Iterator[Token]:
+def token(folder: Path, request_id: str, *, passing: bool = False) -> Iterator[Token]:
     """Leave a token for a worker, and take it away afterwards."""
-    left = Token(folder, request_id)
+    left = Token(folder, request_id, passing=passing)
     try:
         yield left
     finally:
@@ -101,14 +109,14 @@ def _slice_of(archive: ZipArchive) -> tuple[str, int] | None:
 
 
 def _stop(folder: Path, request_id: str, number: int) -> None:
-    for free in folder.glob(f"{request_id}_*"):
-        if free.name.count("_") > 1:
-            continue
-        mine = free.with_name(f"{free.name}_{os.getpid()}_{number}")
-        try:
-            free.rename(mine)
-        except FileNotFoundError:
-            continue  # taken by another worker, or taken away
-        while mine.exists():
-            time.sleep(_LOOK)
-        return
+    """Take a token, if one is left, and wait for as long as it stays."""
+    for free in sorted(folder.glob(f"{request_id}_*_*_*")):
+        if free.name.count("_") == _FREE:
+            mine = free.with_name(f"{free.name}_{os.getpid()}_{number}")
+            try:
+                free.rename(mine)
+            except FileNotFoundError:
+                continue  # taken by another worker, or taken away
+            while f"_{_STOPPING}_" in mine.name and mine.exists():
+                time.sleep(_LOOK)
+            return

@@ -17,7 +17,7 @@ import asyncpg
 import httpx
 
 import service_process
-from halting import token
+from halting import Token, token
 from pace import PACE
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Request:
             yield self._met(count, resumed, lambda _one, _resumed: True)
 
     @contextmanager
-    def held(self, count: int = 1) -> Iterator[list[Slice]]:
+    def held(self, count: int = 1, passing: int = 0) -> Iterator[list[Slice]]:
         """Meet workers in the middle of slices, and have them stand still there while the block lasts.
 
         Their leases stand still with them, so that it makes no difference how long that is. A worker that is
@@ -147,15 +147,24 @@ class Request:
 
         Args:
             count: how many, beside those that are held already.
+            passing: how many go on, after the first is met and before the others are.
         """
         with ExitStack() as resumed:
-            yield self._met(count, resumed, self._stop)
+            yield self._met(count, resumed, self._stop, passing)
 
-    def _met(self, count: int, resumed: ExitStack, stop: Callable[[Slice, ExitStack], bool]) -> list[Slice]:
+    def _met(
+        self, count: int, resumed: ExitStack, stop: Callable[[Slice, ExitStack], bool], passing: int = 0
+    ) -> list[Slice]:
         """Slices that are halted, one for each token."""
-        folder = self.cluster.halts
+
+        def leave(*, passing: bool = False) -> Token:
+            return resumed.enter_context(token(self.cluster.halts, self.id, passing=passing))
+
         # All at once: there may be no more slices than these, and nobody waits at a frame without a token.
-        waiting = [resumed.enter_context(token(folder, self.id)) for _ in range(count)]
+        waiting = [leave()]
+        for _ in range(passing):
+            leave(passing=True)
+        waiting += [leave() for _ in range(1, count)]
         found: list[Slice] = []
 
         def met() -> bool:
@@ -168,7 +177,7 @@ class Request:
                         found.append(this)
                     else:
                         one.remove()
-                        waiting.append(resumed.enter_context(token(folder, self.id)))
+                        waiting.append(leave())
             return len(found) == count
 
         until(met, f"{count} slices are in work", pause=0.005)

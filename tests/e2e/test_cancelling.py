@@ -37,10 +37,8 @@ def test_work_stops_on_every_worker_and_nothing_stays(cluster: Cluster, film: Pa
     order = cluster.order(film)
     request = order.submit()
     # One slice is done, and two are in work.
-    with ExitStack() as held:
-        held.enter_context(request.held())
+    with request.held(2, passing=1):
         until(lambda: any(one.state == "completed" for one in request.slices()), "a part is made")
-        held.enter_context(request.held())
         waiting = order.submit()
         assert cancel(waiting).json() == {"success": True, "message": "Request cancelled"}
         assert cancel(request).json() == {"success": True, "message": "Request cancelled"}

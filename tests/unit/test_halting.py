@@ -75,3 +75,16 @@ def test_nothing_else_stops(
         work = begin(pool, tmp_path / name.format(this=this, other=other), file)
         assert len(work.result()) == FRAMES
         assert left.taken() is None
+
+
+def test_one_that_lets_pass_goes_before_one_that_stops(
+    folder: Path, tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
+    this = str(uuid4())
+    with token(folder, this, passing=True) as first, token(folder, this) as second:
+        assert len(begin(pool, tmp_path / f"slice-{this}-1-a").result()) == FRAMES
+        assert (first.taken(), second.taken()) == (Halted(os.getpid(), 1), None)
+        work = begin(pool, tmp_path / f"slice-{this}-0-b")
+        until(second.taken, "the slice has stopped")
+        assert second.taken() == Halted(os.getpid(), 0)
+    assert len(work.result()) == FRAMES
