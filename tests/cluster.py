@@ -19,6 +19,7 @@ import command
 import halting
 import service_process
 from adapters.redis.job_queue import ArqJobQueue
+from listing import files_below, folders_below
 from orders import LEASE_SECONDS, SLICE_FRAMES, Order, Request, until
 from pausing import open_files, pause
 from service_process import PASSWORD, ServiceProcess
@@ -196,12 +197,11 @@ class Cluster:
 
     def scratch(self) -> list[str]:
         """Folders of slices that somebody works on, or died over."""
-        return [path.name for path in (self.folder / "scratch").glob("process-*/slice-*")]
+        return [path.name for path in self._slice_folders()]
 
     def objects(self) -> list[str]:
         """Keys of everything in the object store, which is a folder."""
-        root = self.folder / "objects"
-        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        return files_below(self.folder / "objects")
 
     def log(self) -> list[dict[str, Any]]:
         """Lines of all processes since the test began, one process after the other."""
@@ -238,8 +238,11 @@ class Cluster:
         for (request,) in self.ask("SELECT id::text FROM requests WHERE completed_at IS NULL"):
             self.http.delete(f"/api/frames/anonymize/{request}/")
         until(lambda: not self._working(), "workers have let go")
-        for left in (self.folder / "scratch").glob("process-*/slice-*"):
+        for left in self._slice_folders():
             shutil.rmtree(left, ignore_errors=True)
+
+    def _slice_folders(self) -> list[Path]:
+        return folders_below(self.folder / "scratch", "process-*", "slice-*")
 
     @property
     def halts(self) -> Path:

@@ -33,6 +33,7 @@ from entrypoints.http.services import ObjectServer, Services
 from fakes.clock import FakeClock
 from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer
 from fakes.vision import FakeFaceDetector
+from listing import files_below
 from world import PASSWORD, World
 
 JWT_KEY = b"j" * 32
@@ -87,8 +88,7 @@ class Api:
 
     def stored(self) -> list[str]:
         """Keys of everything in the store, partly written files among them."""
-        root = self.store._root
-        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        return files_below(self.store._root)
 
 
 def face_analysis(

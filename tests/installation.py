@@ -23,6 +23,7 @@ from entrypoints.service import Service, build_service
 from entrypoints.settings import Settings
 from entrypoints.stack import own_stack
 from forked import PIPE
+from listing import files_below
 from media_samples import write_video
 
 PASSWORD = "correct horse battery"
@@ -55,8 +56,7 @@ class Installation:
     @property
     def objects(self) -> set[str]:
         """Keys of what is stored."""
-        folder = self.settings.data_dir / "objects"
-        return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        return set(files_below(self.settings.data_dir / "objects"))
 
     def run(
         self, *arguments: str | Path, stdin: str | None = None, installed: bool = False

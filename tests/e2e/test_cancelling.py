@@ -16,6 +16,7 @@ import pytest
 import cluster as clusters
 from cluster import Cluster
 from domain.anonymization.holding import BEAT
+from listing import folders_below
 from orders import SLICE_FRAMES, Request, until
 from pace import PACE
 from s3_server import running_s3
@@ -93,4 +94,5 @@ def test_work_stops_while_it_waits_for_the_object_store(
 
 def parts_made(cluster: Cluster) -> list[Path]:
     """Parts whose last frame is redacted, which workers are about to store."""
-    return list((cluster.folder / "scratch").glob("process-*/slice-*/part.zip"))
+    folders = folders_below(cluster.folder / "scratch", "process-*", "slice-*")
+    return [folder / "part.zip" for folder in folders if (folder / "part.zip").exists()]

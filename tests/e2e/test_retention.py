@@ -15,6 +15,7 @@ import pytest
 import cluster as clusters
 from cluster import Cluster
 from domain.anonymization.cleaning import ORPHAN_KEPT, UPLOAD_KEPT
+from listing import folders_below
 from orders import Request, until
 
 pytestmark = pytest.mark.faults
@@ -94,7 +95,7 @@ def kill_one_at_work(cluster: Cluster, film: Path) -> Path:
     request = cluster.order(film).submit()
     with request.held() as (victim,):
         name = f"slice-{request.id}-{victim.number}-*"
-        (folder,) = (cluster.folder / "scratch").glob(f"process-*/{name}")
+        (folder,) = folders_below(cluster.folder / "scratch", "process-*", name)
         cluster.kill(victim.worker)
     request.wait()
     return folder.parent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,3 +178,23 @@ async def test_folders_of_those_who_were_killed_go_and_those_of_the_living_stay(
     assert files(tmp_path) == [b"aaaaa"]
     await other.close()
     (tmp_path / "request-1").rmdir()
+
+
+async def test_a_folder_that_goes_while_it_is_looked_into_is_no_error(
+    cache: LocalCache, store: Slow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "previews-another"
+    gone.mkdir()
+    scandir = os.scandir
+
+    def remove_and_scan(folder: str | Path) -> object:
+        if Path(folder) == gone:
+            gone.rmdir()
+        return scandir(folder)
+
+    await look(cache, store, "videos/a")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", remove_and_scan)
+        await cache.forget("videos/a")
+    assert not gone.exists()
+    assert files(tmp_path) == []

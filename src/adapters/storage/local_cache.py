@@ -120,7 +120,7 @@ class LocalCache:
         Who reads one at this moment reads it to the end.
         """
         self._copies.pop(key, None)
-        await in_thread(_remove, self._parent, f"{PREVIEWS}*/{_name(key)}*")
+        await in_thread(_remove, self._parent, _name(key))
 
     async def forget_all(self, prefix: str) -> None:
         """Remove this process's copies of all objects whose keys begin so."""
@@ -174,7 +174,10 @@ def _name(key: str) -> str:
     return f"{sha256(key.encode()).hexdigest()}-"
 
 
-def _remove(parent: Path, pattern: str) -> None:
+def _remove(parent: Path, name: str) -> None:
     with disk_errors(f"clean up {parent}"):
-        for path in parent.glob(pattern):
-            path.unlink(missing_ok=True)
+        for folder in parent.glob(f"{PREVIEWS}*"):
+            # A process that ends removes its folder, with all that is in it.
+            with suppress(FileNotFoundError):
+                for path in folder.glob(f"{name}*"):
+                    path.unlink(missing_ok=True)
