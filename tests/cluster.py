@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -124,7 +125,7 @@ class Cluster:
         """Have a worker stand still, at a moment when it keeps no other one waiting."""
         worker = self.worker(pid)
         own = worker.process.pid
-        pause(own, self._in_transaction)
+        pause(own, urlsplit(self.environment["DATABASE_URL"]).port or 5432, self._in_transaction)
         self._held.add(own)
         try:
             yield
@@ -271,7 +272,10 @@ class Cluster:
 
     def _in_transaction(self) -> set[int]:
         """Ports of clients of the database that are in the middle of a transaction."""
-        statement = "SELECT client_port FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+        statement = (
+            "SELECT client_port FROM pg_stat_activity "
+            "WHERE xact_start IS NOT NULL AND client_port > 0 AND pid <> pg_backend_pid()"
+        )
         return {row["client_port"] for row in self.ask(statement)}
 
 
