@@ -17,9 +17,9 @@ import asyncpg
 import httpx
 
 import command
-import halting
 import service_process
 from adapters.redis.job_queue import ArqJobQueue
+from fork_server import HALTS
 from listing import files_below, folders_below
 from orders import LEASE_SECONDS, SLICE_FRAMES, Order, Request, until
 from pausing import open_files, pause
@@ -256,7 +256,7 @@ class Cluster:
 
     def _start(self, *arguments: str, **more: str) -> ServiceProcess:
         errors = self._logs / f"{len(list(self._logs.iterdir())):02d}-{arguments[0]}"
-        variables = {halting.VARIABLE: str(self.halts), **self.environment, **more}
+        variables = {HALTS: str(self.halts), **self.environment, **more}
         service = service_process.started(*arguments, environment=variables, errors=errors)
         self._processes.append(self.resources.enter_context(service))
         return self._processes[-1]

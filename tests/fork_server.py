@@ -39,6 +39,9 @@ PR_SET_PDEATHSIG = 1
 DESCRIPTORS = 5
 """How many come with an order: the streams, where to tell what becomes of it, and the file that it is in."""
 
+HALTS = "TEST_HALTS"
+"""Names the folder of ``halting.py``, where a test wants slices of the command to stop."""
+
 _UNCALLED = ("uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on", "argon2", "rich.progress")
 """What is imported where it is used, and heavy."""
 
@@ -194,8 +197,8 @@ def main() -> None:
         order = Forks(orders).serve()
     if order is not None:
         _become(order, imported)
-        if folder := os.environ.get("TEST_HALTS"):
-            _halt_as_told(Path(folder))
+        if HALTS in os.environ:
+            _halt_as_told(Path(os.environ[HALTS]))
         _run(order.script)
 
 

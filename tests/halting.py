@@ -18,18 +18,12 @@ from weakref import WeakKeyDictionary
 
 from adapters.media.archive import ZipArchive
 
-VARIABLE = "TEST_HALTS"
-"""Names the folder."""
-
 _FRAME = 10
 """The frame that a slice stops at; all slices that tests stop are longer."""
 
 _LOOK = 0.005
 
 _STOPPING, _PASSING = "stopping", "passing"
-
-_FREE = 3
-"""How often there is a ``_`` in the name of a token that nobody has taken."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +57,15 @@ class Token:
 
     def taken(self) -> Halted | None:
         """The slice that has taken it, if there is one."""
-        for path in self._folder.glob(f"{self._name}_*"):
-            *_, worker, number = path.name.split("_")
+        for path in self._folder.glob(f"{self._name}.*"):
+            _, worker, number = path.name.split(".")
             return Halted(int(worker), int(number))
         return None
 
     def remove(self) -> None:
         """Have the slice go on, or none stop."""
         (self._folder / self._name).unlink(missing_ok=True)
-        for path in self._folder.glob(f"{self._name}_*"):
+        for path in self._folder.glob(f"{self._name}.*"):
             path.unlink()
 
 
@@ -110,13 +104,14 @@ def _slice_of(archive: ZipArchive) -> tuple[str, int] | None:
 
 def _stop(folder: Path, request_id: str, number: int) -> None:
     """Take a token, if one is left, and wait for as long as it stays."""
-    for free in sorted(folder.glob(f"{request_id}_*_*_*")):
-        if free.name.count("_") == _FREE:
-            mine = free.with_name(f"{free.name}_{os.getpid()}_{number}")
-            try:
-                free.rename(mine)
-            except FileNotFoundError:
-                continue  # taken by another worker, or taken away
-            while f"_{_STOPPING}_" in mine.name and mine.exists():
-                time.sleep(_LOOK)
-            return
+    for free in sorted(folder.glob(f"{request_id}_*")):
+        if free.suffix:
+            continue  # taken: by which process, and for which slice
+        mine = free.with_name(f"{free.name}.{os.getpid()}.{number}")
+        try:
+            free.rename(mine)
+        except FileNotFoundError:
+            continue  # taken by another worker, or taken away
+        while f"_{_STOPPING}_" in mine.name and mine.exists():
+            time.sleep(_LOOK)
+        return
