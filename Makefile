@@ -133,7 +133,7 @@ clients/node_modules/.installed: clients/package.json clients/package-lock.json
 
 .PHONY: openapi
 openapi: setup ## Write openapi.json anew from what the service serves
-	PYTHONPATH=src:tests $(BIN)/python -m served_document
+	PYTHONPATH=tests $(BIN)/python -m served_document
 
 .PHONY: clients
 clients: $(VENV_RELEASE)/.installed clients/node_modules/.installed ## Generate a Python client and TypeScript types from openapi.json
@@ -158,7 +158,7 @@ docs: $(VENV_DOCS)/.installed ## Build the documentation into out/site; any warn
 
 .PHONY: reference
 reference: setup ## Write the pages of settings, errors and commands anew from the program
-	PYTHONPATH=src $(BIN)/python docs/generators/reference_pages.py
+	$(BIN)/python docs/generators/reference_pages.py
 
 .PHONY: test-docs
 test-docs: setup docs clients ## Run every command and example of the documentation, and look at its pages

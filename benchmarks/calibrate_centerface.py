@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 import onnx
 
-from adapters.vision import centerface_graphs
-from adapters.vision.centerface import CALIBRATION, published_weights
-from adapters.vision.onnx import Provider, Session, open_session
-from adapters.vision.quantization import rounded_tensors
-from adapters.vision.weights import CENTERFACE_SHA256
-from domain.detection import Image
+from framecloak.adapters.vision import centerface_graphs
+from framecloak.adapters.vision.centerface import CALIBRATION, published_weights
+from framecloak.adapters.vision.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.quantization import rounded_tensors
+from framecloak.adapters.vision.weights import CENTERFACE_SHA256
+from framecloak.domain.detection import Image
 
 HEIGHT, WIDTH = 320, 384
 CROPS_OF_GROUP = 24

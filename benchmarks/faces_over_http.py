@@ -35,9 +35,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from entrypoints.machine import available_cores
-from entrypoints.recognition import load_analysis
-from entrypoints.settings import Settings
+from framecloak.entrypoints.machine import available_cores
+from framecloak.entrypoints.recognition import load_analysis
+from framecloak.entrypoints.settings import Settings
 from packs import pictures, write_pack
 from plain_http import Line, post
 from processes import Client, program, servers

@@ -33,17 +33,17 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.clock import SystemClock
-from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.postgres.gallery_indexes import GalleryIndexes
-from adapters.postgres.schema import Schema
-from adapters.postgres.unit_of_work import PostgresDatabase
-from adapters.security.vault import Vault
-from domain.accounts import Means, Principal, Role
-from domain.reid.faces import Embedding, EmbeddingSpace
-from domain.reid.galleries import Galleries
-from domain.reid.gallery import MOST_AT_ONCE, Enrolment
-from domain.reid.upkeep import GalleryUpkeep
+from framecloak.adapters.clock import SystemClock
+from framecloak.adapters.embedded.postgres import EmbeddedPostgres
+from framecloak.adapters.postgres.gallery_indexes import GalleryIndexes
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.adapters.security.vault import Vault
+from framecloak.domain.accounts import Means, Principal, Role
+from framecloak.domain.reid.faces import Embedding, EmbeddingSpace
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.gallery import MOST_AT_ONCE, Enrolment
+from framecloak.domain.reid.upkeep import GalleryUpkeep
 from processes import load_average
 
 FACES_PER_PERSON = 4

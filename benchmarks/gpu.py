@@ -29,23 +29,23 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.vision.centerface import CenterFace, build_graph
-from adapters.vision.onnx import Provider, open_first
-from adapters.vision.precision import Precision, choose_precision
-from domain.anonymization.examination import examine
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.processing import redacted_frames
-from domain.anonymization.request import Appearance, Level
-from domain.detection import Image, ModelCard
-from domain.errors import ProviderUnavailableError
-from domain.ports import FrameSource
-from domain.videos import Segment
-from entrypoints.bootstrap import Container
-from entrypoints.machine import available_cores
-from entrypoints.recognition import load_analysis
-from entrypoints.settings import Settings
 from faces_over_http import ANALYZE, PICTURES, over_http, requests_of
+from framecloak.adapters.vision.centerface import CenterFace, build_graph
+from framecloak.adapters.vision.onnx import Provider, open_first
+from framecloak.adapters.vision.precision import Precision, choose_precision
+from framecloak.domain.anonymization.examination import examine
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.processing import redacted_frames
+from framecloak.domain.anonymization.request import Appearance, Level
+from framecloak.domain.detection import Image, ModelCard
+from framecloak.domain.errors import ProviderUnavailableError
+from framecloak.domain.ports import FrameSource
+from framecloak.domain.videos import Segment
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.machine import available_cores
+from framecloak.entrypoints.recognition import load_analysis
+from framecloak.entrypoints.settings import Settings
 from processes import Client, program, servers
 from recognition_load import direct
 

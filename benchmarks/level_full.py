@@ -16,16 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.processing import redacted_frames
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance, Level
-from domain.detection import Kind
-from domain.ports import FrameSource
-from domain.videos import Segment
-from entrypoints.bootstrap import Container
-from entrypoints.settings import Settings
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.processing import redacted_frames
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, Level
+from framecloak.domain.detection import Kind
+from framecloak.domain.ports import FrameSource
+from framecloak.domain.videos import Segment
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.settings import Settings
 
 COVERED = 0.85
 LETTERS = (860, 270, 1180, 625)

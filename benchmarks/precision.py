@@ -15,12 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from adapters.media.pyav import open_video
-from adapters.vision import centerface_graphs
-from adapters.vision.centerface import published_weights
-from adapters.vision.onnx import Provider, Session, open_session
-from adapters.vision.precision import Precision
-from domain.detection import FloatArray, Image
+from framecloak.adapters.media.pyav import open_video
+from framecloak.adapters.vision import centerface_graphs
+from framecloak.adapters.vision.centerface import published_weights
+from framecloak.adapters.vision.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.domain.detection import FloatArray, Image
 
 SIZE = (960, 544)
 EVERY = 15

@@ -20,8 +20,8 @@ import httpx
 import imageio_ffmpeg
 from anyio.from_thread import start_blocking_portal
 
-from entrypoints.settings import Settings
-from entrypoints.stack import own_stack
+from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.stack import own_stack
 
 BIN = Path(sys.executable).parent
 PASSWORD = "a password for one run"  # noqa: S105 -- as it says
@@ -193,7 +193,7 @@ def roles(parent: int) -> dict[str, int]:
             status = (entry / "status").read_text()
         except OSError:
             continue
-        if b"entrypoints" in words and f"PPid:\t{parent}\n" in status:
+        if b"framecloak" in words and f"PPid:\t{parent}\n" in status:
             found |= {role: int(entry.name) for role in ("api", "worker") if role.encode() in words}
     return found
 

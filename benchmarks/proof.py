@@ -23,20 +23,20 @@ from typing import Any
 
 import numpy as np
 
-from adapters.media.frames import ArrayFrame
-from adapters.media.opencv import OpenCvReader
-from domain.anonymization.examination import examine
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.looks import VIDEO_LOOKS
-from domain.anonymization.request import Appearance, Level, RedactionStyle, Verify
-from domain.detection import FloatArray, Image
-from domain.ports import FaceDetector, Frame, FrameSource
-from domain.ports.recognition import FaceRecognizer
-from domain.reid.matching import usual_threshold
-from domain.videos import Segment
-from entrypoints.bootstrap import Container
-from entrypoints.settings import Settings
+from framecloak.adapters.media.frames import ArrayFrame
+from framecloak.adapters.media.opencv import OpenCvReader
+from framecloak.domain.anonymization.examination import examine
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.looks import VIDEO_LOOKS
+from framecloak.domain.anonymization.request import Appearance, Level, RedactionStyle, Verify
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.ports import FaceDetector, Frame, FrameSource
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.reid.matching import usual_threshold
+from framecloak.domain.videos import Segment
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.settings import Settings
 
 SURE = 0.5
 """The shipped threshold: least score of a detection that is a face by itself."""

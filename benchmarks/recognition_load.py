@@ -21,19 +21,19 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-import adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+import framecloak.adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
 
 # isort: split
 import cv2
 import numpy as np
 from insightface.app import FaceAnalysis as InsightFace
 
-from adapters.media.picture_intake import StrangersPictures
-from domain.reid.analysis import FaceAnalysis
-from domain.reid.looking import look
-from entrypoints.machine import available_cores
-from entrypoints.recognition import load_analysis
-from entrypoints.settings import Settings
+from framecloak.adapters.media.picture_intake import StrangersPictures
+from framecloak.domain.reid.analysis import FaceAnalysis
+from framecloak.domain.reid.looking import look
+from framecloak.entrypoints.machine import available_cores
+from framecloak.entrypoints.recognition import load_analysis
+from framecloak.entrypoints.settings import Settings
 
 DEFAULT_PICTURES = 200
 """Looked at in a round."""

@@ -24,9 +24,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.errors import DomainError
-from entrypoints.recognition import load_analysis
-from entrypoints.settings import Settings
+from framecloak.domain.errors import DomainError
+from framecloak.entrypoints.recognition import load_analysis
+from framecloak.entrypoints.settings import Settings
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 FALSE_ACCEPTS = (1e-1, 1e-2, 1e-3, 1e-4)

@@ -20,7 +20,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+import framecloak.adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
 
 # isort: split
 import imageio.v2 as imageio

@@ -1,4 +1,7 @@
-"""Runs migrations; Alembic executes this file for every command, ``adapters.postgres.schema`` starts them."""
+"""Runs migrations; Alembic executes this file for every command.
+
+``framecloak.adapters.postgres.schema`` starts them.
+"""
 
 import asyncio
 from typing import TYPE_CHECKING, cast
@@ -7,7 +10,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.tables import METADATA
+from framecloak.adapters.postgres.tables import METADATA
 
 if TYPE_CHECKING:
     from advanced_alchemy.alembic.commands import AlembicCommandConfig

@@ -14,8 +14,8 @@ sdist=("$output"/dist/*.tar.gz)
 
 echo "== what the wheel must have"
 entries="$("$tools/python" -m zipfile --list "${wheel[0]}")"
-for entry in adapters/postgres/migrations/env.py adapters/vision/centerface_calibration.json \
-    domain/anonymization/manifest.schema.json entrypoints/py.typed licenses/LICENSE; do
+for entry in framecloak/adapters/postgres/migrations/env.py framecloak/adapters/vision/centerface_calibration.json \
+    framecloak/domain/anonymization/manifest.schema.json framecloak/py.typed licenses/LICENSE; do
     grep --quiet "$entry" <<< "$entries" || { echo "the wheel has no $entry" >&2; exit 1; }
 done
 if grep --extended-regexp --quiet '(^|/)(tests|benchmarks)/' <<< "$entries"; then
@@ -40,4 +40,9 @@ env --unset PYTHONPATH MODEL_PATH="$output/models" DATA_DIR="$output/data" \
     "$output/environment/bin/framecloak" demo --once --output "$output/demo"
 test -s "$output"/demo/*.zip
 "$output/environment/bin/framecloak" --version
+"$output/environment/bin/python" -m framecloak --version
+if "$output/environment/bin/python" -c "import domain" 2> /dev/null; then
+    echo "the wheel installs packages beside framecloak" >&2
+    exit 1
+fi
 echo "good to release: $(basename "${wheel[0]}"), $(basename "${sdist[0]}")"

@@ -18,8 +18,8 @@ import httpx
 
 import command
 import service_process
-from adapters.redis.job_queue import ArqJobQueue
 from fork_server import HALTS
+from framecloak.adapters.redis.job_queue import ArqJobQueue
 from listing import files_below, folders_below
 from orders import LEASE_SECONDS, SLICE_FRAMES, Order, Request, until
 from pausing import open_files, pause

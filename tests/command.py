@@ -20,8 +20,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from domain.detection import Image
 from forked import PIPE, ForkedProcess
+from framecloak.domain.detection import Image
 from patience import patience
 
 RECORDS = ("report.html", "manifest.json", "manifest.sig")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-import adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+import framecloak.adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
 
 # isort: split
 import asyncpg
@@ -17,12 +17,12 @@ import pytest_asyncio
 from hypothesis import settings
 from redis.asyncio import Redis
 
-from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.embedded.redis import EmbeddedRedis
-from adapters.postgres.schema import Schema
-from adapters.postgres.unit_of_work import PostgresDatabase
-from domain.ports.persistence import Database
 from fakes.persistence.database import FakeDatabase
+from framecloak.adapters.embedded.postgres import EmbeddedPostgres
+from framecloak.adapters.embedded.redis import EmbeddedRedis
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.domain.ports.persistence import Database
 from isolation import Isolation
 from patience import patience
 

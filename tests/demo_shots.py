@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from domain.detection import Image
-from entrypoints.cli import demo_film
+from framecloak.domain.detection import Image
+from framecloak.entrypoints.cli import demo_film
 
 
 def demo_shots(count: int, size: tuple[int, int] = demo_film.SIZE) -> Iterator[Image]:

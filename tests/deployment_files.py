@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from entrypoints.settings import variables
-from entrypoints.variables import Variable
+from framecloak.entrypoints.settings import variables
+from framecloak.entrypoints.variables import Variable
 
 ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "docker"

@@ -13,21 +13,21 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.media.archive import ZipReader
-from domain.accounts import Principal
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.lifecycle import AnonymizationRequest, Order
-from domain.anonymization.request import Appearance, Level, Verify
-from domain.anonymization.work import SliceWorker
-from domain.anonymization.workshop import Workshop
-from domain.detection import Kind
-from domain.ports import AreaDetector, FrameSource
-from domain.resilience import Backoff
-from domain.videos import Region
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.metrics import FakeMeter
 from fakes.results import IMPRINT, FakeStudio
 from fakes.vision import FakeFaceDetector
+from framecloak.adapters.media.archive import ZipReader
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Order
+from framecloak.domain.anonymization.request import Appearance, Level, Verify
+from framecloak.domain.anonymization.work import SliceWorker
+from framecloak.domain.anonymization.workshop import Workshop
+from framecloak.domain.detection import Kind
+from framecloak.domain.ports import AreaDetector, FrameSource
+from framecloak.domain.resilience import Backoff
+from framecloak.domain.videos import Region
 from world import World
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from domain.detection import Image
+from framecloak.domain.detection import Image
 
 SIZE = (640, 480)
 TEXTS = (("MEYER, KLARA  *1956-03-12", (40, 40), 0.7, 2), ("MI 0.8  12 cm", (500, 120), 0.55, 1))

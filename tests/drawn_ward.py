@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from domain.detection import Image
+from framecloak.domain.detection import Image
 
 SIZE = (1280, 720)
 HEAD = (160, 200)

@@ -178,9 +178,9 @@ def _become(order: Order, imported: dict[str, str]) -> None:
 def _import_everything() -> dict[str, str]:
     """Import what commands are made of; returns the variables that this has set."""
     before = dict(os.environ)
-    import entrypoints
+    import framecloak.entrypoints
 
-    for module in pkgutil.walk_packages(entrypoints.__path__, "entrypoints."):
+    for module in pkgutil.walk_packages(framecloak.entrypoints.__path__, "framecloak.entrypoints."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
     for name in _UNCALLED:

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from domain.accounts import User
-from domain.detection import FloatArray
-from domain.ports.galleries import SealedFace, SealedGallery
-from domain.ports.persistence import Database
-from domain.reid.faces import Embedding, EmbeddingSpace
+from framecloak.domain.accounts import User
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.ports.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.reid.faces import Embedding, EmbeddingSpace
 from persistence_samples import NOW
 
 SPACE = EmbeddingSpace("dlib-resnet", "ab" * 32, 8)

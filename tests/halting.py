@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from adapters.media.archive import ZipArchive
+from framecloak.adapters.media.archive import ZipArchive
 
 _FRAME = 10
 """The frame that a slice stops at; all slices that tests stop are longer."""

@@ -13,26 +13,26 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from adapters.media.picture_intake import StrangersPictures
-from adapters.metrics.api import ApiMetrics
-from adapters.security.tokens import JwtIssuer
-from adapters.security.vault import Vault
-from adapters.storage.filesystem import FilesystemStore
-from adapters.storage.signed_urls import SignedUrls
-from domain.accounts import Principal, Role
-from domain.anonymization.health import Health
-from domain.anonymization.vitals import Vitals
-from domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
-from domain.ports.recognition import EmotionReader
-from domain.reid.analysis import Capacity, FaceAnalysis
-from domain.reid.galleries import Galleries
-from domain.reid.service import Faces
-from entrypoints.http.app import create_app
-from entrypoints.http.config import HttpConfig, RateLimits
-from entrypoints.http.services import ObjectServer, Services
 from fakes.clock import FakeClock
 from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer
 from fakes.vision import FakeFaceDetector
+from framecloak.adapters.media.picture_intake import StrangersPictures
+from framecloak.adapters.metrics.api import ApiMetrics
+from framecloak.adapters.security.tokens import JwtIssuer
+from framecloak.adapters.security.vault import Vault
+from framecloak.adapters.storage.filesystem import FilesystemStore
+from framecloak.adapters.storage.signed_urls import SignedUrls
+from framecloak.domain.accounts import Principal, Role
+from framecloak.domain.anonymization.health import Health
+from framecloak.domain.anonymization.vitals import Vitals
+from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
+from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.service import Faces
+from framecloak.entrypoints.http.app import create_app
+from framecloak.entrypoints.http.config import HttpConfig, RateLimits
+from framecloak.entrypoints.http.services import ObjectServer, Services
 from listing import files_below
 from world import PASSWORD, World
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from litestar.types import ASGIApp
 
-from entrypoints.http.listening import listening_socket, serve_app
+from framecloak.entrypoints.http.listening import listening_socket, serve_app
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from uuid import UUID
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 import command
-from domain.anonymization.lifecycle import AnonymizationRequest, Status
-from domain.ports.persistence import RequestFilter
-from domain.videos import Segment
-from entrypoints.cli.connected import OPERATOR
-from entrypoints.service import Service, build_service
-from entrypoints.settings import Settings
-from entrypoints.stack import own_stack
 from forked import PIPE
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Status
+from framecloak.domain.ports.persistence import RequestFilter
+from framecloak.domain.videos import Segment
+from framecloak.entrypoints.cli.connected import OPERATOR
+from framecloak.entrypoints.service import Service, build_service
+from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.stack import own_stack
 from listing import files_below
 from media_samples import write_video
 

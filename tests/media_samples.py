@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from domain.detection import Image
+from framecloak.domain.detection import Image
 
 BITS = 6
 SIZE = (128, 96)

@@ -10,19 +10,19 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 
-from adapters.storage.filenames import content_disposition
-from adapters.storage.files import PARTIAL_PREFIX
-from adapters.storage.filesystem import FilesystemStore
-from adapters.storage.local_cache import LocalCache
-from adapters.storage.minio import NO_DELIMITER, MinioStore
-from adapters.storage.signed_urls import PATH, SignedUrls
-from domain.errors import (
+from fakes.clock import FakeClock
+from fakes.storage import FakeObjectStore
+from framecloak.adapters.storage.filenames import content_disposition
+from framecloak.adapters.storage.files import PARTIAL_PREFIX
+from framecloak.adapters.storage.filesystem import FilesystemStore
+from framecloak.adapters.storage.local_cache import LocalCache
+from framecloak.adapters.storage.minio import NO_DELIMITER, MinioStore
+from framecloak.adapters.storage.signed_urls import PATH, SignedUrls
+from framecloak.domain.errors import (
     ForbiddenError,
     TokenExpiredError,
 )
-from domain.ports.services import ObjectStore
-from fakes.clock import FakeClock
-from fakes.storage import FakeObjectStore
+from framecloak.domain.ports.services import ObjectStore
 from s3_server import S3Server
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.anonymization.slices import LEASE
+from framecloak.domain.anonymization.slices import LEASE
 from patience import patience
 
 _LEAST = 30.0

@@ -9,12 +9,18 @@ from hashlib import sha256
 from itertools import count
 from typing import TypeVar
 
-from domain.accounts import Means, Principal, Role, User
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Snapshot
-from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
-from domain.library import Video, VideoFacts
-from domain.ports.persistence import Database, UnitOfWork
-from domain.videos import Segment
+from framecloak.domain.accounts import Means, Principal, Role, User
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Snapshot
+from framecloak.domain.anonymization.request import (
+    Appearance,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
+from framecloak.domain.library import Video, VideoFacts
+from framecloak.domain.ports.persistence import Database, UnitOfWork
+from framecloak.domain.videos import Segment
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, 123456, tzinfo=UTC)
 CALLERS = 50

@@ -8,16 +8,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from domain.anonymization.instruments import Lens
-from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.detection import Areas, Detections, FloatArray, Image, ModelCard
-from domain.errors import ExaminationError, TruncatedVideoError
-from domain.ports import Frame, Sound, SourceInfo
-from domain.reid.faces import EmbeddingSpace
-from domain.reid.people import Likenesses
-from domain.timing import Timing
 from fakes.results import ShippedFrame
 from fakes.vision import LANDMARKS
+from framecloak.domain.anonymization.instruments import Lens
+from framecloak.domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.detection import Areas, Detections, FloatArray, Image, ModelCard
+from framecloak.domain.errors import ExaminationError, TruncatedVideoError
+from framecloak.domain.ports import Frame, Sound, SourceInfo
+from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.people import Likenesses
+from framecloak.domain.timing import Timing
 
 WIDTH, HEIGHT = 320, 192
 Script = dict[int, list[tuple[float, float, float, float]]]

@@ -110,7 +110,7 @@ class ServiceProcess:
         """Process id of its API or its worker."""
         for pid in self.descendants():
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if b"entrypoints" in words and name.encode() in words:
+            if b"framecloak" in words and name.encode() in words:
                 return pid
         raise AssertionError(f"there is no {name} process")
 

@@ -18,7 +18,7 @@ import click
 import yaml
 
 from deployment_files import DOCKER, ROOT, read_compose, read_dockerfile, read_kubernetes
-from entrypoints.cli.main import framecloak
+from framecloak.entrypoints.cli.main import framecloak
 
 MAKE = Path("/usr/bin/make")
 

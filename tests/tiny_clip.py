@@ -9,8 +9,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from adapters.vision.clip_files import ClipDescription, named_by_content, text_file, write_description
-from domain.detection import FloatArray, Image
+from framecloak.adapters.vision.clip_files import (
+    ClipDescription,
+    named_by_content,
+    text_file,
+    write_description,
+)
+from framecloak.domain.detection import FloatArray, Image
 
 EMOTIONS = ("happy", "neutral", "sad")
 COLOURS = {"happy": (255, 0, 0), "neutral": (0, 255, 0), "sad": (0, 0, 255)}

@@ -10,29 +10,6 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID
 
-from adapters.storage.stored_archives import StoredZips
-from domain.accounts import Means, Principal, Role
-from domain.anonymization.delivery import Delivery
-from domain.anonymization.dispatch import Dispatcher
-from domain.anonymization.gallery_people import GalleryPeople
-from domain.anonymization.lifecycle import Order, Status
-from domain.anonymization.overlay_search import OverlayProposals
-from domain.anonymization.request import Appearance, Level, Verify
-from domain.anonymization.resubmission import Resubmissions
-from domain.anonymization.reviewing import Reviewing
-from domain.anonymization.service import Anonymization, Retention
-from domain.anonymization.submission import Submissions
-from domain.collection import Collection
-from domain.identity import Identity, Secrets
-from domain.library import Video
-from domain.marking import Marking
-from domain.ports import AreaDetector, FrameSource
-from domain.ports.galleries import Vault
-from domain.ports.persistence import Database
-from domain.ports.recognition import FaceRecognizer
-from domain.ports.services import ObjectStore, TokenIssuer
-from domain.sharing import Sharing
-from domain.videos import Segment
 from fakes.clock import FakeClock
 from fakes.media import FakeSource, FakeVideoProber
 from fakes.persistence.database import FakeDatabase
@@ -43,6 +20,29 @@ from fakes.results import FakeFilmViewer, FakeSigner, fake_preview, is_signed
 from fakes.security import FakePasswordHasher, FakeTokenIssuer
 from fakes.storage import FakeObjectStore
 from fakes.vision import FakeAreaDetector
+from framecloak.adapters.storage.stored_archives import StoredZips
+from framecloak.domain.accounts import Means, Principal, Role
+from framecloak.domain.anonymization.delivery import Delivery
+from framecloak.domain.anonymization.dispatch import Dispatcher
+from framecloak.domain.anonymization.gallery_people import GalleryPeople
+from framecloak.domain.anonymization.lifecycle import Order, Status
+from framecloak.domain.anonymization.overlay_search import OverlayProposals
+from framecloak.domain.anonymization.request import Appearance, Level, Verify
+from framecloak.domain.anonymization.resubmission import Resubmissions
+from framecloak.domain.anonymization.reviewing import Reviewing
+from framecloak.domain.anonymization.service import Anonymization, Retention
+from framecloak.domain.anonymization.submission import Submissions
+from framecloak.domain.collection import Collection
+from framecloak.domain.identity import Identity, Secrets
+from framecloak.domain.library import Video
+from framecloak.domain.marking import Marking
+from framecloak.domain.ports import AreaDetector, FrameSource
+from framecloak.domain.ports.galleries import Vault
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.ports.services import ObjectStore, TokenIssuer
+from framecloak.domain.sharing import Sharing
+from framecloak.domain.videos import Segment
 
 PASSWORD = "correct horse battery"
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import click
 
-from domain.errors import DomainError
-from entrypoints.cli.errors import (
+from framecloak.domain.errors import DomainError
+from framecloak.entrypoints.cli.errors import (
     EXIT_CODES,
     FRAMES_BLANKED,
     INTERNAL,
@@ -28,10 +28,10 @@ from entrypoints.cli.errors import (
     USAGE,
     VERDICT_EXIT_CODES,
 )
-from entrypoints.cli.main import framecloak
-from entrypoints.http.errors import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
-from entrypoints.settings import Settings
-from entrypoints.variables import Variable
+from framecloak.entrypoints.cli.main import framecloak
+from framecloak.entrypoints.http.errors import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
+from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.variables import Variable
 
 FOLDER = Path(__file__).parents[1] / "reference"
 MADE = "<!-- Made by `make reference`; what is written here by hand is lost. -->"

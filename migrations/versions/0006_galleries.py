@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from domain.errors import ExtensionMissingError
+from framecloak.domain.errors import ExtensionMissingError
 
 revision = "0006"
 down_revision = "0005"

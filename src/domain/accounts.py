@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from domain.errors import ForbiddenError, NotAuthenticatedError
+from framecloak.domain.errors import ForbiddenError, NotAuthenticatedError
 
 
 class Role(StrEnum):

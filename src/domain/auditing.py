@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.accounts import Principal
-from domain.ports.audit import AuditEntry, AuditFilter
-from domain.ports.persistence import Database
+from framecloak.domain.accounts import Principal
+from framecloak.domain.ports.audit import AuditEntry, AuditFilter
+from framecloak.domain.ports.persistence import Database
 
 
 class Auditing:

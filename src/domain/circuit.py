@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from domain.errors import DomainError
+from framecloak.domain.errors import DomainError
 
 Value = TypeVar("Value")
 

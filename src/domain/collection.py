@@ -11,8 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from domain.accounts import Principal
-from domain.errors import (
+from framecloak.domain.accounts import Principal
+from framecloak.domain.errors import (
     DomainError,
     EmptyFileError,
     ImageTooLargeError,
@@ -27,10 +27,10 @@ from domain.errors import (
     UploadTooLargeError,
     VideoNotFoundError,
 )
-from domain.filenames import tidy
-from domain.library import GrantRole, PendingUpload, Video, VideoFacts
-from domain.ports.persistence import Database, Page, UnitOfWork
-from domain.ports.services import Clock, ObjectStore, ProbedVideo, VideoProber
+from framecloak.domain.filenames import tidy
+from framecloak.domain.library import GrantRole, PendingUpload, Video, VideoFacts
+from framecloak.domain.ports.persistence import Database, Page, UnitOfWork
+from framecloak.domain.ports.services import Clock, ObjectStore, ProbedVideo, VideoProber
 
 UPLOAD_LASTS = timedelta(hours=1)
 VIDEOS = "videos/"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from domain.accounts import ApiKey, Means, Principal, Role, Session, User, enabled, principal_of
-from domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
-from domain.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, Passwords, wrong_credentials
-from domain.ports.persistence import Database, Page
-from domain.ports.services import AttemptLimiter, Clock, PasswordHasher, TokenIssuer, TokenPair
-from domain.tokens import Tokens
+from framecloak.domain.accounts import ApiKey, Means, Principal, Role, Session, User, enabled, principal_of
+from framecloak.domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
+from framecloak.domain.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, Passwords, wrong_credentials
+from framecloak.domain.ports.persistence import Database, Page
+from framecloak.domain.ports.services import AttemptLimiter, Clock, PasswordHasher, TokenIssuer, TokenPair
+from framecloak.domain.tokens import Tokens
 
 __all__ = [
     "KEY_PREFIX",

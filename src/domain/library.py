@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.videos import Region, Segment
+from framecloak.domain.videos import Region, Segment
 
 
 class GrantRole(StrEnum):

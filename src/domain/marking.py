@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.accounts import Principal
-from domain.errors import InvalidOptionError
-from domain.library import GrantRole, MarkedRegion, MarkedSegment
-from domain.ports.persistence import Database, UnitOfWork
-from domain.videos import Region, Segment, require_within
+from framecloak.domain.accounts import Principal
+from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.library import GrantRole, MarkedRegion, MarkedSegment
+from framecloak.domain.ports.persistence import Database, UnitOfWork
+from framecloak.domain.videos import Region, Segment, require_within
 
 LONGEST_LABEL = 200
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from domain.accounts import User
-from domain.errors import InvalidCredentialsError, TooManyAttemptsError, WeakPasswordError
-from domain.ports.persistence import Database
-from domain.ports.services import AttemptLimiter, PasswordHasher
+from framecloak.domain.accounts import User
+from framecloak.domain.errors import InvalidCredentialsError, TooManyAttemptsError, WeakPasswordError
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import AttemptLimiter, PasswordHasher
 
 SHORTEST_PASSWORD = 12
 """Characters; NIST SP 800-63B asks for length instead of composition rules."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from domain.errors import DatabaseUnavailableError, DomainError
+from framecloak.domain.errors import DatabaseUnavailableError, DomainError
 
 Value = TypeVar("Value")
 

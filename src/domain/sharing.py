@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.accounts import Principal
-from domain.errors import InvalidOptionError
-from domain.library import GrantRole, VideoGrant
-from domain.ports.persistence import Database
+from framecloak.domain.accounts import Principal
+from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.library import GrantRole, VideoGrant
+from framecloak.domain.ports.persistence import Database
 
 
 class Sharing:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from domain.accounts import Means, Principal, User, enabled, principal_of
-from domain.errors import NotAuthenticatedError, UserNotFoundError
-from domain.ports.persistence import Database
-from domain.ports.services import TokenIssuer, TokenPair
+from framecloak.domain.accounts import Means, Principal, User, enabled, principal_of
+from framecloak.domain.errors import NotAuthenticatedError, UserNotFoundError
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import TokenIssuer, TokenPair
 
 
 class Tokens:

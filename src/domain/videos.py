@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from domain.errors import InvalidRegionError, InvalidSegmentError
+from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
 
 
 @dataclass(frozen=True, slots=True, order=True)

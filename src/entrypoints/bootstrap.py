@@ -10,28 +10,33 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from adapters.media.archive import ZipArchive
-from adapters.media.films import X264Studio
-from adapters.media.opencv import OpenCvEncoder, OpenCvReader, OpenCvRedactor, use_one_thread_per_call
-from adapters.media.pictures import is_picture, open_picture
-from adapters.media.pyav import open_video
-from adapters.vision.arcface import AUTO, choose_recognizer
-from adapters.vision.insightface import choose_detector
-from adapters.vision.onnx import Provider
-from adapters.vision.plates import load_plate_detector
-from adapters.vision.precision import Precision, describe
-from adapters.vision.text import PpOcrText, text_is_installed
-from adapters.vision.weights import CENTERFACE, TEXT
-from domain.anonymization.instruments import Instruments, Lens
-from domain.anonymization.record import Imprint
-from domain.anonymization.request import Level, Verify, require_available
-from domain.detection import Kind, ModelCard
-from domain.errors import ModelMissingError
-from domain.ports import Archive, AreaDetector, FaceDetector, FrameEncoder, FrameSource, Redactor
-from domain.ports.films import FilmStudio
-from domain.ports.recognition import FaceRecognizer
-from entrypoints.imprint import imprint
-from entrypoints.settings import Settings
+from framecloak.adapters.media.archive import ZipArchive
+from framecloak.adapters.media.films import X264Studio
+from framecloak.adapters.media.opencv import (
+    OpenCvEncoder,
+    OpenCvReader,
+    OpenCvRedactor,
+    use_one_thread_per_call,
+)
+from framecloak.adapters.media.pictures import is_picture, open_picture
+from framecloak.adapters.media.pyav import open_video
+from framecloak.adapters.vision.arcface import AUTO, choose_recognizer
+from framecloak.adapters.vision.insightface import choose_detector
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.plates import load_plate_detector
+from framecloak.adapters.vision.precision import Precision, describe
+from framecloak.adapters.vision.text import PpOcrText, text_is_installed
+from framecloak.adapters.vision.weights import CENTERFACE, TEXT
+from framecloak.domain.anonymization.instruments import Instruments, Lens
+from framecloak.domain.anonymization.record import Imprint
+from framecloak.domain.anonymization.request import Level, Verify, require_available
+from framecloak.domain.detection import Kind, ModelCard
+from framecloak.domain.errors import ModelMissingError
+from framecloak.domain.ports import Archive, AreaDetector, FaceDetector, FrameEncoder, FrameSource, Redactor
+from framecloak.domain.ports.films import FilmStudio
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.entrypoints.imprint import imprint
+from framecloak.entrypoints.settings import Settings
 
 SWITCH_INTERVAL = 0.0005
 """Seconds after which a thread gives way to one that waits for the interpreter's lock.

@@ -20,21 +20,21 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody, SkipValidation
 from msgspec import Meta
 
-from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder
-from domain.detection import Image, ModelCard
-from domain.errors import NotAuthenticatedError
-from domain.ports.recognition import EmotionReader
-from entrypoints.emotions import local_emotion_reader
-from entrypoints.http.access import with_access_log
-from entrypoints.http.bearer import shows_token
-from entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
-from entrypoints.http.errors import EXCEPTION_HANDLERS, InvalidBodyError
-from entrypoints.http.headers import Policies, standard_headers
-from entrypoints.http.leaving import unless_client_leaves
-from entrypoints.http.listening import serve_app
-from entrypoints.http.schemas.common import View
-from entrypoints.http.schemas.problems import FieldError
-from entrypoints.settings import Settings
+from framecloak.adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder
+from framecloak.domain.detection import Image, ModelCard
+from framecloak.domain.errors import NotAuthenticatedError
+from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.entrypoints.emotions import local_emotion_reader
+from framecloak.entrypoints.http.access import with_access_log
+from framecloak.entrypoints.http.bearer import shows_token
+from framecloak.entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
+from framecloak.entrypoints.http.errors import EXCEPTION_HANDLERS, InvalidBodyError
+from framecloak.entrypoints.http.headers import Policies, standard_headers
+from framecloak.entrypoints.http.leaving import unless_client_leaves
+from framecloak.entrypoints.http.listening import serve_app
+from framecloak.entrypoints.http.schemas.common import View
+from framecloak.entrypoints.http.schemas.problems import FieldError
+from framecloak.entrypoints.settings import Settings
 
 logger = logging.getLogger(__name__)
 

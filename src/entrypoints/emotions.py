@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.vision.clip_files import is_exported
-from adapters.vision.clip_http import HttpEmotionReader
-from adapters.vision.clip_onnx import OnnxEmotionReader
-from adapters.vision.onnx import Provider
-from domain.ports.metrics import NULL_MODEL_METER, ModelMeter
-from domain.ports.recognition import EmotionReader
-from entrypoints.settings import Settings
+from framecloak.adapters.vision.clip_files import is_exported
+from framecloak.adapters.vision.clip_http import HttpEmotionReader
+from framecloak.adapters.vision.clip_onnx import OnnxEmotionReader
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
+from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.entrypoints.settings import Settings
 
 
 @asynccontextmanager

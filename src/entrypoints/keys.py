@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adapters.security.secrets import InstallationSecret
-from adapters.security.signing import Ed25519Signer
-from adapters.security.vault import Vault
-from entrypoints.settings import Settings
+from framecloak.adapters.security.secrets import InstallationSecret
+from framecloak.adapters.security.signing import Ed25519Signer
+from framecloak.adapters.security.vault import Vault
+from framecloak.entrypoints.settings import Settings
 
 KEY_FILE = "secret-key"
 """In the data folder: what all signatures are derived from, unless SECRET_KEY is set."""

@@ -18,10 +18,10 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from entrypoints.masking import described, masked
-from entrypoints.settings import Settings
+from framecloak.entrypoints.masking import described, masked
+from framecloak.entrypoints.settings import Settings
 
-OWN = ("domain", "adapters", "entrypoints")
+OWN = ("framecloak",)
 """Loggers of our own packages; those of others say less."""
 
 TALKATIVE = ("sqlalchemy", "urllib3", "httpcore", "httpx")

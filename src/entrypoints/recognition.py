@@ -7,19 +7,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from adapters.media.opencv import use_one_thread_per_call
-from adapters.media.picture_intake import StrangersPictures
-from adapters.vision.arcface import choose_recognizer
-from adapters.vision.insightface import choose_detector
-from adapters.vision.onnx import Provider
-from adapters.vision.precision import Precision
-from domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
-from domain.ports.recognition import EmotionReader
-from domain.reid.analysis import Capacity, FaceAnalysis
-from domain.reid.service import Faces
-from entrypoints.bootstrap import SWITCH_INTERVAL
-from entrypoints.emotions import choose_emotion_reader
-from entrypoints.settings import Settings
+from framecloak.adapters.media.opencv import use_one_thread_per_call
+from framecloak.adapters.media.picture_intake import StrangersPictures
+from framecloak.adapters.vision.arcface import choose_recognizer
+from framecloak.adapters.vision.insightface import choose_detector
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.precision import Precision
+from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
+from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
+from framecloak.domain.reid.service import Faces
+from framecloak.entrypoints.bootstrap import SWITCH_INTERVAL
+from framecloak.entrypoints.emotions import choose_emotion_reader
+from framecloak.entrypoints.settings import Settings
 
 _LONGER = 2.0
 """Seconds that an analysis waits longer than whoever asks the CLIP service.

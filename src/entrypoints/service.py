@@ -9,61 +9,61 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from adapters.clock import SystemClock
-from adapters.media.archive import ZipArchive, ZipReader
-from adapters.media.film_viewer import film_frame
-from adapters.media.films import X264Studio
-from adapters.media.previews import preview
-from adapters.media.probing import PyAvProber, VideoShelf, keyframes
-from adapters.postgres.gallery_indexes import GalleryIndexes
-from adapters.postgres.schema import Schema
-from adapters.postgres.unit_of_work import PostgresDatabase
-from adapters.redis.attempt_limiter import RedisAttemptLimiter
-from adapters.redis.call_limiter import RedisCallLimiter
-from adapters.redis.job_queue import ArqJobQueue
-from adapters.redis.progress_board import RedisProgressBoard
-from adapters.security.passwords import Argon2PasswordHasher
-from adapters.security.secrets import InstallationSecret, digest, new_secret
-from adapters.security.signing import is_signed
-from adapters.security.tokens import JwtIssuer
-from adapters.storage.filesystem import FilesystemStore
-from adapters.storage.local_cache import PREVIEWS, LocalCache
-from adapters.storage.own_folder import OwnFolder, sweep
-from adapters.storage.signed_urls import SignedUrls
-from adapters.storage.stored_archives import StoredZips
-from adapters.vision.insightface import detector_is_installed
-from adapters.webhooks.http import HttpWebhookSender
-from domain.anonymization.cleaning import Cleaner
-from domain.anonymization.delivery import Delivery
-from domain.anonymization.dispatch import Dispatcher
-from domain.anonymization.gallery_people import GalleryPeople
-from domain.anonymization.health import Health
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.overlay_search import OverlayProposals
-from domain.anonymization.request import Level
-from domain.anonymization.resubmission import Resubmissions
-from domain.anonymization.reviewing import Reviewing
-from domain.anonymization.service import Anonymization, Retention
-from domain.anonymization.submission import Submissions
-from domain.anonymization.vitals import Vitals
-from domain.anonymization.webhooks import Webhooks
-from domain.anonymization.work import SliceWorker
-from domain.anonymization.workshop import Workshop
-from domain.auditing import Auditing
-from domain.collection import Collection
-from domain.errors import OutputUnwritableError, StorageUnavailableError
-from domain.identity import Identity, Secrets
-from domain.marking import Marking
-from domain.ports.metrics import NULL_METER, Meter
-from domain.ports.persistence import Database
-from domain.ports.services import CallLimiter, Clock, ObjectStore
-from domain.reid.galleries import Galleries
-from domain.reid.upkeep import GalleryUpkeep
-from domain.sharing import Sharing
-from entrypoints.bootstrap import level_is_available, load_text_detector, recognizer_of
-from entrypoints.imprint import imprint
-from entrypoints.keys import gallery_vault, installation_secret, result_signer, webhook_secret
-from entrypoints.settings import Settings
+from framecloak.adapters.clock import SystemClock
+from framecloak.adapters.media.archive import ZipArchive, ZipReader
+from framecloak.adapters.media.film_viewer import film_frame
+from framecloak.adapters.media.films import X264Studio
+from framecloak.adapters.media.previews import preview
+from framecloak.adapters.media.probing import PyAvProber, VideoShelf, keyframes
+from framecloak.adapters.postgres.gallery_indexes import GalleryIndexes
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.adapters.redis.attempt_limiter import RedisAttemptLimiter
+from framecloak.adapters.redis.call_limiter import RedisCallLimiter
+from framecloak.adapters.redis.job_queue import ArqJobQueue
+from framecloak.adapters.redis.progress_board import RedisProgressBoard
+from framecloak.adapters.security.passwords import Argon2PasswordHasher
+from framecloak.adapters.security.secrets import InstallationSecret, digest, new_secret
+from framecloak.adapters.security.signing import is_signed
+from framecloak.adapters.security.tokens import JwtIssuer
+from framecloak.adapters.storage.filesystem import FilesystemStore
+from framecloak.adapters.storage.local_cache import PREVIEWS, LocalCache
+from framecloak.adapters.storage.own_folder import OwnFolder, sweep
+from framecloak.adapters.storage.signed_urls import SignedUrls
+from framecloak.adapters.storage.stored_archives import StoredZips
+from framecloak.adapters.vision.insightface import detector_is_installed
+from framecloak.adapters.webhooks.http import HttpWebhookSender
+from framecloak.domain.anonymization.cleaning import Cleaner
+from framecloak.domain.anonymization.delivery import Delivery
+from framecloak.domain.anonymization.dispatch import Dispatcher
+from framecloak.domain.anonymization.gallery_people import GalleryPeople
+from framecloak.domain.anonymization.health import Health
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.overlay_search import OverlayProposals
+from framecloak.domain.anonymization.request import Level
+from framecloak.domain.anonymization.resubmission import Resubmissions
+from framecloak.domain.anonymization.reviewing import Reviewing
+from framecloak.domain.anonymization.service import Anonymization, Retention
+from framecloak.domain.anonymization.submission import Submissions
+from framecloak.domain.anonymization.vitals import Vitals
+from framecloak.domain.anonymization.webhooks import Webhooks
+from framecloak.domain.anonymization.work import SliceWorker
+from framecloak.domain.anonymization.workshop import Workshop
+from framecloak.domain.auditing import Auditing
+from framecloak.domain.collection import Collection
+from framecloak.domain.errors import OutputUnwritableError, StorageUnavailableError
+from framecloak.domain.identity import Identity, Secrets
+from framecloak.domain.marking import Marking
+from framecloak.domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import CallLimiter, Clock, ObjectStore
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.upkeep import GalleryUpkeep
+from framecloak.domain.sharing import Sharing
+from framecloak.entrypoints.bootstrap import level_is_available, load_text_detector, recognizer_of
+from framecloak.entrypoints.imprint import imprint
+from framecloak.entrypoints.keys import gallery_vault, installation_secret, result_signer, webhook_secret
+from framecloak.entrypoints.settings import Settings
 
 SCRATCH = "process-"
 """What the names of the folders begin with that processes have for themselves."""
@@ -170,7 +170,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
     """The service as the settings want it, for as long as the block lasts.
 
     Args:
-        settings: with the addresses of a database and a Redis; see `entrypoints.stack` for embedded ones.
+        settings: with the addresses of a database and a Redis; see `entrypoints/stack.py` for embedded ones.
 
     Raises:
         SchemaOutdatedError: the database has another schema; the hint names the command that upgrades it.
@@ -292,7 +292,7 @@ async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncEx
     if not settings.minio_endpoint:
         return FilesystemStore(settings.data_dir / "objects", urls)
     # Its SDK, with a cryptography library of its own, takes a moment to import that a folder does not cost.
-    from adapters.storage.minio import MinioStore  # noqa: PLC0415
+    from framecloak.adapters.storage.minio import MinioStore  # noqa: PLC0415
 
     store = MinioStore(
         settings.minio_endpoint,

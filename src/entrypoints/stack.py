@@ -18,11 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.embedded.redis import EmbeddedRedis
-from adapters.postgres.schema import Schema
-from domain.errors import DatabaseUnavailableError, OutputUnwritableError
-from entrypoints.settings import Settings
+from framecloak.adapters.embedded.postgres import EmbeddedPostgres
+from framecloak.adapters.embedded.redis import EmbeddedRedis
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.domain.errors import DatabaseUnavailableError, OutputUnwritableError
+from framecloak.entrypoints.settings import Settings
 
 PATIENCE = 30.0
 """Seconds to wait for embedded servers that another process is starting or stopping."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.embedded.processes import command_line
+from framecloak.adapters.embedded.processes import command_line
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class SupervisedProcess:
 
     async def _start(self) -> asyncio.subprocess.Process:
         # -P: a folder of the user's that happens to be named like a package of ours must not be imported.
-        program = [sys.executable, "-P", "-m", "entrypoints", self._role.name, *self._role.arguments]
+        program = [sys.executable, "-P", "-m", "framecloak", self._role.name, *self._role.arguments]
         return await asyncio.create_subprocess_exec(
             *command_line(program, None, signal.SIGTERM),
             env=self._environment,

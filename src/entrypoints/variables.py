@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from domain.errors import DomainError, InvalidSettingError
+from framecloak.domain.errors import DomainError, InvalidSettingError
 
 _MASK = "********"
 _TRUE = frozenset({"1", "true", "yes", "on"})

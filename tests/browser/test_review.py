@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 import service_process
 from browsing import PHONE, WORK_MS, Console, visit
-from domain.detection import Image
 from drawn_ward import SIZE, ward
+from framecloak.domain.detection import Image
 from media_samples import write_video
 
 FRAMES = 12

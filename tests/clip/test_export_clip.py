@@ -16,16 +16,16 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from adapters.vision import clip_export
-from adapters.vision.clip_export import ClipSource, export
-from adapters.vision.clip_files import read_description, read_text
-from adapters.vision.clip_http import HttpEmotionReader
-from adapters.vision.clip_onnx import Clip, OnnxEmotionReader, prepare
-from adapters.vision.onnx import Provider
-from domain.detection import FloatArray, Image
-from domain.errors import InvalidOptionError, ModelExportError
-from entrypoints.cli.main import main
-from entrypoints.clip_service import ClipServiceConfig, create_clip_app
+from framecloak.adapters.vision import clip_export
+from framecloak.adapters.vision.clip_export import ClipSource, export
+from framecloak.adapters.vision.clip_files import read_description, read_text
+from framecloak.adapters.vision.clip_http import HttpEmotionReader
+from framecloak.adapters.vision.clip_onnx import Clip, OnnxEmotionReader, prepare
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import InvalidOptionError, ModelExportError
+from framecloak.entrypoints.cli.main import main
+from framecloak.entrypoints.clip_service import ClipServiceConfig, create_clip_app
 
 CONFIGURATION = {
     "embed_dim": 16,

@@ -14,12 +14,12 @@ from typing import IO, cast
 
 import pytest
 
-from adapters.media import archive as archive_module
-from adapters.media import zip_check, zip_format
-from adapters.media.archive import ZipArchive, ZipReader
-from domain.errors import ObjectNotFoundError, OutputUnwritableError, StorageFullError
-from domain.ports import Archive, Misfit
 from fakes.media import FakeArchive
+from framecloak.adapters.media import archive as archive_module
+from framecloak.adapters.media import zip_check, zip_format
+from framecloak.adapters.media.archive import ZipArchive, ZipReader
+from framecloak.domain.errors import ObjectNotFoundError, OutputUnwritableError, StorageFullError
+from framecloak.domain.ports import Archive, Misfit
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import pytest
 
 import pictures
 import tiny_models
-from adapters.vision.onnx import Provider
-from adapters.vision.plates import YoloPlates
-from adapters.vision.text import PpOcrText
-from domain.detection import Areas, Image
-from domain.ports import AreaDetector
 from fakes.vision import FakeAreaDetector, plant_area
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.plates import YoloPlates
+from framecloak.adapters.vision.text import PpOcrText
+from framecloak.domain.detection import Areas, Image
+from framecloak.domain.ports import AreaDetector
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis.attempt_limiter import RedisAttemptLimiter
-from domain.errors import QueueUnavailableError
-from domain.ports.services import AttemptLimiter
 from fakes.clock import FakeClock
 from fakes.queue import FakeAttemptLimiter
+from framecloak.adapters.redis.attempt_limiter import RedisAttemptLimiter
+from framecloak.domain.errors import QueueUnavailableError
+from framecloak.domain.ports.services import AttemptLimiter
 
 WINDOW = timedelta(minutes=1)
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.postgres.unit_of_work import PostgresDatabase
-from domain.ports.persistence import AuditFilter, Database
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.domain.ports.persistence import AuditFilter, Database
 from persistence_samples import add_user, principal_of
 
 

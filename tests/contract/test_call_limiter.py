@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis.call_limiter import RedisCallLimiter
-from domain.errors import QueueUnavailableError
-from domain.ports.services import CallLimiter
 from fakes.clock import FakeClock
 from fakes.queue import FakeCallLimiter
+from framecloak.adapters.redis.call_limiter import RedisCallLimiter
+from framecloak.domain.errors import QueueUnavailableError
+from framecloak.domain.ports.services import CallLimiter
 
 WINDOW = timedelta(minutes=1)
 

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
-from domain.errors import (
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
+from framecloak.domain.errors import (
     TokenExpiredError,
     TokenNotFoundError,
     TokenUsedError,
 )
-from domain.ports.persistence import Database
+from framecloak.domain.ports.persistence import Database
 from persistence_samples import (
     CALLERS,
     NOW,

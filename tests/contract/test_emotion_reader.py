@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import tiny_clip
-from adapters.vision.clip_http import HttpEmotionReader
-from adapters.vision.clip_onnx import OnnxEmotionReader
-from adapters.vision.onnx import Provider
-from domain.ports.recognition import EmotionReader
-from entrypoints.clip_service import ClipServiceConfig, create_clip_app
 from fakes.emotions import FakeEmotionReader
+from framecloak.adapters.vision.clip_http import HttpEmotionReader
+from framecloak.adapters.vision.clip_onnx import OnnxEmotionReader
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.entrypoints.clip_service import ClipServiceConfig, create_clip_app
 
 TOKEN = "geteiltes Geheimnis der beiden: \u00fc"
 

@@ -12,14 +12,14 @@ import pytest
 
 import pictures
 import tiny_models
-from adapters.vision.centerface import CenterFace, build_graph
-from adapters.vision.insightface import InsightFacePack
-from adapters.vision.onnx import Provider, open_session
-from adapters.vision.precision import Precision
-from adapters.vision.weights import CENTERFACE
-from domain.detection import Detections, Image, ModelCard
-from domain.ports import FaceDetector
 from fakes.vision import FakeFaceDetector, plant_face
+from framecloak.adapters.vision.centerface import CenterFace, build_graph
+from framecloak.adapters.vision.insightface import InsightFacePack
+from framecloak.adapters.vision.onnx import Provider, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.weights import CENTERFACE
+from framecloak.domain.detection import Detections, Image, ModelCard
+from framecloak.domain.ports import FaceDetector
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ import pytest
 
 import pictures
 import tiny_models
-from adapters.vision.arcface import ArcFace
-from adapters.vision.centerface import CenterFace
-from adapters.vision.dlib_resnet import DlibResNet
-from adapters.vision.onnx import Provider
-from adapters.vision.precision import Precision
-from domain.detection import FloatArray, Image
-from domain.ports.recognition import FaceRecognizer
 from fakes.recognition import FakeFaceRecognizer
+from framecloak.adapters.vision.arcface import ArcFace
+from framecloak.adapters.vision.centerface import CenterFace
+from framecloak.adapters.vision.dlib_resnet import DlibResNet
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.precision import Precision
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.ports.recognition import FaceRecognizer
 
 MAKERS: dict[str, Callable[[Path], FaceRecognizer]] = {
     "fake": lambda _: FakeFaceRecognizer(),

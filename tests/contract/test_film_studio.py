@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.media.archive import ZipArchive
-from adapters.media.film_reader import Mp4Reader
-from adapters.media.film_viewer import film_frame
-from adapters.media.films import X264Studio
-from domain.anonymization.request import Appearance, OutputFormat
-from domain.anonymization.verification import FilmReader
-from domain.detection import Image
-from domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
-from domain.ports import Frame, Sound
-from domain.ports.films import FilmFormat, FilmStudio, Group
-from domain.ports.results import FilmViewer
-from domain.timing import Timing
 from fakes.results import FakeFilmReader, FakeFilmViewer, FakeStudio
+from framecloak.adapters.media.archive import ZipArchive
+from framecloak.adapters.media.film_reader import Mp4Reader
+from framecloak.adapters.media.film_viewer import film_frame
+from framecloak.adapters.media.films import X264Studio
+from framecloak.domain.anonymization.request import Appearance, OutputFormat
+from framecloak.domain.anonymization.verification import FilmReader
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
+from framecloak.domain.ports import Frame, Sound
+from framecloak.domain.ports.films import FilmFormat, FilmStudio, Group
+from framecloak.domain.ports.results import FilmViewer
+from framecloak.domain.timing import Timing
 
 FILM = FilmFormat(128, 96, Fraction(25), 90)
 LOOK = Appearance(OutputFormat.MP4)

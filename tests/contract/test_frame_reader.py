@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.media.opencv import OpenCvEncoder, OpenCvReader
-from domain.anonymization.request import Appearance, OutputFormat
-from domain.detection import Image
-from domain.errors import ExaminationError
-from domain.ports import FrameEncoder, FrameReader
+from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvReader
+from framecloak.domain.anonymization.request import Appearance, OutputFormat
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import FrameEncoder, FrameReader
 from scripted import HEIGHT, WIDTH, RawBytes, RawReader
 
 CORNERS = ((20, 40, 200), (220, 60, 30), (50, 200, 90), (240, 230, 210))

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.media.pictures import open_picture
-from adapters.media.pyav import open_video
-from domain.errors import InvalidSegmentError
-from domain.ports import FrameSource
 from fakes.media import FILM_SHA256, FakeSource
+from framecloak.adapters.media.pictures import open_picture
+from framecloak.adapters.media.pyav import open_video
+from framecloak.domain.errors import InvalidSegmentError
+from framecloak.domain.ports import FrameSource
 from media_samples import numbered_picture, read_number, write_picture, write_video
 
 COUNT = 30

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.accounts import Role
-from domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
-from domain.ports.galleries import Query, SealedGallery
-from domain.ports.persistence import Database, UnitOfWork
+from framecloak.domain.accounts import Role
+from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
+from framecloak.domain.ports.galleries import Query, SealedGallery
+from framecloak.domain.ports.persistence import Database, UnitOfWork
 from gallery_samples import SPACE, add_face, add_gallery, sealed_face, unit
 from persistence_samples import CALLERS, NOW, add_user, at_once, principal_of
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.redis import job_queue
-from adapters.redis.job_queue import NORMAL_QUEUE, ArqJobQueue
-from domain.anonymization.lifecycle import Priority
-from domain.errors import InvalidSettingError, QueueUnavailableError
-from domain.ports.services import JobQueue
 from fakes.queue import FakeJobQueue
+from framecloak.adapters.redis import job_queue
+from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, ArqJobQueue
+from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.errors import InvalidSettingError, QueueUnavailableError
+from framecloak.domain.ports.services import JobQueue
 
 NOBODY_THERE = "redis://:hunter2@127.0.0.1:1/0"
 

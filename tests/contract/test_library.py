@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from domain.accounts import Role, User
-from domain.anonymization.lifecycle import Status
-from domain.errors import (
+from framecloak.domain.accounts import Role, User
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
     RegionNotFoundError,
@@ -20,9 +20,9 @@ from domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole, PendingUpload
-from domain.ports.persistence import Database
-from domain.videos import Region, Segment
+from framecloak.domain.library import GrantRole, PendingUpload
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.videos import Region, Segment
 from persistence_samples import NOW, add_request, add_user, add_video, facts, principal_of
 
 SECOND = timedelta(seconds=1)

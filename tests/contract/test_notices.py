@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from domain.accounts import User
-from domain.anonymization.lifecycle import AnonymizationRequest, Status
-from domain.library import Video
-from domain.ports.persistence import Database
-from domain.ports.webhooks import Notice
+from framecloak.domain.accounts import User
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Status
+from framecloak.domain.library import Video
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.webhooks import Notice
 from persistence_samples import (
     CALLERS,
     NOW,

@@ -12,19 +12,19 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.storage import minio
-from adapters.storage.filesystem import FilesystemStore
-from adapters.storage.local_cache import LocalCache
-from adapters.storage.minio import MinioStore
-from adapters.storage.signed_urls import SignedUrls
-from domain.errors import (
+from fakes.clock import FakeClock
+from fakes.storage import FakeObjectStore
+from framecloak.adapters.storage import minio
+from framecloak.adapters.storage.filesystem import FilesystemStore
+from framecloak.adapters.storage.local_cache import LocalCache
+from framecloak.adapters.storage.minio import MinioStore
+from framecloak.adapters.storage.signed_urls import SignedUrls
+from framecloak.domain.errors import (
     ObjectNotFoundError,
     StorageUnavailableError,
     UploadTooLargeError,
 )
-from domain.ports.services import ObjectStore
-from fakes.clock import FakeClock
-from fakes.storage import FakeObjectStore
+from framecloak.domain.ports.services import ObjectStore
 from object_stores import (
     Sample,
     content,

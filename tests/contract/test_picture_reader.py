@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.media.picture_intake import StrangersPictures
-from domain.detection import Image
-from domain.errors import DomainError, ImageTooLargeError
-from domain.errors.files import InvalidImageError
-from domain.ports.recognition import PictureReader
 from fakes.recognition import FakePictureReader, picture_bytes
+from framecloak.adapters.media.picture_intake import StrangersPictures
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import DomainError, ImageTooLargeError
+from framecloak.domain.errors.files import InvalidImageError
+from framecloak.domain.ports.recognition import PictureReader
 
 
 @dataclass(frozen=True)

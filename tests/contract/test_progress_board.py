@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.embedded.processes import available_port
-from adapters.embedded.redis import EmbeddedRedis
-from adapters.redis.progress_board import RedisProgressBoard
-from domain.ports.services import Listener, ProgressBoard
 from fakes.queue import FakeProgressBoard
+from framecloak.adapters.embedded.processes import available_port
+from framecloak.adapters.embedded.redis import EmbeddedRedis
+from framecloak.adapters.redis.progress_board import RedisProgressBoard
+from framecloak.domain.ports.services import Listener, ProgressBoard
 
 LONG, SHORT = 10.0, 0.1
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.media.opencv import MAX_CELLS, OpenCvEncoder, OpenCvRedactor
-from domain.anonymization.request import Appearance, OutputFormat, RedactionShape, RedactionStyle
-from domain.detection import FloatArray, Image
-from domain.errors import InvalidFormatError
-from domain.ports import FrameEncoder, Redactor
+from framecloak.adapters.media.opencv import MAX_CELLS, OpenCvEncoder, OpenCvRedactor
+from framecloak.domain.anonymization.request import Appearance, OutputFormat, RedactionShape, RedactionStyle
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import InvalidFormatError
+from framecloak.domain.ports import FrameEncoder, Redactor
 
 WIDTH, HEIGHT = 160, 120
 REDACTOR: Redactor = OpenCvRedactor()

@@ -8,21 +8,21 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.accounts import Role, User
-from domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
-from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
-from domain.anonymization.provenance import BasedOn, SignatureState
-from domain.anonymization.rates import Pace, Workload
-from domain.anonymization.request import Level, OutputFormat, Verify
-from domain.anonymization.slices import LEASE
-from domain.errors import (
+from framecloak.domain.accounts import Role, User
+from framecloak.domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
+from framecloak.domain.anonymization.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.rates import Pace, Workload
+from framecloak.domain.anonymization.request import Level, OutputFormat, Verify
+from framecloak.domain.anonymization.slices import LEASE
+from framecloak.domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole
-from domain.ports.persistence import Database, RequestFilter
-from domain.videos import Region, Segment
+from framecloak.domain.library import GrantRole
+from framecloak.domain.ports.persistence import Database, RequestFilter
+from framecloak.domain.videos import Region, Segment
 from persistence_samples import (
     CALLERS,
     NOW,

@@ -17,13 +17,13 @@ import jwt
 import pytest
 from argon2.profiles import CHEAPEST
 
-from adapters.security.passwords import Argon2PasswordHasher
-from adapters.security.secrets import InstallationSecret, derive_key, digest, new_secret
-from adapters.security.tokens import JwtIssuer
-from domain.errors import InvalidSettingError, NotAuthenticatedError
-from domain.ports.services import PasswordHasher, TokenIssuer, TokenSubject
 from fakes.clock import NOON, FakeClock
 from fakes.security import FakePasswordHasher, FakeTokenIssuer
+from framecloak.adapters.security.passwords import Argon2PasswordHasher
+from framecloak.adapters.security.secrets import InstallationSecret, derive_key, digest, new_secret
+from framecloak.adapters.security.tokens import JwtIssuer
+from framecloak.domain.errors import InvalidSettingError, NotAuthenticatedError
+from framecloak.domain.ports.services import PasswordHasher, TokenIssuer, TokenSubject
 
 KEY = bytes(range(32))
 CLAIMS: dict[str, str | int] = {

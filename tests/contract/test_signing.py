@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.security import signing
-from domain.ports.signing import SignatureCheck, Signer
 from fakes import results as fake_results
 from fakes.results import FakeSigner
+from framecloak.adapters.security import signing
+from framecloak.domain.ports.signing import SignatureCheck, Signer
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.accounts import Means, Principal, Role
-from domain.anonymization.lifecycle import AnonymizationRequest, Priority, Status
-from domain.anonymization.slices import Lease, SliceKind, Standing
-from domain.library import Video
-from domain.ports.persistence import Database
-from domain.videos import Segment
 from fakes.persistence.database import FakeDatabase
+from framecloak.domain.accounts import Means, Principal, Role
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Priority, Status
+from framecloak.domain.anonymization.slices import Lease, SliceKind, Standing
+from framecloak.domain.library import Video
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.videos import Segment
 from persistence_samples import (
     NOW,
     add_user,

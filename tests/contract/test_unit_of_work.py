@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from domain.accounts import Role, Session, User
-from domain.errors import (
+from framecloak.domain.accounts import Role, Session, User
+from framecloak.domain.errors import (
     ApiKeyNotFoundError,
     GrantNotFoundError,
     RegionNotFoundError,
@@ -19,9 +19,9 @@ from domain.errors import (
     UserNotFoundError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole
-from domain.ports.persistence import Database, RequestFilter
-from domain.videos import Segment
+from framecloak.domain.library import GrantRole
+from framecloak.domain.ports.persistence import Database, RequestFilter
+from framecloak.domain.videos import Segment
 from persistence_samples import CALLERS, NOW, add_user, add_video, at_once, digest, principal_of
 
 SECOND = timedelta(seconds=1)

@@ -10,18 +10,18 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.media.container import open_container
-from adapters.media.probing import FrameTimes, PyAvProber, VideoShelf, keyframes
-from domain.detection import Image
-from domain.errors import (
+from fakes.media import NOT_A_VIDEO, FakeVideoProber
+from framecloak.adapters.media.container import open_container
+from framecloak.adapters.media.probing import FrameTimes, PyAvProber, VideoShelf, keyframes
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import (
     FrameNotFoundError,
     ImageTooLargeError,
     InputNotFoundError,
     TruncatedVideoError,
     UnreadableVideoError,
 )
-from domain.ports.services import VideoProber
-from fakes.media import NOT_A_VIDEO, FakeVideoProber
+from framecloak.domain.ports.services import VideoProber
 from media_samples import read_number, write_video
 
 

@@ -16,9 +16,9 @@ import yaml
 from jsonschema import Draft7Validator
 
 from deployment_files import DOCKER, ROOT, known_variables, read_compose, read_dockerfile
-from entrypoints.cli.main import framecloak
-from entrypoints.http.listening import DRAIN_SECONDS
-from entrypoints.settings import Settings
+from framecloak.entrypoints.cli.main import framecloak
+from framecloak.entrypoints.http.listening import DRAIN_SECONDS
+from framecloak.entrypoints.settings import Settings
 
 BASE = "compose.yaml"
 COMBINATIONS = ((BASE,), (BASE, "compose.gpu.yaml"), (BASE, "compose.monitoring.yaml"))

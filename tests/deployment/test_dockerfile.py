@@ -13,7 +13,7 @@ import click
 import pytest
 
 from deployment_files import DOCKER, ROOT, Dockerfile, known_variables, read_dockerfile
-from entrypoints.cli.main import framecloak
+from framecloak.entrypoints.cli.main import framecloak
 
 TARGETS = ("api", "worker", "worker-gpu", "clip-service", "framecloak")
 BUILDERS = ("builder", "wheel", "packages-cpu", "packages-gpu", "models")

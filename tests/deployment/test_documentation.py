@@ -16,11 +16,11 @@ import yaml
 
 from deployment_files import DOCKER, ROOT, known_variables
 from documented import LANGUAGES, PAGES, blocks, read
-from domain.anonymization.identities import IdentityMode
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.request import Level, OutputFormat, RedactionStyle, Verify
-from domain.anonymization.tracking import Origin
-from entrypoints.cli.main import framecloak
+from framecloak.domain.anonymization.identities import IdentityMode
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.request import Level, OutputFormat, RedactionStyle, Verify
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.entrypoints.cli.main import framecloak
 
 OURS = [page for page in PAGES if page == "README.md" or page.startswith("docs/")]
 OTHER_VARIABLES = {
@@ -46,7 +46,7 @@ FIGURES = {
 def test_made_pages_are_what_the_program_says(tmp_path: Path) -> None:
     # In a process of its own: click remembers from tests before how help is asked for.
     program = ROOT / "docs" / "generators" / "reference_pages.py"
-    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"]}
+    environment = {"PYTHONPATH": str(ROOT / "namespace"), "PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, program, tmp_path], check=True, env=environment)
     made = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
     assert len(made) == 3

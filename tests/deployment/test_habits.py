@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from deployment_files import ROOT, known_variables
-from domain.anonymization.request import OutputFormat
+from framecloak.domain.anonymization.request import OutputFormat
 
 DOCUMENTS = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docker/README.md", "clients/README.md")
 MADE_BY_OPERATORS = ("docker/secrets", "docker/.env")

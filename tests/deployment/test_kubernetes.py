@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from deployment_files import DOCKER, known_variables, read_compose, read_dockerfile, read_kubernetes
-from entrypoints.cli.main import framecloak
-from entrypoints.http.listening import DRAIN_SECONDS
-from entrypoints.settings import Settings
+from framecloak.entrypoints.cli.main import framecloak
+from framecloak.entrypoints.http.listening import DRAIN_SECONDS
+from framecloak.entrypoints.settings import Settings
 
 OURS = ("Deployment", "Job")
 NOT_OF_KUBERNETES = ("PodMonitor", "ScaledObject")

@@ -23,8 +23,8 @@ import yaml
 from numpy.typing import NDArray
 
 import tiny_clip
-from adapters.embedded.wheels import postgres_programs
 from documented import ADDRESS, CANNOT_RUN, PAGES, ROOT, STAND_INS, blocks, commands, program, read, script
+from framecloak.adapters.embedded.wheels import postgres_programs
 from media_samples import write_video
 from patience import patience
 from pictures import GROUP_BOXES, group_photograph
@@ -103,7 +103,7 @@ def environment(tmp_path: Path, programs: Path) -> dict[str, str]:
     found = [programs, Path(sys.executable).parent, postgres_programs(None)]
     return kept | {
         "PATH": ":".join([*map(str, found), os.environ["PATH"]]),
-        "PYTHONPATH": f"{ROOT}/src:{ROOT}/tests",
+        "PYTHONPATH": f"{ROOT}/namespace:{ROOT}/tests",
         "DATA_DIR": str(tmp_path / "service"),
         "PORT": str(free_port()),
         "CLIP_SERVICE_PORT": str(free_port()),

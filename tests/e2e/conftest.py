@@ -10,8 +10,8 @@ from typing import Protocol
 import pytest
 import pytest_asyncio
 
-from adapters.embedded.redis import EmbeddedRedis
 from cluster import Cluster
+from framecloak.adapters.embedded.redis import EmbeddedRedis
 from media_samples import write_video
 from orders import FRAMES
 from patience import patience

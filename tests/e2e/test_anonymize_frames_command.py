@@ -14,9 +14,9 @@ import pytest
 
 import command
 import service_process
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.request import Level, OutputFormat
-from entrypoints.http.schemas.orders import SubmitBody
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.request import Level, OutputFormat
+from framecloak.entrypoints.http.schemas.orders import SubmitBody
 from installation import SHORT, Installation, error_line
 from patience import patience
 

@@ -15,7 +15,7 @@ import pytest
 
 import cluster as clusters
 from cluster import Cluster
-from domain.anonymization.holding import BEAT
+from framecloak.domain.anonymization.holding import BEAT
 from listing import folders_below
 from orders import SLICE_FRAMES, Request, until
 from pace import PACE

@@ -15,11 +15,11 @@ import pytest
 
 import pictures
 import tiny_clip
-from adapters.vision.clip_http import HttpEmotionReader
 from command import run
-from domain.errors import EmotionsUnavailableError
-from entrypoints.emotions import choose_emotion_reader
-from entrypoints.settings import Settings
+from framecloak.adapters.vision.clip_http import HttpEmotionReader
+from framecloak.domain.errors import EmotionsUnavailableError
+from framecloak.entrypoints.emotions import choose_emotion_reader
+from framecloak.entrypoints.settings import Settings
 from service_process import ServiceProcess, started
 
 TOKEN = "hunter2 hunter2 hunter2"

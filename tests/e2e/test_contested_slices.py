@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from adapters.redis.job_queue import ArqJobQueue
 from cluster import Cluster
-from domain.anonymization.lifecycle import Priority
+from framecloak.adapters.redis.job_queue import ArqJobQueue
+from framecloak.domain.anonymization.lifecycle import Priority
 from orders import SLICE_FRAMES, until
 
 pytestmark = pytest.mark.faults

@@ -15,8 +15,8 @@ import pytest
 
 import command
 import service_process
-from adapters.media.pyav import open_video
-from entrypoints.cli.contact_sheet import Moment, contact_sheet, moments, redacted_only
+from framecloak.adapters.media.pyav import open_video
+from framecloak.entrypoints.cli.contact_sheet import Moment, contact_sheet, moments, redacted_only
 from media_samples import write_video
 
 RESULTS = ["contact-sheet.jpg", "demo.mp4", "demo.zip", "redacted.jpg", "service"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cluster import Cluster
-from domain.anonymization.slices import MOST_FAILURES
+from framecloak.domain.anonymization.slices import MOST_FAILURES
 from orders import SLICE_FRAMES, Request, Slice, until
 
 pytestmark = pytest.mark.faults

@@ -73,7 +73,7 @@ def test_it_is_killed_where_a_test_fails() -> None:
 
 
 def test_nothing_outlives_who_runs_the_tests() -> None:
-    environment = {**os.environ, **NOWHERE, "PYTHONPATH": f"{TESTS}:{TESTS.parent / 'src'}"}
+    environment = {**os.environ, **NOWHERE, "PYTHONPATH": f"{TESTS}:{TESTS.parent / 'namespace'}"}
     with command.StartedProcess(
         [sys.executable, "-c", RUNNER], env=environment, stdout=subprocess.PIPE, text=True
     ) as runner:

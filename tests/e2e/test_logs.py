@@ -315,7 +315,7 @@ def test_every_row_of_the_audit_log_is_a_line_too(run: Run) -> None:
 
 
 def test_a_webhook_that_is_given_up_is_told_without_its_address(run: Run) -> None:
-    (told,) = run.of(logger="domain.anonymization.webhooks")
+    (told,) = run.of(logger="framecloak.domain.anonymization.webhooks")
     assert told["event"] == f"the webhook of request {run.request} was given up: the receiver answered 410"
 
 

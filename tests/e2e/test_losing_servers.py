@@ -19,12 +19,12 @@ import pytest
 from redis.asyncio import Redis
 
 import cluster as clusters
-from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.embedded.processes import available_port
-from adapters.embedded.redis import EmbeddedRedis
-from adapters.postgres.schema import Schema
-from adapters.redis.job_queue import ArqJobQueue
 from cluster import Cluster
+from framecloak.adapters.embedded.postgres import EmbeddedPostgres
+from framecloak.adapters.embedded.processes import available_port
+from framecloak.adapters.embedded.redis import EmbeddedRedis
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.adapters.redis.job_queue import ArqJobQueue
 from orders import LEASE_SECONDS, Request, until
 from pace import PACE
 from s3_server import running_s3

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import command
-from adapters.postgres.schema import Schema
-from domain.accounts import Means, Principal
-from domain.errors import GalleryKeyMissingError
-from domain.reid.gallery import Enrolment
-from entrypoints.cli.connected import OPERATOR
 from forked import PIPE
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.domain.accounts import Means, Principal
+from framecloak.domain.errors import GalleryKeyMissingError
+from framecloak.domain.reid.gallery import Enrolment
+from framecloak.entrypoints.cli.connected import OPERATOR
 from gallery_samples import SPACE, embedding
 from installation import PASSWORD, Installation, error_line
 from media_samples import write_video

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import command
-from domain.library import MarkedRegion
 from drawn_scan import SIZE, scan
-from entrypoints.cli.connected import OPERATOR
+from framecloak.domain.library import MarkedRegion
+from framecloak.entrypoints.cli.connected import OPERATOR
 from installation import Installation, error_line
 from media_samples import write_video
 

@@ -16,14 +16,16 @@ import numpy as np
 import pytest
 
 import command
-import domain.anonymization.manifest
-from domain.detection import Image
-from entrypoints.cli.main import main
+import framecloak.domain.anonymization.manifest
+from framecloak.domain.detection import Image
+from framecloak.entrypoints.cli.main import main
 from media_samples import numbered_picture, read_number, write_picture, write_video
 from pictures import GROUP_BOXES, group_photograph
 
 SCHEMA = json.loads(
-    Path(domain.anonymization.manifest.__file__).with_name("manifest.schema.json").read_text("utf-8")
+    Path(framecloak.domain.anonymization.manifest.__file__)
+    .with_name("manifest.schema.json")
+    .read_text("utf-8")
 )
 
 
@@ -323,7 +325,7 @@ def read_all(terminal: int) -> str:
 
 
 def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    from entrypoints.cli.errors import EXIT_CODES
+    from framecloak.entrypoints.cli.errors import EXIT_CODES
 
     assert main(["redact", "--help"]) == 0
     shown = capsys.readouterr().out

@@ -11,9 +11,9 @@ import pytest
 
 import pictures
 import tiny_clip
-from domain.detection import Image
-from entrypoints.cli.face_drawing import write_sheet
-from entrypoints.cli.main import main
+from framecloak.domain.detection import Image
+from framecloak.entrypoints.cli.face_drawing import write_sheet
+from framecloak.entrypoints.cli.main import main
 
 
 @pytest.fixture(scope="module")

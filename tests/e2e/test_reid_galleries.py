@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import pictures
-from domain.accounts import Means, Principal
-from domain.reid.faces import EmbeddingSpace
-from domain.reid.gallery import Gallery
-from entrypoints.cli.connected import OPERATOR
+from framecloak.domain.accounts import Means, Principal
+from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.gallery import Gallery
+from framecloak.entrypoints.cli.connected import OPERATOR
 from installation import PASSWORD, Installation, error_line
 
 pytest_plugins = ("shared_installation",)

@@ -12,11 +12,13 @@ import jsonschema
 import pytest
 
 import command
-import domain.anonymization.manifest
+import framecloak.domain.anonymization.manifest
 from media_samples import write_video
 
 SCHEMA = json.loads(
-    Path(domain.anonymization.manifest.__file__).with_name("manifest.schema.json").read_text("utf-8")
+    Path(framecloak.domain.anonymization.manifest.__file__)
+    .with_name("manifest.schema.json")
+    .read_text("utf-8")
 )
 
 

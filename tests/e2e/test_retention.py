@@ -14,7 +14,7 @@ import pytest
 
 import cluster as clusters
 from cluster import Cluster
-from domain.anonymization.cleaning import ORPHAN_KEPT, UPLOAD_KEPT
+from framecloak.domain.anonymization.cleaning import ORPHAN_KEPT, UPLOAD_KEPT
 from listing import folders_below
 from orders import Request, until
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import tiny_clip
-from domain.detection import FloatArray, Image
-from domain.errors import EmotionsUnavailableError
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import EmotionsUnavailableError
 
 
 class FakeEmotionReader:

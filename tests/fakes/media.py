@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.detection import FloatArray, Image
-from domain.errors import (
+from fakes.results import steady
+from framecloak.domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import (
     DomainError,
     FrameNotFoundError,
     InvalidSegmentError,
@@ -19,10 +20,9 @@ from domain.errors import (
     StorageFullError,
     UnreadableVideoError,
 )
-from domain.ports import Frame, Misfit, Sound, SourceInfo
-from domain.ports.services import ProbedVideo
-from domain.timing import Timing
-from fakes.results import steady
+from framecloak.domain.ports import Frame, Misfit, Sound, SourceInfo
+from framecloak.domain.ports.services import ProbedVideo
+from framecloak.domain.timing import Timing
 
 FILM_SHA256 = "5" * 64
 """Of the file that a fake film would have been read from."""

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domain.ports.metrics import Outcome, Stage
+from framecloak.domain.ports.metrics import Outcome, Stage
 
 
 @dataclass

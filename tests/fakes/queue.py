@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from domain.anonymization.lifecycle import Priority
-from domain.errors import QueueUnavailableError
-from domain.ports.services import WorkerInfo
 from fakes.clock import FakeClock
+from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.errors import QueueUnavailableError
+from framecloak.domain.ports.services import WorkerInfo
 
 
 @dataclass

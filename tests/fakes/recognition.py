@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from domain.detection import FloatArray, Image, ModelCard
-from domain.errors import EmotionsUnavailableError, ExaminationError, ImageTooLargeError, InvalidImageError
-from domain.reid.faces import EmbeddingSpace
+from framecloak.domain.detection import FloatArray, Image, ModelCard
+from framecloak.domain.errors import (
+    EmotionsUnavailableError,
+    ExaminationError,
+    ImageTooLargeError,
+    InvalidImageError,
+)
+from framecloak.domain.reid.faces import EmbeddingSpace
 
 SIDE = 32
 CELLS = 4

@@ -13,13 +13,13 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from domain.anonymization.record import Imprint, ReportFacts
-from domain.anonymization.request import Appearance
-from domain.detection import Image
-from domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
-from domain.ports import Frame, FrameEncoder, Sound
-from domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
-from domain.timing import Timing
+from framecloak.domain.anonymization.record import Imprint, ReportFacts
+from framecloak.domain.anonymization.request import Appearance
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
+from framecloak.domain.ports import Frame, FrameEncoder, Sound
+from framecloak.domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
+from framecloak.domain.timing import Timing
 
 
 class FakeSigner:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.errors import NotAuthenticatedError
-from domain.ports.services import RefreshToken, TokenPair, TokenSubject
 from fakes.clock import NOON
+from framecloak.domain.errors import NotAuthenticatedError
+from framecloak.domain.ports.services import RefreshToken, TokenPair, TokenSubject
 
 
 @dataclass

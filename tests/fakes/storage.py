@@ -10,10 +10,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from adapters.storage.keys import require_key, require_prefix
-from domain.errors import ObjectNotFoundError, StorageFullError, StorageUnavailableError
-from domain.ports.services import StoredObject
 from fakes.clock import FakeClock
+from framecloak.adapters.storage.keys import require_key, require_prefix
+from framecloak.domain.errors import ObjectNotFoundError, StorageFullError, StorageUnavailableError
+from framecloak.domain.ports.services import StoredObject
 
 CHUNK = 4
 

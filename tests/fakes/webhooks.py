@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domain.errors import WebhookFailedError
+from framecloak.domain.errors import WebhookFailedError
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,17 @@ import pytest
 
 import command
 import tiny_models
-from adapters.vision.centerface import CenterFace, build_graph
-from adapters.vision.dlib_resnet import DlibResNet
-from adapters.vision.onnx import Provider, open_session
-from adapters.vision.precision import Precision
-from adapters.vision.text import PpOcrText
-from domain.detection import Detections, Image
-from domain.errors import InvalidOptionError, ProviderUnavailableError
-from domain.reid.service import Faces
-from entrypoints.http.schemas.health import LivenessView
-from entrypoints.recognition import load_analysis
-from entrypoints.settings import Settings
+from framecloak.adapters.vision.centerface import CenterFace, build_graph
+from framecloak.adapters.vision.dlib_resnet import DlibResNet
+from framecloak.adapters.vision.onnx import Provider, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.text import PpOcrText
+from framecloak.domain.detection import Detections, Image
+from framecloak.domain.errors import InvalidOptionError, ProviderUnavailableError
+from framecloak.domain.reid.service import Faces
+from framecloak.entrypoints.http.schemas.health import LivenessView
+from framecloak.entrypoints.recognition import load_analysis
+from framecloak.entrypoints.settings import Settings
 from media_samples import write_video
 from pictures import group_photograph, overlaps
 

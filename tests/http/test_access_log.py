@@ -10,8 +10,8 @@ import httpx
 import pytest
 from structlog.contextvars import get_contextvars
 
-from domain.errors import DatabaseUnavailableError
-from entrypoints.http.access import with_access_log
+from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.entrypoints.http.access import with_access_log
 from http_api import HOST, Client, Scene
 
 TEMPLATE = "/api/frames/anonymize/download/{request_id}/{token}"
@@ -33,7 +33,7 @@ class Lines(logging.Handler):
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[Lines]:
-    handler, logger = Lines(), logging.getLogger("entrypoints")
+    handler, logger = Lines(), logging.getLogger("framecloak.entrypoints")
     caplog.set_level(logging.DEBUG, logger.name)
     logger.addHandler(handler)
     yield handler

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.accounts import Role
+from framecloak.domain.accounts import Role
 from http_api import Api
 from world import PASSWORD
 

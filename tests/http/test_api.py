@@ -9,10 +9,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-import domain.errors
-from adapters.storage.minio_errors import s3_errors
-from domain.errors import DomainError
-from entrypoints.http.errors import PUBLIC_CODES, STATUS_BY_CODE
+import framecloak.domain.errors
+from framecloak.adapters.storage.minio_errors import s3_errors
+from framecloak.domain.errors import DomainError
+from framecloak.entrypoints.http.errors import PUBLIC_CODES, STATUS_BY_CODE
 from http_api import Scene
 
 REQUESTS = "/api/frames/anonymize"
@@ -21,7 +21,7 @@ REQUESTS = "/api/frames/anonymize"
 def test_every_error_has_a_status() -> None:
     named = {
         kind.code
-        for kind in vars(domain.errors).values()
+        for kind in vars(framecloak.domain.errors).values()
         if isinstance(kind, type) and issubclass(kind, DomainError)
     }
     assert named == set(STATUS_BY_CODE) | set(PUBLIC_CODES)

@@ -9,7 +9,7 @@ import pytest
 from litestar import Litestar, post
 
 from asgi import call
-from entrypoints.http.bodies import ApiRequest
+from framecloak.entrypoints.http.bodies import ApiRequest
 
 MEBI = 1024**2
 CONTENT = np.random.default_rng(5).bytes(3 * MEBI)

@@ -13,11 +13,11 @@ from litestar import Litestar
 
 import asgi
 import tiny_clip
-from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder, Picture
-from domain.detection import ModelCard
-from domain.ports.recognition import EmotionReader
-from entrypoints.clip_service import ClipServiceConfig, create_clip_app
 from fakes.emotions import FakeEmotionReader
+from framecloak.adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder, Picture
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.entrypoints.clip_service import ClipServiceConfig, create_clip_app
 
 CARD = ModelCard("clip/tiny", "0" * 64, "unknown", "CPU", "fp32")
 MSGPACK = "application/msgpack"

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from entrypoints.http.headers import Policies
+from framecloak.entrypoints.http.headers import Policies
 from http_api import CONFIG, Api, make_api
 
 PAGE = "text/html; charset=utf-8"

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.metrics.api import ApiMetrics
-from adapters.metrics.prometheus import PrometheusMeter, exposition, process_registry, watch_memory
-from domain.anonymization.vitals import Vitals
-from domain.ports.metrics import Outcome, Stage
+from framecloak.adapters.metrics.api import ApiMetrics
+from framecloak.adapters.metrics.prometheus import PrometheusMeter, exposition, process_registry, watch_memory
+from framecloak.domain.anonymization.vitals import Vitals
+from framecloak.domain.ports.metrics import Outcome, Stage
 from http_api import Api
 
 DOCKER = Path(__file__).parents[2] / "docker"

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from domain.accounts import Role
-from domain.anonymization.slices import LEASE
+from framecloak.domain.accounts import Role
+from framecloak.domain.anonymization.slices import LEASE
 from http_api import CONFIG, VIDEO, Scene, make_api
 
 REQUESTS = "/api/frames/anonymize"

@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from domain.errors import ModelMissingError, OverloadedError
-from domain.reid.analysis import FaceAnalysis
-from domain.reid.service import Faces
-from entrypoints.http.app import create_app
+from framecloak.domain.errors import ModelMissingError, OverloadedError
+from framecloak.domain.reid.analysis import FaceAnalysis
+from framecloak.domain.reid.service import Faces
+from framecloak.entrypoints.http.app import create_app
 from http_api import CONFIG, HOST, Api, Client, Scene
 from http_faces import ONE, picture, problem, text
 

@@ -10,9 +10,9 @@ import httpx
 import msgspec
 import pytest
 
-from domain.reid.matching import USUAL_THRESHOLD
 from fakes.clock import NOON
 from fakes.recognition import FakeFaceRecognizer
+from framecloak.domain.reid.matching import USUAL_THRESHOLD
 from http_api import GALLERY_CAPACITY, Scene
 from http_faces import ONE, picture, problem, text
 

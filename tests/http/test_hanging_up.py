@@ -12,19 +12,19 @@ from uuid import UUID
 import httpx
 import pytest
 
-from adapters.media.picture_intake import StrangersPictures
-from domain.accounts import Principal
-from domain.detection import Detections, FloatArray, Image, ModelCard
-from domain.reid.analysis import Capacity, FaceAnalysis
-from domain.reid.gallery import EnrolledFace, Enrolment
-from domain.reid.service import Faces
-from entrypoints.clip_service import ClipServiceConfig, create_clip_app
-from entrypoints.http.access import with_access_log
-from entrypoints.http.app import create_app
-from entrypoints.http.metering import with_metrics
 from fakes.emotions import FakeEmotionReader
 from fakes.recognition import FakeFaceRecognizer
 from fakes.vision import FakeFaceDetector
+from framecloak.adapters.media.picture_intake import StrangersPictures
+from framecloak.domain.accounts import Principal
+from framecloak.domain.detection import Detections, FloatArray, Image, ModelCard
+from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
+from framecloak.domain.reid.gallery import EnrolledFace, Enrolment
+from framecloak.domain.reid.service import Faces
+from framecloak.entrypoints.clip_service import ClipServiceConfig, create_clip_app
+from framecloak.entrypoints.http.access import with_access_log
+from framecloak.entrypoints.http.app import create_app
+from framecloak.entrypoints.http.metering import with_metrics
 from http_api import CONFIG, Api
 from http_faces import ONE, text
 from http_server import Address, posted, served

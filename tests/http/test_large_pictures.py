@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import InvalidImageError
-from entrypoints.http import images
-from entrypoints.http.images import picture_bytes
 from fakes.vision import plant_face
+from framecloak.domain.errors import InvalidImageError
+from framecloak.entrypoints.http import images
+from framecloak.entrypoints.http.images import picture_bytes
 from http_api import Scene
 from http_faces import ONE, problem, text
 

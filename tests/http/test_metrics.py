@@ -13,11 +13,11 @@ from litestar.types import Receive, Send
 from litestar.types import Scope as AsgiScope
 from prometheus_client.parser import text_string_to_metric_families
 
-from domain.anonymization import vitals
-from domain.errors import DatabaseUnavailableError
-from domain.ports.services import WorkerInfo
-from entrypoints.http.access import with_access_log
-from entrypoints.http.metering import with_metrics
+from framecloak.domain.anonymization import vitals
+from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.ports.services import WorkerInfo
+from framecloak.entrypoints.http.access import with_access_log
+from framecloak.entrypoints.http.metering import with_metrics
 from http_api import CONFIG, HOST, Api, Client, Scene, make_api
 from http_faces import picture, text
 

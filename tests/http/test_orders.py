@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from desk import Desk
-from domain.anonymization.lifecycle import Priority
 from fakes.vision import FakeAreaDetector
+from framecloak.domain.anonymization.lifecycle import Priority
 from http_api import Scene
 
 REQUESTS = "/api/frames/anonymize"

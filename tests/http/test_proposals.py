@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from domain.detection import Image
-from domain.errors import ExaminationError, LevelUnavailableError
-from domain.ports import Frame, SourceInfo
-from domain.ports.imaging import AreaDetector
 from fakes.media import FakeSource
 from fakes.vision import FakeAreaDetector, plant_area
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError, LevelUnavailableError
+from framecloak.domain.ports import Frame, SourceInfo
+from framecloak.domain.ports.imaging import AreaDetector
 from http_api import Scene
 
 NAME = (32, 32, 192, 64)

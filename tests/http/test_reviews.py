@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 from desk import Desk
-from domain.anonymization.request import Appearance, OutputFormat
-from domain.videos import Segment
 from fakes.media import FILM
+from framecloak.domain.anonymization.request import Appearance, OutputFormat
+from framecloak.domain.videos import Segment
 from http_api import Scene
 
 BASE = "/api/frames/anonymize"

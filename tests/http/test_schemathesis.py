@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from domain.accounts import Role
+from framecloak.domain.accounts import Role
 from http_api import CONFIG, VIDEO, Api, make_api
 from served_document import COMMITTED
 

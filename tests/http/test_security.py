@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from adapters.security.tokens import JwtIssuer
-from domain.accounts import Role
-from entrypoints.http.headers import Policies
 from fakes.clock import NOON
+from framecloak.adapters.security.tokens import JwtIssuer
+from framecloak.domain.accounts import Role
+from framecloak.entrypoints.http.headers import Policies
 from http_api import CONFIG, JWT_KEY, Api, Scene, make_api
 from world import PASSWORD
 

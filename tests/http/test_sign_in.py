@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from domain.accounts import Role
-from entrypoints.http.config import RateLimits
+from framecloak.domain.accounts import Role
+from framecloak.entrypoints.http.config import RateLimits
 from http_api import CONFIG, Api, make_api
 from world import PASSWORD
 

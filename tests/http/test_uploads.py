@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import asgi
-from domain.errors import (
+from framecloak.domain.errors import (
     DomainError,
     EmptyFileError,
     NoFramesError,

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 import pictures
 import tiny_models
-from adapters.vision.centerface import (
+from framecloak.adapters.vision.centerface import (
     CALIBRATION,
     CenterFace,
     build_graph,
     decode,
     published_weights,
 )
-from adapters.vision.onnx import Outputs, Provider, Session, open_session
-from adapters.vision.precision import Precision
-from adapters.vision.suppression import suppress
-from adapters.vision.weights import CENTERFACE_SHA256, BuiltFile, sha256_of
-from domain.detection import Detections, ModelCard
-from domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
+from framecloak.adapters.vision.onnx import Outputs, Provider, Session, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.suppression import suppress
+from framecloak.adapters.vision.weights import CENTERFACE_SHA256, BuiltFile, sha256_of
+from framecloak.domain.detection import Detections, ModelCard
+from framecloak.domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
 
 STREET = Path(__file__).parents[3] / "shared" / "data" / "street.mp4"
 
@@ -216,10 +216,10 @@ def test_a_picture_without_faces_leaves_all_but_the_scores_on_the_device(models:
 
 def test_starting_does_not_import_what_only_building_needs() -> None:
     script = (
-        "import sys, adapters.vision.centerface;"
+        "import sys, framecloak.adapters.vision.centerface;"
         "print([m for m in ('onnx', 'onnxruntime.quantization') if m in sys.modules])"
     )
-    source = Path(__file__).parents[2] / "src"
+    source = Path(__file__).parents[2] / "namespace"
     shown = subprocess.run(
         [sys.executable, "-c", script],
         env={"PYTHONPATH": str(source)},

@@ -14,26 +14,26 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.media.archive import ZipArchive
-from adapters.media.films import X264Studio
-from adapters.media.frames import MOST_DISTORTION
-from adapters.media.opencv import OpenCvEncoder, OpenCvReader, OpenCvRedactor
-from adapters.media.pictures import open_picture
-from adapters.media.probing import PyAvProber
-from adapters.media.pyav import VideoSource, open_video
-from domain.anonymization.box_table import BoxTable, BoxTableBuilder
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments, Lens
-from domain.anonymization.overlay_search import find_overlays
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
-from domain.anonymization.tracking import Origin
-from domain.detection import Areas, FloatArray, Image, Kind
-from domain.errors import ExaminationError, UnreadableVideoError
-from domain.ports import FrameSource
-from domain.videos import Region, Segment
 from fakes.results import IMPRINT
 from fakes.vision import FakeAreaDetector, FakeFaceDetector, plant_area, plant_face
+from framecloak.adapters.media.archive import ZipArchive
+from framecloak.adapters.media.films import X264Studio
+from framecloak.adapters.media.frames import MOST_DISTORTION
+from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvReader, OpenCvRedactor
+from framecloak.adapters.media.pictures import open_picture
+from framecloak.adapters.media.probing import PyAvProber
+from framecloak.adapters.media.pyav import VideoSource, open_video
+from framecloak.domain.anonymization.box_table import BoxTable, BoxTableBuilder
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments, Lens
+from framecloak.domain.anonymization.overlay_search import find_overlays
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Areas, FloatArray, Image, Kind
+from framecloak.domain.errors import ExaminationError, UnreadableVideoError
+from framecloak.domain.ports import FrameSource
+from framecloak.domain.videos import Region, Segment
 from media_samples import numbered_picture, read_number, write_changing_size, write_picture
 
 FULL, SMALL, LARGE, TURNED = (640, 384), (320, 192), (960, 576), (384, 640)

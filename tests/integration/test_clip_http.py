@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import tiny_clip
-from adapters.vision.clip_http import MOST_BYTES, HttpEmotionReader
-from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder
-from domain.circuit import CircuitBreaker
-from domain.errors import EmotionsUnavailableError
-from domain.resilience import Backoff
 from fakes.metrics import FakeModelMeter
+from framecloak.adapters.vision.clip_http import MOST_BYTES, HttpEmotionReader
+from framecloak.adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder
+from framecloak.domain.circuit import CircuitBreaker
+from framecloak.domain.errors import EmotionsUnavailableError
+from framecloak.domain.resilience import Backoff
 from receivers import Receiver, listening
 
 FACE = tiny_clip.face("happy")

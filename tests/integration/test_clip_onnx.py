@@ -14,22 +14,22 @@ import numpy as np
 import pytest
 
 import tiny_clip
-from adapters.vision import clip_files
-from adapters.vision.clip_onnx import LARGEST_BATCH, Clip, OnnxEmotionReader, prepare
-from adapters.vision.onnx import Provider
-from adapters.vision.weights import FileState, installed_packs
-from domain.detection import FloatArray, Image
-from domain.errors import (
+from fakes.metrics import FakeModelMeter
+from framecloak.adapters.vision import clip_files
+from framecloak.adapters.vision.clip_onnx import LARGEST_BATCH, Clip, OnnxEmotionReader, prepare
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.weights import FileState, installed_packs
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import (
     EmotionsUnavailableError,
     ExaminationError,
     InvalidSettingError,
     ModelCorruptError,
     ModelMissingError,
 )
-from entrypoints.cli.main import main
-from entrypoints.emotions import choose_emotion_reader
-from entrypoints.settings import Settings
-from fakes.metrics import FakeModelMeter
+from framecloak.entrypoints.cli.main import main
+from framecloak.entrypoints.emotions import choose_emotion_reader
+from framecloak.entrypoints.settings import Settings
 
 
 def rewrite(folder: Path, **changes: object) -> None:

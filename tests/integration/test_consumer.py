@@ -6,9 +6,9 @@ import asyncio
 
 from arq.constants import in_progress_key_prefix
 
-from adapters.redis.job_queue import CLEAN_UP, CLEANUP_QUEUE, ArqJobQueue
-from domain.resilience import ended
-from entrypoints.worker.consumer import Consumer
+from framecloak.adapters.redis.job_queue import CLEAN_UP, CLEANUP_QUEUE, ArqJobQueue
+from framecloak.domain.resilience import ended
+from framecloak.entrypoints.worker.consumer import Consumer
 from patience import patience
 
 

@@ -11,8 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from adapters.media.pyav import open_video
-from domain.errors import (
+from framecloak.adapters.media.pyav import open_video
+from framecloak.domain.errors import (
     DomainError,
     EmptyFileError,
     ExaminationError,
@@ -23,7 +23,7 @@ from domain.errors import (
     TruncatedVideoError,
     UnreadableVideoError,
 )
-from domain.ports import Frame
+from framecloak.domain.ports import Frame
 from media_samples import (
     cut,
     overwrite,

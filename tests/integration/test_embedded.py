@@ -19,18 +19,18 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 
-from adapters.embedded import processes, wheels
-from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.embedded.processes import Account, ServerProcess, available_port
-from adapters.embedded.redis import EmbeddedRedis
-from domain.errors import DatabaseUnavailableError, InvalidSettingError, OutputUnwritableError
+from framecloak.adapters.embedded import processes, wheels
+from framecloak.adapters.embedded.postgres import EmbeddedPostgres
+from framecloak.adapters.embedded.processes import Account, ServerProcess, available_port
+from framecloak.adapters.embedded.redis import EmbeddedRedis
+from framecloak.domain.errors import DatabaseUnavailableError, InvalidSettingError, OutputUnwritableError
 
 _ROOT = Path(__file__).parents[2]
 _SERVE = """
 import asyncio, sys
 from pathlib import Path
-from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.embedded.redis import EmbeddedRedis
+from framecloak.adapters.embedded.postgres import EmbeddedPostgres
+from framecloak.adapters.embedded.redis import EmbeddedRedis
 
 async def main(folder):
     async with EmbeddedPostgres(folder / "postgres") as postgres, EmbeddedRedis(folder / "redis") as redis:
@@ -95,7 +95,7 @@ async def serve(folder: Path, program: str = _SERVE) -> asyncio.subprocess.Proce
         program,
         str(folder),
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(_ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(_ROOT / "namespace")},
     )
 
 

@@ -14,23 +14,23 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.media.archive import ZipArchive, ZipReader
-from adapters.media.film_reader import Mp4Reader
-from adapters.media.films import X264Studio
-from adapters.media.opencv import OpenCvEncoder, OpenCvRedactor
-from adapters.media.pyav import VideoSource, open_video
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.films import GROUP_FRAMES, require_filmable
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.parts import Binder, Binding, Filming, write_part
-from domain.anonymization.planning import plan_slices
-from domain.anonymization.request import Appearance, Audio, Level, OutputFormat
-from domain.anonymization.verification import Problem, verify
-from domain.errors import InvalidFormatError
-from domain.ports.films import FilmFormat
-from domain.videos import Region, Segment
 from fakes.results import IMPRINT, is_signed
 from fakes.vision import FakeFaceDetector
+from framecloak.adapters.media.archive import ZipArchive, ZipReader
+from framecloak.adapters.media.film_reader import Mp4Reader
+from framecloak.adapters.media.films import X264Studio
+from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvRedactor
+from framecloak.adapters.media.pyav import VideoSource, open_video
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.films import GROUP_FRAMES, require_filmable
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.parts import Binder, Binding, Filming, write_part
+from framecloak.domain.anonymization.planning import plan_slices
+from framecloak.domain.anonymization.request import Appearance, Audio, Level, OutputFormat
+from framecloak.domain.anonymization.verification import Problem, verify
+from framecloak.domain.errors import InvalidFormatError
+from framecloak.domain.ports.films import FilmFormat
+from framecloak.domain.videos import Region, Segment
 from media_samples import cut, numbered_picture, overwrite, read_number, write_video
 
 FILM = Appearance(OutputFormat.MP4)

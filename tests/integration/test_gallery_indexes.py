@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from adapters.postgres import gallery_search
-from adapters.postgres.gallery_indexes import GalleryIndexes
-from adapters.postgres.gallery_search import _APPROXIMATE
-from adapters.postgres.schema import Schema
-from adapters.postgres.unit_of_work import PostgresDatabase
-from adapters.security.vault import Vault
-from domain.accounts import Principal, Role
-from domain.errors import ExtensionMissingError
-from domain.reid.faces import Embedding, EmbeddingSpace
-from domain.reid.galleries import Galleries
-from domain.reid.gallery import Enrolment, Gallery
-from domain.reid.upkeep import GalleryUpkeep
+from framecloak.adapters.postgres import gallery_search
+from framecloak.adapters.postgres.gallery_indexes import GalleryIndexes
+from framecloak.adapters.postgres.gallery_search import _APPROXIMATE
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.adapters.security.vault import Vault
+from framecloak.domain.accounts import Principal, Role
+from framecloak.domain.errors import ExtensionMissingError
+from framecloak.domain.reid.faces import Embedding, EmbeddingSpace
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.gallery import Enrolment, Gallery
+from framecloak.domain.reid.upkeep import GalleryUpkeep
 from world import World
 
 SPACE = EmbeddingSpace("synthetic", "ab" * 32, 32)

@@ -10,12 +10,12 @@ import pytest
 from onnx import numpy_helper
 
 import tiny_models
-from adapters.vision.centerface import build_graph, published_weights
-from adapters.vision.centerface_graphs import read_published
-from adapters.vision.half_precision import halve
-from adapters.vision.onnx import Provider, open_session
-from adapters.vision.precision import Precision
-from domain.errors import ModelCorruptError
+from framecloak.adapters.vision.centerface import build_graph, published_weights
+from framecloak.adapters.vision.centerface_graphs import read_published
+from framecloak.adapters.vision.half_precision import halve
+from framecloak.adapters.vision.onnx import Provider, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.domain.errors import ModelCorruptError
 
 
 def test_outputs_stay_float32_and_differ_by_rounding_alone() -> None:

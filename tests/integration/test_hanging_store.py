@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapters.storage.minio import MinioStore
+from framecloak.adapters.storage.minio import MinioStore
 from object_stores import content, stream
 from patience import patience
 

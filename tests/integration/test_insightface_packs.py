@@ -10,19 +10,24 @@ from numpy.typing import NDArray
 
 import pictures
 import tiny_models
-from adapters.vision.centerface import CenterFace
-from adapters.vision.insightface import (
+from framecloak.adapters.vision.centerface import CenterFace
+from framecloak.adapters.vision.insightface import (
     InsightFacePack,
     batches_correctly,
     choose_detector,
     decode,
     is_scrfd,
 )
-from adapters.vision.onnx import Outputs, Provider, Session, open_session
-from adapters.vision.precision import Precision
-from adapters.vision.weights import record_digests
-from domain.detection import ModelCard
-from domain.errors import ExaminationError, InvalidOptionError, ModelCorruptError, ModelMissingError
+from framecloak.adapters.vision.onnx import Outputs, Provider, Session, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.weights import record_digests
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.errors import (
+    ExaminationError,
+    InvalidOptionError,
+    ModelCorruptError,
+    ModelMissingError,
+)
 
 CARD = ModelCard("tiny/det_tiny", "0" * 64, "unknown", "CPU", "fp32")
 

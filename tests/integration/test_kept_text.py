@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 import command
 import pictures
-from adapters.media.pictures import open_picture
-from adapters.media.pyav import open_video
-from adapters.vision.onnx import Provider
-from adapters.vision.text import PpOcrText
-from domain.detection import Image
-from entrypoints.cli.main import main
+from framecloak.adapters.media.pictures import open_picture
+from framecloak.adapters.media.pyav import open_video
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.text import PpOcrText
+from framecloak.domain.detection import Image
+from framecloak.entrypoints.cli.main import main
 from media_samples import write_picture, write_video
 
 LENGTH = 7

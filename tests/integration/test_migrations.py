@@ -13,10 +13,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.postgres.engine import asyncpg_url
-from adapters.postgres.schema import Schema
-from adapters.postgres.tables import METADATA
-from domain.errors import (
+from framecloak.adapters.postgres.engine import asyncpg_url
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.adapters.postgres.tables import METADATA
+from framecloak.domain.errors import (
     DatabaseUnavailableError,
     InvalidOptionError,
     InvalidSettingError,

@@ -16,12 +16,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 import tiny_models
-from adapters.vision.centerface import CenterFace
-from adapters.vision.downloads import pull
-from adapters.vision.onnx import Provider
-from adapters.vision.plates import load_plate_detector
-from adapters.vision.weights import find_pack, models_folder, recorded_digests
-from domain.errors import (
+from framecloak.adapters.vision.centerface import CenterFace
+from framecloak.adapters.vision.downloads import pull
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.plates import load_plate_detector
+from framecloak.adapters.vision.weights import find_pack, models_folder, recorded_digests
+from framecloak.domain.errors import (
     DomainError,
     LicenseNotAcceptedError,
     ModelCorruptError,
@@ -29,7 +29,7 @@ from domain.errors import (
     ModelMissingError,
     ProviderUnavailableError,
 )
-from entrypoints.cli.models import models as command
+from framecloak.entrypoints.cli.models import models as command
 
 PACK = find_pack("buffalo_l")
 DETECTOR = tiny_models.scrfd_bytes()
@@ -273,7 +273,7 @@ def test_verify_of_an_empty_folder_looks_at_the_wheels(tmp_path: Path) -> None:
 
 
 def test_a_text_model_that_was_exchanged_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.vision.text.sha256_of", lambda _: "0" * 64)
+    monkeypatch.setattr("framecloak.adapters.vision.text.sha256_of", lambda _: "0" * 64)
     result = run("verify", "--json", "--model-path", tmp_path)
     assert result.exit_code == 1
     assert json.loads(result.stdout) == [{"path": "pp-ocrv6-det-small", "state": "changed"}]
@@ -309,7 +309,7 @@ def test_providers_are_tried_and_one_that_fails_says_why(
                 raise ProviderUnavailableError("CUDA does not work here: no driver", "")
             return CenterFace.load(tmp_path, Provider.CPU)
 
-    monkeypatch.setattr("adapters.vision.centerface.CenterFace", Broken)
+    monkeypatch.setattr("framecloak.adapters.vision.centerface.CenterFace", Broken)
     rows = json.loads(run("providers", "--json", "--model-path", tmp_path).stdout)
     assert [(row["provider"], row["works"]) for row in rows] == [
         ("TensorRT", True),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.media.pyav import open_video
+from framecloak.adapters.media.pyav import open_video
 from media_samples import (
     read_number,
     sequential_frames,

@@ -13,13 +13,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-import domain
 import tiny_models
-from adapters.vision import gpu_libraries
-from adapters.vision.onnx import PREFERENCE, Provider, open_first, open_session
-from adapters.vision.precision import Precision, choose_precision, describe
-from domain.detection import ModelCard
-from domain.errors import (
+from framecloak.adapters.vision import gpu_libraries
+from framecloak.adapters.vision.onnx import PREFERENCE, Provider, open_first, open_session
+from framecloak.adapters.vision.precision import Precision, choose_precision, describe
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.errors import (
     ExaminationError,
     InvalidOptionError,
     ModelCorruptError,
@@ -199,14 +198,13 @@ def test_precision_follows_the_provider() -> None:
 
 def test_the_runtime_tells_nobody_about_its_sessions(tmp_path: Path) -> None:
     program = (
-        "import tiny_models; from adapters.vision.onnx import Provider, open_session;"
+        "import tiny_models; from framecloak.adapters.vision.onnx import Provider, open_session;"
         "open_session(tiny_models.identity_bytes(), Provider.CPU)"
     )
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "HOME"))
     }
-    paths = os.pathsep.join(str(Path(module.__file__ or "").parent) for module in (tiny_models, domain))
-    paths = paths.replace(f"{os.sep}domain", "")
+    paths = str(Path(tiny_models.__file__ or "").parent)
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**environment, "HOME": str(tmp_path), "PYTHONPATH": paths},

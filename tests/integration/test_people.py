@@ -14,30 +14,30 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-import domain.anonymization.manifest
-from adapters.media.archive import ZipArchive, ZipReader
-from adapters.media.pictures import open_picture
-from adapters.media.pyav import open_video
-from adapters.postgres.unit_of_work import PostgresDatabase
-from adapters.security.vault import Vault
+import framecloak.domain.anonymization.manifest
 from desk import Desk, unzipped
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.identities import Identities, IdentityMode, Unknown
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.parts import Binder, Binding, write_part
-from domain.anonymization.planning import plan_slices
-from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
-from domain.anonymization.verdicts import Identification, rule_for
-from domain.detection import Image
-from domain.reid.faces import Embedding
-from domain.reid.galleries import Galleries
-from domain.reid.gallery import Enrolment
-from domain.reid.people import People, people_in_pictures
-from domain.videos import Segment
-from entrypoints.bootstrap import Container
-from entrypoints.settings import Settings
 from fakes.results import IMPRINT
+from framecloak.adapters.media.archive import ZipArchive, ZipReader
+from framecloak.adapters.media.pictures import open_picture
+from framecloak.adapters.media.pyav import open_video
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.adapters.security.vault import Vault
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.identities import Identities, IdentityMode, Unknown
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.parts import Binder, Binding, write_part
+from framecloak.domain.anonymization.planning import plan_slices
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.verdicts import Identification, rule_for
+from framecloak.domain.detection import Image
+from framecloak.domain.reid.faces import Embedding
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.gallery import Enrolment
+from framecloak.domain.reid.people import People, people_in_pictures
+from framecloak.domain.videos import Segment
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.settings import Settings
 from media_samples import write_video
 from pictures import GROUP_BOXES, group_photograph
 from world import World
@@ -47,7 +47,9 @@ SIZE = (960, 640)
 PERSON = 2
 """Which of the six, from the left."""
 SCHEMA = json.loads(
-    Path(domain.anonymization.manifest.__file__).with_name("manifest.schema.json").read_text("utf-8")
+    Path(framecloak.domain.anonymization.manifest.__file__)
+    .with_name("manifest.schema.json")
+    .read_text("utf-8")
 )
 
 

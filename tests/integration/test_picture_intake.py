@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
-from adapters.media.picture_intake import StrangersPictures
-from domain.errors import ImageTooLargeError, InvalidImageError
+from framecloak.adapters.media.picture_intake import StrangersPictures
+from framecloak.domain.errors import ImageTooLargeError, InvalidImageError
 from media_samples import numbered_picture
 
 RGB = numbered_picture(37, (96, 64))[:, :, ::-1]

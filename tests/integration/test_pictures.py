@@ -13,10 +13,15 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
-from adapters.media.pictures import is_picture, open_picture, pictures_in
-from domain.detection import Image
-from domain.errors import EmptyFileError, ImageTooLargeError, InputNotFoundError, UnreadableVideoError
-from entrypoints.cli.people import folder_of_people
+from framecloak.adapters.media.pictures import is_picture, open_picture, pictures_in
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import (
+    EmptyFileError,
+    ImageTooLargeError,
+    InputNotFoundError,
+    UnreadableVideoError,
+)
+from framecloak.entrypoints.cli.people import folder_of_people
 from media_samples import cut, numbered_picture, read_number, write_picture
 
 NUMBER = 37

@@ -9,19 +9,19 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from adapters.embedded.postgres import EmbeddedPostgres
-from adapters.embedded.processes import available_port
-from adapters.postgres import engine
-from adapters.postgres.schema import Schema
-from adapters.postgres.unit_of_work import PostgresDatabase
-from domain.accounts import Role
-from domain.errors import (
+from framecloak.adapters.embedded.postgres import EmbeddedPostgres
+from framecloak.adapters.embedded.processes import available_port
+from framecloak.adapters.postgres import engine
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.domain.accounts import Role
+from framecloak.domain.errors import (
     DatabaseUnavailableError,
     DomainError,
     InvalidOptionError,
     SchemaOutdatedError,
 )
-from domain.videos import Segment
+from framecloak.domain.videos import Segment
 from persistence_samples import add_user, add_video, principal_of
 
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from adapters.media.archive import ZipArchive
-from adapters.media.films import X264Studio
-from adapters.media.opencv import OpenCvReader, OpenCvRedactor
-from adapters.media.pyav import open_video
 from demo_shots import demo_shots
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.request import (
+from fakes.results import IMPRINT
+from framecloak.adapters.media.archive import ZipArchive
+from framecloak.adapters.media.films import X264Studio
+from framecloak.adapters.media.opencv import OpenCvReader, OpenCvRedactor
+from framecloak.adapters.media.pyav import open_video
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.request import (
     Appearance,
     Level,
     OutputFormat,
@@ -25,14 +26,13 @@ from domain.anonymization.request import (
     RedactionStyle,
     Verify,
 )
-from domain.detection import FloatArray, Image
-from domain.errors import ExaminationError
-from domain.ports import Frame
-from domain.videos import Segment
-from entrypoints.bootstrap import Container
-from entrypoints.cli import demo_film
-from entrypoints.settings import Settings
-from fakes.results import IMPRINT
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import Frame
+from framecloak.domain.videos import Segment
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.cli import demo_film
+from framecloak.entrypoints.settings import Settings
 from media_samples import write_video
 
 LENGTH = 12

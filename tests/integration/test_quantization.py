@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import tiny_models
-from adapters.vision.onnx import Provider, open_session
-from adapters.vision.quantization import Range, quantize, rounded_tensors
-from domain.errors import ModelCorruptError
+from framecloak.adapters.vision.onnx import Provider, open_session
+from framecloak.adapters.vision.quantization import Range, quantize, rounded_tensors
+from framecloak.domain.errors import ModelCorruptError
 
 NODES = {"first", "second", "add"}
 RANGES = {"image": Range(-1, 1), "r1": Range(0, 4), "c2": Range(-4, 4), "sum": Range(-5, 5)}

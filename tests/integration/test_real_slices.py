@@ -13,21 +13,21 @@ from pathlib import Path
 import cv2
 import pytest
 
-from adapters.media.archive import ZipArchive, ZipReader
-from adapters.media.probing import PyAvProber, keyframes
-from adapters.media.pyav import open_video
 from demo_shots import demo_shots
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.parts import Binder, Binding, write_part
-from domain.anonymization.planning import plan_slices
-from domain.anonymization.request import Appearance, Level
-from domain.detection import Image
-from domain.videos import Region, Segment
-from entrypoints.bootstrap import Container
-from entrypoints.cli import demo_film
-from entrypoints.settings import Settings
 from fakes.results import IMPRINT
+from framecloak.adapters.media.archive import ZipArchive, ZipReader
+from framecloak.adapters.media.probing import PyAvProber, keyframes
+from framecloak.adapters.media.pyav import open_video
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.parts import Binder, Binding, write_part
+from framecloak.domain.anonymization.planning import plan_slices
+from framecloak.domain.anonymization.request import Appearance, Level
+from framecloak.domain.detection import Image
+from framecloak.domain.videos import Region, Segment
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.cli import demo_film
+from framecloak.entrypoints.settings import Settings
 from media_samples import write_video
 
 SEGMENTS = (Segment(3, 60), Segment(70, 118))

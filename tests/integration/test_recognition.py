@@ -9,11 +9,11 @@ import cv2
 import pytest
 
 import pictures
-from domain.errors import ModelMissingError
-from domain.ports.metrics import Model
-from entrypoints.recognition import build_faces, capacity_of
-from entrypoints.settings import Settings
 from fakes.metrics import FakeModelMeter
+from framecloak.domain.errors import ModelMissingError
+from framecloak.domain.ports.metrics import Model
+from framecloak.entrypoints.recognition import build_faces, capacity_of
+from framecloak.entrypoints.settings import Settings
 
 
 def settings(models: Path, **more: str) -> Settings:

@@ -15,9 +15,9 @@ import pytest
 
 import pictures
 import tiny_models
-from adapters.media.picture_intake import StrangersPictures
-from adapters.vision.alignment import similarity
-from adapters.vision.arcface import (
+from framecloak.adapters.media.picture_intake import StrangersPictures
+from framecloak.adapters.vision.alignment import similarity
+from framecloak.adapters.vision.arcface import (
     ArcFace,
     Normalization,
     choose_recognizer,
@@ -25,14 +25,14 @@ from adapters.vision.arcface import (
     read_normalization,
     template,
 )
-from adapters.vision.centerface import CenterFace
-from adapters.vision.dlib_graph import build
-from adapters.vision.dlib_resnet import DlibResNet, build_graph
-from adapters.vision.onnx import Provider, open_session
-from adapters.vision.precision import Precision
-from adapters.vision.weights import record_digests
-from domain.errors import ModelCorruptError, ModelMissingError
-from domain.reid.analysis import Capacity, FaceAnalysis
+from framecloak.adapters.vision.centerface import CenterFace
+from framecloak.adapters.vision.dlib_graph import build
+from framecloak.adapters.vision.dlib_resnet import DlibResNet, build_graph
+from framecloak.adapters.vision.onnx import Provider, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.weights import record_digests
+from framecloak.domain.errors import ModelCorruptError, ModelMissingError
+from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
 
 FACES = Path(__file__).parents[3] / "shared" / "data" / "faces"
 POINTS = np.array([[300, 200], [360, 210], [325, 250], [295, 290], [345, 300]], np.float32)
@@ -128,7 +128,8 @@ def test_an_exchanged_file_is_refused(tmp_path: Path) -> None:
 
 def test_processes_that_build_at_once_get_the_same_graph(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from adapters.vision.dlib_resnet import build_graph; "
+        "import sys; from pathlib import Path;"
+        "from framecloak.adapters.vision.dlib_resnet import build_graph; "
         "print(build_graph(Path(sys.argv[1])).sha256)"
     )
     builders = [

@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.vision.onnx import Provider
-from adapters.vision.text import PpOcrText
-from domain.anonymization.areas import VIDEO_AREAS
-from domain.anonymization.instruments import Instructions, Instruments
-from domain.anonymization.looks import Look
-from domain.anonymization.processing import redacted_frames
-from domain.anonymization.request import Appearance
-from domain.anonymization.tracking import TrackingSettings
-from domain.detection import Image, Kind
-from domain.videos import Segment
 from fakes.media import FakeSource
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.text import PpOcrText
+from framecloak.domain.anonymization.areas import VIDEO_AREAS
+from framecloak.domain.anonymization.instruments import Instructions, Instruments
+from framecloak.domain.anonymization.looks import Look
+from framecloak.domain.anonymization.processing import redacted_frames
+from framecloak.domain.anonymization.request import Appearance
+from framecloak.domain.anonymization.tracking import TrackingSettings
+from framecloak.domain.detection import Image, Kind
+from framecloak.domain.videos import Segment
 from scripted import BlackBoxes, RawBytes, ScriptedDetector
 
 SIZE = (640, 360)

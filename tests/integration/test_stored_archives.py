@@ -9,20 +9,20 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.media.archive import ZipArchive
-from adapters.media.film_viewer import film_frame
-from adapters.media.films import X264Studio
-from adapters.media.opencv import OpenCvEncoder, OpenCvRedactor
-from adapters.media.pyav import open_video
-from adapters.storage import stored_archives
-from adapters.storage.stored_archives import StoredZips
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat
-from domain.errors import ObjectNotFoundError
-from domain.videos import Segment
 from fakes.results import IMPRINT
 from fakes.storage import FakeObjectStore
+from framecloak.adapters.media.archive import ZipArchive
+from framecloak.adapters.media.film_viewer import film_frame
+from framecloak.adapters.media.films import X264Studio
+from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvRedactor
+from framecloak.adapters.media.pyav import open_video
+from framecloak.adapters.storage import stored_archives
+from framecloak.adapters.storage.stored_archives import StoredZips
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat
+from framecloak.domain.errors import ObjectNotFoundError
+from framecloak.domain.videos import Segment
 from media_samples import read_number, write_video
 from world import chunks
 

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.service import build_service
-from entrypoints.settings import Settings
+from framecloak.entrypoints.service import build_service
+from framecloak.entrypoints.settings import Settings
 from s3_server import S3Server, running_s3
 
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from adapters.storage.minio import MinioStore
-from entrypoints.service import build_service
-from entrypoints.settings import Settings
+from framecloak.adapters.storage.minio import MinioStore
+from framecloak.entrypoints.service import build_service
+from framecloak.entrypoints.settings import Settings
 
 async def look() -> None:
     async with build_service(Settings.from_environment(os.environ)) as service:

@@ -10,15 +10,20 @@ import pytest
 
 import pictures
 import tiny_models
-from adapters.vision import text
-from adapters.vision.onnx import Provider
-from adapters.vision.plates import YoloPlates, load_plate_detector, plate_detectors
-from adapters.vision.text import PpOcrText, decode
-from domain.anonymization.request import Level, Verify
-from domain.detection import Image, Kind
-from domain.errors import ExaminationError, LevelUnavailableError, ModelCorruptError, ModelMissingError
-from entrypoints.bootstrap import Container
-from entrypoints.settings import Settings
+from framecloak.adapters.vision import text
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.plates import YoloPlates, load_plate_detector, plate_detectors
+from framecloak.adapters.vision.text import PpOcrText, decode
+from framecloak.domain.anonymization.request import Level, Verify
+from framecloak.domain.detection import Image, Kind
+from framecloak.domain.errors import (
+    ExaminationError,
+    LevelUnavailableError,
+    ModelCorruptError,
+    ModelMissingError,
+)
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.postgres.unit_of_work import PostgresDatabase
-from domain.accounts import Role
-from domain.anonymization.cleaning import Cleaner
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.request import Level
-from domain.anonymization.slices import LEASE, Standing
-from domain.errors import (
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.domain.accounts import Role
+from framecloak.domain.anonymization.cleaning import Cleaner
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.request import Level
+from framecloak.domain.anonymization.slices import LEASE, Standing
+from framecloak.domain.errors import (
     AlreadyFinishedError,
     ApiKeyNotFoundError,
     ForbiddenError,
@@ -39,11 +39,11 @@ from domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from domain.identity import SignedIn
-from domain.library import GrantRole
-from domain.ports.persistence import RequestFilter
-from domain.ports.services import TokenPair
-from domain.videos import Region, Segment
+from framecloak.domain.identity import SignedIn
+from framecloak.domain.library import GrantRole
+from framecloak.domain.ports.persistence import RequestFilter
+from framecloak.domain.ports.services import TokenPair
+from framecloak.domain.videos import Region, Segment
 from world import PASSWORD, World, chunks, nothing_to_sweep
 
 

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.media.archive import ZipArchive, ZipReader
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat
-from domain.anonymization.verification import Problem, verify
-from domain.errors import ObjectNotFoundError, UnreadableArchiveError
-from domain.videos import Segment
 from fakes.media import FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT, FakeFilmReader, FakeStudio, is_signed
 from fakes.vision import FakeFaceDetector
+from framecloak.adapters.media.archive import ZipArchive, ZipReader
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.verification import Problem, verify
+from framecloak.domain.errors import ObjectNotFoundError, UnreadableArchiveError
+from framecloak.domain.videos import Segment
 
 HIDDEN = b"PK\3\4 an unredacted frame"
 FORMATS = [one for one in OutputFormat if one is not OutputFormat.JPEG]

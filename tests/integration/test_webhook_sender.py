@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 import httpcore
 import pytest
 
-from adapters.webhooks.addresses import CheckedBackend, may_be_called
-from adapters.webhooks.http import HttpWebhookSender
-from domain.errors import WebhookFailedError
+from framecloak.adapters.webhooks.addresses import CheckedBackend, may_be_called
+from framecloak.adapters.webhooks.http import HttpWebhookSender
+from framecloak.domain.errors import WebhookFailedError
 from receivers import Receiver, answer, listening
 
 BODY = b'{"status":"completed"}'

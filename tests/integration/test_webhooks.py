@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from adapters.clock import SystemClock
-from adapters.postgres.unit_of_work import PostgresDatabase
-from adapters.webhooks.http import HttpWebhookSender
 from command import run
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.webhooks import Webhooks, sign
-from entrypoints.keys import webhook_secret
-from entrypoints.settings import Settings
+from framecloak.adapters.clock import SystemClock
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.adapters.webhooks.http import HttpWebhookSender
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.webhooks import Webhooks, sign
+from framecloak.entrypoints.keys import webhook_secret
+from framecloak.entrypoints.settings import Settings
 from installation import error_line
 from persistence_samples import add_user, add_video, order_for, snapshot_for
 from receivers import Receiver, listening

@@ -14,13 +14,18 @@ def test_it_holds_every_file_of_the_console_and_every_migration(tmp_path: Path) 
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(wheel) as archive:
         packed = {name: archive.read(name) for name in archive.namelist()}
-    web = ROOT / "src" / "entrypoints" / "http" / "web"
-    files = {str(path.relative_to(ROOT / "src")): path for path in web.rglob("*") if path.is_file()}
+    source = ROOT / "src"
+    web = source / "entrypoints" / "http" / "web"
+    files = {f"framecloak/{path.relative_to(source)}": path for path in web.rglob("*") if path.is_file()}
     assert len(files) > 40
     assert {name: packed.get(name) for name in files} == {
         name: path.read_bytes() for name, path in files.items()
     }
     versions = ROOT / "migrations" / "versions"
-    migrations = {f"adapters/postgres/migrations/versions/{path.name}" for path in versions.glob("0*.py")}
+    migrations = {
+        f"framecloak/adapters/postgres/migrations/versions/{path.name}" for path in versions.glob("0*.py")
+    }
     assert migrations
     assert migrations <= set(packed)
+    # Packages called `domain` or `adapters` would be in everybody's way.
+    assert {name.split("/")[0] for name in packed if ".dist-info/" not in name} == {"framecloak"}

@@ -13,20 +13,20 @@ from uuid import UUID, uuid4
 import pytest
 from redis.asyncio import Redis
 
-from adapters.embedded.processes import available_port
-from adapters.embedded.redis import EmbeddedRedis
-from adapters.redis.job_queue import NORMAL_QUEUE, TICKET, ArqJobQueue
 from desk import Desk
-from domain.anonymization.cleanup_report import CleanupReport, Concern, Shortfall
-from domain.anonymization.holding import WorkerStuckError
-from domain.anonymization.lifecycle import Priority, Status
-from domain.anonymization.slices import Lease
-from domain.errors import DatabaseUnavailableError
-from domain.ports.metrics import NULL_METER, Meter
-from entrypoints.worker import run as worker_run
-from entrypoints.worker.duties import Duty
-from entrypoints.worker.run import SLICE_QUEUES, UPKEEP_QUEUES, WorkerParts, run_worker
 from fakes.metrics import FakeMeter
+from framecloak.adapters.embedded.processes import available_port
+from framecloak.adapters.embedded.redis import EmbeddedRedis
+from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, TICKET, ArqJobQueue
+from framecloak.domain.anonymization.cleanup_report import CleanupReport, Concern, Shortfall
+from framecloak.domain.anonymization.holding import WorkerStuckError
+from framecloak.domain.anonymization.lifecycle import Priority, Status
+from framecloak.domain.anonymization.slices import Lease
+from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.ports.metrics import NULL_METER, Meter
+from framecloak.entrypoints.worker import run as worker_run
+from framecloak.entrypoints.worker.duties import Duty
+from framecloak.entrypoints.worker.run import SLICE_QUEUES, UPKEEP_QUEUES, WorkerParts, run_worker
 from patience import patience
 from world import World
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.accounts import Principal
-from domain.anonymization.lifecycle import Order
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.lifecycle import Order
 from world import World
 
 

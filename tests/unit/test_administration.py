@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from domain.accounts import Role
-from domain.errors import (
+from fakes.security import FakePasswordHasher
+from framecloak.domain.accounts import Role
+from framecloak.domain.errors import (
     ForbiddenError,
     InvalidCredentialsError,
     InvalidOptionError,
@@ -19,8 +20,7 @@ from domain.errors import (
     UserNotFoundError,
     WeakPasswordError,
 )
-from domain.identity import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from fakes.security import FakePasswordHasher
+from framecloak.domain.identity import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from world import PASSWORD, World
 
 

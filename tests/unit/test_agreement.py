@@ -11,22 +11,22 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-import domain.anonymization.manifest
+import framecloak.domain.anonymization.manifest
 from desk import Desk
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.identities import IdentityMode, IdentityRule
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.parts import Binder, Binding, write_part
-from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
-from domain.anonymization.verdicts import Identification
-from domain.detection import Kind, ModelCard
-from domain.errors import WorkersDisagreeError
-from domain.reid.people import People
-from domain.videos import Segment
 from fakes.media import FakeArchive
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.identities import IdentityMode, IdentityRule
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.parts import Binder, Binding, write_part
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.verdicts import Identification
+from framecloak.domain.detection import Kind, ModelCard
+from framecloak.domain.errors import WorkersDisagreeError
+from framecloak.domain.reid.people import People
+from framecloak.domain.videos import Segment
 from scripted import (
     LENS,
     PERSON,
@@ -41,7 +41,9 @@ from scripted import (
 from world import World
 
 SCHEMA = json.loads(
-    Path(domain.anonymization.manifest.__file__).with_name("manifest.schema.json").read_text("utf-8")
+    Path(framecloak.domain.anonymization.manifest.__file__)
+    .with_name("manifest.schema.json")
+    .read_text("utf-8")
 )
 LENGTH = 60
 INT8 = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from domain.anonymization.album import Album
-from domain.detection import Image
-from domain.errors import ExaminationError, UnreadableVideoError
-from domain.ports import SourceInfo
+from framecloak.domain.anonymization.album import Album
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError, UnreadableVideoError
+from framecloak.domain.ports import SourceInfo
 
 
 @dataclass

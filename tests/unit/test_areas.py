@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.areas import (
+from framecloak.domain.anonymization.areas import (
     PICTURE_AREAS,
     VIDEO_AREAS,
     have_plate_shape,
@@ -19,17 +19,17 @@ from domain.anonymization.areas import (
     padded,
     plates_among,
 )
-from domain.anonymization.examination import Examination
-from domain.anonymization.following import follow
-from domain.anonymization.instruments import Instructions, Instruments
-from domain.anonymization.looks import Look
-from domain.anonymization.processing import redacted_frames
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance
-from domain.anonymization.seen import Seen
-from domain.anonymization.tracking import Found, Origin, TrackingSettings, track
-from domain.detection import Basis, Kind
-from domain.videos import Region, Segment
+from framecloak.domain.anonymization.examination import Examination
+from framecloak.domain.anonymization.following import follow
+from framecloak.domain.anonymization.instruments import Instructions, Instruments
+from framecloak.domain.anonymization.looks import Look
+from framecloak.domain.anonymization.processing import redacted_frames
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.request import Appearance
+from framecloak.domain.anonymization.seen import Seen
+from framecloak.domain.anonymization.tracking import Found, Origin, TrackingSettings, track
+from framecloak.domain.detection import Basis, Kind
+from framecloak.domain.videos import Region, Segment
 from scripted import BlackBoxes, RawBytes, ScriptedAreas, ScriptedDetector, ScriptedFrame, ScriptedSource
 
 FACES = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)

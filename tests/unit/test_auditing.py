@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.accounts import Principal, Role
-from domain.anonymization.cleaning import Cleaner
-from domain.auditing import Auditing
-from domain.errors import ForbiddenError, FrameNotFoundError, InvalidCredentialsError
-from domain.ports.persistence import AuditEntry, AuditFilter
-from domain.videos import Region, Segment
+from framecloak.domain.accounts import Principal, Role
+from framecloak.domain.anonymization.cleaning import Cleaner
+from framecloak.domain.auditing import Auditing
+from framecloak.domain.errors import ForbiddenError, FrameNotFoundError, InvalidCredentialsError
+from framecloak.domain.ports.persistence import AuditEntry, AuditFilter
+from framecloak.domain.videos import Region, Segment
 from world import PASSWORD, World, nothing_to_sweep
 
 ADDRESS = "192.0.2.7"

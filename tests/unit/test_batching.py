@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import OverloadedError
-from domain.reid.batching import Batcher
-from domain.reid.lanes import Lanes
 from fakes.metrics import FakeModelMeter
+from framecloak.domain.errors import OverloadedError
+from framecloak.domain.reid.batching import Batcher
+from framecloak.domain.reid.lanes import Lanes
 
 FOREVER = 3600.0
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization import box_table
-from domain.anonymization.box_table import BoxTable, BoxTableBuilder, entries
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
-from domain.errors import InvalidManifestError, TooManyBoxesError
-from domain.videos import Segment
+from framecloak.domain.anonymization import box_table
+from framecloak.domain.anonymization.box_table import BoxTable, BoxTableBuilder, entries
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
+from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
+from framecloak.domain.videos import Segment
 
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.5, Origin.DETECTED, Kind.FACE)
 AREA = RedactedBox((0, 0, 9, 9), None, None, Origin.MANUAL, None)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from domain.anonymization import boxes as bx
+from framecloak.domain.anonymization import boxes as bx
 
 corners = st.floats(-500, 500).map(lambda value: round(value, 3))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.canonical import LARGEST_WHOLE, canonical
+from framecloak.domain.anonymization.canonical import LARGEST_WHOLE, canonical
 
 VALUES = st.recursive(
     st.none()

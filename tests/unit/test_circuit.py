@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.circuit import CircuitBreaker
-from domain.errors import EmotionsUnavailableError, InvalidOptionError
+from framecloak.domain.circuit import CircuitBreaker
+from framecloak.domain.errors import EmotionsUnavailableError, InvalidOptionError
 
 
 class Server:

@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.accounts import Principal
-from domain.anonymization import cleaning
-from domain.anonymization.cleaning import PARTIAL_KEPT, UPLOAD_KEPT, Cleaner
-from domain.anonymization.cleanup_report import CleanupReport
-from domain.anonymization.lifecycle import Order, Status
-from domain.collection import UPLOAD_LASTS
-from domain.errors import (
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization import cleaning
+from framecloak.domain.anonymization.cleaning import PARTIAL_KEPT, UPLOAD_KEPT, Cleaner
+from framecloak.domain.anonymization.cleanup_report import CleanupReport
+from framecloak.domain.anonymization.lifecycle import Order, Status
+from framecloak.domain.collection import UPLOAD_LASTS
+from framecloak.domain.errors import (
     NotReadyError,
     StorageUnavailableError,
     TokenExpiredError,

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from domain.accounts import Principal
-from domain.anonymization import cleaning
-from domain.anonymization.cleaning import ORPHAN_KEPT, Cleaner
-from domain.anonymization.cleanup_report import CleanupReport
-from domain.errors import DomainError, StorageUnavailableError
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization import cleaning
+from framecloak.domain.anonymization.cleaning import ORPHAN_KEPT, Cleaner
+from framecloak.domain.anonymization.cleanup_report import CleanupReport
+from framecloak.domain.errors import DomainError, StorageUnavailableError
 from world import World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)

@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.accounts import Principal
-from domain.anonymization.cleaning import UPLOAD_KEPT, Cleaner
-from domain.anonymization.cleanup_report import CleanupReport, Concern, Shortfall
-from domain.anonymization.lifecycle import Order
-from domain.errors import StorageUnavailableError
 from fakes.storage import FakeObjectStore
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.cleaning import UPLOAD_KEPT, Cleaner
+from framecloak.domain.anonymization.cleanup_report import CleanupReport, Concern, Shortfall
+from framecloak.domain.anonymization.lifecycle import Order
+from framecloak.domain.errors import StorageUnavailableError
 from world import PASSWORD, World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)

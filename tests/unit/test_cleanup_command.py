@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from domain.anonymization.cleanup_report import CleanupReport, Concern, Shortfall
-from entrypoints.cli import requests
-from entrypoints.cli.anonymize_frames import Wanted
-from entrypoints.cli.errors import CLEANUP_INCOMPLETE, SUCCESS
-from entrypoints.settings import Settings
+from framecloak.domain.anonymization.cleanup_report import CleanupReport, Concern, Shortfall
+from framecloak.entrypoints.cli import requests
+from framecloak.entrypoints.cli.anonymize_frames import Wanted
+from framecloak.entrypoints.cli.errors import CLEANUP_INCOMPLETE, SUCCESS
+from framecloak.entrypoints.settings import Settings
 
 SHORT = Shortfall(Concern.DOWNLOAD_RIGHTS, 3, "the database cannot be reached: start it")
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.storage.local_cache import LocalCache
-from domain.errors import (
+from fakes.storage import FakeObjectStore
+from framecloak.adapters.storage.local_cache import LocalCache
+from framecloak.domain.errors import (
     DomainError,
     FrameNotFoundError,
     StorageFullError,
@@ -24,8 +25,7 @@ from domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from domain.ports.services import StoredObject
-from fakes.storage import FakeObjectStore
+from framecloak.domain.ports.services import StoredObject
 from world import World, chunks
 
 

@@ -9,9 +9,9 @@ import sys
 import click
 import pytest
 
-from domain import errors
-from domain.errors import DomainError
-from entrypoints.cli.errors import (
+from framecloak.domain import errors
+from framecloak.domain.errors import DomainError
+from framecloak.entrypoints.cli.errors import (
     CLEANUP_INCOMPLETE,
     EXIT_CODES,
     FRAMES_BLANKED,
@@ -20,8 +20,8 @@ from entrypoints.cli.errors import (
     SUCCESS,
     USAGE,
 )
-from entrypoints.cli.main import framecloak, main
-from entrypoints.cli.signals import Interrupted, signals_raise
+from framecloak.entrypoints.cli.main import framecloak, main
+from framecloak.entrypoints.cli.signals import Interrupted, signals_raise
 
 
 def domain_errors(kind: type[DomainError] = DomainError) -> set[type[DomainError]]:
@@ -86,7 +86,7 @@ def test_an_error_of_the_program_is_one_line(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("half\na frame")
 
-    monkeypatch.setattr("entrypoints.settings.Settings.from_environment", broken)
+    monkeypatch.setattr("framecloak.entrypoints.settings.Settings.from_environment", broken)
     assert main(["redact", "in.mp4", "-o", "out.zip"]) == 70
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("framecloak: internal error (ZeroDivisionError: half a frame): ")
@@ -110,7 +110,7 @@ def test_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["redact", "--help"]])
 def test_what_needs_no_service_does_not_wait_for_its_libraries(arguments: list[str]) -> None:
     program = (
-        "import sys; from entrypoints.cli.main import main; "
+        "import sys; from framecloak.entrypoints.cli.main import main; "
         f"code = main({arguments!r}); print(code, *sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from domain.anonymization.work import NO_WORKER_SURVIVED
-from entrypoints.http.errors import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
+from framecloak.domain.anonymization.work import NO_WORKER_SURVIVED
+from framecloak.entrypoints.http.errors import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
 
-WEB = Path(str(files("entrypoints.http") / "web"))
+WEB = Path(str(files("framecloak.entrypoints.http") / "web"))
 LANGUAGES = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted((WEB / "languages").glob("*.json"))
 }

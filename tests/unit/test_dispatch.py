@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.dispatch import FEWEST_TICKETS, choose_tickets, in_turn
-from domain.anonymization.lifecycle import Priority
-from domain.anonymization.slices import Demand
-from domain.errors import DatabaseUnavailableError
-from domain.ports.services import WorkerInfo
 from fakes.clock import NOON
+from framecloak.domain.anonymization.dispatch import FEWEST_TICKETS, choose_tickets, in_turn
+from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.anonymization.slices import Demand
+from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.ports.services import WorkerInfo
 from world import World
 
 NORMAL, HIGH = Priority.NORMAL, Priority.HIGH

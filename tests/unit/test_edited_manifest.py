@@ -10,22 +10,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization import edited_manifest
-from domain.anonymization.box_table import entries
-from domain.anonymization.earlier_identities import EarlierIdentities
-from domain.anonymization.edited_manifest import read_edited
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.provenance import BasedOn, SignatureState
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
-from domain.anonymization.tracking import Origin
-from domain.detection import FloatArray, Image, Kind
-from domain.errors import DomainError, InvalidManifestError, ManifestMismatchError, TooManyBoxesError
-from domain.videos import Region, Segment
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
+from framecloak.domain.anonymization import edited_manifest
+from framecloak.domain.anonymization.box_table import entries
+from framecloak.domain.anonymization.earlier_identities import EarlierIdentities
+from framecloak.domain.anonymization.edited_manifest import read_edited
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.request import (
+    Appearance,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import FloatArray, Image, Kind
+from framecloak.domain.errors import (
+    DomainError,
+    InvalidManifestError,
+    ManifestMismatchError,
+    TooManyBoxesError,
+)
+from framecloak.domain.videos import Region, Segment
 
 Document = dict[str, Any]
 PEOPLE: Document = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from domain.anonymization.box_table import BoxTable, BoxTableBuilder
-from domain.anonymization.edits import DrawnBox, FrameEdit, edited
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
-from domain.errors import InvalidManifestError
+from framecloak.domain.anonymization.box_table import BoxTable, BoxTableBuilder
+from framecloak.domain.anonymization.edits import DrawnBox, FrameEdit, edited
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
+from framecloak.domain.errors import InvalidManifestError
 
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.5, Origin.DETECTED, Kind.FACE)
 TEXT = RedactedBox((50, 2, 70, 9), 4, 0.7, Origin.FILLED, Kind.TEXT)

@@ -7,14 +7,14 @@ import threading
 
 import pytest
 
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat
-from domain.errors import StorageFullError
-from domain.videos import Region, Segment
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat
+from framecloak.domain.errors import StorageFullError
+from framecloak.domain.videos import Region, Segment
 
 
 def exhibit(number: int, source: FakeSource, *segments: Segment, regions: tuple[Region, ...] = ()) -> Exhibit:

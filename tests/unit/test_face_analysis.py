@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from domain.detection import FloatArray, Image
-from domain.errors import (
+from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
+from fakes.vision import FakeFaceDetector, plant_face
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import (
     BatchTooLargeError,
     DomainError,
     ExaminationError,
@@ -19,10 +21,8 @@ from domain.errors import (
     InvalidImageError,
     OverloadedError,
 )
-from domain.reid.analysis import MAX_FACES, Capacity, FaceAnalysis
-from domain.reid.faces import Analysis
-from fakes.recognition import CannedEmotionReader, FakeFaceRecognizer, FakePictureReader, picture_bytes
-from fakes.vision import FakeFaceDetector, plant_face
+from framecloak.domain.reid.analysis import MAX_FACES, Capacity, FaceAnalysis
+from framecloak.domain.reid.faces import Analysis
 
 SMALL, MIDDLE, LARGE = (10, 10, 40, 50), (80, 20, 130, 90), (160, 60, 260, 200)
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pictures
-from domain.detection import Image
-from domain.reid import quality
-from domain.reid.quality import assess, pose, sharpness
+from framecloak.domain.detection import Image
+from framecloak.domain.reid import quality
+from framecloak.domain.reid.quality import assess, pose, sharpness
 
 
 def seen(yaw: float, pitch: float, roll: float, scale: float = 2.0) -> np.ndarray:

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.films import consume
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.looks import longest_wait, video_looks
-from domain.anonymization.processing import redacted_frames
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance, Level
-from domain.anonymization.tracking import TrackingSettings
-from domain.detection import Detections, Image, ModelCard
-from domain.ports import SourceInfo
-from domain.videos import Segment
 from fakes.results import IMPRINT
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.films import consume
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.looks import longest_wait, video_looks
+from framecloak.domain.anonymization.processing import redacted_frames
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, Level
+from framecloak.domain.anonymization.tracking import TrackingSettings
+from framecloak.domain.detection import Detections, Image, ModelCard
+from framecloak.domain.ports import SourceInfo
+from framecloak.domain.videos import Segment
 from scripted import BlackBoxes, ScriptedSource
 
 WIDTH, HEIGHT = 1024, 64

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.storage.feed import Feed
+from framecloak.adapters.storage.feed import Feed
 
 BLOCK = 4 * 1024 * 1024
 

@@ -10,9 +10,10 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from domain.accounts import Principal, Role
-from domain.anonymization.cleaning import Cleaner
-from domain.errors import (
+from fakes.persistence.galleries import FakeVault
+from framecloak.domain.accounts import Principal, Role
+from framecloak.domain.anonymization.cleaning import Cleaner
+from framecloak.domain.errors import (
     GalleryFaceNotFoundError,
     GalleryFullError,
     GalleryKeyMissingError,
@@ -20,11 +21,10 @@ from domain.errors import (
     InvalidOptionError,
     ModelMismatchError,
 )
-from domain.ports.audit import AuditFilter
-from domain.reid.faces import Embedding, EmbeddingSpace
-from domain.reid.galleries import Galleries
-from domain.reid.gallery import MOST_AT_ONCE, Enrolment, Gallery
-from fakes.persistence.galleries import FakeVault
+from framecloak.domain.ports.audit import AuditFilter
+from framecloak.domain.reid.faces import Embedding, EmbeddingSpace
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.gallery import MOST_AT_ONCE, Enrolment, Gallery
 from gallery_samples import SPACE, embedding
 from world import World, nothing_to_sweep
 

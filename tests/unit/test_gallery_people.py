@@ -13,22 +13,22 @@ import numpy as np
 import pytest
 
 from desk import Desk, unzipped
-from domain.accounts import Principal, Role
-from domain.anonymization.identities import Identities, IdentityMode, PinnedPeople
-from domain.anonymization.lifecycle import AnonymizationRequest, Status
-from domain.anonymization.making import WORKER
-from domain.anonymization.request import Level
-from domain.errors import (
+from fakes.persistence.galleries import FakeVault
+from framecloak.domain.accounts import Principal, Role
+from framecloak.domain.anonymization.identities import Identities, IdentityMode, PinnedPeople
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Status
+from framecloak.domain.anonymization.making import WORKER
+from framecloak.domain.anonymization.request import Level
+from framecloak.domain.errors import (
     GalleryNotFoundError,
     IdentitiesLostError,
     InvalidOptionError,
     ModelMismatchError,
 )
-from domain.ports.audit import AuditFilter
-from domain.reid.faces import Embedding, EmbeddingSpace
-from domain.reid.galleries import Galleries
-from domain.reid.gallery import Enrolment
-from fakes.persistence.galleries import FakeVault
+from framecloak.domain.ports.audit import AuditFilter
+from framecloak.domain.reid.faces import Embedding, EmbeddingSpace
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.gallery import Enrolment
 from world import World
 
 

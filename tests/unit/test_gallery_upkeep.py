@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.accounts import Principal, Role
-from domain.errors import DatabaseUnavailableError, ForbiddenError, GalleryKeyMissingError
-from domain.reid.galleries import Galleries
-from domain.reid.gallery import Enrolment, Gallery
-from domain.reid.upkeep import GalleryUpkeep
 from fakes.persistence.galleries import FakeGalleryIndexes, FakeVault
+from framecloak.domain.accounts import Principal, Role
+from framecloak.domain.errors import DatabaseUnavailableError, ForbiddenError, GalleryKeyMissingError
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.gallery import Enrolment, Gallery
+from framecloak.domain.reid.upkeep import GalleryUpkeep
 from gallery_samples import SPACE, embedding
 from world import World
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 import halting
-from adapters.media.archive import ZipArchive
+from framecloak.adapters.media.archive import ZipArchive
 from halting import Halted, token
 from orders import until
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.storage.threads import in_thread
-from domain.anonymization import checks
-from domain.anonymization.health import Condition, Health
-from domain.anonymization.lifecycle import Status
-from domain.errors import ModelMissingError
-from domain.ports.services import WorkerInfo
+from framecloak.adapters.storage.threads import in_thread
+from framecloak.domain.anonymization import checks
+from framecloak.domain.anonymization.health import Condition, Health
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.errors import ModelMissingError
+from framecloak.domain.ports.services import WorkerInfo
 from world import World
 
 

@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from domain.anonymization import holding
-from domain.anonymization.holding import HeldLease, LeaseEndedError, WorkerStuckError
-from domain.anonymization.slices import Lease, SliceKind
-from domain.errors import ProcessingTimeoutError
-from domain.videos import Segment
 from fakes.persistence.database import FakeDatabase
 from fakes.queue import FakeProgressBoard
+from framecloak.domain.anonymization import holding
+from framecloak.domain.anonymization.holding import HeldLease, LeaseEndedError, WorkerStuckError
+from framecloak.domain.anonymization.slices import Lease, SliceKind
+from framecloak.domain.errors import ProcessingTimeoutError
+from framecloak.domain.videos import Segment
 
 LEASE = Lease(uuid4(), 3, SliceKind.FRAMES, Segment(0, 9), "worker", 1, 0, recovered=False)
 

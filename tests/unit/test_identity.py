@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from domain.accounts import Means, Role
-from domain.errors import (
+from framecloak.domain.accounts import Means, Role
+from framecloak.domain.errors import (
     ApiKeyNotFoundError,
     InvalidCredentialsError,
     InvalidOptionError,
@@ -16,13 +16,13 @@ from domain.errors import (
     QueueUnavailableError,
     TooManyAttemptsError,
 )
-from domain.passwords import (
+from framecloak.domain.passwords import (
     LOGIN_ATTEMPTS,
     LOGIN_ATTEMPTS_OF_ADDRESS,
     LOGIN_ATTEMPTS_OF_NAME,
     LOGIN_WINDOW,
 )
-from domain.ports.services import TokenPair
+from framecloak.domain.ports.services import TokenPair
 from world import PASSWORD, World, digest
 
 

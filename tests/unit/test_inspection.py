@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.anonymization.inspection import NEARLY, SEARCH_THRESHOLD, Inspector, Redaction
-from domain.anonymization.instruments import Instructions, Instruments, prover
-from domain.anonymization.looks import Look
-from domain.anonymization.proof import Pending, Portrait, Search
-from domain.anonymization.request import Appearance, Verify
-from domain.anonymization.tracking import TrackingSettings
-from domain.detection import Detections, FloatArray, Image, ModelCard
-from domain.errors import ExaminationError
-from domain.ports import Frame
-from domain.reid.faces import EmbeddingSpace
-from domain.reid.matching import usual_threshold
 from fakes.results import ShippedFrame
 from fakes.vision import LANDMARKS
+from framecloak.domain.anonymization.inspection import NEARLY, SEARCH_THRESHOLD, Inspector, Redaction
+from framecloak.domain.anonymization.instruments import Instructions, Instruments, prover
+from framecloak.domain.anonymization.looks import Look
+from framecloak.domain.anonymization.proof import Pending, Portrait, Search
+from framecloak.domain.anonymization.request import Appearance, Verify
+from framecloak.domain.anonymization.tracking import TrackingSettings
+from framecloak.domain.detection import Detections, FloatArray, Image, ModelCard
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import Frame
+from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.matching import usual_threshold
 from scripted import LENS, BlackBoxes, RawBytes
 
 WIDTH, HEIGHT = 256, 192

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Status
-from domain.anonymization.request import Appearance, Level
-from domain.errors import AlreadyFinishedError, NotReadyError
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Order, Status
+from framecloak.domain.anonymization.request import Appearance, Level
+from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
 
 
 def request(

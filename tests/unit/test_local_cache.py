@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.storage.local_cache import LocalCache
-from domain.errors import ObjectNotFoundError, StorageUnavailableError
 from fakes.storage import FakeObjectStore
+from framecloak.adapters.storage.local_cache import LocalCache
+from framecloak.domain.errors import ObjectNotFoundError, StorageUnavailableError
 from world import chunks
 
 LIMIT = 10

@@ -16,17 +16,17 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from adapters.security.secrets import new_secret
-from adapters.security.tokens import JwtIssuer
-from domain.identity import KEY_PREFIX
-from entrypoints.logs import OWN, TALKATIVE, bound, configure_logging
-from entrypoints.masking import masked
-from entrypoints.settings import Settings
 from fakes.clock import FakeClock
+from framecloak.adapters.security.secrets import new_secret
+from framecloak.adapters.security.tokens import JwtIssuer
+from framecloak.domain.identity import KEY_PREFIX
+from framecloak.entrypoints.logs import OWN, TALKATIVE, bound, configure_logging
+from framecloak.entrypoints.masking import masked
+from framecloak.entrypoints.settings import Settings
 
 SETTINGS = replace(Settings.from_environment({}), log_format="json")
 JWT = JwtIssuer(b"k" * 32, FakeClock()).issue(1, 1).access
-LOGGER = logging.getLogger("domain.test")
+LOGGER = logging.getLogger("framecloak.domain.test")
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_a_line_says_when_who_what_and_in_which_context(capsys: pytest.CaptureFi
     assert first == {
         "event": "3 frames of film.mp4",
         "level": "info",
-        "logger": "domain.test",
+        "logger": "framecloak.domain.test",
         "request_id": str(request),
         "video_id": 5,
     }

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.looks import (
+from framecloak.domain.anonymization.looks import (
     LARGEST_TILE,
     PICTURE_LOOKS,
     TILE_OVERLAP,

@@ -12,10 +12,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-import domain.anonymization.manifest as module
-from domain.anonymization.canonical import canonical
-from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS, Look
-from domain.anonymization.manifest import (
+import framecloak.domain.anonymization.manifest as module
+from framecloak.domain.anonymization.canonical import canonical
+from framecloak.domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS, Look
+from framecloak.domain.anonymization.manifest import (
     FIRST_LINK,
     FrameLog,
     RecordedFile,
@@ -25,12 +25,18 @@ from domain.anonymization.manifest import (
     manifest,
     next_link,
 )
-from domain.anonymization.rendering import RedactedBox, RedactedFrame
-from domain.anonymization.request import Appearance, Level, OutputFormat, RedactionShape, RedactionStyle
-from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import Basis, ModelCard
-from domain.ports import SourceInfo
-from domain.videos import Region, Segment
+from framecloak.domain.anonymization.rendering import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.request import (
+    Appearance,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
+from framecloak.domain.anonymization.tracking import Origin, TrackingSettings
+from framecloak.domain.detection import Basis, ModelCard
+from framecloak.domain.ports import SourceInfo
+from framecloak.domain.videos import Region, Segment
 
 SCHEMA = json.loads(Path(module.__file__).with_name("manifest.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization import marked_areas
-from domain.anonymization.box_table import BoxTable, BoxTableBuilder, entries
-from domain.anonymization.boxes import Corners
-from domain.anonymization.marked_areas import covered, still_covered
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
-from domain.errors import InvalidManifestError, TooManyBoxesError
-from domain.videos import Region, Segment
+from framecloak.domain.anonymization import marked_areas
+from framecloak.domain.anonymization.box_table import BoxTable, BoxTableBuilder, entries
+from framecloak.domain.anonymization.boxes import Corners
+from framecloak.domain.anonymization.marked_areas import covered, still_covered
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
+from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
+from framecloak.domain.videos import Region, Segment
 
 SIZE = (100, 80)
 FACE = RedactedBox((0, 0, 100, 80), 1, 0.9, Origin.DETECTED)

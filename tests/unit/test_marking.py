@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from domain.accounts import Principal
-from domain.errors import (
+from framecloak.domain.accounts import Principal
+from framecloak.domain.errors import (
     DomainError,
     InvalidOptionError,
     InvalidRegionError,
@@ -14,9 +14,9 @@ from domain.errors import (
     SegmentNotFoundError,
     VideoNotFoundError,
 )
-from domain.library import Video
-from domain.marking import LONGEST_LABEL
-from domain.videos import Region, Segment
+from framecloak.domain.library import Video
+from framecloak.domain.marking import LONGEST_LABEL
+from framecloak.domain.videos import Region, Segment
 from world import World
 
 FRAMES, WIDTH, HEIGHT = 100, 640, 360

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import InvalidRegionError, InvalidSegmentError
-from domain.ports import SourceInfo
-from domain.videos import Region, Segment
-from entrypoints.cli.marks import parse_region, parse_segments
+from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
+from framecloak.domain.ports import SourceInfo
+from framecloak.domain.videos import Region, Segment
+from framecloak.entrypoints.cli.marks import parse_region, parse_segments
 
 VIDEO = SourceInfo("film.mp4", 640, 360, 250, 250, 25.0, 10.0, 0, continuous=True)
 PICTURE = replace(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from domain.errors import InvalidEmbeddingError, InvalidOptionError
-from domain.reid.faces import EmbeddingSpace
-from domain.reid.matching import (
+from framecloak.domain.errors import InvalidEmbeddingError, InvalidOptionError
+from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.matching import (
     USUAL_THRESHOLD,
     compare,
     find_matches,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints import machine
-from entrypoints.worker.memory import MemoryWatermark, Readings
+from framecloak.entrypoints import machine
+from framecloak.entrypoints.worker.memory import MemoryWatermark, Readings
 
 MIB = 1024**2
 

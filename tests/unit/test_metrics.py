@@ -12,19 +12,19 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client import CollectorRegistry
 
-from adapters.metrics.prometheus import (
+from desk import Desk
+from framecloak.adapters.metrics.prometheus import (
     MetricsServer,
     PrometheusMeter,
     exposition,
     process_registry,
     watch_memory,
 )
-from desk import Desk
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.slices import LEASE, MOST_ATTEMPTS
-from domain.anonymization.work import LATER
-from domain.errors import InvalidSettingError, StorageFullError
-from domain.ports.metrics import NULL_METER, Meter, Outcome, Stage, timed
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.slices import LEASE, MOST_ATTEMPTS
+from framecloak.domain.anonymization.work import LATER
+from framecloak.domain.errors import InvalidSettingError, StorageFullError
+from framecloak.domain.ports.metrics import NULL_METER, Meter, Outcome, Stage, timed
 from world import World
 
 

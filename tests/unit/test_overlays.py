@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from domain.anonymization.overlays import MOST_SAMPLES, propose, sample_numbers
-from domain.detection import Image
-from domain.videos import Region
+from framecloak.domain.anonymization.overlays import MOST_SAMPLES, propose, sample_numbers
+from framecloak.domain.detection import Image
+from framecloak.domain.videos import Region
 
 NAME, TIME = (20, 12, 210, 20), (460, 330, 120, 20)
 """x, y, width, height of what is burned in."""

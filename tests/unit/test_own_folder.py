@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.storage.own_folder import OwnFolder, sweep
-from domain.errors import StorageUnavailableError
+from framecloak.adapters.storage.own_folder import OwnFolder, sweep
+from framecloak.domain.errors import StorageUnavailableError
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from adapters.storage.own_folder import OwnFolder
+from framecloak.adapters.storage.own_folder import OwnFolder
 folder = OwnFolder(Path(sys.argv[1]), "own-")
 (folder.path / "frame.jpg").write_bytes(b"a face")
 print(folder.path, flush=True)

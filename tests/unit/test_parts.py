@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.films import GROUP_FRAMES
-from domain.anonymization.identities import IdentityMode, IdentityRule
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
-from domain.anonymization.planning import plan_slices
-from domain.anonymization.processing import Seam
-from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
-from domain.anonymization.verdicts import Identification
-from domain.detection import Kind
-from domain.reid.people import People
-from domain.videos import Region, Segment
 from fakes.media import FakeArchive
 from fakes.results import IMPRINT, FakeStudio
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.films import GROUP_FRAMES
+from framecloak.domain.anonymization.identities import IdentityMode, IdentityRule
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.parts import PART_FILE, Binder, Binding, Filming, write_part
+from framecloak.domain.anonymization.planning import plan_slices
+from framecloak.domain.anonymization.processing import Seam
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.verdicts import Identification
+from framecloak.domain.detection import Kind
+from framecloak.domain.reid.people import People
+from framecloak.domain.videos import Region, Segment
 from scripted import (
     LENS,
     PERSON,

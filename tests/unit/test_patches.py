@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.patches import LONGEST_SIDE, Picture, correlation
-from domain.detection import Image
 from fakes.media import FakeFrame
+from framecloak.domain.anonymization.patches import LONGEST_SIDE, Picture, correlation
+from framecloak.domain.detection import Image
 
 BOX = np.array([100.0, 60.0, 220.0, 90.0])
 STAYS = np.zeros(2)

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from adapters.media.picture_header import UnknownPictureError, read_header
+from framecloak.adapters.media.picture_header import UnknownPictureError, read_header
 
 MIB = 1024**2
 FRAME = b"\xff\xc0" + struct.pack(">HBHH", 17, 8, 480, 640)

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.media.opencv import OpenCvEncoder
-from adapters.media.previews import preview
-from domain.anonymization.request import Appearance, OutputFormat
-from domain.errors import ObjectNotFoundError
+from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.adapters.media.previews import preview
+from framecloak.domain.anonymization.request import Appearance, OutputFormat
+from framecloak.domain.errors import ObjectNotFoundError
 
 
 def picture(form: OutputFormat) -> bytes:

@@ -8,19 +8,19 @@ from collections.abc import Generator
 import numpy as np
 import pytest
 
-from domain.anonymization import processing, reading
-from domain.anonymization.films import consume
-from domain.anonymization.instruments import Instructions, Instruments
-from domain.anonymization.looks import Look
-from domain.anonymization.processing import redacted_frames
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance
-from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import Detections, Image
-from domain.errors import ExaminationError, TruncatedVideoError
-from domain.ports.metrics import NULL_METER, Meter, Stage
-from domain.videos import Region, Segment
 from fakes.metrics import FakeMeter
+from framecloak.domain.anonymization import processing, reading
+from framecloak.domain.anonymization.films import consume
+from framecloak.domain.anonymization.instruments import Instructions, Instruments
+from framecloak.domain.anonymization.looks import Look
+from framecloak.domain.anonymization.processing import redacted_frames
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.request import Appearance
+from framecloak.domain.anonymization.tracking import Origin, TrackingSettings
+from framecloak.domain.detection import Detections, Image
+from framecloak.domain.errors import ExaminationError, TruncatedVideoError
+from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage
+from framecloak.domain.videos import Region, Segment
 from scripted import (
     HEIGHT,
     WIDTH,

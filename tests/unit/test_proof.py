@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.proof import SAMPLED, Check, Search, Tally, searches
-from domain.anonymization.request import Verify
-from domain.anonymization.tracking import Origin, TrackedBox
-from domain.detection import Kind
+from framecloak.domain.anonymization.proof import SAMPLED, Check, Search, Tally, searches
+from framecloak.domain.anonymization.request import Verify
+from framecloak.domain.anonymization.tracking import Origin, TrackedBox
+from framecloak.domain.detection import Kind
 
 LENGTH = 40
 TRACKED = [Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED]

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.anonymization.films import film_format
-from domain.anonymization.inspection import Inspected, Inspector, Redaction
-from domain.anonymization.looks import Look
-from domain.anonymization.proof import Check, Pending, Search, Thumbnail
-from domain.anonymization.proving import MOST_ROUNDS, Prover
-from domain.anonymization.rendering import RedactedBox, RedactedFrame
-from domain.anonymization.request import Appearance, OutputFormat, RedactionStyle
-from domain.anonymization.tracking import Origin
-from domain.detection import Detections, Image, ModelCard
-from domain.errors import ExaminationError
-from domain.ports import Frame
-from domain.ports.films import FilmFormat, Group, GroupEncoder
 from fakes.results import FakeStudio
+from framecloak.domain.anonymization.films import film_format
+from framecloak.domain.anonymization.inspection import Inspected, Inspector, Redaction
+from framecloak.domain.anonymization.looks import Look
+from framecloak.domain.anonymization.proof import Check, Pending, Search, Thumbnail
+from framecloak.domain.anonymization.proving import MOST_ROUNDS, Prover
+from framecloak.domain.anonymization.rendering import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, OutputFormat, RedactionStyle
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Detections, Image, ModelCard
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import Frame
+from framecloak.domain.ports.films import FilmFormat, Group, GroupEncoder
 from scripted import HEIGHT, WIDTH, BlackBoxes, RawBytes, RawReader, ScriptedSource
 
 Box = tuple[int, int, int, int]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.rates import PRIOR_RATE, Pace, Workload, seconds_for, usual_rate
-from domain.anonymization.request import Level, Verify
+from framecloak.domain.anonymization.rates import PRIOR_RATE, Pace, Workload, seconds_for, usual_rate
+from framecloak.domain.anonymization.request import Level, Verify
 
 USUAL = Workload(Level.FACES, Verify.SAMPLE, is_film=False, is_render=False)
 WORKLOADS = st.builds(

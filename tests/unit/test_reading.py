@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.reading import FrameReader
-from domain.errors import TruncatedVideoError
-from domain.ports.metrics import NULL_METER
+from framecloak.domain.anonymization.reading import FrameReader
+from framecloak.domain.errors import TruncatedVideoError
+from framecloak.domain.ports.metrics import NULL_METER
 from scripted import ScriptedSource
 
 LENGTH = 60

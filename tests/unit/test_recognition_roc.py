@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import entrypoints.recognition
-from domain.reid.analysis import Capacity, FaceAnalysis
-from entrypoints.settings import Settings
+import framecloak.entrypoints.recognition
 from fakes.recognition import FakeFaceRecognizer, FakePictureReader, picture_bytes
 from fakes.vision import FakeFaceDetector, plant_face
+from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
+from framecloak.entrypoints.settings import Settings
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "recognition_roc.py"
 
@@ -58,7 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             FakePictureReader(), FakeFaceDetector(), FakeFaceRecognizer(), None, Capacity(threads=1)
         )
 
-    monkeypatch.setattr(entrypoints.recognition, "load_analysis", load_analysis)
+    monkeypatch.setattr(framecloak.entrypoints.recognition, "load_analysis", load_analysis)
     shown = {"ada1": [0.9], "ada2": [0.9], "bob": [0.6], "both": [0.9, 0.6], "nobody": []}
     for name, scores in shown.items():
         image = np.full((120, 240, 3), 90, np.uint8)

@@ -9,26 +9,26 @@ from html.parser import HTMLParser
 
 import pytest
 
-from adapters.report.english import ENGLISH
-from adapters.report.german import GERMAN
-from adapters.report.page import report
-from adapters.report.timeline import COLUMNS, plot
-from adapters.report.words import Words
-from domain.anonymization.areas import VIDEO_AREAS
-from domain.anonymization.evidence import MOST_THUMBNAILS, Evidence, Timeline
-from domain.anonymization.identities import Decision, IdentityMode, Unknown
-from domain.anonymization.identity_log import DecidedRun, IdentityLog, RecordedIdentities
-from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
-from domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
-from domain.anonymization.proof import Check, Method, Proof, Tally, Thumbnail
-from domain.anonymization.provenance import BasedOn, SignatureState
-from domain.anonymization.record import ReportFacts
-from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
-from domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat, Verify
-from domain.anonymization.tracking import Origin, Verdict
-from domain.detection import Kind, ModelCard
-from domain.ports import SourceInfo
-from domain.videos import Region, Segment
+from framecloak.adapters.report.english import ENGLISH
+from framecloak.adapters.report.german import GERMAN
+from framecloak.adapters.report.page import report
+from framecloak.adapters.report.timeline import COLUMNS, plot
+from framecloak.adapters.report.words import Words
+from framecloak.domain.anonymization.areas import VIDEO_AREAS
+from framecloak.domain.anonymization.evidence import MOST_THUMBNAILS, Evidence, Timeline
+from framecloak.domain.anonymization.identities import Decision, IdentityMode, Unknown
+from framecloak.domain.anonymization.identity_log import DecidedRun, IdentityLog, RecordedIdentities
+from framecloak.domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS
+from framecloak.domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
+from framecloak.domain.anonymization.proof import Check, Method, Proof, Tally, Thumbnail
+from framecloak.domain.anonymization.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.record import ReportFacts
+from framecloak.domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, Audio, Language, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.tracking import Origin, Verdict
+from framecloak.domain.detection import Kind, ModelCard
+from framecloak.domain.ports import SourceInfo
+from framecloak.domain.videos import Region, Segment
 
 INFO = SourceInfo("a.mp4", 640, 360, 1250, 1250, 25.0, 50.0, 0, continuous=True)
 CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")

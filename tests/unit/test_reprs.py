@@ -12,18 +12,16 @@ from types import ModuleType
 
 import pytest
 
-import adapters
-import domain
-import entrypoints
-from domain.accounts import Means
-from domain.ports.services import TokenPair
-from entrypoints.http.schemas.accounts import Credentials, TokenView
-from entrypoints.http.security import Credential
+import framecloak
+from framecloak.domain.accounts import Means
+from framecloak.domain.ports.services import TokenPair
+from framecloak.entrypoints.http.schemas.accounts import Credentials, TokenView
+from framecloak.entrypoints.http.security import Credential
 
 SECRET = re.compile(
     r"secret|password|token|credential|webhook_url|redis_url|database_url|(access|secret)_key$"
 )
-NEEDS_TORCH = "adapters.vision.clip_export"
+NEEDS_TORCH = "framecloak.adapters.vision.clip_export"
 
 
 def modules(*packages: ModuleType) -> Iterator[ModuleType]:
@@ -36,7 +34,7 @@ def modules(*packages: ModuleType) -> Iterator[ModuleType]:
 def test_no_dataclass_shows_a_field_that_is_named_like_a_secret() -> None:
     shown = {
         f"{kind.__qualname__}.{field.name}"
-        for module in modules(domain, adapters, entrypoints)
+        for module in modules(framecloak)
         for kind in vars(module).values()
         if inspect.isclass(kind) and is_dataclass(kind)
         for field in fields(kind)

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from domain.accounts import Role
-from domain.anonymization import service
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.slices import LEASE
-from domain.errors import (
+from framecloak.domain.accounts import Role
+from framecloak.domain.anonymization import service
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.slices import LEASE
+from framecloak.domain.errors import (
     AlreadyFinishedError,
     ForbiddenError,
     NotReadyError,
@@ -22,7 +22,7 @@ from domain.errors import (
     TokenNotFoundError,
     TokenUsedError,
 )
-from domain.ports.persistence import RequestFilter
+from framecloak.domain.ports.persistence import RequestFilter
 from world import World, chunks
 
 

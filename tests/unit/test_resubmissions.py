@@ -12,15 +12,23 @@ import numpy as np
 import pytest
 
 from desk import Desk, frames, unzipped
-from domain.anonymization.edits import DrawnBox, FrameEdit
-from domain.anonymization.identities import Identities, IdentityMode
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.request import Appearance, Choices, Level, OutputFormat, RedactionStyle, Verify
-from domain.anonymization.resubmission import Rework
-from domain.anonymization.risks import Reason
-from domain.anonymization.submission import Submitted
-from domain.detection import Kind
-from domain.errors import (
+from fakes.media import FILM
+from framecloak.domain.anonymization.edits import DrawnBox, FrameEdit
+from framecloak.domain.anonymization.identities import Identities, IdentityMode
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.request import (
+    Appearance,
+    Choices,
+    Level,
+    OutputFormat,
+    RedactionStyle,
+    Verify,
+)
+from framecloak.domain.anonymization.resubmission import Rework
+from framecloak.domain.anonymization.risks import Reason
+from framecloak.domain.anonymization.submission import Submitted
+from framecloak.domain.detection import Kind
+from framecloak.domain.errors import (
     ForbiddenError,
     FrameNotFoundError,
     IdempotencyConflictError,
@@ -31,14 +39,13 @@ from domain.errors import (
     RequestNotFoundError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole
-from domain.ports.audit import AuditFilter
-from domain.ports.services import ProbedVideo
-from domain.reid.faces import Embedding
-from domain.reid.galleries import Galleries
-from domain.reid.gallery import Enrolment
-from domain.videos import Region, Segment
-from fakes.media import FILM
+from framecloak.domain.library import GrantRole
+from framecloak.domain.ports.audit import AuditFilter
+from framecloak.domain.ports.services import ProbedVideo
+from framecloak.domain.reid.faces import Embedding
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.gallery import Enrolment
+from framecloak.domain.videos import Region, Segment
 from world import World
 
 EDIT = FrameEdit(12, (DrawnBox((40, 40, 50, 50)),))

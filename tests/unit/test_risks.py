@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from domain.anonymization.box_table import BoxTableBuilder
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.risks import Ranking, Reason
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
+from framecloak.domain.anonymization.box_table import BoxTableBuilder
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.risks import Ranking, Reason
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
 
 
 def face(origin: Origin, score: float | None) -> RedactedBox:

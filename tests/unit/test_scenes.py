@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.scenes import GRID, SCENE_HORIZON, scene_numbers, thumbnail
-from domain.detection import Image
+from framecloak.domain.anonymization.scenes import GRID, SCENE_HORIZON, scene_numbers, thumbnail
+from framecloak.domain.detection import Image
 
 
 def scene(seed: int, *, shift: int = 0, level: float = 1.0) -> Image:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.vision.onnx import Provider
-from adapters.vision.precision import Precision
-from domain.anonymization.request import Level, OutputFormat
-from domain.errors import InvalidSettingError
-from entrypoints.cli.main import main
-from entrypoints.machine import available_cores
-from entrypoints.settings import PRECISIONS, PROVIDERS, Settings, variables
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.precision import Precision
+from framecloak.domain.anonymization.request import Level, OutputFormat
+from framecloak.domain.errors import InvalidSettingError
+from framecloak.entrypoints.cli.main import main
+from framecloak.entrypoints.machine import available_cores
+from framecloak.entrypoints.settings import PRECISIONS, PROVIDERS, Settings, variables
 
 SECRETS = {
     "DATABASE_URL": "postgresql://user:hunter2@db/name",

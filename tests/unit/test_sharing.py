@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from domain.accounts import Principal, Role
-from domain.errors import (
+from framecloak.domain.accounts import Principal, Role
+from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
     InvalidOptionError,
     UserNotFoundError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole, VideoGrant
-from domain.videos import Region, Segment
+from framecloak.domain.library import GrantRole, VideoGrant
+from framecloak.domain.videos import Region, Segment
 from world import World
 
 Act = Callable[[World, Principal, int, int], Awaitable[object]]

@@ -15,10 +15,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from domain.errors import DatabaseUnavailableError, OutputUnwritableError
-from entrypoints import stack
-from entrypoints.settings import Settings
-from entrypoints.stack import any_stack, own_stack, remove_data_folder
+from framecloak.domain.errors import DatabaseUnavailableError, OutputUnwritableError
+from framecloak.entrypoints import stack
+from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.stack import any_stack, own_stack, remove_data_folder
 
 ELSEWHERE = "postgresql://db/name"
 

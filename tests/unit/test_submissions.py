@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from domain.anonymization.lifecycle import Order, Priority, Status
-from domain.anonymization.rates import PRIOR_RATE
-from domain.anonymization.request import Appearance, Level, OutputFormat
-from domain.errors import (
+from fakes.queue import FakeJobQueue
+from framecloak.domain.anonymization.lifecycle import Order, Priority, Status
+from framecloak.domain.anonymization.rates import PRIOR_RATE
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat
+from framecloak.domain.errors import (
     ForbiddenError,
     IdempotencyConflictError,
     InvalidSegmentsError,
@@ -22,8 +23,7 @@ from domain.errors import (
     TooManyFramesError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole
-from fakes.queue import FakeJobQueue
+from framecloak.domain.library import GrantRole
 from world import World
 
 

@@ -24,10 +24,10 @@ def imported(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)
 def test_the_runtime_is_not_imported_first(path: Path) -> None:
     for module in imported(path):
-        if module.startswith("adapters.vision"):
+        if module.startswith("framecloak.adapters.vision"):
             break
         assert module.partition(".")[0] not in BRING_THE_RUNTIME
 
 
 def test_all_other_tests_are_covered_by_the_first_file_that_is_read() -> None:
-    assert "adapters.vision" in imported(ROOT / "tests" / "conftest.py")
+    assert "framecloak.adapters.vision" in imported(ROOT / "tests" / "conftest.py")

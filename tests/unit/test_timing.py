@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.timing import Timing
+from framecloak.domain.timing import Timing
 
 BASES = st.sampled_from(
     [Fraction(1, 25), Fraction(1001, 30000), Fraction(1, 1000), Fraction(1, 90000), Fraction(1, 12800)]

@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from adapters.storage.files import disk_errors
-from adapters.storage.minio_errors import s3_errors
-from domain import errors
-from domain.errors import DomainError, ProcessingTimeoutError
-from domain.errors.base import UNEXPECTED
-from entrypoints.cli.errors import report_domain_error
-from entrypoints.http.errors import STATUS_BY_CODE
+from framecloak.adapters.storage.files import disk_errors
+from framecloak.adapters.storage.minio_errors import s3_errors
+from framecloak.domain import errors
+from framecloak.domain.errors import DomainError, ProcessingTimeoutError
+from framecloak.domain.errors.base import UNEXPECTED
+from framecloak.entrypoints.cli.errors import report_domain_error
+from framecloak.entrypoints.http.errors import STATUS_BY_CODE
 
 MAY_BE_READ_BY_ALL = {"examination_failed", "overloaded", "processing_timeout", "workers_disagree"}
 """Status 5xx, and yet about what was asked for: pictures, load, time, frames and what looked at them."""

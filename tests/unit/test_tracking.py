@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.looks import longest_wait, video_looks
-from domain.anonymization.tracking import Found, Origin, TrackedBox, TrackingSettings, track
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.looks import longest_wait, video_looks
+from framecloak.domain.anonymization.tracking import Found, Origin, TrackedBox, TrackingSettings, track
 
 QUICK = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from domain.errors import InvalidOptionError, InvalidSettingError
-from entrypoints.variables import (
+from framecloak.domain.errors import InvalidOptionError, InvalidSettingError
+from framecloak.entrypoints.variables import (
     Address,
     Parser,
     Variable,

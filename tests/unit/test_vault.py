@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.security.rotations import haar_rotation
-from adapters.security.vault import Vault
-from domain.errors import GalleryDamagedError, GalleryKeyMissingError
-from entrypoints.keys import gallery_vault
-from entrypoints.settings import Settings
+from framecloak.adapters.security.rotations import haar_rotation
+from framecloak.adapters.security.vault import Vault
+from framecloak.domain.errors import GalleryDamagedError, GalleryKeyMissingError
+from framecloak.entrypoints.keys import gallery_vault
+from framecloak.entrypoints.settings import Settings
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(32, 64))
 ROTATION = [

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.identities import Decision, IdentityMode, IdentityRule, Unknown
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat, Verify
-from domain.anonymization.verdicts import Identification, decide, rule_for
-from domain.anonymization.views import ViewPlan
-from domain.errors import InvalidOptionError
-from domain.reid.faces import EmbeddingSpace
-from domain.reid.people import People
-from domain.videos import Region, Segment
 from fakes.media import FakeArchive
 from fakes.results import IMPRINT
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.identities import Decision, IdentityMode, IdentityRule, Unknown
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.verdicts import Identification, decide, rule_for
+from framecloak.domain.anonymization.views import ViewPlan
+from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.people import People
+from framecloak.domain.videos import Region, Segment
 from scripted import (
     HEIGHT,
     LENS,

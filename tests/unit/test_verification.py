@@ -11,19 +11,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from domain.anonymization.canonical import canonical
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.request import Appearance, Level, OutputFormat
-from domain.anonymization.seal import Seal
-from domain.anonymization.verification import Finding, Problem, Verdict, verify
-from domain.detection import Image
-from domain.errors import UnreadableArchiveError
-from domain.ports import Misfit
-from domain.videos import Segment
 from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
 from fakes.results import IMPRINT, FakeFilmReader, FakeSigner, FakeStudio, is_signed
 from fakes.vision import FakeFaceDetector
+from framecloak.domain.anonymization.canonical import canonical
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.seal import Seal
+from framecloak.domain.anonymization.verification import Finding, Problem, Verdict, verify
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import UnreadableArchiveError
+from framecloak.domain.ports import Misfit
+from framecloak.domain.videos import Segment
 
 KEY = IMPRINT.signer.public_key
 Entries = dict[str, bytes]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import InvalidRegionError, InvalidSegmentError
-from domain.videos import Region, Segment, require_within, union
+from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
+from framecloak.domain.videos import Region, Segment, require_within, union
 
 segments = st.tuples(st.integers(0, 50), st.integers(1, 20)).map(lambda pair: Segment(pair[0], sum(pair)))
 

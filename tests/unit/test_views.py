@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anonymization.tracking import Found
-from domain.anonymization.views import SMALLEST, ViewPlan, take_views
-from domain.detection import FloatArray, Image
 from fakes.recognition import FakeFaceRecognizer, FakePicture
 from fakes.vision import LANDMARKS
+from framecloak.domain.anonymization.tracking import Found
+from framecloak.domain.anonymization.views import SMALLEST, ViewPlan, take_views
+from framecloak.domain.detection import FloatArray, Image
 from scripted import ScriptedFrame
 
 NOISE = np.random.default_rng(1).integers(0, 256, (200, 300, 3)).astype(np.uint8)

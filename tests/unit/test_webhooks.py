@@ -13,15 +13,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain.accounts import Principal
-from domain.anonymization.cleaning import NOTICE_KEPT, Cleaner
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.webhooks import AT_ONCE, LEASE, RETRY_AFTER, Webhooks, sign
-from domain.errors import DatabaseUnavailableError
-from domain.ports.webhooks import NoticeState
-from entrypoints.http.schemas.requests import StatusView
 from fakes.persistence.tables import NoticeEntry
 from fakes.webhooks import FakeWebhookSender, failed
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.cleaning import NOTICE_KEPT, Cleaner
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.webhooks import AT_ONCE, LEASE, RETRY_AFTER, Webhooks, sign
+from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.ports.webhooks import NoticeState
+from framecloak.entrypoints.http.schemas.requests import StatusView
 from world import World, nothing_to_sweep
 
 SECRET = "a secret that only receivers know"

@@ -13,22 +13,22 @@ from uuid import UUID
 import pytest
 
 from desk import Desk, frames, unzipped
-from domain.anonymization import holding
-from domain.anonymization.lifecycle import AnonymizationRequest, Status
-from domain.anonymization.request import Appearance, Level, OutputFormat
-from domain.anonymization.slices import LEASE, MOST_ATTEMPTS, MOST_FAILURES
-from domain.anonymization.work import LATER, PAUSES
-from domain.errors import (
+from fakes.media import FakeSource
+from fakes.vision import FakeAreaDetector, FakeFaceDetector
+from framecloak.domain.anonymization import holding
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Status
+from framecloak.domain.anonymization.request import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.slices import LEASE, MOST_ATTEMPTS, MOST_FAILURES
+from framecloak.domain.anonymization.work import LATER, PAUSES
+from framecloak.domain.errors import (
     ModelMissingError,
     StorageFullError,
     StorageUnavailableError,
     UnreadableVideoError,
 )
-from domain.ports import Frame, FrameSource
-from domain.ports.services import StoredObject
-from domain.videos import Region, Segment
-from fakes.media import FakeSource
-from fakes.vision import FakeAreaDetector, FakeFaceDetector
+from framecloak.domain.ports import Frame, FrameSource
+from framecloak.domain.ports.services import StoredObject
+from framecloak.domain.videos import Region, Segment
 from world import World
 
 

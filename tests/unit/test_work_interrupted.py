@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from desk import Desk
-from domain.anonymization import holding
-from domain.anonymization.holding import WorkerStuckError
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.slices import LEASE, MOST_FAILURES
-from domain.errors import DatabaseUnavailableError, UnreadableVideoError
-from domain.ports import FrameSource
-from domain.resilience import Backoff
 from fakes.media import FakeSource
 from fakes.persistence.database import FakeUnitOfWork
+from framecloak.domain.anonymization import holding
+from framecloak.domain.anonymization.holding import WorkerStuckError
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.slices import LEASE, MOST_FAILURES
+from framecloak.domain.errors import DatabaseUnavailableError, UnreadableVideoError
+from framecloak.domain.ports import FrameSource
+from framecloak.domain.resilience import Backoff
 from world import World
 
 

@@ -13,15 +13,15 @@ from uuid import UUID
 import pytest
 
 from desk import Desk as Prepared
-from domain.anonymization.lifecycle import Status
-from domain.errors import StorageFullError
-from domain.ports import FrameSource
-from domain.ports.services import StoredObject
-from entrypoints.worker import desk as worker_desk
-from entrypoints.worker.desk import Desk
 from fakes.media import FakeSource
 from fakes.queue import FakeProgressBoard
 from fakes.storage import FakeObjectStore
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.errors import StorageFullError
+from framecloak.domain.ports import FrameSource
+from framecloak.domain.ports.services import StoredObject
+from framecloak.entrypoints.worker import desk as worker_desk
+from framecloak.entrypoints.worker.desk import Desk
 from world import World
 
 

@@ -8,8 +8,8 @@ import secrets
 from pathlib import Path
 from typing import IO
 
-from adapters.embedded.processes import Account
-from domain.errors import DatabaseUnavailableError, OutputUnwritableError
+from framecloak.adapters.embedded.processes import Account
+from framecloak.domain.errors import DatabaseUnavailableError, OutputUnwritableError
 
 _LOG_TAIL = 800
 

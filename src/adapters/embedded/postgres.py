@@ -12,10 +12,16 @@ from types import TracebackType
 
 import asyncpg
 
-from adapters.embedded.folder import ServerFolder
-from adapters.embedded.processes import Account, ServerProcess, available_port, command_line, environment
-from adapters.embedded.wheels import CACHE, postgres_programs
-from domain.errors import DatabaseUnavailableError
+from framecloak.adapters.embedded.folder import ServerFolder
+from framecloak.adapters.embedded.processes import (
+    Account,
+    ServerProcess,
+    available_port,
+    command_line,
+    environment,
+)
+from framecloak.adapters.embedded.wheels import CACHE, postgres_programs
+from framecloak.domain.errors import DatabaseUnavailableError
 
 _USER = _DATABASE = "framecloak"
 _HERE = "/proc/self/cwd"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.errors import InvalidSettingError
+from framecloak.domain.errors import InvalidSettingError
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")

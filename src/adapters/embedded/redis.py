@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from adapters.embedded.folder import ServerFolder
-from adapters.embedded.processes import ServerProcess, available_port
-from adapters.embedded.wheels import redis_server
-from domain.errors import QueueUnavailableError
+from framecloak.adapters.embedded.folder import ServerFolder
+from framecloak.adapters.embedded.processes import ServerProcess, available_port
+from framecloak.adapters.embedded.wheels import redis_server
+from framecloak.domain.errors import QueueUnavailableError
 
 _START_SECONDS = 60.0
 _ATTEMPTS = 3

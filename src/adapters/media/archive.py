@@ -15,10 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from adapters.media.zip_check import misfits
-from adapters.media.zip_format import LIMIT, Entry, directory_record, end_of_directory, local_header
-from domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableError, StorageFullError
-from domain.ports import Misfit
+from framecloak.adapters.media.zip_check import misfits
+from framecloak.adapters.media.zip_format import (
+    LIMIT,
+    Entry,
+    directory_record,
+    end_of_directory,
+    local_header,
+)
+from framecloak.domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableError, StorageFullError
+from framecloak.domain.ports import Misfit
 
 _DAMAGE = (
     EOFError,

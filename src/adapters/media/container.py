@@ -11,8 +11,8 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from adapters.media.container_end import is_cut_short
-from domain.errors import (
+from framecloak.adapters.media.container_end import is_cut_short
+from framecloak.domain.errors import (
     EmptyFileError,
     InputNotFoundError,
     NoVideoStreamError,

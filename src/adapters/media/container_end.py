@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.media.mp4 import boxes
+from framecloak.adapters.media.mp4 import boxes
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = 0x18538067

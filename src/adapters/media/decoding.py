@@ -12,8 +12,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from adapters.media.container import Packet, decode, open_container, read_packets, video_stream
-from adapters.media.frame_index import FrameIndex
+from framecloak.adapters.media.container import Packet, decode, open_container, read_packets, video_stream
+from framecloak.adapters.media.frame_index import FrameIndex
 
 
 class Output(NamedTuple):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import av
 
-from adapters.media.container import open_container, video_stream
-from domain.errors import DomainError
+from framecloak.adapters.media.container import open_container, video_stream
+from framecloak.domain.errors import DomainError
 
 
 class Mp4Reader:

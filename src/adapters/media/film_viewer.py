@@ -12,9 +12,9 @@ import av
 import numpy as np
 from av.video.reformatter import Colorspace
 
-from adapters.media.opencv import OpenCvEncoder
-from domain.anonymization.request import Appearance, OutputFormat
-from domain.errors import ObjectNotFoundError
+from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.domain.anonymization.request import Appearance, OutputFormat
+from framecloak.domain.errors import ObjectNotFoundError
 
 _HEADER = struct.Struct("<26xHH")
 _PREVIEW = Appearance(OutputFormat.JPG, quality=90)

@@ -15,17 +15,17 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from adapters.media.archive import translated
-from adapters.media.container import open_container
-from adapters.media.frames import ArrayFrame, DecodedFrame
-from adapters.media.orientation import Orientation
-from adapters.media.pixels import to_bgr
-from domain.anonymization.request import Appearance
-from domain.detection import Image
-from domain.errors import DomainError, ExaminationError, InvalidFormatError
-from domain.ports import Frame, FrameEncoder, Sound
-from domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
-from domain.timing import Timing
+from framecloak.adapters.media.archive import translated
+from framecloak.adapters.media.container import open_container
+from framecloak.adapters.media.frames import ArrayFrame, DecodedFrame
+from framecloak.adapters.media.orientation import Orientation
+from framecloak.adapters.media.pixels import to_bgr
+from framecloak.domain.anonymization.request import Appearance
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import DomainError, ExaminationError, InvalidFormatError
+from framecloak.domain.ports import Frame, FrameEncoder, Sound
+from framecloak.domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
+from framecloak.domain.timing import Timing
 
 MAX_SIDE = 16384
 SOUNDS = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"})
@@ -70,15 +70,15 @@ class X264Studio:
             raise InvalidFormatError(message, "leave the sound out, or convert it to AAC first")
 
     def planes(self, film: FilmFormat) -> FrameEncoder:
-        """See ``domain.ports.films``."""
+        """See ``framecloak.domain.ports.films``."""
         return _Planes(film)
 
     def group(self, film: FilmFormat) -> GroupEncoder:
-        """See ``domain.ports.films``."""
+        """See ``framecloak.domain.ports.films``."""
         return _GroupEncoder(film)
 
     def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
-        """See ``domain.ports.films``.
+        """See ``framecloak.domain.ports.films``.
 
         Raises:
             ExaminationError: it cannot be decoded, or not to as many frames as it has.
@@ -97,7 +97,7 @@ class X264Studio:
             raise ExaminationError(f"a group has {shown} frames instead of {len(group.samples)}")
 
     def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
-        """See ``domain.ports.films``.
+        """See ``framecloak.domain.ports.films``.
 
         Raises:
             StorageFullError: the disk is full.

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 
-from domain.errors import InputNotFoundError
+from framecloak.domain.errors import InputNotFoundError
 
 
 class Fingerprint:

@@ -9,11 +9,11 @@ import av
 import cv2
 import numpy as np
 
-from adapters.media.orientation import Orientation
-from adapters.media.pixels import stretched, to_bgr, to_rgb
-from adapters.media.size_limit import MAX_PIXELS
-from domain.detection import Image
-from domain.errors import ExaminationError
+from framecloak.adapters.media.orientation import Orientation
+from framecloak.adapters.media.pixels import stretched, to_bgr, to_rgb
+from framecloak.adapters.media.size_limit import MAX_PIXELS
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError
 
 MOST_DISTORTION = 1.45
 """How much wider or higher stretching may make things: 4:3 as 16:9, PAL as widescreen. Of 47 faces of a

@@ -16,10 +16,10 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from adapters.media.container import Packet, decode, open_container, read_packets, video_stream
-from adapters.media.container_end import is_cut_short
-from adapters.media.frame_index import Flags, FrameIndex, PacketTable
-from adapters.media.mp4 import composition_offsets
+from framecloak.adapters.media.container import Packet, decode, open_container, read_packets, video_stream
+from framecloak.adapters.media.container_end import is_cut_short
+from framecloak.adapters.media.frame_index import Flags, FrameIndex, PacketTable
+from framecloak.adapters.media.mp4 import composition_offsets
 
 _CHECKED_PACKETS = 32
 _SAMPLED_PACKETS = 64

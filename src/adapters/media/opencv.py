@@ -11,16 +11,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
-from domain.anonymization.request import (
+from framecloak.adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
+from framecloak.domain.anonymization.request import (
     Appearance,
     OutputFormat,
     RedactionShape,
     RedactionStyle,
 )
-from domain.detection import FloatArray, Image
-from domain.errors import ExaminationError, InvalidFormatError, OutputUnwritableError
-from domain.ports import Frame
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import ExaminationError, InvalidFormatError, OutputUnwritableError
+from framecloak.domain.ports import Frame
 
 MAX_CELLS = 6
 """Mosaic cells across and down one box, at most; the floor of coarseness, whatever its size."""
@@ -109,7 +109,7 @@ class OpenCvReader:
     """Opens pictures that were written here. Holds no state."""
 
     def read(self, data: bytes, index: int) -> Frame:
-        """See ``domain.ports.imaging.FrameReader``.
+        """See ``framecloak.domain.ports.imaging.FrameReader``.
 
         Raises:
             ExaminationError: the bytes are no picture.

@@ -10,12 +10,12 @@ import av
 import cv2
 import numpy as np
 
-from adapters.media.frames import DecodedFrame
-from adapters.media.orientation import Orientation
-from adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
-from adapters.media.pictures import DamagedPictureError, decode_picture
-from domain.errors import ImageTooLargeError, InvalidImageError
-from domain.ports import Frame
+from framecloak.adapters.media.frames import DecodedFrame
+from framecloak.adapters.media.orientation import Orientation
+from framecloak.adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
+from framecloak.adapters.media.pictures import DamagedPictureError, decode_picture
+from framecloak.domain.errors import ImageTooLargeError, InvalidImageError
+from framecloak.domain.ports import Frame
 
 MAX_SIDE = 4096
 """Pixels across or down; larger pictures are refused."""
@@ -41,7 +41,7 @@ class StrangersPictures:
     max_side: int = MAX_SIDE
 
     def read(self, data: bytes) -> Frame:
-        """See ``domain.ports.recognition.PictureReader``.
+        """See ``framecloak.domain.ports.recognition.PictureReader``.
 
         Raises:
             InvalidImageError: the bytes are no picture, a damaged one, or one in a format that is not read.

@@ -11,13 +11,13 @@ from typing import cast
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from adapters.media.container import check_file
-from adapters.media.frames import DecodedFrame
-from adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
-from adapters.media.size_limit import MAX_PIXELS, check_size
-from domain.errors import InputNotFoundError, InvalidSegmentError, UnreadableVideoError
-from domain.ports import Frame, Sound, SourceInfo
-from domain.timing import Timing
+from framecloak.adapters.media.container import check_file
+from framecloak.adapters.media.frames import DecodedFrame
+from framecloak.adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
+from framecloak.adapters.media.size_limit import MAX_PIXELS, check_size
+from framecloak.domain.errors import InputNotFoundError, InvalidSegmentError, UnreadableVideoError
+from framecloak.domain.ports import Frame, Sound, SourceInfo
+from framecloak.domain.timing import Timing
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 

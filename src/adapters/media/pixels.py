@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from domain.detection import Image
+from framecloak.domain.detection import Image
 
 _PLANAR_YUV = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
 _WITH_ALPHA = {"pal8", "ya8", "ya16be", "ya16le"}

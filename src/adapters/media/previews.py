@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from adapters.media.opencv import OpenCvEncoder
-from domain.anonymization.request import Appearance, OutputFormat
-from domain.detection import Image
-from domain.errors import ObjectNotFoundError
+from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.domain.anonymization.request import Appearance, OutputFormat
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ObjectNotFoundError
 
 _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
 

@@ -12,14 +12,14 @@ from typing import Self
 
 import numpy as np
 
-from adapters.media.container import open_container, read_packets, video_stream
-from adapters.media.frame_index import Flags, Stamps
-from adapters.media.opencv import OpenCvEncoder
-from adapters.media.previews import shrunk
-from adapters.media.pyav import VideoSource, open_video
-from domain.anonymization.request import Appearance, OutputFormat
-from domain.errors import FrameNotFoundError, InputNotFoundError, TruncatedVideoError
-from domain.ports.services import ProbedVideo
+from framecloak.adapters.media.container import open_container, read_packets, video_stream
+from framecloak.adapters.media.frame_index import Flags, Stamps
+from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.adapters.media.previews import shrunk
+from framecloak.adapters.media.pyav import VideoSource, open_video
+from framecloak.domain.anonymization.request import Appearance, OutputFormat
+from framecloak.domain.errors import FrameNotFoundError, InputNotFoundError, TruncatedVideoError
+from framecloak.domain.ports.services import ProbedVideo
 
 _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
 _VIDEOS_KEPT_OPEN = 16

@@ -13,29 +13,29 @@ from av.buffer import Buffer
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from adapters.media.container import (
+from framecloak.adapters.media.container import (
     check_file,
     decode,
     open_container,
     read_packets,
     video_stream,
 )
-from adapters.media.container_end import is_cut_short
-from adapters.media.decoding import Decoder
-from adapters.media.fingerprint import Fingerprint
-from adapters.media.frame_index import FrameIndex
-from adapters.media.frames import DamagedFrame, DecodedFrame
-from adapters.media.indexing import Numbering, number_frames
-from adapters.media.orientation import Orientation
-from adapters.media.size_limit import check_size
-from domain.errors import (
+from framecloak.adapters.media.container_end import is_cut_short
+from framecloak.adapters.media.decoding import Decoder
+from framecloak.adapters.media.fingerprint import Fingerprint
+from framecloak.adapters.media.frame_index import FrameIndex
+from framecloak.adapters.media.frames import DamagedFrame, DecodedFrame
+from framecloak.adapters.media.indexing import Numbering, number_frames
+from framecloak.adapters.media.orientation import Orientation
+from framecloak.adapters.media.size_limit import check_size
+from framecloak.domain.errors import (
     InvalidSegmentError,
     NoFramesError,
     TruncatedVideoError,
     UnreadableVideoError,
 )
-from domain.ports import Frame, Sound, SourceInfo
-from domain.timing import Timing
+from framecloak.domain.ports import Frame, Sound, SourceInfo
+from framecloak.domain.timing import Timing
 
 DEFAULT_THREADS = 2
 _USUAL_RATE = Fraction(25)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors import ImageTooLargeError
+from framecloak.domain.errors import ImageTooLargeError
 
 MAX_PIXELS = 100_000_000
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 from zipfile import ZipInfo
 
-from adapters.media.zip_format import (
+from framecloak.adapters.media.zip_format import (
     LIMIT,
     LONGEST_NAME,
     Entry,
@@ -21,7 +21,7 @@ from adapters.media.zip_format import (
     end_of_directory,
     local_header,
 )
-from domain.ports import Misfit
+from framecloak.domain.ports import Misfit
 
 _ARCHIVE = "the archive"
 

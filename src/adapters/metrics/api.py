@@ -9,9 +9,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from adapters.metrics.models import model_meters
-from adapters.metrics.prometheus import exposition, process_registry
-from domain.anonymization.vitals import Reading
+from framecloak.adapters.metrics.models import model_meters
+from framecloak.adapters.metrics.prometheus import exposition, process_registry
+from framecloak.domain.anonymization.vitals import Reading
 
 LATENCY_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds."""
@@ -98,7 +98,7 @@ class ApiMetrics:
             self._failed_lookups.labels(name).inc()
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """All numbers now, and their content type; see `adapters.metrics.prometheus.exposition`."""
+        """All numbers now, and their content type; see `prometheus.exposition`."""
         return exposition(self._registry, accept)
 
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from adapters.metrics.prometheus import BATCH_BUCKETS
-from domain.ports.metrics import Model, ModelMeter
+from framecloak.adapters.metrics.prometheus import BATCH_BUCKETS
+from framecloak.domain.ports.metrics import Model, ModelMeter
 
 CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds: from a small batch on a GPU to many large pictures on one core."""
 
 
 class PrometheusModelMeter:
-    """See `domain.ports.metrics.ModelMeter`.
+    """See `framecloak.domain.ports.metrics.ModelMeter`.
 
     Args:
         sizes: pictures or faces of a call.

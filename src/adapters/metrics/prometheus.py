@@ -21,9 +21,9 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from domain.anonymization.cleanup_report import CleanupReport, Concern
-from domain.errors import InvalidSettingError
-from domain.ports.metrics import Outcome, Stage
+from framecloak.domain.anonymization.cleanup_report import CleanupReport, Concern
+from framecloak.domain.errors import InvalidSettingError
+from framecloak.domain.ports.metrics import Outcome, Stage
 
 __all__ = ["MetricsServer", "PrometheusMeter", "exposition", "process_registry", "watch_memory"]
 
@@ -72,7 +72,7 @@ def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
 
 
 class PrometheusMeter:
-    """Counts the work of a worker; see `domain.ports.metrics.Meter`.
+    """Counts the work of a worker; see `framecloak.domain.ports.metrics.Meter`.
 
     Args:
         registry: where the numbers are told.

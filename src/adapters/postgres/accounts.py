@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from adapters.postgres.connection import Connection, Record, row_id, row_name
-from adapters.postgres.tables.accounts import ApiKeyRow, SessionRow, UsedRefreshTokenRow, UserRow
-from domain.accounts import ApiKey, Role, Session, User
-from domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
-from domain.ports.persistence import Page
+from framecloak.adapters.postgres.connection import Connection, Record, row_id, row_name
+from framecloak.adapters.postgres.tables.accounts import ApiKeyRow, SessionRow, UsedRefreshTokenRow, UserRow
+from framecloak.domain.accounts import ApiKey, Role, Session, User
+from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
+from framecloak.domain.ports.persistence import Page
 
 _USER = (
     UserRow.id,

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, insert, select
 
-from adapters.postgres.connection import Connection, row_name
-from adapters.postgres.tables.accounts import AuditRow
-from domain.accounts import Principal
-from domain.ports.audit import AuditEntry, AuditFilter
+from framecloak.adapters.postgres.connection import Connection, row_name
+from framecloak.adapters.postgres.tables.accounts import AuditRow
+from framecloak.domain.accounts import Principal
+from framecloak.domain.ports.audit import AuditEntry, AuditFilter
 
 LOGGER = "audit"
 """Name of the logger; not that of this module, for it is what others look for."""

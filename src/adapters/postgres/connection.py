@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.errors import (
+from framecloak.domain.errors import (
     DatabaseUnavailableError,
     DomainError,
     InvalidOptionError,

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
-from adapters.postgres.connection import Connection
-from adapters.postgres.request_rows import REQUEST, request_of
-from adapters.postgres.tables.requests import DownloadTokenRow, RequestRow
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken
-from domain.errors import DomainError, TokenExpiredError, TokenNotFoundError, TokenUsedError
+from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.request_rows import REQUEST, request_of
+from framecloak.adapters.postgres.tables.requests import DownloadTokenRow, RequestRow
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken
+from framecloak.domain.errors import DomainError, TokenExpiredError, TokenNotFoundError, TokenUsedError
 
 
 class DownloadTokens:

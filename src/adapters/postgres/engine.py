@@ -8,7 +8,7 @@ from advanced_alchemy.config import AlembicAsyncConfig, EngineConfig, SQLAlchemy
 from sqlalchemy import URL, NullPool, Pool, make_url
 from sqlalchemy.exc import ArgumentError
 
-from domain.errors import InvalidSettingError
+from framecloak.domain.errors import InvalidSettingError
 
 CONNECT_SECONDS = 10.0
 POOL_SECONDS = 10
@@ -18,7 +18,7 @@ IDLE_SECONDS = 10
 A process that is paused, or cut off from the network, in the middle of one would keep its locks, and all
 others waiting for them, until it comes back.
 """
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).resolve().parent
 _SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 
 

@@ -20,8 +20,8 @@ from sqlalchemy import (
     update,
 )
 
-from adapters.postgres.connection import Connection, Record
-from adapters.postgres.gallery_rows import (
+from framecloak.adapters.postgres.connection import Connection, Record
+from framecloak.adapters.postgres.gallery_rows import (
     FACE,
     GALLERY,
     face_of,
@@ -30,13 +30,13 @@ from adapters.postgres.gallery_rows import (
     sealed_values,
     vectors_of,
 )
-from adapters.postgres.gallery_search import search
-from adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
-from domain.accounts import Principal
-from domain.detection import FloatArray
-from domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
-from domain.ports.galleries import Query, SealedFace, SealedGallery
-from domain.ports.paging import Page
+from framecloak.adapters.postgres.gallery_search import search
+from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
+from framecloak.domain.accounts import Principal
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
+from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.paging import Page
 
 
 class Galleries:

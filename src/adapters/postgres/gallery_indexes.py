@@ -14,8 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.connection import translated
-from adapters.postgres.engine import configuration
+from framecloak.adapters.postgres.connection import translated
+from framecloak.adapters.postgres.engine import configuration
 
 NEIGHBOURS = 24
 """Of a vector in the graph (pgvector's ``m``); see BENCHMARKS.md for what others give."""

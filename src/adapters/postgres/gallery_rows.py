@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from adapters.postgres.connection import Record
-from adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
-from domain.detection import FloatArray
-from domain.ports.galleries import SealedFace, SealedGallery
-from domain.reid.faces import EmbeddingSpace
+from framecloak.adapters.postgres.connection import Record
+from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.ports.galleries import SealedFace, SealedGallery
+from framecloak.domain.reid.faces import EmbeddingSpace
 
 GALLERY = (
     GalleryRow.id,

@@ -14,10 +14,10 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from adapters.postgres.connection import Connection
-from adapters.postgres.gallery_rows import FACE, face_of
-from adapters.postgres.tables.galleries import GalleryFaceRow
-from domain.ports.galleries import Query, SealedFace, SealedGallery
+from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.gallery_rows import FACE, face_of
+from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow
+from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
 
 EFFORT = 100
 """Least number of neighbours that a walk through the index keeps in sight."""

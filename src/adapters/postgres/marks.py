@@ -6,11 +6,16 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, select, update
 
-from adapters.postgres.connection import Connection, Record, row_id
-from adapters.postgres.tables.library import RegionRow, SegmentRow
-from domain.errors import DomainError, RegionNotFoundError, SegmentNotFoundError, VideoNotFoundError
-from domain.library import MarkedRegion, MarkedSegment
-from domain.videos import Region, Segment
+from framecloak.adapters.postgres.connection import Connection, Record, row_id
+from framecloak.adapters.postgres.tables.library import RegionRow, SegmentRow
+from framecloak.domain.errors import (
+    DomainError,
+    RegionNotFoundError,
+    SegmentNotFoundError,
+    VideoNotFoundError,
+)
+from framecloak.domain.library import MarkedRegion, MarkedSegment
+from framecloak.domain.videos import Region, Segment
 
 _SEGMENT = (
     SegmentRow.id,

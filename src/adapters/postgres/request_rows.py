@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from adapters.postgres.connection import Record
-from adapters.postgres.tables.requests import RequestRow
-from domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
-from domain.anonymization.provenance import BasedOn, SignatureState
-from domain.anonymization.request import (
+from framecloak.adapters.postgres.connection import Record
+from framecloak.adapters.postgres.tables.requests import RequestRow
+from framecloak.domain.anonymization.identities import Identities, IdentityMode, PinnedPeople, Unknown
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Status
+from framecloak.domain.anonymization.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.request import (
     Appearance,
     Audio,
     Language,
@@ -21,7 +21,7 @@ from domain.anonymization.request import (
     RedactionStyle,
     Verify,
 )
-from domain.videos import Region, Segment
+from framecloak.domain.videos import Region, Segment
 
 ORDER = (
     RequestRow.video_id,

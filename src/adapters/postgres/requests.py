@@ -12,18 +12,18 @@ from uuid import UUID, uuid4
 from sqlalchemy import Boolean, ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from adapters.postgres import snapshots
-from adapters.postgres.connection import Connection, row_id
-from adapters.postgres.request_rows import REQUEST, identity_values, region_row, request_of
-from adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
-from adapters.postgres.tables.slices import SliceRow
-from adapters.postgres.webhooks import Notices
-from domain.accounts import Principal
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot, Status
-from domain.anonymization.rates import Pace, Workload
-from domain.anonymization.request import Level, OutputFormat, Verify
-from domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
-from domain.ports.persistence import Page, RequestFilter
+from framecloak.adapters.postgres import snapshots
+from framecloak.adapters.postgres.connection import Connection, row_id
+from framecloak.adapters.postgres.request_rows import REQUEST, identity_values, region_row, request_of
+from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
+from framecloak.adapters.postgres.tables.slices import SliceRow
+from framecloak.adapters.postgres.webhooks import Notices
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot, Status
+from framecloak.domain.anonymization.rates import Pace, Workload
+from framecloak.domain.anonymization.request import Level, OutputFormat, Verify
+from framecloak.domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
+from framecloak.domain.ports.persistence import Page, RequestFilter
 
 _IS_UNFINISHED = RequestRow.completed_at.is_(None)
 _WORKLOAD = (

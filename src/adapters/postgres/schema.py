@@ -12,9 +12,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.postgres.connection import UPGRADE_HINT, translated
-from adapters.postgres.engine import configuration, migrations_folder
-from domain.errors import InvalidOptionError, SchemaOutdatedError
+from framecloak.adapters.postgres.connection import UPGRADE_HINT, translated
+from framecloak.adapters.postgres.engine import configuration, migrations_folder
+from framecloak.domain.errors import InvalidOptionError, SchemaOutdatedError
 
 
 class Schema:

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, insert, text
 
-from adapters.postgres.connection import Connection
-from adapters.postgres.tables.slices import SliceRow
-from domain.anonymization.lifecycle import Priority
-from domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
-from domain.videos import Segment
+from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.tables.slices import SliceRow
+from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
+from framecloak.domain.videos import Segment
 
 _DISPATCHING = 7_203_518_264
 """Key of the advisory lock that one dispatcher at a time holds; any number that nobody else uses."""

@@ -6,11 +6,16 @@ from uuid import UUID
 
 from sqlalchemy import insert, select
 
-from adapters.postgres.connection import Connection
-from adapters.postgres.tables.requests import RequestBoxesRow, RequestRegionRow, RequestRow, RequestSegmentRow
-from domain.anonymization.identities import PinnedPeople
-from domain.anonymization.lifecycle import Snapshot
-from domain.videos import Region, Segment
+from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.tables.requests import (
+    RequestBoxesRow,
+    RequestRegionRow,
+    RequestRow,
+    RequestSegmentRow,
+)
+from framecloak.domain.anonymization.identities import PinnedPeople
+from framecloak.domain.anonymization.lifecycle import Snapshot
+from framecloak.domain.videos import Region, Segment
 
 
 async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from adapters.postgres import (
+from framecloak.adapters.postgres import (
     accounts,
     audit,
     download_tokens,
@@ -22,9 +22,9 @@ from adapters.postgres import (
     videos,
     webhooks,
 )
-from adapters.postgres.connection import Connection, translated
-from adapters.postgres.engine import configuration
-from domain.ports import persistence as ports
+from framecloak.adapters.postgres.connection import Connection, translated
+from framecloak.adapters.postgres.engine import configuration
+from framecloak.domain.ports import persistence as ports
 
 DEFAULT_POOL_SIZE = 16
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from adapters.postgres.connection import Connection, Record, row_id, row_name
-from adapters.postgres.tables.accounts import UserRow
-from adapters.postgres.tables.library import FrameIndexRow, GrantRow, UploadRow, VideoRow
-from domain.accounts import Principal
-from domain.errors import (
+from framecloak.adapters.postgres.connection import Connection, Record, row_id, row_name
+from framecloak.adapters.postgres.tables.accounts import UserRow
+from framecloak.adapters.postgres.tables.library import FrameIndexRow, GrantRow, UploadRow, VideoRow
+from framecloak.domain.accounts import Principal
+from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
     UploadNotFoundError,
@@ -23,8 +23,8 @@ from domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole, PendingUpload, Video, VideoFacts, VideoGrant
-from domain.ports.persistence import Page
+from framecloak.domain.library import GrantRole, PendingUpload, Video, VideoFacts, VideoGrant
+from framecloak.domain.ports.persistence import Page
 
 _VIDEO = (
     VideoRow.id,

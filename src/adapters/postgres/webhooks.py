@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
-from adapters.postgres.connection import Connection
-from adapters.postgres.request_rows import REQUEST, request_of
-from adapters.postgres.tables.requests import RequestRow
-from adapters.postgres.tables.webhooks import WebhookNoticeRow
-from domain.ports.webhooks import Notice, NoticeState
+from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.request_rows import REQUEST, request_of
+from framecloak.adapters.postgres.tables.requests import RequestRow
+from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
+from framecloak.domain.ports.webhooks import Notice, NoticeState
 
 
 class Notices:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
-from adapters.redis.connection import RedisAdapter, key_digest, redis_errors
+from framecloak.adapters.redis.connection import RedisAdapter, key_digest, redis_errors
 
 _PREFIX = "framecloak:attempts:"
 
@@ -35,7 +35,7 @@ if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]
 
 
 class RedisAttemptLimiter(RedisAdapter):
-    """A fixed window for each key; see `domain.ports.services.AttemptLimiter`.
+    """A fixed window for each key; see `framecloak.domain.ports.services.AttemptLimiter`.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.

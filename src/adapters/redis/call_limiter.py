@@ -10,13 +10,13 @@ from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from adapters.redis.connection import RedisAdapter, key_digest, redis_errors
+from framecloak.adapters.redis.connection import RedisAdapter, key_digest, redis_errors
 
 _PREFIX = "framecloak:calls"
 
 
 class RedisCallLimiter(RedisAdapter):
-    """A sliding window for each key; see `domain.ports.services.CallLimiter`.
+    """A sliding window for each key; see `framecloak.domain.ports.services.CallLimiter`.
 
     What is left of the window before counts by how much of it still overlaps, so that nobody gets twice the
     limit by calling around the moment when a window ends.

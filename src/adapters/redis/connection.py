@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from domain.errors import InvalidSettingError, QueueUnavailableError
+from framecloak.domain.errors import InvalidSettingError, QueueUnavailableError
 
 PATIENCE = 2.0
 """Seconds that connecting, or one answer, may take; callers wait for the whole of it."""

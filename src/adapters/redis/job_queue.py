@@ -12,9 +12,9 @@ import msgspec
 from arq.connections import ArqRedis
 from arq.constants import job_key_prefix, retry_key_prefix
 
-from adapters.redis.connection import RedisAdapter, redis_errors
-from domain.anonymization.lifecycle import Priority
-from domain.ports.services import WorkerInfo
+from framecloak.adapters.redis.connection import RedisAdapter, redis_errors
+from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.ports.services import WorkerInfo
 
 NORMAL_QUEUE = "anonymization"
 HIGH_QUEUE = "anonymization-high"
@@ -49,7 +49,7 @@ class _Sign(msgspec.Struct, frozen=True):
 
 
 class ArqJobQueue(RedisAdapter):
-    """Hands jobs to workers; see `domain.ports.services.JobQueue`.
+    """Hands jobs to workers; see `framecloak.domain.ports.services.JobQueue`.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from adapters.redis.connection import RedisAdapter
-from domain.resilience import ended
+from framecloak.adapters.redis.connection import RedisAdapter
+from framecloak.domain.resilience import ended
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class RedisListener:
 
 
 class RedisProgressBoard(RedisAdapter):
-    """Announces and listens; see `domain.ports.services.ProgressBoard`.
+    """Announces and listens; see `framecloak.domain.ports.services.ProgressBoard`.
 
     The connection that listens is made when somebody listens for the first time. Thousands of listeners cost
     an event each, and an announcement wakes those of its request alone.

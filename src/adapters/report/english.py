@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adapters.report.words import Words
-from domain.anonymization.identities import Decision, IdentityMode, Unknown
-from domain.anonymization.provenance import SignatureState
-from domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle, Verify
+from framecloak.adapters.report.words import Words
+from framecloak.domain.anonymization.identities import Decision, IdentityMode, Unknown
+from framecloak.domain.anonymization.provenance import SignatureState
+from framecloak.domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle, Verify
 
 ENGLISH = Words(
     language="en",

@@ -6,12 +6,12 @@ from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 
-from adapters.report import markup
-from adapters.report.words import Words
-from domain.anonymization.evidence import TrackEvidence
-from domain.anonymization.proof import Proof
-from domain.anonymization.record import ReportFacts
-from domain.anonymization.tracking import Origin
+from framecloak.adapters.report import markup
+from framecloak.adapters.report.words import Words
+from framecloak.domain.anonymization.evidence import TrackEvidence
+from framecloak.domain.anonymization.proof import Proof
+from framecloak.domain.anonymization.record import ReportFacts
+from framecloak.domain.anonymization.tracking import Origin
 
 
 def people(facts: ReportFacts, words: Words) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from adapters.report.words import Words
-from domain.anonymization.record import ReportFacts
+from framecloak.adapters.report.words import Words
+from framecloak.domain.anonymization.record import ReportFacts
 
 NONE = "-"
 """What stands where there is nothing to say."""

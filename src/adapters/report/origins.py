@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from adapters.report import markup
-from adapters.report.words import Words
-from domain.anonymization.manifest import RecordedModel, RecordedSource
-from domain.anonymization.record import ReportFacts
+from framecloak.adapters.report import markup
+from framecloak.adapters.report.words import Words
+from framecloak.domain.anonymization.manifest import RecordedModel, RecordedSource
+from framecloak.domain.anonymization.record import ReportFacts
 
 _LISTED_SEGMENTS = 20
 """Runs of frames that a cell of a table names."""

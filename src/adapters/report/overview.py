@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from html import escape
 
-from adapters.report import markup
-from adapters.report.timeline import highest, plot
-from adapters.report.words import Words
-from domain.anonymization.identities import IdentityMode
-from domain.anonymization.identity_log import RecordedIdentities
-from domain.anonymization.record import ReportFacts
-from domain.anonymization.request import Level, OutputFormat
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
+from framecloak.adapters.report import markup
+from framecloak.adapters.report.timeline import highest, plot
+from framecloak.adapters.report.words import Words
+from framecloak.domain.anonymization.identities import IdentityMode
+from framecloak.domain.anonymization.identity_log import RecordedIdentities
+from framecloak.domain.anonymization.record import ReportFacts
+from framecloak.domain.anonymization.request import Level, OutputFormat
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
 
 
 def opening(facts: ReportFacts, words: Words) -> str:

@@ -6,11 +6,11 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from adapters.report import findings, origins, overview
-from adapters.report.english import ENGLISH
-from adapters.report.german import GERMAN
-from domain.anonymization.record import ReportFacts
-from domain.anonymization.request import Language
+from framecloak.adapters.report import findings, origins, overview
+from framecloak.adapters.report.english import ENGLISH
+from framecloak.adapters.report.german import GERMAN
+from framecloak.domain.anonymization.record import ReportFacts
+from framecloak.domain.anonymization.request import Language
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _LANGUAGES = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}
@@ -49,4 +49,4 @@ def report(facts: ReportFacts) -> bytes:
 
 @cache
 def _style() -> str:
-    return files("adapters.report").joinpath("style.css").read_text("utf-8")
+    return files("framecloak.adapters.report").joinpath("style.css").read_text("utf-8")

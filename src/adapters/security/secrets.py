@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from domain.errors import InvalidSettingError
+from framecloak.domain.errors import InvalidSettingError
 
 MIN_LENGTH = 32
 """Characters of an installation's secret; as many random hex digits hold 128 bits."""

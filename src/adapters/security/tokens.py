@@ -9,8 +9,8 @@ from typing import Any
 
 import jwt
 
-from domain.errors import NotAuthenticatedError
-from domain.ports.services import Clock, RefreshToken, TokenPair, TokenSubject
+from framecloak.domain.errors import NotAuthenticatedError
+from framecloak.domain.ports.services import Clock, RefreshToken, TokenPair, TokenSubject
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=7)

@@ -40,10 +40,10 @@ import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.security.rotations import Matrix, haar_rotation
-from adapters.security.secrets import derive_key
-from domain.detection import FloatArray
-from domain.errors import GalleryDamagedError, GalleryKeyMissingError
+from framecloak.adapters.security.rotations import Matrix, haar_rotation
+from framecloak.adapters.security.secrets import derive_key
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.errors import GalleryDamagedError, GalleryKeyMissingError
 
 KEPT_BYTES = 256 << 20
 """Most memory for rotations that were drawn; one of 512 numbers takes 2 MiB and 50 ms."""

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.storage.threads import in_thread, settled
-from domain.errors import DomainError, StorageFullError, StorageUnavailableError
+from framecloak.adapters.storage.threads import in_thread, settled
+from framecloak.domain.errors import DomainError, StorageFullError, StorageUnavailableError
 
 PARTIAL_PREFIX = "~partial-"
 """Begins the name of every unfinished file; no key has a ``~``, so none can be mistaken for an object."""

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.storage.files import (
+from framecloak.adapters.storage.files import (
     PARTIAL_PREFIX,
     copy_file,
     create_file,
@@ -21,11 +21,11 @@ from adapters.storage.files import (
     sync_folder,
     write_stream,
 )
-from adapters.storage.keys import is_part, require_key, require_prefix, require_range
-from adapters.storage.signed_urls import SignedUrls
-from adapters.storage.threads import in_thread
-from domain.errors import ObjectNotFoundError, StorageUnavailableError
-from domain.ports.services import StoredObject
+from framecloak.adapters.storage.keys import is_part, require_key, require_prefix, require_range
+from framecloak.adapters.storage.signed_urls import SignedUrls
+from framecloak.adapters.storage.threads import in_thread
+from framecloak.domain.errors import ObjectNotFoundError, StorageUnavailableError
+from framecloak.domain.ports.services import StoredObject
 
 _LISTED_AT_ONCE = 1000
 _PUBLISH_ATTEMPTS = 5
@@ -53,7 +53,7 @@ class FilesystemStore:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
-        """Store a stream; see `domain.ports.services.ObjectStore` for this and all other methods."""
+        """Store a stream; see `ObjectStore` for this and all other methods."""
         async with self._new_file(key) as file:
             await write_stream(file, chunks)
         return await self.stat(key)

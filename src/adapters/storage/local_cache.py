@@ -11,18 +11,18 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from adapters.storage.files import create_file, disk_errors, write_stream
-from adapters.storage.own_folder import OwnFolder, sweep
-from adapters.storage.threads import in_thread, settled
-from domain.errors import StorageUnavailableError
-from domain.ports.services import StoredObject
+from framecloak.adapters.storage.files import create_file, disk_errors, write_stream
+from framecloak.adapters.storage.own_folder import OwnFolder, sweep
+from framecloak.adapters.storage.threads import in_thread, settled
+from framecloak.domain.errors import StorageUnavailableError
+from framecloak.domain.ports.services import StoredObject
 
 PREVIEWS = "previews-"
 """What the names of the folders begin with that caches have for themselves."""
 
 
 class Source(Protocol):
-    """Where objects are fetched from; the part of `domain.ports.services.ObjectStore` that is needed."""
+    """Where objects are fetched from; the part of `ObjectStore` that is needed."""
 
     async def stat(self, key: str) -> StoredObject:
         """What is there."""

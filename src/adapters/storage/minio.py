@@ -16,9 +16,9 @@ from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from urllib3.response import BaseHTTPResponse
 
-from adapters.storage.feed import Feed
-from adapters.storage.filenames import content_disposition
-from adapters.storage.files import (
+from framecloak.adapters.storage.feed import Feed
+from framecloak.adapters.storage.filenames import content_disposition
+from framecloak.adapters.storage.files import (
     PARTIAL_PREFIX,
     READ_SIZE,
     create_file,
@@ -26,13 +26,13 @@ from adapters.storage.files import (
     read_stream,
     write_stream,
 )
-from adapters.storage.keys import require_key, require_prefix, require_range
-from adapters.storage.local_cache import LocalCache
-from adapters.storage.minio_client import minio_client
-from adapters.storage.minio_errors import s3_errors
-from adapters.storage.threads import in_executor, in_thread
-from domain.errors import DomainError, StorageUnavailableError
-from domain.ports.services import StoredObject
+from framecloak.adapters.storage.keys import require_key, require_prefix, require_range
+from framecloak.adapters.storage.local_cache import LocalCache
+from framecloak.adapters.storage.minio_client import minio_client
+from framecloak.adapters.storage.minio_errors import s3_errors
+from framecloak.adapters.storage.threads import in_executor, in_thread
+from framecloak.domain.errors import DomainError, StorageUnavailableError
+from framecloak.domain.ports.services import StoredObject
 
 PART_SIZE = 16 * 1024 * 1024
 """Bytes of a part of a multi-part upload; an upload holds a few of these in memory, however long it is."""
@@ -114,7 +114,7 @@ class MinioStore:
         await in_thread(self._calls.shutdown)
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
-        """Store a stream; see `domain.ports.services.ObjectStore` for this and all other methods."""
+        """Store a stream; see `ObjectStore` for this and all other methods."""
         require_key(key)
         feed = Feed(chunks)
         try:

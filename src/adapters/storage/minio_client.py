@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib3
 from minio import Minio
 
-from domain.errors import InvalidSettingError
+from framecloak.domain.errors import InvalidSettingError
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 60

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from domain.errors import DomainError, ObjectNotFoundError, StorageFullError, StorageUnavailableError
+from framecloak.domain.errors import (
+    DomainError,
+    ObjectNotFoundError,
+    StorageFullError,
+    StorageUnavailableError,
+)
 
 _MISSING = {"NoSuchKey", "NoSuchObject"}
 _REFUSED = {

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.storage.files import disk_errors
-from domain.errors import StorageUnavailableError
+from framecloak.adapters.storage.files import disk_errors
+from framecloak.domain.errors import StorageUnavailableError
 
 
 class OwnFolder:

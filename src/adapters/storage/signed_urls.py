@@ -10,10 +10,10 @@ from hashlib import sha256
 from math import ceil
 from urllib.parse import quote, urlencode
 
-from adapters.storage.filenames import safe_filename
-from adapters.storage.keys import require_key
-from domain.errors import ForbiddenError, TokenExpiredError
-from domain.ports.services import Clock
+from framecloak.adapters.storage.filenames import safe_filename
+from framecloak.adapters.storage.keys import require_key
+from framecloak.domain.errors import ForbiddenError, TokenExpiredError
+from framecloak.domain.ports.services import Clock
 
 PATH = "/objects/"
 """Where the API serves objects: this, followed by the key."""

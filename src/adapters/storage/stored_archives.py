@@ -9,9 +9,9 @@ from collections import OrderedDict
 from typing import NamedTuple
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from adapters.storage.threads import in_thread
-from domain.errors import ObjectNotFoundError
-from domain.ports.services import ObjectStore
+from framecloak.adapters.storage.threads import in_thread
+from framecloak.domain.errors import ObjectNotFoundError
+from framecloak.domain.ports.services import ObjectStore
 
 _TAIL = 1 << 20
 """Bytes from the end that are fetched first: the directory of ten thousand frames fits."""
@@ -30,7 +30,7 @@ class _Directory(NamedTuple):
 
 
 class StoredZips:
-    """Reads single entries; see ``domain.ports.results.StoredArchives``.
+    """Reads single entries; see ``framecloak.domain.ports.results.StoredArchives``.
 
     Args:
         store: where the archives are.

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.detection import FloatArray, Image
+from framecloak.domain.detection import FloatArray, Image
 
 _SMALLEST_SPREAD = 1e-6  # pixels squared; five landmarks in one point have no direction
 

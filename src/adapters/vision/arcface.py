@@ -13,16 +13,16 @@ from typing import NamedTuple, Self
 import cv2
 import numpy as np
 
-from adapters.vision.alignment import align
-from adapters.vision.dlib_resnet import DlibResNet
-from adapters.vision.embedding import MAX_BATCH, unit_vectors
-from adapters.vision.onnx import Provider, Session
-from adapters.vision.packs import first_that_has_one, open_graph
-from adapters.vision.weights import DLIB_RESNET, installed_packs
-from domain.detection import FloatArray, Image, ModelCard
-from domain.errors import ExaminationError, ModelMissingError
-from domain.ports.recognition import FaceRecognizer
-from domain.reid.faces import EmbeddingSpace
+from framecloak.adapters.vision.alignment import align
+from framecloak.adapters.vision.dlib_resnet import DlibResNet
+from framecloak.adapters.vision.embedding import MAX_BATCH, unit_vectors
+from framecloak.adapters.vision.onnx import Provider, Session
+from framecloak.adapters.vision.packs import first_that_has_one, open_graph
+from framecloak.adapters.vision.weights import DLIB_RESNET, installed_packs
+from framecloak.domain.detection import FloatArray, Image, ModelCard
+from framecloak.domain.errors import ExaminationError, ModelMissingError
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.reid.faces import EmbeddingSpace
 
 AUTO = "auto"
 
@@ -88,11 +88,11 @@ class ArcFace:
         )
 
     def align(self, image: Image, landmarks: FloatArray) -> Image:
-        """See ``domain.ports.recognition.FaceRecognizer``."""
+        """See ``framecloak.domain.ports.recognition.FaceRecognizer``."""
         return align(image, landmarks, self._template, self._side)
 
     def embed(self, chips: Image) -> FloatArray:
-        """See ``domain.ports.recognition.FaceRecognizer``.
+        """See ``framecloak.domain.ports.recognition.FaceRecognizer``.
 
         Raises:
             ExaminationError: the model failed, or gave numbers that are none.

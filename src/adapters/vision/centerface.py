@@ -14,13 +14,19 @@ from typing import Self
 
 import numpy as np
 
-from adapters.vision.onnx import Provider, Session, open_first
-from adapters.vision.pictures import stack
-from adapters.vision.precision import Precision, choose_precision
-from adapters.vision.suppression import suppress
-from adapters.vision.weights import CENTERFACE, CENTERFACE_SHA256, BuiltFile, built_file, file_in_wheel
-from domain.detection import Detections, FloatArray, Image, ModelCard
-from domain.errors import ExaminationError
+from framecloak.adapters.vision.onnx import Provider, Session, open_first
+from framecloak.adapters.vision.pictures import stack
+from framecloak.adapters.vision.precision import Precision, choose_precision
+from framecloak.adapters.vision.suppression import suppress
+from framecloak.adapters.vision.weights import (
+    CENTERFACE,
+    CENTERFACE_SHA256,
+    BuiltFile,
+    built_file,
+    file_in_wheel,
+)
+from framecloak.domain.detection import Detections, FloatArray, Image, ModelCard
+from framecloak.domain.errors import ExaminationError
 
 CALIBRATION = Path(__file__).with_name("centerface_calibration.json")
 """Activation ranges for int8, written by ``benchmarks/calibrate_centerface.py``."""
@@ -89,7 +95,7 @@ class CenterFace:
         return cls(session, card)
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
-        """See ``domain.ports.FaceDetector``.
+        """See ``framecloak.domain.ports.FaceDetector``.
 
         Raises:
             ExaminationError: the model failed, or gave numbers that are none.
@@ -162,7 +168,7 @@ def build_graph(models: Path, precision: Precision) -> BuiltFile:
 
 def _build(precision: Precision) -> bytes:
     # onnx takes a fifth of a second to import and is needed once per machine.
-    from adapters.vision import centerface_graphs  # noqa: PLC0415
+    from framecloak.adapters.vision import centerface_graphs  # noqa: PLC0415
 
     return centerface_graphs.build(published_weights(), precision)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper, version_converter
 
-from adapters.vision.centerface import CALIBRATION
-from adapters.vision.half_precision import halve
-from adapters.vision.precision import Precision
-from adapters.vision.quantization import Range, quantize
+from framecloak.adapters.vision.centerface import CALIBRATION
+from framecloak.adapters.vision.half_precision import halve
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.quantization import Range, quantize
 
 _OPSET = 17  # per-channel dequantisation came with opset 13
 _FLOAT_FIRST = 3

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from adapters.vision.clip_files import (
+from framecloak.adapters.vision.clip_files import (
     ClipDescription,
     ExportedFile,
     named_by_content,
@@ -26,11 +26,11 @@ from adapters.vision.clip_files import (
     text_file,
     write_description,
 )
-from adapters.vision.clip_onnx import Clip
-from adapters.vision.onnx import Provider
-from adapters.vision.weights import CLIP_FOLDER, sha256_of
-from domain.detection import FloatArray, Image
-from domain.errors import InvalidOptionError, ModelExportError, OutputUnwritableError
+from framecloak.adapters.vision.clip_onnx import Clip
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.adapters.vision.weights import CLIP_FOLDER, sha256_of
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import InvalidOptionError, ModelExportError, OutputUnwritableError
 
 TOLERANCE = 1e-4
 """How far probabilities of the graph may be from torch's."""

@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from adapters.vision.weights import CLIP_FOLDER, FileCheck, FileState, sha256_of, write_atomically
-from domain.detection import FloatArray
-from domain.errors import ModelCorruptError, ModelMissingError
+from framecloak.adapters.vision.weights import CLIP_FOLDER, FileCheck, FileState, sha256_of, write_atomically
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.errors import ModelCorruptError, ModelMissingError
 
 DESCRIPTION = "clip.json"
 

@@ -12,13 +12,13 @@ import httpx
 import msgspec
 import numpy as np
 
-from adapters.vision.clip_onnx import LARGEST_BATCH, require_crops
-from adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder, Picture
-from domain.circuit import CircuitBreaker
-from domain.detection import FloatArray, Image
-from domain.errors import EmotionsUnavailableError
-from domain.ports.metrics import NULL_MODEL_METER, ModelMeter
-from domain.resilience import Backoff
+from framecloak.adapters.vision.clip_onnx import LARGEST_BATCH, require_crops
+from framecloak.adapters.vision.clip_wire import EmotionsAnswer, EmotionsOrder, Picture
+from framecloak.domain.circuit import CircuitBreaker
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import EmotionsUnavailableError
+from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
+from framecloak.domain.resilience import Backoff
 
 MSGPACK = "application/msgpack"
 MOST_BYTES = 64 * 1024**2

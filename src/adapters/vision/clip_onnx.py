@@ -14,14 +14,19 @@ from typing import Self
 import numpy as np
 from PIL import Image as Pillow
 
-from adapters.vision.clip_files import ClipDescription, read_description, read_text, verified_file
-from adapters.vision.onnx import Provider, Session, open_session
-from adapters.vision.weights import CLIP_FOLDER
-from domain.detection import FloatArray, Image, ModelCard
-from domain.errors import EmotionsUnavailableError, ExaminationError, ModelCorruptError, OverloadedError
-from domain.ports.metrics import NULL_MODEL_METER, ModelMeter
-from domain.reid.batching import Batcher
-from domain.reid.lanes import Lanes
+from framecloak.adapters.vision.clip_files import ClipDescription, read_description, read_text, verified_file
+from framecloak.adapters.vision.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.weights import CLIP_FOLDER
+from framecloak.domain.detection import FloatArray, Image, ModelCard
+from framecloak.domain.errors import (
+    EmotionsUnavailableError,
+    ExaminationError,
+    ModelCorruptError,
+    OverloadedError,
+)
+from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
+from framecloak.domain.reid.batching import Batcher
+from framecloak.domain.reid.lanes import Lanes
 
 LARGEST_BATCH = 32
 """Faces of one call of the graph."""

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta, Struct
 
-from domain.detection import Image
+from framecloak.domain.detection import Image
 
 LONGEST_SIDE = 4096
 

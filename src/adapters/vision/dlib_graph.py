@@ -19,7 +19,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from domain.errors import ModelCorruptError
+from framecloak.domain.errors import ModelCorruptError
 
 SIDE = 150
 DIMENSION = 128

@@ -12,13 +12,19 @@ from typing import Self
 
 import numpy as np
 
-from adapters.vision.alignment import align
-from adapters.vision.embedding import MAX_BATCH, unit_vectors
-from adapters.vision.onnx import Provider, Session, open_session
-from adapters.vision.precision import Precision
-from adapters.vision.weights import DLIB_RESNET, DLIB_RESNET_SHA256, BuiltFile, built_file, file_in_wheel
-from domain.detection import FloatArray, Image, ModelCard
-from domain.reid.faces import EmbeddingSpace
+from framecloak.adapters.vision.alignment import align
+from framecloak.adapters.vision.embedding import MAX_BATCH, unit_vectors
+from framecloak.adapters.vision.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.weights import (
+    DLIB_RESNET,
+    DLIB_RESNET_SHA256,
+    BuiltFile,
+    built_file,
+    file_in_wheel,
+)
+from framecloak.domain.detection import FloatArray, Image, ModelCard
+from framecloak.domain.reid.faces import EmbeddingSpace
 
 RECIPE_VERSION = 1
 """Raise this whenever ``dlib_graph`` would build another graph from the same file."""
@@ -69,11 +75,11 @@ class DlibResNet:
         return cls(session, card)
 
     def align(self, image: Image, landmarks: FloatArray) -> Image:
-        """See ``domain.ports.recognition.FaceRecognizer``."""
+        """See ``framecloak.domain.ports.recognition.FaceRecognizer``."""
         return align(image, landmarks, _TEMPLATE, _SIDE)
 
     def embed(self, chips: Image) -> FloatArray:
-        """See ``domain.ports.recognition.FaceRecognizer``.
+        """See ``framecloak.domain.ports.recognition.FaceRecognizer``.
 
         Raises:
             ExaminationError: the model failed, or gave numbers that are none.
@@ -109,6 +115,6 @@ def published_weights() -> Path:
 
 def _build() -> bytes:
     # onnx takes a fifth of a second to import and is needed once per machine.
-    from adapters.vision import dlib_graph  # noqa: PLC0415
+    from framecloak.adapters.vision import dlib_graph  # noqa: PLC0415
 
     return dlib_graph.build(published_weights())

@@ -13,8 +13,14 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from adapters.vision.weights import Weights, expected_digests, installed_packs, record_digests, sha256_of
-from domain.errors import LicenseNotAcceptedError, ModelDownloadError
+from framecloak.adapters.vision.weights import (
+    Weights,
+    expected_digests,
+    installed_packs,
+    record_digests,
+    sha256_of,
+)
+from framecloak.domain.errors import LicenseNotAcceptedError, ModelDownloadError
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Called with the bytes received so far and, where the server said so, the bytes to come in all."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from domain.detection import FloatArray, Image
-from domain.errors import ExaminationError
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import ExaminationError
 
 MAX_BATCH = 32
 """Faces of one call."""

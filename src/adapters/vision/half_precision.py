@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from domain.errors import ModelCorruptError
+from framecloak.domain.errors import ModelCorruptError
 
 OPERATORS = frozenset({"Add", "BatchNormalization", "Conv", "ConvTranspose", "Relu", "Sigmoid"})
 """Whose inputs and outputs are all of one kind of number, and stay near 1 where they were trained to."""

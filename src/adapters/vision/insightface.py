@@ -19,16 +19,16 @@ from typing import Self
 import cv2
 import numpy as np
 
-from adapters.vision.centerface import CenterFace
-from adapters.vision.onnx import Outputs, Provider, Session
-from adapters.vision.packs import first_that_has_one, open_graph
-from adapters.vision.pictures import stack
-from adapters.vision.precision import Precision
-from adapters.vision.suppression import suppress
-from adapters.vision.weights import CENTERFACE, installed_packs
-from domain.detection import Detections, FloatArray, Image, ModelCard
-from domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
-from domain.ports import FaceDetector
+from framecloak.adapters.vision.centerface import CenterFace
+from framecloak.adapters.vision.onnx import Outputs, Provider, Session
+from framecloak.adapters.vision.packs import first_that_has_one, open_graph
+from framecloak.adapters.vision.pictures import stack
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.suppression import suppress
+from framecloak.adapters.vision.weights import CENTERFACE, installed_packs
+from framecloak.domain.detection import Detections, FloatArray, Image, ModelCard
+from framecloak.domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
+from framecloak.domain.ports import FaceDetector
 
 AUTO = "auto"
 
@@ -85,7 +85,7 @@ class InsightFacePack:
         )
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
-        """See ``domain.ports.FaceDetector``.
+        """See ``framecloak.domain.ports.FaceDetector``.
 
         Raises:
             ExaminationError: the model failed, or gave numbers that are none.

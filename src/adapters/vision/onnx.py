@@ -29,15 +29,15 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NotImplemented as OperatorNotImplemented,
 )
 
-from adapters.vision import gpu_libraries
-from domain.detection import FloatArray
-from domain.errors import (
+from framecloak.adapters.vision import gpu_libraries
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.errors import (
     ExaminationError,
     ModelCorruptError,
     ModelMissingError,
     ProviderUnavailableError,
 )
-from domain.errors.base import ASK, Told
+from framecloak.domain.errors.base import ASK, Told
 
 Model: TypeAlias = Path | bytes
 """A graph to load: a file, or the bytes of one."""

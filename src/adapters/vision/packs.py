@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from adapters.vision.onnx import Provider, Session, open_session
-from adapters.vision.precision import Precision
-from adapters.vision.weights import licence_of, verified_digest
-from domain.detection import ModelCard
-from domain.errors import ModelMissingError
+from framecloak.adapters.vision.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.weights import licence_of, verified_digest
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.errors import ModelMissingError
 
 Model = TypeVar("Model")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.detection import Image
+from framecloak.domain.detection import Image
 
 
 def stack(images: Sequence[Image], max_batch: int, stride: int) -> NDArray[np.uint8]:

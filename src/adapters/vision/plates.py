@@ -14,11 +14,11 @@ from typing import Self
 import cv2
 import numpy as np
 
-from adapters.vision.onnx import Provider, Session
-from adapters.vision.packs import open_graph
-from adapters.vision.weights import installed_packs
-from domain.detection import Areas, FloatArray, Image, ModelCard
-from domain.errors import ExaminationError, LevelUnavailableError, ModelCorruptError
+from framecloak.adapters.vision.onnx import Provider, Session
+from framecloak.adapters.vision.packs import open_graph
+from framecloak.adapters.vision.weights import installed_packs
+from framecloak.domain.detection import Areas, FloatArray, Image, ModelCard
+from framecloak.domain.errors import ExaminationError, LevelUnavailableError, ModelCorruptError
 
 _GREY = 114
 """Level of what surrounds the picture, as in training."""
@@ -66,7 +66,7 @@ class YoloPlates:
         return cls(session, card)
 
     def detect(self, image: Image, threshold: float) -> Areas:
-        """See ``domain.ports.AreaDetector``.
+        """See ``framecloak.domain.ports.AreaDetector``.
 
         Raises:
             ExaminationError: the model failed, or gave numbers that are none.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from adapters.vision.onnx import Provider
-from domain.detection import ModelCard
-from domain.errors import InvalidOptionError
+from framecloak.adapters.vision.onnx import Provider
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.errors import InvalidOptionError
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _INT8_DOT_PRODUCT_FLAGS = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "asimddp": "dot product"}

@@ -18,8 +18,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from domain.detection import FloatArray
-from domain.errors import ModelCorruptError
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.errors import ModelCorruptError
 
 MAX_WEIGHT = 127
 """Largest magnitude of a weight."""

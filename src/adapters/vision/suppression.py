@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.detection import FloatArray
+from framecloak.domain.detection import FloatArray
 
 
 def suppress(boxes: FloatArray, scores: FloatArray, max_iou: float) -> NDArray[np.intp]:

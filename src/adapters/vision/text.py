@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.vision.onnx import Provider, Session, open_session
-from adapters.vision.pictures import stack
-from adapters.vision.precision import Precision
-from adapters.vision.weights import TEXT, sha256_of
-from domain.detection import Areas, FloatArray, Image, ModelCard
-from domain.errors import ExaminationError, ModelCorruptError, ModelMissingError
+from framecloak.adapters.vision.onnx import Provider, Session, open_session
+from framecloak.adapters.vision.pictures import stack
+from framecloak.adapters.vision.precision import Precision
+from framecloak.adapters.vision.weights import TEXT, sha256_of
+from framecloak.domain.detection import Areas, FloatArray, Image, ModelCard
+from framecloak.domain.errors import ExaminationError, ModelCorruptError, ModelMissingError
 
 _Rectangle: TypeAlias = tuple[Sequence[float], Sequence[float], float]
 """Centre, width and height, and the angle in degrees, as OpenCV has it."""
@@ -72,7 +72,7 @@ class PpOcrText:
         return cls(session, card)
 
     def detect(self, image: Image, threshold: float) -> Areas:
-        """See ``domain.ports.AreaDetector``.
+        """See ``framecloak.domain.ports.AreaDetector``.
 
         Raises:
             ExaminationError: the model failed, or gave numbers that are none.

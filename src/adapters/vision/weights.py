@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from domain.errors import ModelCorruptError, ModelMissingError
+from framecloak.domain.errors import ModelCorruptError, ModelMissingError
 
 DIGESTS = "SHA256SUMS"
 """File in a pack's folder with the digest of every file, as ``sha256sum`` writes it."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import httpcore
 
-from domain.errors import WebhookFailedError
+from framecloak.domain.errors import WebhookFailedError
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Looks up the IP addresses of a host; raises ``OSError`` or ``UnicodeError`` when it has none."""

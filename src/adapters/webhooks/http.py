@@ -10,8 +10,8 @@ from functools import cached_property
 import httpcore
 import httpx
 
-from adapters.webhooks.addresses import CheckedBackend, Resolver, resolve
-from domain.errors import WebhookFailedError
+from framecloak.adapters.webhooks.addresses import CheckedBackend, Resolver, resolve
+from framecloak.domain.errors import WebhookFailedError
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from domain.anonymization.manifest import RecordedModel
-from domain.detection import ModelCard
-from domain.errors import WorkersDisagreeError
-from domain.videos import Segment, union
+from framecloak.domain.anonymization.manifest import RecordedModel
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.errors import WorkersDisagreeError
+from framecloak.domain.videos import Segment, union
 
 _NONE = "none"
 

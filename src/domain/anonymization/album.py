@@ -7,10 +7,10 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from fractions import Fraction
 
-from domain.detection import Image
-from domain.errors import ExaminationError, UnreadableVideoError
-from domain.ports import Frame, FrameSource, Sound, SourceInfo
-from domain.timing import Timing
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError, UnreadableVideoError
+from framecloak.domain.ports import Frame, FrameSource, Sound, SourceInfo
+from framecloak.domain.timing import Timing
 
 _BYTES_PER_PIXEL = 3
 
@@ -80,7 +80,7 @@ class _Page:
         self._decoded: Frame | None = None
 
     def bgr(self) -> Image:
-        """See ``domain.ports.Frame``.
+        """See ``framecloak.domain.ports.Frame``.
 
         Raises:
             ExaminationError: the picture was not decoded, or is not the one that was opened.
@@ -89,7 +89,7 @@ class _Page:
         return decoded.bgr()
 
     def rgb(self, width: int, height: int) -> Image:
-        """See ``domain.ports.Frame``.
+        """See ``framecloak.domain.ports.Frame``.
 
         Raises:
             ExaminationError: the picture was not decoded, or is not the one that was opened.

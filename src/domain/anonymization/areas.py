@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.boxes import Boxes
-from domain.anonymization.looks import Look, sizes_due
-from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, Tracks
-from domain.detection import Kind
-from domain.ports import AreaDetector, Frame
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.boxes import Boxes
+from framecloak.domain.anonymization.looks import Look, sizes_due
+from framecloak.domain.anonymization.tracking import Found, TrackedBox, TrackingSettings, Tracks
+from framecloak.domain.detection import Kind
+from framecloak.domain.ports import AreaDetector, Frame
 
 SAME_AREA = 0.9
 """Share of a box inside another from which on it adds nothing."""

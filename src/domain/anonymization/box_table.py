@@ -12,12 +12,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
-from domain.errors import InvalidManifestError, TooManyBoxesError
-from domain.videos import Segment
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
+from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
+from framecloak.domain.videos import Segment
 
 MOST_BOXES = 2_000_000
 """An hour of film with twenty faces in every frame."""

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from domain.errors import DomainError
-from domain.ports.persistence import Database
+from framecloak.domain.errors import DomainError
+from framecloak.domain.ports.persistence import Database
 
 PATIENCE = 2.0
 """Seconds that each check may take."""

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from domain.anonymization.cleanup_report import CleanupReport, CleanupTally, Concern
-from domain.anonymization.service import REQUESTS, parts_prefix, result_prefix
-from domain.collection import UPLOAD_LASTS, UPLOADS, VIDEOS
-from domain.errors import DatabaseUnavailableError
-from domain.ports.persistence import Database
-from domain.ports.services import Clock, ObjectStore
+from framecloak.domain.anonymization.cleanup_report import CleanupReport, CleanupTally, Concern
+from framecloak.domain.anonymization.service import REQUESTS, parts_prefix, result_prefix
+from framecloak.domain.collection import UPLOAD_LASTS, UPLOADS, VIDEOS
+from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import Clock, ObjectStore
 
 UPLOAD_KEPT = 2 * UPLOAD_LASTS
 """Bytes older than that belong to no upload that can be, or is being, completed."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from domain.errors import DomainError
+from framecloak.domain.errors import DomainError
 
 logger = logging.getLogger(__name__)
 

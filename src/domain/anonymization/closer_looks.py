@@ -18,12 +18,19 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization.boxes import Boxes
-from domain.anonymization.examination import Examination
-from domain.anonymization.sightings import AREAS, MOST_DRIFT, drift, leaves, seen_between, seen_later
-from domain.anonymization.tracking import Found
-from domain.errors import ExaminationError
-from domain.ports import Frame
+from framecloak.domain.anonymization.boxes import Boxes
+from framecloak.domain.anonymization.examination import Examination
+from framecloak.domain.anonymization.sightings import (
+    AREAS,
+    MOST_DRIFT,
+    drift,
+    leaves,
+    seen_between,
+    seen_later,
+)
+from framecloak.domain.anonymization.tracking import Found
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import Frame
 
 FARTHEST = 10.0
 """How far one may go and still be told to have moved, likewise."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from domain.errors import NotReadyError, ObjectNotFoundError
-from domain.ports.persistence import Database
-from domain.ports.services import Clock, ObjectStore, StoredObject
+from framecloak.domain.errors import NotReadyError, ObjectNotFoundError
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import Clock, ObjectStore, StoredObject
 
 
 class Delivery:

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from domain.anonymization.lifecycle import Priority
-from domain.anonymization.slices import Demand
-from domain.errors import DatabaseUnavailableError, QueueUnavailableError
-from domain.ports.persistence import Database
-from domain.ports.services import JobQueue
+from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.anonymization.slices import Demand
+from framecloak.domain.errors import DatabaseUnavailableError, QueueUnavailableError
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import JobQueue
 
 TICKETS_PER_WORKER = 2
 """Tickets that wait for each worker: one is taken while the next is written."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from domain.anonymization.canonical import canonical
-from domain.anonymization.identities import Decision
-from domain.anonymization.identity_log import DecidedRun, RecordedIdentities
+from framecloak.domain.anonymization.canonical import canonical
+from framecloak.domain.anonymization.identities import Decision
+from framecloak.domain.anonymization.identity_log import DecidedRun, RecordedIdentities
 
 _PEOPLE = re.compile(r"gallery:[0-9a-f-]{36}|folder:[0-9a-f]{64}")
 _ASKED_FIELDS = frozenset({"mode", "threshold", "possible", "unknown", "model", "people", "faces"})

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from domain.anonymization.box_table import (
+from framecloak.domain.anonymization.box_table import (
     LARGEST,
     MOST_BOXES,
     MOST_FRAMES,
     BoxTable,
     BoxTableBuilder,
 )
-from domain.anonymization.earlier_identities import EarlierIdentities
-from domain.anonymization.manifest import MANIFEST_VERSION
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.request import (
+from framecloak.domain.anonymization.earlier_identities import EarlierIdentities
+from framecloak.domain.anonymization.manifest import MANIFEST_VERSION
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.request import (
     Appearance,
     Audio,
     Level,
@@ -27,10 +27,15 @@ from domain.anonymization.request import (
     RedactionShape,
     RedactionStyle,
 )
-from domain.anonymization.tracking import Origin
-from domain.detection import Basis, Kind
-from domain.errors import DomainError, InvalidManifestError, ManifestMismatchError, TooManyBoxesError
-from domain.videos import Region, Segment, union
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Basis, Kind
+from framecloak.domain.errors import (
+    DomainError,
+    InvalidManifestError,
+    ManifestMismatchError,
+    TooManyBoxesError,
+)
+from framecloak.domain.videos import Region, Segment, union
 
 LARGEST_EDITED = 256 << 20
 """Bytes of a manifest that may be rendered: about two million boxes."""

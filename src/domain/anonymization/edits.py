@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from domain.anonymization.box_table import BoxTable, BoxTableBuilder, entries
-from domain.anonymization.boxes import Corners
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
-from domain.errors import InvalidManifestError
+from framecloak.domain.anonymization.box_table import BoxTable, BoxTableBuilder, entries
+from framecloak.domain.anonymization.boxes import Corners
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
+from framecloak.domain.errors import InvalidManifestError
 
 
 @dataclass(frozen=True, slots=True)

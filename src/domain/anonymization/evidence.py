@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from domain.anonymization.proof import Tally
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.tracking import FOUND, Origin
-from domain.detection import Basis, Kind
+from framecloak.domain.anonymization.proof import Tally
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.tracking import FOUND, Origin
+from framecloak.domain.detection import Basis, Kind
 
 LISTED = 10
 """Rows of the report's tables: the longest gaps, the weakest tracks."""

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.looks import Look, Tile, sizes_due, tiles
-from domain.anonymization.patches import Patch
-from domain.anonymization.scenes import Thumbnail, thumbnail
-from domain.anonymization.seen import Seen
-from domain.anonymization.tracking import Found
-from domain.anonymization.views import View
-from domain.detection import Detections, Image, Kind
-from domain.errors import ExaminationError
-from domain.ports import FaceDetector, Frame
-from domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.looks import Look, Tile, sizes_due, tiles
+from framecloak.domain.anonymization.patches import Patch
+from framecloak.domain.anonymization.scenes import Thumbnail, thumbnail
+from framecloak.domain.anonymization.seen import Seen
+from framecloak.domain.anonymization.tracking import Found
+from framecloak.domain.anonymization.views import View
+from framecloak.domain.detection import Detections, Image, Kind
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import FaceDetector, Frame
+from framecloak.domain.ports.metrics import NULL_METER, Meter
 
 SAME_FACE = 0.4
 """IoU above which finds of two looks are one face."""

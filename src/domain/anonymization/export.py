@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from domain.anonymization.album import Album
-from domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
-from domain.anonymization.box_table import BoxTable
-from domain.anonymization.earlier_identities import EarlierIdentities
-from domain.anonymization.films import (
+from framecloak.domain.anonymization.album import Album
+from framecloak.domain.anonymization.areas import PICTURE_AREAS, VIDEO_AREAS, AreaSettings
+from framecloak.domain.anonymization.box_table import BoxTable
+from framecloak.domain.anonymization.earlier_identities import EarlierIdentities
+from framecloak.domain.anonymization.films import (
     Reel,
     consume,
     film_format,
@@ -19,25 +19,25 @@ from domain.anonymization.films import (
     grouped,
     require_filmable,
 )
-from domain.anonymization.identity_log import RecordedIdentities
-from domain.anonymization.inspection import SEARCH_THRESHOLD
-from domain.anonymization.instruments import Instructions, Instruments, prover
-from domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS, Look, longest_wait, video_looks
-from domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
-from domain.anonymization.processing import Seam, redacted_frames
-from domain.anonymization.proof import Method
-from domain.anonymization.provenance import BasedOn
-from domain.anonymization.proving import Prover
-from domain.anonymization.record import Imprint, Record
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance, Level, RedactionShape, Verify
-from domain.anonymization.rerendering import rerendered_frames
-from domain.anonymization.tracking import TrackingSettings
-from domain.anonymization.views import ViewPlan
-from domain.detection import ModelCard
-from domain.ports import Archive, FrameSource
-from domain.reid.matching import usual_threshold
-from domain.videos import Region, Segment
+from framecloak.domain.anonymization.identity_log import RecordedIdentities
+from framecloak.domain.anonymization.inspection import SEARCH_THRESHOLD
+from framecloak.domain.anonymization.instruments import Instructions, Instruments, prover
+from framecloak.domain.anonymization.looks import PICTURE_LOOKS, VIDEO_LOOKS, Look, longest_wait, video_looks
+from framecloak.domain.anonymization.manifest import RecordedModel, RecordedSettings, RecordedSource, Summary
+from framecloak.domain.anonymization.processing import Seam, redacted_frames
+from framecloak.domain.anonymization.proof import Method
+from framecloak.domain.anonymization.provenance import BasedOn
+from framecloak.domain.anonymization.proving import Prover
+from framecloak.domain.anonymization.record import Imprint, Record
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, Level, RedactionShape, Verify
+from framecloak.domain.anonymization.rerendering import rerendered_frames
+from framecloak.domain.anonymization.tracking import TrackingSettings
+from framecloak.domain.anonymization.views import ViewPlan
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.ports import Archive, FrameSource
+from framecloak.domain.reid.matching import usual_threshold
+from framecloak.domain.videos import Region, Segment
 
 ELLIPSE_MARGIN = 0.3
 """Margin of boxes that ellipses are drawn in: one of 0.21 would just reach the corners of what was found."""

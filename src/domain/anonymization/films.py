@@ -15,15 +15,15 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
 
-from domain.anonymization.processing import Seam
-from domain.anonymization.proving import Prover
-from domain.anonymization.record import Record
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance, Audio
-from domain.errors import InvalidFormatError
-from domain.ports import FrameSource, Sound, SourceInfo
-from domain.ports.films import FilmFormat, FilmStudio, FilmWriter, Group
-from domain.videos import Segment
+from framecloak.domain.anonymization.processing import Seam
+from framecloak.domain.anonymization.proving import Prover
+from framecloak.domain.anonymization.record import Record
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, Audio
+from framecloak.domain.errors import InvalidFormatError
+from framecloak.domain.ports import FrameSource, Sound, SourceInfo
+from framecloak.domain.ports.films import FilmFormat, FilmStudio, FilmWriter, Group
+from framecloak.domain.videos import Segment
 
 GROUP_FRAMES = 48
 """About two seconds: players can jump to the beginning of a group, and each costs one whole picture."""

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization.areas import plates_among
-from domain.anonymization.examination import Examination
-from domain.anonymization.seen import Seen
-from domain.anonymization.tracking import TrackedBox, TrackingSettings, Tracks, track
-from domain.detection import Kind
+from framecloak.domain.anonymization.areas import plates_among
+from framecloak.domain.anonymization.examination import Examination
+from framecloak.domain.anonymization.seen import Seen
+from framecloak.domain.anonymization.tracking import TrackedBox, TrackingSettings, Tracks, track
+from framecloak.domain.detection import Kind
 
 
 def follow(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from domain.anonymization.identities import Decision
-from domain.anonymization.proof import Check, Thumbnail
-from domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
-from domain.anonymization.tracking import Origin, Verdict
-from domain.detection import Kind
+from framecloak.domain.anonymization.identities import Decision
+from framecloak.domain.anonymization.proof import Check, Thumbnail
+from framecloak.domain.anonymization.rendering import Identified, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.tracking import Origin, Verdict
+from framecloak.domain.detection import Kind
 
 
 def frame_row(frame: RedactedFrame, file: str) -> list[Any]:

@@ -18,11 +18,11 @@ from functools import partial
 
 import numpy as np
 
-from domain.accounts import Means, Principal, enabled, principal_of
-from domain.anonymization.identities import Identities, PinnedPeople
-from domain.anonymization.lifecycle import AnonymizationRequest
-from domain.anonymization.verdicts import Identification, rule_for
-from domain.errors import (
+from framecloak.domain.accounts import Means, Principal, enabled, principal_of
+from framecloak.domain.anonymization.identities import Identities, PinnedPeople
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest
+from framecloak.domain.anonymization.verdicts import Identification, rule_for
+from framecloak.domain.errors import (
     GalleryDamagedError,
     GalleryKeyMissingError,
     GalleryNotFoundError,
@@ -31,12 +31,12 @@ from domain.errors import (
     ModelMismatchError,
     NotAuthenticatedError,
 )
-from domain.ports.galleries import SealedFace, SealedGallery, Vault
-from domain.ports.persistence import Database, UnitOfWork
-from domain.ports.recognition import FaceRecognizer
-from domain.ports.services import Clock
-from domain.reid.people import Likenesses, People
-from domain.reid.sealing import open_gallery
+from framecloak.domain.ports.galleries import SealedFace, SealedGallery, Vault
+from framecloak.domain.ports.persistence import Database, UnitOfWork
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.ports.services import Clock
+from framecloak.domain.reid.people import Likenesses, People
+from framecloak.domain.reid.sealing import open_gallery
 
 MOST_FACES = 20_000
 """Of a gallery that is compared with every face of a video."""

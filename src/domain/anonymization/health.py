@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.anonymization.checks import Checks, StorageUse
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.rates import RATED_REQUESTS
-from domain.ports.persistence import Database
-from domain.ports.services import JobQueue, ObjectStore
+from framecloak.domain.anonymization.checks import Checks, StorageUse
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.rates import RATED_REQUESTS
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import JobQueue, ObjectStore
 
 OK, FAILED = "ok", "failed"
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 from time import monotonic
 from typing import TypeVar
 
-from domain.anonymization.slices import Lease, Standing
-from domain.errors import DatabaseUnavailableError, ProcessingTimeoutError
-from domain.ports.persistence import Database
-from domain.ports.services import ProgressBoard
-from domain.resilience import ended, uninterrupted
+from framecloak.domain.anonymization.slices import Lease, Standing
+from framecloak.domain.errors import DatabaseUnavailableError, ProcessingTimeoutError
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import ProgressBoard
+from framecloak.domain.resilience import ended, uninterrupted
 
 BEAT = 0.5
 """Seconds between two renewals: so late a worker learns that nobody wants the request any more."""

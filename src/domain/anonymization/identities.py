@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from domain.errors import InvalidOptionError
+from framecloak.domain.errors import InvalidOptionError
 
 
 class IdentityMode(StrEnum):

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.anonymization.identities import Decision, IdentityMode, Unknown
-from domain.anonymization.rendering import Identified, RedactedFrame
-from domain.anonymization.verdicts import Identification
+from framecloak.domain.anonymization.identities import Decision, IdentityMode, Unknown
+from framecloak.domain.anonymization.rendering import Identified, RedactedFrame
+from framecloak.domain.anonymization.verdicts import Identification
 
 
 @dataclass(frozen=True, slots=True)

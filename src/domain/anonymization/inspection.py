@@ -11,7 +11,7 @@ of a face. What counts as a residual therefore depends on what redaction leaves:
   face than strangers are, whatever its score.
 
 Two faces are alike when the cosine of their vectors reaches what usually makes them one person; see
-`domain.reid.matching.usual_threshold`. What is left of a face is cut out by the landmarks of the face itself,
+`reid.matching.usual_threshold`. What is left of a face is cut out by the landmarks of the face itself,
 so that the comparison knows where to look, as an attacker might. That is no bound on what a recogniser
 trained on mosaics can do, and only faces that the detector finds again are compared.
 """
@@ -25,18 +25,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.boxes import Boxes, Corners
-from domain.anonymization.examination import SAME_FACE, examine
-from domain.anonymization.looks import Look, sizes_due
-from domain.anonymization.portraits import AROUND, around, cut
-from domain.anonymization.proof import Pending, Portrait
-from domain.anonymization.tracking import Found
-from domain.detection import FloatArray, Image
-from domain.errors import ExaminationError
-from domain.ports import FaceDetector, Frame
-from domain.ports.recognition import FaceRecognizer
-from domain.reid.matching import usual_threshold
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.boxes import Boxes, Corners
+from framecloak.domain.anonymization.examination import SAME_FACE, examine
+from framecloak.domain.anonymization.looks import Look, sizes_due
+from framecloak.domain.anonymization.portraits import AROUND, around, cut
+from framecloak.domain.anonymization.proof import Pending, Portrait
+from framecloak.domain.anonymization.tracking import Found
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import FaceDetector, Frame
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.reid.matching import usual_threshold
 
 SEARCH_THRESHOLD = 0.2
 """Lowest score of a find worth comparing with the faces that were removed."""

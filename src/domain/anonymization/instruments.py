@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domain.anonymization.areas import AreaSettings
-from domain.anonymization.inspection import SAMPLE_LOOK, Inspector
-from domain.anonymization.looks import Look, longest_wait
-from domain.anonymization.proving import Prover
-from domain.anonymization.request import Appearance, Verify
-from domain.anonymization.tracking import TrackingSettings
-from domain.anonymization.verdicts import Identification
-from domain.anonymization.views import ViewPlan
-from domain.detection import Kind
-from domain.ports import AreaDetector, FaceDetector, FrameEncoder, FrameReader, Redactor
-from domain.ports.films import FilmStudio
-from domain.ports.metrics import NULL_METER, Meter
-from domain.ports.recognition import FaceRecognizer
-from domain.videos import Region
+from framecloak.domain.anonymization.areas import AreaSettings
+from framecloak.domain.anonymization.inspection import SAMPLE_LOOK, Inspector
+from framecloak.domain.anonymization.looks import Look, longest_wait
+from framecloak.domain.anonymization.proving import Prover
+from framecloak.domain.anonymization.request import Appearance, Verify
+from framecloak.domain.anonymization.tracking import TrackingSettings
+from framecloak.domain.anonymization.verdicts import Identification
+from framecloak.domain.anonymization.views import ViewPlan
+from framecloak.domain.detection import Kind
+from framecloak.domain.ports import AreaDetector, FaceDetector, FrameEncoder, FrameReader, Redactor
+from framecloak.domain.ports.films import FilmStudio
+from framecloak.domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.videos import Region
 
 
 @dataclass(frozen=True, slots=True)

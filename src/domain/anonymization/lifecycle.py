@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from domain.anonymization.identities import Identities, PinnedPeople
-from domain.anonymization.provenance import BasedOn
-from domain.anonymization.request import Appearance, Level, Verify
-from domain.errors import AlreadyFinishedError, NotReadyError
-from domain.videos import Region, Segment, union
+from framecloak.domain.anonymization.identities import Identities, PinnedPeople
+from framecloak.domain.anonymization.provenance import BasedOn
+from framecloak.domain.anonymization.request import Appearance, Level, Verify
+from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
+from framecloak.domain.videos import Region, Segment, union
 
 
 class Status(StrEnum):

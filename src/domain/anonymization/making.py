@@ -9,34 +9,34 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID
 
-from domain.accounts import Means, Principal, Role
-from domain.anonymization.box_table import BoxTable
-from domain.anonymization.earlier_identities import EarlierIdentities
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.holding import HeldLease
-from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
-from domain.anonymization.manifest import Summary
-from domain.anonymization.metering import fetched
-from domain.anonymization.naming import film_names, frame_names
-from domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
-from domain.anonymization.processing import Seam
-from domain.anonymization.request import Level, Verify
-from domain.anonymization.service import deleted_in_time, parts_prefix, result_prefix
-from domain.anonymization.slices import Lease, SliceKind, Standing
-from domain.anonymization.verdicts import Identification
-from domain.anonymization.workshop import Workshop
-from domain.errors import (
+from framecloak.domain.accounts import Means, Principal, Role
+from framecloak.domain.anonymization.box_table import BoxTable
+from framecloak.domain.anonymization.earlier_identities import EarlierIdentities
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.holding import HeldLease
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Snapshot, Status
+from framecloak.domain.anonymization.manifest import Summary
+from framecloak.domain.anonymization.metering import fetched
+from framecloak.domain.anonymization.naming import film_names, frame_names
+from framecloak.domain.anonymization.parts import Binder, Binding, Filming, WrittenPart, write_part
+from framecloak.domain.anonymization.processing import Seam
+from framecloak.domain.anonymization.request import Level, Verify
+from framecloak.domain.anonymization.service import deleted_in_time, parts_prefix, result_prefix
+from framecloak.domain.anonymization.slices import Lease, SliceKind, Standing
+from framecloak.domain.anonymization.verdicts import Identification
+from framecloak.domain.anonymization.workshop import Workshop
+from framecloak.domain.errors import (
     IdentitiesLostError,
     InvalidManifestError,
     ObjectNotFoundError,
     StorageUnavailableError,
     VideoNotFoundError,
 )
-from domain.library import GrantRole, Video
-from domain.ports.metrics import Stage, timed
-from domain.ports.persistence import Database
-from domain.ports.services import Clock, ObjectStore
-from domain.resilience import Backoff
+from framecloak.domain.library import GrantRole, Video
+from framecloak.domain.ports.metrics import Stage, timed
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import Clock, ObjectStore
+from framecloak.domain.resilience import Backoff
 
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 

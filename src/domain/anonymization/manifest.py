@@ -16,18 +16,18 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from domain.anonymization.areas import AreaSettings
-from domain.anonymization.canonical import canonical
-from domain.anonymization.identity_log import IdentityLog, RecordedIdentities
-from domain.anonymization.looks import Look
-from domain.anonymization.proof import Proof
-from domain.anonymization.provenance import BasedOn
-from domain.anonymization.rendering import RedactedBox, RedactedFrame
-from domain.anonymization.request import Appearance, Level
-from domain.anonymization.tracking import Origin, TrackingSettings
-from domain.detection import Kind, ModelCard
-from domain.ports import SourceInfo
-from domain.videos import Region, Segment
+from framecloak.domain.anonymization.areas import AreaSettings
+from framecloak.domain.anonymization.canonical import canonical
+from framecloak.domain.anonymization.identity_log import IdentityLog, RecordedIdentities
+from framecloak.domain.anonymization.looks import Look
+from framecloak.domain.anonymization.proof import Proof
+from framecloak.domain.anonymization.provenance import BasedOn
+from framecloak.domain.anonymization.rendering import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, Level
+from framecloak.domain.anonymization.tracking import Origin, TrackingSettings
+from framecloak.domain.detection import Kind, ModelCard
+from framecloak.domain.ports import SourceInfo
+from framecloak.domain.videos import Region, Segment
 
 MANIFEST_FILE = "manifest.json"
 MANIFEST_VERSION = 2

@@ -13,12 +13,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization.box_table import MOST_BOXES, BoxTable, BoxTableBuilder, entries
-from domain.anonymization.boxes import Corners
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.tracking import Origin
-from domain.errors import InvalidManifestError, TooManyBoxesError
-from domain.videos import Region, Segment
+from framecloak.domain.anonymization.box_table import MOST_BOXES, BoxTable, BoxTableBuilder, entries
+from framecloak.domain.anonymization.boxes import Corners
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
+from framecloak.domain.videos import Region, Segment
 
 
 def covered(

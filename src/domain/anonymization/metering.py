@@ -8,10 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from pathlib import Path
 from time import perf_counter
 
-from domain.anonymization.holding import HeldLease, LeaseEndedError
-from domain.anonymization.slices import Lease, Standing
-from domain.errors import DomainError
-from domain.ports.metrics import Meter, Outcome, Stage
+from framecloak.domain.anonymization.holding import HeldLease, LeaseEndedError
+from framecloak.domain.anonymization.slices import Lease, Standing
+from framecloak.domain.errors import DomainError
+from framecloak.domain.ports.metrics import Meter, Outcome, Stage
 
 
 def count_lease(meter: Meter, lease: Lease) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from domain.videos import Segment
+from framecloak.domain.videos import Segment
 
 
 def frame_names(segments: Mapping[int, Segment]) -> Callable[[int], str]:

@@ -7,16 +7,21 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from domain.accounts import Principal
-from domain.anonymization.areas import VIDEO_AREAS, look_for_areas
-from domain.anonymization.boxes import Boxes
-from domain.anonymization.overlays import Proposal, propose, sample_numbers
-from domain.detection import Image, Kind
-from domain.errors import ExaminationError, InputNotFoundError, ObjectNotFoundError, VideoNotFoundError
-from domain.library import GrantRole
-from domain.ports import AreaDetector, FrameSource
-from domain.ports.persistence import Database
-from domain.ports.services import ObjectStore
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.areas import VIDEO_AREAS, look_for_areas
+from framecloak.domain.anonymization.boxes import Boxes
+from framecloak.domain.anonymization.overlays import Proposal, propose, sample_numbers
+from framecloak.domain.detection import Image, Kind
+from framecloak.domain.errors import (
+    ExaminationError,
+    InputNotFoundError,
+    ObjectNotFoundError,
+    VideoNotFoundError,
+)
+from framecloak.domain.library import GrantRole
+from framecloak.domain.ports import AreaDetector, FrameSource
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import ObjectStore
 
 
 def find_overlays(source: FrameSource, text: AreaDetector) -> list[Proposal]:

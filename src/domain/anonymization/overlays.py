@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.boxes import Boxes
-from domain.detection import Image
-from domain.videos import Region
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.boxes import Boxes
+from framecloak.domain.detection import Image
+from framecloak.domain.videos import Region
 
 MOST_SAMPLES = 24
 """Frames that are looked at, spread over the video."""

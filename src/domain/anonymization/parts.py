@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from typing import Any, TypedDict
 
-from domain.anonymization.agreement import Agreement, Made
-from domain.anonymization.box_table import LARGEST
-from domain.anonymization.earlier_identities import EarlierIdentities
-from domain.anonymization.export import (
+from framecloak.domain.anonymization.agreement import Agreement, Made
+from framecloak.domain.anonymization.box_table import LARGEST
+from framecloak.domain.anonymization.earlier_identities import EarlierIdentities
+from framecloak.domain.anonymization.export import (
     Export,
     film_name,
     recorded_identities,
@@ -23,7 +23,7 @@ from domain.anonymization.export import (
     search_method,
     used_models,
 )
-from domain.anonymization.films import (
+from framecloak.domain.anonymization.films import (
     Reel,
     Shots,
     consume,
@@ -32,21 +32,21 @@ from domain.anonymization.films import (
     grouped,
     require_filmable,
 )
-from domain.anonymization.frame_rows import frame_of_row, frame_row
-from domain.anonymization.identity_log import RecordedIdentities
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.manifest import RecordedSource, Summary
-from domain.anonymization.processing import Seam
-from domain.anonymization.proof import Method
-from domain.anonymization.provenance import BasedOn
-from domain.anonymization.record import Imprint, Record
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.request import Appearance, Level, Verify
-from domain.anonymization.track_numbers import TrackChain, TrackLinks
-from domain.anonymization.tracking import TrackingSettings
-from domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
-from domain.ports.films import FilmStudio, Group
-from domain.videos import Region, Segment
+from framecloak.domain.anonymization.frame_rows import frame_of_row, frame_row
+from framecloak.domain.anonymization.identity_log import RecordedIdentities
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.manifest import RecordedSource, Summary
+from framecloak.domain.anonymization.processing import Seam
+from framecloak.domain.anonymization.proof import Method
+from framecloak.domain.anonymization.provenance import BasedOn
+from framecloak.domain.anonymization.record import Imprint, Record
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, Level, Verify
+from framecloak.domain.anonymization.track_numbers import TrackChain, TrackLinks
+from framecloak.domain.anonymization.tracking import TrackingSettings
+from framecloak.domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
+from framecloak.domain.ports.films import FilmStudio, Group
+from framecloak.domain.videos import Region, Segment
 
 PART_FILE = "part.json"
 """The last entry of a part: what the manifest will need of its frames."""

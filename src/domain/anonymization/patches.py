@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.boxes import Boxes
-from domain.detection import FloatArray
-from domain.ports import Frame
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.boxes import Boxes
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.ports import Frame
 
 LONGEST_SIDE = 960
 """Pixels of a picture's longer side; frames are never enlarged to it."""

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from domain.videos import Segment
+from framecloak.domain.videos import Segment
 
 SLICE_FRAMES = 250
 """Frames of one slice: seconds of work at 1080p, so that little is lost with a worker."""

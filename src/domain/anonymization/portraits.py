@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.boxes import Corners
-from domain.anonymization.proof import Portrait, Thumbnail
-from domain.anonymization.request import Appearance, OutputFormat
-from domain.detection import Image
-from domain.ports import FrameEncoder
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.boxes import Corners
+from framecloak.domain.anonymization.proof import Portrait, Thumbnail
+from framecloak.domain.anonymization.request import Appearance, OutputFormat
+from framecloak.domain.detection import Image
+from framecloak.domain.ports import FrameEncoder
 
 AROUND = 0.25
 """Share of a box that is cut out beyond each of its sides: a face fills half of the picture then."""

@@ -19,15 +19,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization.areas import look_for_areas
-from domain.anonymization.closer_looks import CloserLooks
-from domain.anonymization.examination import Examination, examine, run_from
-from domain.anonymization.following import follow
-from domain.anonymization.instruments import Instructions, Instruments, prover
-from domain.anonymization.portraits import THUMBNAIL_EVERY
-from domain.anonymization.proof import Search, searches
-from domain.anonymization.reading import FrameReader
-from domain.anonymization.rendering import (
+from framecloak.domain.anonymization.areas import look_for_areas
+from framecloak.domain.anonymization.closer_looks import CloserLooks
+from framecloak.domain.anonymization.examination import Examination, examine, run_from
+from framecloak.domain.anonymization.following import follow
+from framecloak.domain.anonymization.instruments import Instructions, Instruments, prover
+from framecloak.domain.anonymization.portraits import THUMBNAIL_EVERY
+from framecloak.domain.anonymization.proof import Search, searches
+from framecloak.domain.anonymization.reading import FrameReader
+from framecloak.domain.anonymization.rendering import (
     NOTHING_KEPT,
     Identified,
     Kept,
@@ -37,20 +37,20 @@ from domain.anonymization.rendering import (
     render,
     told_apart,
 )
-from domain.anonymization.request import Verify
-from domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
-from domain.anonymization.sightings import with_patches
-from domain.anonymization.track_numbers import TrackLinks, TrackNumbers
-from domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
-from domain.anonymization.verdicts import Verdicts, with_views
-from domain.detection import Kind
-from domain.errors import ExaminationError
-from domain.ports import (
+from framecloak.domain.anonymization.request import Verify
+from framecloak.domain.anonymization.scenes import SCENE_HORIZON, scene_numbers
+from framecloak.domain.anonymization.sightings import with_patches
+from framecloak.domain.anonymization.track_numbers import TrackLinks, TrackNumbers
+from framecloak.domain.anonymization.tracking import Found, TrackedBox, TrackingSettings
+from framecloak.domain.anonymization.verdicts import Verdicts, with_views
+from framecloak.domain.detection import Kind
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import (
     Frame,
     FrameSource,
 )
-from domain.ports.metrics import Stage, timed
-from domain.videos import Segment
+from framecloak.domain.ports.metrics import Stage, timed
+from framecloak.domain.videos import Segment
 
 LOOK_AHEAD_BYTES = 1 << 30
 """Decoded frames are kept until they are redacted unless that takes more; then they are decoded twice."""

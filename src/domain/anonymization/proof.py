@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from domain.anonymization.boxes import Corners
-from domain.anonymization.request import Verify
-from domain.anonymization.tracking import Origin, TrackedBox
-from domain.detection import Image, Kind
+from framecloak.domain.anonymization.boxes import Corners
+from framecloak.domain.anonymization.request import Verify
+from framecloak.domain.anonymization.tracking import Origin, TrackedBox
+from framecloak.domain.detection import Image, Kind
 
 SAMPLED = 10
 """Of so many frames one is searched; counted in the video, so that every slice chooses alike."""

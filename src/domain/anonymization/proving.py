@@ -15,18 +15,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.boxes import Boxes, Corners
-from domain.anonymization.inspection import Inspected, Inspector, Redaction
-from domain.anonymization.proof import Check, Pending
-from domain.anonymization.rendering import RedactedBox, RedactedFrame
-from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
-from domain.errors import ExaminationError
-from domain.ports import Frame, FrameEncoder, FrameReader, Redactor
-from domain.ports.films import FilmFormat, FilmStudio, Group
-from domain.ports.metrics import NULL_METER, Meter, Stage, timed
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.boxes import Boxes, Corners
+from framecloak.domain.anonymization.inspection import Inspected, Inspector, Redaction
+from framecloak.domain.anonymization.proof import Check, Pending
+from framecloak.domain.anonymization.rendering import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import Frame, FrameEncoder, FrameReader, Redactor
+from framecloak.domain.ports.films import FilmFormat, FilmStudio, Group
+from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
 
 WIDER = 0.5
 """Share of a residual's box that is filled with black beyond each of its sides."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from domain.anonymization.lifecycle import Order
-from domain.anonymization.request import Level, Verify
+from framecloak.domain.anonymization.lifecycle import Order
+from framecloak.domain.anonymization.request import Level, Verify
 
 RATED_REQUESTS = 50
 """Completed requests that estimates are made from."""

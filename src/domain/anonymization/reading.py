@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from domain.ports import Frame, FrameSource
-from domain.ports.metrics import Meter, Stage, timed
+from framecloak.domain.ports import Frame, FrameSource
+from framecloak.domain.ports.metrics import Meter, Stage, timed
 
 MOST_KEPT_BYTES = 256 << 20
 """How much may lie in the memory of a worker between two segments; beyond that, decoding twice is better."""

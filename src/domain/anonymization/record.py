@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
 
-from domain.anonymization.earlier_identities import EarlierIdentities
-from domain.anonymization.evidence import Evidence
-from domain.anonymization.identity_log import IdentityLog
-from domain.anonymization.manifest import (
+from framecloak.domain.anonymization.earlier_identities import EarlierIdentities
+from framecloak.domain.anonymization.evidence import Evidence
+from framecloak.domain.anonymization.identity_log import IdentityLog
+from framecloak.domain.anonymization.manifest import (
     MANIFEST_FILE,
     FrameLog,
     RecordedFile,
@@ -20,11 +20,11 @@ from domain.anonymization.manifest import (
     Summary,
     manifest,
 )
-from domain.anonymization.proof import Method, Proof
-from domain.anonymization.rendering import RedactedFrame
-from domain.anonymization.seal import SEAL_FILE, Seal, key_id
-from domain.ports import Archive
-from domain.ports.signing import Signer
+from framecloak.domain.anonymization.proof import Method, Proof
+from framecloak.domain.anonymization.rendering import RedactedFrame
+from framecloak.domain.anonymization.seal import SEAL_FILE, Seal, key_id
+from framecloak.domain.ports import Archive
+from framecloak.domain.ports.signing import Signer
 
 REPORT_FILE = "report.html"
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.identities import IdentityRule
-from domain.anonymization.portraits import portraits, thumbnails
-from domain.anonymization.proof import Check, Pending, Search, Thumbnail
-from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.anonymization.tracking import FOUND, Origin, TrackedBox, Verdict
-from domain.detection import Basis, Image, Kind
-from domain.errors import ExaminationError
-from domain.ports import Frame, FrameEncoder, Redactor
-from domain.ports.metrics import NULL_METER, Meter, Stage, timed
-from domain.videos import Region
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.identities import IdentityRule
+from framecloak.domain.anonymization.portraits import portraits, thumbnails
+from framecloak.domain.anonymization.proof import Check, Pending, Search, Thumbnail
+from framecloak.domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.anonymization.tracking import FOUND, Origin, TrackedBox, Verdict
+from framecloak.domain.detection import Basis, Image, Kind
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import Frame, FrameEncoder, Redactor
+from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
+from framecloak.domain.videos import Region
 
 
 @dataclass(frozen=True, slots=True)

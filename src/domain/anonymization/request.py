@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from domain.errors import InvalidFormatError, InvalidLevelError, InvalidOptionError, LevelUnavailableError
+from framecloak.domain.errors import (
+    InvalidFormatError,
+    InvalidLevelError,
+    InvalidOptionError,
+    LevelUnavailableError,
+)
 
 DEFAULT_QUALITY = 90
 

@@ -7,14 +7,14 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
-from domain.anonymization.box_table import BoxTable
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.processing import Seam
-from domain.anonymization.rendering import RedactedFrame, inside, render
-from domain.anonymization.request import Appearance
-from domain.anonymization.track_numbers import TrackLinks
-from domain.ports import Frame, FrameSource
-from domain.videos import Segment
+from framecloak.domain.anonymization.box_table import BoxTable
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.processing import Seam
+from framecloak.domain.anonymization.rendering import RedactedFrame, inside, render
+from framecloak.domain.anonymization.request import Appearance
+from framecloak.domain.anonymization.track_numbers import TrackLinks
+from framecloak.domain.ports import Frame, FrameSource
+from framecloak.domain.videos import Segment
 
 
 def rerendered_frames(

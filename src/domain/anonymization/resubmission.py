@@ -9,23 +9,23 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
-from domain.accounts import Principal
-from domain.anonymization.box_table import BoxTable
-from domain.anonymization.edited_manifest import EditedManifest, read_edited
-from domain.anonymization.edits import FrameEdit, edited
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Snapshot
-from domain.anonymization.manifest import MANIFEST_FILE
-from domain.anonymization.marked_areas import covered, still_covered
-from domain.anonymization.provenance import BasedOn
-from domain.anonymization.request import Choices, Verify
-from domain.anonymization.seal import SEAL_FILE, signature_state
-from domain.anonymization.submission import Submissions, Submitted
-from domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
-from domain.library import GrantRole, VideoFacts
-from domain.ports.persistence import Database, UnitOfWork
-from domain.ports.results import StoredArchives
-from domain.ports.signing import SignatureCheck
-from domain.videos import Region
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.box_table import BoxTable
+from framecloak.domain.anonymization.edited_manifest import EditedManifest, read_edited
+from framecloak.domain.anonymization.edits import FrameEdit, edited
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Order, Priority, Snapshot
+from framecloak.domain.anonymization.manifest import MANIFEST_FILE
+from framecloak.domain.anonymization.marked_areas import covered, still_covered
+from framecloak.domain.anonymization.provenance import BasedOn
+from framecloak.domain.anonymization.request import Choices, Verify
+from framecloak.domain.anonymization.seal import SEAL_FILE, signature_state
+from framecloak.domain.anonymization.submission import Submissions, Submitted
+from framecloak.domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
+from framecloak.domain.library import GrantRole, VideoFacts
+from framecloak.domain.ports.persistence import Database, UnitOfWork
+from framecloak.domain.ports.results import StoredArchives
+from framecloak.domain.ports.signing import SignatureCheck
+from framecloak.domain.videos import Region
 
 MOST_AT_ONCE = 2
 """Manifests that are edited at the same time: each takes memory and a core for a moment."""

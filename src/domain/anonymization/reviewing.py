@@ -10,18 +10,18 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
-from domain.accounts import Principal
-from domain.anonymization.edited_manifest import read_edited
-from domain.anonymization.lifecycle import AnonymizationRequest, Snapshot
-from domain.anonymization.manifest import MANIFEST_FILE
-from domain.anonymization.naming import film_names, frame_names
-from domain.anonymization.record import REPORT_FILE
-from domain.anonymization.risks import FrameRisk, Ranking
-from domain.errors import FrameNotFoundError, NotReadyError, ObjectNotFoundError
-from domain.ports.persistence import Database, Page
-from domain.ports.results import FilmViewer, Shrinker, StoredArchives
-from domain.ports.services import ObjectStore
-from domain.videos import Segment
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.edited_manifest import read_edited
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Snapshot
+from framecloak.domain.anonymization.manifest import MANIFEST_FILE
+from framecloak.domain.anonymization.naming import film_names, frame_names
+from framecloak.domain.anonymization.record import REPORT_FILE
+from framecloak.domain.anonymization.risks import FrameRisk, Ranking
+from framecloak.domain.errors import FrameNotFoundError, NotReadyError, ObjectNotFoundError
+from framecloak.domain.ports.persistence import Database, Page
+from framecloak.domain.ports.results import FilmViewer, Shrinker, StoredArchives
+from framecloak.domain.ports.services import ObjectStore
+from framecloak.domain.videos import Segment
 
 MOST_AT_ONCE = 2
 """Films that are decoded, pictures that are shrunk, or manifests that are ranked, at the same time."""

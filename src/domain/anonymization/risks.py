@@ -9,10 +9,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization.box_table import BoxTable
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.tracking import Origin
-from domain.detection import Kind
+from framecloak.domain.anonymization.box_table import BoxTable
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Kind
 
 RESIDUAL_RISK, FILLED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.8
 """Of faces that the first search missed, as it may have missed those beside them altogether, and of boxes

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.detection import Image
+from framecloak.domain.detection import Image
 
 Thumbnail: TypeAlias = NDArray[np.float32]
 

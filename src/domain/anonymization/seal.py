@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
 
-from domain.anonymization.canonical import canonical
-from domain.anonymization.provenance import SignatureState
-from domain.ports.signing import SignatureCheck, Signer
+from framecloak.domain.anonymization.canonical import canonical
+from framecloak.domain.anonymization.provenance import SignatureState
+from framecloak.domain.ports.signing import SignatureCheck, Signer
 
 SEAL_FILE = "manifest.sig"
 ALGORITHM = "Ed25519"

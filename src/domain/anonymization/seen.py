@@ -9,8 +9,8 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.boxes import Boxes
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.boxes import Boxes
 
 Sighting: TypeAlias = tuple[int, Boxes]
 """A frame and where a find of another one is in it, (4,) pixels; not a number where it could not be seen."""

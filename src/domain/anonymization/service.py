@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from domain.accounts import Principal
-from domain.anonymization.dispatch import Dispatcher
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
-from domain.anonymization.rates import RATED_REQUESTS, seconds_for, usual_rate
-from domain.errors import StorageUnavailableError
-from domain.ports.persistence import Database, Page, RequestFilter
-from domain.ports.services import Clock, ObjectStore, ProgressBoard
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.dispatch import Dispatcher
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Status
+from framecloak.domain.anonymization.rates import RATED_REQUESTS, seconds_for, usual_rate
+from framecloak.domain.errors import StorageUnavailableError
+from framecloak.domain.ports.persistence import Database, Page, RequestFilter
+from framecloak.domain.ports.services import Clock, ObjectStore, ProgressBoard
 
 DELETION_SECONDS = 5.0
 """How long anybody waits until an object store has deleted what the next cleaning would delete, too."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.boxes import Boxes
-from domain.anonymization.examination import Examination
-from domain.anonymization.patches import Patch, Picture
-from domain.anonymization.seen import Seen
-from domain.anonymization.tracking import Found
-from domain.detection import Kind
-from domain.ports import Frame
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.boxes import Boxes
+from framecloak.domain.anonymization.examination import Examination
+from framecloak.domain.anonymization.patches import Patch, Picture
+from framecloak.domain.anonymization.seen import Seen
+from framecloak.domain.anonymization.tracking import Found
+from framecloak.domain.detection import Kind
+from framecloak.domain.ports import Frame
 
 AREAS = (Kind.TEXT, Kind.PLATE)
 

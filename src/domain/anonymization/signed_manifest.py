@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from domain.anonymization.manifest import MANIFEST_FILE, MANIFEST_VERSION
-from domain.errors import ObjectNotFoundError, UnreadableArchiveError
-from domain.ports import ArchiveReader
+from framecloak.domain.anonymization.manifest import MANIFEST_FILE, MANIFEST_VERSION
+from framecloak.domain.errors import ObjectNotFoundError, UnreadableArchiveError
+from framecloak.domain.ports import ArchiveReader
 
 LARGEST_MANIFEST = 1 << 30
 """Bytes; a larger one was not written by this program."""

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from domain.anonymization.lifecycle import Priority
-from domain.videos import Segment
+from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.videos import Segment
 
 LEASE = timedelta(seconds=20)
 """How long a worker may be silent before others take over what it does."""

@@ -9,21 +9,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
-from domain.accounts import Principal
-from domain.anonymization.dispatch import Dispatcher
-from domain.anonymization.films import GROUP_FRAMES
-from domain.anonymization.gallery_people import GalleryPeople
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
-from domain.anonymization.planning import SLICE_FRAMES, plan_slices
-from domain.anonymization.rates import RATED_REQUESTS, seconds_for, usual_rate
-from domain.anonymization.request import Level, require_available, require_faces
-from domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
-from domain.library import GrantRole
-from domain.ports.persistence import Database, UnitOfWork
-from domain.ports.recognition import FaceRecognizer
-from domain.ports.services import JobQueue
-from domain.resilience import uninterrupted
-from domain.videos import require_within
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.dispatch import Dispatcher
+from framecloak.domain.anonymization.films import GROUP_FRAMES
+from framecloak.domain.anonymization.gallery_people import GalleryPeople
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Order, Snapshot
+from framecloak.domain.anonymization.planning import SLICE_FRAMES, plan_slices
+from framecloak.domain.anonymization.rates import RATED_REQUESTS, seconds_for, usual_rate
+from framecloak.domain.anonymization.request import Level, require_available, require_faces
+from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
+from framecloak.domain.library import GrantRole
+from framecloak.domain.ports.persistence import Database, UnitOfWork
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.ports.services import JobQueue
+from framecloak.domain.resilience import uninterrupted
+from framecloak.domain.videos import require_within
 
 MOST_SEGMENTS = 100
 """Segments one order may name."""

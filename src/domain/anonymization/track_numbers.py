@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from domain.anonymization.tracking import TrackedBox, Tracks
+from framecloak.domain.anonymization.tracking import TrackedBox, Tracks
 
 Detection: TypeAlias = tuple[int, int]
 """Number of a frame in the video, and which of its detections."""

@@ -19,12 +19,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.association import LOOK_BACK, link
-from domain.anonymization.boxes import Boxes
-from domain.anonymization.identities import Decision
-from domain.anonymization.seen import Seen, Sighting, Sightings, enlarged
-from domain.detection import FloatArray, Kind
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.association import LOOK_BACK, link
+from framecloak.domain.anonymization.boxes import Boxes
+from framecloak.domain.anonymization.identities import Decision
+from framecloak.domain.anonymization.seen import Seen, Sighting, Sightings, enlarged
+from framecloak.domain.detection import FloatArray, Kind
 
 
 class Origin(StrEnum):
@@ -153,7 +153,7 @@ class Found:
     Attributes:
         boxes: (n, 4) pixels of the frame.
         scores: (n,) in 0..1.
-        landmarks: (n, 5, 2) pixels of the frame, as in `domain.detection.Detections`; None for what has none.
+        landmarks: (n, 5, 2) pixels of the frame, as in `Detections`; None for what has none.
         like_plates: (n,) bool, text of a plate's shape; None for what is no text.
     """
 

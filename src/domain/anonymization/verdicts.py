@@ -19,17 +19,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from domain.anonymization.examination import Examination
-from domain.anonymization.identities import Decision, IdentityMode, IdentityRule, Unknown
-from domain.anonymization.tracking import TrackedBox, Tracks, Verdict
-from domain.anonymization.views import ViewPlan, take_views
-from domain.detection import Image, Kind
-from domain.errors import ExaminationError, InvalidOptionError
-from domain.ports import Frame
-from domain.ports.recognition import FaceRecognizer
-from domain.reid.faces import EmbeddingSpace
-from domain.reid.matching import assumed_likeness
-from domain.reid.people import People
+from framecloak.domain.anonymization.examination import Examination
+from framecloak.domain.anonymization.identities import Decision, IdentityMode, IdentityRule, Unknown
+from framecloak.domain.anonymization.tracking import TrackedBox, Tracks, Verdict
+from framecloak.domain.anonymization.views import ViewPlan, take_views
+from framecloak.domain.detection import Image, Kind
+from framecloak.domain.errors import ExaminationError, InvalidOptionError
+from framecloak.domain.ports import Frame
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.matching import assumed_likeness
+from framecloak.domain.reid.people import People
 
 _Place = tuple[int, int]
 """A detection: number of its frame in the video, and its row there."""

@@ -9,12 +9,12 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Protocol
 
-from domain.anonymization.manifest import FIRST_LINK, MANIFEST_FILE, next_link
-from domain.anonymization.seal import SEAL_FILE, Seal, key_id
-from domain.anonymization.signed_manifest import manifest_bytes, read_signed
-from domain.errors import ObjectNotFoundError
-from domain.ports import ArchiveReader
-from domain.ports.signing import SignatureCheck
+from framecloak.domain.anonymization.manifest import FIRST_LINK, MANIFEST_FILE, next_link
+from framecloak.domain.anonymization.seal import SEAL_FILE, Seal, key_id
+from framecloak.domain.anonymization.signed_manifest import manifest_bytes, read_signed
+from framecloak.domain.errors import ObjectNotFoundError
+from framecloak.domain.ports import ArchiveReader
+from framecloak.domain.ports.signing import SignatureCheck
 
 _LARGEST_SEAL = 1 << 16
 

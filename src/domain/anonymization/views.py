@@ -9,13 +9,13 @@ from typing import Self
 
 import numpy as np
 
-from domain.anonymization import boxes as bx
-from domain.anonymization.tracking import Found
-from domain.detection import Image
-from domain.errors import ExaminationError
-from domain.ports import Frame
-from domain.ports.recognition import FaceRecognizer
-from domain.reid.quality import Quality, assess
+from framecloak.domain.anonymization import boxes as bx
+from framecloak.domain.anonymization.tracking import Found
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import Frame
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.reid.quality import Quality, assess
 
 SMALLEST = 32.0
 """Pixels of a face's shorter side; smaller ones look alike."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.anonymization.checks import Checks
-from domain.anonymization.health import FAILED, OK, Health
-from domain.anonymization.lifecycle import Status
-from domain.ports.persistence import Database
-from domain.ports.services import Clock, JobQueue
+from framecloak.domain.anonymization.checks import Checks
+from framecloak.domain.anonymization.health import FAILED, OK, Health
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import Clock, JobQueue
 
 LASTS = 5.0
 """Seconds for which numbers are told again rather than looked up, however many ask."""

@@ -9,11 +9,11 @@ import logging
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from domain.anonymization.lifecycle import AnonymizationRequest
-from domain.errors import WebhookFailedError
-from domain.ports.persistence import Database
-from domain.ports.services import Clock
-from domain.ports.webhooks import Notice, WebhookSender
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest
+from framecloak.domain.errors import WebhookFailedError
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import Clock
+from framecloak.domain.ports.webhooks import Notice, WebhookSender
 
 EVENT_ID = "Framecloak-Event-Id"
 TIMESTAMP = "Framecloak-Timestamp"

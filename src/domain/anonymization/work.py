@@ -8,15 +8,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-from domain.anonymization.holding import HeldLease, LeaseEndedError, WorkerStuckError
-from domain.anonymization.lifecycle import AnonymizationRequest, Status
-from domain.anonymization.making import WORKER, SliceMaker
-from domain.anonymization.metering import count_lease, metered
-from domain.anonymization.planning import choose_slice
-from domain.anonymization.service import deleted_in_time, result_prefix
-from domain.anonymization.slices import MOST_ATTEMPTS, MOST_FAILURES, Lease, Standing
-from domain.anonymization.workshop import Workshop
-from domain.errors import (
+from framecloak.domain.anonymization.holding import HeldLease, LeaseEndedError, WorkerStuckError
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Status
+from framecloak.domain.anonymization.making import WORKER, SliceMaker
+from framecloak.domain.anonymization.metering import count_lease, metered
+from framecloak.domain.anonymization.planning import choose_slice
+from framecloak.domain.anonymization.service import deleted_in_time, result_prefix
+from framecloak.domain.anonymization.slices import MOST_ATTEMPTS, MOST_FAILURES, Lease, Standing
+from framecloak.domain.anonymization.workshop import Workshop
+from framecloak.domain.errors import (
     DatabaseUnavailableError,
     DomainError,
     IdentitiesLostError,
@@ -25,9 +25,9 @@ from domain.errors import (
     StorageUnavailableError,
     WorkersDisagreeError,
 )
-from domain.ports.persistence import Database
-from domain.ports.services import Clock, ObjectStore, ProgressBoard
-from domain.resilience import Backoff, uninterrupted
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.ports.services import Clock, ObjectStore, ProgressBoard
+from framecloak.domain.resilience import Backoff, uninterrupted
 
 logger = logging.getLogger(__name__)
 

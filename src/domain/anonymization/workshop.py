@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from domain.anonymization.gallery_people import GalleryPeople
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.record import Imprint
-from domain.anonymization.request import Level
-from domain.anonymization.slices import LEASE
-from domain.ports import Archive, ArchiveReader, FrameSource
-from domain.ports.films import FilmStudio
-from domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.anonymization.gallery_people import GalleryPeople
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.record import Imprint
+from framecloak.domain.anonymization.request import Level
+from framecloak.domain.anonymization.slices import LEASE
+from framecloak.domain.ports import Archive, ArchiveReader, FrameSource
+from framecloak.domain.ports.films import FilmStudio
+from framecloak.domain.ports.metrics import NULL_METER, Meter
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ the command line and statuses of the HTTP API are looked up by it, and nowhere e
 Import them from here; the files of this folder only put together what belongs together.
 """
 
-from domain.errors.accounts import (
+from framecloak.domain.errors.accounts import (
     ApiKeyNotFoundError,
     CsrfError,
     ForbiddenError,
@@ -16,8 +16,8 @@ from domain.errors.accounts import (
     UserNotFoundError,
     WeakPasswordError,
 )
-from domain.errors.base import DomainError
-from domain.errors.faces import (
+from framecloak.domain.errors.base import DomainError
+from framecloak.domain.errors.faces import (
     BatchTooLargeError,
     FaceNotFoundError,
     FaceTooSmallError,
@@ -30,7 +30,7 @@ from domain.errors.faces import (
     ModelMismatchError,
     OverloadedError,
 )
-from domain.errors.files import (
+from framecloak.domain.errors.files import (
     EmptyFileError,
     ImageTooLargeError,
     InputNotFoundError,
@@ -41,7 +41,7 @@ from domain.errors.files import (
     UnreadableArchiveError,
     UnreadableVideoError,
 )
-from domain.errors.library import (
+from framecloak.domain.errors.library import (
     FrameNotFoundError,
     GrantNotFoundError,
     RegionNotFoundError,
@@ -52,7 +52,7 @@ from domain.errors.library import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from domain.errors.models import (
+from framecloak.domain.errors.models import (
     EmotionsUnavailableError,
     ExaminationError,
     LicenseNotAcceptedError,
@@ -62,7 +62,7 @@ from domain.errors.models import (
     ModelMissingError,
     ProviderUnavailableError,
 )
-from domain.errors.options import (
+from framecloak.domain.errors.options import (
     InvalidFormatError,
     InvalidLevelError,
     InvalidManifestError,
@@ -74,7 +74,7 @@ from domain.errors.options import (
     ManifestMismatchError,
     TooManyBoxesError,
 )
-from domain.errors.requests import (
+from framecloak.domain.errors.requests import (
     AlreadyFinishedError,
     IdempotencyConflictError,
     IdentitiesLostError,
@@ -88,7 +88,7 @@ from domain.errors.requests import (
     TooManyFramesError,
     WorkersDisagreeError,
 )
-from domain.errors.servers import (
+from framecloak.domain.errors.servers import (
     DatabaseUnavailableError,
     ExtensionMissingError,
     ObjectNotFoundError,

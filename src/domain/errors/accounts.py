@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors.base import DomainError
+from framecloak.domain.errors.base import DomainError
 
 
 class NotAuthenticatedError(DomainError):

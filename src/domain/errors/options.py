@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors.base import ASK, DomainError, Told
+from framecloak.domain.errors.base import ASK, DomainError, Told
 
 
 class InvalidSegmentError(DomainError):

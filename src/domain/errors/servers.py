@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors.base import AGAIN, ASK, DomainError, Told
+from framecloak.domain.errors.base import AGAIN, ASK, DomainError, Told
 
 
 class OutputUnwritableError(DomainError):

@@ -5,7 +5,7 @@ hand-written fake and on the real adapter. ``imaging`` holds what the pipeline n
 ``services`` what the service needs around it.
 """
 
-from domain.ports.imaging import (
+from framecloak.domain.ports.imaging import (
     Archive,
     ArchiveReader,
     AreaDetector,

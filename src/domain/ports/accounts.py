@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from domain.accounts import ApiKey, Role, Session, User
-from domain.ports.paging import Page
+from framecloak.domain.accounts import ApiKey, Role, Session, User
+from framecloak.domain.ports.paging import Page
 
 
 class Users(Protocol):

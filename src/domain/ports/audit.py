@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.accounts import Principal
+from framecloak.domain.accounts import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.accounts import Principal
-from domain.detection import FloatArray
-from domain.ports.paging import Page
-from domain.reid.faces import EmbeddingSpace
+from framecloak.domain.accounts import Principal
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.ports.paging import Page
+from framecloak.domain.reid.faces import EmbeddingSpace
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from domain.detection import Areas, Detections, FloatArray, Image, ModelCard
-from domain.timing import Timing
+from framecloak.domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.detection import Areas, Detections, FloatArray, Image, ModelCard
+from framecloak.domain.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)

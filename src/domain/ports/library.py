@@ -11,8 +11,8 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
-from domain.accounts import Principal
-from domain.library import (
+from framecloak.domain.accounts import Principal
+from framecloak.domain.library import (
     GrantRole,
     MarkedRegion,
     MarkedSegment,
@@ -21,8 +21,8 @@ from domain.library import (
     VideoFacts,
     VideoGrant,
 )
-from domain.ports.paging import Page
-from domain.videos import Region, Segment
+from framecloak.domain.ports.paging import Page
+from framecloak.domain.videos import Region, Segment
 
 
 class Videos(Protocol):

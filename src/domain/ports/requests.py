@@ -13,10 +13,16 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.accounts import Principal
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Snapshot, Status
-from domain.anonymization.rates import Pace, Workload
-from domain.ports.paging import Page
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.lifecycle import (
+    AnonymizationRequest,
+    DownloadToken,
+    Order,
+    Snapshot,
+    Status,
+)
+from framecloak.domain.anonymization.rates import Pace, Workload
+from framecloak.domain.ports.paging import Page
 
 
 @dataclass(frozen=True, slots=True)

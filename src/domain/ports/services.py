@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from domain.anonymization.lifecycle import Priority
+from framecloak.domain.anonymization.lifecycle import Priority
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from domain.detection import Detections, FloatArray, Image
-from domain.errors import (
+from framecloak.domain.detection import Detections, FloatArray, Image
+from framecloak.domain.errors import (
     BatchTooLargeError,
     DomainError,
     FaceNotFoundError,
@@ -18,14 +18,14 @@ from domain.errors import (
     ImageTooLargeError,
     InvalidImageError,
 )
-from domain.ports.imaging import FaceDetector, Frame
-from domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
-from domain.ports.recognition import EmotionReader, FaceRecognizer, PictureReader
-from domain.reid.batching import Batcher
-from domain.reid.faces import Analysis, Embedding, EmbeddingSpace, Face
-from domain.reid.lanes import Lanes
-from domain.reid.looking import MIN_FACE, look
-from domain.reid.quality import Quality, assess
+from framecloak.domain.ports.imaging import FaceDetector, Frame
+from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
+from framecloak.domain.ports.recognition import EmotionReader, FaceRecognizer, PictureReader
+from framecloak.domain.reid.batching import Batcher
+from framecloak.domain.reid.faces import Analysis, Embedding, EmbeddingSpace, Face
+from framecloak.domain.reid.lanes import Lanes
+from framecloak.domain.reid.looking import MIN_FACE, look
+from framecloak.domain.reid.quality import Quality, assess
 
 MAX_FACES = 32
 """Faces, and pictures, of one request."""

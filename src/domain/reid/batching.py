@@ -13,9 +13,9 @@ from functools import partial
 from itertools import islice
 from typing import Generic, TypeVar
 
-from domain.errors import OverloadedError
-from domain.ports.metrics import NULL_MODEL_METER, ModelMeter
-from domain.reid.lanes import Lanes
+from framecloak.domain.errors import OverloadedError
+from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
+from framecloak.domain.reid.lanes import Lanes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

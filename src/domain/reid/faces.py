@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.detection import FloatArray
-from domain.reid.quality import Quality
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.reid.quality import Quality
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from domain.accounts import Principal
-from domain.errors import GalleryFullError, InvalidOptionError
-from domain.ports.galleries import SealedFace, SealedGallery, Vault
-from domain.ports.paging import Page
-from domain.ports.persistence import Database, UnitOfWork
-from domain.ports.services import Clock
-from domain.reid.faces import Embedding, EmbeddingSpace
-from domain.reid.gallery import (
+from framecloak.domain.accounts import Principal
+from framecloak.domain.errors import GalleryFullError, InvalidOptionError
+from framecloak.domain.ports.galleries import SealedFace, SealedGallery, Vault
+from framecloak.domain.ports.paging import Page
+from framecloak.domain.ports.persistence import Database, UnitOfWork
+from framecloak.domain.ports.services import Clock
+from framecloak.domain.reid.faces import Embedding, EmbeddingSpace
+from framecloak.domain.reid.gallery import (
     MOST_AT_ONCE,
     MOST_RESULTS,
     EnrolledFace,
@@ -30,7 +30,7 @@ from domain.reid.gallery import (
     GalleryMatch,
     require_name,
 )
-from domain.reid.sealing import open_face, open_gallery, queries, seal_faces, seal_name
+from framecloak.domain.reid.sealing import open_face, open_gallery, queries, seal_faces, seal_name
 
 LARGEST_DIMENSION = 4000
 """Numbers of a vector that the database can index."""

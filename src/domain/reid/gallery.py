@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from domain.errors import InvalidOptionError, ModelMismatchError
-from domain.reid.faces import Embedding, EmbeddingSpace
+from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
+from framecloak.domain.reid.faces import Embedding, EmbeddingSpace
 
 LONGEST_NAME = 200
 """Characters of a gallery's name, and of a label."""

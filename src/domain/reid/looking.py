@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from domain.detection import Detections, Image
-from domain.errors import ExaminationError, InvalidImageError
-from domain.ports.imaging import FaceDetector, Frame
+from framecloak.domain.detection import Detections, Image
+from framecloak.domain.errors import ExaminationError, InvalidImageError
+from framecloak.domain.ports.imaging import FaceDetector, Frame
 
 MIN_FACE = 20
 """Pixels of a face's shorter side; smaller ones look alike."""

@@ -11,9 +11,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.detection import FloatArray
-from domain.errors import InvalidEmbeddingError, InvalidOptionError
-from domain.reid.faces import EmbeddingSpace
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.errors import InvalidEmbeddingError, InvalidOptionError
+from framecloak.domain.reid.faces import EmbeddingSpace
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]
 """One vector, as it was sent."""

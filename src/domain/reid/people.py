@@ -10,12 +10,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from domain.detection import FloatArray, Image
-from domain.errors import FaceNotFoundError, FaceTooSmallError
-from domain.ports.imaging import FaceDetector, FrameSource
-from domain.ports.recognition import FaceRecognizer
-from domain.reid.faces import EmbeddingSpace
-from domain.reid.looking import MIN_FACE, look
+from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.errors import FaceNotFoundError, FaceTooSmallError
+from framecloak.domain.ports.imaging import FaceDetector, FrameSource
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.looking import MIN_FACE, look
 
 Turn: TypeAlias = Callable[[FloatArray], FloatArray]
 """Brings (n, dimension) vectors to where others are kept, without changing cosines among them."""

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from domain.detection import FloatArray
-from domain.ports.galleries import Query, SealedFace, SealedGallery, Vault
-from domain.reid.gallery import EnrolledFace, Enrolment, Gallery
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery, Vault
+from framecloak.domain.reid.gallery import EnrolledFace, Enrolment, Gallery
 
 
 def seal_name(vault: Vault, key_id: str, gallery_id: UUID, name: str) -> bytes:

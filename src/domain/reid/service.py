@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from domain.detection import ModelCard
-from domain.ports.recognition import EmotionReader
-from domain.reid.analysis import FaceAnalysis
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.reid.analysis import FaceAnalysis
 
 
 @dataclass(frozen=True, slots=True)

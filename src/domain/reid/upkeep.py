@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
-from domain.accounts import Principal
-from domain.ports.galleries import GalleryIndexes, SealedGallery, Vault
-from domain.ports.persistence import Database
-from domain.reid.sealing import reseal, reseal_name
+from framecloak.domain.accounts import Principal
+from framecloak.domain.ports.galleries import GalleryIndexes, SealedGallery, Vault
+from framecloak.domain.ports.persistence import Database
+from framecloak.domain.reid.sealing import reseal, reseal_name
 
 BATCH = 500
 """Faces that change their key in one transaction."""

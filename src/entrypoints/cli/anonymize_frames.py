@@ -9,9 +9,9 @@ from uuid import UUID
 
 import click
 
-from entrypoints.cli.connected import run
-from entrypoints.cli.errors import describe_service_exit_codes
-from entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.connected import run
+from framecloak.entrypoints.cli.errors import describe_service_exit_codes
+from framecloak.entrypoints.cli.options import data_dir_option
 
 _EPILOG = f"""\
 \b
@@ -207,6 +207,6 @@ def anonymize_frames(
     )
     wanted.require_one_mode()
     # The service takes a moment to import; `--help` needs none of it.
-    from entrypoints.cli.requests import carry_out  # noqa: PLC0415
+    from framecloak.entrypoints.cli.requests import carry_out  # noqa: PLC0415
 
     return run(lambda: carry_out(wanted))

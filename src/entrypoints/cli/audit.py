@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from domain.ports.persistence import AuditEntry, AuditFilter
-from entrypoints.cli.connected import OPERATOR, connected_service, run
-from entrypoints.cli.options import data_dir_option
+from framecloak.domain.ports.persistence import AuditEntry, AuditFilter
+from framecloak.entrypoints.cli.connected import OPERATOR, connected_service, run
+from framecloak.entrypoints.cli.options import data_dir_option
 
 
 @click.command(short_help="Show who did what.")

@@ -9,9 +9,9 @@ from dataclasses import replace
 import click
 import uvloop
 
-from entrypoints.cli.options import service_settings
-from entrypoints.cli.signals import signals_set
-from entrypoints.settings import Settings
+from framecloak.entrypoints.cli.options import service_settings
+from framecloak.entrypoints.cli.signals import signals_set
+from framecloak.entrypoints.settings import Settings
 
 
 @click.command(short_help="Say what faces express.")
@@ -28,8 +28,8 @@ def clip_service(*, host: str | None, port: int | None) -> None:
     out. Needs neither database nor Redis. Prints `listening on http://HOST:PORT` when it takes requests.
     """
     # Litestar takes a moment to import; `--help` does not need it.
-    from entrypoints.http.listening import address_of, listening_socket  # noqa: PLC0415
-    from entrypoints.logs import configure_logging  # noqa: PLC0415
+    from framecloak.entrypoints.http.listening import address_of, listening_socket  # noqa: PLC0415
+    from framecloak.entrypoints.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(host=host)
     if port is not None:
@@ -44,7 +44,7 @@ def clip_service(*, host: str | None, port: int | None) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    from entrypoints.clip_service import serve_clip  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.clip_service import serve_clip  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
     with signals_set(stop):

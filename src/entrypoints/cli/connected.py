@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 
-from domain.accounts import Means, Principal, Role
-from domain.errors import UserNotFoundError
-from domain.ports.paging import Page
-from entrypoints.cli.options import service_settings
-from entrypoints.cli.signals import Interrupted, heeded_signals
+from framecloak.domain.accounts import Means, Principal, Role
+from framecloak.domain.errors import UserNotFoundError
+from framecloak.domain.ports.paging import Page
+from framecloak.entrypoints.cli.options import service_settings
+from framecloak.entrypoints.cli.signals import Interrupted, heeded_signals
 
 if TYPE_CHECKING:
-    from entrypoints.service import Service
+    from framecloak.entrypoints.service import Service
 
 Value = TypeVar("Value")
 
@@ -68,8 +68,8 @@ async def connected_service(data_dir: str | None) -> AsyncIterator[Service]:
         DomainError: a setting is not allowed, or a server cannot be reached.
     """
     # SQLAlchemy and the models' runtime take a moment to import; `--help` needs none of it.
-    from entrypoints.service import build_service  # noqa: PLC0415
-    from entrypoints.stack import any_stack  # noqa: PLC0415
+    from framecloak.entrypoints.service import build_service  # noqa: PLC0415
+    from framecloak.entrypoints.stack import any_stack  # noqa: PLC0415
 
     async with (
         any_stack(service_settings(data_dir=data_dir)) as settings,

@@ -13,10 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from domain.anonymization.manifest import MANIFEST_FILE
-from domain.detection import Image
-from domain.errors import ExaminationError
-from domain.ports import FrameSource
+from framecloak.domain.anonymization.manifest import MANIFEST_FILE
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import FrameSource
 
 _TILE = 480
 """Pixels of a tile's longer side."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entrypoints.cli.connected import run
-from entrypoints.cli.options import data_dir_option, service_settings
+from framecloak.entrypoints.cli.connected import run
+from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 
 if TYPE_CHECKING:
-    from adapters.postgres.schema import Schema
+    from framecloak.adapters.postgres.schema import Schema
 
 
 @click.group(short_help="Upgrade, downgrade and inspect the database.")
@@ -61,8 +61,8 @@ def current(*, data_dir: str | None) -> None:
 
 
 def _with_schema(data_dir: str | None, work: Callable[[Schema], Awaitable[None]]) -> None:
-    from adapters.postgres.schema import Schema  # noqa: PLC0415 - SQLAlchemy takes a moment to import
-    from entrypoints.stack import any_stack  # noqa: PLC0415 - as above
+    from framecloak.adapters.postgres.schema import Schema  # noqa: PLC0415 - SQLAlchemy takes a moment to import
+    from framecloak.entrypoints.stack import any_stack  # noqa: PLC0415 - as above
 
     async def main() -> None:
         settings = service_settings(data_dir=data_dir)

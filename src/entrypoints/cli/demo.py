@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domain.errors import InputNotFoundError, OutputUnwritableError
-from entrypoints.cli.connected import run
-from entrypoints.cli.options import service_settings
-from entrypoints.cli.progress import Monitor
-from entrypoints.settings import Settings
+from framecloak.domain.errors import InputNotFoundError, OutputUnwritableError
+from framecloak.entrypoints.cli.connected import run
+from framecloak.entrypoints.cli.options import service_settings
+from framecloak.entrypoints.cli.progress import Monitor
+from framecloak.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
-    from entrypoints.cli.demo_client import DemoClient
+    from framecloak.entrypoints.cli.demo_client import DemoClient
 
 _MOMENTS = 4
 _COLUMNS = 2
@@ -74,9 +74,9 @@ def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
     Without VIDEO, a short film is made: a camera that moves over a photograph of six people.
     """
     # NumPy, SQLAlchemy and the like take a moment to import; `--help` needs none of it.
-    from adapters.security.secrets import new_secret  # noqa: PLC0415
-    from entrypoints.logs import configure_logging  # noqa: PLC0415
-    from entrypoints.stack import remove_data_folder  # noqa: PLC0415
+    from framecloak.adapters.security.secrets import new_secret  # noqa: PLC0415
+    from framecloak.entrypoints.logs import configure_logging  # noqa: PLC0415
+    from framecloak.entrypoints.stack import remove_data_folder  # noqa: PLC0415
 
     if video is not None and not video.is_file():
         raise InputNotFoundError(f"there is no file {video}", "check the path")
@@ -96,8 +96,8 @@ def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
 
 
 async def _demo(settings: Settings, results: _Results, video: Path | None, *, once: bool) -> None:
-    from entrypoints.cli import demo_film  # noqa: PLC0415 - as above
-    from entrypoints.cli.serve import ADMINISTRATOR, running_service  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.cli import demo_film  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.cli.serve import ADMINISTRATOR, running_service  # noqa: PLC0415 - as above
 
     monitor = Monitor()
     if video is None:
@@ -120,10 +120,10 @@ async def _demo(settings: Settings, results: _Results, video: Path | None, *, on
 async def _go_through_the_api(
     settings: Settings, address: str, video: Path, results: _Results, monitor: Monitor
 ) -> None:
-    from adapters.media.pyav import open_video  # noqa: PLC0415 - as above
-    from entrypoints.cli import contact_sheet  # noqa: PLC0415 - as above
-    from entrypoints.cli.demo_client import DemoClient  # noqa: PLC0415 - as above
-    from entrypoints.cli.serve import ADMINISTRATOR  # noqa: PLC0415 - as above
+    from framecloak.adapters.media.pyav import open_video  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.cli import contact_sheet  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.cli.demo_client import DemoClient  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.cli.serve import ADMINISTRATOR  # noqa: PLC0415 - as above
 
     async with DemoClient(address, ADMINISTRATOR, settings.admin_password) as client:
         facts = await client.upload(video)

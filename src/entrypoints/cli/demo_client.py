@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx
 
-from domain.errors import DomainError, ExaminationError
+from framecloak.domain.errors import DomainError, ExaminationError
 
 _CHUNK = 1 << 20
 _PATIENCE = 60.0

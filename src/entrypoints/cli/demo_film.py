@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
-from domain.detection import Image
-from domain.errors import InputNotFoundError
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import InputNotFoundError
 
 SIZE = (1280, 720)
 RATE = 25

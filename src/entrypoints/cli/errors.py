@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import click
 
-from domain.errors import DomainError
+from framecloak.domain.errors import DomainError
 
 SUCCESS = 0
 USAGE = 2

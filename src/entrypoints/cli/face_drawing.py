@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from adapters.media.picture_intake import StrangersPictures
-from domain.detection import Image
-from domain.errors import OutputUnwritableError
-from domain.reid.faces import Analysis
+from framecloak.adapters.media.picture_intake import StrangersPictures
+from framecloak.domain.detection import Image
+from framecloak.domain.errors import OutputUnwritableError
+from framecloak.domain.reid.faces import Analysis
 
 _BOX = (80, 220, 60)
 _POINT = (60, 80, 255)

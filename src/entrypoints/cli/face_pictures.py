@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from domain.errors import InputNotFoundError
+from framecloak.domain.errors import InputNotFoundError
 
 if TYPE_CHECKING:
-    from domain.reid.faces import Analysis
+    from framecloak.domain.reid.faces import Analysis
 
 draw_option = click.option(
     "--draw",
@@ -51,7 +51,7 @@ def draw(out: Path | None, pictures: Sequence[Seen]) -> None:
     if not out or not pictures:
         return
     # OpenCV takes a moment to import.
-    from entrypoints.cli.face_drawing import draw_faces, write_sheet  # noqa: PLC0415
+    from framecloak.entrypoints.cli.face_drawing import draw_faces, write_sheet  # noqa: PLC0415
 
     drawn = (draw_faces(picture_file(seen.path), seen.analysis, seen.caption) for seen in pictures)
     write_sheet(out, drawn, len(pictures))

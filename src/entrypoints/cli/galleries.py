@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from entrypoints.cli.connected import OPERATOR, connected_service, run
-from entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.cli.connected import OPERATOR, connected_service, run
+from framecloak.entrypoints.cli.options import data_dir_option
 
 
 @click.group(short_help="Change the key of galleries.")

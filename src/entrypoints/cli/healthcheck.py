@@ -9,9 +9,9 @@ from urllib.request import urlopen
 
 import click
 
-from domain.errors import QueueUnavailableError
-from entrypoints.cli.options import require_addresses, service_settings
-from entrypoints.settings import Settings
+from framecloak.domain.errors import QueueUnavailableError
+from framecloak.entrypoints.cli.options import require_addresses, service_settings
+from framecloak.entrypoints.settings import Settings
 
 PATIENCE = 5.0
 """Seconds that an answer may take."""
@@ -74,7 +74,7 @@ async def _find_worker(redis_url: str, host: str) -> None:
         QueueUnavailableError: Redis cannot be reached.
         ProcessLookupError: no worker of this machine has said anything lately.
     """
-    from adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - takes a moment to import
+    from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - takes a moment to import
 
     async with asyncio.timeout(PATIENCE), ArqJobQueue(redis_url) as queue:
         names = [process.name for process in await queue.processes()]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.media.pictures import is_picture
-from domain.anonymization.export import Exhibit
-from domain.errors import InputNotFoundError, NoFramesError
-from domain.ports import FrameSource
-from domain.videos import Segment, union
-from entrypoints.cli.marks import RegionMark, SegmentMark
+from framecloak.adapters.media.pictures import is_picture
+from framecloak.domain.anonymization.export import Exhibit
+from framecloak.domain.errors import InputNotFoundError, NoFramesError
+from framecloak.domain.ports import FrameSource
+from framecloak.domain.videos import Segment, union
+from framecloak.entrypoints.cli.marks import RegionMark, SegmentMark
 
 VIDEO_SUFFIXES = frozenset(
     {

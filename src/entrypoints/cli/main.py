@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import click
 
-from domain.errors import DomainError
-from entrypoints.cli.errors import (
+from framecloak.domain.errors import DomainError
+from framecloak.entrypoints.cli.errors import (
     KILLED_BY,
     SUCCESS,
     report,
@@ -19,7 +19,7 @@ from entrypoints.cli.errors import (
     report_internal_error,
     report_usage_error,
 )
-from entrypoints.cli.signals import Interrupted, signals_raise
+from framecloak.entrypoints.cli.signals import Interrupted, signals_raise
 
 _DEBUG_VARIABLE = "FRAMECLOAK_DEBUG"
 
@@ -67,7 +67,7 @@ class _LazyGroup(click.Group):
             return None
         name = cmd_name.replace("-", "_")
         module = self.modules.get(cmd_name, name)
-        command: click.Command = getattr(import_module(f"entrypoints.cli.{module}"), name)
+        command: click.Command = getattr(import_module(f"framecloak.entrypoints.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

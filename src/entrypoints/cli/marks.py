@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from domain.errors import InvalidRegionError, InvalidSegmentError
-from domain.ports import SourceInfo
-from domain.videos import Region, Segment
+from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
+from framecloak.domain.ports import SourceInfo
+from framecloak.domain.videos import Region, Segment
 
 _MOMENT = re.compile(r"(?P<frames>\d{1,9})|(?P<seconds>\d{1,9}(\.\d{1,9})?)s")
 _AREA = re.compile(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})")

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from adapters.vision import centerface, clip_files, dlib_resnet, text
-from adapters.vision.downloads import pull as pull_pack
-from adapters.vision.onnx import PREFERENCE, Provider
-from adapters.vision.plates import plate_detectors
-from adapters.vision.precision import Precision, choose_precision, describe
-from adapters.vision.weights import (
+from framecloak.adapters.vision import centerface, clip_files, dlib_resnet, text
+from framecloak.adapters.vision.downloads import pull as pull_pack
+from framecloak.adapters.vision.onnx import PREFERENCE, Provider
+from framecloak.adapters.vision.plates import plate_detectors
+from framecloak.adapters.vision.precision import Precision, choose_precision, describe
+from framecloak.adapters.vision.weights import (
     CENTERFACE,
     CLIP_FOLDER,
     DLIB_RESNET,
@@ -34,10 +34,10 @@ from adapters.vision.weights import (
     licence_of,
     models_folder,
 )
-from adapters.vision.weights import (
+from framecloak.adapters.vision.weights import (
     verify as verify_files,
 )
-from domain.errors import DomainError, ModelCorruptError, ModelMissingError
+from framecloak.domain.errors import DomainError, ModelCorruptError, ModelMissingError
 
 _console = Console()
 
@@ -232,8 +232,8 @@ def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bo
     ends in -quickgelu. See the licence of the weights before you use them.
     """
     # Settings and Pillow are needed for this command alone.
-    from adapters.vision.clip_export import ClipSource, export  # noqa: PLC0415
-    from entrypoints.settings import Settings  # noqa: PLC0415
+    from framecloak.adapters.vision.clip_export import ClipSource, export  # noqa: PLC0415
+    from framecloak.entrypoints.settings import Settings  # noqa: PLC0415
 
     settings = Settings.from_environment(os.environ)
     source = ClipSource(

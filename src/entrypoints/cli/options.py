@@ -6,8 +6,8 @@ import os
 
 import click
 
-from domain.errors import InvalidSettingError
-from entrypoints.settings import Settings
+from framecloak.domain.errors import InvalidSettingError
+from framecloak.entrypoints.settings import Settings
 
 data_dir_option = click.option(
     "--data-dir",

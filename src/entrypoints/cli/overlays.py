@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from entrypoints.cli.connected import account, connected_service, run
-from entrypoints.cli.errors import SUCCESS
-from entrypoints.cli.options import data_dir_option
-from entrypoints.settings import Settings
+from framecloak.entrypoints.cli.connected import account, connected_service, run
+from framecloak.entrypoints.cli.errors import SUCCESS
+from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from domain.anonymization.overlays import Proposal
+    from framecloak.domain.anonymization.overlays import Proposal
 
 _ALL = "all"
 
@@ -101,10 +101,10 @@ def _of_file(
     video: Path, accept: Accepted | None, output: Path | None, draw: Path | None, *, as_json: bool
 ) -> int:
     # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
-    from entrypoints.bootstrap import Container, load_text_detector  # noqa: PLC0415
-    from entrypoints.cli.redaction import check_no_input_is_replaced  # noqa: PLC0415
-    from entrypoints.cli.region_files import write_regions  # noqa: PLC0415
-    from entrypoints.cli.static_areas import chosen, draw_proposals, find_proposals  # noqa: PLC0415
+    from framecloak.entrypoints.bootstrap import Container, load_text_detector  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redaction import check_no_input_is_replaced  # noqa: PLC0415
+    from framecloak.entrypoints.cli.region_files import write_regions  # noqa: PLC0415
+    from framecloak.entrypoints.cli.static_areas import chosen, draw_proposals, find_proposals  # noqa: PLC0415
 
     for written in filter(None, (output, draw)):
         check_no_input_is_replaced(written, (video,))
@@ -127,7 +127,7 @@ def _of_file(
 async def _of_stored(
     video_id: int, accept: Accepted | None, username: str | None, data_dir: str | None, *, as_json: bool
 ) -> int:
-    from entrypoints.cli.static_areas import chosen, mark  # noqa: PLC0415
+    from framecloak.entrypoints.cli.static_areas import chosen, mark  # noqa: PLC0415
 
     async with connected_service(data_dir) as service:
         principal = await account(service, username)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.media.pictures import pictures_in
-from domain.anonymization.identities import IdentityMode, Unknown, check_identities
-from domain.anonymization.verdicts import Identification, rule_for
-from domain.errors import InvalidOptionError, NoFramesError
-from domain.ports import FaceDetector, FrameSource
-from domain.ports.recognition import FaceRecognizer
-from domain.reid.people import people_in_pictures
+from framecloak.adapters.media.pictures import pictures_in
+from framecloak.domain.anonymization.identities import IdentityMode, Unknown, check_identities
+from framecloak.domain.anonymization.verdicts import Identification, rule_for
+from framecloak.domain.errors import InvalidOptionError, NoFramesError
+from framecloak.domain.ports import FaceDetector, FrameSource
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.reid.people import people_in_pictures
 
 
 @dataclass(frozen=True, slots=True)

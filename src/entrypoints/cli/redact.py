@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from domain.anonymization.identities import Unknown
-from domain.anonymization.request import (
+from framecloak.domain.anonymization.identities import Unknown
+from framecloak.domain.anonymization.request import (
     Appearance,
     Audio,
     Language,
@@ -21,8 +21,8 @@ from domain.anonymization.request import (
     RedactionStyle,
     Verify,
 )
-from entrypoints.cli.errors import FRAMES_BLANKED, SUCCESS, describe_exit_codes, report
-from entrypoints.cli.redaction_options import (
+from framecloak.entrypoints.cli.errors import FRAMES_BLANKED, SUCCESS, describe_exit_codes, report
+from framecloak.entrypoints.cli.redaction_options import (
     audio_option,
     detection_options,
     format_option,
@@ -32,10 +32,10 @@ from entrypoints.cli.redaction_options import (
     style_option,
     telling_options,
 )
-from entrypoints.settings import Settings
+from framecloak.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
-    from entrypoints.cli.redaction import Outcome
+    from framecloak.entrypoints.cli.redaction import Outcome
 
 _DEFAULT = Appearance()
 
@@ -168,11 +168,11 @@ def redact(
     signature, for `framecloak verify`. It appears when it is complete, or not at all.
     """
     # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
-    from entrypoints.bootstrap import Container  # noqa: PLC0415
-    from entrypoints.cli import people, redaction  # noqa: PLC0415
-    from entrypoints.cli.marks import parse_region, parse_segments  # noqa: PLC0415
-    from entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
-    from entrypoints.cli.region_files import read_regions  # noqa: PLC0415
+    from framecloak.entrypoints.bootstrap import Container  # noqa: PLC0415
+    from framecloak.entrypoints.cli import people, redaction  # noqa: PLC0415
+    from framecloak.entrypoints.cli.marks import parse_region, parse_segments  # noqa: PLC0415
+    from framecloak.entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
+    from framecloak.entrypoints.cli.region_files import read_regions  # noqa: PLC0415
 
     settings = settings_with(detector=detector, provider=provider, precision=precision, threads=threads)
     order = redaction.Order(

@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from domain.anonymization.export import Export, batches
-from domain.anonymization.films import require_filmable
-from domain.anonymization.manifest import Summary
-from domain.anonymization.request import Appearance, Level, Verify, require_faces
-from domain.detection import ModelCard
-from domain.errors import InvalidOptionError, OutputUnwritableError
-from entrypoints.bootstrap import Container
-from entrypoints.cli.inputs import find_files, open_exhibits
-from entrypoints.cli.marks import RegionMark, SegmentMark
-from entrypoints.cli.people import FolderOfPeople
-from entrypoints.cli.progress import Monitor
+from framecloak.domain.anonymization.export import Export, batches
+from framecloak.domain.anonymization.films import require_filmable
+from framecloak.domain.anonymization.manifest import Summary
+from framecloak.domain.anonymization.request import Appearance, Level, Verify, require_faces
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.errors import InvalidOptionError, OutputUnwritableError
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.cli.inputs import find_files, open_exhibits
+from framecloak.entrypoints.cli.marks import RegionMark, SegmentMark
+from framecloak.entrypoints.cli.people import FolderOfPeople
+from framecloak.entrypoints.cli.progress import Monitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
     """Fulfil an order; whatever goes wrong, no part of the output stays behind.
 
     Raises:
-        DomainError: it cannot be fulfilled; see ``domain.errors``.
+        DomainError: it cannot be fulfilled; see ``framecloak.domain.errors``.
     """
     order.check()
     found = find_files(order.inputs)

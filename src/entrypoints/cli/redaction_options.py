@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
-from domain.anonymization.request import Audio, Language, RedactionShape, RedactionStyle
-from entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS
+from framecloak.domain.anonymization.request import Audio, Language, RedactionShape, RedactionStyle
+from framecloak.entrypoints.settings import MAX_THREADS, PRECISIONS, PROVIDERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from domain.errors import InputNotFoundError, InvalidRegionError, OutputUnwritableError
-from domain.videos import Region
-from entrypoints.cli.marks import RegionMark, parse_region
+from framecloak.domain.errors import InputNotFoundError, InvalidRegionError, OutputUnwritableError
+from framecloak.domain.videos import Region
+from framecloak.entrypoints.cli.marks import RegionMark, parse_region
 
 _HINT = "`framecloak overlays VIDEO --accept all -o FILE` writes one"
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from entrypoints.cli.errors import describe_exit_codes, describe_reid_exit_codes
-from entrypoints.cli.face_pictures import Seen, draw_option, picture_file
-from entrypoints.cli.face_pictures import draw as draw_pictures
-from entrypoints.cli.reid_galleries import enroll, search
+from framecloak.entrypoints.cli.errors import describe_exit_codes, describe_reid_exit_codes
+from framecloak.entrypoints.cli.face_pictures import Seen, draw_option, picture_file
+from framecloak.entrypoints.cli.face_pictures import draw as draw_pictures
+from framecloak.entrypoints.cli.reid_galleries import enroll, search
 
 if TYPE_CHECKING:
-    from domain.reid.faces import Analysis, EmbeddingSpace, Face
+    from framecloak.domain.reid.faces import Analysis, EmbeddingSpace, Face
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -88,7 +88,7 @@ def compare(
     as_json: bool,
 ) -> None:
     """Show how alike the largest faces of two or more PICTUREs are: 1 is the same face, most alike first."""
-    from domain.reid.matching import compare as cosine  # noqa: PLC0415 - NumPy takes a moment to import
+    from framecloak.domain.reid.matching import compare as cosine  # noqa: PLC0415 - NumPy takes a moment to import
 
     if len(pictures) < 2:
         raise click.UsageError("name two pictures at least")
@@ -135,10 +135,10 @@ def _analyses(
     # Models and what runs them take a moment to import; `--help` needs none of it.
     from dataclasses import replace  # noqa: PLC0415
 
-    from domain.errors import DomainError  # noqa: PLC0415
-    from entrypoints.cli.options import service_settings  # noqa: PLC0415
-    from entrypoints.emotions import choose_emotion_reader  # noqa: PLC0415
-    from entrypoints.recognition import load_analysis  # noqa: PLC0415
+    from framecloak.domain.errors import DomainError  # noqa: PLC0415
+    from framecloak.entrypoints.cli.options import service_settings  # noqa: PLC0415
+    from framecloak.entrypoints.emotions import choose_emotion_reader  # noqa: PLC0415
+    from framecloak.entrypoints.recognition import load_analysis  # noqa: PLC0415
 
     files = [picture_file(path) for path in pictures]
     settings = service_settings()

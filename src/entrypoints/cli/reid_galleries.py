@@ -13,19 +13,19 @@ from uuid import UUID
 
 import click
 
-from domain.accounts import Principal, Role
-from domain.errors import DomainError, GalleryNotFoundError, InvalidOptionError
-from entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
-from entrypoints.cli.errors import SUCCESS, report_domain_error
-from entrypoints.cli.face_pictures import Seen, draw_option, picture_file
-from entrypoints.cli.face_pictures import draw as draw_pictures
-from entrypoints.cli.options import data_dir_option
+from framecloak.domain.accounts import Principal, Role
+from framecloak.domain.errors import DomainError, GalleryNotFoundError, InvalidOptionError
+from framecloak.entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
+from framecloak.entrypoints.cli.errors import SUCCESS, report_domain_error
+from framecloak.entrypoints.cli.face_pictures import Seen, draw_option, picture_file
+from framecloak.entrypoints.cli.face_pictures import draw as draw_pictures
+from framecloak.entrypoints.cli.options import data_dir_option
 
 if TYPE_CHECKING:
-    from domain.reid.faces import Analysis
-    from domain.reid.gallery import Gallery
-    from domain.reid.service import Faces
-    from entrypoints.service import Service
+    from framecloak.domain.reid.faces import Analysis
+    from framecloak.domain.reid.gallery import Gallery
+    from framecloak.domain.reid.service import Faces
+    from framecloak.entrypoints.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def enroll(
     """
 
     async def main() -> int:
-        from domain.reid.gallery import Enrolment  # noqa: PLC0415 - NumPy takes a moment to import
+        from framecloak.domain.reid.gallery import Enrolment  # noqa: PLC0415 - NumPy takes a moment to import
 
         code, enrolled = SUCCESS, list[Seen]()
         async with _tools(data_dir) as tools:
@@ -176,7 +176,7 @@ def search(
     """
 
     async def main() -> Sequence[dict[str, object]]:
-        from domain.reid.matching import usual_threshold  # noqa: PLC0415 - NumPy takes a moment to import
+        from framecloak.domain.reid.matching import usual_threshold  # noqa: PLC0415 - NumPy takes a moment to import
 
         async with _tools(data_dir) as tools:
             target = await tools.gallery(gallery, owner)
@@ -214,7 +214,7 @@ def _as_user(owner: Principal) -> Principal:
 @asynccontextmanager
 async def _tools(data_dir: str | None) -> AsyncIterator[_Tools]:
     # The models' runtime takes a moment to import; `--help` needs none of it.
-    from entrypoints.recognition import build_faces  # noqa: PLC0415
+    from framecloak.entrypoints.recognition import build_faces  # noqa: PLC0415
 
     async with connected_service(data_dir) as service, build_faces(service.settings) as faces:
         yield _Tools(service, faces)

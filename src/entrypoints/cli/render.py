@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from domain.anonymization.request import (
+from framecloak.domain.anonymization.request import (
     Audio,
     Choices,
     Language,
@@ -14,8 +14,8 @@ from domain.anonymization.request import (
     RedactionShape,
     RedactionStyle,
 )
-from entrypoints.cli.redact import exit_code, settings_with
-from entrypoints.cli.redaction_options import (
+from framecloak.entrypoints.cli.redact import exit_code, settings_with
+from framecloak.entrypoints.cli.redaction_options import (
     audio_option,
     format_option,
     output_option,
@@ -82,9 +82,9 @@ def render(
     whose faces were kept.
     """
     # As in `redact`: options that are wrong need none of it.
-    from entrypoints.bootstrap import Container  # noqa: PLC0415
-    from entrypoints.cli import rerendering  # noqa: PLC0415
-    from entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
+    from framecloak.entrypoints.bootstrap import Container  # noqa: PLC0415
+    from framecloak.entrypoints.cli import rerendering  # noqa: PLC0415
+    from framecloak.entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
 
     settings = settings_with(detector=None, provider=None, precision=None, threads=threads)
     choices = Choices(

@@ -15,23 +15,23 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from domain.accounts import Principal
-from domain.anonymization.lifecycle import AnonymizationRequest, Order, Status
-from domain.anonymization.request import Verify
-from domain.anonymization.submission import Submitted
-from domain.errors import (
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Order, Status
+from framecloak.domain.anonymization.request import Verify
+from framecloak.domain.anonymization.submission import Submitted
+from framecloak.domain.errors import (
     AlreadyFinishedError,
     DomainError,
     InputNotFoundError,
     InvalidOptionError,
     OutputUnwritableError,
 )
-from domain.ports.persistence import RequestFilter
-from domain.resilience import ended, uninterrupted
-from entrypoints.bootstrap import Container
-from entrypoints.cli.anonymize_frames import Wanted
-from entrypoints.cli.connected import OPERATOR, account, connected_service
-from entrypoints.cli.errors import (
+from framecloak.domain.ports.persistence import RequestFilter
+from framecloak.domain.resilience import ended, uninterrupted
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.cli.anonymize_frames import Wanted
+from framecloak.entrypoints.cli.connected import OPERATOR, account, connected_service
+from framecloak.entrypoints.cli.errors import (
     CLEANUP_INCOMPLETE,
     FRAMES_BLANKED,
     ITEMS_REJECTED,
@@ -39,10 +39,10 @@ from entrypoints.cli.errors import (
     SUCCESS,
     report,
 )
-from entrypoints.cli.progress import Monitor, Voice
-from entrypoints.http.schemas.orders import SubmitBody
-from entrypoints.http.schemas.requests import RequestView, StatisticsView, StatusView
-from entrypoints.service import Service
+from framecloak.entrypoints.cli.progress import Monitor, Voice
+from framecloak.entrypoints.http.schemas.orders import SubmitBody
+from framecloak.entrypoints.http.schemas.requests import RequestView, StatisticsView, StatusView
+from framecloak.entrypoints.service import Service
 
 _LISTED = 50
 _POLL = 0.5

@@ -7,22 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import is_zipfile
 
-from adapters.media.archive import ZipReader
-from adapters.security.signing import is_signed
-from domain.anonymization.edited_manifest import LARGEST_EDITED, read_edited
-from domain.anonymization.export import Exhibit, Export, batches
-from domain.anonymization.films import require_filmable
-from domain.anonymization.manifest import MANIFEST_FILE
-from domain.anonymization.marked_areas import covered
-from domain.anonymization.provenance import BasedOn
-from domain.anonymization.request import Choices, Level
-from domain.anonymization.seal import SEAL_FILE, signature_state
-from domain.errors import InputNotFoundError, TooManyBoxesError
-from domain.ports import ArchiveReader
-from entrypoints.bootstrap import Container
-from entrypoints.cli.inputs import open_exhibits
-from entrypoints.cli.progress import Monitor
-from entrypoints.cli.redaction import Outcome, check_no_input_is_replaced, check_output
+from framecloak.adapters.media.archive import ZipReader
+from framecloak.adapters.security.signing import is_signed
+from framecloak.domain.anonymization.edited_manifest import LARGEST_EDITED, read_edited
+from framecloak.domain.anonymization.export import Exhibit, Export, batches
+from framecloak.domain.anonymization.films import require_filmable
+from framecloak.domain.anonymization.manifest import MANIFEST_FILE
+from framecloak.domain.anonymization.marked_areas import covered
+from framecloak.domain.anonymization.provenance import BasedOn
+from framecloak.domain.anonymization.request import Choices, Level
+from framecloak.domain.anonymization.seal import SEAL_FILE, signature_state
+from framecloak.domain.errors import InputNotFoundError, TooManyBoxesError
+from framecloak.domain.ports import ArchiveReader
+from framecloak.entrypoints.bootstrap import Container
+from framecloak.entrypoints.cli.inputs import open_exhibits
+from framecloak.entrypoints.cli.progress import Monitor
+from framecloak.entrypoints.cli.redaction import Outcome, check_no_input_is_replaced, check_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def render(order: Order, container: Container, monitor: Monitor) -> Outcome:
     """Fulfil an order; whatever goes wrong, no part of the output stays behind.
 
     Raises:
-        DomainError: it cannot be fulfilled; see ``domain.errors``.
+        DomainError: it cannot be fulfilled; see ``framecloak.domain.errors``.
     """
     check_output(order.output, overwrite=order.overwrite)
     check_no_input_is_replaced(order.output, (order.source, order.manifest))

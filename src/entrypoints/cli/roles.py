@@ -9,10 +9,10 @@ import socket
 import click
 import uvloop
 
-from entrypoints.cli.options import data_dir_option, require_addresses, service_settings
-from entrypoints.cli.signals import signals_set
-from entrypoints.settings import Settings
-from entrypoints.worker.duties import Duty
+from framecloak.entrypoints.cli.options import data_dir_option, require_addresses, service_settings
+from framecloak.entrypoints.cli.signals import signals_set
+from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.worker.duties import Duty
 
 
 @click.command(short_help="Answer HTTP requests.")
@@ -29,8 +29,8 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
     Start as many as you like, behind a load balancer.
     """
     # Litestar and SQLAlchemy take a moment to import; `--help` needs none of it.
-    from entrypoints.http.listening import address_of, listening_socket  # noqa: PLC0415
-    from entrypoints.logs import configure_logging  # noqa: PLC0415
+    from framecloak.entrypoints.http.listening import address_of, listening_socket  # noqa: PLC0415
+    from framecloak.entrypoints.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir, host=host, port=port)
     require_addresses(settings)
@@ -60,7 +60,7 @@ def worker(*, duty: str, data_dir: str | None) -> None:
     Needs DATABASE_URL and REDIS_URL, and the same DATA_DIR or MINIO_ENDPOINT as the API. Start as many as you
     like; where all have --duty slices, one with --duty upkeep must run beside them.
     """
-    from entrypoints.logs import configure_logging  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.logs import configure_logging  # noqa: PLC0415 - as above
 
     settings = service_settings(data_dir=data_dir)
     require_addresses(settings)
@@ -70,7 +70,7 @@ def worker(*, duty: str, data_dir: str | None) -> None:
 
 
 async def _serve_api(settings: Settings, listener: socket.socket) -> None:
-    from entrypoints.http.server import serve_api  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.http.server import serve_api  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
     with signals_set(stop):
@@ -78,7 +78,7 @@ async def _serve_api(settings: Settings, listener: socket.socket) -> None:
 
 
 async def _work(settings: Settings, duty: Duty) -> None:
-    from entrypoints.worker.process import work  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.worker.process import work  # noqa: PLC0415 - as above
 
     stop = asyncio.Event()
     with signals_set(stop):

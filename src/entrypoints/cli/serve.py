@@ -11,10 +11,10 @@ from urllib.request import urlopen
 import click
 import uvloop
 
-from domain.errors import QueueUnavailableError
-from entrypoints.cli.options import data_dir_option, service_settings
-from entrypoints.cli.signals import signals_set
-from entrypoints.settings import Settings
+from framecloak.domain.errors import QueueUnavailableError
+from framecloak.entrypoints.cli.options import data_dir_option, service_settings
+from framecloak.entrypoints.cli.signals import signals_set
+from framecloak.entrypoints.settings import Settings
 
 ADMINISTRATOR = "admin"
 """Name of the first account."""
@@ -39,7 +39,7 @@ def serve(*, host: str | None, port: int | None, data_dir: str | None) -> None:
     is made up and printed this once. Prints `ready http://HOST:PORT` when it can serve.
     """
     # structlog takes a moment to import; `--help` does not need it.
-    from entrypoints.logs import configure_logging  # noqa: PLC0415
+    from framecloak.entrypoints.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir, host=host, port=port)
     configure_logging(settings)
@@ -66,9 +66,9 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
             start or cannot be reached.
     """
     # SQLAlchemy, Litestar and the models' runtime take a moment to import; `--help` needs none of it.
-    from entrypoints.bootstrap import require_detector  # noqa: PLC0415
-    from entrypoints.http.listening import address_of, listening_socket  # noqa: PLC0415
-    from entrypoints.stack import own_stack  # noqa: PLC0415
+    from framecloak.entrypoints.bootstrap import require_detector  # noqa: PLC0415
+    from framecloak.entrypoints.http.listening import address_of, listening_socket  # noqa: PLC0415
+    from framecloak.entrypoints.stack import own_stack  # noqa: PLC0415
 
     await asyncio.to_thread(require_detector, settings)
     with listening_socket(settings.host, settings.port) as listener:
@@ -80,8 +80,8 @@ async def running_service(settings: Settings) -> AsyncIterator[str]:
 
 
 async def _first_administrator(settings: Settings) -> None:
-    from adapters.security.secrets import new_secret  # noqa: PLC0415 - as above
-    from entrypoints.service import build_service  # noqa: PLC0415 - as above
+    from framecloak.adapters.security.secrets import new_secret  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.service import build_service  # noqa: PLC0415 - as above
 
     password = settings.admin_password or new_secret()
     async with build_service(settings) as service:
@@ -97,7 +97,7 @@ async def _first_administrator(settings: Settings) -> None:
 @asynccontextmanager
 async def _processes(settings: Settings, listener: socket, address: str) -> AsyncIterator[None]:
     """API and worker, each in a process of its own, once both have given a sign of life."""
-    from entrypoints.supervisor import Role, SupervisedProcess, environment  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.supervisor import Role, SupervisedProcess, environment  # noqa: PLC0415 - as above
 
     variables = environment(
         {
@@ -131,7 +131,7 @@ async def _until_ready(settings: Settings, address: str) -> None:
     Raises:
         QueueUnavailableError: they do not.
     """
-    from adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - as above
+    from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - as above
 
     try:
         async with asyncio.timeout(START_SECONDS), ArqJobQueue(settings.redis_url) as queue:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from entrypoints.settings import Settings, variables
+from framecloak.entrypoints.settings import Settings, variables
 
 
 @click.command("settings", short_help="Show what this installation is set up for.")

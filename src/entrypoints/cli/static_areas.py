@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from domain.accounts import Principal
-from domain.anonymization.overlay_search import find_overlays
-from domain.anonymization.overlays import Proposal
-from domain.anonymization.request import Appearance
-from domain.errors import InvalidOptionError, OutputUnwritableError
-from domain.marking import Marking
-from domain.ports import AreaDetector, FrameEncoder, FrameSource
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.overlay_search import find_overlays
+from framecloak.domain.anonymization.overlays import Proposal
+from framecloak.domain.anonymization.request import Appearance
+from framecloak.domain.errors import InvalidOptionError, OutputUnwritableError
+from framecloak.domain.marking import Marking
+from framecloak.domain.ports import AreaDetector, FrameEncoder, FrameSource
 
 _LINE = 3
 _GREEN = (0, 255, 0)

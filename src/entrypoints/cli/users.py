@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from domain.accounts import Role
-from domain.identity import SHORTEST_PASSWORD
-from entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
-from entrypoints.cli.options import data_dir_option
+from framecloak.domain.accounts import Role
+from framecloak.domain.identity import SHORTEST_PASSWORD
+from framecloak.entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
+from framecloak.entrypoints.cli.options import data_dir_option
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input, for scripts."

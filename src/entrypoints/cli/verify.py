@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from domain.errors import InputNotFoundError, ObjectNotFoundError, UnreadableArchiveError
-from entrypoints.cli.errors import (
+from framecloak.domain.errors import InputNotFoundError, ObjectNotFoundError, UnreadableArchiveError
+from framecloak.entrypoints.cli.errors import (
     SUCCESS,
     VERDICT_EXIT_CODES,
     describe_verdict_exit_codes,
 )
-from entrypoints.cli.options import data_dir_option, service_settings
+from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 
 if TYPE_CHECKING:
-    from domain.anonymization.verification import Verdict
+    from framecloak.domain.anonymization.verification import Verdict
 
 _PRINTED = 20
 
@@ -48,10 +48,10 @@ def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_jso
     with the ZIP proves nothing: get it from whoever made the result.
     """
     # The models' libraries are not needed, and take a moment to import.
-    from adapters.media.archive import ZipReader  # noqa: PLC0415
-    from adapters.media.film_reader import Mp4Reader  # noqa: PLC0415
-    from adapters.security.signing import is_signed  # noqa: PLC0415
-    from domain.anonymization import verification  # noqa: PLC0415
+    from framecloak.adapters.media.archive import ZipReader  # noqa: PLC0415
+    from framecloak.adapters.media.film_reader import Mp4Reader  # noqa: PLC0415
+    from framecloak.adapters.security.signing import is_signed  # noqa: PLC0415
+    from framecloak.domain.anonymization import verification  # noqa: PLC0415
 
     given, own = _given_key(key_file), _own_key(data_dir)
     if not archive.is_file():
@@ -75,14 +75,14 @@ def signing_key(*, data_dir: str | None) -> None:
     It is no secret. The private key is derived from SECRET_KEY, or from the secret in DATA_DIR, which is made
     when there is none.
     """
-    from adapters.security.signing import to_pem  # noqa: PLC0415
-    from entrypoints.keys import result_signer  # noqa: PLC0415
+    from framecloak.adapters.security.signing import to_pem  # noqa: PLC0415
+    from framecloak.entrypoints.keys import result_signer  # noqa: PLC0415
 
     click.echo(to_pem(result_signer(service_settings(data_dir=data_dir)).public_key), nl=False)
 
 
 def _given_key(file: Path | None) -> bytes | None:
-    from adapters.security.signing import from_pem  # noqa: PLC0415
+    from framecloak.adapters.security.signing import from_pem  # noqa: PLC0415
 
     if file is None:
         return None
@@ -95,7 +95,7 @@ def _given_key(file: Path | None) -> bytes | None:
 
 def _own_key(data_dir: str | None) -> bytes | None:
     """The key of this installation; None where it has none, and none is made."""
-    from entrypoints.keys import has_secret, result_signer  # noqa: PLC0415
+    from framecloak.entrypoints.keys import has_secret, result_signer  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir)
     return result_signer(settings).public_key if has_secret(settings) else None

@@ -12,10 +12,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from domain.errors import DomainError, InputNotFoundError
-from entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
-from entrypoints.cli.errors import SUCCESS, report_domain_error
-from entrypoints.cli.options import data_dir_option
+from framecloak.domain.errors import DomainError, InputNotFoundError
+from framecloak.entrypoints.cli.connected import OPERATOR, account, all_of, connected_service, run
+from framecloak.entrypoints.cli.errors import SUCCESS, report_domain_error
+from framecloak.entrypoints.cli.options import data_dir_option
 
 _BLOCK = 4 << 20
 

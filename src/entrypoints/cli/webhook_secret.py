@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from entrypoints.cli.options import data_dir_option, service_settings
-from entrypoints.keys import webhook_secret as secret_of
+from framecloak.entrypoints.cli.options import data_dir_option, service_settings
+from framecloak.entrypoints.keys import webhook_secret as secret_of
 
 
 @click.command("webhook-secret", short_help="Print the secret that webhooks are signed with.")

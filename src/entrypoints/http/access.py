@@ -10,10 +10,10 @@ from uuid import UUID
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from domain.accounts import Principal
-from entrypoints.http.headers import request_id
-from entrypoints.http.limits import client_address
-from entrypoints.logs import bound
+from framecloak.domain.accounts import Principal
+from framecloak.entrypoints.http.headers import request_id
+from framecloak.entrypoints.http.limits import client_address
+from framecloak.entrypoints.logs import bound
 
 logger = logging.getLogger(__name__)
 

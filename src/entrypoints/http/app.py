@@ -6,31 +6,31 @@ from litestar import Litestar
 from litestar.datastructures import ResponseHeader
 from litestar.types import ControllerRouterHandler
 
-from entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
-from entrypoints.http.config import HttpConfig
-from entrypoints.http.console import console_router
-from entrypoints.http.controllers.accounts import AccountsController
-from entrypoints.http.controllers.downloads import DownloadsController
-from entrypoints.http.controllers.faces import FacesController
-from entrypoints.http.controllers.galleries import GalleriesController
-from entrypoints.http.controllers.grants import GrantsController
-from entrypoints.http.controllers.metrics import metrics
-from entrypoints.http.controllers.objects import ObjectsController
-from entrypoints.http.controllers.operation import OperationController, liveness
-from entrypoints.http.controllers.regions import RegionsController
-from entrypoints.http.controllers.requests import RequestsController
-from entrypoints.http.controllers.reviews import ReviewsController
-from entrypoints.http.controllers.segments import SegmentsController
-from entrypoints.http.controllers.sessions import SessionsController
-from entrypoints.http.controllers.videos import VideosController
-from entrypoints.http.dependencies import dependencies
-from entrypoints.http.errors import EXCEPTION_HANDLERS
-from entrypoints.http.headers import REQUEST_ID, standard_headers
-from entrypoints.http.limits import RateLimiter
-from entrypoints.http.openapi import openapi_config
-from entrypoints.http.queries import without_blanks
-from entrypoints.http.security import AuthenticationMiddleware, Authenticator
-from entrypoints.http.services import Services
+from framecloak.entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.console import console_router
+from framecloak.entrypoints.http.controllers.accounts import AccountsController
+from framecloak.entrypoints.http.controllers.downloads import DownloadsController
+from framecloak.entrypoints.http.controllers.faces import FacesController
+from framecloak.entrypoints.http.controllers.galleries import GalleriesController
+from framecloak.entrypoints.http.controllers.grants import GrantsController
+from framecloak.entrypoints.http.controllers.metrics import metrics
+from framecloak.entrypoints.http.controllers.objects import ObjectsController
+from framecloak.entrypoints.http.controllers.operation import OperationController, liveness
+from framecloak.entrypoints.http.controllers.regions import RegionsController
+from framecloak.entrypoints.http.controllers.requests import RequestsController
+from framecloak.entrypoints.http.controllers.reviews import ReviewsController
+from framecloak.entrypoints.http.controllers.segments import SegmentsController
+from framecloak.entrypoints.http.controllers.sessions import SessionsController
+from framecloak.entrypoints.http.controllers.videos import VideosController
+from framecloak.entrypoints.http.dependencies import dependencies
+from framecloak.entrypoints.http.errors import EXCEPTION_HANDLERS
+from framecloak.entrypoints.http.headers import REQUEST_ID, standard_headers
+from framecloak.entrypoints.http.limits import RateLimiter
+from framecloak.entrypoints.http.openapi import openapi_config
+from framecloak.entrypoints.http.queries import without_blanks
+from framecloak.entrypoints.http.security import AuthenticationMiddleware, Authenticator
+from framecloak.entrypoints.http.services import Services
 
 CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     RequestsController,

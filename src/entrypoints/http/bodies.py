@@ -19,7 +19,7 @@ from litestar.serialization import default_serializer
 from litestar.types import Empty, Serializer, TypeEncodersMap
 from litestar.typing import FieldDefinition
 
-from entrypoints.http.errors import InvalidBodyError, invalid_value
+from framecloak.entrypoints.http.errors import InvalidBodyError, invalid_value
 
 if TYPE_CHECKING:
     from litestar._openapi.schema_generation import SchemaCreator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.anonymization.request import Language, Level, OutputFormat, Verify
-from entrypoints.http.headers import Policies
+from framecloak.domain.anonymization.request import Language, Level, OutputFormat, Verify
+from framecloak.entrypoints.http.headers import Policies
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
-from entrypoints.http.headers import Policies
+from framecloak.entrypoints.http.headers import Policies
 
 FILES_PATH = "/web"
 
@@ -66,7 +66,7 @@ class Console:
     """The console's files, read once: they are small, and change only with the program."""
 
     def __init__(self) -> None:
-        contents = dict(_contents(files("entrypoints.http") / "web"))
+        contents = dict(_contents(files("framecloak.entrypoints.http") / "web"))
         everything = b"".join(name.encode() + b"\0" + contents[name] for name in sorted(contents))
         self.release = sha256(everything).hexdigest()[:16]
         page = contents.pop(_PAGE).replace(_RELEASE.encode(), self.release.encode())

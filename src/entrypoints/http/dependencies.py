@@ -9,26 +9,26 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
-from adapters.metrics.api import ApiMetrics
-from domain.accounts import Principal
-from domain.anonymization.delivery import Delivery
-from domain.anonymization.health import Health
-from domain.anonymization.overlay_search import OverlayProposals
-from domain.anonymization.resubmission import Resubmissions
-from domain.anonymization.reviewing import Reviewing
-from domain.anonymization.service import Anonymization
-from domain.anonymization.submission import Submissions
-from domain.anonymization.vitals import Vitals
-from domain.collection import Collection
-from domain.identity import Identity
-from domain.marking import Marking
-from domain.ports.services import Clock, ProgressBoard
-from domain.reid.galleries import Galleries
-from domain.reid.service import Faces
-from domain.sharing import Sharing
-from entrypoints.http.config import HttpConfig
-from entrypoints.http.security import Authenticator
-from entrypoints.http.services import ObjectServer, Services
+from framecloak.adapters.metrics.api import ApiMetrics
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.delivery import Delivery
+from framecloak.domain.anonymization.health import Health
+from framecloak.domain.anonymization.overlay_search import OverlayProposals
+from framecloak.domain.anonymization.resubmission import Resubmissions
+from framecloak.domain.anonymization.reviewing import Reviewing
+from framecloak.domain.anonymization.service import Anonymization
+from framecloak.domain.anonymization.submission import Submissions
+from framecloak.domain.anonymization.vitals import Vitals
+from framecloak.domain.collection import Collection
+from framecloak.domain.identity import Identity
+from framecloak.domain.marking import Marking
+from framecloak.domain.ports.services import Clock, ProgressBoard
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.service import Faces
+from framecloak.domain.sharing import Sharing
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.security import Authenticator
+from framecloak.entrypoints.http.services import ObjectServer, Services
 
 Caller: TypeAlias = NamedDependency[SkipValidation[Principal]]
 MaybeCaller: TypeAlias = NamedDependency[SkipValidation[Principal | None]]

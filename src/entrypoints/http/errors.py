@@ -14,11 +14,11 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap, Scope
 
-from domain.errors import DomainError, OverloadedError, TooManyAttemptsError
-from domain.errors.base import UNEXPECTED
-from domain.passwords import TooManySignInsError
-from entrypoints.http.headers import request_id
-from entrypoints.http.schemas.problems import FieldError, Problem
+from framecloak.domain.errors import DomainError, OverloadedError, TooManyAttemptsError
+from framecloak.domain.errors.base import UNEXPECTED
+from framecloak.domain.passwords import TooManySignInsError
+from framecloak.entrypoints.http.headers import request_id
+from framecloak.entrypoints.http.schemas.problems import FieldError, Problem
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from uuid import UUID
 
 import msgspec
 
-from domain.accounts import Principal
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.service import Anonymization, Progress
-from domain.errors import DomainError
-from domain.ports.services import ProgressBoard
-from entrypoints.http.config import HttpConfig
-from entrypoints.http.errors import domain_problem
-from entrypoints.http.schemas.requests import StatusView
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.service import Anonymization, Progress
+from framecloak.domain.errors import DomainError
+from framecloak.domain.ports.services import ProgressBoard
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.errors import domain_problem
+from framecloak.entrypoints.http.schemas.requests import StatusView
 
 EVENT_STREAM = "text/event-stream"
 

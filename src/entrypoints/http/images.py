@@ -14,13 +14,13 @@ import msgspec
 from litestar.exceptions import ClientException
 from multipart import parse_options_header
 
-from domain.errors import InvalidImageError, InvalidOptionError
-from entrypoints.http.bodies import JSON, LARGE, ApiRequest, convert, decode
-from entrypoints.http.errors import InvalidBodyError, invalid_value
-from entrypoints.http.schemas.faces import AnalyzeBody, EmbeddingFormat
-from entrypoints.http.schemas.galleries import FaceSource
-from entrypoints.http.schemas.problems import FieldError
-from entrypoints.http.uploads import file_of_form, parts_of_form
+from framecloak.domain.errors import InvalidImageError, InvalidOptionError
+from framecloak.entrypoints.http.bodies import JSON, LARGE, ApiRequest, convert, decode
+from framecloak.entrypoints.http.errors import InvalidBodyError, invalid_value
+from framecloak.entrypoints.http.schemas.faces import AnalyzeBody, EmbeddingFormat
+from framecloak.entrypoints.http.schemas.galleries import FaceSource
+from framecloak.entrypoints.http.schemas.problems import FieldError
+from framecloak.entrypoints.http.uploads import file_of_form, parts_of_form
 
 FORM = "multipart/form-data"
 IMAGE_FIELD = "image"

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from litestar.exceptions import HTTPException
 
-from domain.resilience import ended
-from entrypoints.http.bodies import ApiRequest
+from framecloak.domain.resilience import ended
+from framecloak.entrypoints.http.bodies import ApiRequest
 
 Result = TypeVar("Result")
 

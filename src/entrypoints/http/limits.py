@@ -9,11 +9,11 @@ from time import monotonic
 
 from litestar.types import HTTPScope, Scope
 
-from domain.accounts import Principal
-from domain.errors import QueueUnavailableError
-from domain.ports.services import CallLimiter
-from entrypoints.http.config import RateLimits
-from entrypoints.http.errors import RateExceededError
+from framecloak.domain.accounts import Principal
+from framecloak.domain.errors import QueueUnavailableError
+from framecloak.domain.ports.services import CallLimiter
+from framecloak.entrypoints.http.config import RateLimits
+from framecloak.entrypoints.http.errors import RateExceededError
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import uvicorn
 from litestar.types import ASGIApp
 
-from domain.errors import InvalidSettingError
+from framecloak.domain.errors import InvalidSettingError
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""

@@ -7,8 +7,8 @@ from time import perf_counter
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from adapters.metrics.api import ApiMetrics
-from entrypoints.http.errors import error_code
+from framecloak.adapters.metrics.api import ApiMetrics
+from framecloak.entrypoints.http.errors import error_code
 
 _SERVER_ERROR = 500
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from litestar.exceptions import HTTPException
 from litestar.response import Stream
 
-from entrypoints.http.services import ObjectServer
+from framecloak.entrypoints.http.services import ObjectServer
 
 OBJECTS_PATH = "/objects/"
 

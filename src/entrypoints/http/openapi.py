@@ -26,14 +26,14 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from msgspec import Struct
 
-from entrypoints.http.bodies import JSON, MSGPACK
-from entrypoints.http.config import HttpConfig
-from entrypoints.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
-from entrypoints.http.schemas.common import Body, View
-from entrypoints.http.schemas.faces import AnalyzeBody
-from entrypoints.http.schemas.galleries import EnrolBody, SearchBody
-from entrypoints.http.schemas.problems import Problem
-from entrypoints.http.security import API_KEY_HEADER
+from framecloak.entrypoints.http.bodies import JSON, MSGPACK
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
+from framecloak.entrypoints.http.schemas.common import Body, View
+from framecloak.entrypoints.http.schemas.faces import AnalyzeBody
+from framecloak.entrypoints.http.schemas.galleries import EnrolBody, SearchBody
+from framecloak.entrypoints.http.schemas.problems import Problem
+from framecloak.entrypoints.http.security import API_KEY_HEADER
 
 _ALWAYS = ("too_many_attempts", "internal_error", "database_unavailable")
 _SIGNED_IN = ("not_authenticated",)
@@ -335,6 +335,6 @@ def _name_pictures(operation: dict[str, Any]) -> None:
 def _descendants(kind: type[Struct]) -> Iterator[type[Struct]]:
     """All structs of this package that derive from one."""
     for child in kind.__subclasses__():
-        if child.__module__.startswith("entrypoints.http.schemas"):
+        if child.__module__.startswith("framecloak.entrypoints.http.schemas"):
             yield child
         yield from _descendants(child)

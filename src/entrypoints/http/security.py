@@ -19,11 +19,11 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from domain.accounts import Means, Principal
-from domain.errors import CsrfError, NotAuthenticatedError
-from domain.identity import Identity
-from entrypoints.http.config import HttpConfig
-from entrypoints.http.limits import RateLimiter, client_address
+from framecloak.domain.accounts import Means, Principal
+from framecloak.domain.errors import CsrfError, NotAuthenticatedError
+from framecloak.domain.identity import Identity
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.limits import RateLimiter, client_address
 
 CSRF_HEADER = "X-CSRFToken"
 API_KEY_HEADER = "X-API-Key"

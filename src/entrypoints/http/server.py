@@ -7,19 +7,19 @@ import socket
 from datetime import timedelta
 from importlib.metadata import version
 
-from adapters.metrics.api import ApiMetrics
-from domain.reid.service import Faces
-from entrypoints.http.access import with_access_log
-from entrypoints.http.app import create_app
-from entrypoints.http.config import HttpConfig, RateLimits
-from entrypoints.http.headers import Policies
-from entrypoints.http.listening import serve_app
-from entrypoints.http.metering import with_metrics
-from entrypoints.http.services import ObjectServer, Services
-from entrypoints.keys import result_signer
-from entrypoints.recognition import build_faces
-from entrypoints.service import Service, build_service
-from entrypoints.settings import Settings
+from framecloak.adapters.metrics.api import ApiMetrics
+from framecloak.domain.reid.service import Faces
+from framecloak.entrypoints.http.access import with_access_log
+from framecloak.entrypoints.http.app import create_app
+from framecloak.entrypoints.http.config import HttpConfig, RateLimits
+from framecloak.entrypoints.http.headers import Policies
+from framecloak.entrypoints.http.listening import serve_app
+from framecloak.entrypoints.http.metering import with_metrics
+from framecloak.entrypoints.http.services import ObjectServer, Services
+from framecloak.entrypoints.keys import result_signer
+from framecloak.entrypoints.recognition import build_faces
+from framecloak.entrypoints.service import Service, build_service
+from framecloak.entrypoints.settings import Settings
 
 
 async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:

@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from adapters.metrics.api import ApiMetrics
-from domain.anonymization.delivery import Delivery
-from domain.anonymization.health import Health
-from domain.anonymization.overlay_search import OverlayProposals
-from domain.anonymization.resubmission import Resubmissions
-from domain.anonymization.reviewing import Reviewing
-from domain.anonymization.service import Anonymization
-from domain.anonymization.submission import Submissions
-from domain.anonymization.vitals import Vitals
-from domain.collection import Collection
-from domain.identity import Identity
-from domain.marking import Marking
-from domain.ports.services import CallLimiter, Clock, ObjectStore, ProgressBoard
-from domain.reid.galleries import Galleries
-from domain.reid.service import Faces
-from domain.sharing import Sharing
+from framecloak.adapters.metrics.api import ApiMetrics
+from framecloak.domain.anonymization.delivery import Delivery
+from framecloak.domain.anonymization.health import Health
+from framecloak.domain.anonymization.overlay_search import OverlayProposals
+from framecloak.domain.anonymization.resubmission import Resubmissions
+from framecloak.domain.anonymization.reviewing import Reviewing
+from framecloak.domain.anonymization.service import Anonymization
+from framecloak.domain.anonymization.submission import Submissions
+from framecloak.domain.anonymization.vitals import Vitals
+from framecloak.domain.collection import Collection
+from framecloak.domain.identity import Identity
+from framecloak.domain.marking import Marking
+from framecloak.domain.ports.services import CallLimiter, Clock, ObjectStore, ProgressBoard
+from framecloak.domain.reid.galleries import Galleries
+from framecloak.domain.reid.service import Faces
+from framecloak.domain.sharing import Sharing
 
 
 class UrlVerifier(Protocol):
-    """Checks addresses that carry their own permission; ``adapters.storage.signed_urls.SignedUrls`` does."""
+    """Checks addresses that carry their own permission; ``SignedUrls`` does."""
 
     def verify(self, method: str, key: str, query: Mapping[str, str], now: datetime) -> str:
         """The file name that an address was signed for; may be empty.

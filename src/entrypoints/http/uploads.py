@@ -14,8 +14,8 @@ from multipart import (
     parse_options_header,
 )
 
-from domain.errors import InvalidOptionError, UploadIncompleteError, UploadTooLargeError
-from entrypoints.http.bodies import ApiRequest, UnsupportedMediaTypeError
+from framecloak.domain.errors import InvalidOptionError, UploadIncompleteError, UploadTooLargeError
+from framecloak.entrypoints.http.bodies import ApiRequest, UnsupportedMediaTypeError
 
 BLOCK = 1024 * 1024
 """Bytes handed on at a time; what a server delivers at a time is too little for a turn in a thread."""

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from domain.errors import InvalidSettingError
-from entrypoints.settings.anonymization import AnonymizationSettings
-from entrypoints.settings.api import ApiSettings
-from entrypoints.settings.models import MAX_THREADS, PRECISIONS, PROVIDERS, ModelSettings
-from entrypoints.settings.places import PlaceSettings, data_folder
-from entrypoints.settings.recognition import RecognitionSettings
-from entrypoints.settings.telling import TellingSettings
-from entrypoints.variables import Variable
+from framecloak.domain.errors import InvalidSettingError
+from framecloak.entrypoints.settings.anonymization import AnonymizationSettings
+from framecloak.entrypoints.settings.api import ApiSettings
+from framecloak.entrypoints.settings.models import MAX_THREADS, PRECISIONS, PROVIDERS, ModelSettings
+from framecloak.entrypoints.settings.places import PlaceSettings, data_folder
+from framecloak.entrypoints.settings.recognition import RecognitionSettings
+from framecloak.entrypoints.settings.telling import TellingSettings
+from framecloak.entrypoints.variables import Variable
 
 __all__ = ["MAX_THREADS", "PRECISIONS", "PROVIDERS", "Settings", "data_folder", "variables"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.vision.weights import models_folder
-from entrypoints.machine import available_cores
-from entrypoints.variables import (
+from framecloak.adapters.vision.weights import models_folder
+from framecloak.entrypoints.machine import available_cores
+from framecloak.entrypoints.variables import (
     one_of,
     path,
     setting,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from entrypoints.variables import (
+from framecloak.entrypoints.variables import (
     Address,
     path,
     setting,

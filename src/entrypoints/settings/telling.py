@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from entrypoints.variables import (
+from framecloak.entrypoints.variables import (
     one_of,
     setting,
     switch,

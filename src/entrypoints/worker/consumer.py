@@ -13,8 +13,8 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Function, Worker, func
 from redis.exceptions import RedisError
 
-from adapters.redis.connection import connect, disconnect
-from domain.resilience import uninterrupted
+from framecloak.adapters.redis.connection import connect, disconnect
+from framecloak.domain.resilience import uninterrupted
 
 logger = logging.getLogger(__name__)
 

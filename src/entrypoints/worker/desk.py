@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from domain.anonymization.dispatch import Dispatcher
-from domain.anonymization.holding import WorkerStuckError
-from domain.anonymization.slices import Lease
-from domain.anonymization.work import SliceWorker
-from domain.errors import DomainError
-from entrypoints.logs import bound
+from framecloak.domain.anonymization.dispatch import Dispatcher
+from framecloak.domain.anonymization.holding import WorkerStuckError
+from framecloak.domain.anonymization.slices import Lease
+from framecloak.domain.anonymization.work import SliceWorker
+from framecloak.domain.errors import DomainError
+from framecloak.entrypoints.logs import bound
 
 logger = logging.getLogger(__name__)
 

@@ -12,22 +12,22 @@ from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
 
-from adapters.metrics.prometheus import (
+from framecloak.adapters.metrics.prometheus import (
     MetricsServer,
     PrometheusMeter,
     process_registry,
     watch_memory,
 )
-from domain.anonymization.instruments import Instruments
-from domain.anonymization.request import Level, Verify
-from domain.detection import ModelCard
-from domain.errors import DomainError
-from entrypoints.bootstrap import Container, require_detector
-from entrypoints.service import build_service
-from entrypoints.settings import Settings
-from entrypoints.worker.duties import Duty
-from entrypoints.worker.memory import MemoryWatermark
-from entrypoints.worker.run import WorkerParts, run_worker
+from framecloak.domain.anonymization.instruments import Instruments
+from framecloak.domain.anonymization.request import Level, Verify
+from framecloak.domain.detection import ModelCard
+from framecloak.domain.errors import DomainError
+from framecloak.entrypoints.bootstrap import Container, require_detector
+from framecloak.entrypoints.service import build_service
+from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.worker.duties import Duty
+from framecloak.entrypoints.worker.memory import MemoryWatermark
+from framecloak.entrypoints.worker.run import WorkerParts, run_worker
 
 logger = logging.getLogger(__name__)
 

@@ -10,18 +10,25 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from adapters.redis.job_queue import CLEAN_UP, CLEANUP_QUEUE, HIGH_QUEUE, NORMAL_QUEUE, TICKET, ArqJobQueue
-from domain.anonymization.cleaning import Cleaner
-from domain.anonymization.dispatch import Dispatcher
-from domain.anonymization.webhooks import Webhooks
-from domain.anonymization.work import SliceWorker
-from domain.errors import DomainError
-from domain.ports.metrics import NULL_METER, Meter
-from domain.reid.upkeep import GalleryUpkeep
-from domain.resilience import ended
-from entrypoints.worker.consumer import Consumer
-from entrypoints.worker.desk import Desk
-from entrypoints.worker.duties import Duty
+from framecloak.adapters.redis.job_queue import (
+    CLEAN_UP,
+    CLEANUP_QUEUE,
+    HIGH_QUEUE,
+    NORMAL_QUEUE,
+    TICKET,
+    ArqJobQueue,
+)
+from framecloak.domain.anonymization.cleaning import Cleaner
+from framecloak.domain.anonymization.dispatch import Dispatcher
+from framecloak.domain.anonymization.webhooks import Webhooks
+from framecloak.domain.anonymization.work import SliceWorker
+from framecloak.domain.errors import DomainError
+from framecloak.domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.reid.upkeep import GalleryUpkeep
+from framecloak.domain.resilience import ended
+from framecloak.entrypoints.worker.consumer import Consumer
+from framecloak.entrypoints.worker.desk import Desk
+from framecloak.entrypoints.worker.duties import Duty
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.accounts import ApiKey, Principal, Role, Session, User
-from domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
-from domain.ports.persistence import AuditEntry, AuditFilter, Page
 from fakes.persistence.tables import Transaction
+from framecloak.domain.accounts import ApiKey, Principal, Role, Session, User
+from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
+from framecloak.domain.ports.persistence import AuditEntry, AuditFilter, Page
 
 
 class FakeUsers:

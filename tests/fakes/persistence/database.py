@@ -1,4 +1,4 @@
-"""A database in memory that keeps the promises of ``domain.ports.persistence``."""
+"""A database in memory that keeps the promises of ``framecloak.domain.ports.persistence``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from domain.errors import DatabaseUnavailableError
-from domain.ports.persistence import (
+from fakes.persistence.accounts import (
+    FakeApiKeys,
+    FakeAuditLog,
+    FakeRefreshTokens,
+    FakeSessions,
+    FakeUsers,
+)
+from fakes.persistence.galleries import FakeGalleries, FakeGalleryFaces
+from fakes.persistence.library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
+from fakes.persistence.requests import FakeDownloadTokens, FakeRequests
+from fakes.persistence.slices import FakeSlices
+from fakes.persistence.tables import Store, Tables, Transaction
+from fakes.persistence.webhooks import FakeNotices
+from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.ports.persistence import (
     ApiKeys,
     AuditLog,
     DownloadTokens,
@@ -25,19 +38,6 @@ from domain.ports.persistence import (
     Users,
     Videos,
 )
-from fakes.persistence.accounts import (
-    FakeApiKeys,
-    FakeAuditLog,
-    FakeRefreshTokens,
-    FakeSessions,
-    FakeUsers,
-)
-from fakes.persistence.galleries import FakeGalleries, FakeGalleryFaces
-from fakes.persistence.library import FakeGrants, FakeMarks, FakeUploads, FakeVideos
-from fakes.persistence.requests import FakeDownloadTokens, FakeRequests
-from fakes.persistence.slices import FakeSlices
-from fakes.persistence.tables import Store, Tables, Transaction
-from fakes.persistence.webhooks import FakeNotices
 
 
 class FakeUnitOfWork:

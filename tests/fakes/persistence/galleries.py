@@ -11,17 +11,17 @@ from uuid import UUID
 
 import numpy as np
 
-from domain.accounts import Principal
-from domain.detection import FloatArray
-from domain.errors import (
+from fakes.persistence.tables import Transaction
+from framecloak.domain.accounts import Principal
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.errors import (
     GalleryDamagedError,
     GalleryFaceNotFoundError,
     GalleryKeyMissingError,
     GalleryNotFoundError,
 )
-from domain.ports.galleries import Query, SealedFace, SealedGallery
-from domain.ports.persistence import Page
-from fakes.persistence.tables import Transaction
+from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.persistence import Page
 
 
 class FakeGalleries:

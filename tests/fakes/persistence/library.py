@@ -7,8 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
-from domain.accounts import Principal
-from domain.errors import (
+from fakes.persistence.tables import Transaction
+from framecloak.domain.accounts import Principal
+from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
     RegionNotFoundError,
@@ -18,7 +19,7 @@ from domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from domain.library import (
+from framecloak.domain.library import (
     GrantRole,
     MarkedRegion,
     MarkedSegment,
@@ -27,9 +28,8 @@ from domain.library import (
     VideoFacts,
     VideoGrant,
 )
-from domain.ports.persistence import Page
-from domain.videos import Region, Segment
-from fakes.persistence.tables import Transaction
+from framecloak.domain.ports.persistence import Page
+from framecloak.domain.videos import Region, Segment
 
 
 class FakeVideos:

@@ -9,10 +9,18 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from domain.accounts import Principal
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Order, Snapshot, Status
-from domain.anonymization.rates import Pace, Workload
-from domain.errors import (
+from fakes.persistence.tables import Transaction
+from fakes.persistence.webhooks import FakeNotices
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.lifecycle import (
+    AnonymizationRequest,
+    DownloadToken,
+    Order,
+    Snapshot,
+    Status,
+)
+from framecloak.domain.anonymization.rates import Pace, Workload
+from framecloak.domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
     TokenExpiredError,
@@ -20,9 +28,7 @@ from domain.errors import (
     TokenUsedError,
     VideoNotFoundError,
 )
-from domain.ports.persistence import Page, RequestFilter
-from fakes.persistence.tables import Transaction
-from fakes.persistence.webhooks import FakeNotices
+from framecloak.domain.ports.persistence import Page, RequestFilter
 
 
 class FakeRequests:

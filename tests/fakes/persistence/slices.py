@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from domain.anonymization.lifecycle import Priority, Status
-from domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
-from domain.videos import Segment
 from fakes.persistence.tables import SliceEntry, Transaction
+from framecloak.domain.anonymization.lifecycle import Priority, Status
+from framecloak.domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
+from framecloak.domain.videos import Segment
 
 
 class FakeSlices:

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID
 
-from domain.accounts import ApiKey, Session, User
-from domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
-from domain.anonymization.slices import SliceKind
-from domain.detection import FloatArray
-from domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
-from domain.ports.galleries import SealedFace, SealedGallery
-from domain.ports.persistence import AuditEntry
-from domain.ports.webhooks import NoticeState
-from domain.videos import Segment
+from framecloak.domain.accounts import ApiKey, Session, User
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, DownloadToken, Snapshot
+from framecloak.domain.anonymization.slices import SliceKind
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.library import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
+from framecloak.domain.ports.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.persistence import AuditEntry
+from framecloak.domain.ports.webhooks import NoticeState
+from framecloak.domain.videos import Segment
 
 
 @dataclass(frozen=True)

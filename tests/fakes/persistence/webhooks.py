@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from domain.ports.webhooks import Notice, NoticeState
 from fakes.persistence.tables import NoticeEntry, Transaction
+from framecloak.domain.ports.webhooks import Notice, NoticeState
 
 
 class FakeNotices:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-from adapters.postgres.tables.accounts import UserRow
-from adapters.postgres.tables.galleries import GalleryRow
-from adapters.postgres.tables.library import VideoRow
-from adapters.postgres.tables.requests import RequestRow
-from adapters.postgres.tables.slices import SliceRow
-from adapters.postgres.tables.webhooks import WebhookNoticeRow
+from framecloak.adapters.postgres.tables.accounts import UserRow
+from framecloak.adapters.postgres.tables.galleries import GalleryRow
+from framecloak.adapters.postgres.tables.library import VideoRow
+from framecloak.adapters.postgres.tables.requests import RequestRow
+from framecloak.adapters.postgres.tables.slices import SliceRow
+from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
 
 METADATA: MetaData
 """Of all tables: those of every file here have the same."""

@@ -20,8 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables.columns import CLOCK, Time, digest_of, one_of
-from domain.accounts import Role
+from framecloak.adapters.postgres.tables.columns import CLOCK, Time, digest_of, one_of
+from framecloak.domain.accounts import Role
 
 
 class UserRow(IdentityBase):

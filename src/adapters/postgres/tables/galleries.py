@@ -1,11 +1,11 @@
 """The tables of galleries.
 
-What protects their contents, and what it does not protect, is written in `adapters.security.vault`.
+What protects their contents, and what it does not protect, is written in `adapters/security/vault.py`.
 
 Vectors of all models share one column without a dimension; a gallery has one model, so they never meet. An
 index of pgvector needs a dimension, and one over several galleries would have to be searched past the
 neighbours that other galleries contribute, so each large gallery gets a partial one of its own
-(`adapters.postgres.gallery_indexes`), on half-precision numbers to halve its size.
+(`framecloak.adapters.postgres.gallery_indexes`), on half-precision numbers to halve its size.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from advanced_alchemy.base import DefaultBase
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables.columns import CLOCK, Time
-from adapters.postgres.vectors import Vector
+from framecloak.adapters.postgres.tables.columns import CLOCK, Time
+from framecloak.adapters.postgres.vectors import Vector
 
 
 class GalleryRow(DefaultBase):

@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables.columns import CLOCK, Time, area, frames, one_of
-from domain.library import GrantRole
+from framecloak.adapters.postgres.tables.columns import CLOCK, Time, area, frames, one_of
+from framecloak.domain.library import GrantRole
 
 
 class VideoRow(IdentityBase):

@@ -26,11 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables.columns import CLOCK, Time, area, digest_of, frames, one_of
-from domain.anonymization.identities import IdentityMode, Unknown
-from domain.anonymization.lifecycle import Priority, Status
-from domain.anonymization.provenance import SignatureState
-from domain.anonymization.request import (
+from framecloak.adapters.postgres.tables.columns import CLOCK, Time, area, digest_of, frames, one_of
+from framecloak.domain.anonymization.identities import IdentityMode, Unknown
+from framecloak.domain.anonymization.lifecycle import Priority, Status
+from framecloak.domain.anonymization.provenance import SignatureState
+from framecloak.domain.anonymization.request import (
     Audio,
     Language,
     Level,

@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables.columns import Time, frames, one_of
-from domain.anonymization.slices import SliceKind
+from framecloak.adapters.postgres.tables.columns import Time, frames, one_of
+from framecloak.domain.anonymization.slices import SliceKind
 
 
 class SliceRow(DefaultBase):

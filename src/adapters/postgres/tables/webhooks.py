@@ -9,8 +9,8 @@ from advanced_alchemy.base import DefaultBase
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables.columns import Time, one_of
-from domain.ports.webhooks import NoticeState
+from framecloak.adapters.postgres.tables.columns import Time, one_of
+from framecloak.domain.ports.webhooks import NoticeState
 
 
 class WebhookNoticeRow(DefaultBase):

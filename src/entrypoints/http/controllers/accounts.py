@@ -6,9 +6,9 @@ from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET
 
-from entrypoints.http.dependencies import Caller, TheAuthenticator, TheIdentity
-from entrypoints.http.openapi import problems
-from entrypoints.http.schemas.accounts import (
+from framecloak.entrypoints.http.dependencies import Caller, TheAuthenticator, TheIdentity
+from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.schemas.accounts import (
     ApiKeyView,
     ChangeUserBody,
     CreateApiKeyBody,
@@ -17,8 +17,8 @@ from entrypoints.http.schemas.accounts import (
     UserPage,
     UserView,
 )
-from entrypoints.http.schemas.common import ApiKeyId, Limit, Offset, UserId
-from entrypoints.http.security import administrators_only
+from framecloak.entrypoints.http.schemas.common import ApiKeyId, Limit, Offset, UserId
+from framecloak.entrypoints.http.security import administrators_only
 
 
 class AccountsController(Controller):

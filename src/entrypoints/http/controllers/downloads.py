@@ -11,13 +11,19 @@ from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect, Stream
 
-from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
-from entrypoints.http.dependencies import Caller, TheAnonymization, TheConfig, TheDelivery, TheObjects
-from entrypoints.http.objects import OBJECTS_PATH, byte_range, handed_out
-from entrypoints.http.openapi import problems
-from entrypoints.http.schemas.common import RequestId
-from entrypoints.http.schemas.requests import DownloadView
-from entrypoints.http.security import Access
+from framecloak.entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from framecloak.entrypoints.http.dependencies import (
+    Caller,
+    TheAnonymization,
+    TheConfig,
+    TheDelivery,
+    TheObjects,
+)
+from framecloak.entrypoints.http.objects import OBJECTS_PATH, byte_range, handed_out
+from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.schemas.common import RequestId
+from framecloak.entrypoints.http.schemas.requests import DownloadView
+from framecloak.entrypoints.http.security import Access
 
 _LINK = ResponseHeader("Location", documentation_only=True, description="Where to go on.")
 _ZIP = ResponseSpec(

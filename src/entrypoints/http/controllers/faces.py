@@ -9,17 +9,17 @@ import msgspec
 from litestar import Controller, post
 from litestar.params import JSONBody, QueryParameter
 
-from domain.errors import DomainError, InvalidImageError
-from domain.reid.analysis import require_batch
-from domain.reid.faces import Analysis
-from domain.reid.matching import Match, compare, find_matches
-from entrypoints.http.bodies import ApiRequest, decode
-from entrypoints.http.dependencies import TheClock, TheFaces
-from entrypoints.http.errors import domain_problem
-from entrypoints.http.images import incoming_picture, media_type_of, off_loop, picture_bytes
-from entrypoints.http.leaving import unless_client_leaves
-from entrypoints.http.openapi import ImageOperation, problems
-from entrypoints.http.schemas.faces import (
+from framecloak.domain.errors import DomainError, InvalidImageError
+from framecloak.domain.reid.analysis import require_batch
+from framecloak.domain.reid.faces import Analysis
+from framecloak.domain.reid.matching import Match, compare, find_matches
+from framecloak.entrypoints.http.bodies import ApiRequest, decode
+from framecloak.entrypoints.http.dependencies import TheClock, TheFaces
+from framecloak.entrypoints.http.errors import domain_problem
+from framecloak.entrypoints.http.images import incoming_picture, media_type_of, off_loop, picture_bytes
+from framecloak.entrypoints.http.leaving import unless_client_leaves
+from framecloak.entrypoints.http.openapi import ImageOperation, problems
+from framecloak.entrypoints.http.schemas.faces import (
     AnalysisView,
     AnalyzeBatchBody,
     BatchAnalysisView,

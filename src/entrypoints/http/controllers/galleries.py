@@ -9,19 +9,19 @@ from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 from msgspec import UnsetType
 
-from domain.errors import InvalidOptionError, ModelMismatchError
-from domain.reid.faces import Analysis, Embedding
-from domain.reid.gallery import Enrolment, Gallery
-from domain.reid.matching import Numbers, unit_vector, usual_threshold
-from entrypoints.http.bodies import ApiRequest
-from entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
-from entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
-from entrypoints.http.images import incoming_face, media_type_of, picture_of
-from entrypoints.http.leaving import unless_client_leaves
-from entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
-from entrypoints.http.schemas.common import Limit, Offset
-from entrypoints.http.schemas.faces import QualityView, numbers
-from entrypoints.http.schemas.galleries import (
+from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
+from framecloak.domain.reid.faces import Analysis, Embedding
+from framecloak.domain.reid.gallery import Enrolment, Gallery
+from framecloak.domain.reid.matching import Numbers, unit_vector, usual_threshold
+from framecloak.entrypoints.http.bodies import ApiRequest
+from framecloak.entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
+from framecloak.entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
+from framecloak.entrypoints.http.images import incoming_face, media_type_of, picture_of
+from framecloak.entrypoints.http.leaving import unless_client_leaves
+from framecloak.entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
+from framecloak.entrypoints.http.schemas.common import Limit, Offset
+from framecloak.entrypoints.http.schemas.faces import QualityView, numbers
+from framecloak.entrypoints.http.schemas.galleries import (
     CreateGalleryBody,
     EnrolBody,
     EnrolledFacePage,

@@ -7,11 +7,11 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 
-from domain.errors import NotAuthenticatedError
-from entrypoints.http.bearer import shows_token
-from entrypoints.http.dependencies import MaybeCaller, TheConfig, TheMetrics, TheVitals
-from entrypoints.http.openapi import problems
-from entrypoints.http.security import Access
+from framecloak.domain.errors import NotAuthenticatedError
+from framecloak.entrypoints.http.bearer import shows_token
+from framecloak.entrypoints.http.dependencies import MaybeCaller, TheConfig, TheMetrics, TheVitals
+from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.security import Access
 
 
 @get(

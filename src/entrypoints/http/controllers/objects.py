@@ -8,13 +8,13 @@ from litestar import Controller, get, put
 from litestar.params import PathParameter
 from litestar.response import Stream
 
-from domain.errors import ObjectNotFoundError
-from entrypoints.http.bodies import ApiRequest
-from entrypoints.http.dependencies import TheCollection, TheObjects
-from entrypoints.http.objects import handed_out
-from entrypoints.http.security import Access
-from entrypoints.http.services import ObjectServer
-from entrypoints.http.uploads import blocks, declared_body
+from framecloak.domain.errors import ObjectNotFoundError
+from framecloak.entrypoints.http.bodies import ApiRequest
+from framecloak.entrypoints.http.dependencies import TheCollection, TheObjects
+from framecloak.entrypoints.http.objects import handed_out
+from framecloak.entrypoints.http.security import Access
+from framecloak.entrypoints.http.services import ObjectServer
+from framecloak.entrypoints.http.uploads import blocks, declared_body
 
 Key = Annotated[str, PathParameter(description="Of the object.")]
 

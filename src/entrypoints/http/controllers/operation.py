@@ -5,9 +5,9 @@ from __future__ import annotations
 from litestar import Controller, Response, get
 from litestar.openapi import ResponseSpec
 
-from domain.anonymization.health import Condition
-from entrypoints.http.bodies import NegotiatedResponse
-from entrypoints.http.dependencies import (
+from framecloak.domain.anonymization.health import Condition
+from framecloak.entrypoints.http.bodies import NegotiatedResponse
+from framecloak.entrypoints.http.dependencies import (
     Caller,
     MaybeCaller,
     TheAnonymization,
@@ -15,10 +15,10 @@ from entrypoints.http.dependencies import (
     TheFaces,
     TheHealth,
 )
-from entrypoints.http.openapi import problems
-from entrypoints.http.schemas.health import HealthView, LivenessView, SigningKeyView
-from entrypoints.http.schemas.requests import StatisticsView
-from entrypoints.http.security import Access, administrators_only
+from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.schemas.health import HealthView, LivenessView, SigningKeyView
+from framecloak.entrypoints.http.schemas.requests import StatisticsView
+from framecloak.entrypoints.http.security import Access, administrators_only
 
 
 @get(

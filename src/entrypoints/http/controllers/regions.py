@@ -5,10 +5,10 @@ from __future__ import annotations
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 
-from entrypoints.http.dependencies import Caller, TheMarking, TheOverlays
-from entrypoints.http.openapi import problems
-from entrypoints.http.schemas.common import RegionId, VideoId
-from entrypoints.http.schemas.videos import CreateRegionBody, ProposalView, RegionView
+from framecloak.entrypoints.http.dependencies import Caller, TheMarking, TheOverlays
+from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.schemas.common import RegionId, VideoId
+from framecloak.entrypoints.http.schemas.videos import CreateRegionBody, ProposalView, RegionView
 
 
 class RegionsController(Controller):

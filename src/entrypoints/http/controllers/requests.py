@@ -12,15 +12,15 @@ from litestar.openapi import ResponseSpec
 from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
-from domain.accounts import Principal
-from domain.anonymization.lifecycle import Status
-from domain.anonymization.submission import Submissions, Submitted
-from domain.errors import DomainError
-from domain.ports.persistence import RequestFilter
-from entrypoints.http.access import name_subject
-from entrypoints.http.bodies import BatchDTO, convert
-from entrypoints.http.config import HttpConfig
-from entrypoints.http.dependencies import (
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.lifecycle import Status
+from framecloak.domain.anonymization.submission import Submissions, Submitted
+from framecloak.domain.errors import DomainError
+from framecloak.domain.ports.persistence import RequestFilter
+from framecloak.entrypoints.http.access import name_subject
+from framecloak.entrypoints.http.bodies import BatchDTO, convert
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.dependencies import (
     Caller,
     TheAnonymization,
     TheAuthenticator,
@@ -28,14 +28,20 @@ from entrypoints.http.dependencies import (
     TheConfig,
     TheSubmissions,
 )
-from entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_body_problem
-from entrypoints.http.events import EVENT_STREAM, EventFeed, settled
-from entrypoints.http.openapi import problems
-from entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
-from entrypoints.http.schemas.options import OptionsView
-from entrypoints.http.schemas.orders import BatchResult, SubmitBody, SubmittedView
-from entrypoints.http.schemas.problems import FieldError
-from entrypoints.http.schemas.requests import CancelledView, EventView, RequestPage, RequestView, StatusView
+from framecloak.entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_body_problem
+from framecloak.entrypoints.http.events import EVENT_STREAM, EventFeed, settled
+from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
+from framecloak.entrypoints.http.schemas.options import OptionsView
+from framecloak.entrypoints.http.schemas.orders import BatchResult, SubmitBody, SubmittedView
+from framecloak.entrypoints.http.schemas.problems import FieldError
+from framecloak.entrypoints.http.schemas.requests import (
+    CancelledView,
+    EventView,
+    RequestPage,
+    RequestView,
+    StatusView,
+)
 
 logger = logging.getLogger(__name__)
 

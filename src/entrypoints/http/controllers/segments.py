@@ -6,10 +6,10 @@ from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET
 
-from entrypoints.http.dependencies import Caller, TheCollection, TheMarking
-from entrypoints.http.openapi import problems
-from entrypoints.http.schemas.common import SegmentId, VideoId
-from entrypoints.http.schemas.videos import ChangeSegmentBody, CreateSegmentBody, SegmentView
+from framecloak.entrypoints.http.dependencies import Caller, TheCollection, TheMarking
+from framecloak.entrypoints.http.openapi import problems
+from framecloak.entrypoints.http.schemas.common import SegmentId, VideoId
+from framecloak.entrypoints.http.schemas.videos import ChangeSegmentBody, CreateSegmentBody, SegmentView
 
 
 class SegmentsController(Controller):

@@ -11,15 +11,15 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from domain.errors import FrameNotFoundError
-from domain.library import Video
-from entrypoints.http.bodies import ApiRequest, NegotiatedResponse
-from entrypoints.http.console import names_tag
-from entrypoints.http.dependencies import Caller, TheCollection
-from entrypoints.http.openapi import UploadOperation, problems
-from entrypoints.http.schemas.common import Limit, Offset, VideoId
-from entrypoints.http.schemas.videos import BeginUploadBody, UploadView, VideoPage, VideoView
-from entrypoints.http.uploads import incoming_video
+from framecloak.domain.errors import FrameNotFoundError
+from framecloak.domain.library import Video
+from framecloak.entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from framecloak.entrypoints.http.console import names_tag
+from framecloak.entrypoints.http.dependencies import Caller, TheCollection
+from framecloak.entrypoints.http.openapi import UploadOperation, problems
+from framecloak.entrypoints.http.schemas.common import Limit, Offset, VideoId
+from framecloak.entrypoints.http.schemas.videos import BeginUploadBody, UploadView, VideoPage, VideoView
+from framecloak.entrypoints.http.uploads import incoming_video
 
 MAX_PREVIEW_WIDTH = 8192
 """Pixels; no frame is enlarged beyond what it is."""

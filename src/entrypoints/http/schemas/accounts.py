@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
-from domain.accounts import ApiKey, Means, Principal, Role, User
-from domain.identity import LONGEST_PASSWORD, SHORTEST_PASSWORD, SignedIn
-from domain.ports.services import TokenPair
-from entrypoints.http.schemas.common import NO_NUL, Body, PageBase, Secret, Username, View
+from framecloak.domain.accounts import ApiKey, Means, Principal, Role, User
+from framecloak.domain.identity import LONGEST_PASSWORD, SHORTEST_PASSWORD, SignedIn
+from framecloak.domain.ports.services import TokenPair
+from framecloak.entrypoints.http.schemas.common import NO_NUL, Body, PageBase, Secret, Username, View
 
 Password = Annotated[
     str, Meta(min_length=1, max_length=4096, pattern=NO_NUL, examples=["correct horse battery"])

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from domain.detection import FloatArray
-from domain.errors import InvalidEmbeddingError
-from domain.reid.faces import Analysis, EmbeddingSpace, Face
-from domain.reid.matching import Match, Numbers, likeness
-from domain.reid.quality import Quality
-from entrypoints.http.schemas.common import Body, View
-from entrypoints.http.schemas.problems import Problem
+from framecloak.domain.detection import FloatArray
+from framecloak.domain.errors import InvalidEmbeddingError
+from framecloak.domain.reid.faces import Analysis, EmbeddingSpace, Face
+from framecloak.domain.reid.matching import Match, Numbers, likeness
+from framecloak.domain.reid.quality import Quality
+from framecloak.entrypoints.http.schemas.common import Body, View
+from framecloak.entrypoints.http.schemas.problems import Problem
 
 EmbeddingFormat: TypeAlias = Annotated[
     Literal["list", "base64"],

@@ -10,10 +10,10 @@ import msgspec
 from litestar.params import PathParameter, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from domain.reid.gallery import EnrolledFace, Gallery, GalleryMatch
-from domain.reid.matching import usual_threshold
-from entrypoints.http.schemas.common import NO_NUL, Body, PageBase, View
-from entrypoints.http.schemas.faces import (
+from framecloak.domain.reid.gallery import EnrolledFace, Gallery, GalleryMatch
+from framecloak.domain.reid.matching import usual_threshold
+from framecloak.entrypoints.http.schemas.common import NO_NUL, Body, PageBase, View
+from framecloak.entrypoints.http.schemas.faces import (
     Cosine,
     LikenessOfModel,
     LikenessView,

@@ -6,11 +6,11 @@ from typing import Annotated, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
-from adapters.security.signing import to_pem
-from domain.anonymization.health import Condition, HealthReport
-from domain.anonymization.seal import key_id
-from domain.reid.service import RecognitionHealth
-from entrypoints.http.schemas.common import View
+from framecloak.adapters.security.signing import to_pem
+from framecloak.domain.anonymization.health import Condition, HealthReport
+from framecloak.domain.anonymization.seal import key_id
+from framecloak.domain.reid.service import RecognitionHealth
+from framecloak.entrypoints.http.schemas.common import View
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from domain.anonymization.identities import Identities, IdentityMode, Unknown
-from entrypoints.http.schemas.common import Body, View
+from framecloak.domain.anonymization.identities import Identities, IdentityMode, Unknown
+from framecloak.entrypoints.http.schemas.common import Body, View
 
 
 class IdentitiesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,11 +6,11 @@ from typing import Annotated, Self
 
 from msgspec import Meta
 
-from domain.anonymization.rates import FILM_EFFORT, LEVEL_EFFORTS, VERIFY_EFFORTS
-from domain.anonymization.request import Language, Level, OutputFormat, Verify
-from domain.anonymization.submission import Outlook
-from entrypoints.http.config import HttpConfig
-from entrypoints.http.schemas.common import View
+from framecloak.domain.anonymization.rates import FILM_EFFORT, LEVEL_EFFORTS, VERIFY_EFFORTS
+from framecloak.domain.anonymization.request import Language, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.submission import Outlook
+from framecloak.entrypoints.http.config import HttpConfig
+from framecloak.entrypoints.http.schemas.common import View
 
 
 class EffortsView(View, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from domain.anonymization.lifecycle import Order, Priority
-from domain.anonymization.request import (
+from framecloak.domain.anonymization.lifecycle import Order, Priority
+from framecloak.domain.anonymization.request import (
     DEFAULT_QUALITY,
     Appearance,
     Audio,
@@ -21,12 +21,12 @@ from domain.anonymization.request import (
     RedactionStyle,
     Verify,
 )
-from domain.anonymization.submission import Submitted
-from domain.errors import InvalidOptionError, InvalidSegmentsError
-from entrypoints.http.schemas.common import Body, Id, View
-from entrypoints.http.schemas.identities import IdentitiesBody
-from entrypoints.http.schemas.problems import Problem
-from entrypoints.http.schemas.videos import AreaBody
+from framecloak.domain.anonymization.submission import Submitted
+from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError
+from framecloak.entrypoints.http.schemas.common import Body, Id, View
+from framecloak.entrypoints.http.schemas.identities import IdentitiesBody
+from framecloak.entrypoints.http.schemas.problems import Problem
+from framecloak.entrypoints.http.schemas.videos import AreaBody
 
 SegmentIds = (
     list[int] | Annotated[str, Meta(max_length=4096, description="The same as text.", examples=["1,2,3"])]

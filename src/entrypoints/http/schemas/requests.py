@@ -8,8 +8,8 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from domain.anonymization.lifecycle import AnonymizationRequest, Priority, Status
-from domain.anonymization.request import (
+from framecloak.domain.anonymization.lifecycle import AnonymizationRequest, Priority, Status
+from framecloak.domain.anonymization.request import (
     Audio,
     Language,
     Level,
@@ -17,10 +17,10 @@ from domain.anonymization.request import (
     RedactionStyle,
     Verify,
 )
-from domain.anonymization.service import Download, Progress, Statistics
-from entrypoints.http.schemas.common import PageBase, View
-from entrypoints.http.schemas.identities import IdentitiesView
-from entrypoints.http.schemas.videos import AreaView
+from framecloak.domain.anonymization.service import Download, Progress, Statistics
+from framecloak.entrypoints.http.schemas.common import PageBase, View
+from framecloak.entrypoints.http.schemas.identities import IdentitiesView
+from framecloak.entrypoints.http.schemas.videos import AreaView
 
 BlankedFrames: TypeAlias = Annotated[
     int | None,

@@ -6,18 +6,18 @@ from typing import Annotated, Literal, Self
 
 from msgspec import Meta
 
-from domain.anonymization.box_table import LARGEST
-from domain.anonymization.edits import DrawnBox, FrameEdit
-from domain.anonymization.lifecycle import Priority
-from domain.anonymization.rendering import RedactedBox
-from domain.anonymization.request import Audio, Choices, Language, OutputFormat, RedactionStyle
-from domain.anonymization.resubmission import Rework
-from domain.anonymization.reviewing import Excerpt
-from domain.anonymization.risks import FrameRisk, Reason
-from domain.anonymization.tracking import Origin
-from domain.detection import Basis, Kind
-from entrypoints.http.schemas.common import Body, PageBase, View
-from entrypoints.http.schemas.orders import Name, WebhookUrl, webhook
+from framecloak.domain.anonymization.box_table import LARGEST
+from framecloak.domain.anonymization.edits import DrawnBox, FrameEdit
+from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.anonymization.rendering import RedactedBox
+from framecloak.domain.anonymization.request import Audio, Choices, Language, OutputFormat, RedactionStyle
+from framecloak.domain.anonymization.resubmission import Rework
+from framecloak.domain.anonymization.reviewing import Excerpt
+from framecloak.domain.anonymization.risks import FrameRisk, Reason
+from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.detection import Basis, Kind
+from framecloak.entrypoints.http.schemas.common import Body, PageBase, View
+from framecloak.entrypoints.http.schemas.orders import Name, WebhookUrl, webhook
 
 MOST_BOXES_OF_A_FRAME = 1000
 MOST_EDITED_FRAMES = 100_000

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
-from domain.accounts import Principal
-from domain.anonymization.overlays import Proposal
-from domain.collection import StartedUpload
-from domain.errors import InvalidRegionError, InvalidSegmentError
-from domain.library import MarkedRegion, MarkedSegment, Video, VideoGrant
-from domain.videos import Region, Segment
-from entrypoints.http.schemas.common import Body, Id, Label, PageBase, View
+from framecloak.domain.accounts import Principal
+from framecloak.domain.anonymization.overlays import Proposal
+from framecloak.domain.collection import StartedUpload
+from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
+from framecloak.domain.library import MarkedRegion, MarkedSegment, Video, VideoGrant
+from framecloak.domain.videos import Region, Segment
+from framecloak.entrypoints.http.schemas.common import Body, Id, Label, PageBase, View
 
 Filename = Annotated[
     str,

@@ -1,9 +1,0 @@
-"""``python -m entrypoints`` is the command ``framecloak``: a process starts more of its kind with it."""
-
-from __future__ import annotations
-
-import sys
-
-from entrypoints.cli.main import main
-
-sys.exit(main())
