@@ -133,7 +133,7 @@ clients/node_modules/.installed: clients/package.json clients/package-lock.json
 
 .PHONY: openapi
 openapi: setup ## Write openapi.json anew from what the service serves
-	PYTHONPATH=tests $(BIN)/python -m served_document
+	PYTHONPATH=tests $(BIN)/python -m support.http.served_document
 
 .PHONY: clients
 clients: $(VENV_RELEASE)/.installed clients/node_modules/.installed ## Generate a Python client and TypeScript types from openapi.json
@@ -210,47 +210,47 @@ format: setup ## Rewrite the code as ruff wants it
 
 .PHONY: bench
 bench: setup ## Compare with the deface command line: whole processes, medians, coverage
-	$(BIN)/python benchmarks/redact_vs_deface.py
+	$(BIN)/python -m benchmarks.anonymization.redact_vs_deface
 
 .PHONY: bench-hard
 bench-hard: setup ## Score both on footage made to be hard
-	$(BIN)/python benchmarks/hard_footage.py
+	$(BIN)/python -m benchmarks.anonymization.hard_footage
 
 .PHONY: bench-precision
 bench-precision: setup ## Time int8 against fp32 on this processor, on VIDEO
-	$(BIN)/python benchmarks/precision.py "$(or $(VIDEO),../shared/data/street.mp4)"
+	$(BIN)/python -m benchmarks.anonymization.precision "$(or $(VIDEO),../shared/data/street.mp4)"
 
 .PHONY: bench-service
 bench-service: setup ## Load the service: status requests, first frame, a large upload
-	$(BIN)/python benchmarks/service_load.py
+	$(BIN)/python -m benchmarks.service.load
 
 .PHONY: bench-faces
 bench-faces: setup ## Faces over HTTP: analysing with 16 connections, and 10,000 embeddings at once
-	$(BIN)/python benchmarks/faces_over_http.py $(FACES)
+	$(BIN)/python -m benchmarks.faces.over_http $(FACES)
 
 .PHONY: bench-gpu
 bench-gpu: $(VENV_GPU)/.installed ## Models on an NVIDIA GPU against the CPU; measures nothing without one
-	$(VENV_GPU)/bin/python benchmarks/gpu.py --output $(OUT)/gpu.md $(FACES)
+	$(VENV_GPU)/bin/python -m benchmarks.gpu --output $(OUT)/gpu.md $(FACES)
 
 .PHONY: bench-workers
 bench-workers: setup ## Compare one worker with two, and one slice with ten
-	$(BIN)/python benchmarks/worker_scaling.py
+	$(BIN)/python -m benchmarks.service.worker_scaling
 
 .PHONY: bench-drain
 bench-drain: setup ## Drain a request of 10,000 frames and a queue of 1,000 requests
-	$(BIN)/python benchmarks/drain.py
+	$(BIN)/python -m benchmarks.service.drain
 
 .PHONY: bench-galleries
 bench-galleries: setup ## Search a gallery of 100,000 faces, exactly and through its index
-	$(BIN)/python benchmarks/gallery_search.py
+	$(BIN)/python -m benchmarks.faces.gallery_search
 
 .PHONY: soak
 soak: setup ## Kill workers under load for 20 minutes; nothing may be lost or doubled
-	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python -m benchmarks.service.soak
 
 .PHONY: soak-short
 soak-short: setup ## The same for one minute
-	$(BIN)/python benchmarks/soak.py --short
+	$(BIN)/python -m benchmarks.service.soak --short
 
 .PHONY: clean
 clean: ## Remove what the tasks above made

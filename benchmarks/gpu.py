@@ -8,7 +8,7 @@ one run, and the medians and ratios come out as a section for ``BENCHMARKS.md``:
 - `redact`: frames a second of the whole pipeline, beside the same looks by the same detector alone;
 - `/analyze`: faces a second over HTTP (the largest of each picture), beside the same models called directly.
 
-    python benchmarks/gpu.py [--video FILE] [--rounds 5] [--output FILE.md] [PICTURE...]
+    python -m benchmarks.gpu [--video FILE] [--rounds 5] [--output FILE.md] [PICTURE...]
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from pathlib import Path
 
 import numpy as np
 
-from faces_over_http import ANALYZE, PICTURES, over_http, requests_of
-from framecloak.adapters.vision.centerface import CenterFace, build_graph
-from framecloak.adapters.vision.onnx import Provider, open_first
-from framecloak.adapters.vision.precision import Precision, choose_precision
-from framecloak.domain.anonymization.examination import examine
-from framecloak.domain.anonymization.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.instruments import Instruments
-from framecloak.domain.anonymization.processing import redacted_frames
-from framecloak.domain.anonymization.request import Appearance, Level
-from framecloak.domain.detection import Image, ModelCard
+from benchmarks.faces.over_http import ANALYZE, PICTURES, over_http, requests_of
+from benchmarks.faces.recognition_load import direct
+from benchmarks.support.processes import Client, program, servers
+from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
+from framecloak.adapters.vision.runtime.onnx import Provider, open_first
+from framecloak.adapters.vision.runtime.precision import Precision, choose_precision
+from framecloak.domain.anonymization.detection.faces import examine
+from framecloak.domain.anonymization.model.options import Appearance, Level
+from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
+from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.errors import ProviderUnavailableError
+from framecloak.domain.imaging.detections import Image, ModelCard
 from framecloak.domain.ports import FrameSource
-from framecloak.domain.videos import Segment
-from framecloak.entrypoints.bootstrap import Container
-from framecloak.entrypoints.machine import available_cores
-from framecloak.entrypoints.recognition import load_analysis
+from framecloak.domain.videos.segments import Segment
+from framecloak.entrypoints.composition.pipeline import Container
+from framecloak.entrypoints.composition.reid import load_analysis
+from framecloak.entrypoints.runtime.resources import available_cores
 from framecloak.entrypoints.settings import Settings
-from processes import Client, program, servers
-from recognition_load import direct
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 A_ROUND = 128

@@ -22,9 +22,9 @@ from framecloak.adapters.embedded.postgres import EmbeddedPostgres
 from framecloak.adapters.embedded.redis import EmbeddedRedis
 from framecloak.adapters.postgres.schema import Schema
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.domain.ports.persistence import Database
-from isolation import Isolation
-from patience import patience
+from framecloak.domain.ports.database import Database
+from support.patience import patience
+from support.processes.isolation import Isolation
 
 _MIGRATED = "migrated"
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import click
 
 from framecloak.domain.errors import DomainError
-from framecloak.entrypoints.cli.errors import (
+from framecloak.entrypoints.asgi.problem_details import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
+from framecloak.entrypoints.cli.exit_codes import (
     EXIT_CODES,
     FRAMES_BLANKED,
     INTERNAL,
@@ -29,9 +30,8 @@ from framecloak.entrypoints.cli.errors import (
     VERDICT_EXIT_CODES,
 )
 from framecloak.entrypoints.cli.main import framecloak
-from framecloak.entrypoints.http.errors import CODE_BY_STATUS, PUBLIC_CODES, STATUS_BY_CODE
 from framecloak.entrypoints.settings import Settings
-from framecloak.entrypoints.variables import Variable
+from framecloak.entrypoints.settings.variables import Variable
 
 FOLDER = Path(__file__).parents[1] / "reference"
 MADE = "<!-- Made by `make reference`; what is written here by hand is lost. -->"

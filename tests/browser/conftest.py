@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-import service_process
-from browsing import CHROMIUM, FRAMES, Console, Visitor, launched, visit
-from drawn_scan import SIZE, scan
-from media_samples import write_video
-from service_process import PASSWORD
+from support.http.browser import CHROMIUM, FRAMES, Console, Visitor, launched, visit
+from support.processes import service_process
+from support.processes.service_process import PASSWORD
+from support.samples.media import write_video
+from support.samples.scan import SIZE, scan
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

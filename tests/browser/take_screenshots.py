@@ -12,12 +12,12 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import drawn_scan
-import service_process
-from browsing import PHONE, WORK_MS, Console, launched, visit
-from drawn_ward import SIZE, ward
-from media_samples import write_video
-from service_process import PASSWORD
+from support.http.browser import PHONE, WORK_MS, Console, launched, visit
+from support.processes import service_process
+from support.processes.service_process import PASSWORD
+from support.samples import scan
+from support.samples.media import write_video
+from support.samples.ward import SIZE, ward
 
 FRAMES = 300
 SCANS = 60
@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
             Path(scratch) / "ward-round.mp4", FRAMES, size=SIZE, pictures=map(ward, range(FRAMES))
         )
         scanned = Path(scratch) / "ultrasound.mp4"
-        write_video(scanned, SCANS, size=drawn_scan.SIZE, pictures=map(drawn_scan.scan, range(SCANS)))
+        write_video(scanned, SCANS, size=scan.SIZE, pictures=map(scan.scan, range(SCANS)))
         chromium = launched(playwright)
         serving = ("serve", "--port", "0", "--data-dir", Path(scratch) / "data")
         with service_process.started(

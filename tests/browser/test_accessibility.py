@@ -9,8 +9,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from browsing import DESK, PHONE, WORK_MS, Console, visit
-from media_samples import write_video
+from support.http.browser import DESK, PHONE, WORK_MS, Console, visit
+from support.samples.media import write_video
 
 AXE = Path(os.environ.get("AXE_CORE", "out/axe/node_modules/axe-core/axe.min.js"))
 """Fetched by ``make test-browser``."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 from playwright.sync_api import Browser, expect
 
-from browsing import DESK, PHONE, Visitor, on_several_lines, visit
-from service_process import PASSWORD
+from support.http.browser import DESK, PHONE, Visitor, on_several_lines, visit
+from support.processes.service_process import PASSWORD
 
 NEW_PASSWORD = "another horse entirely"
 

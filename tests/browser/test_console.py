@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, expect
 
-from browsing import PHONE, Console, Visitor, visit
+from support.http.browser import PHONE, Console, Visitor, visit
 
 
 def test_nothing_is_wider_than_a_phone(chromium: Browser, address: str, film: Path) -> None:

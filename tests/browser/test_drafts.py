@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from browsing import WORK_MS, Console, Visitor
+from support.http.browser import WORK_MS, Console, Visitor
 
 AREA = {"x": 8, "y": 90, "width": 80, "height": 60, "start_frame": None, "end_frame": None}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from browsing import FRAMES, PHONE, WORK_MS, Console, visit
+from support.http.browser import FRAMES, PHONE, WORK_MS, Console, visit
 
 
 def test_marks_are_made_with_keys_alone(console: Console, film: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from browsing import FRAMES, WORK_MS, Console, Visitor, visit
+from support.http.browser import FRAMES, WORK_MS, Console, Visitor, visit
 
 
 def test_a_newcomer_gets_from_the_first_page_to_a_zip(visitor: Visitor, film: Path, tmp_path: Path) -> None:

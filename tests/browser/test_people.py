@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from browsing import PHONE, WORK_MS, Console, on_several_lines, visit
-from pictures import GROUP_BOXES, group_photograph
+from support.http.browser import PHONE, WORK_MS, Console, on_several_lines, visit
+from support.samples.images import GROUP_BOXES, group_photograph
 
 MARGIN = 60
 """Pixels around a face, so that it is found again."""

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
-import service_process
-from browsing import PHONE, WORK_MS, Console, visit
-from drawn_ward import SIZE, ward
-from framecloak.domain.detection import Image
-from media_samples import write_video
+from framecloak.domain.imaging.detections import Image
+from support.http.browser import PHONE, WORK_MS, Console, visit
+from support.processes import service_process
+from support.samples.media import write_video
+from support.samples.ward import SIZE, ward
 
 FRAMES = 12
 WIDTH, HEIGHT = 320, 240

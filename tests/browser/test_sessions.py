@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from browsing import Console, Visitor, visit
+from support.http.browser import Console, Visitor, visit
 
 
 @pytest.mark.parametrize(

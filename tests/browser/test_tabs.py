@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
-from browsing import Console, Visitor
+from support.http.browser import Console, Visitor
 
 RUNS = 4
 ANSWER = """

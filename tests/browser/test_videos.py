@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from browsing import PHONE, Console, Visitor, visit
+from support.http.browser import PHONE, Console, Visitor, visit
 
 PAGE = 12
 """Videos on one page of the list."""

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import service_process
-from media_samples import write_video
-from patience import patience
-from service_process import PASSWORD
+from support.patience import patience
+from support.processes import service_process
+from support.processes.service_process import PASSWORD
+from support.samples.media import write_video
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "clients"

@@ -16,16 +16,16 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from framecloak.adapters.vision import clip_export
-from framecloak.adapters.vision.clip_export import ClipSource, export
-from framecloak.adapters.vision.clip_files import read_description, read_text
-from framecloak.adapters.vision.clip_http import HttpEmotionReader
-from framecloak.adapters.vision.clip_onnx import Clip, OnnxEmotionReader, prepare
-from framecloak.adapters.vision.onnx import Provider
-from framecloak.domain.detection import FloatArray, Image
+from framecloak.adapters.vision.emotions import clip_export
+from framecloak.adapters.vision.emotions.clip_export import ClipSource, export
+from framecloak.adapters.vision.emotions.clip_files import read_description, read_text
+from framecloak.adapters.vision.emotions.clip_http import HttpEmotionReader
+from framecloak.adapters.vision.emotions.clip_onnx import Clip, OnnxEmotionReader, prepare
+from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.domain.errors import InvalidOptionError, ModelExportError
+from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.entrypoints.cli.main import main
-from framecloak.entrypoints.clip_service import ClipServiceConfig, create_clip_app
+from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
 
 CONFIGURATION = {
     "embed_dim": 16,

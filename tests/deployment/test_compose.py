@@ -15,10 +15,10 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from deployment_files import DOCKER, ROOT, known_variables, read_compose, read_dockerfile
+from framecloak.entrypoints.asgi.uvicorn_server import DRAIN_SECONDS
 from framecloak.entrypoints.cli.main import framecloak
-from framecloak.entrypoints.http.listening import DRAIN_SECONDS
 from framecloak.entrypoints.settings import Settings
+from support.deployment_files import DOCKER, ROOT, known_variables, read_compose, read_dockerfile
 
 BASE = "compose.yaml"
 COMBINATIONS = ((BASE,), (BASE, "compose.gpu.yaml"), (BASE, "compose.monitoring.yaml"))

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from deployment_files import DOCKER, ROOT, Dockerfile, known_variables, read_dockerfile
 from framecloak.entrypoints.cli.main import framecloak
+from support.deployment_files import DOCKER, ROOT, Dockerfile, known_variables, read_dockerfile
 
 TARGETS = ("api", "worker", "worker-gpu", "clip-service", "framecloak")
 BUILDERS = ("builder", "wheel", "packages-cpu", "packages-gpu", "models")

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployment_files import DOCKER, ROOT, known_variables
-from documented import LANGUAGES, PAGES, blocks, read
-from framecloak.domain.anonymization.identities import IdentityMode
-from framecloak.domain.anonymization.lifecycle import Status
-from framecloak.domain.anonymization.request import Level, OutputFormat, RedactionStyle, Verify
-from framecloak.domain.anonymization.tracking import Origin
+from framecloak.domain.anonymization.model.identities import IdentityMode
+from framecloak.domain.anonymization.model.options import Level, OutputFormat, RedactionStyle, Verify
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.entrypoints.cli.main import framecloak
+from support.deployment_files import DOCKER, ROOT, known_variables
+from support.documented import LANGUAGES, PAGES, blocks, read
 
 OURS = [page for page in PAGES if page == "README.md" or page.startswith("docs/")]
 OTHER_VARIABLES = {

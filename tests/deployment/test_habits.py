@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployment_files import ROOT, known_variables
-from framecloak.domain.anonymization.request import OutputFormat
+from framecloak.domain.anonymization.model.options import OutputFormat
+from support.deployment_files import ROOT, known_variables
 
 DOCUMENTS = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docker/README.md", "clients/README.md")
 MADE_BY_OPERATORS = ("docker/secrets", "docker/.env")
@@ -76,7 +76,7 @@ def test_extras_exist() -> None:
 def test_every_picture_format_is_where_the_recipe_says_that_it_has_to_be() -> None:
     recipe = text("CONTRIBUTING.md").partition("## Add an output format")[2].partition("\n## ")[0]
     for path in (
-        "src/domain/anonymization/manifest.schema.json",
+        "src/domain/anonymization/results/manifest.schema.json",
         "src/entrypoints/http/controllers/reviews.py",
         "src/entrypoints/http/openapi.py",
         "src/entrypoints/http/web/order/output.js",
@@ -91,10 +91,10 @@ def test_every_picture_format_is_where_the_recipe_says_that_it_has_to_be() -> No
 def test_names_that_contributing_speaks_of_are_in_those_files() -> None:
     for name, path in (
         ("FaceDetector", "src/domain/ports/imaging.py"),
-        ("choose_detector", "src/adapters/vision/insightface.py"),
-        ("OutputFormat", "src/domain/anonymization/request.py"),
+        ("choose_detector", "src/adapters/vision/detection/scrfd.py"),
+        ("OutputFormat", "src/domain/anonymization/model/options.py"),
         ("problems", "src/entrypoints/http/openapi.py"),
-        ("detector_is_installed", "src/adapters/vision/insightface.py"),
+        ("detector_is_installed", "src/adapters/vision/detection/scrfd.py"),
     ):
         assert re.search(rf"^(class|def) {name}\b", text(path), re.MULTILINE), name
         assert name in text("CONTRIBUTING.md")

@@ -9,10 +9,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deployment_files import DOCKER, known_variables, read_compose, read_dockerfile, read_kubernetes
+from framecloak.entrypoints.asgi.uvicorn_server import DRAIN_SECONDS
 from framecloak.entrypoints.cli.main import framecloak
-from framecloak.entrypoints.http.listening import DRAIN_SECONDS
 from framecloak.entrypoints.settings import Settings
+from support.deployment_files import DOCKER, known_variables, read_compose, read_dockerfile, read_kubernetes
 
 OURS = ("Deployment", "Job")
 NOT_OF_KUBERNETES = ("PodMonitor", "ScaledObject")

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from deployment_files import ROOT
+from support.deployment_files import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deployment_files import ROOT
+from support.deployment_files import ROOT
 
 FOLDER = ROOT / "requirements"
 LOCKS = sorted(path.name for path in FOLDER.glob("*.lock"))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from documented import ROOT
+from support.documented import ROOT
 
 SITE = ROOT / "out" / "site"
 LOADED = {

@@ -22,12 +22,23 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-import tiny_clip
-from documented import ADDRESS, CANNOT_RUN, PAGES, ROOT, STAND_INS, blocks, commands, program, read, script
 from framecloak.adapters.embedded.wheels import postgres_programs
-from media_samples import write_video
-from patience import patience
-from pictures import GROUP_BOXES, group_photograph
+from support.documented import (
+    ADDRESS,
+    CANNOT_RUN,
+    PAGES,
+    ROOT,
+    STAND_INS,
+    blocks,
+    commands,
+    program,
+    read,
+    script,
+)
+from support.patience import patience
+from support.samples import clip_models
+from support.samples.images import GROUP_BOXES, group_photograph
+from support.samples.media import write_video
 
 CLIENTS = ROOT / "out" / "clients"
 HANGS_SECONDS = 280
@@ -160,7 +171,7 @@ def test_every_command_of_a_page_runs(
         }
     if page == "docs/reference/models.md":
         environment["MODEL_PATH"] = str(folder / "models")
-        tiny_clip.write_clip(folder / "models")
+        clip_models.write_clip(folder / "models")
     text = script(page, servers, heading, BEFORE.get(page, ""))
     if program(page, "python") and page != "docs/guides/clients.md":
         (folder / "program.py").write_text(program(page, "python"))

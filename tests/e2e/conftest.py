@@ -10,12 +10,12 @@ from typing import Protocol
 import pytest
 import pytest_asyncio
 
-from cluster import Cluster
 from framecloak.adapters.embedded.redis import EmbeddedRedis
-from media_samples import write_video
-from orders import FRAMES
-from patience import patience
-from shared_cluster import SharedCluster
+from support.http.client import FRAMES
+from support.patience import patience
+from support.samples.media import write_video
+from support.servers.cluster import Cluster
+from support.servers.shared_cluster import SharedCluster
 
 LONGEST = 900
 """Seconds after which a test hangs in which each wait has a bound of its own."""

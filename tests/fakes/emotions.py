@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-import tiny_clip
-from framecloak.domain.detection import FloatArray, Image
 from framecloak.domain.errors import EmotionsUnavailableError
+from framecloak.domain.imaging.detections import FloatArray, Image
+from support.samples import clip_models
 
 
 class FakeEmotionReader:
@@ -16,7 +16,7 @@ class FakeEmotionReader:
         unavailable: refuse to answer.
     """
 
-    emotions = tiny_clip.EMOTIONS
+    emotions = clip_models.EMOTIONS
 
     def __init__(self, *, unavailable: bool = False) -> None:
         self.unavailable = unavailable
@@ -28,7 +28,7 @@ class FakeEmotionReader:
         if self.unavailable:
             raise EmotionsUnavailableError("nobody is there")
         self.calls.append(len(crops))
-        return tiny_clip.expected(crops) if crops else np.empty((0, len(self.emotions)), np.float32)
+        return clip_models.expected(crops) if crops else np.empty((0, len(self.emotions)), np.float32)
 
     async def available(self) -> bool:
         return not self.unavailable

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 
 from fakes.results import steady
-from framecloak.domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.errors import (
     DomainError,
     FrameNotFoundError,
@@ -20,9 +19,10 @@ from framecloak.domain.errors import (
     StorageFullError,
     UnreadableVideoError,
 )
+from framecloak.domain.imaging.detections import FloatArray, Image
+from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports import Frame, Misfit, Sound, SourceInfo
 from framecloak.domain.ports.services import ProbedVideo
-from framecloak.domain.timing import Timing
 
 FILM_SHA256 = "5" * 64
 """Of the file that a fake film would have been read from."""

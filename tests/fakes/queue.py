@@ -12,7 +12,7 @@ from math import ceil
 from uuid import UUID
 
 from fakes.clock import FakeClock
-from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.errors import QueueUnavailableError
 from framecloak.domain.ports.services import WorkerInfo
 

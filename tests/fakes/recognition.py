@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from framecloak.domain.detection import FloatArray, Image, ModelCard
 from framecloak.domain.errors import (
     EmotionsUnavailableError,
     ExaminationError,
     ImageTooLargeError,
     InvalidImageError,
 )
-from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
+from framecloak.domain.reid.model import EmbeddingSpace
 
 SIDE = 32
 CELLS = 4

@@ -13,13 +13,13 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from framecloak.domain.anonymization.record import Imprint, ReportFacts
-from framecloak.domain.anonymization.request import Appearance
-from framecloak.domain.detection import Image
+from framecloak.domain.anonymization.model.options import Appearance
+from framecloak.domain.anonymization.results.archive_writer import Imprint, ReportFacts
 from framecloak.domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
+from framecloak.domain.imaging.detections import Image
+from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports import Frame, FrameEncoder, Sound
 from framecloak.domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
-from framecloak.domain.timing import Timing
 
 
 class FakeSigner:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from fakes.clock import FakeClock
-from framecloak.adapters.storage.keys import require_key, require_prefix
+from framecloak.adapters.storage.object_keys import require_key, require_prefix
 from framecloak.domain.errors import ObjectNotFoundError, StorageFullError, StorageUnavailableError
 from framecloak.domain.ports.services import StoredObject
 

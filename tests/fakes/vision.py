@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from framecloak.domain.detection import Areas, Detections, Image, ModelCard
 from framecloak.domain.errors import ExaminationError
+from framecloak.domain.imaging.detections import Areas, Detections, Image, ModelCard
 
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
 """Where the fake's landmarks lie in a box, in box sizes."""

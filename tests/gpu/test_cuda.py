@@ -11,21 +11,21 @@ import cv2
 import numpy as np
 import pytest
 
-import command
-import tiny_models
-from framecloak.adapters.vision.centerface import CenterFace, build_graph
-from framecloak.adapters.vision.dlib_resnet import DlibResNet
-from framecloak.adapters.vision.onnx import Provider, open_session
-from framecloak.adapters.vision.precision import Precision
-from framecloak.adapters.vision.text import PpOcrText
-from framecloak.domain.detection import Detections, Image
+from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph
+from framecloak.adapters.vision.detection.pp_ocr import PpOcrText
+from framecloak.adapters.vision.recognition.dlib_resnet import DlibResNet
+from framecloak.adapters.vision.runtime.onnx import Provider, open_session
+from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.domain.errors import InvalidOptionError, ProviderUnavailableError
-from framecloak.domain.reid.service import Faces
-from framecloak.entrypoints.http.schemas.health import LivenessView
-from framecloak.entrypoints.recognition import load_analysis
+from framecloak.domain.imaging.detections import Detections, Image
+from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.entrypoints.composition.reid import load_analysis
+from framecloak.entrypoints.schemas.health import LivenessView
 from framecloak.entrypoints.settings import Settings
-from media_samples import write_video
-from pictures import group_photograph, overlaps
+from support.processes import command
+from support.samples import onnx_models
+from support.samples.images import group_photograph, overlaps
+from support.samples.media import write_video
 
 FRAMES = 20
 PROVIDER_UNAVAILABLE = 30
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("_cuda")]
 @pytest.fixture(scope="session")
 def _cuda() -> None:
     try:
-        open_session(tiny_models.identity_bytes(), Provider.CUDA)
+        open_session(onnx_models.identity_bytes(), Provider.CUDA)
     except ProviderUnavailableError as error:
         pytest.skip(error.message)
 

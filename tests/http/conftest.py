@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from http_api import api, scene
+from support.http.api import api, scene
 
 __all__ = ["api", "scene"]

@@ -12,8 +12,8 @@ import pytest
 import framecloak.domain.errors
 from framecloak.adapters.storage.minio_errors import s3_errors
 from framecloak.domain.errors import DomainError
-from framecloak.entrypoints.http.errors import PUBLIC_CODES, STATUS_BY_CODE
-from http_api import Scene
+from framecloak.entrypoints.asgi.problem_details import PUBLIC_CODES, STATUS_BY_CODE
+from support.http.api import Scene
 
 REQUESTS = "/api/frames/anonymize"
 

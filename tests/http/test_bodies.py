@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from litestar import Litestar, post
 
-from asgi import call
-from framecloak.entrypoints.http.bodies import ApiRequest
+from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
+from support.http.asgi import call
 
 MEBI = 1024**2
 CONTENT = np.random.default_rng(5).bytes(3 * MEBI)

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from framecloak.entrypoints.http.headers import Policies
-from http_api import CONFIG, Api, make_api
+from framecloak.entrypoints.asgi.headers import Policies
+from support.http.api import CONFIG, Api, make_api
 
 PAGE = "text/html; charset=utf-8"
 SCRIPT = "text/javascript; charset=utf-8"

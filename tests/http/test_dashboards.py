@@ -15,9 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from framecloak.adapters.metrics.api import ApiMetrics
 from framecloak.adapters.metrics.prometheus import PrometheusMeter, exposition, process_registry, watch_memory
-from framecloak.domain.anonymization.vitals import Vitals
+from framecloak.domain.operations.service_metrics import Vitals
 from framecloak.domain.ports.metrics import Outcome, Stage
-from http_api import Api
+from support.http.api import Api
 
 DOCKER = Path(__file__).parents[2] / "docker"
 DASHBOARD = DOCKER / "grafana" / "framecloak.json"

@@ -15,19 +15,19 @@ import pytest
 from fakes.emotions import FakeEmotionReader
 from fakes.recognition import FakeFaceRecognizer
 from fakes.vision import FakeFaceDetector
-from framecloak.adapters.media.picture_intake import StrangersPictures
-from framecloak.domain.accounts import Principal
-from framecloak.domain.detection import Detections, FloatArray, Image, ModelCard
+from framecloak.adapters.media.pictures.untrusted import StrangersPictures
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
-from framecloak.domain.reid.gallery import EnrolledFace, Enrolment
-from framecloak.domain.reid.service import Faces
-from framecloak.entrypoints.clip_service import ClipServiceConfig, create_clip_app
-from framecloak.entrypoints.http.access import with_access_log
+from framecloak.domain.reid.galleries.model import EnrolledFace, Enrolment
+from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.entrypoints.asgi.access_log import with_access_log
+from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
 from framecloak.entrypoints.http.app import create_app
-from framecloak.entrypoints.http.metering import with_metrics
-from http_api import CONFIG, Api
-from http_faces import ONE, text
-from http_server import Address, posted, served
+from framecloak.entrypoints.http.middleware.metrics import with_metrics
+from support.http.api import CONFIG, Api
+from support.http.faces import ONE, text
+from support.http.server import Address, posted, served
 
 PATIENCE = 20
 """Seconds, after which a test fails."""

@@ -13,13 +13,13 @@ from litestar.types import Receive, Send
 from litestar.types import Scope as AsgiScope
 from prometheus_client.parser import text_string_to_metric_families
 
-from framecloak.domain.anonymization import vitals
 from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.operations import service_metrics as vitals
 from framecloak.domain.ports.services import WorkerInfo
-from framecloak.entrypoints.http.access import with_access_log
-from framecloak.entrypoints.http.metering import with_metrics
-from http_api import CONFIG, HOST, Api, Client, Scene, make_api
-from http_faces import picture, text
+from framecloak.entrypoints.asgi.access_log import with_access_log
+from framecloak.entrypoints.http.middleware.metrics import with_metrics
+from support.http.api import CONFIG, HOST, Api, Client, Scene, make_api
+from support.http.faces import picture, text
 
 TOKEN = "what Prometheus shows"
 

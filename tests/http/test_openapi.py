@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from http_api import Api
-from served_document import COMMITTED, as_committed, served_document
+from support.http.api import Api
+from support.http.served_document import COMMITTED, as_committed, served_document
 
 METHODS = ("get", "post", "put", "patch", "delete")
 FOR_STRANGERS = {"getLiveness", "signIn", "issueTokens", "refreshTokens", "redeemDownload", "getHealth"}
@@ -101,7 +101,7 @@ def test_the_example_of_an_order_is_the_documented_one(document: dict[str, Any])
 async def test_it_can_be_switched_off(tmp_path_factory: pytest.TempPathFactory) -> None:
     from dataclasses import replace
 
-    from http_api import CONFIG, make_api
+    from support.http.api import CONFIG, make_api
 
     api = make_api(tmp_path_factory.mktemp("closed"), replace(CONFIG, docs=False))
     _, ada = await api.person("ada")

@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from framecloak.domain.accounts import Role
-from http_api import CONFIG, VIDEO, Api, make_api
-from served_document import COMMITTED
+from framecloak.domain.accounts.model import Role
+from support.http.api import CONFIG, VIDEO, Api, make_api
+from support.http.served_document import COMMITTED
 
 CHECKS = [
     not_a_server_error,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.domain.accounts import Principal
-from framecloak.domain.anonymization.lifecycle import Order
-from world import World
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.request import Order
+from support.use_cases import World
 
 
 @pytest.fixture

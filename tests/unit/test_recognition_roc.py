@@ -1,4 +1,4 @@
-"""What `benchmarks/recognition_roc.py` says about pairs of faces, and whose faces it counts."""
+"""What `benchmarks/faces/recognition_roc.py` says about pairs of faces, and whose faces it counts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import framecloak.entrypoints.recognition
+import framecloak.entrypoints.composition.reid
 from fakes.recognition import FakeFaceRecognizer, FakePictureReader, picture_bytes
 from fakes.vision import FakeFaceDetector, plant_face
 from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
 from framecloak.entrypoints.settings import Settings
 
-PROGRAM = Path(__file__).parents[2] / "benchmarks" / "recognition_roc.py"
+PROGRAM = Path(__file__).parents[2] / "benchmarks" / "faces" / "recognition_roc.py"
 
 
 def evaluate(same: list[float], different: list[float]) -> dict[str, float | None]:
@@ -58,7 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             FakePictureReader(), FakeFaceDetector(), FakeFaceRecognizer(), None, Capacity(threads=1)
         )
 
-    monkeypatch.setattr(framecloak.entrypoints.recognition, "load_analysis", load_analysis)
+    monkeypatch.setattr(framecloak.entrypoints.composition.reid, "load_analysis", load_analysis)
     shown = {"ada1": [0.9], "ada2": [0.9], "bob": [0.6], "both": [0.9, 0.6], "nobody": []}
     for name, scores in shown.items():
         image = np.full((120, 240, 3), 90, np.uint8)

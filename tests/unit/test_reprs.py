@@ -13,15 +13,15 @@ from types import ModuleType
 import pytest
 
 import framecloak
-from framecloak.domain.accounts import Means
+from framecloak.domain.accounts.model import Means
 from framecloak.domain.ports.services import TokenPair
-from framecloak.entrypoints.http.schemas.accounts import Credentials, TokenView
-from framecloak.entrypoints.http.security import Credential
+from framecloak.entrypoints.http.middleware.authentication import Credential
+from framecloak.entrypoints.schemas.accounts import Credentials, TokenView
 
 SECRET = re.compile(
     r"secret|password|token|credential|webhook_url|redis_url|database_url|(access|secret)_key$"
 )
-NEEDS_TORCH = "framecloak.adapters.vision.clip_export"
+NEEDS_TORCH = "framecloak.adapters.vision.emotions.clip_export"
 
 
 def modules(*packages: ModuleType) -> Iterator[ModuleType]:

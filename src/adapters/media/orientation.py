@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
-from framecloak.domain.detection import Image
+from framecloak.domain.imaging.detections import Image
 
 _SHARE_OF_AXIS = 0.9  # of a matrix row's length; below it the turn is no multiple of 90 degrees
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from framecloak.adapters.metrics.models import model_meters
 from framecloak.adapters.metrics.prometheus import exposition, process_registry
-from framecloak.domain.anonymization.vitals import Reading
+from framecloak.domain.operations.service_metrics import Reading
 
 LATENCY_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds."""

@@ -21,7 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from framecloak.domain.anonymization.cleanup_report import CleanupReport, Concern
+from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, Concern
 from framecloak.domain.errors import InvalidSettingError
 from framecloak.domain.ports.metrics import Outcome, Stage
 

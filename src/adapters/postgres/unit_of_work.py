@@ -11,7 +11,9 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from framecloak.adapters.postgres import (
+from framecloak.adapters.postgres.connection import Connection, translated
+from framecloak.adapters.postgres.engine import configuration
+from framecloak.adapters.postgres.repositories import (
     accounts,
     audit,
     download_tokens,
@@ -22,9 +24,7 @@ from framecloak.adapters.postgres import (
     videos,
     webhooks,
 )
-from framecloak.adapters.postgres.connection import Connection, translated
-from framecloak.adapters.postgres.engine import configuration
-from framecloak.domain.ports import persistence as ports
+from framecloak.domain.ports import database as ports
 
 DEFAULT_POOL_SIZE = 16
 

@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix, retry_key_prefix
 
 from framecloak.adapters.redis.connection import RedisAdapter, redis_errors
-from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.ports.services import WorkerInfo
 
 NORMAL_QUEUE = "anonymization"

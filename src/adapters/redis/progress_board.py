@@ -13,7 +13,7 @@ from uuid import UUID
 from redis.exceptions import RedisError
 
 from framecloak.adapters.redis.connection import RedisAdapter
-from framecloak.domain.resilience import ended
+from framecloak.domain.support.resilience import ended
 
 logger = logging.getLogger(__name__)
 

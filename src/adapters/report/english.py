@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from framecloak.adapters.report.words import Words
-from framecloak.domain.anonymization.identities import Decision, IdentityMode, Unknown
-from framecloak.domain.anonymization.provenance import SignatureState
-from framecloak.domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle, Verify
+from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
+from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
+from framecloak.domain.anonymization.model.provenance import SignatureState
 
 ENGLISH = Words(
     language="en",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from framecloak.adapters.report.words import Words
-from framecloak.domain.anonymization.record import ReportFacts
+from framecloak.domain.anonymization.results.archive_writer import ReportFacts
 
 NONE = "-"
 """What stands where there is nothing to say."""

@@ -6,8 +6,8 @@ from html import escape
 
 from framecloak.adapters.report import markup
 from framecloak.adapters.report.words import Words
-from framecloak.domain.anonymization.manifest import RecordedModel, RecordedSource
-from framecloak.domain.anonymization.record import ReportFacts
+from framecloak.domain.anonymization.results.archive_writer import ReportFacts
+from framecloak.domain.anonymization.results.manifest import RecordedModel, RecordedSource
 
 _LISTED_SEGMENTS = 20
 """Runs of frames that a cell of a table names."""

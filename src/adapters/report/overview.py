@@ -7,12 +7,12 @@ from html import escape
 from framecloak.adapters.report import markup
 from framecloak.adapters.report.timeline import highest, plot
 from framecloak.adapters.report.words import Words
-from framecloak.domain.anonymization.identities import IdentityMode
-from framecloak.domain.anonymization.identity_log import RecordedIdentities
-from framecloak.domain.anonymization.record import ReportFacts
-from framecloak.domain.anonymization.request import Level, OutputFormat
-from framecloak.domain.anonymization.tracking import Origin
-from framecloak.domain.detection import Kind
+from framecloak.domain.anonymization.identification.log import RecordedIdentities
+from framecloak.domain.anonymization.model.identities import IdentityMode
+from framecloak.domain.anonymization.model.options import Level, OutputFormat
+from framecloak.domain.anonymization.results.archive_writer import ReportFacts
+from framecloak.domain.anonymization.tracking.tracker import Origin
+from framecloak.domain.imaging.detections import Kind
 
 
 def opening(facts: ReportFacts, words: Words) -> str:

@@ -9,8 +9,8 @@ from importlib.resources import files
 from framecloak.adapters.report import findings, origins, overview
 from framecloak.adapters.report.english import ENGLISH
 from framecloak.adapters.report.german import GERMAN
-from framecloak.domain.anonymization.record import ReportFacts
-from framecloak.domain.anonymization.request import Language
+from framecloak.domain.anonymization.model.options import Language
+from framecloak.domain.anonymization.results.archive_writer import ReportFacts
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _LANGUAGES = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}

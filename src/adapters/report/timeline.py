@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from framecloak.domain.anonymization.evidence import Timeline
+from framecloak.domain.anonymization.results.report_data import Timeline
 
 COLUMNS = 240
 WIDTH, HEIGHT = 1200, 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.identities import Decision, IdentityMode, Unknown
-from framecloak.domain.anonymization.provenance import SignatureState
-from framecloak.domain.anonymization.request import Audio, Level, RedactionShape, RedactionStyle, Verify
+from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
+from framecloak.domain.anonymization.model.options import Audio, Level, RedactionShape, RedactionStyle, Verify
+from framecloak.domain.anonymization.model.provenance import SignatureState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

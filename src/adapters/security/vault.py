@@ -42,8 +42,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from framecloak.adapters.security.rotations import Matrix, haar_rotation
 from framecloak.adapters.security.secrets import derive_key
-from framecloak.domain.detection import FloatArray
 from framecloak.domain.errors import GalleryDamagedError, GalleryKeyMissingError
+from framecloak.domain.imaging.detections import FloatArray
 
 KEPT_BYTES = 256 << 20
 """Most memory for rotations that were drawn; one of 512 numbers takes 2 MiB and 50 ms."""

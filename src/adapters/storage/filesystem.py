@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from framecloak.adapters.storage.files import (
+from framecloak.adapters.storage.async_files import (
     PARTIAL_PREFIX,
     copy_file,
     create_file,
@@ -21,7 +21,7 @@ from framecloak.adapters.storage.files import (
     sync_folder,
     write_stream,
 )
-from framecloak.adapters.storage.keys import is_part, require_key, require_prefix, require_range
+from framecloak.adapters.storage.object_keys import is_part, require_key, require_prefix, require_range
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.threads import in_thread
 from framecloak.domain.errors import ObjectNotFoundError, StorageUnavailableError

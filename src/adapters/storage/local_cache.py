@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from framecloak.adapters.storage.files import create_file, disk_errors, write_stream
-from framecloak.adapters.storage.own_folder import OwnFolder, sweep
+from framecloak.adapters.storage.async_files import create_file, disk_errors, write_stream
+from framecloak.adapters.storage.process_folder import OwnFolder, sweep
 from framecloak.adapters.storage.threads import in_thread, settled
 from framecloak.domain.errors import StorageUnavailableError
 from framecloak.domain.ports.services import StoredObject

@@ -16,9 +16,7 @@ from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from urllib3.response import BaseHTTPResponse
 
-from framecloak.adapters.storage.feed import Feed
-from framecloak.adapters.storage.filenames import content_disposition
-from framecloak.adapters.storage.files import (
+from framecloak.adapters.storage.async_files import (
     PARTIAL_PREFIX,
     READ_SIZE,
     create_file,
@@ -26,10 +24,12 @@ from framecloak.adapters.storage.files import (
     read_stream,
     write_stream,
 )
-from framecloak.adapters.storage.keys import require_key, require_prefix, require_range
+from framecloak.adapters.storage.blocking_reader import Feed
+from framecloak.adapters.storage.filenames import content_disposition
 from framecloak.adapters.storage.local_cache import LocalCache
 from framecloak.adapters.storage.minio_client import minio_client
 from framecloak.adapters.storage.minio_errors import s3_errors
+from framecloak.adapters.storage.object_keys import require_key, require_prefix, require_range
 from framecloak.adapters.storage.threads import in_executor, in_thread
 from framecloak.domain.errors import DomainError, StorageUnavailableError
 from framecloak.domain.ports.services import StoredObject

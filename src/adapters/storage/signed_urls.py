@@ -11,7 +11,7 @@ from math import ceil
 from urllib.parse import quote, urlencode
 
 from framecloak.adapters.storage.filenames import safe_filename
-from framecloak.adapters.storage.keys import require_key
+from framecloak.adapters.storage.object_keys import require_key
 from framecloak.domain.errors import ForbiddenError, TokenExpiredError
 from framecloak.domain.ports.services import Clock
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from framecloak.domain.accounts import ApiKey, Role, Session, User
+from framecloak.domain.accounts.model import ApiKey, Role, Session, User
 from framecloak.domain.ports.paging import Page
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
+from framecloak.domain.imaging.timing import Timing
 from framecloak.domain.ports.imaging import Frame, FrameEncoder, Sound
-from framecloak.domain.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.accounts import Principal
-from framecloak.domain.detection import FloatArray
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.ports.paging import Page
-from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.model import EmbeddingSpace
 
 
 @dataclass(frozen=True, slots=True)

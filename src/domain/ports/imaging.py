@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from framecloak.domain.anonymization.request import Appearance, RedactionShape, RedactionStyle
-from framecloak.domain.detection import Areas, Detections, FloatArray, Image, ModelCard
-from framecloak.domain.timing import Timing
+from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.imaging.detections import Areas, Detections, FloatArray, Image, ModelCard
+from framecloak.domain.imaging.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)

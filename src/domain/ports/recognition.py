@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from framecloak.domain.detection import FloatArray, Image, ModelCard
+from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
 from framecloak.domain.ports.imaging import Frame
-from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.reid.model import EmbeddingSpace
 
 
 class PictureReader(Protocol):
@@ -51,7 +51,7 @@ class FaceRecognizer(Protocol):
 
         Args:
             image: (height, width, 3) uint8 RGB.
-            landmarks: (n, 5, 2) float32 pixels, as in `framecloak.domain.detection.Detections`.
+            landmarks: (n, 5, 2) float32 pixels, as in `framecloak.domain.imaging.detections.Detections`.
 
         Returns:
             (n, side, side, 3) uint8 RGB.

@@ -13,15 +13,15 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.accounts import Principal
-from framecloak.domain.anonymization.lifecycle import (
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
     Order,
     Snapshot,
     Status,
 )
-from framecloak.domain.anonymization.rates import Pace, Workload
+from framecloak.domain.anonymization.model.throughput import Pace, Workload
 from framecloak.domain.ports.paging import Page
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.anonymization.lifecycle import Priority
+from framecloak.domain.anonymization.model.request import Priority
 
 
 @dataclass(frozen=True, slots=True)

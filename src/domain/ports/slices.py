@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.anonymization.slices import Demand, FinishedSlice, Lease, Standing
-from framecloak.domain.videos import Segment
+from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, Standing
+from framecloak.domain.videos.segments import Segment
 
 
 class Slices(Protocol):

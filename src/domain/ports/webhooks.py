@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.anonymization.lifecycle import AnonymizationRequest
+from framecloak.domain.anonymization.model.request import AnonymizationRequest
 
 
 class NoticeState(StrEnum):

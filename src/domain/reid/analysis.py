@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framecloak.domain.detection import Detections, FloatArray, Image
 from framecloak.domain.errors import (
     BatchTooLargeError,
     DomainError,
@@ -18,14 +17,15 @@ from framecloak.domain.errors import (
     ImageTooLargeError,
     InvalidImageError,
 )
+from framecloak.domain.imaging.detections import Detections, FloatArray, Image
 from framecloak.domain.ports.imaging import FaceDetector, Frame
 from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
 from framecloak.domain.ports.recognition import EmotionReader, FaceRecognizer, PictureReader
 from framecloak.domain.reid.batching import Batcher
-from framecloak.domain.reid.faces import Analysis, Embedding, EmbeddingSpace, Face
-from framecloak.domain.reid.lanes import Lanes
-from framecloak.domain.reid.looking import MIN_FACE, look
+from framecloak.domain.reid.face_search import MIN_FACE, look
+from framecloak.domain.reid.model import Analysis, Embedding, EmbeddingSpace, Face
 from framecloak.domain.reid.quality import Quality, assess
+from framecloak.domain.reid.thread_lanes import Lanes
 
 MAX_FACES = 32
 """Faces, and pictures, of one request."""

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from framecloak.domain.errors import OverloadedError
 from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
-from framecloak.domain.reid.lanes import Lanes
+from framecloak.domain.reid.thread_lanes import Lanes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

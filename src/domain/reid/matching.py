@@ -11,9 +11,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.detection import FloatArray
 from framecloak.domain.errors import InvalidEmbeddingError, InvalidOptionError
-from framecloak.domain.reid.faces import EmbeddingSpace
+from framecloak.domain.imaging.detections import FloatArray
+from framecloak.domain.reid.model import EmbeddingSpace
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]
 """One vector, as it was sent."""
@@ -55,8 +55,8 @@ _LIKENESS = {
     "dlib-resnet": Likeness(0.7, 0.9, 0.93),
 }
 """Of models that somebody has looked into. To dlib all faces are much alike: different people reach 0.92, and
-one person begins at 0.95. `benchmarks/recognition_roc.py` finds the best threshold for any model and any
-faces."""
+one person begins at 0.95. `benchmarks/faces/recognition_roc.py` finds the best threshold for any model and
+any faces."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.detection import FloatArray, Image
+from framecloak.domain.imaging.detections import FloatArray, Image
 
 _MODEL = np.array(
     [

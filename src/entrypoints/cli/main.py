@@ -11,7 +11,7 @@ from typing import ClassVar
 import click
 
 from framecloak.domain.errors import DomainError
-from framecloak.entrypoints.cli.errors import (
+from framecloak.entrypoints.cli.exit_codes import (
     KILLED_BY,
     SUCCESS,
     report,
@@ -19,7 +19,7 @@ from framecloak.entrypoints.cli.errors import (
     report_internal_error,
     report_usage_error,
 )
-from framecloak.entrypoints.cli.signals import Interrupted, signals_raise
+from framecloak.entrypoints.cli.interrupts import Interrupted, signals_raise
 
 _DEBUG_VARIABLE = "FRAMECLOAK_DEBUG"
 
@@ -52,12 +52,29 @@ class _LazyGroup(click.Group):
     }
 
     modules: ClassVar = {
-        "api": "roles",
-        "worker": "roles",
-        "settings": "settings_command",
-        "signing-key": "verify",
+        "redact": "cli.redact.command",
+        "render": "cli.render.command",
+        "verify": "cli.verify",
+        "overlays": "cli.overlays.command",
+        "demo": "processes.demo.command",
+        "serve": "processes.serve",
+        "api": "processes.roles",
+        "worker": "processes.roles",
+        "clip-service": "processes.clip_service",
+        "anonymize-frames": "cli.requests.command",
+        "reid": "cli.reid.command",
+        "videos": "cli.admin.videos",
+        "users": "cli.admin.users",
+        "audit": "cli.admin.audit",
+        "db": "cli.admin.db",
+        "settings": "cli.admin.settings",
+        "galleries": "cli.admin.galleries",
+        "signing-key": "cli.verify",
+        "webhook-secret": "cli.admin.webhook_secret",
+        "healthcheck": "cli.admin.healthcheck",
+        "models": "cli.models",
     }
-    """Where a command lies that has no module of its name."""
+    """The module of each command, below ``framecloak.entrypoints``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return list(self.summaries)
@@ -65,9 +82,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in self.summaries:
             return None
-        name = cmd_name.replace("-", "_")
-        module = self.modules.get(cmd_name, name)
-        command: click.Command = getattr(import_module(f"framecloak.entrypoints.cli.{module}"), name)
+        module = import_module(f"framecloak.entrypoints.{self.modules[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -15,12 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from framecloak.adapters.vision import centerface, clip_files, dlib_resnet, text
-from framecloak.adapters.vision.downloads import pull as pull_pack
-from framecloak.adapters.vision.onnx import PREFERENCE, Provider
-from framecloak.adapters.vision.plates import plate_detectors
-from framecloak.adapters.vision.precision import Precision, choose_precision, describe
-from framecloak.adapters.vision.weights import (
+from framecloak.adapters.vision.detection import centerface
+from framecloak.adapters.vision.detection import pp_ocr as text
+from framecloak.adapters.vision.detection.yolo_plates import plate_detectors
+from framecloak.adapters.vision.emotions import clip_files
+from framecloak.adapters.vision.recognition import dlib_resnet
+from framecloak.adapters.vision.runtime.onnx import PREFERENCE, Provider
+from framecloak.adapters.vision.runtime.precision import Precision, choose_precision, describe
+from framecloak.adapters.vision.weights.catalogue import (
     CENTERFACE,
     CLIP_FOLDER,
     DLIB_RESNET,
@@ -34,9 +36,10 @@ from framecloak.adapters.vision.weights import (
     licence_of,
     models_folder,
 )
-from framecloak.adapters.vision.weights import (
+from framecloak.adapters.vision.weights.catalogue import (
     verify as verify_files,
 )
+from framecloak.adapters.vision.weights.download import pull as pull_pack
 from framecloak.domain.errors import DomainError, ModelCorruptError, ModelMissingError
 
 _console = Console()
@@ -232,7 +235,7 @@ def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bo
     ends in -quickgelu. See the licence of the weights before you use them.
     """
     # Settings and Pillow are needed for this command alone.
-    from framecloak.adapters.vision.clip_export import ClipSource, export  # noqa: PLC0415
+    from framecloak.adapters.vision.emotions.clip_export import ClipSource, export  # noqa: PLC0415
     from framecloak.entrypoints.settings import Settings  # noqa: PLC0415
 
     settings = Settings.from_environment(os.environ)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from framecloak.domain.errors import InputNotFoundError, ObjectNotFoundError, UnreadableArchiveError
-from framecloak.entrypoints.cli.errors import (
+from framecloak.entrypoints.cli.exit_codes import (
     SUCCESS,
     VERDICT_EXIT_CODES,
     describe_verdict_exit_codes,
@@ -17,7 +17,7 @@ from framecloak.entrypoints.cli.errors import (
 from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 
 if TYPE_CHECKING:
-    from framecloak.domain.anonymization.verification import Verdict
+    from framecloak.domain.anonymization.results.verification import Verdict
 
 _PRINTED = 20
 
@@ -48,10 +48,10 @@ def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_jso
     with the ZIP proves nothing: get it from whoever made the result.
     """
     # The models' libraries are not needed, and take a moment to import.
-    from framecloak.adapters.media.archive import ZipReader  # noqa: PLC0415
-    from framecloak.adapters.media.film_reader import Mp4Reader  # noqa: PLC0415
+    from framecloak.adapters.media.video.mp4_reader import Mp4Reader  # noqa: PLC0415
+    from framecloak.adapters.media.zip.archive import ZipReader  # noqa: PLC0415
     from framecloak.adapters.security.signing import is_signed  # noqa: PLC0415
-    from framecloak.domain.anonymization import verification  # noqa: PLC0415
+    from framecloak.domain.anonymization.results import verification  # noqa: PLC0415
 
     given, own = _given_key(key_file), _own_key(data_dir)
     if not archive.is_file():
@@ -76,7 +76,7 @@ def signing_key(*, data_dir: str | None) -> None:
     when there is none.
     """
     from framecloak.adapters.security.signing import to_pem  # noqa: PLC0415
-    from framecloak.entrypoints.keys import result_signer  # noqa: PLC0415
+    from framecloak.entrypoints.composition.keys import result_signer  # noqa: PLC0415
 
     click.echo(to_pem(result_signer(service_settings(data_dir=data_dir)).public_key), nl=False)
 
@@ -95,7 +95,7 @@ def _given_key(file: Path | None) -> bytes | None:
 
 def _own_key(data_dir: str | None) -> bytes | None:
     """The key of this installation; None where it has none, and none is made."""
-    from framecloak.entrypoints.keys import has_secret, result_signer  # noqa: PLC0415
+    from framecloak.entrypoints.composition.keys import has_secret, result_signer  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir)
     return result_signer(settings).public_key if has_secret(settings) else None

@@ -6,7 +6,9 @@ from litestar import Litestar
 from litestar.datastructures import ResponseHeader
 from litestar.types import ControllerRouterHandler
 
-from framecloak.entrypoints.http.bodies import ApiRequest, BodyDTO, NegotiatedResponse
+from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, BodyDTO, NegotiatedResponse
+from framecloak.entrypoints.asgi.headers import REQUEST_ID, standard_headers
+from framecloak.entrypoints.asgi.problem_details import EXCEPTION_HANDLERS
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.console import console_router
 from framecloak.entrypoints.http.controllers.accounts import AccountsController
@@ -24,13 +26,11 @@ from framecloak.entrypoints.http.controllers.segments import SegmentsController
 from framecloak.entrypoints.http.controllers.sessions import SessionsController
 from framecloak.entrypoints.http.controllers.videos import VideosController
 from framecloak.entrypoints.http.dependencies import dependencies
-from framecloak.entrypoints.http.errors import EXCEPTION_HANDLERS
-from framecloak.entrypoints.http.headers import REQUEST_ID, standard_headers
-from framecloak.entrypoints.http.limits import RateLimiter
+from framecloak.entrypoints.http.middleware.authentication import AuthenticationMiddleware, Authenticator
+from framecloak.entrypoints.http.middleware.rate_limit import RateLimiter
 from framecloak.entrypoints.http.openapi import openapi_config
-from framecloak.entrypoints.http.queries import without_blanks
-from framecloak.entrypoints.http.security import AuthenticationMiddleware, Authenticator
 from framecloak.entrypoints.http.services import Services
+from framecloak.entrypoints.http.transport.queries import without_blanks
 
 CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
     RequestsController,

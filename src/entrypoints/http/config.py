@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from framecloak.domain.anonymization.request import Language, Level, OutputFormat, Verify
-from framecloak.entrypoints.http.headers import Policies
+from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
+from framecloak.entrypoints.asgi.headers import Policies
 
 
 @dataclass(frozen=True, slots=True)

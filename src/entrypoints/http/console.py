@@ -15,7 +15,7 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
-from framecloak.entrypoints.http.headers import Policies
+from framecloak.entrypoints.asgi.headers import Policies
 
 FILES_PATH = "/web"
 

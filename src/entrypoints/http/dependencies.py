@@ -10,24 +10,24 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
 from framecloak.adapters.metrics.api import ApiMetrics
-from framecloak.domain.accounts import Principal
-from framecloak.domain.anonymization.delivery import Delivery
-from framecloak.domain.anonymization.health import Health
-from framecloak.domain.anonymization.overlay_search import OverlayProposals
-from framecloak.domain.anonymization.resubmission import Resubmissions
-from framecloak.domain.anonymization.reviewing import Reviewing
-from framecloak.domain.anonymization.service import Anonymization
-from framecloak.domain.anonymization.submission import Submissions
-from framecloak.domain.anonymization.vitals import Vitals
-from framecloak.domain.collection import Collection
-from framecloak.domain.identity import Identity
-from framecloak.domain.marking import Marking
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.accounts.service import Identity
+from framecloak.domain.anonymization.overlays.service import OverlayProposals
+from framecloak.domain.anonymization.requests.downloads import Delivery
+from framecloak.domain.anonymization.requests.resubmit import Resubmissions
+from framecloak.domain.anonymization.requests.service import Anonymization
+from framecloak.domain.anonymization.requests.submit import Submissions
+from framecloak.domain.anonymization.review.service import Reviewing
+from framecloak.domain.operations.health import Health
+from framecloak.domain.operations.service_metrics import Vitals
 from framecloak.domain.ports.services import Clock, ProgressBoard
-from framecloak.domain.reid.galleries import Galleries
-from framecloak.domain.reid.service import Faces
-from framecloak.domain.sharing import Sharing
+from framecloak.domain.reid.galleries.service import Galleries
+from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.domain.videos.grants import Sharing
+from framecloak.domain.videos.marks import Marking
+from framecloak.domain.videos.service import Collection
 from framecloak.entrypoints.http.config import HttpConfig
-from framecloak.entrypoints.http.security import Authenticator
+from framecloak.entrypoints.http.middleware.authentication import Authenticator
 from framecloak.entrypoints.http.services import ObjectServer, Services
 
 Caller: TypeAlias = NamedDependency[SkipValidation[Principal]]

@@ -26,14 +26,14 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from msgspec import Struct
 
-from framecloak.entrypoints.http.bodies import JSON, MSGPACK
+from framecloak.entrypoints.asgi.content_negotiation import JSON, MSGPACK
+from framecloak.entrypoints.asgi.problem_details import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
 from framecloak.entrypoints.http.config import HttpConfig
-from framecloak.entrypoints.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE, title_of
-from framecloak.entrypoints.http.schemas.common import Body, View
-from framecloak.entrypoints.http.schemas.faces import AnalyzeBody
-from framecloak.entrypoints.http.schemas.galleries import EnrolBody, SearchBody
-from framecloak.entrypoints.http.schemas.problems import Problem
-from framecloak.entrypoints.http.security import API_KEY_HEADER
+from framecloak.entrypoints.http.middleware.authentication import API_KEY_HEADER
+from framecloak.entrypoints.schemas.common import Body, View
+from framecloak.entrypoints.schemas.faces import AnalyzeBody
+from framecloak.entrypoints.schemas.galleries import EnrolBody, SearchBody
+from framecloak.entrypoints.schemas.problems import Problem
 
 _ALWAYS = ("too_many_attempts", "internal_error", "database_unavailable")
 _SIGNED_IN = ("not_authenticated",)

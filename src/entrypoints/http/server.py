@@ -8,17 +8,17 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from framecloak.adapters.metrics.api import ApiMetrics
-from framecloak.domain.reid.service import Faces
-from framecloak.entrypoints.http.access import with_access_log
+from framecloak.domain.reid.lazy_analysis import Faces
+from framecloak.entrypoints.asgi.access_log import with_access_log
+from framecloak.entrypoints.asgi.headers import Policies
+from framecloak.entrypoints.asgi.uvicorn_server import serve_app
+from framecloak.entrypoints.composition.keys import result_signer
+from framecloak.entrypoints.composition.reid import build_faces
+from framecloak.entrypoints.composition.service import Service, build_service
 from framecloak.entrypoints.http.app import create_app
 from framecloak.entrypoints.http.config import HttpConfig, RateLimits
-from framecloak.entrypoints.http.headers import Policies
-from framecloak.entrypoints.http.listening import serve_app
-from framecloak.entrypoints.http.metering import with_metrics
+from framecloak.entrypoints.http.middleware.metrics import with_metrics
 from framecloak.entrypoints.http.services import ObjectServer, Services
-from framecloak.entrypoints.keys import result_signer
-from framecloak.entrypoints.recognition import build_faces
-from framecloak.entrypoints.service import Service, build_service
 from framecloak.entrypoints.settings import Settings
 
 

@@ -12,11 +12,11 @@ from typing import Any, Self
 from framecloak.domain.errors import InvalidSettingError
 from framecloak.entrypoints.settings.anonymization import AnonymizationSettings
 from framecloak.entrypoints.settings.api import ApiSettings
+from framecloak.entrypoints.settings.logging import TellingSettings
 from framecloak.entrypoints.settings.models import MAX_THREADS, PRECISIONS, PROVIDERS, ModelSettings
-from framecloak.entrypoints.settings.places import PlaceSettings, data_folder
 from framecloak.entrypoints.settings.recognition import RecognitionSettings
-from framecloak.entrypoints.settings.telling import TellingSettings
-from framecloak.entrypoints.variables import Variable
+from framecloak.entrypoints.settings.storage import PlaceSettings, data_folder
+from framecloak.entrypoints.settings.variables import Variable
 
 __all__ = ["MAX_THREADS", "PRECISIONS", "PROVIDERS", "Settings", "data_folder", "variables"]
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.request import Language, Level, OutputFormat, Verify
-from framecloak.domain.anonymization.slices import LEASE
-from framecloak.entrypoints.variables import (
+from framecloak.domain.anonymization.model.options import Language, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.slices import LEASE
+from framecloak.entrypoints.settings.variables import (
     at_least,
     parsed_by,
     positive,

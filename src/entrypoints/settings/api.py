@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.entrypoints.variables import (
+from framecloak.entrypoints.settings.variables import (
     Address,
     at_least,
     network_names,
@@ -22,7 +22,7 @@ _YEAR = 24 * 366.0
 
 def _password(value: str) -> str:
     # Passwords come with NumPy in tow, which `redact --help` need not wait for.
-    from framecloak.domain.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD  # noqa: PLC0415 - as the comment says
+    from framecloak.domain.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD  # noqa: PLC0415 - as the comment says
 
     if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
         raise ValueError(f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")

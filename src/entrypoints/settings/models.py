@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from framecloak.adapters.vision.weights import models_folder
-from framecloak.entrypoints.machine import available_cores
-from framecloak.entrypoints.variables import (
+from framecloak.adapters.vision.weights.catalogue import models_folder
+from framecloak.entrypoints.runtime.resources import available_cores
+from framecloak.entrypoints.settings.variables import (
     one_of,
     path,
     setting,

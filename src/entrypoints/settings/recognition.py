@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.entrypoints.variables import (
+from framecloak.entrypoints.settings.variables import (
     Address,
     at_least,
     comma_free,

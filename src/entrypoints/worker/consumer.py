@@ -14,7 +14,7 @@ from arq.worker import Function, Worker, func
 from redis.exceptions import RedisError
 
 from framecloak.adapters.redis.connection import connect, disconnect
-from framecloak.domain.resilience import uninterrupted
+from framecloak.domain.support.resilience import uninterrupted
 
 logger = logging.getLogger(__name__)
 

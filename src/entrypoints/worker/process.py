@@ -18,16 +18,16 @@ from framecloak.adapters.metrics.prometheus import (
     process_registry,
     watch_memory,
 )
-from framecloak.domain.anonymization.instruments import Instruments
-from framecloak.domain.anonymization.request import Level, Verify
-from framecloak.domain.detection import ModelCard
+from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.errors import DomainError
-from framecloak.entrypoints.bootstrap import Container, require_detector
-from framecloak.entrypoints.service import build_service
+from framecloak.domain.imaging.detections import ModelCard
+from framecloak.entrypoints.composition.pipeline import Container, require_detector
+from framecloak.entrypoints.composition.service import build_service
 from framecloak.entrypoints.settings import Settings
-from framecloak.entrypoints.worker.duties import Duty
-from framecloak.entrypoints.worker.memory import MemoryWatermark
-from framecloak.entrypoints.worker.run import WorkerParts, run_worker
+from framecloak.entrypoints.worker.duty import Duty
+from framecloak.entrypoints.worker.lifecycle import WorkerParts, run_worker
+from framecloak.entrypoints.worker.memory_limit import MemoryWatermark
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from fakes.persistence.tables import Transaction
-from framecloak.domain.accounts import ApiKey, Principal, Role, Session, User
+from framecloak.domain.accounts.model import ApiKey, Principal, Role, Session, User
 from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
-from framecloak.domain.ports.persistence import AuditEntry, AuditFilter, Page
+from framecloak.domain.ports.database import AuditEntry, AuditFilter, Page
 
 
 class FakeUsers:

@@ -1,4 +1,4 @@
-"""A database in memory that keeps the promises of ``framecloak.domain.ports.persistence``."""
+"""A database in memory that keeps the promises of ``framecloak.domain.ports.database``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fakes.persistence.slices import FakeSlices
 from fakes.persistence.tables import Store, Tables, Transaction
 from fakes.persistence.webhooks import FakeNotices
 from framecloak.domain.errors import DatabaseUnavailableError
-from framecloak.domain.ports.persistence import (
+from framecloak.domain.ports.database import (
     ApiKeys,
     AuditLog,
     DownloadTokens,

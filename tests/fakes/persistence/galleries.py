@@ -12,16 +12,16 @@ from uuid import UUID
 import numpy as np
 
 from fakes.persistence.tables import Transaction
-from framecloak.domain.accounts import Principal
-from framecloak.domain.detection import FloatArray
+from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import (
     GalleryDamagedError,
     GalleryFaceNotFoundError,
     GalleryKeyMissingError,
     GalleryNotFoundError,
 )
+from framecloak.domain.imaging.detections import FloatArray
+from framecloak.domain.ports.database import Page
 from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
-from framecloak.domain.ports.persistence import Page
 
 
 class FakeGalleries:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fakes.persistence.tables import Transaction
-from framecloak.domain.accounts import Principal
+from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
@@ -19,7 +19,8 @@ from framecloak.domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from framecloak.domain.library import (
+from framecloak.domain.ports.database import Page
+from framecloak.domain.videos.model import (
     GrantRole,
     MarkedRegion,
     MarkedSegment,
@@ -28,8 +29,7 @@ from framecloak.domain.library import (
     VideoFacts,
     VideoGrant,
 )
-from framecloak.domain.ports.persistence import Page
-from framecloak.domain.videos import Region, Segment
+from framecloak.domain.videos.segments import Region, Segment
 
 
 class FakeVideos:

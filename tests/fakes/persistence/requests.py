@@ -11,15 +11,15 @@ from uuid import UUID, uuid4
 
 from fakes.persistence.tables import Transaction
 from fakes.persistence.webhooks import FakeNotices
-from framecloak.domain.accounts import Principal
-from framecloak.domain.anonymization.lifecycle import (
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
     Order,
     Snapshot,
     Status,
 )
-from framecloak.domain.anonymization.rates import Pace, Workload
+from framecloak.domain.anonymization.model.throughput import Pace, Workload
 from framecloak.domain.errors import (
     IdempotencyConflictError,
     RequestNotFoundError,
@@ -28,7 +28,7 @@ from framecloak.domain.errors import (
     TokenUsedError,
     VideoNotFoundError,
 )
-from framecloak.domain.ports.persistence import Page, RequestFilter
+from framecloak.domain.ports.database import Page, RequestFilter
 
 
 class FakeRequests:

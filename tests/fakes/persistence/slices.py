@@ -9,9 +9,9 @@ from datetime import timedelta
 from uuid import UUID
 
 from fakes.persistence.tables import SliceEntry, Transaction
-from framecloak.domain.anonymization.lifecycle import Priority, Status
-from framecloak.domain.anonymization.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
-from framecloak.domain.videos import Segment
+from framecloak.domain.anonymization.model.request import Priority, Status
+from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
+from framecloak.domain.videos.segments import Segment
 
 
 class FakeSlices:

@@ -10,9 +10,9 @@ from sqlalchemy import MetaData
 
 from framecloak.adapters.postgres.tables.accounts import UserRow
 from framecloak.adapters.postgres.tables.galleries import GalleryRow
-from framecloak.adapters.postgres.tables.library import VideoRow
 from framecloak.adapters.postgres.tables.requests import RequestRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
+from framecloak.adapters.postgres.tables.videos import VideoRow
 from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
 
 METADATA: MetaData

@@ -5,7 +5,7 @@ What protects their contents, and what it does not protect, is written in `adapt
 Vectors of all models share one column without a dimension; a gallery has one model, so they never meet. An
 index of pgvector needs a dimension, and one over several galleries would have to be searched past the
 neighbours that other galleries contribute, so each large gallery gets a partial one of its own
-(`framecloak.adapters.postgres.gallery_indexes`), on half-precision numbers to halve its size.
+(`framecloak.adapters.postgres.vector_search.indexes`), on half-precision numbers to halve its size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from framecloak.adapters.postgres.tables.columns import CLOCK, Time
-from framecloak.adapters.postgres.vectors import Vector
+from framecloak.adapters.postgres.vector_search.column_type import Vector
 
 
 class GalleryRow(DefaultBase):

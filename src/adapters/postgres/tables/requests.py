@@ -27,10 +27,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from framecloak.adapters.postgres.tables.columns import CLOCK, Time, area, digest_of, frames, one_of
-from framecloak.domain.anonymization.identities import IdentityMode, Unknown
-from framecloak.domain.anonymization.lifecycle import Priority, Status
-from framecloak.domain.anonymization.provenance import SignatureState
-from framecloak.domain.anonymization.request import (
+from framecloak.domain.anonymization.model.identities import IdentityMode, Unknown
+from framecloak.domain.anonymization.model.options import (
     Audio,
     Language,
     Level,
@@ -39,6 +37,8 @@ from framecloak.domain.anonymization.request import (
     RedactionStyle,
     Verify,
 )
+from framecloak.domain.anonymization.model.provenance import SignatureState
+from framecloak.domain.anonymization.model.request import Priority, Status
 
 _LIVE = "completed_at IS NULL"
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from framecloak.adapters.postgres.tables.columns import Time, frames, one_of
-from framecloak.domain.anonymization.slices import SliceKind
+from framecloak.domain.anonymization.model.slices import SliceKind
 
 
 class SliceRow(DefaultBase):

@@ -7,8 +7,9 @@ from litestar.params import JSONBody
 from msgspec import UNSET
 
 from framecloak.entrypoints.http.dependencies import Caller, TheAuthenticator, TheIdentity
+from framecloak.entrypoints.http.middleware.authentication import administrators_only
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.accounts import (
+from framecloak.entrypoints.schemas.accounts import (
     ApiKeyView,
     ChangeUserBody,
     CreateApiKeyBody,
@@ -17,8 +18,7 @@ from framecloak.entrypoints.http.schemas.accounts import (
     UserPage,
     UserView,
 )
-from framecloak.entrypoints.http.schemas.common import ApiKeyId, Limit, Offset, UserId
-from framecloak.entrypoints.http.security import administrators_only
+from framecloak.entrypoints.schemas.common import ApiKeyId, Limit, Offset, UserId
 
 
 class AccountsController(Controller):

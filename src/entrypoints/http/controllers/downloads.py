@@ -11,7 +11,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect, Stream
 
-from framecloak.entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.dependencies import (
     Caller,
     TheAnonymization,
@@ -19,11 +19,11 @@ from framecloak.entrypoints.http.dependencies import (
     TheDelivery,
     TheObjects,
 )
-from framecloak.entrypoints.http.objects import OBJECTS_PATH, byte_range, handed_out
+from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.common import RequestId
-from framecloak.entrypoints.http.schemas.requests import DownloadView
-from framecloak.entrypoints.http.security import Access
+from framecloak.entrypoints.http.transport.objects import OBJECTS_PATH, byte_range, handed_out
+from framecloak.entrypoints.schemas.common import RequestId
+from framecloak.entrypoints.schemas.requests import DownloadView
 
 _LINK = ResponseHeader("Location", documentation_only=True, description="Where to go on.")
 _ZIP = ResponseSpec(

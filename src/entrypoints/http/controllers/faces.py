@@ -11,15 +11,20 @@ from litestar.params import JSONBody, QueryParameter
 
 from framecloak.domain.errors import DomainError, InvalidImageError
 from framecloak.domain.reid.analysis import require_batch
-from framecloak.domain.reid.faces import Analysis
 from framecloak.domain.reid.matching import Match, compare, find_matches
-from framecloak.entrypoints.http.bodies import ApiRequest, decode
+from framecloak.domain.reid.model import Analysis
+from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, decode
+from framecloak.entrypoints.asgi.disconnect import unless_client_leaves
+from framecloak.entrypoints.asgi.problem_details import domain_problem
 from framecloak.entrypoints.http.dependencies import TheClock, TheFaces
-from framecloak.entrypoints.http.errors import domain_problem
-from framecloak.entrypoints.http.images import incoming_picture, media_type_of, off_loop, picture_bytes
-from framecloak.entrypoints.http.leaving import unless_client_leaves
 from framecloak.entrypoints.http.openapi import ImageOperation, problems
-from framecloak.entrypoints.http.schemas.faces import (
+from framecloak.entrypoints.http.transport.images import (
+    incoming_picture,
+    media_type_of,
+    off_loop,
+    picture_bytes,
+)
+from framecloak.entrypoints.schemas.faces import (
     AnalysisView,
     AnalyzeBatchBody,
     BatchAnalysisView,

@@ -10,18 +10,18 @@ from litestar.params import JSONBody
 from msgspec import UnsetType
 
 from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
-from framecloak.domain.reid.faces import Analysis, Embedding
-from framecloak.domain.reid.gallery import Enrolment, Gallery
+from framecloak.domain.reid.galleries.model import Enrolment, Gallery
 from framecloak.domain.reid.matching import Numbers, unit_vector, usual_threshold
-from framecloak.entrypoints.http.bodies import ApiRequest
+from framecloak.domain.reid.model import Analysis, Embedding
+from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
+from framecloak.entrypoints.asgi.disconnect import unless_client_leaves
 from framecloak.entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS
 from framecloak.entrypoints.http.dependencies import Caller, TheFaces, TheGalleries
-from framecloak.entrypoints.http.images import incoming_face, media_type_of, picture_of
-from framecloak.entrypoints.http.leaving import unless_client_leaves
 from framecloak.entrypoints.http.openapi import EnrolOperation, SearchOperation, problems
-from framecloak.entrypoints.http.schemas.common import Limit, Offset
-from framecloak.entrypoints.http.schemas.faces import QualityView, numbers
-from framecloak.entrypoints.http.schemas.galleries import (
+from framecloak.entrypoints.http.transport.images import incoming_face, media_type_of, picture_of
+from framecloak.entrypoints.schemas.common import Limit, Offset
+from framecloak.entrypoints.schemas.faces import QualityView, numbers
+from framecloak.entrypoints.schemas.galleries import (
     CreateGalleryBody,
     EnrolBody,
     EnrolledFacePage,

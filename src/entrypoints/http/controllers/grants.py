@@ -5,11 +5,11 @@ from __future__ import annotations
 from litestar import Controller, delete, get, put
 from litestar.params import JSONBody
 
-from framecloak.domain.library import GrantRole
+from framecloak.domain.videos.model import GrantRole
 from framecloak.entrypoints.http.dependencies import Caller, TheSharing
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.common import UserId, VideoId
-from framecloak.entrypoints.http.schemas.videos import GrantView, PutGrantBody
+from framecloak.entrypoints.schemas.common import UserId, VideoId
+from framecloak.entrypoints.schemas.videos import GrantView, PutGrantBody
 
 
 class GrantsController(Controller):

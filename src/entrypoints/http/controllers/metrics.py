@@ -8,10 +8,10 @@ from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 
 from framecloak.domain.errors import NotAuthenticatedError
-from framecloak.entrypoints.http.bearer import shows_token
+from framecloak.entrypoints.asgi.shared_token import shows_token
 from framecloak.entrypoints.http.dependencies import MaybeCaller, TheConfig, TheMetrics, TheVitals
+from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.security import Access
 
 
 @get(

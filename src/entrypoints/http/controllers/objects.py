@@ -9,12 +9,12 @@ from litestar.params import PathParameter
 from litestar.response import Stream
 
 from framecloak.domain.errors import ObjectNotFoundError
-from framecloak.entrypoints.http.bodies import ApiRequest
+from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
 from framecloak.entrypoints.http.dependencies import TheCollection, TheObjects
-from framecloak.entrypoints.http.objects import handed_out
-from framecloak.entrypoints.http.security import Access
+from framecloak.entrypoints.http.middleware.authentication import Access
 from framecloak.entrypoints.http.services import ObjectServer
-from framecloak.entrypoints.http.uploads import blocks, declared_body
+from framecloak.entrypoints.http.transport.objects import handed_out
+from framecloak.entrypoints.http.transport.uploads import blocks, declared_body
 
 Key = Annotated[str, PathParameter(description="Of the object.")]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from litestar import Controller, Response, get
 from litestar.openapi import ResponseSpec
 
-from framecloak.domain.anonymization.health import Condition
-from framecloak.entrypoints.http.bodies import NegotiatedResponse
+from framecloak.domain.operations.health import Condition
+from framecloak.entrypoints.asgi.content_negotiation import NegotiatedResponse
 from framecloak.entrypoints.http.dependencies import (
     Caller,
     MaybeCaller,
@@ -15,10 +15,10 @@ from framecloak.entrypoints.http.dependencies import (
     TheFaces,
     TheHealth,
 )
+from framecloak.entrypoints.http.middleware.authentication import Access, administrators_only
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.health import HealthView, LivenessView, SigningKeyView
-from framecloak.entrypoints.http.schemas.requests import StatisticsView
-from framecloak.entrypoints.http.security import Access, administrators_only
+from framecloak.entrypoints.schemas.health import HealthView, LivenessView, SigningKeyView
+from framecloak.entrypoints.schemas.requests import StatisticsView
 
 
 @get(

@@ -7,8 +7,8 @@ from litestar.params import JSONBody
 
 from framecloak.entrypoints.http.dependencies import Caller, TheMarking, TheOverlays
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.common import RegionId, VideoId
-from framecloak.entrypoints.http.schemas.videos import CreateRegionBody, ProposalView, RegionView
+from framecloak.entrypoints.schemas.common import RegionId, VideoId
+from framecloak.entrypoints.schemas.videos import CreateRegionBody, ProposalView, RegionView
 
 
 class RegionsController(Controller):

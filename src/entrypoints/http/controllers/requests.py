@@ -12,13 +12,14 @@ from litestar.openapi import ResponseSpec
 from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
-from framecloak.domain.accounts import Principal
-from framecloak.domain.anonymization.lifecycle import Status
-from framecloak.domain.anonymization.submission import Submissions, Submitted
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.requests.submit import Submissions, Submitted
 from framecloak.domain.errors import DomainError
-from framecloak.domain.ports.persistence import RequestFilter
-from framecloak.entrypoints.http.access import name_subject
-from framecloak.entrypoints.http.bodies import BatchDTO, convert
+from framecloak.domain.ports.database import RequestFilter
+from framecloak.entrypoints.asgi.access_log import name_subject
+from framecloak.entrypoints.asgi.content_negotiation import BatchDTO, convert
+from framecloak.entrypoints.asgi.problem_details import InvalidBodyError, domain_problem, invalid_body_problem
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.dependencies import (
     Caller,
@@ -28,14 +29,13 @@ from framecloak.entrypoints.http.dependencies import (
     TheConfig,
     TheSubmissions,
 )
-from framecloak.entrypoints.http.errors import InvalidBodyError, domain_problem, invalid_body_problem
-from framecloak.entrypoints.http.events import EVENT_STREAM, EventFeed, settled
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.common import MAX_ID, Limit, Offset, RequestId
-from framecloak.entrypoints.http.schemas.options import OptionsView
-from framecloak.entrypoints.http.schemas.orders import BatchResult, SubmitBody, SubmittedView
-from framecloak.entrypoints.http.schemas.problems import FieldError
-from framecloak.entrypoints.http.schemas.requests import (
+from framecloak.entrypoints.http.transport.server_sent_events import EVENT_STREAM, EventFeed, settled
+from framecloak.entrypoints.schemas.common import MAX_ID, Limit, Offset, RequestId
+from framecloak.entrypoints.schemas.options import OptionsView
+from framecloak.entrypoints.schemas.orders import BatchResult, SubmitBody, SubmittedView
+from framecloak.entrypoints.schemas.problems import FieldError
+from framecloak.entrypoints.schemas.requests import (
     CancelledView,
     EventView,
     RequestPage,

@@ -10,19 +10,19 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from framecloak.domain.accounts import Principal
-from framecloak.domain.anonymization.box_table import LARGEST
-from framecloak.domain.anonymization.reviewing import Piece, Reviewing
-from framecloak.entrypoints.http.access import name_subject
-from framecloak.entrypoints.http.bodies import JSON, MSGPACK, ApiRequest, prefers_msgpack
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.box_table import LARGEST
+from framecloak.domain.anonymization.review.service import Piece, Reviewing
+from framecloak.entrypoints.asgi.access_log import name_subject
+from framecloak.entrypoints.asgi.content_negotiation import JSON, MSGPACK, ApiRequest, prefers_msgpack
 from framecloak.entrypoints.http.console import names_tag
 from framecloak.entrypoints.http.controllers.requests import IdempotencyKey, tell
 from framecloak.entrypoints.http.controllers.videos import CREDENTIALS, FRAMES_KEPT, Width
 from framecloak.entrypoints.http.dependencies import Caller, TheResubmissions, TheReviewing
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.common import Limit, Offset, RequestId
-from framecloak.entrypoints.http.schemas.orders import SubmittedView
-from framecloak.entrypoints.http.schemas.reviews import BoxesView, FrameRiskView, RenderBody, ReviewPage
+from framecloak.entrypoints.schemas.common import Limit, Offset, RequestId
+from framecloak.entrypoints.schemas.orders import SubmittedView
+from framecloak.entrypoints.schemas.reviews import BoxesView, FrameRiskView, RenderBody, ReviewPage
 
 MAX_EDIT_BYTES = 8 << 20
 """Of a body with edits: a hundred thousand boxes and more."""

@@ -8,8 +8,8 @@ from msgspec import UNSET
 
 from framecloak.entrypoints.http.dependencies import Caller, TheCollection, TheMarking
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.common import SegmentId, VideoId
-from framecloak.entrypoints.http.schemas.videos import ChangeSegmentBody, CreateSegmentBody, SegmentView
+from framecloak.entrypoints.schemas.common import SegmentId, VideoId
+from framecloak.entrypoints.schemas.videos import ChangeSegmentBody, CreateSegmentBody, SegmentView
 
 
 class SegmentsController(Controller):

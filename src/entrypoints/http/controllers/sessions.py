@@ -7,21 +7,21 @@ from litestar.datastructures import Cookie
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
-from framecloak.domain.accounts import Means
-from framecloak.domain.identity import SignedIn
-from framecloak.entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from framecloak.domain.accounts.model import Means
+from framecloak.domain.accounts.service import SignedIn
+from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.dependencies import Caller, TheAuthenticator, TheConfig, TheIdentity
-from framecloak.entrypoints.http.limits import client_address
+from framecloak.entrypoints.http.middleware.authentication import Access, csrf_token
+from framecloak.entrypoints.http.middleware.rate_limit import client_address
 from framecloak.entrypoints.http.openapi import problems
-from framecloak.entrypoints.http.schemas.accounts import (
+from framecloak.entrypoints.schemas.accounts import (
     Credentials,
     MeView,
     RefreshBody,
     SessionView,
     TokenView,
 )
-from framecloak.entrypoints.http.security import Access, csrf_token
 
 _FOR_ANYONE = {"access": Access.ANYONE}
 _SIGN_IN_PROBLEMS = problems("invalid_credentials", "queue_unavailable", strangers=True, body=True)

@@ -12,14 +12,14 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from framecloak.domain.errors import FrameNotFoundError
-from framecloak.domain.library import Video
-from framecloak.entrypoints.http.bodies import ApiRequest, NegotiatedResponse
+from framecloak.domain.videos.model import Video
+from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.console import names_tag
 from framecloak.entrypoints.http.dependencies import Caller, TheCollection
 from framecloak.entrypoints.http.openapi import UploadOperation, problems
-from framecloak.entrypoints.http.schemas.common import Limit, Offset, VideoId
-from framecloak.entrypoints.http.schemas.videos import BeginUploadBody, UploadView, VideoPage, VideoView
-from framecloak.entrypoints.http.uploads import incoming_video
+from framecloak.entrypoints.http.transport.uploads import incoming_video
+from framecloak.entrypoints.schemas.common import Limit, Offset, VideoId
+from framecloak.entrypoints.schemas.videos import BeginUploadBody, UploadView, VideoPage, VideoView
 
 MAX_PREVIEW_WIDTH = 8192
 """Pixels; no frame is enlarged beyond what it is."""

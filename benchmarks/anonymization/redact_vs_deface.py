@@ -1,0 +1,177 @@
+"""Compare ``framecloak redact`` with the ``deface`` command line: whole processes on the same files.
+
+Run with ``make bench``. Needs the folder of real footage beside the checkout. Prints medians of several
+rounds in which the two take turns, their ratio round by round, peak memory, and how well the boxes of that
+very run cover the hand-verified faces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import framecloak.adapters.vision  # noqa: F401 - before what imports ONNX Runtime, which then tells nobody anything
+
+# isort: split
+import imageio.v2 as imageio
+import imageio_ffmpeg
+from deface.centerface import CenterFace
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+BIN = Path(sys.executable).parent
+CLIP_FRAMES = 105
+LOOPS = 4
+"""How often the clip of 105 frames is repeated, so that start-up does not decide."""
+
+
+@dataclass
+class Runs:
+    """What the rounds of one command cost."""
+
+    seconds: list[float] = field(default_factory=list)
+    peak_mb: list[float] = field(default_factory=list)
+
+    def add(self, command: list[str | Path]) -> None:
+        """Run the command once, as a process of its own."""
+        began = time.perf_counter()
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+            _, status, usage = os.wait4(process.pid, 0)
+            took = time.perf_counter() - began
+            if os.waitstatus_to_exitcode(status):
+                output.seek(0)
+                sys.exit(f"{command} failed:\n{output.read().decode(errors='replace')[-2000:]}")
+        self.seconds.append(took)
+        self.peak_mb.append(usage.ru_maxrss / 1024)
+
+
+def prepare(folder: Path) -> dict[str, Path]:
+    """The clips: the film looped as it is, and the same scaled to 640x360."""
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    full, small = folder / "street_1080p.mp4", folder / "street_360p.mp4"
+    quiet = [ffmpeg, "-v", "error", "-y"]
+    looped = ["-stream_loop", str(LOOPS), "-i", DATA / "street.mp4", "-an", "-c", "copy", full]
+    scaled = ["-i", full, "-vf", "scale=640:360", "-c:v", "libx264", "-crf", "18", small]
+    subprocess.run([*quiet, *looped], check=True)
+    subprocess.run([*quiet, *scaled], check=True)
+    return {"1920x1080": full, "640x360": small}
+
+
+def manifest(archive: Path) -> dict:
+    """The manifest of a ZIP of ours."""
+    with zipfile.ZipFile(archive) as opened:
+        return json.loads(opened.read("manifest.json"))
+
+
+def our_boxes(archive: Path) -> dict[str, list[list[float]]]:
+    """The boxes of the first pass through the loop."""
+    return {
+        str(frame["index"]): [box["xyxy"] for box in frame["boxes"]]
+        for frame in manifest(archive)["frames"][:CLIP_FRAMES]
+    }
+
+
+def enlarged(boxes: dict[str, list[list[float]]], width: int) -> dict[str, list[list[float]]]:
+    """Boxes in a film of some width, in pixels of the original, which is 1920 wide."""
+    zoom = 1920 / width
+    return {index: [[side * zoom for side in box] for box in row] for index, row in boxes.items()}
+
+
+def deface_boxes(video: Path, frames: int | None = None) -> dict[str, list[list[float]]]:
+    """What ``deface`` redacts with its defaults: threshold 0.2, masks grown by 0.3 on every side.
+
+    Args:
+        video: any video.
+        frames: stop after so many; None for all.
+
+    Returns:
+        Boxes by frame, in pixels of the video.
+    """
+    detector = CenterFace(in_shape=None, backend="onnxrt")
+    found = {}
+    for index, frame in enumerate(imageio.get_reader(video)):
+        if index == frames:
+            break
+        boxes = []
+        for x1, y1, x2, y2, _ in detector(frame, threshold=0.2)[0]:
+            grow_x, grow_y = (x2 - x1) * 0.3, (y2 - y1) * 0.3
+            grown = (x1 - grow_x, y1 - grow_y, x2 + grow_x, y2 + grow_y)
+            boxes.append([float(side) for side in grown])
+        found[str(index)] = boxes
+    return found
+
+
+def coverage(boxes: dict[str, list[list[float]]], folder: Path, *, ellipse: bool) -> str:
+    """Ask the scorer that came with the ground truth."""
+    file = folder / "boxes.json"
+    file.write_text(json.dumps(boxes))
+    command = [sys.executable, DATA / "score_faces.py", file, "--video", "street.mp4", "--json"]
+    scored = json.loads(subprocess.check_output([*command, *(["--ellipse"] if ellipse else [])]))
+    return (
+        f"clear {scored['recall']:.3f}, all {scored['recall_all']:.3f}, "
+        f"redacted {100 * scored['area']:.2f} %, away from faces {100 * scored['false_area']:.2f} %"
+    )
+
+
+def race(name: str, video: Path, archive: Path, rounds: int) -> None:
+    """Run both commands in turn and print what they cost."""
+    ours, theirs = Runs(), Runs()
+    for _ in range(rounds):
+        archive.unlink(missing_ok=True)
+        ours.add([BIN / "framecloak", "redact", video, "-o", archive])
+        theirs.add([BIN / "deface", video, "-o", archive.with_suffix(".mp4")])
+    frames = len(manifest(archive)["frames"])
+    ratios = [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
+    print(f"\n{name}, {frames} frames, {rounds} rounds")
+    for label, runs in (("framecloak", ours), ("deface", theirs)):
+        seconds = statistics.median(runs.seconds)
+        peak = statistics.median(runs.peak_mb)
+        print(f"  {label:<11} {seconds:7.2f} s  {frames / seconds:6.1f} frames/s  peak {peak:5.0f} MB")
+    low, high = min(ratios), max(ratios)
+    print(f"  ratio       {statistics.median(ratios):.1f}x  (rounds: {low:.1f}x to {high:.1f}x)")
+
+
+def compare_coverage(name: str, video: Path, archive: Path) -> None:
+    """Print how well each covers the hand-verified faces; ours by the boxes of the last round."""
+    width = manifest(archive)["sources"][0]["width"]
+    ours = enlarged(our_boxes(archive), width)
+    theirs = enlarged(deface_boxes(video, CLIP_FRAMES), width)
+    print(f"\n{name}, coverage of the hand-verified faces")
+    print(f"  framecloak            {coverage(ours, archive.parent, ellipse=False)}")
+    print(f"  deface, its ellipses  {coverage(theirs, archive.parent, ellipse=True)}")
+    print(f"  deface, its boxes     {coverage(theirs, archive.parent, ellipse=False)}")
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    if not DATA.is_dir():
+        sys.exit("the folder of real footage is not beside this checkout; nothing to compare on")
+    cores = len(os.sched_getaffinity(0))
+    print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        videos = prepare(folder)
+        archives = {name: folder / f"{name}.zip" for name in videos}
+        for name, video in videos.items():
+            race(name, video, archives[name], arguments.rounds)
+        # Only now: a child's peak memory, as the kernel tells it, is never below its parent's size.
+        for name, video in videos.items():
+            compare_coverage(name, video, archives[name])
+
+
+if __name__ == "__main__":
+    main()

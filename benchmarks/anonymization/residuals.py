@@ -1,0 +1,202 @@
+"""Proof of redaction: what each style leaves of faces, and what searching the result again costs.
+
+    python -m benchmarks.anonymization.residuals [--shared FOLDER] [--runs 5]
+
+The folder holds ``street.mp4``. For every style all its frames are redacted, once as they come (``verify
+none``) and once searched again (``verify all``). From outside the program's own check, every removed face
+that the detector is sure of in the source is compared with what is in its place in the result, found by the
+landmarks of the face itself; and with the other faces of its frame, which are strangers. Times are medians
+of interleaved runs in this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framecloak.adapters.media.opencv import OpenCvReader
+from framecloak.adapters.media.video.frames import ArrayFrame
+from framecloak.domain.anonymization.detection.faces import examine
+from framecloak.domain.anonymization.detection.scales import VIDEO_LOOKS
+from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionStyle, Verify
+from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.imaging.detections import FloatArray, Image
+from framecloak.domain.ports import FaceDetector, Frame, FrameSource
+from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.reid.matching import usual_threshold
+from framecloak.domain.videos.segments import Segment
+from framecloak.entrypoints.composition.pipeline import Container
+from framecloak.entrypoints.settings import Settings
+
+SURE = 0.5
+"""The shipped threshold: least score of a detection that is a face by itself."""
+
+SMALLEST = 40
+"""Pixels of a face that a recogniser can tell from others."""
+
+Faces = list[tuple[FloatArray, FloatArray]]
+"""Landmarks, (1, 5, 2) pixels of the frame, and vector of each face of a frame."""
+
+
+def redacted(
+    container: Container, instruments: Instruments, video: Path, style: RedactionStyle, verify: Verify
+) -> Path:
+    """Redact a film into an archive beside it in a folder of its own; gives the archive."""
+    source = container.open_source(video)
+    exhibit = Exhibit(
+        0, source, None, lambda index: f"frames/{index:07d}", (Segment(0, source.info.frame_count),)
+    )
+    export = Export(
+        container.imprint(), Level.FACES, Appearance(style=style), batches([exhibit]), verify=verify
+    )
+    path = Path(tempfile.mkdtemp()) / "out.zip"
+    export.run(instruments, container.create_archive(path), lambda: None)
+    return path
+
+
+def originals(source: FrameSource, detector: FaceDetector, recognizer: FaceRecognizer) -> list[Faces]:
+    """The sure faces of every frame of a film."""
+    found: list[Faces] = []
+    for frame in source.frames(0, source.info.frame_count):
+        width, height = (
+            -(-side // detector.stride) * detector.stride for side in (frame.width, frame.height)
+        )
+        (seen,) = detector.detect([frame.rgb(width, height)], SURE)
+        seen = seen.scaled(frame.width / width, frame.height / height)
+        large = np.sqrt(np.prod(seen.boxes[:, 2:] - seen.boxes[:, :2], axis=1)) >= SMALLEST
+        image = rgb(frame)
+        found.append([(one, vector(recognizer, image, one)) for one in seen.landmarks[large][:, None]])
+    return found
+
+
+def rgb(frame: Frame) -> Image:
+    """A frame at its own size, RGB."""
+    return np.ascontiguousarray(frame.bgr()[:, :, ::-1])
+
+
+def vector(recognizer: FaceRecognizer, image: Image, landmarks: FloatArray) -> FloatArray:
+    """Of the face at five landmarks, (1, 5, 2)."""
+    found: FloatArray = recognizer.embed(recognizer.align(image, landmarks))[0]
+    return found
+
+
+def results(archive: Path) -> Iterator[tuple[dict[str, Any], Frame]]:
+    """What the manifest says of each frame, and the frame as it was written, decoded at its full size."""
+    with zipfile.ZipFile(archive) as files:
+        for entry in json.loads(files.read("manifest.json"))["frames"]:
+            written = OpenCvReader().read(files.read(entry["file"]), entry["index"])
+            yield entry, ArrayFrame(written.index, written.bgr())
+
+
+def remains(
+    detector: FaceDetector, recognizer: FaceRecognizer, archive: Path, faces: list[Faces]
+) -> tuple[int, list[float]]:
+    """Sure faces in a result, and cosines of removed faces with what is left of them."""
+    sure, similarities = 0, []
+    for entry, frame in results(archive):
+        (seen,) = examine([frame], detector, VIDEO_LOOKS, SURE)
+        sure += 0 if seen.found is None else len(seen.found.scores)
+        image = rgb(frame)
+        similarities += [
+            float(before @ vector(recognizer, image, landmarks))
+            for landmarks, before in faces[entry["index"]]
+            if is_redacted(landmarks, entry)
+        ]
+    return sure, similarities
+
+
+def is_redacted(landmarks: FloatArray, entry: dict[str, Any]) -> bool:
+    """Whether the middle of a face lies in a box of its frame's entry."""
+    x, y = landmarks[0].mean(axis=0)
+    boxes = (box["xyxy"] for box in entry["boxes"])
+    return any(x1 <= x < x2 and y1 <= y < y2 for x1, y1, x2, y2 in boxes)
+
+
+def strangers(faces: list[Faces]) -> list[float]:
+    """Cosines between all faces that share a frame."""
+    return [
+        float(one[1] @ other[1])
+        for frame in faces
+        for place, one in enumerate(frame)
+        for other in frame[:place]
+    ]
+
+
+def cost(container: Container, video: Path, runs: int) -> dict[Verify, float]:
+    """Median of the times that each choice takes, as a multiple of ``none``."""
+    instruments = container.instruments(Level.FACES, Verify.ALL)
+    taken: dict[Verify, list[float]] = {verify: [] for verify in Verify}
+    for _ in range(runs):
+        for verify, times in taken.items():
+            started = time.perf_counter()
+            redacted(container, instruments, video, RedactionStyle.SOLID, verify)
+            times.append(time.perf_counter() - started)
+    bare = statistics.median(taken[Verify.NONE])
+    return {verify: statistics.median(times) / bare for verify, times in taken.items()}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    video = arguments.shared / "street.mp4"
+    container = Container.build(Settings.from_environment({}))
+    instruments = container.instruments(Level.FACES, Verify.ALL)
+    recognizer = instruments.lens.recognizer if instruments.lens else None
+    detector = instruments.detector
+    if recognizer is None or detector is None:
+        parser.error("there is no recogniser to compare faces with")
+    faces = originals(container.open_source(video), detector, recognizer)
+    limit = usual_threshold(recognizer.space)
+    apart = np.array(strangers(faces))
+    print(
+        f"{recognizer.card.name}: {sum(map(len, faces))} faces in {len(faces)} frames; {len(apart)} pairs of"
+    )
+    print(
+        f"strangers, cosine {np.median(apart):.3f} (median), {np.quantile(apart, 0.99):.3f} (99 %), ", end=""
+    )
+    print(f"{apart.max():.3f} (highest); one person from {limit}\n")
+    print(
+        "| style | verify | sure faces left | left of removed faces, median | highest | above any stranger |",
+        end="",
+    )
+    print(" residuals | redacted again | blanked |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for style in RedactionStyle:
+        for verify in (Verify.NONE, Verify.ALL):
+            archive = redacted(container, instruments, video, style, verify)
+            sure, left = remains(detector, recognizer, archive, faces)
+            with zipfile.ZipFile(archive) as files:
+                proof = json.loads(files.read("manifest.json"))["proof"] or {}
+            again = [proof.get(name, "") for name in ("residual_before", "redacted_again", "blanked")]
+            alike = int((np.array(left) > apart.max()).sum())
+            row = [
+                style,
+                verify,
+                sure,
+                f"{np.median(left):.3f}",
+                f"{max(left):.3f}",
+                f"{alike} of {len(left)}",
+                *again,
+            ]
+            print(f"| {' | '.join(map(str, row))} |")
+    print()
+    for verify, times in cost(container, video, arguments.runs).items():
+        print(f"verify {verify}: {times:.2f} times as long")
+
+
+if __name__ == "__main__":
+    main()

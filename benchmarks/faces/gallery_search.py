@@ -1,0 +1,235 @@
+"""Search a large gallery: exactly, and through its index.
+
+Run with ``make bench-galleries``. Starts an embedded Postgres in a temporary folder, enrols synthetic faces
+through the service's own use cases (sealed and turned as always), and searches for the best person, one
+search after the other, first exactly and then through the index that the upkeep makes. Vectors are of three
+kinds:
+
+- people: each person is a random direction and has four faces around it, which differ in directions of their
+  own; two faces of one person have a cosine of about 0.55 and two people hardly any, in all dimensions alike.
+- skewed people: the same in a space where some directions vary far more than others, as in real models.
+- noise: random directions without people in them, and random questions. No neighbour is much nearer than any
+  other, so there is nothing to find; what indexes do with that is shown and not counted.
+
+Prints how long a search takes, how often the index finds the face that is best, the time and size of the
+index, and ends with 1 when people are found too slowly or too seldom.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.support.processes import load_average
+from framecloak.adapters.clock import SystemClock
+from framecloak.adapters.embedded.postgres import EmbeddedPostgres
+from framecloak.adapters.postgres.schema import Schema
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.adapters.postgres.vector_search.indexes import GalleryIndexes
+from framecloak.adapters.security.vault import Vault
+from framecloak.domain.accounts.model import Means, Principal, Role
+from framecloak.domain.reid.galleries.maintenance import GalleryUpkeep
+from framecloak.domain.reid.galleries.model import MOST_AT_ONCE, Enrolment
+from framecloak.domain.reid.galleries.service import Galleries
+from framecloak.domain.reid.model import Embedding, EmbeddingSpace
+
+FACES_PER_PERSON = 4
+SPREAD = 0.9
+"""How far a face is from the middle of its person, as a part of that middle's length."""
+USUAL = 0.4
+"""Least cosine that counts as one person, as it is usual for networks of 512 numbers."""
+WANTED_MS, WANTED_RECALL = 20.0, 0.99
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass
+class Population:
+    """Faces of one kind.
+
+    Attributes:
+        kind: what they are called.
+        dimension: numbers of a vector.
+        faces: how many there are.
+        counts: whether the figures have to be good.
+    """
+
+    kind: str
+    dimension: int
+    faces: int
+    counts: bool = True
+
+    def __post_init__(self) -> None:
+        self._random = np.random.default_rng(7)
+        ranks = np.arange(self.dimension)
+        self._scale = 1 / np.sqrt(1 + ranks / 32) if self.kind == "skewed people" else np.ones(self.dimension)
+        self.people = self._directions(-(-self.faces // FACES_PER_PERSON))
+
+    def blocks(self) -> Iterator[Vectors]:
+        """All of them, in the order of their people."""
+        for first in range(0, self.faces, MOST_AT_ONCE):
+            yield self.around(np.arange(first, min(self.faces, first + MOST_AT_ONCE)) // FACES_PER_PERSON)
+
+    def questions(self, count: int) -> Vectors:
+        """Faces of people who are enrolled that are not enrolled themselves."""
+        return self.around(self._random.integers(0, len(self.people), count))
+
+    def around(self, people: NDArray[np.int64]) -> Vectors:
+        """New faces of people."""
+        fresh = self._directions(len(people))
+        return fresh if self.kind == "noise" else _unit(self.people[people] + SPREAD * fresh)
+
+    def _directions(self, count: int) -> Vectors:
+        return _unit(self._random.standard_normal((count, self.dimension), np.float32) * self._scale)
+
+
+def _unit(vectors: NDArray[np.floating]) -> Vectors:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@dataclass
+class Bench:
+    """What is measured.
+
+    Attributes:
+        url: of the database.
+        galleries: the use cases.
+        upkeep: makes indexes.
+        owner: whose galleries they are.
+    """
+
+    url: str
+    galleries: Galleries
+    upkeep: GalleryUpkeep
+    owner: Principal
+
+    async def measure(self, population: Population, searches: int, exact_searches: int) -> bool:
+        """Fill a gallery, search it both ways, and print it; returns whether that was good enough."""
+        space = EmbeddingSpace("synthetic", "0" * 64, population.dimension)
+        gallery = await self.galleries.create(self.owner, population.kind, space)
+        questions = population.questions(searches)
+        best = np.full(searches, -2.0, np.float32)
+        where = np.zeros(searches, np.int64)
+        began, enrolled = time.perf_counter(), 0
+        for block in population.blocks():
+            products = questions @ block.T
+            better = products.max(axis=1) > best
+            best[better] = products.max(axis=1)[better]
+            where[better] = enrolled + products.argmax(axis=1)[better]
+            await self.galleries.enrol(self.owner, gallery.id, _enrolments(space, block, enrolled))
+            enrolled += len(block)
+        took = time.perf_counter() - began
+        print(f"{population.kind}: {enrolled} x {population.dimension} ({load_average()})")
+        print(f"  enrolled at {enrolled / took:.0f} faces/s")
+        await self._execute("VACUUM ANALYZE gallery_faces")
+        # Each face is a person here, so that not only the right person but the very face has to be found.
+        await self._search(gallery.id, space, questions[:exact_searches], where, "exact")
+        began = time.perf_counter()
+        await self.upkeep.tend_indexes()
+        took = time.perf_counter() - began
+        size = await self._execute("SELECT pg_relation_size('ix_gallery_faces_hnsw_" + gallery.id.hex + "')")
+        print(f"  index made in {took:.0f} s, {int(str(size)) / 1e6:.0f} MB")
+        # With no threshold somebody is always found; with one, that nobody is leads to an exact search.
+        await self._search(gallery.id, space, questions, where, "index alone")
+        median, recall = await self._search(
+            gallery.id, space, questions, where, f"index, threshold {USUAL}", USUAL
+        )
+        await self.galleries.delete(self.owner, gallery.id)
+        await self.upkeep.tend_indexes()
+        await self._execute("VACUUM gallery_faces")
+        return not population.counts or (median < WANTED_MS and recall >= WANTED_RECALL)
+
+    async def _search(
+        self,
+        gallery_id: UUID,
+        space: EmbeddingSpace,
+        questions: Vectors,
+        where: NDArray[np.int64],
+        how: str,
+        threshold: float = 0.0,
+    ) -> tuple[float, float]:
+        """Search for each; returns the median in milliseconds, and how often the best face was found."""
+        took: list[float] = []
+        right = 0
+        for question, wanted in zip(questions, where.tolist(), strict=False):
+            began = time.perf_counter()
+            found = await self.galleries.search(
+                self.owner, gallery_id, Embedding(space, question), threshold, top_k=1
+            )
+            took.append(1000 * (time.perf_counter() - began))
+            right += [match.face.label for match in found] == [str(wanted)]
+        took.sort()
+        median, recall = took[len(took) // 2], right / len(took)
+        print(
+            f"  {how}: {len(took)} searches, p50 {median:.1f} ms, p99 {took[int(0.99 * len(took))]:.1f} ms, "
+            f"recall@1 {recall:.4f}",
+            flush=True,
+        )
+        return median, recall
+
+    async def _execute(self, statement: str) -> object:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return await connection.fetchval(statement)
+        finally:
+            await connection.close()
+
+
+def _enrolments(space: EmbeddingSpace, block: Vectors, first: int) -> list[Enrolment]:
+    return [Enrolment(str(first + number), Embedding(space, vector)) for number, vector in enumerate(block)]
+
+
+async def run(arguments: argparse.Namespace) -> bool:
+    """Measure all kinds; returns whether everything that counts was good enough."""
+    good = True
+    with tempfile.TemporaryDirectory(prefix="framecloak-galleries-", dir=arguments.folder) as folder:
+        async with EmbeddedPostgres(Path(folder) / "postgres") as url:
+            await Schema(url).upgrade()
+            database, vault = PostgresDatabase(url), Vault(os.urandom(32))
+            async with database.unit_of_work() as work:
+                user = await work.users.add("owner", "no password", Role.USER)
+                await work.commit()
+            bench = Bench(
+                url,
+                Galleries(database, vault, SystemClock(), arguments.faces),
+                GalleryUpkeep(database, vault, GalleryIndexes(url), index_above=0),
+                Principal(user.id, user.username, user.role, Means.COMMAND),
+            )
+            for kind in arguments.kinds:
+                population = Population(kind, arguments.dimension, arguments.faces, counts=kind != "noise")
+                good &= await bench.measure(population, arguments.searches, arguments.exact_searches)
+            await database.close()
+    return good
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print what was seen."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faces", type=int, default=100_000)
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--searches", type=int, default=1000, help="through the index")
+    parser.add_argument("--exact-searches", type=int, default=50)
+    parser.add_argument("--kinds", nargs="+", default=["people", "skewed people", "noise"])
+    parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
+    wanted = parser.parse_args(arguments)
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {load_average()}"
+    )
+    sys.exit(0 if asyncio.run(run(wanted)) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""A made InsightFace pack that costs what a real one does, and pictures in which it finds faces.
+
+Real packs may not be passed on. What they cost can be: graphs of the same layers, with random weights. The
+detector carries a backbone of about as many operations as SCRFD-10GF (``det_10g.onnx`` of ``buffalo_l``),
+whose outcome counts for nothing, and finds the coloured cells that the tests' tiny SCRFD finds. The other one
+is IResNet-50 (``w600k_r50.onnx``): 4 stages of 3, 4, 14 and 3 blocks, as in ArcFace (Deng et al., 2019).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
+
+from support.samples.onnx_models import STRIDES, plant, scrfd_bytes
+
+DETECTOR_STAGES = ((28, 2), (56, 3), (88, 4), (88, 2), (224, 2))
+"""Channels and blocks at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture's size."""
+RECOGNIZER_STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))
+SIDE = 640
+
+
+@dataclass
+class Layers:
+    """A graph that grows, one layer after the other.
+
+    Attributes:
+        random: where weights come from.
+        nodes: the layers so far.
+        weights: what they hold.
+    """
+
+    random: np.random.Generator
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    weights: list[onnx.TensorProto] = field(default_factory=list)
+
+    def add(self, operator: str, *inputs: str, **attributes: object) -> str:
+        """Append a layer; gives the name of what comes out."""
+        name = f"{operator}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
+        return name
+
+    def weight(self, values: np.ndarray) -> str:
+        """Keep an array; gives its name."""
+        name = f"weight_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(values.astype(np.float32), name))
+        return name
+
+    def convolution(self, source: str, inward: int, outward: int, side: int = 3, stride: int = 1) -> str:
+        """A convolution that keeps what is large about as large."""
+        kernel = self.random.normal(0, (inward * side * side) ** -0.5, (outward, inward, side, side))
+        pads = [side // 2] * 4
+        return self.add("Conv", source, self.weight(kernel), strides=[stride, stride], pads=pads)
+
+    def slope(self, source: str, channels: int) -> str:
+        """PReLU with a quarter of what is negative."""
+        return self.add("PRelu", source, self.weight(np.full((channels, 1, 1), 0.25)))
+
+
+def write_pack(folder: Path) -> Path:
+    """Write a pack, as InsightFace lays it out.
+
+    Args:
+        folder: of the pack, in a folder named ``models``; does not exist.
+
+    Returns:
+        The folder.
+    """
+    folder.mkdir(parents=True)
+    (folder / "det_made.onnx").write_bytes(_detector())
+    (folder / "w600k_made.onnx").write_bytes(_recognizer())
+    return folder
+
+
+def pictures(faces: int = 2) -> list[bytes]:
+    """PNG files of noise, each with some faces for the made detector."""
+    random = np.random.default_rng(3)
+    made = []
+    for number in range(8):
+        image = random.integers(90, 110, (SIDE, SIDE, 3), dtype=np.uint8)
+        for face in range(faces):
+            plant(image, STRIDES[2], 3 + 6 * face, 4 + number)
+        made.append(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    return made
+
+
+def _detector() -> bytes:
+    model = onnx.load_from_string(scrfd_bytes())
+    layers = Layers(np.random.default_rng(1))
+    last, inward = "image", 3
+    for channels, blocks in DETECTOR_STAGES:
+        last = layers.add("Relu", layers.convolution(last, inward, channels, stride=2))
+        for _ in range(blocks):
+            inner = layers.add("Relu", layers.convolution(last, channels, channels))
+            last = layers.add("Relu", layers.add("Add", layers.convolution(inner, channels, channels), last))
+        inward = channels
+    pooled = layers.add("GlobalAveragePool", last)
+    nothing = layers.add("Conv", pooled, layers.weight(np.zeros((3, inward, 1, 1))))
+    seen = layers.add("Add", "image", nothing)
+    for node in model.graph.node:
+        node.input[:] = [seen if name == "image" else name for name in node.input]
+    found = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*layers.nodes, *found])
+    model.graph.initializer.extend(layers.weights)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _recognizer() -> bytes:
+    layers = Layers(np.random.default_rng(2))
+    last = layers.slope(layers.convolution("image", 3, 64), 64)
+    inward = 64
+    for channels, blocks in RECOGNIZER_STAGES:
+        for block in range(blocks):
+            stride = 1 if block else 2
+            inner = layers.slope(layers.convolution(last, inward, channels), channels)
+            inner = layers.convolution(inner, channels, channels, stride=stride)
+            beside = last if block else layers.convolution(last, inward, channels, 1, stride)
+            last, inward = layers.add("Add", inner, beside), channels
+    rows = layers.add("Flatten", last)
+    size = inward * 7 * 7
+    weights = layers.weight(layers.random.normal(0, size**-0.5, (size, 512)))
+    layers.nodes.append(helper.make_node("MatMul", [rows, weights], ["embedding"]))
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 112, 112])
+    embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", 512])
+    graph = helper.make_graph(layers.nodes, "recogniser", [image], [embedding], layers.weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())

@@ -1,0 +1,108 @@
+"""Hard test footage with exact ground truth: `python -m benchmarks.footage.make OUT_DIR`.
+
+A virtual camera moves over photographs whose faces were verified by eye once, and further photographs are
+composited and moved on top. Every face box of every frame is therefore known exactly, for the price of no
+annotation. Deterministic: the same inputs and library versions give the same pictures.
+
+The photographs are the one inside the insightface wheel and, where present, those of `../shared/data`;
+clips that need the latter are left out without them, or are made of fewer faces.
+
+`OUT_DIR/gt.json`: `{clip: {width, height, frames: {index: [{xyxy, hard, id}]}, ignore: {index: [xyxy]}}}`.
+`frames` holds the faces to be redacted, clipped to the picture; `ignore` the ones that are too small, too
+covered or too far outside to be demanded, but that a careful redactor may well hide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from benchmarks.footage.clips import Clip, catalogue
+from benchmarks.footage.scene import Face, Image, Size, clip, expose
+from benchmarks.footage.stills import load_stills
+
+FPS = 25
+MIN_VISIBLE, CLEAR_VISIBLE = 0.4, 0.6
+MIN_WIDTH, CLEAR_WIDTH = 12, 20
+MAX_SMEAR = 0.35
+"""Motion blur, in face widths, beyond which a face is `hard`."""
+EXPOSURE_SAMPLES = 12
+
+
+def annotate(face: Face, size: Size, *, degraded: bool) -> dict[str, Any] | None:
+    """Return the ground truth of a face, or nothing where it need not be redacted."""
+    box = clip(face.box, size)
+    width = box[2] - box[0]
+    if face.visible < MIN_VISIBLE or width < MIN_WIDTH:
+        return None
+    hard = degraded or face.visible < CLEAR_VISIBLE or width < CLEAR_WIDTH
+    return {"xyxy": [round(v, 1) for v in box], "hard": hard}
+
+
+def render(clip_: Clip) -> Iterator[tuple[Image, list[dict[str, Any]], list[list[float]]]]:
+    """Yield each frame's BGR picture, its ground truth, and the boxes of faces that are nobody's mistake."""
+    for index in range(clip_.frames):
+        picture, faces, smear = expose(clip_.scene, index, clip_.shutter, EXPOSURE_SAMPLES, clip_.size)
+        graded = clip_.grade(picture.astype(np.float32), index)
+        truth, ignore = [], []
+        for name, face in faces.items():
+            degraded = clip_.degraded(index) or smear[name] > MAX_SMEAR
+            found = annotate(face, clip_.size, degraded=degraded)
+            if found:
+                truth.append(found | {"id": name})
+            else:
+                ignore.append([round(v, 1) for v in face.box])
+        yield np.rint(np.clip(graded, 0, 255)).astype(np.uint8), truth, ignore
+
+
+def write(clip_: Clip, folder: Path) -> dict[str, Any]:
+    """Write `NAME.mp4` (H.264) and return its entry of the ground truth."""
+    frames: dict[str, list[dict[str, Any]]] = {}
+    ignored: dict[str, list[list[float]]] = {}
+    with av.open(str(folder / f"{clip_.name}.mp4"), "w") as container:
+        # One encoder thread, so that the file does not depend on the machine's cores.
+        options = {"preset": "veryfast", "threads": "1"}
+        stream = container.add_stream("libx264", rate=FPS, options=options)
+        stream.width, stream.height = clip_.size
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = clip_.kilobits * 1000
+        for index, (picture, truth, ignore) in enumerate(render(clip_)):
+            frames[str(index)], ignored[str(index)] = truth, ignore
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode())
+    width, height = clip_.size
+    return {"width": width, "height": height, "frames": frames, "ignore": ignored}
+
+
+def main() -> None:
+    """Render the clips named on the command line, or all."""
+    parser = argparse.ArgumentParser(description="Render hard test footage with exact ground truth.")
+    parser.add_argument("out", type=Path, help="folder for the clips and gt.json")
+    parser.add_argument(
+        "--clip", action="append", help="only this clip (repeatable); gt.json keeps the others"
+    )
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    record = arguments.out / "gt.json"
+    truth = json.loads(record.read_text()) if arguments.clip and record.is_file() else {}
+    for clip_ in catalogue(load_stills()):
+        if arguments.clip and clip_.name not in arguments.clip:
+            continue
+        entry = truth[f"{clip_.name}.mp4"] = write(clip_, arguments.out)
+        faces = [face for frame in entry["frames"].values() for face in frame]
+        hard = sum(face["hard"] for face in faces)
+        print(
+            f"{clip_.name:12}{clip_.size[0]:5}x{clip_.size[1]:<5}{clip_.frames:4} frames"
+            f"{len(faces):6} faces, {hard} of them hard"
+        )
+    record.write_text(json.dumps(truth))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Small pictures of large ones, for lists and for looking."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.errors import ObjectNotFoundError
+from framecloak.domain.imaging.detections import Image
+
+_PREVIEW = Appearance(OutputFormat.JPG, quality=85)
+
+
+def shrunk(picture: Image, width: int) -> Image:
+    """A picture (h, w, 3) at most ``width`` pixels wide, its proportions kept; never enlarged."""
+    height, full_width = picture.shape[:2]
+    if width >= full_width:
+        return picture
+    size = (max(1, width), max(1, round(height * width / full_width)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def preview(picture: bytes, width: int) -> bytes:
+    """A picture of this program as JPEG, at most ``width`` pixels wide.
+
+    Raises:
+        ObjectNotFoundError: it is damaged.
+    """
+    decoded = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if picture else None
+    if decoded is None:
+        raise ObjectNotFoundError("the picture is damaged")
+    return OpenCvEncoder().encode(shrunk(np.asarray(decoded, np.uint8), width), _PREVIEW)

@@ -1,0 +1,90 @@
+"""Single frames of films that lie in an archive, without unpacking it."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import BinaryIO
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace
+
+from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.errors import ObjectNotFoundError
+
+_HEADER = struct.Struct("<26xHH")
+_PREVIEW = Appearance(OutputFormat.JPG, quality=90)
+
+
+def film_frame(archive: Path, name: str, position: int) -> bytes:
+    """One frame of a film of this program, as JPEG; decodes from the group's first frame on.
+
+    Args:
+        archive: the file.
+        name: of the film in it.
+        position: of the frame in the film, from 0.
+
+    Raises:
+        ObjectNotFoundError: there is no such film or frame, or it is damaged.
+    """
+    try:
+        with archive.open("rb") as file, av.open(_window(file, name), "r", format="mp4") as container:
+            stream = container.streams.video[0]
+            # Without B-frames they are stored in the order they are shown in.
+            moment = stream.index_entries[position].timestamp
+            container.seek(moment, stream=stream)
+            for frame in container.decode(stream):
+                if frame.pts is not None and frame.pts >= moment:
+                    picture = frame.to_ndarray(format="bgr24", src_colorspace=Colorspace.ITU709)
+                    return OpenCvEncoder().encode(np.asarray(picture, np.uint8), _PREVIEW)
+    except (OSError, KeyError, IndexError, BadZipFile, struct.error, av.FFmpegError) as error:
+        raise ObjectNotFoundError(f"frame {position} of {name} is gone or damaged") from error
+    raise ObjectNotFoundError(f"{name} has no frame {position}")
+
+
+def _window(file: BinaryIO, name: str) -> _Window:
+    """The bytes of an entry that is stored as it is.
+
+    Raises:
+        KeyError: there is none.
+    """
+    with ZipFile(file) as zipped:
+        entry = zipped.getinfo(name)
+    if entry.compress_type != ZIP_STORED:
+        raise KeyError(name)
+    file.seek(entry.header_offset)
+    lengths = _HEADER.unpack(file.read(_HEADER.size))
+    return _Window(file, entry.header_offset + _HEADER.size + sum(lengths), entry.file_size)
+
+
+class _Window(io.RawIOBase):
+    """A part of a file, to be read as if it were a file of its own."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self._file, self._start, self._size = file, start, size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._size - self._at)
+        self._file.seek(self._start + self._at)
+        data = self._file.read(left if size < 0 else min(size, left))
+        self._at += len(data)
+        return data

@@ -1,0 +1,121 @@
+"""From what a decoder delivers to 8-bit BGR and RGB arrays.
+
+Colours follow the stream's own tags: matrix (BT.601, BT.709, BT.2020) and range. An untagged stream is
+read as BT.601, as ffmpeg and OpenCV read it. The heavy part of every function runs without the GIL.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, VideoReformatter
+
+from framecloak.domain.imaging.detections import Image
+
+_PLANAR_YUV = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
+_WITH_ALPHA = {"pal8", "ya8", "ya16be", "ya16le"}
+
+
+class _Reformatters(threading.local):
+    """Scalers to use again: a scaler belongs to one thread and is set up anew when its sizes change."""
+
+    def __init__(self) -> None:
+        self.full_size = VideoReformatter()
+        self.resized = VideoReformatter()
+
+
+_reformatters = _Reformatters()
+
+
+def to_bgr(frame: av.VideoFrame) -> Image:
+    """Convert a decoded frame at its own size.
+
+    What alpha hides stays hidden: transparent pixels are laid on black.
+
+    Returns:
+        (height, width, 3) uint8 BGR, a new contiguous array.
+
+    Raises:
+        av.FFmpegError: the pixel format cannot be converted.
+    """
+    if _has_alpha(frame):
+        return _on_black(_packed(frame, "bgra"))
+    return _packed(frame, "bgr24")
+
+
+def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
+    """Convert a decoded frame, stretched to another size.
+
+    Returns:
+        (height, width, 3) uint8 RGB, contiguous.
+
+    Raises:
+        av.FFmpegError: the pixel format cannot be converted.
+    """
+    if _has_alpha(frame):
+        resized = cv2.resize(to_bgr(frame), (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+    if frame.format.name in _PLANAR_YUV and width % 2 == height % 2 == 0:
+        small = _resized_planes(frame, width, height)
+        converted = _reformatters.resized.reformat(small, format="rgb24", threads=1)
+    else:
+        converted = _reformatters.resized.reformat(frame, width, height, "rgb24", threads=1)
+    return _as_image(converted)
+
+
+def stretched(image: Image, width: int, height: int) -> Image:
+    """Another size of a picture (h, w, 3): a new contiguous array, or the same one where it has that size."""
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = width * height < image.shape[0] * image.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+
+
+def _packed(frame: av.VideoFrame, pixel_format: str) -> Image:
+    converted = _reformatters.full_size.reformat(
+        frame, format=pixel_format, dst_color_range=ColorRange.JPEG, threads=1
+    )
+    image = _as_image(converted)
+    return image.copy() if converted is frame else image
+
+
+def _as_image(frame: av.VideoFrame) -> Image:
+    return np.ascontiguousarray(frame.to_ndarray(), np.uint8)
+
+
+def _resized_planes(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+    """Stretch Y, U and V each on its own: three times less work than stretching after conversion."""
+    planar = np.empty((height * 3 // 2, width), np.uint8)
+    chroma = planar[height:].reshape(2, height // 2, width // 2)
+    for plane, target in zip(frame.planes, (planar[:height], chroma[0], chroma[1]), strict=True):
+        stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        _stretch(stored[:, : plane.width], target)
+    small = av.VideoFrame.from_numpy_buffer(planar, "yuv420p")
+    small.colorspace = frame.colorspace
+    full_range = frame.format.name.startswith("yuvj")
+    small.color_range = ColorRange.JPEG if full_range else frame.color_range
+    return small
+
+
+def _stretch(source: Image, target: Image) -> None:
+    height, width = target.shape
+    # Linear interpolation looks at two pixels only; halving first lets every pixel count.
+    while source.shape[0] >= 2 * height and source.shape[1] >= 2 * width:
+        half = source.shape[1] // 2, source.shape[0] // 2
+        even = source[: 2 * half[1], : 2 * half[0]]
+        source = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), np.uint8)
+    cv2.resize(source, (width, height), dst=target, interpolation=cv2.INTER_LINEAR)
+
+
+def _has_alpha(frame: av.VideoFrame) -> bool:
+    name = frame.format.name
+    return name in _WITH_ALPHA or any(component.is_alpha for component in frame.format.components)
+
+
+def _on_black(bgra: Image) -> Image:
+    alpha = bgra[:, :, 3:].astype(np.uint16)
+    return ((bgra[:, :, :3] * alpha + 127) // 255).astype(np.uint8)

@@ -1,0 +1,293 @@
+"""Videos, read with PyAV (libav)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.buffer import Buffer
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from framecloak.adapters.media.file_hash import Fingerprint
+from framecloak.adapters.media.orientation import Orientation
+from framecloak.adapters.media.size_limit import check_size
+from framecloak.adapters.media.video.container import (
+    check_file,
+    decode,
+    open_container,
+    read_packets,
+    video_stream,
+)
+from framecloak.adapters.media.video.decoder import Decoder
+from framecloak.adapters.media.video.frame_index import FrameIndex
+from framecloak.adapters.media.video.frame_indexing import Numbering, number_frames
+from framecloak.adapters.media.video.frames import DamagedFrame, DecodedFrame
+from framecloak.adapters.media.video.truncation import is_cut_short
+from framecloak.domain.errors import (
+    InvalidSegmentError,
+    NoFramesError,
+    TruncatedVideoError,
+    UnreadableVideoError,
+)
+from framecloak.domain.imaging.timing import Timing
+from framecloak.domain.ports import Frame, Sound, SourceInfo
+
+DEFAULT_THREADS = 2
+_USUAL_RATE = Fraction(25)
+_LONGEST_LAST = 10
+"""Seconds; a container that has its last frame shown for longer is taken to be mistaken."""
+
+
+def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
+    """Open a video and number its frames; pictures are decoded only as far as to see the first.
+
+    A truncated MP4, Matroska, WebM or AVI opens: its info tells how many frames the header promises and
+    how many can be read, and `VideoSource.frames` refuses what the file does not hold.
+
+    Args:
+        path: the file.
+        threads: threads that one reader of frames decodes with.
+
+    Raises:
+        InputNotFoundError: there is no such file, or it may not be read.
+        EmptyFileError: the file holds no bytes.
+        UnreadableVideoError: the file is no video, or none of it can be decoded.
+        NoVideoStreamError: the file holds sound only.
+        NoFramesError: the video stream holds no frames.
+        TruncatedVideoError: the file ends before its list of frames, so that nothing can be read.
+        ImageTooLargeError: the frames have more pixels than can be examined.
+    """
+    check_file(path)
+    with closing(open_container(path)) as container:
+        stream = video_stream(container, path)
+        check_size(path.name, stream.width, stream.height)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(0)
+        time_base = stream.time_base or Fraction(0)
+        end = (stream.start_time or 0) + stream.duration if stream.duration else None
+        track = container.streams.best("audio")
+        sound = None if track is None else Sound(path, getattr(track, "name", None) or "unknown")
+        first = _first_frame(container, stream, path)
+    numbering = number_frames(path, first)
+    info = _describe(path.name, first, numbering, rate, time_base)
+    clock = _Clock(time_base, end, rate or _USUAL_RATE)
+    return VideoSource(path, info, numbering, _orientation(first), threads, clock, sound)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """What a container says of time.
+
+    Attributes:
+        base: seconds that a tick takes.
+        end: the tick at which the stream is over, as the container has it; None where it does not say.
+        rate: frames a second, for streams whose frames have no times.
+    """
+
+    base: Fraction
+    end: int | None
+    rate: Fraction
+
+
+class VideoSource:
+    """A video file whose frames can be read from any point; made by `open_video`."""
+
+    def __init__(
+        self,
+        path: Path,
+        info: SourceInfo,
+        numbering: Numbering,
+        orientation: Orientation,
+        threads: int,
+        clock: _Clock,
+        sound: Sound | None,
+    ) -> None:
+        self._clock = clock
+        self._sound = sound
+        self._info = info
+        self._numbering = numbering
+        self._orientation = orientation
+        self._decoder = Decoder(
+            path,
+            numbering.index,
+            threads=threads,
+            cut_off=numbering.readable < numbering.frame_count,
+        )
+        self._fingerprint = Fingerprint(path)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known before decoding."""
+        return self._info
+
+    @property
+    def sound(self) -> Sound | None:
+        """What can be heard with it, if anything."""
+        return self._sound
+
+    def timing(self, start: int, stop: int) -> Timing:
+        """When the frames ``[start, stop)`` are shown; at least one.
+
+        A stream without timestamps is taken to run at its average rate, from 0.
+        """
+        index, clock = self._numbering.index, self._clock
+        if index is None or not clock.base or stop > len(index):
+            return Timing.steady(clock.rate, start, stop)
+        stamps = index.stamps(start, min(stop + 1, len(index)))
+        if stop < len(index):
+            return Timing(clock.base, stamps[:-1], stamps[-1])
+        return Timing(clock.base, stamps, stamps[-1] + self._last_ticks(stamps[-1], len(index)))
+
+    def _last_ticks(self, last: int, count: int) -> int:
+        """For how long the very last frame is shown: as the container says, or as long as the average one."""
+        clock = self._clock
+        usual = max(1, round(self._numbering.span / max(1, count - 1)) or round(1 / clock.rate / clock.base))
+        said = 0 if clock.end is None else clock.end - last
+        return said if 0 < said * clock.base <= _LONGEST_LAST else usual
+
+    def sha256(self) -> str:
+        """Hex digest of the file's bytes; computed in the background since the video was opened.
+
+        Raises:
+            InputNotFoundError: the file cannot be read any more.
+        """
+        return self._fingerprint.sha256()
+
+    def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        """Every frame of ``[start, stop)`` exactly once, in presentation order.
+
+        Each call has a decoder of its own, so several may run at a time. What the decoder lost or
+        damaged is delivered as a frame without pixels, and so is everything after it up to the next
+        keyframe: those pictures are predicted from pixels that are not there, and a face smeared that
+        way is missed by a detector sooner than by a person. All are of the size that the info says; one
+        whose shape is another gives no pixels either.
+
+        Raises:
+            InvalidSegmentError: the segment lies outside the video.
+            TruncatedVideoError: the file ends before frame ``stop - 1``; raised before any is decoded.
+        """
+        if not 0 <= start <= stop <= self._info.frame_count:
+            message = f"frames {start}:{stop} lie outside {self._info.name}"
+            raise InvalidSegmentError(message, f"it has {self._info.frame_count} frames")
+        readable = self._numbering.readable
+        if stop > readable:
+            count = self._info.frame_count
+            message = f"{self._info.name} is cut off: {readable} of {count} frames can be read"
+            rest = f", or take what is there with --segments 0:{readable}" if readable else ""
+            raise TruncatedVideoError(message, f"copy the file again{rest}")
+        return self._deliver(start, stop)
+
+    def _deliver(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        if start == stop:
+            return
+        index = self._numbering.index
+        entry = 0 if index is None else index.entry(start)
+        frames = self._complete(entry, start, stop)
+        first = next(frames)
+        if entry and isinstance(first, DamagedFrame):
+            # Not every keyframe can be decoded from: some streams refresh the picture bit by bit.
+            frames.close()
+            frames = self._complete(0, start, stop)
+            first = next(frames)
+        with closing(frames):
+            yield first
+            yield from frames
+
+    def _complete(self, entry: int, start: int, stop: int) -> Generator[Frame, None, None]:
+        """The frames of a segment without gaps, decoded from a packet on."""
+        due = start
+        with closing(self._examined(entry)) as examined:
+            for number, decoded in examined:
+                if number < due:
+                    continue
+                for lost in range(due, min(number, stop)):
+                    yield self._damaged(lost)
+                if number >= stop:
+                    return
+                if decoded is None:
+                    yield self._damaged(number)
+                else:
+                    size = self._info.width, self._info.height
+                    yield DecodedFrame(number, decoded, self._orientation, size)
+                due = number + 1
+                if due == stop:
+                    return
+        for lost in range(due, stop):
+            yield self._damaged(lost)
+
+    def _examined(self, entry: int) -> Generator[tuple[int, av.VideoFrame | None], None, None]:
+        """Numbered frames from a packet on; None in place of those that damage may have spoilt."""
+        index = self._numbering.index
+        first = 0 if index is None or not entry else index.number(index.pts(entry))
+        previous = None if first is None else first - 1
+        spoilt = False
+        with closing(self._decoder.run(entry)) as outputs:
+            for output in outputs:
+                following = 0 if previous is None else previous + 1
+                number = following if index is None else _number(index, output.frame)
+                if number is None or (first is not None and number < first):
+                    continue  # what an open group of pictures shows before its keyframe
+                lost = previous is not None and number != following
+                previous = number
+                broken = output.frame.is_corrupt
+                spoilt = broken or (not output.keyframe and (spoilt or lost))
+                yield number, None if spoilt or output.suspect else output.frame
+
+    def _damaged(self, number: int) -> DamagedFrame:
+        return DamagedFrame(number, self._info.width, self._info.height)
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
+    packets = 0
+    for packet in read_packets(container, stream):
+        packets += packet is not None and packet.size > 0
+        frames, _ = decode(packet)
+        if frames:
+            return frames[0]
+    if is_cut_short(path):
+        message = f"{path.name} is cut off before its first whole frame"
+        raise TruncatedVideoError(message, "copy or export the file again")
+    if packets == 0:
+        raise NoFramesError(f"{path.name} holds no frames", "export the video again")
+    message = f"{path.name} holds video of which nothing can be decoded"
+    raise UnreadableVideoError(message, "copy or convert the file again")
+
+
+def _describe(
+    name: str, first: av.VideoFrame, numbering: Numbering, rate: Fraction, time_base: Fraction
+) -> SourceInfo:
+    orientation = _orientation(first)
+    sides = (first.height, first.width) if orientation.swaps_sides else (first.width, first.height)
+    span = numbering.span * time_base
+    if span and numbering.index is not None:
+        rate = (len(numbering.index) - 1) / span
+    return SourceInfo(
+        name=name,
+        width=sides[0],
+        height=sides[1],
+        frame_count=numbering.frame_count,
+        readable_frames=numbering.readable,
+        frame_rate=float(rate),
+        duration=float(numbering.frame_count / rate) if rate else 0.0,
+        rotation=orientation.degrees,
+        continuous=True,
+    )
+
+
+def _orientation(frame: av.VideoFrame) -> Orientation:
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV refuses to list side data of a kind that it has no name for.
+        return Orientation.from_degrees(-frame.rotation)
+    if not isinstance(matrix, Buffer):
+        return Orientation.UPRIGHT
+    return Orientation.from_display_matrix(bytes(matrix))
+
+
+def _number(index: FrameIndex, frame: av.VideoFrame) -> int | None:
+    return None if frame.pts is None else index.number(frame.pts)

@@ -1,0 +1,230 @@
+"""Accounts, sessions and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from framecloak.adapters.postgres.connection import Connection, Record, row_id, row_name
+from framecloak.adapters.postgres.tables.accounts import ApiKeyRow, SessionRow, UsedRefreshTokenRow, UserRow
+from framecloak.domain.accounts.model import ApiKey, Role, Session, User
+from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
+from framecloak.domain.ports.database import Page
+
+_USER = (
+    UserRow.id,
+    UserRow.username,
+    UserRow.password_hash,
+    UserRow.role,
+    UserRow.disabled,
+    UserRow.created_at,
+    UserRow.token_generation,
+)
+_API_KEY = (
+    ApiKeyRow.id,
+    ApiKeyRow.user_id,
+    ApiKeyRow.name,
+    ApiKeyRow.prefix,
+    ApiKeyRow.digest,
+    ApiKeyRow.created_at,
+    ApiKeyRow.expires_at,
+    ApiKeyRow.last_used_at,
+)
+# Built once: these three run with every request that is authenticated.
+_USER_BY_ID: Select[*tuple[Any, ...]] = select(*_USER).where(UserRow.id == bindparam("user_id"))
+# Key share: whoever adds a row that refers to the account need not wait.
+_USER_LOCKED = _USER_BY_ID.with_for_update(key_share=True)
+_USER_BY_SESSION: Select[*tuple[Any, ...]] = (
+    select(*_USER)
+    .join(SessionRow, SessionRow.user_id == UserRow.id)
+    .where(SessionRow.digest == bindparam("digest"), SessionRow.expires_at > bindparam("now"))
+)
+_USER_BY_API_KEY: Select[*tuple[Any, ...]] = (
+    select(*_API_KEY, *_USER)
+    .join(UserRow, UserRow.id == ApiKeyRow.user_id)
+    .where(
+        ApiKeyRow.digest == bindparam("digest"),
+        or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > bindparam("now")),
+    )
+)
+
+
+class Users:
+    """Accounts; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, username: str, password_hash: str, role: Role) -> User:
+        """See the port."""
+        statement = upsert(UserRow).values(username=username, password_hash=password_hash, role=role)
+        # Rather than failing, which would end the transaction.
+        statement = statement.on_conflict_do_nothing(index_elements=[func.lower(UserRow.username)])
+        row = (await self._connection.execute(statement.returning(*_USER))).one_or_none()
+        if row is None:
+            raise UsernameTakenError(f"there is an account called {username!r}", "choose another name")
+        return _user(row)
+
+    async def get(self, user_id: int) -> User:
+        """See the port."""
+        row = (await self._connection.execute(_USER_BY_ID, {"user_id": row_id(user_id)})).one_or_none()
+        if row is None:
+            raise UserNotFoundError(f"there is no account {user_id}")
+        return _user(row)
+
+    async def lock(self, user_id: int) -> User:
+        """See the port."""
+        row = (await self._connection.execute(_USER_LOCKED, {"user_id": row_id(user_id)})).one_or_none()
+        if row is None:
+            raise UserNotFoundError(f"there is no account {user_id}")
+        return _user(row)
+
+    async def lock_administrators(self) -> int:
+        """See the port."""
+        # In one order, so that two who lock them never wait for each other.
+        statement = (
+            select(UserRow.id)
+            .where(UserRow.role == Role.ADMIN, UserRow.disabled.is_(False))
+            .order_by(UserRow.id)
+            .with_for_update(key_share=True)
+        )
+        return len((await self._connection.execute(statement)).all())
+
+    async def by_name(self, username: str) -> User | None:
+        """See the port."""
+        statement = select(*_USER).where(func.lower(UserRow.username) == func.lower(row_name(username)))
+        row = (await self._connection.execute(statement)).one_or_none()
+        return _user(row) if row else None
+
+    async def list(self, limit: int, offset: int) -> Page[User]:
+        """See the port."""
+        statement = select(*_USER).order_by(UserRow.id).limit(limit).offset(offset)
+        rows = (await self._connection.execute(statement)).all()
+        total = await self._connection.execute(select(func.count()).select_from(UserRow))
+        return Page([_user(row) for row in rows], total.scalar_one())
+
+    async def update(self, user: User) -> None:
+        """See the port."""
+        changes = {
+            "role": user.role,
+            "password_hash": user.password_hash,
+            "disabled": user.disabled,
+            "token_generation": user.token_generation,
+        }
+        statement = update(UserRow).where(UserRow.id == row_id(user.id)).values(changes)
+        if not (await self._connection.execute(statement)).rowcount:
+            raise UserNotFoundError(f"there is no account {user.id}")
+
+
+class Sessions:
+    """Browsers that are signed in; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, session: Session) -> None:
+        """See the port."""
+        values = {
+            "digest": session.digest,
+            "user_id": session.user_id,
+            "expires_at": session.expires_at,
+        }
+        await self._connection.execute(insert(SessionRow).values(values))
+
+    async def find(self, digest: bytes, now: datetime) -> User | None:
+        """See the port."""
+        found = await self._connection.execute(_USER_BY_SESSION, {"digest": digest, "now": now})
+        row = found.one_or_none()
+        return _user(row) if row else None
+
+    async def remove(self, digest: bytes) -> None:
+        """See the port."""
+        await self._connection.execute(delete(SessionRow).where(SessionRow.digest == digest))
+
+    async def remove_of(self, user_id: int) -> None:
+        """See the port."""
+        await self._connection.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+    async def remove_expired(self, now: datetime) -> int:
+        """See the port."""
+        statement = delete(SessionRow).where(SessionRow.expires_at <= now)
+        return (await self._connection.execute(statement)).rowcount
+
+
+class RefreshTokens:
+    """Refresh tokens that were used; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
+        """See the port."""
+        values = {"digest": digest, "user_id": user_id, "expires_at": expires_at}
+        # Whoever comes second waits until the first has committed, and then finds its row.
+        statement = upsert(UsedRefreshTokenRow).values(values).on_conflict_do_nothing()
+        return (await self._connection.execute(statement)).rowcount == 1
+
+    async def remove_expired(self, now: datetime) -> int:
+        """See the port."""
+        statement = delete(UsedRefreshTokenRow).where(UsedRefreshTokenRow.expires_at <= now)
+        return (await self._connection.execute(statement)).rowcount
+
+
+class ApiKeys:
+    """Secrets for programs; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(
+        self, user_id: int, name: str, prefix: str, digest: bytes, expires_at: datetime | None
+    ) -> ApiKey:
+        """See the port."""
+        values = {
+            "user_id": user_id,
+            "name": name,
+            "prefix": prefix,
+            "digest": digest,
+            "expires_at": expires_at,
+        }
+        statement = insert(ApiKeyRow).values(values).returning(*_API_KEY)
+        return ApiKey(*(await self._connection.execute(statement)).one())
+
+    async def list(self, user_id: int) -> Sequence[ApiKey]:
+        """See the port."""
+        statement = select(*_API_KEY).where(ApiKeyRow.user_id == user_id).order_by(ApiKeyRow.id.desc())
+        return [ApiKey(*row) for row in await self._connection.execute(statement)]
+
+    async def find(self, digest: bytes, now: datetime) -> tuple[ApiKey, User] | None:
+        """See the port."""
+        found = await self._connection.execute(_USER_BY_API_KEY, {"digest": digest, "now": now})
+        row = found.one_or_none()
+        if row is None:
+            return None
+        split = len(_API_KEY)
+        return ApiKey(*row[:split]), _user(row[split:])
+
+    async def touch(self, key_id: int, now: datetime) -> None:
+        """See the port."""
+        minute = now.replace(second=0, microsecond=0)
+        # Most calls within a minute change nothing and so need not wait for each other.
+        is_news = ApiKeyRow.last_used_at.is_distinct_from(minute)
+        statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id, is_news).values(last_used_at=minute)
+        await self._connection.execute(statement)
+
+    async def remove(self, key_id: int, user_id: int) -> ApiKey:
+        """See the port."""
+        statement = delete(ApiKeyRow).where(ApiKeyRow.id == row_id(key_id), ApiKeyRow.user_id == user_id)
+        row = (await self._connection.execute(statement.returning(*_API_KEY))).one_or_none()
+        if row is None:
+            raise ApiKeyNotFoundError(f"there is no API key {key_id}")
+        return ApiKey(*row)
+
+
+def _user(row: Record | tuple[Any, ...]) -> User:
+    user_id, username, password_hash, role, disabled, created_at, token_generation = row
+    return User(user_id, username, password_hash, Role(role), disabled, created_at, token_generation)

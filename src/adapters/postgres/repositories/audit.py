@@ -1,0 +1,67 @@
+"""The audit log: a table that only grows, and a line of the log for each of its rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import func, insert, select
+
+from framecloak.adapters.postgres.connection import Connection, row_name
+from framecloak.adapters.postgres.tables.accounts import AuditRow
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.ports.audit import AuditEntry, AuditFilter
+
+LOGGER = "audit"
+"""Name of the logger; not that of this module, for it is what others look for."""
+
+_logger = logging.getLogger(LOGGER)
+_ENTRY = (
+    AuditRow.id,
+    AuditRow.created_at,
+    AuditRow.user_id,
+    AuditRow.username,
+    AuditRow.action,
+    AuditRow.subject,
+    AuditRow.details,
+)
+
+
+class AuditLog:
+    """Who did what; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._untold: list[dict[str, object]] = []
+
+    async def add(
+        self, principal: Principal | None, action: str, subject: str, details: Mapping[str, object]
+    ) -> None:
+        """See the port."""
+        values = {
+            "user_id": principal.user_id if principal else None,
+            "username": principal.username if principal else None,
+            "action": action,
+            "subject": subject,
+            "details": dict(details),
+        }
+        await self._connection.execute(insert(AuditRow).values(values))
+        self._untold.append({**values, "means": principal.means if principal else None})
+
+    async def list(self, wanted: AuditFilter, limit: int) -> Sequence[AuditEntry]:
+        """See the port."""
+        statement = select(*_ENTRY).order_by(AuditRow.id.desc()).limit(limit)
+        if wanted.subject is not None:
+            statement = statement.where(AuditRow.subject == row_name(wanted.subject))
+        if wanted.username is not None:
+            name = func.lower(row_name(wanted.username))
+            statement = statement.where(func.lower(AuditRow.username) == name)
+        if wanted.since is not None:
+            statement = statement.where(AuditRow.created_at >= wanted.since)
+        return [AuditEntry(*row) for row in await self._connection.execute(statement)]
+
+    def tell(self) -> None:
+        """Log what was added; to be called once it is committed, for what was undone never happened."""
+        told, self._untold = self._untold, []
+        for values in told:
+            _logger.info("audit", extra=values)

@@ -1,0 +1,83 @@
+"""The right to fetch the result of a request once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+
+from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.rows.requests import REQUEST, request_of
+from framecloak.adapters.postgres.tables.requests import DownloadTokenRow, RequestRow
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken
+from framecloak.domain.errors import DomainError, TokenExpiredError, TokenNotFoundError, TokenUsedError
+
+
+class DownloadTokens:
+    """Rights to fetch a result once; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, token: DownloadToken) -> None:
+        """See the port."""
+        values = {
+            "digest": token.digest,
+            "request_id": token.request_id,
+            "expires_at": token.expires_at,
+            "used_at": token.used_at,
+        }
+        await self._connection.execute(insert(DownloadTokenRow).values(values))
+
+    async def get(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        """See the port."""
+        statement = select(*REQUEST).where(_is(digest, request_id), _is_good(now))
+        row = (await self._connection.execute(statement)).one_or_none()
+        if row is None:
+            raise await self._refusal(digest, request_id)
+        return request_of(row)
+
+    async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
+        """See the port."""
+        # Callers wait for each other at the row; all but the first find it used.
+        statement = (
+            update(DownloadTokenRow)
+            .where(_is(digest, request_id), _is_good(now))
+            .values(used_at=now)
+            .returning(*REQUEST)
+        )
+        row = (await self._connection.execute(statement)).one_or_none()
+        if row is None:
+            raise await self._refusal(digest, request_id)
+        return request_of(row)
+
+    async def remove_without_result(self) -> int:
+        """See the port."""
+        statement = delete(DownloadTokenRow).where(
+            RequestRow.id == DownloadTokenRow.request_id, RequestRow.result_key.is_(None)
+        )
+        return (await self._connection.execute(statement)).rowcount
+
+    async def _refusal(self, digest: bytes, request_id: UUID) -> DomainError:
+        """Why a token is not good."""
+        reason = select(DownloadTokenRow.used_at).where(_is(digest, request_id))
+        token = (await self._connection.execute(reason)).one_or_none()
+        if token is None:
+            return TokenNotFoundError("there is no such download link", "ask for a new one")
+        if token.used_at is not None:
+            return TokenUsedError("the download link was used already", "ask for a new one")
+        return TokenExpiredError("the download link has expired", "ask for a new one")
+
+
+def _is(digest: bytes, request_id: UUID) -> ColumnElement[bool]:
+    return and_(DownloadTokenRow.digest == digest, DownloadTokenRow.request_id == request_id)
+
+
+def _is_good(now: datetime) -> ColumnElement[bool]:
+    """Of tokens joined with their requests."""
+    return and_(
+        RequestRow.id == DownloadTokenRow.request_id,
+        DownloadTokenRow.used_at.is_(None),
+        DownloadTokenRow.expires_at > now,
+    )

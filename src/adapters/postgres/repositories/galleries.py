@@ -1,0 +1,213 @@
+"""Galleries and the faces in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from framecloak.adapters.postgres.connection import Connection, Record
+from framecloak.adapters.postgres.rows.galleries import (
+    FACE,
+    GALLERY,
+    face_of,
+    gallery_of,
+    gallery_values,
+    sealed_values,
+    vectors_of,
+)
+from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
+from framecloak.adapters.postgres.vector_search.search import search
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
+from framecloak.domain.imaging.detections import FloatArray
+from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.paging import Page
+
+
+class Galleries:
+    """Galleries; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, gallery: SealedGallery) -> None:
+        """See the port."""
+        await self._connection.execute(insert(GalleryRow).values(gallery_values(gallery)))
+
+    async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+        """See the port."""
+        statement = select(*GALLERY).where(GalleryRow.id == gallery_id, _is_there_for(principal, now))
+        return _found(gallery_id, (await self._connection.execute(statement)).one_or_none())
+
+    async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
+        """See the port."""
+        statement = select(*GALLERY).where(GalleryRow.id == gallery_id, _is_there_for(principal, now))
+        return _found(gallery_id, (await self._connection.execute(statement.with_for_update())).one_or_none())
+
+    async def list(self, principal: Principal, now: datetime, limit: int, offset: int) -> Page[SealedGallery]:
+        """See the port."""
+        mine = _is_there_for(principal, now)
+        statement = select(*GALLERY).where(mine).order_by(GalleryRow.created_at.desc(), GalleryRow.id)
+        rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
+        total = await self._connection.execute(select(func.count()).select_from(GalleryRow).where(mine))
+        return Page([gallery_of(row) for row in rows], total.scalar_one())
+
+    async def remove(self, gallery_id: UUID) -> None:
+        """See the port."""
+        await self._connection.execute(delete(GalleryRow).where(GalleryRow.id == gallery_id))
+
+    async def remove_expired(self, now: datetime) -> Sequence[UUID]:
+        """See the port."""
+        statement = delete(GalleryRow).where(GalleryRow.expires_at <= now).returning(GalleryRow.id)
+        return list((await self._connection.execute(statement)).scalars())
+
+    async def larger_than(self, faces: int) -> Sequence[SealedGallery]:
+        """See the port."""
+        statement = select(*GALLERY).where(GalleryRow.face_count > faces).order_by(GalleryRow.created_at)
+        return [gallery_of(row) for row in await self._connection.execute(statement)]
+
+    async def set_indexed(self, gallery_id: UUID, *, indexed: bool) -> None:
+        """See the port."""
+        statement = update(GalleryRow).where(GalleryRow.id == gallery_id).values(indexed=indexed)
+        await self._connection.execute(statement)
+
+    async def under_other_keys(self, key_id: str, limit: int) -> Sequence[SealedGallery]:
+        """See the port."""
+        statement = (
+            select(*GALLERY)
+            .where(or_(GalleryRow.key_id != key_id, GalleryRow.old_key_id.is_not(None)))
+            .order_by(GalleryRow.created_at, GalleryRow.id)
+            .limit(limit)
+        )
+        return [gallery_of(row) for row in await self._connection.execute(statement)]
+
+    async def rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
+        """See the port."""
+        is_settled = and_(GalleryRow.old_key_id.is_(None), GalleryRow.key_id != key_id)
+        values = {"name": name, "key_id": key_id, "old_key_id": GalleryRow.key_id}
+        statement = update(GalleryRow).where(GalleryRow.id == gallery_id, is_settled).values(values)
+        return bool((await self._connection.execute(statement)).rowcount)
+
+    async def finish_rekey(self, gallery_id: UUID) -> bool:
+        """See the port."""
+        left = exists().where(
+            GalleryFaceRow.gallery_id == GalleryRow.id, GalleryFaceRow.key_id != GalleryRow.key_id
+        )
+        is_done = and_(GalleryRow.id == gallery_id, GalleryRow.old_key_id.is_not(None), ~left)
+        statement = update(GalleryRow).where(is_done).values(old_key_id=None)
+        return bool((await self._connection.execute(statement)).rowcount)
+
+
+class GalleryFaces:
+    """Faces of galleries; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+        """See the port."""
+        gallery_id = faces[0].gallery_id
+        rows = [
+            {
+                "id": face.id,
+                "gallery_id": face.gallery_id,
+                "created_at": face.created_at,
+                "vector": vector,
+                **sealed_values(face),
+            }
+            for face, vector in zip(faces, vectors.tolist(), strict=True)
+        ]
+        gone = {"fk_gallery_faces_gallery_id_galleries": _no_gallery(gallery_id)}
+        await self._connection.execute(insert(GalleryFaceRow), rows, violations=gone)
+        await self._count(gallery_id, len(faces))
+
+    async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[SealedFace]:
+        """See the port."""
+        its = GalleryFaceRow.gallery_id == gallery_id
+        statement = select(*FACE).where(its).order_by(GalleryFaceRow.created_at, GalleryFaceRow.id)
+        rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
+        total = select(GalleryRow.face_count).where(GalleryRow.id == gallery_id)
+        count = (await self._connection.execute(total)).scalar_one_or_none()
+        return Page([face_of(row) for row in rows], count or 0)
+
+    async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
+        """See the port."""
+        statement = (
+            select(*FACE, GalleryFaceRow.vector)
+            .where(GalleryFaceRow.gallery_id == gallery_id)
+            .order_by(GalleryFaceRow.created_at, GalleryFaceRow.id)
+            .limit(limit)
+        )
+        rows = (await self._connection.execute(statement)).all()
+        return [face_of(row[:-1]) for row in rows], vectors_of([row[-1] for row in rows])
+
+    async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
+        """See the port."""
+        is_it = and_(GalleryFaceRow.id == face_id, GalleryFaceRow.gallery_id == gallery_id)
+        if not (await self._connection.execute(delete(GalleryFaceRow).where(is_it))).rowcount:
+            raise GalleryFaceNotFoundError(f"gallery {gallery_id} has no face {face_id}")
+        await self._count(gallery_id, -1)
+
+    async def search(
+        self, gallery: SealedGallery, query: Query, threshold: float, top_k: int
+    ) -> Sequence[tuple[SealedFace, float]]:
+        """See the port."""
+        return await search(self._connection, gallery, query, threshold, top_k)
+
+    async def take_under_other_keys(
+        self, gallery_id: UUID, key_id: str, limit: int
+    ) -> tuple[Sequence[SealedFace], FloatArray]:
+        """See the port."""
+        statement = (
+            select(*FACE, GalleryFaceRow.vector)
+            .where(GalleryFaceRow.gallery_id == gallery_id, GalleryFaceRow.key_id != key_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = (await self._connection.execute(statement)).all()
+        return [face_of(row[:-1]) for row in rows], vectors_of([row[-1] for row in rows])
+
+    async def replace(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
+        """See the port."""
+        statement = update(GalleryFaceRow).where(GalleryFaceRow.id == bindparam("face_id"))
+        rows = [
+            {"face_id": face.id, "vector": vector, **sealed_values(face)}
+            for face, vector in zip(faces, vectors.tolist(), strict=True)
+        ]
+        await self._connection.execute(statement, rows)
+
+    async def _count(self, gallery_id: UUID, more: int) -> None:
+        values = {"face_count": GalleryRow.face_count + more}
+        await self._connection.execute(update(GalleryRow).where(GalleryRow.id == gallery_id).values(values))
+
+
+def _is_there_for(principal: Principal, now: datetime) -> ColumnElement[bool]:
+    """Of galleries: whose time is not over and which the caller may use."""
+    is_alive = or_(GalleryRow.expires_at.is_(None), GalleryRow.expires_at > now)
+    mine = literal(True) if principal.is_admin else GalleryRow.owner_id == principal.user_id
+    return and_(is_alive, mine)
+
+
+def _found(gallery_id: UUID, row: Record | None) -> SealedGallery:
+    if row is None:
+        raise _no_gallery(gallery_id)
+    return gallery_of(row)
+
+
+def _no_gallery(gallery_id: UUID) -> GalleryNotFoundError:
+    return GalleryNotFoundError(f"there is no gallery {gallery_id}")

@@ -1,0 +1,282 @@
+"""Requests for anonymised frames."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Boolean, ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from framecloak.adapters.postgres.connection import Connection, row_id
+from framecloak.adapters.postgres.repositories.webhooks import Notices
+from framecloak.adapters.postgres.rows import snapshots
+from framecloak.adapters.postgres.rows.requests import REQUEST, identity_values, region_row, request_of
+from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
+from framecloak.adapters.postgres.tables.slices import SliceRow
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.options import Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Snapshot, Status
+from framecloak.domain.anonymization.model.throughput import Pace, Workload
+from framecloak.domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
+from framecloak.domain.ports.database import Page, RequestFilter
+
+_IS_UNFINISHED = RequestRow.completed_at.is_(None)
+_WORKLOAD = (
+    RequestRow.level,
+    RequestRow.verify,
+    RequestRow.output_format,
+    RequestRow.based_on_request_id.is_not(None),
+)
+# Built once: whoever waits for a result asks this again and again.
+_VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST).where(
+    RequestRow.id == bindparam("request_id"),
+    or_(bindparam("is_admin", type_=Boolean), RequestRow.user_id == bindparam("user_id")),
+)
+
+
+class Requests:
+    """Requests for anonymised frames; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(
+        self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
+    ) -> tuple[AnonymizationRequest, bool]:
+        """See the port."""
+        key, digest = idempotency or (None, None)
+        values = {
+            "id": uuid4(),
+            "user_id": user_id,
+            "video_id": order.video_id,
+            "segment_ids": list(order.segment_ids),
+            "level": order.level,
+            "output_format": order.appearance.output_format,
+            "quality": order.appearance.quality,
+            "style": order.appearance.style,
+            "shape": order.appearance.shape,
+            "audio": order.appearance.audio,
+            "language": order.appearance.language,
+            "verify": order.verify,
+            "priority": order.priority,
+            "webhook_url": order.webhook_url,
+            "keep_text": [region_row(one) for one in order.keep_text],
+            "based_on_request_id": order.based_on.request_id if order.based_on else None,
+            "based_on_manifest": order.based_on.manifest_sha256 if order.based_on else None,
+            "based_on_signature": order.based_on.signature if order.based_on else None,
+            "edited_here": order.based_on is not None and order.based_on.edited_here,
+            "idempotency_key": key,
+            "order_digest": digest,
+            "status": Status.PENDING,
+            "total_frames": snapshot.frame_count,
+            **identity_values(order.identities, snapshot.people),
+        }
+        # Of many callers with the same key one inserts; the others wait for its end and find its row.
+        statement = (
+            insert(RequestRow)
+            .values(values)
+            .on_conflict_do_nothing(constraint="uq_requests_idempotency_key")
+            .returning(*REQUEST)
+        )
+        gone = VideoNotFoundError(f"there is no video {order.video_id}")
+        while True:
+            added = await self._connection.execute(
+                statement, violations={"fk_requests_needed_video_id_videos": gone}
+            )
+            row = added.one_or_none()
+            if row is not None:
+                request = request_of(row)
+                await snapshots.add(self._connection, request.id, snapshot)
+                return request, True
+            # Without a key nothing can be in the way; and what is may be withdrawn before it is looked at.
+            earlier = await self.submitted_before(user_id, idempotency) if idempotency else None
+            if earlier is not None:
+                return earlier, False
+
+    async def submitted_before(
+        self, user_id: int, idempotency: tuple[str, bytes]
+    ) -> AnonymizationRequest | None:
+        """See the port."""
+        key, digest = idempotency
+        statement = select(*REQUEST, RequestRow.order_digest).where(
+            RequestRow.user_id == user_id, RequestRow.idempotency_key == key
+        )
+        row = (await self._connection.execute(statement)).one_or_none()
+        if row is None:
+            return None
+        *request, earlier_digest = row
+        if earlier_digest != digest:
+            raise IdempotencyConflictError(
+                "the idempotency key was used with a different order", "use a new key for a new order"
+            )
+        return request_of(request)
+
+    async def snapshot(self, request_id: UUID) -> Snapshot:
+        """See the port."""
+        return await snapshots.get(self._connection, request_id)
+
+    async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
+        """See the port."""
+        parameters = {
+            "request_id": request_id,
+            "is_admin": principal.is_admin,
+            "user_id": principal.user_id,
+        }
+        row = (await self._connection.execute(_VISIBLE_BY_ID, parameters)).one_or_none()
+        if row is None:
+            raise RequestNotFoundError(f"there is no request {request_id}")
+        return request_of(row)
+
+    async def list(
+        self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
+    ) -> Page[AnonymizationRequest]:
+        """See the port."""
+        conditions = _conditions(principal, wanted)
+        statement = (
+            select(*REQUEST)
+            .where(*conditions)
+            .order_by(RequestRow.created_at.desc(), RequestRow.id)
+            .limit(limit)
+            .offset(offset)
+        )
+        rows = (await self._connection.execute(statement)).all()
+        counting = select(func.count()).select_from(RequestRow).where(*conditions)
+        total = (await self._connection.execute(counting)).scalar_one()
+        return Page([request_of(row) for row in rows], total)
+
+    async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
+        """See the port."""
+        statement = (
+            update(RequestRow)
+            .where(RequestRow.id == request_id, RequestRow.status == Status.PENDING)
+            .values(status=Status.PROCESSING, admitted_at=now, started_at=now)
+            .returning(*REQUEST)
+        )
+        row = (await self._connection.execute(statement)).one_or_none()
+        return request_of(row) if row else None
+
+    async def finish(
+        self,
+        request_id: UUID,
+        status: Status,
+        now: datetime,
+        *,
+        blanked_frames: int = 0,
+        result: tuple[str, int] | None = None,
+        error: str | None = None,
+        error_code: str | None = None,
+    ) -> bool:
+        """See the port."""
+        key, size = result or (None, None)
+        completed = status is Status.COMPLETED
+        changes = {
+            "status": status,
+            "completed_at": now,
+            "processed_frames": RequestRow.total_frames if completed else RequestRow.processed_frames,
+            "blanked_frames": blanked_frames,
+            "result_key": key,
+            "result_bytes": size,
+            "error": error,
+            "error_code": error_code,
+        }
+        statement = update(RequestRow).where(RequestRow.id == request_id, _IS_UNFINISHED).values(changes)
+        finished = await self._connection.execute(statement.returning(RequestRow.webhook_url))
+        row = finished.one_or_none()
+        if row is None:
+            return False
+        for table in (SliceRow, RequestBoxesRow):
+            await self._connection.execute(delete(table).where(table.request_id == request_id))
+        if row.webhook_url is not None:
+            await Notices(self._connection).add(request_id, row.webhook_url, now)
+        return True
+
+    async def counts(self) -> Mapping[Status, int]:
+        """See the port."""
+        statement = select(RequestRow.status, func.count()).group_by(RequestRow.status)
+        rows = await self._connection.execute(statement)
+        return dict.fromkeys(Status, 0) | {Status(status): count for status, count in rows}
+
+    async def paces(self, last: int) -> Sequence[Pace]:
+        """See the port."""
+        statement = (
+            select(*_WORKLOAD, RequestRow.total_frames, RequestRow.completed_at - RequestRow.started_at)
+            .where(RequestRow.status == Status.COMPLETED, RequestRow.started_at.is_not(None))
+            .order_by(RequestRow.completed_at.desc())
+            .limit(last)
+        )
+        rows = await self._connection.execute(statement)
+        return [Pace(_workload(*kind), frames, took.total_seconds()) for *kind, frames, took in rows]
+
+    async def frames_waiting(self) -> Mapping[Workload, int]:
+        """See the port."""
+        left = func.sum(RequestRow.total_frames - RequestRow.processed_frames)
+        statement = select(*_WORKLOAD, left).where(_IS_UNFINISHED).group_by(*_WORKLOAD)
+        rows = await self._connection.execute(statement)
+        found = Counter[Workload]()
+        for *kind, frames in rows:
+            # Formats differ that make no difference here.
+            found[_workload(*kind)] += int(frames)
+        return found
+
+    async def waiting_since(self) -> datetime | None:
+        """See the port."""
+        # The second condition is the index's: without it all requests that ever were would be looked at.
+        waits = and_(RequestRow.status == Status.PENDING, _IS_UNFINISHED)
+        statement = select(func.min(RequestRow.created_at)).where(waits)
+        since: datetime | None = (await self._connection.execute(statement)).scalar_one()
+        return since
+
+    async def result_bytes(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(RequestRow.result_bytes), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
+    async def frames_done(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(RequestRow.processed_frames), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
+    async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
+        """See the port."""
+        is_old = and_(RequestRow.status == Status.COMPLETED, RequestRow.completed_at < moment)
+        statement = select(RequestRow.id, RequestRow.result_key).where(
+            is_old, RequestRow.result_key.is_not(None)
+        )
+        return [(request_id, key) for request_id, key in await self._connection.execute(statement)]
+
+    async def without_result(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        """See the port."""
+        is_needed = or_(_IS_UNFINISHED, RequestRow.result_key.is_not(None))
+        statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), is_needed)
+        return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
+
+    async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
+        """See the port."""
+        statement = select(RequestRow.id).where(RequestRow.id.in_(request_ids), _IS_UNFINISHED)
+        return {*request_ids} - {*(await self._connection.execute(statement)).scalars()}
+
+    async def forget_result(self, request_id: UUID) -> None:
+        """See the port."""
+        nothing = {"result_key": None, "result_bytes": None}
+        await self._connection.execute(update(RequestRow).where(RequestRow.id == request_id).values(nothing))
+
+
+def _conditions(principal: Principal, wanted: RequestFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if not principal.is_admin:
+        conditions.append(RequestRow.user_id == principal.user_id)
+    if wanted.video_id is not None:
+        conditions.append(RequestRow.video_id == row_id(wanted.video_id))
+    if wanted.status is not None:
+        conditions.append(RequestRow.status == wanted.status)
+    return conditions
+
+
+def _workload(level: str, verify: str, output_format: str, is_render: bool) -> Workload:
+    is_film = OutputFormat(output_format).is_film
+    return Workload(Level(level), Verify(verify), is_film, is_render=is_render)

@@ -1,0 +1,267 @@
+"""Slices of requests, and the leases on them.
+
+Everything that changes a slice locks the row of its request first, so that what is done for one request
+happens one after the other, and whoever finishes the last slice sees all others finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import TextClause, insert, text
+
+from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.tables.slices import SliceRow
+from framecloak.domain.anonymization.model.request import Priority
+from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
+from framecloak.domain.videos.segments import Segment
+
+_DISPATCHING = 7_203_518_264
+"""Key of the advisory lock that one dispatcher at a time holds; any number that nobody else uses."""
+
+_IS_READY = """
+    slices.request_id = :request_id
+    AND (slices.state = 'waiting' AND coalesce(slices.not_before <= clock_timestamp(), true)
+         OR slices.state = 'leased' AND slices.lease_until <= clock_timestamp())
+    AND (slices.kind = 'frames' OR NOT EXISTS (
+        SELECT FROM slices AS others
+        WHERE others.request_id = :request_id AND others.kind = 'frames' AND others.state <> 'completed'))
+"""
+
+_IN_WORK = "requests.admitted_at IS NOT NULL AND requests.completed_at IS NULL"
+
+_LOCK_REQUEST = text(
+    f"SELECT {_IN_WORK} FROM requests WHERE id = :request_id FOR NO KEY UPDATE"  # noqa: S608 -- constants
+)
+
+_ADMIT = text(
+    f"""
+    WITH busy AS (
+        SELECT user_id, count(*) AS requests FROM requests WHERE {_IN_WORK} GROUP BY user_id
+    ), waiting AS (
+        SELECT id, priority, created_at, coalesce(busy.requests, 0) + row_number() OVER (
+            PARTITION BY user_id ORDER BY priority = 'high' DESC, created_at, id) AS turn
+        FROM requests LEFT JOIN busy USING (user_id)
+        WHERE admitted_at IS NULL AND completed_at IS NULL
+    ), chosen AS (
+        SELECT id FROM waiting
+        WHERE turn <= :most_of_one
+        ORDER BY priority = 'high' DESC, turn, created_at, id
+        LIMIT greatest(0, :limit - (SELECT coalesce(sum(requests), 0) FROM busy))
+    )
+    UPDATE requests SET admitted_at = clock_timestamp() FROM chosen
+    WHERE requests.id = chosen.id AND requests.admitted_at IS NULL AND requests.completed_at IS NULL
+    """  # noqa: S608 -- put together from constants
+)
+
+_DEMANDS = text(
+    f"""
+    SELECT requests.id, requests.user_id, requests.priority, requests.created_at,
+        count(*) FILTER (WHERE {_IS_READY.replace(":request_id", "requests.id")}),
+        count(*) FILTER (WHERE slices.state = 'leased' AND slices.lease_until > clock_timestamp())
+    FROM requests JOIN slices ON slices.request_id = requests.id
+    WHERE {_IN_WORK}
+    GROUP BY requests.id
+    ORDER BY requests.created_at, requests.id
+    """  # noqa: S608 -- put together from constants
+)
+
+_READY = text(
+    f"""
+    SELECT number FROM slices JOIN requests ON requests.id = slices.request_id
+    WHERE {_IN_WORK} AND {_IS_READY}
+    ORDER BY number
+    """  # noqa: S608 -- as above
+)
+
+_LEASE = text(
+    f"""
+    UPDATE slices
+    SET state = 'leased', owner = :owner, lease_until = clock_timestamp() + :lasts,
+        attempts = slices.attempts + 1, processed_frames = 0, not_before = NULL
+    FROM slices AS before
+    WHERE {_IS_READY} AND slices.number = :number
+        AND before.request_id = slices.request_id AND before.number = slices.number
+    RETURNING slices.kind, slices.start_frame, slices.end_frame, slices.attempts, slices.failures,
+        before.state = 'leased'
+    """  # noqa: S608 -- as above
+)
+
+_BEGUN = text(
+    """
+    UPDATE requests SET status = 'processing', started_at = coalesce(started_at, clock_timestamp())
+    WHERE id = :request_id
+    """
+)
+
+_IS_HELD = """
+    request_id = :request_id AND number = :number AND state = 'leased' AND owner = :owner
+    AND attempts = :attempt AND lease_until > clock_timestamp()
+"""
+
+_RENEW = text(
+    f"""
+    UPDATE slices
+    SET lease_until = clock_timestamp() + :lasts,
+        processed_frames = CASE kind WHEN 'frames' THEN :processed_frames ELSE 0 END
+    WHERE {_IS_HELD}
+    RETURNING number
+    """  # noqa: S608 -- as above
+)
+
+_FINISH = text(
+    f"""
+    UPDATE slices
+    SET state = 'completed', owner = NULL, lease_until = NULL, blanked_frames = :blanked_frames,
+        part_key = :key, processed_frames = CASE kind WHEN 'frames' THEN end_frame - start_frame ELSE 0 END
+    WHERE {_IS_HELD}
+    RETURNING number
+    """  # noqa: S608 -- as above
+)
+
+_GIVE_BACK = text(
+    f"""
+    UPDATE slices
+    SET state = 'waiting', owner = NULL, lease_until = NULL, processed_frames = 0,
+        not_before = clock_timestamp() + :pause, failures = failures + :blame,
+        attempts = attempts - 1 + :blame
+    WHERE {_IS_HELD}
+    RETURNING failures
+    """  # noqa: S608 -- as above
+)
+
+_COUNT_FRAMES = text(
+    # Work that is lost is done again; what was told to somebody once is not taken back.
+    """
+    UPDATE requests
+    SET processed_frames = greatest(processed_frames, (
+        SELECT coalesce(sum(slices.processed_frames), 0) FROM slices WHERE slices.request_id = requests.id))
+    WHERE id = :request_id AND status = 'processing'
+    """
+)
+
+_PARTS = text(
+    """
+    SELECT number, part_key FROM slices
+    WHERE request_id = :request_id AND kind = 'frames' AND state = 'completed'
+    ORDER BY number
+    """
+)
+
+_IS_FINISHED = text(
+    "SELECT number FROM slices WHERE request_id = :request_id AND number = :number AND part_key = :key"
+)
+
+
+class Slices:
+    """Slices of requests; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, request_id: UUID, segments: Sequence[Segment]) -> None:
+        """See the port."""
+        whole = Segment(segments[0].start_frame, segments[-1].end_frame)
+        planned = [(SliceKind.FRAMES, segment) for segment in segments] + [(SliceKind.ASSEMBLY, whole)]
+        rows = [
+            {
+                "request_id": request_id,
+                "number": number,
+                "kind": kind,
+                "start_frame": segment.start_frame,
+                "end_frame": segment.end_frame,
+            }
+            for number, (kind, segment) in enumerate(planned)
+        ]
+        await self._connection.execute(insert(SliceRow), rows)
+
+    async def admit_requests(self, limit: int) -> None:
+        """See the port."""
+        await self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DISPATCHING})
+        await self._connection.execute(_ADMIT, {"limit": limit, "most_of_one": max(1, limit - 1)})
+
+    async def demands(self) -> Sequence[Demand]:
+        """See the port."""
+        rows = await self._connection.execute(_DEMANDS)
+        return [
+            Demand(request_id, user_id, Priority(priority), created_at, ready, leased)
+            for request_id, user_id, priority, created_at, ready, leased in rows
+        ]
+
+    async def ready(self, request_id: UUID) -> Sequence[int]:
+        """See the port."""
+        return list((await self._connection.execute(_READY, {"request_id": request_id})).scalars())
+
+    async def lease(self, request_id: UUID, number: int, owner: str, lasts: timedelta) -> Lease | None:
+        """See the port."""
+        if not await self._locked_in_work(request_id):
+            return None
+        values = {"request_id": request_id, "number": number, "owner": owner, "lasts": lasts}
+        row = (await self._connection.execute(_LEASE, values)).one_or_none()
+        if row is None:
+            return None
+        await self._connection.execute(_BEGUN, {"request_id": request_id})
+        kind, start_frame, end_frame, attempt, failures, recovered = row
+        segment = Segment(start_frame, end_frame)
+        return Lease(request_id, number, SliceKind(kind), segment, owner, attempt, failures, recovered)
+
+    async def renew(self, lease: Lease, lasts: timedelta, processed_frames: int) -> Standing:
+        """See the port."""
+        in_work = await self._locked_in_work(lease.request_id)
+        values = {**_identity(lease), "lasts": lasts, "processed_frames": processed_frames}
+        return await self._changed(lease, in_work, _RENEW, values)
+
+    async def finish(self, lease: Lease, blanked_frames: int) -> Standing:
+        """See the port."""
+        in_work = await self._locked_in_work(lease.request_id)
+        values = {**_identity(lease), "blanked_frames": blanked_frames, "key": lease.key}
+        standing = await self._changed(lease, in_work, _FINISH, values)
+        if standing is Standing.LOST:
+            finished = await self._connection.execute(_IS_FINISHED, values)
+            return Standing.LOST if finished.one_or_none() is None else Standing.HELD
+        return standing
+
+    async def release(self, lease: Lease, pause: timedelta) -> None:
+        """See the port."""
+        await self._give_back(lease, pause, blame=0)
+
+    async def fail(self, lease: Lease, pause: timedelta) -> int | None:
+        """See the port."""
+        return await self._give_back(lease, pause, blame=1)
+
+    async def parts(self, request_id: UUID) -> Sequence[FinishedSlice]:
+        """See the port."""
+        rows = await self._connection.execute(_PARTS, {"request_id": request_id})
+        return [FinishedSlice(number, key) for number, key in rows]
+
+    async def _locked_in_work(self, request_id: UUID) -> bool:
+        """Whether it is; nobody else changes it, or its slices, until the transaction ends."""
+        return bool((await self._connection.execute(_LOCK_REQUEST, {"request_id": request_id})).scalar())
+
+    async def _changed(
+        self, lease: Lease, in_work: bool, statement: TextClause, values: dict[str, object]
+    ) -> Standing:
+        if not in_work:
+            return Standing.CANCELLED
+        changed = await self._connection.execute(statement, values)
+        if changed.one_or_none() is None:
+            return Standing.LOST
+        await self._connection.execute(_COUNT_FRAMES, {"request_id": lease.request_id})
+        return Standing.HELD
+
+    async def _give_back(self, lease: Lease, pause: timedelta, blame: int) -> int | None:
+        await self._locked_in_work(lease.request_id)
+        values = {**_identity(lease), "pause": pause, "blame": blame}
+        row = (await self._connection.execute(_GIVE_BACK, values)).one_or_none()
+        return None if row is None else int(row[0])
+
+
+def _identity(lease: Lease) -> dict[str, object]:
+    return {
+        "request_id": lease.request_id,
+        "number": lease.number,
+        "owner": lease.owner,
+        "attempt": lease.attempt,
+    }

@@ -1,0 +1,240 @@
+"""Videos, who may use them, and uploads that are to become some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from framecloak.adapters.postgres.connection import Connection, Record, row_id, row_name
+from framecloak.adapters.postgres.tables.accounts import UserRow
+from framecloak.adapters.postgres.tables.videos import FrameIndexRow, GrantRow, UploadRow, VideoRow
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.errors import (
+    ForbiddenError,
+    GrantNotFoundError,
+    UploadNotFoundError,
+    UserNotFoundError,
+    VideoInUseError,
+    VideoNotFoundError,
+)
+from framecloak.domain.ports.database import Page
+from framecloak.domain.videos.model import GrantRole, PendingUpload, Video, VideoFacts, VideoGrant
+
+_VIDEO = (
+    VideoRow.id,
+    VideoRow.owner_id,
+    VideoRow.filename,
+    VideoRow.object_key,
+    VideoRow.created_at,
+    VideoRow.sha256,
+    VideoRow.size_bytes,
+    VideoRow.width,
+    VideoRow.height,
+    VideoRow.frame_rate,
+    VideoRow.frame_count,
+    VideoRow.duration,
+    VideoRow.rotation,
+)
+_UPLOAD = (
+    UploadRow.id,
+    UploadRow.owner_id,
+    UploadRow.filename,
+    UploadRow.object_key,
+    UploadRow.expires_at,
+)
+
+
+class Videos:
+    """Stored videos; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(
+        self, owner_id: int, filename: str, object_key: str, facts: VideoFacts, frame_index: bytes
+    ) -> Video:
+        """See the port."""
+        values = {"owner_id": owner_id, "filename": filename, "object_key": object_key, **asdict(facts)}
+        statement = insert(VideoRow).values(values).returning(*_VIDEO)
+        video = _video((await self._connection.execute(statement)).one())
+        await self._connection.execute(insert(FrameIndexRow).values(video_id=video.id, content=frame_index))
+        return video
+
+    async def get(self, video_id: int, principal: Principal, needed: GrantRole) -> Video:
+        """See the port."""
+        statement = (
+            select(GrantRow.role, *_VIDEO)
+            .select_from(VideoRow)
+            .outerjoin(GrantRow, _is_grant_to(principal))
+            .where(VideoRow.id == row_id(video_id), _is_visible_to(principal))
+        )
+        row = (await self._connection.execute(statement)).one_or_none()
+        if row is None:
+            raise VideoNotFoundError(f"there is no video {video_id}")
+        video = _seen(row, principal)
+        if not video.access.allows(needed):
+            raise ForbiddenError(
+                f"a {video.access} of video {video_id} may not do that", f"ask for {needed} rights"
+            )
+        return video
+
+    async def frame_index(self, video_id: int) -> bytes:
+        """See the port."""
+        statement = select(FrameIndexRow.content).where(FrameIndexRow.video_id == row_id(video_id))
+        content = (await self._connection.execute(statement)).scalar_one_or_none()
+        if content is None:
+            raise VideoNotFoundError(f"there is no video {video_id}")
+        return bytes(content)
+
+    async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
+        """See the port."""
+        visible = (
+            select(VideoRow.id, GrantRow.role)
+            .outerjoin(GrantRow, _is_grant_to(principal))
+            .where(_is_visible_to(principal))
+            .subquery()
+        )
+        statement = (
+            select(visible.c.role, *_VIDEO)
+            .join(visible, visible.c.id == VideoRow.id)
+            .order_by(VideoRow.id.desc())
+        )
+        rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
+        total = await self._connection.execute(select(func.count()).select_from(visible))
+        return Page([_seen(row, principal) for row in rows], total.scalar_one())
+
+    async def stored_bytes(self) -> int:
+        """See the port."""
+        statement = select(func.coalesce(func.sum(VideoRow.size_bytes), 0))
+        return int((await self._connection.execute(statement)).scalar_one())
+
+    async def unclaimed(self, object_keys: Sequence[str]) -> AbstractSet[str]:
+        """See the port."""
+        names = [row_name(key) for key in object_keys]
+        statement = select(VideoRow.object_key).where(VideoRow.object_key.in_(names))
+        return {*object_keys} - {*(await self._connection.execute(statement)).scalars()}
+
+    async def remove(self, video_id: int) -> None:
+        """See the port."""
+        in_use = VideoInUseError(
+            f"an unfinished request needs video {video_id}", "wait for its end or cancel it"
+        )
+        statement = delete(VideoRow).where(VideoRow.id == row_id(video_id))
+        await self._connection.execute(statement, violations={"fk_requests_needed_video_id_videos": in_use})
+
+
+class Grants:
+    """Who else may use a video; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(self, video_id: int) -> Sequence[VideoGrant]:
+        """See the port."""
+        statement = (
+            select(GrantRow.video_id, GrantRow.user_id, UserRow.username, GrantRow.role)
+            .join(UserRow, UserRow.id == GrantRow.user_id)
+            .where(GrantRow.video_id == row_id(video_id))
+            .order_by(GrantRow.user_id)
+        )
+        return [_grant(*row) for row in await self._connection.execute(statement)]
+
+    async def put(self, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
+        """See the port."""
+        account = select(UserRow.username).where(UserRow.id == row_id(user_id))
+        username = (await self._connection.execute(account)).scalar_one_or_none()
+        if username is None:
+            raise UserNotFoundError(f"there is no account {user_id}")
+        statement = upsert(GrantRow).values(video_id=video_id, user_id=user_id, role=role)
+        statement = statement.on_conflict_do_update(
+            index_elements=[GrantRow.video_id, GrantRow.user_id], set_={"role": role}
+        )
+        gone = VideoNotFoundError(f"there is no video {video_id}")
+        await self._connection.execute(statement, violations={"fk_grants_video_id_videos": gone})
+        return VideoGrant(video_id, user_id, username, role)
+
+    async def remove(self, video_id: int, user_id: int) -> None:
+        """See the port."""
+        statement = delete(GrantRow).where(
+            GrantRow.video_id == row_id(video_id), GrantRow.user_id == row_id(user_id)
+        )
+        if not (await self._connection.execute(statement)).rowcount:
+            raise GrantNotFoundError(f"account {user_id} has no grant on video {video_id}")
+
+
+class Uploads:
+    """Uploads that go straight into the object store; see the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, upload: PendingUpload) -> None:
+        """See the port."""
+        await self._connection.execute(insert(UploadRow).values(asdict(upload)))
+
+    async def get(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        """See the port."""
+        statement = select(*_UPLOAD).where(_is_upload(upload_id, owner_id, now))
+        return _upload(upload_id, (await self._connection.execute(statement)).one_or_none())
+
+    async def expects(self, object_key: str) -> bool:
+        """See the port."""
+        statement = select(UploadRow.id).where(UploadRow.object_key == row_name(object_key))
+        return (await self._connection.execute(statement)).one_or_none() is not None
+
+    async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
+        """See the port."""
+        statement = delete(UploadRow).where(_is_upload(upload_id, owner_id, now)).returning(*_UPLOAD)
+        return _upload(upload_id, (await self._connection.execute(statement)).one_or_none())
+
+    async def remove_expired(self, now: datetime) -> Sequence[PendingUpload]:
+        """See the port."""
+        statement = delete(UploadRow).where(UploadRow.expires_at <= now).returning(*_UPLOAD)
+        return [PendingUpload(*row) for row in await self._connection.execute(statement)]
+
+
+def _is_grant_to(principal: Principal) -> ColumnElement[bool]:
+    return and_(GrantRow.video_id == VideoRow.id, GrantRow.user_id == principal.user_id)
+
+
+def _is_visible_to(principal: Principal) -> ColumnElement[bool]:
+    """Of videos joined with their grant to the caller, if any: which the caller may see."""
+    if principal.is_admin:
+        return literal(True)
+    return or_(VideoRow.owner_id == principal.user_id, GrantRow.user_id.is_not(None))
+
+
+def _video(row: Record | tuple[Any, ...]) -> Video:
+    video_id, owner_id, filename, object_key, created_at, *facts = row
+    return Video(video_id, owner_id, filename, object_key, VideoFacts(*facts), created_at)
+
+
+def _seen(row: Record, principal: Principal) -> Video:
+    """A video after the role that the principal was granted on it, if any."""
+    role, *rest = row
+    video = _video(tuple(rest))
+    if principal.is_admin or video.owner_id == principal.user_id:
+        return video
+    return replace(video, access=GrantRole(role))
+
+
+def _grant(video_id: int, user_id: int, username: str, role: str) -> VideoGrant:
+    return VideoGrant(video_id, user_id, username, GrantRole(role))
+
+
+def _is_upload(upload_id: str, owner_id: int, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        UploadRow.id == row_name(upload_id), UploadRow.owner_id == owner_id, UploadRow.expires_at > now
+    )
+
+
+def _upload(upload_id: str, row: Record | None) -> PendingUpload:
+    if row is None:
+        raise UploadNotFoundError(f"there is no upload {upload_id}", "ask for a new one")
+    return PendingUpload(*row)

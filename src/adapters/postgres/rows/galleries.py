@@ -1,0 +1,80 @@
+"""Between rows of galleries and what the domain knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from framecloak.adapters.postgres.connection import Record
+from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
+from framecloak.domain.imaging.detections import FloatArray
+from framecloak.domain.ports.galleries import SealedFace, SealedGallery
+from framecloak.domain.reid.model import EmbeddingSpace
+
+GALLERY = (
+    GalleryRow.id,
+    GalleryRow.owner_id,
+    GalleryRow.name,
+    GalleryRow.model_name,
+    GalleryRow.model_sha256,
+    GalleryRow.dimension,
+    GalleryRow.key_id,
+    GalleryRow.old_key_id,
+    GalleryRow.face_count,
+    GalleryRow.indexed,
+    GalleryRow.created_at,
+    GalleryRow.expires_at,
+)
+"""The columns that `gallery_of` wants."""
+
+FACE = (
+    GalleryFaceRow.id,
+    GalleryFaceRow.gallery_id,
+    GalleryFaceRow.key_id,
+    GalleryFaceRow.person,
+    GalleryFaceRow.label,
+    GalleryFaceRow.notes,
+    GalleryFaceRow.created_at,
+)
+"""The columns that `face_of` wants."""
+
+
+def gallery_of(row: Record | Sequence[Any]) -> SealedGallery:
+    """A gallery from its columns."""
+    gallery_id, owner_id, name, model, sha256, dimension, *rest = row
+    return SealedGallery(gallery_id, owner_id, name, EmbeddingSpace(model, sha256, dimension), *rest)
+
+
+def gallery_values(gallery: SealedGallery) -> dict[str, object]:
+    """The columns of a gallery."""
+    return {
+        "id": gallery.id,
+        "owner_id": gallery.owner_id,
+        "name": gallery.name,
+        "model_name": gallery.space.name,
+        "model_sha256": gallery.space.sha256,
+        "dimension": gallery.space.dimension,
+        "key_id": gallery.key_id,
+        "old_key_id": gallery.old_key_id,
+        "face_count": gallery.face_count,
+        "indexed": gallery.indexed,
+        "created_at": gallery.created_at,
+        "expires_at": gallery.expires_at,
+    }
+
+
+def face_of(row: Record | Sequence[Any]) -> SealedFace:
+    """A face from its columns."""
+    return SealedFace(*row)
+
+
+def sealed_values(face: SealedFace) -> dict[str, object]:
+    """The columns of a face that change with its key, but for the vector."""
+    return {"key_id": face.key_id, "person": face.person, "label": face.label, "metadata": face.metadata}
+
+
+def vectors_of(rows: Sequence[Sequence[float]]) -> FloatArray:
+    """Vectors as the domain has them: (n, dimension) float32; (0, 0) for none."""
+    return np.asarray(rows, np.float32).reshape(len(rows), -1 if rows else 0)

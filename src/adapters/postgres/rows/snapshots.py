@@ -1,0 +1,92 @@
+"""What was marked on the videos of requests when they were submitted."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import insert, select
+
+from framecloak.adapters.postgres.connection import Connection
+from framecloak.adapters.postgres.tables.requests import (
+    RequestBoxesRow,
+    RequestRegionRow,
+    RequestRow,
+    RequestSegmentRow,
+)
+from framecloak.domain.anonymization.model.identities import PinnedPeople
+from framecloak.domain.anonymization.model.request import Snapshot
+from framecloak.domain.videos.segments import Region, Segment
+
+
+async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> None:
+    """Store the snapshot of a request that was added in the same transaction."""
+    segments = [
+        {
+            "request_id": request_id,
+            "segment_id": segment_id,
+            "start_frame": segment.start_frame,
+            "end_frame": segment.end_frame,
+        }
+        for segment_id, segment in snapshot.segments.items()
+    ]
+    await connection.execute(insert(RequestSegmentRow), segments)
+    regions = [
+        {
+            "request_id": request_id,
+            "number": number,
+            "x": region.x,
+            "y": region.y,
+            "width": region.width,
+            "height": region.height,
+            "start_frame": region.segment.start_frame if region.segment else None,
+            "end_frame": region.segment.end_frame if region.segment else None,
+        }
+        for number, region in enumerate(snapshot.regions)
+    ]
+    if regions:
+        await connection.execute(insert(RequestRegionRow), regions)
+    if snapshot.boxes is not None:
+        row = {"request_id": request_id, "boxes": snapshot.boxes, "identities": snapshot.earlier}
+        await connection.execute(insert(RequestBoxesRow), [row])
+
+
+async def get(connection: Connection, request_id: UUID) -> Snapshot:
+    """The snapshot of a request; segments in order of time, regions as they were added.
+
+    Boxes, and what was said of people with them, are there until it is over.
+    """
+    row = RequestSegmentRow
+    statement = (
+        select(row.segment_id, row.start_frame, row.end_frame)
+        .where(row.request_id == request_id)
+        .order_by(row.start_frame, row.end_frame, row.segment_id)
+    )
+    segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
+    known = select(RequestBoxesRow.boxes, RequestBoxesRow.identities).where(
+        RequestBoxesRow.request_id == request_id
+    )
+    boxes, earlier = (await connection.execute(known)).one_or_none() or (None, None)
+    regions, people = await _regions(connection, request_id), await _people(connection, request_id)
+    return Snapshot(segments, regions, boxes, people, earlier)
+
+
+async def _people(connection: Connection, request_id: UUID) -> PinnedPeople | None:
+    row = RequestRow
+    statement = select(row.people_threshold, row.people_faces, row.people_digest).where(
+        row.id == request_id, row.identity_mode.is_not(None)
+    )
+    found = (await connection.execute(statement)).one_or_none()
+    return PinnedPeople(*found) if found else None
+
+
+async def _regions(connection: Connection, request_id: UUID) -> tuple[Region, ...]:
+    row = RequestRegionRow
+    statement = (
+        select(row.x, row.y, row.width, row.height, row.start_frame, row.end_frame)
+        .where(row.request_id == request_id)
+        .order_by(row.number)
+    )
+    return tuple(
+        Region(x, y, width, height, None if start is None else Segment(start, end))
+        for x, y, width, height, start, end in await connection.execute(statement)
+    )

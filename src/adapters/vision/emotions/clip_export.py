@@ -1,0 +1,295 @@
+"""From a CLIP of open_clip to what ``clip_onnx`` serves; the one file that knows torch.
+
+What a service runs on needs neither torch nor a network: this is done once, on any machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from framecloak.adapters.vision.emotions.clip_files import (
+    ClipDescription,
+    ExportedFile,
+    named_by_content,
+    remove_others,
+    text_file,
+    write_description,
+)
+from framecloak.adapters.vision.emotions.clip_onnx import Clip
+from framecloak.adapters.vision.runtime.onnx import Provider
+from framecloak.adapters.vision.weights.catalogue import CLIP_FOLDER, sha256_of
+from framecloak.domain.errors import InvalidOptionError, ModelExportError, OutputUnwritableError
+from framecloak.domain.imaging.detections import FloatArray, Image
+
+TOLERANCE = 1e-4
+"""How far probabilities of the graph may be from torch's."""
+
+_CONFIGURATION = ".json"
+_PROBES = ((48, 64), (300, 200), (224, 224), (7, 31), (640, 480))
+"""Height and width of the pictures that an export is tried on."""
+
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSource:
+    """Which CLIP to export, and what it is to tell apart.
+
+    Attributes:
+        model: name of an architecture of open_clip, or the path of a JSON file in the format of its own.
+        pretrained: path of a file with weights, or a tag of open_clip's that names some to download.
+        emotions: in the order of the probabilities.
+        prompts: templates with ``{emotion}`` in them; their embeddings are averaged.
+        allow_download: whether a tag may be fetched from a model hub.
+    """
+
+    model: str
+    pretrained: str
+    emotions: Sequence[str]
+    prompts: Sequence[str]
+    allow_download: bool = False
+
+
+def export(source: ClipSource, models: Path) -> ClipDescription:
+    """Write the visual tower, the embeddings of the prompts and a description into ``clip`` in a folder.
+
+    What was written is loaded again, and its probabilities for some pictures are held against those of
+    torch. Only then it takes the place of an earlier export; a service that runs keeps what it has loaded.
+
+    Args:
+        source: what to export.
+        models: the models folder.
+
+    Raises:
+        InvalidOptionError: the model is unknown, or the weights would have to be downloaded and may not.
+        ModelExportError: the extra is not installed, the weights are not those of the model, or the graph
+            does something else than the model.
+        OutputUnwritableError: the folder cannot be written to.
+    """
+    _require_local(source)
+    if not source.allow_download:
+        # Read when the hub's library is imported, which is below.
+        os.environ.update(_OFFLINE)
+    open_clip = _open_clip()
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".clip-", dir=models) as scratch, _quiet():
+            description = _export(open_clip, source, Path(scratch))
+            _publish(description, Path(scratch), models / CLIP_FOLDER)
+    except PermissionError as error:
+        raise OutputUnwritableError(
+            f"{models} cannot be written to", "choose another --model-path"
+        ) from error
+    return description
+
+
+def _require_local(source: ClipSource) -> None:
+    if source.allow_download or Path(source.pretrained).is_file():
+        return
+    raise InvalidOptionError(
+        f"there is no file {source.pretrained}, and a tag would have to be downloaded",
+        "name a file with the weights, or add --allow-download where a model hub can be reached",
+    )
+
+
+def _open_clip() -> Any:  # noqa: ANN401 - a module without type hints
+    try:
+        import onnxscript  # noqa: F401, PLC0415 - what the exporter of torch needs
+        import open_clip  # noqa: PLC0415 - an extra, and several seconds
+    except ImportError as error:
+        raise ModelExportError(
+            f"the extra for exporting CLIP is not installed ({error.name} is missing)",
+            "run `pip install 'framecloak[clip]'`",
+        ) from error
+    return open_clip
+
+
+def _export(open_clip: Any, source: ClipSource, folder: Path) -> ClipDescription:  # noqa: ANN401 - as above
+    import torch  # noqa: PLC0415 - an extra, and several seconds
+
+    name = _model_name(open_clip, source.model)
+    model, transform = _load(open_clip, name, source)
+    with torch.inference_mode():
+        text = _text_embeddings(model, open_clip.get_tokenizer(name), source)
+        scale = float(model.logit_scale.exp())
+    visual = _write_visual(model, folder)
+    text_entry, text_data = text_file(text)
+    (folder / text_entry.name).write_bytes(text_data)
+    weights = Path(source.pretrained)
+    config = open_clip.get_model_preprocess_cfg(model)
+    description = ClipDescription(
+        model=name,
+        weights=weights.name,
+        weights_sha256=sha256_of(weights) if weights.is_file() else None,
+        size=_square(config, name),
+        mean=config["mean"],
+        std=config["std"],
+        logit_scale=scale,
+        emotions=tuple(source.emotions),
+        prompts=tuple(source.prompts),
+        visual=visual,
+        text=text_entry,
+    )
+    write_description(folder, description)
+    _require_equal(Clip.load(folder, Provider.CPU), model, transform, text * np.float32(scale))
+    return description
+
+
+def _model_name(open_clip: Any, model: str) -> str:  # noqa: ANN401 - as above
+    """The name under which open_clip knows the architecture from now on."""
+    path = Path(model)
+    if path.suffix == _CONFIGURATION and path.is_file():
+        open_clip.add_model_config(path)
+        if path.stem not in open_clip.list_models():
+            raise InvalidOptionError(
+                f"{model} does not describe a model of open_clip", "see its model_configs"
+            )
+        return path.stem
+    if model not in open_clip.list_models():
+        raise InvalidOptionError(
+            f"open_clip knows no model {model}", "see open_clip.list_models(), or name a JSON file"
+        )
+    return model
+
+
+def _load(open_clip: Any, name: str, source: ClipSource) -> tuple[Any, Any]:  # noqa: ANN401 - as above
+    """The model in evaluation mode, and what it does to pictures."""
+    if not Path(source.pretrained).is_file():
+        tags = open_clip.list_pretrained_tags_by_model(name)
+        if source.pretrained not in tags:
+            raise InvalidOptionError(
+                f"there is neither a file nor a tag {source.pretrained} for {name}",
+                f"choose one of {', '.join(tags)}" if tags else "name a file with the weights",
+            )
+    try:
+        model, transform = open_clip.create_model_from_pretrained(name, pretrained=source.pretrained)
+    except Exception as error:
+        # Whatever open_clip comes across in a file: its own assertions as well as those of pickle and torch.
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ModelExportError(
+            f"{source.pretrained} cannot be loaded as {name}: {reason}",
+            "give the --model that the weights were trained with",
+        ) from error
+    return model.eval(), transform
+
+
+def _text_embeddings(model: Any, tokenizer: Any, source: ClipSource) -> FloatArray:  # noqa: ANN401 - as above
+    """(emotions, dimension) float32 of unit length: the mean direction of each emotion's prompts."""
+    rows = []
+    for emotion in source.emotions:
+        prompts = [prompt.replace("{emotion}", emotion) for prompt in source.prompts]
+        mean = model.encode_text(tokenizer(prompts), normalize=True).float().mean(0)
+        rows.append((mean / mean.norm()).numpy())
+    return np.stack(rows).astype(np.float32)
+
+
+def _write_visual(model: Any, folder: Path) -> ExportedFile:  # noqa: ANN401 - as above
+    """The visual tower as a graph for any number of pictures, with the length of its answers made 1."""
+    import torch  # noqa: PLC0415 - as above
+
+    class Visual(torch.nn.Module):  # type: ignore[misc]  # has no type hints where torch is not installed
+        def __init__(self) -> None:
+            super().__init__()
+            self.tower = model.visual
+
+        def forward(self, pixels: Any) -> Any:  # noqa: ANN401 - as above
+            return torch.nn.functional.normalize(self.tower(pixels), dim=-1)
+
+    height, width = np.broadcast_to(model.visual.image_size, 2).tolist()
+    path = folder / "visual.onnx"
+    try:
+        with torch.no_grad():
+            torch.onnx.export(
+                Visual().eval(),
+                # Two, because the exporter takes one for a number that never changes.
+                (torch.zeros(2, 3, height, width),),
+                path,
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                input_names=["pixels"],
+                output_names=["features"],
+                external_data=False,
+                verbose=False,
+            )
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelExportError(f"torch cannot write the visual tower as a graph: {reason}") from error
+    visual = named_by_content("visual", "onnx", sha256_of(path))
+    path.rename(folder / visual.name)
+    return visual
+
+
+def _square(config: dict[str, Any], name: str) -> int:
+    """Width and height of the pictures that the model takes.
+
+    Raises:
+        ModelExportError: they are prepared in a way that is not served.
+    """
+    height, width = np.broadcast_to(config["size"], 2).tolist()
+    wanted = {"mode": "RGB", "interpolation": "bicubic", "resize_mode": "shortest"}
+    if height != width or any(config[key] != value for key, value in wanted.items()):
+        raise ModelExportError(
+            f"{name} wants its pictures prepared in a way that is not served",
+            "take one that resizes the shorter side bicubically to a square",
+        )
+    return int(height)
+
+
+def _require_equal(clip: Clip, model: Any, transform: Any, weights: FloatArray) -> None:  # noqa: ANN401 - as above
+    """Hold what was written against the model.
+
+    Raises:
+        ModelExportError: they do not agree.
+    """
+    import torch  # noqa: PLC0415 - as above
+
+    random = np.random.default_rng(0)
+    pictures: list[Image] = [random.integers(0, 256, (*shape, 3), np.uint8) for shape in _PROBES]
+    with torch.inference_mode():
+        pixels = torch.stack([transform(Pillow.fromarray(picture)) for picture in pictures])
+        logits = model.encode_image(pixels, normalize=True) @ torch.from_numpy(weights).T
+        expected = logits.softmax(-1).numpy()
+    apart = max(
+        float(np.abs(clip.classify(pictures) - expected).max()),
+        float(np.abs(clip.classify(pictures[:1]) - expected[:1]).max()),
+    )
+    # Not a number is not within the tolerance either.
+    if not apart <= TOLERANCE:
+        raise ModelExportError(
+            f"the graph's probabilities are {apart:.1g} from those of the model",
+            "report it, with the model's name",
+        )
+
+
+def _publish(description: ClipDescription, scratch: Path, folder: Path) -> None:
+    """Move an export to its place; the description last, which makes it the one that counts."""
+    folder.mkdir(exist_ok=True)
+    for file in (description.visual, description.text):
+        (scratch / file.name).replace(folder / file.name)
+    write_description(folder, description)
+    remove_others(folder, description)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the exporter and open_clip have to say about themselves from those who wait for a result."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        root.setLevel(level)

@@ -1,0 +1,191 @@
+"""What faces express, asked of a CLIP service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+import httpx
+import msgspec
+import numpy as np
+
+from framecloak.adapters.vision.emotions.clip_onnx import LARGEST_BATCH, require_crops
+from framecloak.adapters.vision.emotions.clip_protocol import EmotionsAnswer, EmotionsOrder, Picture
+from framecloak.domain.errors import EmotionsUnavailableError
+from framecloak.domain.imaging.detections import FloatArray, Image
+from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
+from framecloak.domain.support.circuit_breaker import CircuitBreaker
+from framecloak.domain.support.resilience import Backoff
+
+MSGPACK = "application/msgpack"
+MOST_BYTES = 64 * 1024**2
+"""Of pixels in one request; one picture of the largest size fits."""
+
+_CONNECT_SECONDS = 1.0
+_HEALTH_SECONDS = 1.0
+_FRAMING_BYTES = 64 * 1024
+"""What a body may have beside pixels."""
+
+_BUSY = 429
+_SUM_TOLERANCE = 1e-3
+
+
+class _SilentError(EmotionsUnavailableError):
+    """The service did not answer, or not to the point; another try may help."""
+
+
+class HttpEmotionReader:
+    """Asks a CLIP service; see the port. Safe to share between tasks of one event loop.
+
+    A call is tried again for a moment when the service does not answer. After several calls in vain it is
+    left alone for a while: an analysis must not wait for what will not come. It follows no redirects and uses
+    no proxies, because it sends faces; nothing of what is sent gets into an error or a log line.
+
+    Args:
+        url: of the service, without a slash at the end.
+        token: shared with it; empty for none.
+        total_seconds: after which a call counts as in vain, all its requests and tries together.
+        most_images: pictures in one request.
+        most_bytes: of the body of one request.
+        backoff: when to try again.
+        breaker: when to leave it alone.
+        meter: told of every request, all its tries together.
+        transport: what carries requests instead of the network.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str = "",
+        total_seconds: float = 3.0,
+        most_images: int = LARGEST_BATCH,
+        most_bytes: int = MOST_BYTES,
+        backoff: Backoff | None = None,
+        breaker: CircuitBreaker | None = None,
+        meter: ModelMeter = NULL_MODEL_METER,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._total_seconds = total_seconds
+        self._most_images = most_images
+        self._most_pixels = most_bytes - _FRAMING_BYTES
+        self._backoff = backoff or Backoff(lasts=total_seconds / 2, first_pause=0.1, longest_pause=1.0)
+        self._breaker = breaker or CircuitBreaker()
+        self._meter = meter
+        self._emotions: tuple[str, ...] = ()
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers={b"Authorization": f"Bearer {token}".encode()} if token else None,
+            timeout=httpx.Timeout(total_seconds, connect=_CONNECT_SECONDS),
+            transport=transport,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """See the port: what the service told last; empty until it has answered once."""
+        return self._emotions
+
+    async def read(self, crops: list[Image]) -> FloatArray:
+        """See the port.
+
+        Raises:
+            EmotionsUnavailableError: the service does not answer, refuses, or is left alone for a while.
+            ValueError: a crop is not (h, w, 3) uint8 with pixels in it.
+        """
+        require_crops(crops)
+        end = asyncio.get_running_loop().time() + self._total_seconds
+        rows = [await self._read_portion(portion, end) for portion in self._portions(crops)]
+        if len({part.shape[1] for part in rows}) > 1:
+            raise EmotionsUnavailableError("the CLIP service was exchanged meanwhile", "try again")
+        return np.concatenate(rows) if rows else np.empty((0, len(self._emotions)), np.float32)
+
+    async def available(self) -> bool:
+        """See the port."""
+        if self._breaker.refuses:
+            return False
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                return (await self._client.get("/health")).is_success
+        except (httpx.HTTPError, TimeoutError, OSError):
+            return False
+
+    def _portions(self, crops: list[Image]) -> Iterator[list[Image]]:
+        """The crops in lists that one request can take."""
+        portion: list[Image] = []
+        pixels = 0
+        for crop in crops:
+            if portion and (len(portion) == self._most_images or pixels + crop.nbytes > self._most_pixels):
+                yield portion
+                portion, pixels = [], 0
+            portion.append(crop)
+            pixels += crop.nbytes
+        if portion:
+            yield portion
+
+    async def _read_portion(self, crops: list[Image], end: float) -> FloatArray:
+        return await self._breaker.run(lambda: self._read_in_time(crops, end), _SilentError)
+
+    async def _read_in_time(self, crops: list[Image], end: float) -> FloatArray:
+        body = msgspec.msgpack.encode(EmotionsOrder(images=tuple(Picture.of(crop) for crop in crops)))
+        began = perf_counter()
+        try:
+            async with asyncio.timeout_at(end):
+                answer = await self._backoff.run(lambda: self._ask(body), _SilentError)
+        except TimeoutError as error:
+            raise _SilentError("the CLIP service did not answer in time") from error
+        finally:
+            self._meter.called(len(crops), perf_counter() - began)
+        probabilities = _checked(answer, len(crops))
+        self._emotions = answer.emotions
+        return probabilities
+
+    async def _ask(self, body: bytes) -> EmotionsAnswer:
+        try:
+            response = await self._client.post(
+                "/emotions", content=body, headers={"Content-Type": MSGPACK, "Accept": MSGPACK}
+            )
+        except (httpx.HTTPError, OSError) as error:
+            # Some errors of TLS come as they are, which is as those of the operating system.
+            raise _SilentError("the CLIP service could not be talked to", "see CLIP_SERVICE_URL") from error
+        if response.status_code == _BUSY or response.is_server_error:
+            raise _SilentError(f"the CLIP service answered {response.status_code}")
+        if not response.is_success:
+            raise EmotionsUnavailableError(
+                f"the CLIP service refused with {response.status_code}",
+                "see CLIP_SERVICE_URL and CLIP_SERVICE_TOKEN",
+            )
+        try:
+            return msgspec.msgpack.decode(response.content, type=EmotionsAnswer)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise EmotionsUnavailableError(
+                "what answers is no CLIP service of ours", "see CLIP_SERVICE_URL"
+            ) from error
+
+
+def _checked(answer: EmotionsAnswer, count: int) -> FloatArray:
+    """Its probabilities as (n, emotions) float32.
+
+    Raises:
+        EmotionsUnavailableError: they are not what was asked for.
+    """
+    lengths = {len(row) for row in answer.probabilities}
+    probabilities = np.empty(0, np.float32)
+    if len(answer.probabilities) == count and lengths == {len(answer.emotions)}:
+        probabilities = np.array(answer.probabilities, np.float32)
+    sums_differ_by = np.abs(probabilities.sum(axis=-1) - 1)
+    # Not a number fails every comparison.
+    if not (probabilities.size and (probabilities >= 0).all() and (sums_differ_by < _SUM_TOLERANCE).all()):
+        raise EmotionsUnavailableError("the CLIP service gave numbers that are no probabilities")
+    return probabilities

@@ -1,0 +1,82 @@
+"""Cuts faces out upright: five landmarks are laid on a template by turning, scaling and shifting."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from framecloak.domain.imaging.detections import FloatArray, Image
+
+_SMALLEST_SPREAD = 1e-6  # pixels squared; five landmarks in one point have no direction
+
+
+def align(image: Image, landmarks: FloatArray, template: FloatArray, side: int) -> Image:
+    """Cut faces out of a picture.
+
+    A face that is larger than the chip is averaged down to it rather than sampled, so that fine patterns
+    do not turn into coarse ones.
+
+    Args:
+        image: (h, w, 3) uint8.
+        landmarks: (n, 5, 2) pixels of the picture.
+        template: (5, 2) pixels of the chip.
+        side: of the square chip; what lies outside the picture is black in it.
+
+    Returns:
+        (n, side, side, 3) uint8.
+    """
+    chips = np.zeros((len(landmarks), side, side, 3), np.uint8)
+    halves = [image]
+    for chip, points in zip(chips, landmarks, strict=True):
+        matrix = similarity(points, template)
+        zoom = np.hypot(matrix[0, 0], matrix[1, 0])
+        level = 0
+        # Landmarks in one point have a zoom of 0, which no halving would end.
+        while zoom <= 0.5 and min(halves[level].shape[:2]) > 1:
+            level += 1
+            zoom *= 2
+            if level == len(halves):
+                halves.append(_half(halves[-1]))
+        scaled = _on_smaller(matrix, image, halves[level])
+        cv2.warpAffine(halves[level], scaled, (side, side), dst=chip, flags=cv2.INTER_LINEAR)
+    return chips
+
+
+def similarity(points: FloatArray, template: FloatArray) -> NDArray[np.float64]:
+    """The turn, scale and shift that lay points on a template with the least squared distance.
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991; in the
+    plane and without mirroring it has this closed form.
+
+    Args:
+        points: (n, 2).
+        template: (n, 2).
+
+    Returns:
+        (2, 3); a point ``p`` goes to ``m[:, :2] @ p + m[:, 2]``.
+    """
+    source, target = np.asarray(points, np.float64), np.asarray(template, np.float64)
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    source, target = source - source_mean, target - target_mean
+    spread = max(float((source**2).sum()), _SMALLEST_SPREAD)
+    cosine = (source * target).sum() / spread
+    sine = (source[:, 0] * target[:, 1] - source[:, 1] * target[:, 0]).sum() / spread
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return np.column_stack([turn, target_mean - turn @ source_mean])
+
+
+def _half(image: Image) -> Image:
+    height, width = (max(1, size // 2) for size in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _on_smaller(matrix: NDArray[np.float64], image: Image, smaller: Image) -> NDArray[np.float64]:
+    """The same transformation for a picture that was scaled down; pixels have their centres at 0.5."""
+    if smaller is image:
+        return matrix
+    zoom = np.array([image.shape[1] / smaller.shape[1], image.shape[0] / smaller.shape[0]])
+    result = matrix.copy()
+    result[:, :2] = matrix[:, :2] * zoom
+    result[:, 2] = matrix[:, 2] + matrix[:, :2] @ (zoom * 0.5 - 0.5)
+    return result

@@ -1,0 +1,143 @@
+"""Fetches packs of weights: licence first, then the bytes, then their names."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from framecloak.adapters.vision.weights.catalogue import (
+    Weights,
+    expected_digests,
+    installed_packs,
+    record_digests,
+    sha256_of,
+)
+from framecloak.domain.errors import LicenseNotAcceptedError, ModelDownloadError
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Called with the bytes received so far and, where the server said so, the bytes to come in all."""
+
+_CHUNK = 1 << 20
+_TIMEOUT_SECONDS = 30
+_LARGEST_PACK = 4 << 30
+_KEPT_SUFFIXES = {".onnx", ".txt", ".md", ".license"}
+_MANUAL_HINT = "check the network, or unpack {source} into {folder} by hand"
+
+
+def pull(
+    pack: Weights,
+    models: Path,
+    *,
+    accept_license: bool,
+    url: str | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> Path:
+    """Fetch a pack, verify it, and only then give its folder its name.
+
+    Files whose digests are in the catalogue must match; the digests of the others are recorded in
+    ``SHA256SUMS`` and trusted from now on.
+
+    Args:
+        pack: the catalogue's entry.
+        models: the models folder.
+        accept_license: whether the reader agreed to ``pack.terms``.
+        url: a mirror to fetch the ZIP from, instead of ``pack.source``.
+        progress: told about every chunk.
+
+    Returns:
+        The pack's folder; one that was there already is left alone.
+
+    Raises:
+        LicenseNotAcceptedError: the licence was not accepted; nothing was fetched.
+        ModelDownloadError: the network failed, or what came is not the pack.
+    """
+    if not accept_license:
+        raise LicenseNotAcceptedError(
+            f"the licence of {pack.name} ({pack.licence}) was not accepted",
+            "read its terms and add --accept-license if they suit you",
+        )
+    if present := installed_packs(models).get(pack.name):
+        return present
+    source, folder = url or pack.source, models / pack.name
+    hint = _MANUAL_HINT.format(source=source, folder=folder)
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".pull-", dir=models) as temporary:
+            archive, unpacked = Path(temporary) / "pack.zip", Path(temporary) / pack.name
+            _fetch(source, archive, progress)
+            _unpack(archive, unpacked)
+            _check(unpacked)
+            unpacked.replace(folder)
+    except (OSError, HTTPException, zipfile.BadZipFile) as error:
+        raise ModelDownloadError(f"{pack.name} could not be fetched from {source}: {error}", hint) from error
+    return folder
+
+
+def _fetch(url: str, target: Path, progress: Progress) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
+    ):
+        raise ModelDownloadError(
+            f"{url} is not an https address", "give an address that begins with https://"
+        )
+    request = Request(url, headers={"User-Agent": "framecloak"})  # noqa: S310 - the scheme was checked above
+    try:
+        with urlopen(request, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as file:  # noqa: S310 - as above
+            _copy(response, file.write, progress)
+    except HTTPError as error:
+        with error:  # it holds the connection
+            raise ModelDownloadError(
+                f"{url} answered {error.code} {error.reason}", "check the address"
+            ) from error
+
+
+def _copy(response: HTTPResponse, write: Callable[[bytes], object], progress: Progress) -> None:
+    total = response.length  # None where the server does not say, or says something else than a number
+    done = 0
+    while chunk := response.read(_CHUNK):
+        write(chunk)
+        done += len(chunk)
+        progress(done, total)
+    if total is not None and done != total:
+        raise ModelDownloadError(f"the connection ended after {done} of {total} bytes", "try again")
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Take the pack's files out of the ZIP, flat: some packs lie in a folder of their own in it."""
+    folder.mkdir()
+    with zipfile.ZipFile(archive) as pack:
+        members = [member for member in pack.infolist() if not member.is_dir()]
+        if sum(member.file_size for member in members) > _LARGEST_PACK:
+            raise ModelDownloadError("the archive is far larger than a pack", "check the address")
+        for member in members:
+            name = PurePosixPath(member.filename.replace("\\", "/"))
+            if name.is_absolute() or ".." in name.parts:
+                raise ModelDownloadError(
+                    f"the archive holds an unsafe path {member.filename!r}", "check the address"
+                )
+            if name.suffix.lower() in _KEPT_SUFFIXES:
+                with pack.open(member) as source, (folder / name.name).open("xb") as target:
+                    shutil.copyfileobj(source, target, _CHUNK)
+
+
+def _check(folder: Path) -> None:
+    digests = {path.name: sha256_of(path) for path in sorted(folder.glob("*.onnx"))}
+    if not digests:
+        raise ModelDownloadError("the archive holds no .onnx file", "check the address")
+    expected = expected_digests(folder)
+    wrong = [name for name, digest in digests.items() if expected.get(name, digest) != digest]
+    if wrong:
+        raise ModelDownloadError(
+            f"{', '.join(wrong)} is not the file that Framecloak knows by that name",
+            "the download was damaged or the publisher replaced it; it was not kept",
+        )
+    record_digests(folder, digests)

@@ -1,0 +1,83 @@
+"""Where one scene ends and the next begins, judged from thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framecloak.domain.imaging.detections import Image
+
+Thumbnail: TypeAlias = NDArray[np.float32]
+
+GRID = (9, 16)
+"""Cells of a thumbnail, rows by columns."""
+
+LEAST_CHANGE = 20.0
+"""Mean change of a thumbnail, in grey levels, below which no cut is seen."""
+
+PROMINENCE = 3.0
+"""How many times the change around it a cut must be: a shaking camera changes every frame, a cut one."""
+
+NEIGHBOURS = 3
+"""Changes on each side that a cut is compared with."""
+
+SCENE_HORIZON = NEIGHBOURS + 1
+"""What is said of a frame depends on frames at most this far away."""
+
+
+def thumbnail(picture: Image) -> Thumbnail:
+    """A coarse impression of a picture.
+
+    Args:
+        picture: (h, w, 3) uint8, at least as large as ``GRID``.
+
+    Returns:
+        (rows * columns * 3,) float32 mean levels of a sparse sample of each cell.
+    """
+    rows, columns = GRID
+    height, width = picture.shape[0] // rows, picture.shape[1] // columns
+    cells = picture[: height * rows, : width * columns].reshape(rows, height, columns, width, 3)
+    sparse = cells[:, :: max(1, height // 6), :, :: max(1, width // 6)]
+    means: Thumbnail = sparse.mean(axis=(1, 3), dtype=np.float32).ravel()
+    return means
+
+
+def scene_numbers(thumbnails: Sequence[Thumbnail | None]) -> NDArray[np.intp]:
+    """Number the scenes of a run of consecutive frames.
+
+    A cut is a change that is large, stands out from the changes around it, and stays: a flash, or any
+    other disturbance of up to two frames, is followed by the picture that was there before.
+
+    Args:
+        thumbnails: one per frame; None where the frame could not be examined, where no cut is seen.
+
+    Returns:
+        (frames,) ascending scene numbers from 0.
+    """
+    cuts = np.zeros(len(thumbnails), np.intp)
+    changes = [_change(a, b) for a, b in pairwise(thumbnails)]
+    for t, change in enumerate(changes, start=1):
+        if change < LEAST_CHANGE:
+            continue
+        around = changes[max(0, t - 1 - NEIGHBOURS) : t - 1] + changes[t : t + NEIGHBOURS]
+        stands_out = change >= PROMINENCE * float(np.median(around)) if around else True
+        cuts[t] = stands_out and not _is_disturbance(thumbnails, t, change)
+    return np.cumsum(cuts)
+
+
+def _is_disturbance(thumbnails: Sequence[Thumbnail | None], t: int, change: float) -> bool:
+    """Whether the picture is, or soon will be, what it was before the change at frame ``t``."""
+    before = range(max(0, t - 3), t)
+    after = range(t, min(len(thumbnails), t + 3))
+    pairs = [(a, b) for a in before for b in after if b - a > 1]
+    return any(_change(thumbnails[a], thumbnails[b]) < change / 3 for a, b in pairs)
+
+
+def _change(first: Thumbnail | None, second: Thumbnail | None) -> float:
+    if first is None or second is None:
+        return 0.0
+    return float(np.abs(first - second).mean())

@@ -1,0 +1,54 @@
+"""Numbers about the work on slices, told to a meter."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from framecloak.domain.anonymization.model.slices import Lease, Standing
+from framecloak.domain.anonymization.work.active_lease import HeldLease, LeaseEndedError
+from framecloak.domain.errors import DomainError
+from framecloak.domain.ports.metrics import Meter, Outcome, Stage
+
+
+def count_lease(meter: Meter, lease: Lease) -> None:
+    """Tell of a slice that was begun before."""
+    if lease.recovered:
+        meter.slice_recovered()
+    elif lease.attempt > 1:
+        meter.retried("slice")
+
+
+@contextmanager
+def metered(meter: Meter, held: HeldLease) -> Iterator[None]:
+    """Tell how the work on a slice in the block ended, and how long it took."""
+    began, outcome = perf_counter(), Outcome.FAILED
+    try:
+        yield
+        outcome = Outcome.DONE
+    except LeaseEndedError:
+        outcome = Outcome.CANCELLED if held.standing is Standing.CANCELLED else Outcome.LOST
+        raise
+    except CancelledError:
+        outcome = Outcome.RELEASED
+        raise
+    except DomainError as error:
+        meter.slice_failed(error.code)
+        raise
+    except BaseException:
+        meter.slice_failed(DomainError.code)
+        raise
+    finally:
+        meter.slice_ended(held.lease.kind, outcome, perf_counter() - began)
+
+
+@asynccontextmanager
+async def fetched(meter: Meter, stored: AbstractAsyncContextManager[Path]) -> AsyncIterator[Path]:
+    """An object as a file, while the block lasts; the time until it is there counts as storing."""
+    began = perf_counter()
+    async with stored as path:
+        meter.stage(Stage.STORE, perf_counter() - began)
+        yield path

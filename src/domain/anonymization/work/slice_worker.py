@@ -1,0 +1,219 @@
+"""What a worker does with a slice: lease it, redact its frames or bind the parts, and deliver."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
+from framecloak.domain.anonymization.model.slices import MOST_ATTEMPTS, MOST_FAILURES, Lease, Standing
+from framecloak.domain.anonymization.requests.service import deleted_in_time, result_prefix
+from framecloak.domain.anonymization.work.active_lease import HeldLease, LeaseEndedError, WorkerStuckError
+from framecloak.domain.anonymization.work.metrics import count_lease, metered
+from framecloak.domain.anonymization.work.slice_planning import choose_slice
+from framecloak.domain.anonymization.work.slice_processor import WORKER, SliceMaker
+from framecloak.domain.anonymization.work.worker_resources import Workshop
+from framecloak.domain.errors import (
+    DatabaseUnavailableError,
+    DomainError,
+    IdentitiesLostError,
+    OutputUnwritableError,
+    StorageFullError,
+    StorageUnavailableError,
+    WorkersDisagreeError,
+)
+from framecloak.domain.ports.database import Database
+from framecloak.domain.ports.services import Clock, ObjectStore, ProgressBoard
+from framecloak.domain.support.resilience import Backoff, uninterrupted
+
+logger = logging.getLogger(__name__)
+
+NOT_ITS_FAULT = (
+    DatabaseUnavailableError,
+    StorageUnavailableError,
+    StorageFullError,
+    OutputUnwritableError,
+)
+"""Errors that say nothing about a slice: it is done again when the trouble is over, however often."""
+
+NO_WORKER_SURVIVED = "no_worker_survived"
+"""Code of what no error says: whoever began a slice died over it."""
+
+PAUSES = (timedelta(seconds=1), timedelta(seconds=5))
+"""Before a slice that failed is begun again, by how often it has failed."""
+
+LATER = timedelta(seconds=5)
+"""Before a slice is begun again that was not to blame."""
+
+
+class SliceWorker:
+    """Does slices; makes one at a time.
+
+    Args:
+        database: where requests and slices are.
+        store: where videos are, and parts and results go.
+        clock: tells the time.
+        board: where listeners are told.
+        workshop: what to work with.
+        name: tells this worker from all others.
+        backoff: for how long to wait for a server that goes away while a slice is held.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        clock: Clock,
+        board: ProgressBoard,
+        workshop: Workshop,
+        name: str,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._board = board
+        self._workshop = workshop
+        self._name = name
+        self._backoff = backoff or Backoff()
+        self._maker = SliceMaker(database, store, clock, workshop, self._backoff)
+
+    async def lease(self, request_id: UUID) -> Lease | None:
+        """Take a slice of a request; None when it has nothing to do now.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be reached.
+        """
+        last = self._maker.last
+        after = last.number if last and last.request_id == request_id else None
+        async with self._database.unit_of_work() as work:
+            ready = await work.slices.ready(request_id)
+        while ready:
+            number = choose_slice(ready, after)
+            async with self._database.unit_of_work() as work:
+                lease = await work.slices.lease(request_id, number, self._name, self._workshop.lease)
+                await work.commit()
+            if lease is not None:
+                count_lease(self._workshop.meter, lease)
+                return lease
+            ready = [one for one in ready if one != number]
+        return None
+
+    async def do(self, lease: Lease, on_counted: Callable[[], None] = lambda: None) -> None:
+        """Do a slice. When this task is cancelled, because the worker stops, others may have it at once.
+
+        Args:
+            lease: from `lease`.
+            on_counted: called when it counts as finished and only tidying up is left: from then on the next
+                slice may be done beside it. Not called when it comes to nothing before.
+
+        Raises:
+            DatabaseUnavailableError: the database has been away for minutes; the lease runs out by itself.
+            WorkerStuckError: a thread hangs in it; the process has to end.
+        """
+        held = HeldLease(lease, self._workshop.time_limit, self._workshop.lease, on_counted)
+        try:
+            with metered(self._workshop.meter, held):
+                async with held.kept(self._database, self._board):
+                    await self._do(held)
+        except LeaseEndedError:
+            if held.standing is Standing.CANCELLED:
+                await self._maker.withdraw(lease)
+        except WorkerStuckError:
+            if held.is_late:
+                late = held.timeout()
+                await self._blame(lease, str(late), late.code)
+            raise
+        except asyncio.CancelledError:
+            await uninterrupted(self._release(lease, timedelta()))
+            raise
+        except NOT_ITS_FAULT:
+            self._workshop.meter.retried("slice")
+            await self._release(lease, LATER)
+            raise
+        except (IdentitiesLostError, WorkersDisagreeError) as error:
+            # Nothing of the request may be shipped, and trying again would not bring it back.
+            logger.warning("a request cannot be done, %s: %s", error.code, error.__cause__ or error)
+            await self._fail(lease.request_id, str(error.told()), error.code)
+        except DomainError as error:
+            logger.warning("a slice failed, %s: %s", error.code, error)
+            await self._blame(lease, str(error.told()), error.code)
+        except BaseException:
+            message = "the program failed on this request; its log says how"
+            await self._blame(lease, message, DomainError.code)
+            raise
+        finally:
+            await self._board.announce(lease.request_id)
+
+    def rest(self) -> None:
+        """Let go of what only helps to go on: nothing is to be done now."""
+        self._maker.rest()
+
+    async def work_through(self, request_id: UUID) -> None:
+        """Do one request from here, beside whoever else works on it, until it is over.
+
+        Raises:
+            DatabaseUnavailableError: the database has been away for minutes.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.requests.claim(request_id, self._clock.now())
+            await work.commit()
+        while not (await self._request(request_id)).status.is_final:
+            lease = await self.lease(request_id)
+            if lease is None:
+                self.rest()
+                await asyncio.sleep(0.2)
+            else:
+                await self.do(lease)
+        self.rest()
+
+    async def _do(self, held: HeldLease) -> None:
+        lease = held.lease
+        if lease.attempt > MOST_ATTEMPTS:
+            message = f"frames {lease.segment} were begun {MOST_ATTEMPTS} times and no worker survived it"
+            self._workshop.meter.slice_failed(NO_WORKER_SURVIVED)
+            await self._fail(lease.request_id, message, NO_WORKER_SURVIVED)
+            return
+        await self._maker.make(held)
+
+    async def _request(self, request_id: UUID) -> AnonymizationRequest:
+        async with self._database.unit_of_work() as work:
+            return await work.requests.get(request_id, WORKER)
+
+    async def _release(self, lease: Lease, pause: timedelta) -> None:
+        async def release() -> None:
+            async with self._database.unit_of_work() as work:
+                await work.slices.release(lease, pause)
+                await work.commit()
+
+        await self._backoff.run(release)
+
+    async def _blame(self, lease: Lease, error: str, code: str) -> None:
+        """Note that a slice failed; the last time that it may takes the request with it."""
+
+        async def blame() -> bool:
+            async with self._database.unit_of_work() as work:
+                failures = await work.slices.fail(lease, PAUSES[min(lease.failures, len(PAUSES) - 1)])
+                over = failures is not None and failures >= MOST_FAILURES
+                if over:
+                    now = self._clock.now()
+                    await work.requests.finish(
+                        lease.request_id, Status.FAILED, now, error=error, error_code=code
+                    )
+                await work.commit()
+            return over
+
+        if await uninterrupted(self._backoff.run(blame)):
+            async with deleted_in_time():
+                await self._store.remove_all(result_prefix(lease.request_id))
+
+    async def _fail(self, request_id: UUID, error: str, code: str) -> None:
+        now = self._clock.now()
+        async with self._database.unit_of_work() as work:
+            await work.requests.finish(request_id, Status.FAILED, now, error=error, error_code=code)
+            await work.commit()
+        async with deleted_in_time():
+            await self._store.remove_all(result_prefix(request_id))

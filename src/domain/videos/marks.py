@@ -1,0 +1,173 @@
+"""Use cases around what people mark on stored videos: stretches of time and areas of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.ports.database import Database, UnitOfWork
+from framecloak.domain.videos.model import GrantRole, MarkedRegion, MarkedSegment
+from framecloak.domain.videos.segments import Region, Segment, require_within
+
+LONGEST_LABEL = 200
+
+
+class Marking:
+    """Marks on videos; who may edit a video may mark it.
+
+    Args:
+        database: where they are recorded.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def segments(self, principal: Principal, video_id: int) -> Sequence[MarkedSegment]:
+        """What is marked on a video, in order of time.
+
+        Raises:
+            VideoNotFoundError: there is none that the caller may see.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.VIEWER)
+            return await work.marks.segments(video_id)
+
+    async def segment(self, principal: Principal, video_id: int, segment_id: int) -> MarkedSegment:
+        """One segment.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            SegmentNotFoundError: it has no such segment.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.VIEWER)
+            return await work.marks.segment(video_id, segment_id)
+
+    async def add_segment(
+        self, principal: Principal, video_id: int, segment: Segment, label: str | None
+    ) -> MarkedSegment:
+        """Mark a stretch of time.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: the caller may see it and not mark it.
+            InvalidSegmentError: it reaches beyond the video.
+            InvalidOptionError: the label is too long.
+        """
+        async with self._database.unit_of_work() as work:
+            video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
+            segment.require_within(video.facts.frame_count)
+            marked = await work.marks.add_segment(video_id, segment, _label(label))
+            await _record(work, principal, "segment.mark", marked)
+            await work.commit()
+        return marked
+
+    async def change_segment(
+        self,
+        principal: Principal,
+        video_id: int,
+        segment_id: int,
+        *,
+        start_frame: int | None = None,
+        end_frame: int | None = None,
+        label: str | None = None,
+    ) -> MarkedSegment:
+        """Move a segment's limits or change its label; what is None stays, and an empty label is none.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: the caller may see it and not mark it.
+            SegmentNotFoundError: it has no such segment.
+            InvalidSegmentError: it would be empty or reach beyond the video.
+            InvalidOptionError: the label is too long.
+        """
+        async with self._database.unit_of_work() as work:
+            video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
+            marked = await work.marks.segment(video_id, segment_id)
+            limits = Segment(
+                marked.segment.start_frame if start_frame is None else start_frame,
+                marked.segment.end_frame if end_frame is None else end_frame,
+            )
+            limits.require_within(video.facts.frame_count)
+            changed = replace(marked, segment=limits, label=marked.label if label is None else _label(label))
+            await work.marks.update_segment(changed)
+            await _record(work, principal, "segment.change", changed)
+            await work.commit()
+        return changed
+
+    async def remove_segment(self, principal: Principal, video_id: int, segment_id: int) -> None:
+        """Remove a segment.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: the caller may see it and not mark it.
+            SegmentNotFoundError: it has no such segment.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.EDITOR)
+            await work.marks.remove_segment(video_id, segment_id)
+            details = {"segment_id": segment_id}
+            await work.audit.add(principal, "segment.unmark", f"video:{video_id}", details)
+            await work.commit()
+
+    async def regions(self, principal: Principal, video_id: int) -> Sequence[MarkedRegion]:
+        """Areas marked on a video, oldest first.
+
+        Raises:
+            VideoNotFoundError: there is none that the caller may see.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.VIEWER)
+            return await work.marks.regions(video_id)
+
+    async def add_region(
+        self, principal: Principal, video_id: int, region: Region, label: str | None
+    ) -> MarkedRegion:
+        """Mark an area.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: the caller may see it and not mark it.
+            InvalidRegionError: it reaches beyond the frame.
+            InvalidSegmentError: its frames reach beyond the video.
+            InvalidOptionError: the label is too long.
+        """
+        async with self._database.unit_of_work() as work:
+            facts = (await work.videos.get(video_id, principal, GrantRole.EDITOR)).facts
+            size = facts.width, facts.height
+            require_within([], [region], size=size, frame_count=facts.frame_count)
+            marked = await work.marks.add_region(video_id, region, _label(label))
+            details = {"region_id": marked.id}
+            await work.audit.add(principal, "region.mark", f"video:{video_id}", details)
+            await work.commit()
+        return marked
+
+    async def remove_region(self, principal: Principal, video_id: int, region_id: int) -> None:
+        """Remove an area.
+
+        Raises:
+            VideoNotFoundError: there is no such video that the caller may see.
+            ForbiddenError: the caller may see it and not mark it.
+            RegionNotFoundError: it has no such region.
+        """
+        async with self._database.unit_of_work() as work:
+            await work.videos.get(video_id, principal, GrantRole.EDITOR)
+            await work.marks.remove_region(video_id, region_id)
+            details = {"region_id": region_id}
+            await work.audit.add(principal, "region.unmark", f"video:{video_id}", details)
+            await work.commit()
+
+
+async def _record(work: UnitOfWork, principal: Principal, action: str, marked: MarkedSegment) -> None:
+    """Record what became of a segment, without its label: that may name a patient."""
+    limits = marked.segment
+    details = {"segment_id": marked.id, "start_frame": limits.start_frame, "end_frame": limits.end_frame}
+    await work.audit.add(principal, action, f"video:{marked.video_id}", details)
+
+
+def _label(label: str | None) -> str | None:
+    if label is not None and len(label) > LONGEST_LABEL:
+        raise InvalidOptionError(f"a label has at most {LONGEST_LABEL} characters", "shorten it")
+    return label or None

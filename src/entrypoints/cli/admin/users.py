@@ -1,0 +1,124 @@
+"""``framecloak users``: accounts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from framecloak.domain.accounts.model import Role
+from framecloak.domain.accounts.service import SHORTEST_PASSWORD
+from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, all_of, connected_service, run
+from framecloak.entrypoints.cli.options import data_dir_option
+
+password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, for scripts."
+)
+
+
+@click.group(short_help="Create, list and disable accounts.")
+def users() -> None:
+    """Look after accounts. Passwords are typed or piped in: everybody can see command lines."""
+
+
+@users.command(short_help="Open an account.")
+@click.argument("name")
+@click.option("--admin", is_flag=True, help="Let it see and do everything.")
+@password_option
+@data_dir_option
+def create(*, name: str, admin: bool, password_stdin: bool, data_dir: str | None) -> None:
+    """Open an account for NAME."""
+    password = _password(from_stdin=password_stdin)
+    role = Role.ADMIN if admin else Role.USER
+
+    async def main() -> None:
+        async with connected_service(data_dir) as service:
+            user = await service.identity.create_user(OPERATOR, name, password, role)
+            click.echo(f"account {user.id}: {user.username} ({user.role})")
+
+    run(main)
+
+
+@users.command("list", short_help="List accounts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@data_dir_option
+def list_users(*, as_json: bool, data_dir: str | None) -> None:
+    """List all accounts, oldest first."""
+
+    async def main() -> list[dict[str, object]]:
+        async with connected_service(data_dir) as service:
+            return [
+                {"id": one.id, "username": one.username, "role": one.role.value, "disabled": one.disabled}
+                async for one in all_of(partial(service.identity.list_users, OPERATOR))
+            ]
+
+    rows = run(main)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("id", "name", "role", "state")
+    table.columns[1].overflow = "fold"
+    for row in rows:
+        state = "disabled" if row["disabled"] else "enabled"
+        table.add_row(str(row["id"]), str(row["username"]), str(row["role"]), state)
+    Console().print(table)
+
+
+@users.command(short_help="Lock an account out.")
+@click.argument("name")
+@data_dir_option
+def disable(*, name: str, data_dir: str | None) -> None:
+    """Lock NAME out, at once and by every means: sessions, tokens and API keys."""
+    _change(name, data_dir, "is disabled", disabled=True)
+
+
+@users.command(short_help="Let a disabled account in again.")
+@click.argument("name")
+@data_dir_option
+def enable(*, name: str, data_dir: str | None) -> None:
+    """Let NAME in again."""
+    _change(name, data_dir, "is enabled", disabled=False)
+
+
+@users.command(short_help="Set another password.")
+@click.argument("name")
+@password_option
+@data_dir_option
+def password(*, name: str, password_stdin: bool, data_dir: str | None) -> None:
+    """Set another password for NAME; whoever is signed in with the old one is signed out."""
+    _change(name, data_dir, "has another password", password=_password(from_stdin=password_stdin))
+
+
+def _change(
+    name: str,
+    data_dir: str | None,
+    outcome: str,
+    *,
+    disabled: bool | None = None,
+    password: str | None = None,
+) -> None:
+    async def main() -> None:
+        async with connected_service(data_dir) as service:
+            found = await account(service, name, including_disabled=True)
+            changed = await service.identity.change_user(
+                OPERATOR, found.user_id, disabled=disabled, password=password
+            )
+            click.echo(f"account {changed.id}: {changed.username} {outcome}")
+
+    run(main)
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to type the password at; pipe it to --password-stdin")
+    prompt = f"Password ({SHORTEST_PASSWORD} characters or more)"
+    try:
+        return str(click.prompt(prompt, hide_input=True, confirmation_prompt=True))
+    except click.Abort as error:
+        raise click.UsageError("no password was typed") from error

@@ -1,0 +1,104 @@
+"""``framecloak videos``: stored videos."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from framecloak.domain.errors import DomainError, InputNotFoundError
+from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, all_of, connected_service, run
+from framecloak.entrypoints.cli.exit_codes import SUCCESS, report_domain_error
+from framecloak.entrypoints.cli.options import data_dir_option
+
+_BLOCK = 4 << 20
+
+
+@click.group(short_help="Import and list stored videos.")
+def videos() -> None:
+    """Look after stored videos without the HTTP API."""
+
+
+@videos.command("import", short_help="Store videos.")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--owner", metavar="NAME", help="Whose they are; the first administrator's when left out.")
+@data_dir_option
+def import_videos(*, paths: tuple[Path, ...], owner: str | None, data_dir: str | None) -> int:
+    """Store videos as if they had been uploaded, and print their numbers.
+
+    A file that is no video does not stop the rest; the exit code is that of the last such one.
+    """
+
+    async def main() -> int:
+        code = SUCCESS
+        async with connected_service(data_dir) as service:
+            principal = await account(service, owner)
+            for path in paths:
+                try:
+                    video = await service.collection.upload(principal, path.name, _chunks(path))
+                except DomainError as error:
+                    code = report_domain_error(_naming(error, path), as_json=False)
+                    continue
+                facts = video.facts
+                click.echo(
+                    f"video {video.id}: {video.filename}, {facts.width}x{facts.height}, "
+                    f"{facts.frame_count} frames"
+                )
+        return code
+
+    return run(main)
+
+
+@videos.command("list", short_help="List stored videos.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@data_dir_option
+def list_videos(*, as_json: bool, data_dir: str | None) -> None:
+    """List all videos, newest first."""
+
+    async def main() -> list[dict[str, object]]:
+        async with connected_service(data_dir) as service:
+            return [
+                {
+                    "id": one.id,
+                    "filename": one.filename,
+                    "frames": one.facts.frame_count,
+                    "size": f"{one.facts.width}x{one.facts.height}",
+                    "owner_id": one.owner_id,
+                }
+                async for one in all_of(partial(service.collection.list, OPERATOR))
+            ]
+
+    rows = run(main)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("id", "name", "frames", "size", "owner")
+    table.columns[1].overflow = "fold"
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while chunk := await asyncio.to_thread(file.read, _BLOCK):
+                yield chunk
+    except OSError as error:
+        raise InputNotFoundError(
+            f"{path} cannot be read ({error.strerror})", "check the path and its permissions"
+        ) from error
+
+
+def _naming(error: DomainError, path: Path) -> DomainError:
+    """The same error, with the path in its message."""
+    if str(path) not in error.message:
+        named = error.message.replace(path.name, str(path), 1)
+        error.message = named if named != error.message else f"{path}: {error.message}"
+    return error

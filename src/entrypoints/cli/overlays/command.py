@@ -1,0 +1,163 @@
+"""``framecloak overlays``: propose regions for what a device writes over its picture; keep those accepted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from framecloak.entrypoints.cli.admin.connection import account, connected_service, run
+from framecloak.entrypoints.cli.exit_codes import SUCCESS
+from framecloak.entrypoints.cli.options import data_dir_option
+from framecloak.entrypoints.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from framecloak.domain.anonymization.overlays.proposals import Proposal
+
+_ALL = "all"
+
+
+class Accepted(NamedTuple):
+    """Which proposals are accepted.
+
+    Attributes:
+        numbers: theirs, from 1; None for all of them.
+    """
+
+    numbers: frozenset[int] | None
+
+
+def _accepted(_context: click.Context, _option: click.Parameter, value: str | None) -> Accepted | None:
+    if value is None:
+        return None
+    if value == _ALL:
+        return Accepted(None)
+    if not re.fullmatch(r" *\d{1,9} *(, *\d{1,9} *)*", value, re.ASCII):
+        raise click.BadParameter(f"{value!r} is neither `{_ALL}` nor a list of numbers, such as 1,3")
+    return Accepted(frozenset(int(number) for number in value.split(",")))
+
+
+@click.command(short_help="Propose regions for what a device writes over its picture.")
+@click.argument("video", metavar="[VIDEO]", required=False, type=click.Path(path_type=Path))
+@click.option("--video-id", type=click.IntRange(min=1), help="Look at this stored video instead of a file.")
+@click.option(
+    "--accept",
+    metavar="all|1,3",
+    callback=_accepted,
+    help="Keep the proposals with these numbers: as regions of the stored video, or in REGIONS.json.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="REGIONS.json",
+    type=click.Path(path_type=Path),
+    help="Where accepted regions of VIDEO are kept, for `framecloak redact --regions-from`.",
+)
+@click.option(
+    "--draw", metavar="OUT.jpg", type=click.Path(path_type=Path), help="Draw them into a frame of VIDEO."
+)
+@click.option(
+    "--as", "username", metavar="NAME", help="Act as this account; the first administrator otherwise."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@data_dir_option
+def overlays(
+    *,
+    video: Path | None,
+    video_id: int | None,
+    accept: Accepted | None,
+    output: Path | None,
+    draw: Path | None,
+    username: str | None,
+    as_json: bool,
+    data_dir: str | None,
+) -> int:
+    """Find areas of a video that never move while the picture does: names, times, logos of devices.
+
+    Look at what is proposed, then accept what is right; the same video gives the same proposals again. What a
+    device shows only now and then is not among them. Accepted regions of a stored video are redacted by every
+    request that is submitted afterwards.
+    """
+    if video is not None and video_id is None:
+        if username is not None:
+            raise click.UsageError("--as goes with --video-id")
+        if (accept is None) is not (output is None):
+            raise click.UsageError("of a file, --accept and --output go together")
+        return _of_file(video, accept, output, draw, as_json=as_json)
+    if video is not None or video_id is None:
+        raise click.UsageError("give either VIDEO or --video-id")
+    if output is not None or draw is not None:
+        raise click.UsageError("--output and --draw go with VIDEO")
+    return run(lambda: _of_stored(video_id, accept, username, data_dir, as_json=as_json))
+
+
+def _of_file(
+    video: Path, accept: Accepted | None, output: Path | None, draw: Path | None, *, as_json: bool
+) -> int:
+    # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
+    from framecloak.entrypoints.cli.overlays.run import chosen, draw_proposals, find_proposals  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redact.region_files import write_regions  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redact.run import check_no_input_is_replaced  # noqa: PLC0415
+    from framecloak.entrypoints.composition.pipeline import Container, load_text_detector  # noqa: PLC0415
+
+    for written in filter(None, (output, draw)):
+        check_no_input_is_replaced(written, (video,))
+    settings = Settings.from_environment(os.environ)
+    container = Container.build(settings)
+    source, proposals = find_proposals(video, container.open_source, load_text_detector(settings))
+    if draw is not None:
+        draw_proposals(source, proposals, container.encoder, draw)
+    kept = chosen(proposals, accept.numbers) if accept else []
+    if output is not None:
+        write_regions(output, [one.region for one in kept])
+    rows = [{**_row(one), "accepted": one in kept} for one in proposals]
+    _print(f"Areas of {video.name} that never move", rows, as_json=as_json)
+    if output is not None and not as_json:
+        said = f"accepted {len(kept)} of {len(rows)}; they are in {output}"
+        click.echo(f"{said}, for `framecloak redact --regions-from`")
+    return SUCCESS
+
+
+async def _of_stored(
+    video_id: int, accept: Accepted | None, username: str | None, data_dir: str | None, *, as_json: bool
+) -> int:
+    from framecloak.entrypoints.cli.overlays.run import chosen, mark  # noqa: PLC0415
+
+    async with connected_service(data_dir) as service:
+        principal = await account(service, username)
+        proposals = await service.overlays.propose(principal, video_id)
+        kept = chosen(proposals, accept.numbers) if accept else []
+        marked = await mark(service.marking, principal, video_id, kept)
+    rows = [{**_row(one), "accepted": one in marked, "region_id": marked.get(one)} for one in proposals]
+    _print(f"Areas of video {video_id} that never move", rows, as_json=as_json)
+    if accept is not None and not as_json:
+        click.echo(f"accepted {len(marked)} of {len(rows)}; they are marked on video {video_id}")
+    return SUCCESS
+
+
+def _row(proposal: Proposal) -> dict[str, object]:
+    return {
+        "region": str(proposal.region),
+        "text": proposal.has_text,
+        "stillness": proposal.stillness,
+    }
+
+
+def _print(title: str, rows: Sequence[dict[str, object]], *, as_json: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    table = Table("number", "region", "text", "stillness", "accepted", title=title)
+    for number, row in enumerate(rows, 1):
+        text, accepted = ("yes" if row[name] else "no" for name in ("text", "accepted"))
+        table.add_row(str(number), str(row["region"]), text, f"{row['stillness']:.2f}", accepted)
+    Console().print(table)

@@ -1,0 +1,239 @@
+"""``framecloak redact``: videos and pictures in, a ZIP of frames without faces out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from framecloak.domain.anonymization.model.identities import Unknown
+from framecloak.domain.anonymization.model.options import (
+    Appearance,
+    Audio,
+    Language,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+    Verify,
+)
+from framecloak.entrypoints.cli.exit_codes import FRAMES_BLANKED, SUCCESS, describe_exit_codes, report
+from framecloak.entrypoints.cli.redact.options import (
+    audio_option,
+    detection_options,
+    format_option,
+    output_option,
+    quality_option,
+    shape_option,
+    style_option,
+    telling_options,
+)
+from framecloak.entrypoints.settings import Settings
+
+if TYPE_CHECKING:
+    from framecloak.entrypoints.cli.redact.run import Outcome
+
+_DEFAULT = Appearance()
+
+_EPILOG = f"""\
+\b
+Segments and regions
+  --segments 0:100,200:260    frames; the first counts, the last does not
+  --segments 1.5s:4s,10s:     seconds, at the video's average frame rate; an open end is the end
+  --region 10,20,300,40       x, y, width, height in pixels of the upright frame
+  --region 10,20,300,40@0:50  in these frames only
+
+\b
+Exit codes
+{describe_exit_codes()}
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="Redact videos, pictures and folders of them.")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@output_option
+@click.option(
+    "--level",
+    metavar="LEVEL",
+    default=Level.FACES.value,
+    show_default=True,
+    help="minimal: the given regions; faces: and every face; full: and every text and licence plate.",
+)
+@format_option(
+    _DEFAULT.output_format.value,
+    "Of the written frames: jpg, jpeg, png or webp; or mp4, a film of each segment instead.",
+)
+@quality_option(_DEFAULT.quality)
+@audio_option(_DEFAULT.audio, "Sound of films: left out, or copied as it is; voices tell people apart.")
+@click.option(
+    "--segments",
+    metavar="START:END,...",
+    show_default="all",
+    help="Parts of every video to write.",
+)
+@click.option(
+    "--region",
+    "regions",
+    metavar="X,Y,W,H[@START:END]",
+    multiple=True,
+    help="Area to redact whatever is in it; may be given more than once.",
+)
+@click.option(
+    "--regions-from",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="More such areas: a JSON list, as `framecloak overlays` writes it.",
+)
+@click.option(
+    "--keep-text",
+    "keep_text",
+    metavar="X,Y,W,H[@START:END]",
+    multiple=True,
+    help="Area in which level full leaves text readable; faces in it are redacted all the same.",
+)
+@click.option(
+    "--keep-faces",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Pictures of people whose faces are kept; everybody else's are redacted, and whoever's is unsure.",
+)
+@click.option(
+    "--only-faces",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Pictures of people; only their faces are redacted.",
+)
+@click.option(
+    "--face-threshold",
+    metavar="COSINE",
+    type=float,
+    show_default="the usual one of the recogniser",
+    help="Least similarity at which two faces are taken for one person's, above 0 and up to 1; refused where "
+    "it would leave faces visible that are to be redacted.",
+)
+@click.option(
+    "--unknown-faces",
+    type=click.Choice([unknown.value for unknown in Unknown]),
+    show_default="redact",
+    help="With --only-faces, what becomes of a face of which it is not sure whose it is.",
+)
+@style_option(_DEFAULT.style)
+@shape_option(_DEFAULT.shape)
+@click.option(
+    "--verify",
+    type=click.Choice([verify.value for verify in Verify]),
+    show_default="$DEFAULT_VERIFY, or sample",
+    help="Redacted frames to search again for faces: none, every tenth and beside gaps, or all.",
+)
+@detection_options
+@telling_options("names of input files")
+def redact(
+    *,
+    inputs: tuple[Path, ...],
+    output: Path,
+    level: str,
+    output_format: str,
+    quality: int,
+    audio: str,
+    segments: str | None,
+    regions: Sequence[str],
+    regions_from: Path | None,
+    keep_text: Sequence[str],
+    keep_faces: Path | None,
+    only_faces: Path | None,
+    face_threshold: float | None,
+    unknown_faces: str | None,
+    style: str,
+    shape: str,
+    verify: str | None,
+    detector: str | None,
+    provider: str | None,
+    precision: str | None,
+    threads: int | None,
+    language: str | None,
+    keep_names: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Write the frames of every INPUT, or films of them, without the faces in them, into one ZIP.
+
+    An INPUT is a video, a picture, or a folder: of a folder, the pictures and videos that lie directly
+    in it are taken, in order of their names, and anything else in it is named and left out. The ZIP also
+    holds report.html, for people; manifest.json: what was redacted where, and why; and manifest.sig, its
+    signature, for `framecloak verify`. It appears when it is complete, or not at all.
+    """
+    # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
+    from framecloak.entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redact import people  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redact import run as redaction  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redact.marks import parse_region, parse_segments  # noqa: PLC0415
+    from framecloak.entrypoints.cli.redact.region_files import read_regions  # noqa: PLC0415
+    from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415
+
+    settings = settings_with(detector=detector, provider=provider, precision=precision, threads=threads)
+    order = redaction.Order(
+        inputs=inputs,
+        output=output,
+        level=Level.parse(level),
+        appearance=Appearance(
+            OutputFormat.parse(output_format),
+            quality,
+            RedactionStyle(style),
+            RedactionShape(shape),
+            Audio(audio),
+            Language(language) if language else settings.report_language,
+        ),
+        segments=parse_segments(segments) if segments is not None else (),
+        regions=(
+            *(parse_region(region) for region in regions),
+            *(read_regions(regions_from) if regions_from else ()),
+        ),
+        keep_text=tuple(parse_region(region) for region in keep_text),
+        verify=Verify(verify) if verify else settings.default_verify,
+        keep_names=keep_names,
+        overwrite=overwrite,
+        people=people.folder_of_people(keep_faces, only_faces, face_threshold, unknown_faces),
+    )
+    voice = Voice.JSON if as_json else Voice.QUIET if quiet else Voice.HUMAN
+    monitor = Monitor(voice)
+    outcome = redaction.redact(order, Container.build(settings), monitor)
+    monitor.report(outcome)
+    return exit_code(outcome, as_json=as_json)
+
+
+def settings_with(
+    *, detector: str | None, provider: str | None, precision: str | None, threads: int | None
+) -> Settings:
+    """The environment's settings, with what was chosen on the command line in their place.
+
+    Raises:
+        InvalidOptionError: a variable has a value that is not allowed.
+    """
+    settings = Settings.from_environment(os.environ)
+    return replace(
+        settings,
+        detector=detector or settings.detector,
+        provider=provider or settings.provider,
+        precision=precision or settings.precision,
+        threads=threads or settings.threads,
+    )
+
+
+def exit_code(outcome: Outcome, *, as_json: bool = False) -> int:
+    """Success; or, after saying so, that some frames could not be examined."""
+    summary = outcome.summary
+    if not summary.blanked:
+        return SUCCESS
+    report(
+        "frames_blanked",
+        f"{summary.blanked} of {summary.frames} frames could not be examined, or showed too much; "
+        "they are black in the output",
+        'manifest.json names them ("blanked": true); repair or export the source again to have them',
+        as_json=as_json,
+    )
+    return FRAMES_BLANKED

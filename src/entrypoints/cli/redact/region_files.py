@@ -1,0 +1,46 @@
+"""Regions in a file: a JSON list of what ``--region`` takes, as ``["10,20,300,40", "0,0,64,24@0:50"]``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from framecloak.domain.errors import InputNotFoundError, InvalidRegionError, OutputUnwritableError
+from framecloak.domain.videos.segments import Region
+from framecloak.entrypoints.cli.redact.marks import RegionMark, parse_region
+
+_HINT = "`framecloak overlays VIDEO --accept all -o FILE` writes one"
+
+
+def write_regions(path: Path, regions: Sequence[Region]) -> None:
+    """Write a file, or replace it.
+
+    Raises:
+        OutputUnwritableError: it cannot be written.
+    """
+    try:
+        path.write_text(json.dumps([str(region) for region in regions], indent=1) + "\n", "utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputUnwritableError(f"cannot write {path}: {reason}", "choose another place") from error
+
+
+def read_regions(path: Path) -> tuple[RegionMark, ...]:
+    """The regions in a file.
+
+    Raises:
+        InputNotFoundError: it cannot be read.
+        InvalidRegionError: it is no such list, or one of them cannot be understood.
+        InvalidSegmentError: a stretch of time in it cannot be understood.
+    """
+    try:
+        regions = json.loads(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputNotFoundError(f"{path} cannot be read: {reason}", "check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidRegionError(f"{path} is not JSON", _HINT) from error
+    if not isinstance(regions, list) or not all(isinstance(one, str) for one in regions):
+        raise InvalidRegionError(f"{path} holds no list of regions", _HINT)
+    return tuple(parse_region(one) for one in regions)

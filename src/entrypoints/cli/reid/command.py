@@ -1,0 +1,186 @@
+"""``framecloak reid``: faces in picture files, and how alike they are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import asdict
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from framecloak.entrypoints.cli.exit_codes import describe_exit_codes, describe_reid_exit_codes
+from framecloak.entrypoints.cli.reid.galleries import enroll, search
+from framecloak.entrypoints.cli.reid.pictures import Seen, draw_option, picture_file
+from framecloak.entrypoints.cli.reid.pictures import draw as draw_pictures
+
+if TYPE_CHECKING:
+    from framecloak.domain.reid.model import Analysis, EmbeddingSpace, Face
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_EPILOG = f"""\
+\b
+Exit codes
+{describe_exit_codes()}
+{describe_reid_exit_codes()}
+"""
+
+
+def _model_options(command: _Command) -> _Command:
+    """Add the options that say with which models faces are found and told apart."""
+    options = (
+        click.option("--detector", metavar="NAME", show_default="$FRAMECLOAK_DETECTOR, or auto"),
+        click.option(
+            "--recognizer",
+            metavar="NAME",
+            show_default="$RECOGNIZER, or auto",
+            help="dlib-resnet, the name or path of an InsightFace pack, or auto: a pack where there is one.",
+        ),
+        draw_option,
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(epilog=_EPILOG)
+def reid() -> None:
+    """Recognise faces in pictures."""
+
+
+@reid.command()
+@click.argument("picture", type=click.Path(path_type=Path))
+@_model_options
+def analyze(
+    picture: Path, detector: str | None, recognizer: str | None, draw: Path | None, *, as_json: bool
+) -> None:
+    """Show every face in PICTURE: where it is, how good the picture of it is, its embedding (--json).
+
+    Also what it expresses, where the settings name a CLIP: an export in MODEL_PATH, or CLIP_SERVICE_URL.
+    """
+    analyses, space = _analyses([picture], detector, recognizer, emotions=True)
+    faces = analyses[0].faces
+    draw_pictures(draw, [Seen(picture, analyses[0])])
+    if as_json:
+        found = {"model": space.name, "faces_detected": analyses[0].detected}
+        click.echo(json.dumps({**found, "faces": [_as_json(face) for face in faces]}))
+        return
+    click.echo(f"{len(faces)} of {analyses[0].detected} faces, told apart by {space.name}")
+    for number, face in enumerate(faces, 1):
+        click.echo(f"{number}: {_described(face)}")
+
+
+@reid.command()
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE...")
+@_model_options
+def compare(
+    pictures: tuple[Path, ...],
+    detector: str | None,
+    recognizer: str | None,
+    draw: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show how alike the largest faces of two or more PICTUREs are: 1 is the same face, most alike first."""
+    from framecloak.domain.reid.matching import compare as cosine  # noqa: PLC0415 - NumPy takes a moment to import
+
+    if len(pictures) < 2:
+        raise click.UsageError("name two pictures at least")
+    analyses, space = _analyses(pictures, detector, recognizer, emotions=False)
+    vectors = [analysis.faces[0].embedding.vector for analysis in analyses]
+    pairs = sorted(
+        (
+            (cosine(vectors[first], vectors[second]), first, second)
+            for first, second in combinations(range(len(pictures)), 2)
+        ),
+        reverse=True,
+    )
+    seen = [Seen(path, analysis, path.stem) for path, analysis in zip(pictures, analyses, strict=True)]
+    draw_pictures(draw, seen)
+    if as_json:
+        rows = [
+            {"first": str(pictures[first]), "second": str(pictures[second]), "similarity": similarity}
+            for similarity, first, second in pairs
+        ]
+        click.echo(json.dumps({"model": space.name, "pairs": rows}))
+        return
+    for similarity, first, second in pairs:
+        click.echo(f"{similarity:6.3f}  {pictures[first]}  {pictures[second]}")
+
+
+reid.add_command(enroll)
+reid.add_command(search)
+
+
+def _analyses(
+    pictures: Sequence[Path], detector: str | None, recognizer: str | None, *, emotions: bool
+) -> tuple[list[Analysis], EmbeddingSpace]:
+    """Every face of some files, and the space of their embeddings.
+
+    Args:
+        pictures: the files.
+        detector: what finds faces; that of the settings where nothing is given.
+        recognizer: what tells them apart; likewise.
+        emotions: whether to say what they express, too, where the settings name somebody who can.
+
+    Raises:
+        DomainError: a file cannot be read, or shows no face that can be recognised; or a model is missing.
+    """
+    # Models and what runs them take a moment to import; `--help` needs none of it.
+    from dataclasses import replace  # noqa: PLC0415
+
+    from framecloak.domain.errors import DomainError  # noqa: PLC0415
+    from framecloak.entrypoints.cli.options import service_settings  # noqa: PLC0415
+    from framecloak.entrypoints.composition.emotions import choose_emotion_reader  # noqa: PLC0415
+    from framecloak.entrypoints.composition.reid import load_analysis  # noqa: PLC0415
+
+    files = [picture_file(path) for path in pictures]
+    settings = service_settings()
+    settings = replace(
+        settings,
+        detector=detector or settings.detector,
+        recognizer=recognizer or settings.recognizer,
+    )
+
+    async def run() -> tuple[list[Analysis], EmbeddingSpace]:
+        async with choose_emotion_reader(settings) if emotions else nullcontext() as reader:
+            with closing(load_analysis(settings, reader)) as analysis:
+                found = []
+                for path, data in zip(pictures, files, strict=True):
+                    (outcome,) = await analysis.analyze_all([data])
+                    if isinstance(outcome, DomainError):
+                        raise type(outcome)(f"{path}: {outcome.message}", outcome.hint)
+                    found.append(outcome)
+                return found, analysis.space
+
+    return asyncio.run(run())
+
+
+def _described(face: Face) -> str:
+    x1, y1, x2, y2 = face.box.round().astype(int).tolist()
+    quality = face.quality
+    expressed = max(face.emotions, key=face.emotions.__getitem__) if face.emotions else ""
+    return (
+        f"{x2 - x1}x{y2 - y1} pixels at {x1},{y1}, score {face.score:.2f}, "
+        f"sharpness {quality.sharpness:.2f}, "
+        f"yaw {quality.yaw:.0f}, pitch {quality.pitch:.0f}, roll {quality.roll:.0f} degrees"
+        + (f", {expressed}" if expressed else "")
+    )
+
+
+def _as_json(face: Face) -> dict[str, Any]:
+    x1, y1, x2, y2 = face.box.tolist()
+    return {
+        "bbox": [x1, y1, x2 - x1, y2 - y1],
+        "landmarks": face.landmarks.tolist(),
+        "confidence": face.score,
+        "embedding": face.embedding.vector.tolist(),
+        "quality": asdict(face.quality),
+        "emotions": face.emotions,
+    }

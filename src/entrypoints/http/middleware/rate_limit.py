@@ -1,0 +1,90 @@
+"""How often somebody may call, counted over all processes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+from time import monotonic
+
+from litestar.types import HTTPScope, Scope
+
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.errors import QueueUnavailableError
+from framecloak.domain.ports.services import CallLimiter
+from framecloak.entrypoints.asgi.problem_details import RateExceededError
+from framecloak.entrypoints.http.config import RateLimits
+
+logger = logging.getLogger(__name__)
+
+COMPLAINT_INTERVAL = 10.0
+"""Seconds between two log lines about a limiter that cannot count; there may be thousands of calls."""
+
+
+class RateLimiter:
+    """Turns away who calls too often.
+
+    When it cannot count it lets everybody in: sign-in has a limit of its own.
+
+    Args:
+        limiter: counts.
+        rates: how often is too often.
+        clock: seconds since some moment.
+    """
+
+    def __init__(
+        self, limiter: CallLimiter, rates: RateLimits, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._limiter = limiter
+        self._rates = rates
+        self._clock = clock
+        self._complained_at = float("-inf")
+
+    async def admit_address(self, address: str) -> None:
+        """Count a call from an address.
+
+        Raises:
+            RateExceededError: there were too many.
+        """
+        await self._admit(f"rate:address:{address}", self._rates.per_address)
+
+    async def admit_principal(self, principal: Principal) -> None:
+        """Count a call of an account.
+
+        Raises:
+            RateExceededError: there were too many.
+        """
+        await self._admit(f"rate:principal:{principal.user_id}", self._rates.per_principal)
+
+    async def _admit(self, key: str, limit: int) -> None:
+        if not limit:
+            return
+        try:
+            wait = await self._limiter.admit(key, limit, self._rates.window)
+        except QueueUnavailableError as error:
+            self._complain(error)
+            return
+        if wait:
+            raise RateExceededError(limit, wait)
+
+    def _complain(self, error: QueueUnavailableError) -> None:
+        now = self._clock()
+        if now - self._complained_at >= COMPLAINT_INTERVAL:
+            self._complained_at = now
+            logger.warning("calls are not limited: %s", error)
+
+
+def client_address(scope: Scope | HTTPScope) -> str:
+    """The network that a call comes from: one IPv4 address, or the /64 that one IPv6 customer has."""
+    client = scope["client"]
+    if client is None:
+        return "local"
+    try:
+        address = ip_address(client[0].partition("%")[0])
+    except ValueError:
+        return client[0]
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address)

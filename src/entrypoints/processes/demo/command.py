@@ -1,0 +1,191 @@
+"""``framecloak demo``: see the whole service work before reading any further."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from framecloak.domain.errors import InputNotFoundError, OutputUnwritableError
+from framecloak.entrypoints.cli.admin.connection import run
+from framecloak.entrypoints.cli.options import service_settings
+from framecloak.entrypoints.cli.progress import Monitor
+from framecloak.entrypoints.settings import Settings
+
+if TYPE_CHECKING:
+    from framecloak.entrypoints.processes.demo.client import DemoClient
+
+_MOMENTS = 4
+_COLUMNS = 2
+_LONGEST = 500
+"""Frames of one's own video that the demo has anonymised."""
+_GALLERY_LASTS = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """Where the demo leaves what it made.
+
+    Attributes:
+        folder: holds it all.
+    """
+
+    folder: Path
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "demo.zip"
+
+    @property
+    def sheet(self) -> Path:
+        return self.folder / "contact-sheet.jpg"
+
+    @property
+    def redacted(self) -> Path:
+        return self.folder / "redacted.jpg"
+
+
+@click.command(short_help="See the whole service work on a short film, or on your own.")
+@click.argument("video", metavar="[VIDEO]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    "folder",
+    metavar="DIR",
+    default="out/demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the results and the service's data; what an earlier demo left in it is replaced.",
+)
+@click.option("--once", is_flag=True, help="Stop the service afterwards, instead of leaving it running.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of the service; any free one when left out.",
+)
+def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
+    """Start the service, have VIDEO anonymised through its HTTP API, and show it before and after.
+
+    Without VIDEO, a short film is made: a camera that moves over a photograph of six people.
+    """
+    # NumPy, SQLAlchemy and the like take a moment to import; `--help` needs none of it.
+    from framecloak.adapters.security.secrets import new_secret  # noqa: PLC0415
+    from framecloak.entrypoints.composition.servers import remove_data_folder  # noqa: PLC0415
+    from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
+
+    if video is not None and not video.is_file():
+        raise InputNotFoundError(f"there is no file {video}", "check the path")
+    data = folder / "service"
+    settings = service_settings(data_dir=str(data), port=port)
+    password = settings.admin_password or new_secret()
+    # The demo tells its own story; a line for each request would drown it.
+    settings = replace(settings, port=port, admin_password=password, log_level="warning")
+    configure_logging(settings)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_data_folder(data)
+        run(lambda: _demo(settings, _Results(folder), video, once=once))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputUnwritableError(f"cannot write to {folder}: {reason}", "choose another folder") from error
+
+
+async def _demo(settings: Settings, results: _Results, video: Path | None, *, once: bool) -> None:
+    from framecloak.entrypoints.processes.demo import video as demo_film  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.processes.serve import ADMINISTRATOR, running_service  # noqa: PLC0415 - as above
+
+    monitor = Monitor()
+    if video is None:
+        video = results.folder / "demo.mp4"
+        monitor.say(f"Making a film of a moving camera: {video}")
+        await asyncio.to_thread(demo_film.shoot, video)
+    monitor.say("Starting Postgres, Redis, the API and a worker")
+    async with running_service(settings) as address:
+        monitor.say(f"ready {address}")
+        await _go_through_the_api(settings, address, video, results, monitor)
+        monitor.say(_RESULTS.format(results=results))
+        if not once:
+            password = settings.admin_password
+            monitor.say(_RUNNING.format(address=address, name=ADMINISTRATOR, password=password))
+            # All is done; from here on Ctrl-C is the way to end, and no interruption.
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+
+async def _go_through_the_api(
+    settings: Settings, address: str, video: Path, results: _Results, monitor: Monitor
+) -> None:
+    from framecloak.adapters.media.video.source import open_video  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.cli.redact import contact_sheet  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.processes.demo.client import DemoClient  # noqa: PLC0415 - as above
+    from framecloak.entrypoints.processes.serve import ADMINISTRATOR  # noqa: PLC0415 - as above
+
+    async with DemoClient(address, ADMINISTRATOR, settings.admin_password) as client:
+        facts = await client.upload(video)
+        number, frames = facts["id"], min(_LONGEST, facts["frame_count"])
+        monitor.say(f"Uploaded    {video.name}: video {number}, {facts['frame_count']} frames")
+        segment = await client.mark_segment(number, 0, frames)
+        monitor.say(f"Marked      segment {segment}: frames 0 to {frames}")
+        width, height = max(1, facts["width"] // 6), max(1, facts["height"] // 10)
+        await client.mark_region(number, 0, facts["height"] - height, width, height)
+        monitor.say(f"Marked      a region of {width}x{height} pixels in the lower left corner")
+        request = await client.submit(number, segment)
+        monitor.say(f"Submitted   request {request}")
+        with monitor.distant_progress(frames) as advance_to:
+            await client.follow(request, advance_to)
+        await client.download(request, results.archive)
+        monitor.say(f"Downloaded  {results.archive} by its one-time link")
+        await _recognise(client, number, frames, monitor)
+    shown = await asyncio.to_thread(contact_sheet.moments, open_video(video), results.archive, _MOMENTS)
+    contact_sheet.write_jpeg(results.sheet, contact_sheet.contact_sheet(shown))
+    contact_sheet.write_jpeg(results.redacted, contact_sheet.redacted_only(shown, _COLUMNS))
+
+
+async def _recognise(client: DemoClient, video: int, frames: int, monitor: Monitor) -> None:
+    """Enrol the largest face of the first frame, and find it in the last."""
+    first = await client.faces(await client.frame(video, 0))
+    if not first:
+        monitor.say("Analysed    frame 0: no face that could be enrolled")
+        return
+    model, size = first[0]["model"], first[0]["quality"]["size"]
+    monitor.say(f"Analysed    frame 0: {_counted(first)}, the largest {size:.0f} pixels wide, by {model}")
+    gallery = await client.create_gallery("demo", _GALLERY_LASTS)
+    await client.enrol(gallery, "somebody", first[0])
+    monitor.say("Enrolled    that one as 'somebody' in a gallery that deletes itself in an hour")
+    last = await client.faces(await client.frame(video, frames - 1))
+    similarities = sorted([await client.similarity(gallery, face) for face in last], reverse=True)
+    if similarities:
+        best, *others = (f"{similarity:.2f}" for similarity in similarities)
+        beside = f", and the others {', '.join(others)}" if others else ""
+        monitor.say(f"Found       in frame {frames - 1}: one face has similarity {best}{beside}")
+    else:
+        monitor.say(f"Found       nobody in frame {frames - 1}")
+
+
+def _counted(faces: list[dict[str, Any]]) -> str:
+    return "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+
+
+_RESULTS = """
+Look at     {results.sheet}
+            before and after, side by side
+Show        {results.redacted}
+            the redacted frames only
+Take away   {results.archive}
+            every frame; report.html for people and manifest.json for programs say what was redacted where"""
+
+_RUNNING = """
+The service is running. Open it in a browser:
+
+Address     {address}
+Sign in as  {name}
+Password    {password}
+API         {address}/schema/openapi.json
+
+Ctrl-C stops it. Next: framecloak serve
+                       framecloak redact YOUR_VIDEO.mp4 -o redacted.zip"""

@@ -1,0 +1,85 @@
+"""``framecloak api`` and ``framecloak worker``: one role of the service alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import click
+import uvloop
+
+from framecloak.entrypoints.cli.interrupts import signals_set
+from framecloak.entrypoints.cli.options import data_dir_option, require_addresses, service_settings
+from framecloak.entrypoints.settings import Settings
+from framecloak.entrypoints.worker.duty import Duty
+
+
+@click.command(short_help="Answer HTTP requests.")
+@click.option("--host", help="Address to listen on; HOST, or 127.0.0.1, when left out.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on; PORT, or 8000, when left out."
+)
+@click.option("--listen-fd", type=int, hidden=True, help="A listening socket that this process was handed.")
+@data_dir_option
+def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: str | None) -> None:
+    """Answer HTTP requests until told to stop.
+
+    Needs DATABASE_URL and REDIS_URL, and a database that `framecloak db upgrade` has brought up to date.
+    Start as many as you like, behind a load balancer.
+    """
+    # Litestar and SQLAlchemy take a moment to import; `--help` needs none of it.
+    from framecloak.entrypoints.asgi.uvicorn_server import address_of, listening_socket  # noqa: PLC0415
+    from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
+
+    settings = service_settings(data_dir=data_dir, host=host, port=port)
+    require_addresses(settings)
+    configure_logging(settings)
+    if listen_fd is None:
+        listener = listening_socket(settings.host, settings.port)
+    else:
+        listener = socket.socket(fileno=listen_fd)
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if listen_fd is None:
+            click.echo(f"listening on {address_of(listener)}")
+        runner.run(_serve_api(settings, listener))
+
+
+@click.command(short_help="Work on requests.")
+@click.option(
+    "--duty",
+    type=click.Choice([duty.value for duty in Duty]),
+    default=Duty.ALL.value,
+    show_default=True,
+    help="What this worker does: slices of videos, upkeep (clean-ups, webhooks, gallery indexes), or all.",
+)
+@data_dir_option
+def worker(*, duty: str, data_dir: str | None) -> None:
+    """Work on requests until told to stop; what is unfinished then goes back into the queue.
+
+    Needs DATABASE_URL and REDIS_URL, and the same DATA_DIR or MINIO_ENDPOINT as the API. Start as many as you
+    like; where all have --duty slices, one with --duty upkeep must run beside them.
+    """
+    from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415 - as above
+
+    settings = service_settings(data_dir=data_dir)
+    require_addresses(settings)
+    configure_logging(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_work(settings, Duty(duty)))
+
+
+async def _serve_api(settings: Settings, listener: socket.socket) -> None:
+    from framecloak.entrypoints.http.server import serve_api  # noqa: PLC0415 - as above
+
+    stop = asyncio.Event()
+    with signals_set(stop):
+        await serve_api(settings, listener, stop)
+
+
+async def _work(settings: Settings, duty: Duty) -> None:
+    from framecloak.entrypoints.worker.process import work  # noqa: PLC0415 - as above
+
+    stop = asyncio.Event()
+    with signals_set(stop):
+        await work(settings, stop, f"{socket.gethostname()}-{os.getpid()}", duty)

@@ -1,0 +1,222 @@
+"""Requests for anonymised frames: where they stand, what came of them, all of them in numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self, TypeAlias
+from uuid import UUID
+
+from msgspec import Meta
+
+from framecloak.domain.anonymization.model.options import (
+    Audio,
+    Language,
+    Level,
+    OutputFormat,
+    RedactionStyle,
+    Verify,
+)
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, Status
+from framecloak.domain.anonymization.requests.service import Download, Progress, Statistics
+from framecloak.entrypoints.schemas.common import PageBase, View
+from framecloak.entrypoints.schemas.identities import IdentitiesView
+from framecloak.entrypoints.schemas.videos import AreaView
+
+BlankedFrames: TypeAlias = Annotated[
+    int | None,
+    Meta(
+        description=(
+            "Frames of the result that are black, because they could not be examined, showed too much, or "
+            "somebody made them so; null until it is completed. Above 0, have somebody look at the result."
+        ),
+        examples=[0],
+    ),
+]
+ErrorCode: TypeAlias = Annotated[
+    str | None,
+    Meta(description="The same as a stable code; null where nobody noted one.", examples=[None]),
+]
+
+
+class StatusView(View, frozen=True, kw_only=True):
+    """Where a request stands."""
+
+    request_id: UUID
+    status: Annotated[Status, Meta(examples=["processing"])]
+    progress: Annotated[
+        int, Meta(description="Whole percent, rounded down; 100 only when completed.", examples=[65])
+    ]
+    total_frames: Annotated[int, Meta(examples=[150])]
+    processed_frames: Annotated[int, Meta(examples=[98])]
+    blanked_frames: BlankedFrames
+    estimated_remaining_time: Annotated[
+        int | None, Meta(description="Whole seconds; null when it is over.", examples=[45])
+    ]
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: Annotated[str | None, Meta(description="Why it failed; null otherwise.", examples=[None])]
+    error_code: ErrorCode
+
+    @classmethod
+    def of(cls, progress: Progress) -> Self:
+        """As told to whoever submitted it."""
+        request = progress.request
+        return cls(
+            request_id=request.id,
+            status=request.status,
+            progress=request.progress,
+            total_frames=request.total_frames,
+            processed_frames=request.processed_frames,
+            blanked_frames=request.known_blanked_frames,
+            estimated_remaining_time=progress.estimated_seconds,
+            created_at=request.created_at,
+            started_at=request.started_at,
+            completed_at=request.completed_at,
+            error=request.error,
+            error_code=request.error_code,
+        )
+
+
+class EventView(View, frozen=True, kw_only=True):
+    """One server-sent event."""
+
+    event: Annotated[
+        Literal["message", "problem"],
+        Meta(
+            description=(
+                "`message`, which is not written out, tells the state; `problem` that the request can "
+                "be seen no more, and the stream ends."
+            )
+        ),
+    ] = "message"
+    data: Annotated[
+        str,
+        Meta(description="JSON: what `getRequestStatus` answers, or problem details."),
+    ]
+
+
+class RequestView(View, frozen=True, kw_only=True):
+    """A request in a list."""
+
+    request_id: UUID
+    video_id: Annotated[int, Meta(examples=[123])]
+    segment_ids: Annotated[list[int], Meta(examples=[[1, 2, 3]])]
+    anonymization_level: Annotated[Level, Meta(examples=["faces"])]
+    output_format: Annotated[OutputFormat, Meta(examples=["jpg"])]
+    redaction: Annotated[RedactionStyle, Meta(examples=["solid"])]
+    quality: Annotated[int, Meta(description="Of JPEG, WebP and MP4, 1 to 100.", examples=[90])]
+    audio: Annotated[Audio, Meta(description="Sound of films.", examples=["drop"])]
+    language: Annotated[Language, Meta(description="Of the report.", examples=["en"])]
+    keep_text: Annotated[
+        list[AreaView], Meta(description="Areas in which level `full` leaves text readable.")
+    ]
+    identities: Annotated[
+        IdentitiesView | None, Meta(description="Null where everybody's faces are redacted.")
+    ]
+    verify: Annotated[
+        Verify, Meta(description="Which redacted frames are searched again for faces.", examples=["sample"])
+    ]
+    priority: Annotated[Priority, Meta(examples=["normal"])]
+    status: Annotated[Status, Meta(examples=["completed"])]
+    progress: Annotated[int, Meta(examples=[100])]
+    total_frames: Annotated[int, Meta(examples=[150])]
+    processed_frames: Annotated[int, Meta(examples=[150])]
+    blanked_frames: BlankedFrames
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: str | None
+    error_code: ErrorCode
+    result_bytes: Annotated[int | None, Meta(description="Size of the ZIP; null while there is none.")]
+
+    @classmethod
+    def of(cls, request: AnonymizationRequest) -> Self:
+        """As shown to whoever submitted it."""
+        order = request.order
+        return cls(
+            request_id=request.id,
+            video_id=order.video_id,
+            segment_ids=list(order.segment_ids),
+            anonymization_level=order.level,
+            output_format=order.appearance.output_format,
+            redaction=order.appearance.style,
+            quality=order.appearance.quality,
+            audio=order.appearance.audio,
+            language=order.appearance.language,
+            keep_text=[AreaView.of(region) for region in order.keep_text],
+            identities=IdentitiesView.of(order.identities) if order.identities else None,
+            verify=order.verify,
+            priority=order.priority,
+            status=request.status,
+            progress=request.progress,
+            total_frames=request.total_frames,
+            processed_frames=request.processed_frames,
+            blanked_frames=request.known_blanked_frames,
+            created_at=request.created_at,
+            started_at=request.started_at,
+            completed_at=request.completed_at,
+            error=request.error,
+            error_code=request.error_code,
+            result_bytes=request.result_bytes,
+        )
+
+
+class RequestPage(PageBase, frozen=True, kw_only=True):
+    """Requests, newest first."""
+
+    items: list[RequestView]
+
+
+class CancelledView(View, frozen=True, kw_only=True):
+    """A request that is not done any further."""
+
+    success: Annotated[Literal[True], Meta(description="Always true.")] = True
+    message: Annotated[str, Meta(examples=["Request cancelled"])] = "Request cancelled"
+
+
+class DownloadView(View, frozen=True, kw_only=True):
+    """The right to fetch a result once."""
+
+    token: Annotated[str, Meta(description="Good for one download.")]
+    url: Annotated[str, Meta(description="Where to use it; needs no other credential.")]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, download: Download, url: str) -> Self:
+        """As shown once to whoever asked for it."""
+        return cls(token=download.token, url=url, expires_at=download.expires_at)
+
+
+class StatisticsView(View, frozen=True, kw_only=True):
+    """What the installation has done."""
+
+    requests: Annotated[
+        dict[Status, int], Meta(description="How many requests, by status.", examples=[{"completed": 12}])
+    ]
+    frames_per_second: Annotated[
+        float | None,
+        Meta(description="Of the requests completed last; null before the first.", examples=[80.5]),
+    ]
+    average_processing_time: Annotated[
+        float | None, Meta(description="Seconds a request, likewise.", examples=[89.5])
+    ]
+    frames_waiting: Annotated[int, Meta(description="Frames of unfinished requests.", examples=[0])]
+    frames_processed: Annotated[int, Meta(description="Frames of all requests.", examples=[180000])]
+    error_rate: Annotated[
+        float | None, Meta(description="Failed among all that ended; null before the first.", examples=[0.01])
+    ]
+
+    @classmethod
+    def of(cls, statistics: Statistics) -> Self:
+        """As shown to administrators."""
+        counts = dict(statistics.requests)
+        ended = counts[Status.COMPLETED] + counts[Status.FAILED]
+        return cls(
+            requests=counts,
+            frames_per_second=statistics.frames_per_second,
+            average_processing_time=statistics.average_seconds,
+            frames_waiting=statistics.frames_waiting,
+            frames_processed=statistics.frames_done,
+            error_rate=counts[Status.FAILED] / ended if ended else None,
+        )

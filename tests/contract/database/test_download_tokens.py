@@ -1,0 +1,98 @@
+"""What every database promises about the right to fetch a result once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
+from framecloak.domain.errors import (
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenUsedError,
+)
+from framecloak.domain.ports.database import Database
+from support.samples.persistence import (
+    CALLERS,
+    NOW,
+    add_request,
+    add_user,
+    add_video,
+    at_once,
+    digest,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+async def _with_token(database: Database) -> AnonymizationRequest:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    async with database.unit_of_work() as work:
+        await work.download_tokens.add(DownloadToken(digest("t"), request.id, NOW + SECOND, None))
+        await work.commit()
+    return request
+
+
+async def test_of_many_who_redeem_a_token_one_does(database: Database) -> None:
+    request = await _with_token(database)
+    answers = await at_once(database, lambda work: work.download_tokens.redeem(digest("t"), request.id, NOW))
+    assert [answer for answer in answers if isinstance(answer, AnonymizationRequest)] == [request]
+    assert sum(isinstance(answer, TokenUsedError) for answer in answers) == CALLERS - 1
+
+
+async def test_a_token_is_good_for_its_request_and_its_time(database: Database) -> None:
+    request = await _with_token(database)
+    async with database.unit_of_work() as work:
+        for secret, request_id in (("altered", request.id), ("t", uuid4())):
+            with pytest.raises(TokenNotFoundError):
+                await work.download_tokens.redeem(digest(secret), request_id, NOW)
+        with pytest.raises(TokenExpiredError):
+            await work.download_tokens.redeem(digest("t"), request.id, NOW + SECOND)
+        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request
+        with pytest.raises(TokenUsedError):
+            await work.download_tokens.redeem(digest("t"), request.id, NOW + 5 * SECOND)
+
+
+async def test_a_token_is_looked_at_without_using_it_up(database: Database) -> None:
+    request = await _with_token(database)
+    async with database.unit_of_work() as work:
+        for _ in range(2):
+            assert await work.download_tokens.get(digest("t"), request.id, NOW) == request
+        for secret, request_id in (("altered", request.id), ("t", uuid4())):
+            with pytest.raises(TokenNotFoundError):
+                await work.download_tokens.get(digest(secret), request_id, NOW)
+        with pytest.raises(TokenExpiredError):
+            await work.download_tokens.get(digest("t"), request.id, NOW + SECOND)
+        await work.download_tokens.redeem(digest("t"), request.id, NOW)
+        with pytest.raises(TokenUsedError):
+            await work.download_tokens.get(digest("t"), request.id, NOW)
+
+
+async def test_a_token_is_still_good_when_redeeming_was_not_committed(database: Database) -> None:
+    request = await _with_token(database)
+    async with database.unit_of_work() as work:
+        await work.download_tokens.redeem(digest("t"), request.id, NOW)
+    async with database.unit_of_work() as work:
+        assert await work.download_tokens.redeem(digest("t"), request.id, NOW) == request
+
+
+async def test_tokens_are_forgotten_when_their_result_is_gone(database: Database) -> None:
+    request = await _with_token(database)
+    async with database.unit_of_work() as work:
+        await work.requests.claim(request.id, NOW)
+        await work.requests.finish(request.id, Status.COMPLETED, NOW, result=("requests/x.zip", 3))
+        await work.download_tokens.add(DownloadToken(digest("used"), request.id, NOW + SECOND, NOW))
+        await work.download_tokens.add(DownloadToken(digest("late"), request.id, NOW, None))
+        assert await work.download_tokens.remove_without_result() == 0
+        with pytest.raises(TokenUsedError):
+            await work.download_tokens.redeem(digest("used"), request.id, NOW + 5 * SECOND)
+        with pytest.raises(TokenExpiredError):
+            await work.download_tokens.redeem(digest("late"), request.id, NOW)
+        await work.requests.forget_result(request.id)
+        assert await work.download_tokens.remove_without_result() == 3
+        assert await work.download_tokens.remove_without_result() == 0
+        with pytest.raises(TokenNotFoundError):
+            await work.download_tokens.redeem(digest("used"), request.id, NOW)

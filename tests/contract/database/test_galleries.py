@@ -1,0 +1,248 @@
+"""What every database promises about galleries and the faces in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from framecloak.domain.accounts.model import Role
+from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
+from framecloak.domain.ports.database import Database, UnitOfWork
+from framecloak.domain.ports.galleries import Query, SealedGallery
+from support.samples.galleries import SPACE, add_face, add_gallery, sealed_face, unit
+from support.samples.persistence import CALLERS, NOW, add_user, at_once, principal_of
+
+SECOND = timedelta(seconds=1)
+
+
+async def _count(database: Database, gallery: SealedGallery) -> int:
+    async with database.unit_of_work() as work:
+        for one in await work.galleries.larger_than(-1):
+            if one.id == gallery.id:
+                return one.face_count
+    raise AssertionError("the gallery is gone")
+
+
+@pytest.mark.parametrize(("who", "sees"), [("owner", True), ("admin", True), ("stranger", False)])
+async def test_a_gallery_is_there_for_its_owner_and_for_administrators(
+    database: Database, who: str, sees: bool
+) -> None:
+    people = {
+        "owner": await add_user(database, "owner"),
+        "admin": await add_user(database, "admin", Role.ADMIN),
+        "stranger": await add_user(database, "stranger"),
+    }
+    gallery = await add_gallery(database, people["owner"])
+    principal = principal_of(people[who])
+    async with database.unit_of_work() as work:
+        page = await work.galleries.list(principal, NOW, 10, 0)
+        assert ([*page.items], page.total) == (([gallery], 1) if sees else ([], 0))
+        for ask in (work.galleries.get, work.galleries.lock):
+            if sees:
+                assert await ask(gallery.id, principal, NOW) == gallery
+            else:
+                with pytest.raises(GalleryNotFoundError):
+                    await ask(gallery.id, principal, NOW)
+            with pytest.raises(GalleryNotFoundError):
+                await ask(uuid4(), principal, NOW)
+
+
+async def test_galleries_are_listed_newest_first(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    made = [await add_gallery(database, owner, created_at=NOW + number * SECOND) for number in range(4)]
+    async with database.unit_of_work() as work:
+        page = await work.galleries.list(principal_of(owner), NOW, 2, 1)
+    assert ([*page.items], page.total) == ([made[2], made[1]], 4)
+
+
+async def test_a_gallery_whose_time_is_over_does_not_exist(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    principal = principal_of(owner)
+    gallery = await add_gallery(database, owner, expires_at=NOW + SECOND)
+    stays = await add_gallery(database, owner)
+    await add_face(database, gallery, "ada", unit(1))
+    async with database.unit_of_work() as work:
+        assert await work.galleries.remove_expired(NOW) == []
+        assert await work.galleries.get(gallery.id, principal, NOW) == replace(gallery, face_count=1)
+        with pytest.raises(GalleryNotFoundError):
+            await work.galleries.get(gallery.id, principal, NOW + SECOND)
+        page = await work.galleries.list(principal, NOW + SECOND, 10, 0)
+        assert ([*page.items], page.total) == ([stays], 1)
+        assert await work.galleries.remove_expired(NOW + SECOND) == [gallery.id]
+        assert await work.galleries.remove_expired(NOW + SECOND) == []
+        with pytest.raises(GalleryNotFoundError):
+            await work.galleries.get(gallery.id, principal, NOW)
+        assert await _found(work, gallery, unit(1)) == []
+
+
+async def test_a_gallery_goes_with_its_faces(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
+    for one in (gallery, other):
+        await add_face(database, one, "ada", unit(1))
+    async with database.unit_of_work() as work:
+        await work.galleries.remove(gallery.id)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert (await work.gallery_faces.list(gallery.id, 10, 0)).total == 0
+        assert await _found(work, gallery, unit(1)) == []
+        assert len(await _found(work, other, unit(1))) == 1
+        with pytest.raises(GalleryNotFoundError):
+            await work.gallery_faces.add([sealed_face(gallery.id, "ada")], unit(1)[np.newaxis])
+
+
+async def test_faces_are_counted_listed_and_removed(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
+    faces = [sealed_face(gallery.id, "ada", created_at=NOW + number * SECOND) for number in range(3)]
+    async with database.unit_of_work() as work:
+        await work.gallery_faces.add(faces, np.stack([unit(1)] * 3))
+        page = await work.gallery_faces.list(gallery.id, 2, 1)
+        assert ([*page.items], page.total) == (faces[1:], 3)
+        with pytest.raises(GalleryFaceNotFoundError):
+            await work.gallery_faces.remove(other.id, faces[0].id)
+        await work.gallery_faces.remove(gallery.id, faces[0].id)
+        with pytest.raises(GalleryFaceNotFoundError):
+            await work.gallery_faces.remove(gallery.id, faces[0].id)
+        await work.commit()
+    assert (await _count(database, gallery), await _count(database, other)) == (2, 0)
+
+
+async def test_the_first_faces_come_with_their_vectors(database: Database) -> None:
+    gallery = await add_gallery(database, await add_user(database, "ada"))
+    faces = [sealed_face(gallery.id, "ada", created_at=NOW + number * SECOND) for number in range(3)]
+    vectors = np.stack([unit(1), unit(0, 1), unit(0, 0, 1)])
+    async with database.unit_of_work() as work:
+        await work.gallery_faces.add(faces[::-1], vectors[::-1])
+        found, their_vectors = await work.gallery_faces.first(gallery.id, 2)
+        assert [*found] == faces[:2]
+        assert their_vectors == pytest.approx(vectors[:2])
+        nobody, no_vectors = await work.gallery_faces.first(uuid4(), 2)
+        assert ([*nobody], len(no_vectors)) == ([], 0)
+
+
+async def test_of_many_who_enrol_at_once_none_is_forgotten(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    gallery = await add_gallery(database, owner)
+
+    async def enrol(work: UnitOfWork) -> int:
+        locked = await work.galleries.lock(gallery.id, principal_of(owner), NOW)
+        await work.gallery_faces.add([sealed_face(gallery.id, "ada")], unit(1)[np.newaxis])
+        return locked.face_count
+
+    # Each sees those before it, or a capacity could be exceeded.
+    assert sorted(map(str, await at_once(database, enrol))) == sorted(map(str, range(CALLERS)))
+    assert await _count(database, gallery) == CALLERS
+
+
+async def _found(
+    work: UnitOfWork, gallery: SealedGallery, vector: object, threshold: float = -1.0, top_k: int = 10
+) -> list[tuple[object, float]]:
+    query = Query("first", np.asarray(vector, np.float32))
+    return [*await work.gallery_faces.search(gallery, query, threshold, top_k)]
+
+
+async def test_the_best_face_of_each_person_is_found_the_best_first(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    gallery, other = await add_gallery(database, owner), await add_gallery(database, owner)
+    await add_face(database, gallery, "ada", unit(1, 1))
+    ada = await add_face(database, gallery, "ada", unit(1, 0.1))
+    bob = await add_face(database, gallery, "bob", unit(1, 0.5))
+    eve = await add_face(database, gallery, "eve", unit(-1))
+    await add_face(database, gallery, "ada", unit(1), key_id="second")
+    await add_face(database, other, "ada", unit(1))
+    async with database.unit_of_work() as work:
+        found = await _found(work, gallery, unit(1))
+        assert [face for face, _ in found] == [ada, bob, eve]
+        cosines = [similarity for _, similarity in found]
+        assert cosines == pytest.approx([1 / 1.01**0.5, 1 / 1.25**0.5, -1], abs=1e-6)
+        assert [face for face, _ in await _found(work, gallery, unit(1), top_k=1)] == [ada]
+        assert [face for face, _ in await _found(work, gallery, unit(1), threshold=0.9)] == [ada]
+        assert await _found(work, gallery, unit(0, 0, 1), threshold=0.5) == []
+
+
+@settings(
+    max_examples=settings.default.max_examples // 2,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**32), people=st.integers(1, 6), top_k=st.integers(1, 8))
+async def test_a_search_is_what_numpy_says(database: Database, seed: int, people: int, top_k: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.standard_normal((20, SPACE.dimension)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    whose = random.integers(0, people, 20)
+    owner = await add_user(database, f"owner {uuid4()}")
+    gallery = await add_gallery(database, owner)
+    async with database.unit_of_work() as work:
+        await work.gallery_faces.add([sealed_face(gallery.id, f"{one}") for one in whose], vectors)
+        found = await _found(work, gallery, vectors[0], threshold=0.0, top_k=top_k)
+    products = vectors @ vectors[0]
+    best = sorted((products[whose == one].max() for one in set(whose)), reverse=True)
+    wanted = [one for one in best if one >= 0][:top_k]
+    assert [similarity for _, similarity in found] == pytest.approx(wanted, abs=1e-6)
+
+
+async def test_large_galleries_are_told_from_small_ones(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    small, large = await add_gallery(database, owner), await add_gallery(database, owner)
+    for _ in range(2):
+        await add_face(database, large, "ada", unit(1))
+    await add_face(database, small, "ada", unit(1))
+    async with database.unit_of_work() as work:
+        assert [one.id for one in await work.galleries.larger_than(1)] == [large.id]
+        await work.galleries.set_indexed(large.id, indexed=True)
+        assert [one.indexed for one in await work.galleries.larger_than(1)] == [True]
+
+
+async def test_a_gallery_changes_its_key_in_parts(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    gallery = await add_gallery(database, owner)
+    done = await add_gallery(database, owner, key_id="second")
+    for _ in range(3):
+        await add_face(database, gallery, "ada", unit(1))
+    async with database.unit_of_work() as work:
+        assert [one.id for one in await work.galleries.under_other_keys("second", 10)] == [gallery.id]
+        assert not await work.galleries.finish_rekey(gallery.id)
+        assert await work.galleries.rekey(gallery.id, b"new name", "second")
+        # Not again while faces are on their way; nor one that is there, nor one that is not.
+        assert not await work.galleries.rekey(gallery.id, b"newer name", "third")
+        assert not await work.galleries.rekey(done.id, b"new name", "second")
+        assert not await work.galleries.rekey(uuid4(), b"new name", "second")
+        await work.commit()
+    sizes = []
+    while True:
+        async with database.unit_of_work() as work:
+            faces, vectors = await work.gallery_faces.take_under_other_keys(gallery.id, "second", 2)
+            if not faces:
+                break
+            sizes.append(len(faces))
+            assert vectors == pytest.approx(np.stack([unit(1)] * len(faces)))
+            assert not await work.galleries.finish_rekey(gallery.id)
+            renewed = [
+                replace(face, key_id="second", person=b"P" * 16, label=b"l", metadata=b"m") for face in faces
+            ]
+            await work.gallery_faces.replace(renewed, np.stack([unit(0, 1)] * len(faces)))
+            await work.commit()
+    assert sizes == [2, 1]
+    async with database.unit_of_work() as work:
+        moved = await work.galleries.get(gallery.id, principal_of(owner), NOW)
+        assert (moved.key_ids, moved.name, moved.face_count) == (("second", "first"), b"new name", 3)
+        found = await work.gallery_faces.search(moved, Query("second", unit(0, 1)), 0.9, 10)
+        assert [(face.person, face.label, face.metadata) for face, _ in found] == [(b"P" * 16, b"l", b"m")]
+        assert await _found(work, gallery, unit(1)) == []
+        assert await work.galleries.finish_rekey(gallery.id)
+        assert await work.galleries.under_other_keys("second", 10) == []
+
+
+async def test_what_was_not_committed_never_was(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    gallery = await add_gallery(database, owner)
+    async with database.unit_of_work() as work:
+        await work.gallery_faces.add([sealed_face(gallery.id, "ada")], unit(1)[np.newaxis])
+    assert await _count(database, gallery) == 0

@@ -1,0 +1,359 @@
+"""What every database promises about requests, and about the right to fetch a result once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from framecloak.domain.accounts.model import Role, User
+from framecloak.domain.anonymization.model.identities import Identities, IdentityMode, PinnedPeople, Unknown
+from framecloak.domain.anonymization.model.options import Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Snapshot, Status
+from framecloak.domain.anonymization.model.slices import LEASE
+from framecloak.domain.anonymization.model.throughput import Pace, Workload
+from framecloak.domain.errors import (
+    IdempotencyConflictError,
+    RequestNotFoundError,
+    VideoNotFoundError,
+)
+from framecloak.domain.ports.database import Database, RequestFilter
+from framecloak.domain.videos.model import GrantRole
+from framecloak.domain.videos.segments import Region, Segment
+from support.samples.persistence import (
+    CALLERS,
+    NOW,
+    add_request,
+    add_user,
+    add_video,
+    at_once,
+    digest,
+    order_for,
+    principal_of,
+    snapshot_for,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_an_order_comes_back_as_it_was(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    order = order_for(video, 9, 7, 8)
+    async with database.unit_of_work() as work:
+        added, is_new = await work.requests.add(user.id, order, snapshot_for(order, 42), None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        found = await work.requests.get(added.id, principal_of(user))
+    assert is_new
+    assert found == added
+    assert (found.order, found.user_id, found.total_frames) == (order, user.id, 42)
+    assert (found.status, found.progress, found.result_key) == (Status.PENDING, 0, None)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+async def test_whose_faces_an_order_redacts_is_kept(database: Database, threshold: float | None) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    identities = Identities(IdentityMode.ONLY, uuid4(), threshold, Unknown.KEEP)
+    order = replace(order_for(video, 7), identities=identities)
+    snapshot = replace(snapshot_for(order, 42), people=PinnedPeople(0.93, 12, b"d" * 32))
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, order, snapshot, None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert (await work.requests.get(request.id, principal_of(user))).order == order
+        assert (await work.requests.snapshot(request.id)).people == snapshot.people
+
+
+async def test_what_an_order_is_made_from_is_kept_as_it_was_submitted(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    async with database.unit_of_work() as work:
+        late = await work.marks.add_segment(video.id, Segment(15, 30), None)
+        early = await work.marks.add_segment(video.id, Segment(0, 20), None)
+        region = await work.marks.add_region(video.id, Region(1, 2, 3, 4), None)
+        await work.commit()
+    regions = (region.region, Region(0, 0, 9, 9, Segment(2, 3)))
+    snapshot = Snapshot({late.id: late.segment, early.id: early.segment}, regions)
+    async with database.unit_of_work() as work:
+        order = order_for(video, late.id, early.id, late.id)
+        request, _ = await work.requests.add(user.id, order, snapshot, None)
+        await work.marks.remove_segment(video.id, late.id)
+        await work.marks.update_segment(replace(early, segment=Segment(0, 900)))
+        await work.marks.remove_region(video.id, region.id)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert await work.requests.snapshot(request.id) == snapshot
+        assert request.total_frames == 30
+        other = await add_request(database, user, video)
+        assert (await work.requests.snapshot(other.id)).regions == ()
+        assert await work.requests.snapshot(uuid4()) == Snapshot({}, ())
+
+
+async def test_an_order_for_known_boxes_keeps_them_until_it_is_over(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    base = await add_request(database, user, video)
+    based_on = BasedOn("ab" * 32, SignatureState.GENUINE, base.id, edited_here=True)
+    kept = Region(1, 2, 3, 4), Region(0, 0, 9, 9, Segment(2, 3))
+    order = replace(order_for(video), based_on=based_on, keep_text=kept)
+    snapshot = replace(snapshot_for(order, 5), boxes=b"\x00boxes", earlier=b"\x00people")
+    async with database.unit_of_work() as work:
+        request, _ = await work.requests.add(user.id, order, snapshot, None)
+        other, _ = await work.requests.add(user.id, order, snapshot, None)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        found = await work.requests.get(request.id, principal_of(user))
+        assert (found.order.based_on, found.order.keep_text) == (based_on, kept)
+        assert await work.requests.snapshot(request.id) == snapshot
+        assert (await work.requests.snapshot(base.id)).boxes is None
+        await work.requests.finish(request.id, Status.CANCELLED, NOW)
+        assert await work.requests.snapshot(request.id) == replace(snapshot, boxes=None, earlier=None)
+        assert (await work.requests.snapshot(other.id)).boxes == snapshot.boxes
+
+
+async def test_a_request_is_found_by_the_key_of_its_submitter(database: Database) -> None:
+    user, other = await add_user(database, "ada"), await add_user(database, "bob")
+    order, key = order_for(await add_video(database, user)), ("key", digest("order"))
+    async with database.unit_of_work() as work:
+        assert await work.requests.submitted_before(user.id, key) is None
+        request, _ = await work.requests.add(user.id, order, snapshot_for(order, 5), key)
+        assert await work.requests.submitted_before(user.id, key) == request
+        assert await work.requests.submitted_before(other.id, key) is None
+        with pytest.raises(IdempotencyConflictError):
+            await work.requests.submitted_before(user.id, ("key", digest("another order")))
+
+
+async def test_objects_may_go_of_requests_that_have_no_result(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    pending, busy, done, deleted, failed, cancelled = [
+        (await add_request(database, user, video)).id for _ in range(6)
+    ]
+    unknown = uuid4()
+    async with database.unit_of_work() as work:
+        await work.requests.claim(busy, NOW)
+        for request_id in (done, deleted):
+            await work.requests.finish(request_id, Status.COMPLETED, NOW, result=("key", 1))
+        await work.requests.forget_result(deleted)
+        await work.requests.finish(failed, Status.FAILED, NOW)
+        await work.requests.finish(cancelled, Status.CANCELLED, NOW)
+        everything = [pending, busy, done, deleted, failed, cancelled, unknown]
+        assert await work.requests.without_result(everything) == {deleted, failed, cancelled, unknown}
+        assert await work.requests.over(everything) == {done, deleted, failed, cancelled, unknown}
+        assert await work.requests.without_result([done]) == set()
+        assert await work.requests.without_result([]) == set()
+
+
+async def test_a_request_is_there_for_whoever_submitted_it(database: Database) -> None:
+    owner, editor = await add_user(database, "owner"), await add_user(database, "editor")
+    admin = await add_user(database, "admin", Role.ADMIN)
+    video = await add_video(database, owner)
+    async with database.unit_of_work() as work:
+        await work.grants.put(video.id, editor.id, GrantRole.EDITOR)
+        await work.commit()
+    request = await add_request(database, editor, video)
+    async with database.unit_of_work() as work:
+        for allowed in (editor, admin):
+            assert await work.requests.get(request.id, principal_of(allowed)) == request
+        # Not even for the owner of the video.
+        for missing, principal in ((request.id, principal_of(owner)), (uuid4(), principal_of(admin))):
+            with pytest.raises(RequestNotFoundError):
+                await work.requests.get(missing, principal)
+        assert (await work.requests.list(principal_of(owner), RequestFilter(), 10, 0)).total == 0
+
+
+async def test_a_request_for_a_video_that_is_gone(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    order = order_for(video)
+    async with database.unit_of_work() as work:
+        await work.videos.remove(video.id)
+        with pytest.raises(VideoNotFoundError):
+            await work.requests.add(user.id, order, snapshot_for(order, 1), None)
+
+
+async def test_requests_are_listed_newest_first(database: Database) -> None:
+    user, other = await add_user(database, "ada"), await add_user(database, "bob")
+    admin = await add_user(database, "admin", Role.ADMIN)
+    video, another = await add_video(database, user), await add_video(database, user)
+    mine = [await add_request(database, user, one) for one in (video, another, video)]
+    foreign = await add_request(database, other, video)
+    async with database.unit_of_work() as work:
+        mine[0] = await work.requests.claim(mine[0].id, NOW) or mine[0]
+        await work.commit()
+
+    async def ids(
+        caller: User, wanted: RequestFilter, limit: int = 10, offset: int = 0
+    ) -> tuple[list[UUID], int]:
+        async with database.unit_of_work() as work:
+            page = await work.requests.list(principal_of(caller), wanted, limit, offset)
+        return [one.id for one in page.items], page.total
+
+    assert await ids(user, RequestFilter()) == ([mine[2].id, mine[1].id, mine[0].id], 3)
+    assert await ids(user, RequestFilter(), 1, 1) == ([mine[1].id], 3)
+    assert await ids(user, RequestFilter(), 1, 30) == ([], 3)
+    assert await ids(user, RequestFilter(video_id=another.id)) == ([mine[1].id], 1)
+    assert await ids(user, RequestFilter(video.id, Status.PROCESSING)) == ([mine[0].id], 1)
+    assert await ids(user, RequestFilter(status=Status.FAILED)) == ([], 0)
+    assert await ids(admin, RequestFilter(video_id=video.id)) == ([foreign.id, mine[2].id, mine[0].id], 3)
+
+
+async def test_an_idempotency_key_gives_the_same_request_again(database: Database) -> None:
+    user, other = await add_user(database, "ada"), await add_user(database, "bob")
+    video = await add_video(database, user)
+    order = order_for(video)
+
+    async def submit(user_id: int, content: str) -> tuple[AnonymizationRequest, bool]:
+        async with database.unit_of_work() as work:
+            snapshot = snapshot_for(order, 5)
+            answer = await work.requests.add(user_id, order, snapshot, ("key", digest(content)))
+            await work.commit()
+            return answer
+
+    first, _ = await submit(user.id, "order")
+    assert await submit(user.id, "order") == (first, False)
+    with pytest.raises(IdempotencyConflictError):
+        await submit(user.id, "another order")
+    theirs, is_new = await submit(other.id, "another order")
+    assert (is_new, theirs.id == first.id) == (True, False)
+
+
+async def test_of_many_with_the_same_key_one_submits(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    key, order = ("key", digest("order")), order_for(video)
+    snapshot = snapshot_for(order, 5)
+    answers = await at_once(database, lambda work: work.requests.add(user.id, order, snapshot, key))
+    assert len({answer[0].id for answer in answers if isinstance(answer, tuple)}) == 1
+    assert sum(answer[1] for answer in answers if isinstance(answer, tuple)) == 1
+    assert all(isinstance(answer, tuple) for answer in answers)
+
+
+async def test_of_many_workers_one_claims(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    answers = await at_once(database, lambda work: work.requests.claim(request.id, NOW))
+    claimed = replace(request, status=Status.PROCESSING, started_at=NOW)
+    assert [answer for answer in answers if answer is not None] == [claimed]
+    assert len(answers) == CALLERS
+
+
+async def test_a_completed_request_has_a_result_until_it_is_deleted(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    request = await add_request(database, user, video)
+    done = NOW + 2 * SECOND
+    async with database.unit_of_work() as work:
+        await work.requests.claim(request.id, NOW)
+        await work.requests.finish(
+            request.id, Status.COMPLETED, done, blanked_frames=2, result=("requests/1.zip", 5_000_000_000)
+        )
+        await work.commit()
+    completed = replace(
+        request,
+        status=Status.COMPLETED,
+        processed_frames=10,
+        blanked_frames=2,
+        started_at=NOW,
+        completed_at=done,
+        result_key="requests/1.zip",
+        result_bytes=5_000_000_000,
+    )
+    async with database.unit_of_work() as work:
+        assert await work.requests.get(request.id, principal_of(user)) == completed
+        assert await work.requests.results_older_than(done) == []
+        old = await work.requests.results_older_than(done + SECOND)
+        assert old == [(request.id, "requests/1.zip")]
+        await work.requests.forget_result(request.id)
+        assert await work.requests.results_older_than(done + SECOND) == []
+        # The record of what was done outlives the video.
+        await work.videos.remove(video.id)
+        found = await work.requests.get(request.id, principal_of(user))
+    assert found == replace(completed, result_key=None, result_bytes=None)
+
+
+async def test_a_failed_request_says_why(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    async with database.unit_of_work() as work:
+        why = {"error": "no disk", "error_code": "storage_full"}
+        assert await work.requests.finish(request.id, Status.FAILED, NOW, **why)
+        found = await work.requests.get(request.id, principal_of(user))
+        assert (found.status, found.error, found.completed_at) == (Status.FAILED, "no disk", NOW)
+        assert found.error_code == "storage_full"
+        assert not await work.requests.finish(uuid4(), Status.FAILED, NOW)
+
+
+async def test_of_many_ends_one_counts(database: Database) -> None:
+    user = await add_user(database, "ada")
+    request = await add_request(database, user, await add_video(database, user))
+    answers = await at_once(database, lambda work: work.requests.finish(request.id, Status.CANCELLED, NOW))
+    assert sorted(answers) == [False] * (CALLERS - 1) + [True]
+
+
+async def test_what_an_installation_has_to_do_and_has_done(database: Database) -> None:
+    user = await add_user(database, "ada")
+    video = await add_video(database, user)
+    requests = [await add_request(database, user, video, frames) for frames in (10, 20, 30, 40)]
+    async with database.unit_of_work() as work:
+        for number, seconds in ((0, 4.5), (1, 2.25)):
+            await work.requests.claim(requests[number].id, NOW)
+            end = NOW + timedelta(seconds=seconds)
+            await work.requests.finish(requests[number].id, Status.COMPLETED, end, result=("key", 1))
+        await work.slices.admit_requests(3)
+        lease = await work.slices.lease(requests[2].id, 0, "worker", LEASE)
+        assert lease
+        await work.slices.renew(lease, LEASE, 7)
+        assert await work.requests.counts() == {
+            Status.PENDING: 1,
+            Status.PROCESSING: 1,
+            Status.COMPLETED: 2,
+            Status.FAILED: 0,
+            Status.CANCELLED: 0,
+        }
+        usual = Workload.of(requests[0].order)
+        paces = [Pace(usual, 10, 4.5), Pace(usual, 20, 2.25)]
+        assert await work.requests.paces(10) == paces
+        assert await work.requests.paces(1) == paces[:1]
+        assert await work.requests.frames_waiting() == {usual: 23 + 40}
+        assert await work.requests.waiting_since() == requests[3].created_at
+        assert await work.requests.frames_done() == 10 + 20 + 7
+
+
+async def test_frames_that_wait_are_told_apart_by_what_they_take(database: Database) -> None:
+    user = await add_user(database, "ada")
+    usual = order_for(await add_video(database, user))
+    base = BasedOn("ab" * 32, SignatureState.GENUINE, uuid4())
+    orders = [
+        usual,
+        replace(usual, appearance=replace(usual.appearance, output_format=OutputFormat.PNG)),
+        replace(usual, level=Level.FULL, verify=Verify.ALL),
+        replace(usual, appearance=replace(usual.appearance, output_format=OutputFormat.MP4)),
+        replace(usual, based_on=base),
+    ]
+    async with database.unit_of_work() as work:
+        for number, order in enumerate(orders):
+            boxes = b"boxes" if order.based_on else None
+            snapshot = replace(snapshot_for(order, 10**number), boxes=boxes)
+            await work.requests.add(user.id, order, snapshot, None)
+        kind = Workload.of(usual)
+        assert await work.requests.frames_waiting() == {
+            kind: 11,  # which kind of pictures makes no difference
+            replace(kind, level=Level.FULL, verify=Verify.ALL): 100,
+            replace(kind, is_film=True): 1000,
+            replace(kind, is_render=True): 10_000,
+        }
+
+
+async def test_an_installation_without_requests(database: Database) -> None:
+    async with database.unit_of_work() as work:
+        assert await work.requests.counts() == dict.fromkeys(Status, 0)
+        assert await work.requests.frames_waiting() == {}
+        assert await work.requests.waiting_since() is None
+        assert await work.requests.paces(10) == []
+        assert await work.requests.frames_done() == 0

@@ -1,0 +1,289 @@
+"""What the table of slices promises: who may do what, for how long, and that everything counts once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import count
+from uuid import UUID, uuid4
+
+import pytest
+
+from fakes.persistence.database import FakeDatabase
+from framecloak.domain.accounts.model import Means, Principal, Role
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, Status
+from framecloak.domain.anonymization.model.slices import Lease, SliceKind, Standing
+from framecloak.domain.ports.database import Database
+from framecloak.domain.videos.model import Video
+from framecloak.domain.videos.segments import Segment
+from support.samples.persistence import (
+    NOW,
+    add_user,
+    add_video,
+    at_once,
+    order_for,
+    snapshot_for,
+)
+
+LONG, SHORT = timedelta(minutes=5), timedelta(milliseconds=150)
+NOTHING = timedelta()
+ADMIN = Principal(0, "admin", Role.ADMIN, Means.COMMAND)
+_names = count()
+Pass = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+def time_passes(database: Database) -> Pass:
+    """Lets more than ``SHORT`` pass."""
+
+    async def wait() -> None:
+        if isinstance(database, FakeDatabase):
+            earlier = database.store.now()
+            database.store.now = lambda: earlier + 2 * SHORT
+        else:
+            await asyncio.sleep(2 * SHORT.total_seconds())
+
+    return wait
+
+
+async def submitted(
+    database: Database, *slices: tuple[int, int], user: str = "", priority: Priority = Priority.NORMAL
+) -> AnonymizationRequest:
+    """A request that waits, of somebody of his own unless a name is given."""
+    owner = await add_user(database, user or f"user-{next(_names)}")
+    return await another(database, owner.id, await add_video(database, owner), slices, priority)
+
+
+async def another(
+    database: Database,
+    user_id: int,
+    video: Video,
+    slices: tuple[tuple[int, int], ...],
+    priority: Priority = Priority.NORMAL,
+) -> AnonymizationRequest:
+    segments = [Segment(*one) for one in slices or ((0, 10),)]
+    async with database.unit_of_work() as work:
+        order = order_for(video, priority=priority)
+        snapshot = snapshot_for(order, segments[-1].end_frame)
+        request, _ = await work.requests.add(user_id, order, snapshot, None)
+        await work.slices.add(request.id, segments)
+        await work.commit()
+    return request
+
+
+async def admit(database: Database, limit: int = 100) -> None:
+    async with database.unit_of_work() as work:
+        await work.slices.admit_requests(limit)
+        await work.commit()
+
+
+async def ready(database: Database, request_id: UUID) -> list[int]:
+    async with database.unit_of_work() as work:
+        return list(await work.slices.ready(request_id))
+
+
+async def leased(
+    database: Database, request_id: UUID, number: int, owner: str = "worker", lasts: timedelta = LONG
+) -> Lease:
+    async with database.unit_of_work() as work:
+        lease = await work.slices.lease(request_id, number, owner, lasts)
+        await work.commit()
+    assert lease
+    return lease
+
+
+async def finish(database: Database, lease: Lease, blanked: int = 0) -> Standing:
+    async with database.unit_of_work() as work:
+        standing = await work.slices.finish(lease, blanked)
+        await work.commit()
+    return standing
+
+
+async def found(database: Database, request: AnonymizationRequest) -> AnonymizationRequest:
+    async with database.unit_of_work() as work:
+        return await work.requests.get(request.id, ADMIN)
+
+
+async def test_nothing_is_ready_before_it_is_admitted(database: Database) -> None:
+    request = await submitted(database, (0, 10), (10, 20))
+    assert await ready(database, request.id) == []
+    async with database.unit_of_work() as work:
+        assert await work.slices.lease(request.id, 0, "worker", LONG) is None
+    await admit(database)
+    assert await ready(database, request.id) == [0, 1]
+    assert (await found(database, request)).status is Status.PENDING
+
+
+async def test_a_lease_says_what_to_do_and_begins_the_request(database: Database) -> None:
+    request = await submitted(database, (5, 15), (20, 30))
+    await admit(database)
+    lease = await leased(database, request.id, 1, "me")
+    assert lease == Lease(request.id, 1, SliceKind.FRAMES, Segment(20, 30), "me", 1, 0, False)
+    now = await found(database, request)
+    assert (now.status, now.started_at is not None) == (Status.PROCESSING, True)
+    assert await ready(database, request.id) == [0]
+    async with database.unit_of_work() as work:
+        assert await work.slices.lease(request.id, 1, "other", LONG) is None
+        assert await work.slices.lease(request.id, 7, "other", LONG) is None
+        assert await work.slices.lease(uuid4(), 0, "other", LONG) is None
+
+
+async def test_of_many_who_want_a_slice_one_gets_it(database: Database) -> None:
+    request = await submitted(database)
+    await admit(database)
+    leases = await at_once(database, lambda work: work.slices.lease(request.id, 0, "worker", LONG))
+    assert sum(lease is not None for lease in leases) == 1
+
+
+async def test_the_assembly_is_ready_when_everything_else_is_done(database: Database) -> None:
+    request = await submitted(database, (0, 10), (10, 20))
+    await admit(database)
+    first, second = [await leased(database, request.id, number) for number in (0, 1)]
+    assert await finish(database, second, 3) is Standing.HELD
+    assert await ready(database, request.id) == []
+    assert await finish(database, first) is Standing.HELD
+    assert await ready(database, request.id) == [2]
+    assembly = await leased(database, request.id, 2)
+    assert (assembly.kind, assembly.segment) == (SliceKind.ASSEMBLY, Segment(0, 20))
+    async with database.unit_of_work() as work:
+        parts = await work.slices.parts(request.id)
+    assert [(part.number, part.key) for part in parts] == [(0, first.key), (1, second.key)]
+
+
+async def test_all_who_finish_the_last_slices_at_once_leave_the_assembly_ready(database: Database) -> None:
+    request = await submitted(database, *((10 * n, 10 * n + 10) for n in range(8)))
+    await admit(database)
+    leases = [await leased(database, request.id, number) for number in range(8)]
+    standings = await asyncio.gather(*(finish(database, lease) for lease in leases))
+    assert standings == [Standing.HELD] * 8
+    assert await ready(database, request.id) == [8]
+    assert (await found(database, request)).processed_frames == 80
+
+
+async def test_a_lease_that_ran_out_is_somebody_elses(database: Database, time_passes: Pass) -> None:
+    request = await submitted(database)
+    await admit(database)
+    late = await leased(database, request.id, 0, "late", SHORT)
+    async with database.unit_of_work() as work:
+        assert await work.slices.renew(late, SHORT, 4) is Standing.HELD
+        await work.commit()
+    assert await ready(database, request.id) == []
+    await time_passes()
+    async with database.unit_of_work() as work:
+        assert await work.slices.renew(late, LONG, 5) is Standing.LOST
+        assert await work.slices.finish(late, 0) is Standing.LOST
+        assert await work.slices.fail(late, NOTHING) is None
+        await work.slices.release(late, NOTHING)
+        await work.commit()
+    taken = await leased(database, request.id, 0, "late")
+    assert (taken.attempt, taken.recovered, taken.failures) == (2, True, 0)
+    # The very same worker has it again, and yet what it did before does not count.
+    assert await finish(database, late) is Standing.LOST
+    assert await finish(database, taken) is Standing.HELD
+    assert await finish(database, late) is Standing.LOST
+
+
+async def test_what_was_finished_without_an_answer_was_finished(database: Database) -> None:
+    request = await submitted(database)
+    await admit(database)
+    lease = await leased(database, request.id, 0)
+    assert await finish(database, lease, 2) is Standing.HELD
+    assert await finish(database, lease, 2) is Standing.HELD
+    assert (await found(database, request)).processed_frames == 10
+
+
+async def test_progress_is_counted_over_slices_and_never_taken_back(
+    database: Database, time_passes: Pass
+) -> None:
+    request = await submitted(database, (0, 10), (10, 20))
+    await admit(database)
+    first, second = await leased(database, request.id, 0, lasts=SHORT), await leased(database, request.id, 1)
+    async with database.unit_of_work() as work:
+        await work.slices.renew(first, SHORT, 4)
+        await work.slices.renew(second, LONG, 5)
+        await work.commit()
+    assert (await found(database, request)).processed_frames == 9
+    await time_passes()
+    again = await leased(database, request.id, 0)
+    async with database.unit_of_work() as work:
+        await work.slices.renew(again, LONG, 1)
+        await work.commit()
+    assert (await found(database, request)).processed_frames == 9
+    await finish(database, again)
+    assert (await found(database, request)).processed_frames == 15
+
+
+async def test_a_slice_that_failed_rests_and_remembers_it(database: Database, time_passes: Pass) -> None:
+    request = await submitted(database)
+    await admit(database)
+    async with database.unit_of_work() as work:
+        assert await work.slices.fail(await leased(database, request.id, 0), SHORT) == 1
+        await work.commit()
+    assert await ready(database, request.id) == []
+    await time_passes()
+    again = await leased(database, request.id, 0)
+    assert (again.failures, again.attempt, again.recovered) == (1, 2, False)
+    async with database.unit_of_work() as work:
+        await work.slices.release(again, NOTHING)
+        await work.commit()
+    assert (await leased(database, request.id, 0)).failures == 1
+
+
+async def test_a_request_that_is_over_is_nobodys(database: Database) -> None:
+    for status in (Status.CANCELLED, Status.FAILED, Status.COMPLETED):
+        request = await submitted(database, (0, 10), (10, 20))
+        await admit(database)
+        lease = await leased(database, request.id, 0)
+        async with database.unit_of_work() as work:
+            assert await work.requests.finish(request.id, status, NOW)
+            await work.commit()
+        async with database.unit_of_work() as work:
+            assert await work.slices.renew(lease, LONG, 1) is Standing.CANCELLED
+            assert await work.slices.finish(lease, 0) is Standing.CANCELLED
+            assert await work.slices.fail(lease, NOTHING) is None
+            await work.slices.release(lease, NOTHING)
+            assert await work.slices.lease(request.id, 1, "worker", LONG) is None
+            assert await work.slices.demands() == []
+        assert await ready(database, request.id) == []
+
+
+async def test_only_so_many_are_in_work(database: Database) -> None:
+    requests = [await submitted(database) for _ in range(4)]
+    await admit(database, 2)
+    await admit(database, 2)
+    assert [bool(await ready(database, one.id)) for one in requests] == [True, True, False, False]
+    async with database.unit_of_work() as work:
+        await work.requests.finish(requests[0].id, Status.CANCELLED, NOW)
+        await work.commit()
+    await asyncio.gather(*(admit(database, 2) for _ in range(5)))
+    assert [bool(await ready(database, one.id)) for one in requests] == [False, True, True, False]
+
+
+async def test_the_urgent_come_first_and_nobody_has_all_places(database: Database) -> None:
+    anna = await add_user(database, "anna")
+    film = await add_video(database, anna)
+    normal, urgent = Priority.NORMAL, Priority.HIGH
+    annas = [await another(database, anna.id, film, (), priority) for priority in (normal, normal, urgent)]
+    bens = await submitted(database)
+    await admit(database, 3)
+    in_work = [bool(await ready(database, one.id)) for one in (*annas, bens)]
+    assert in_work == [True, False, True, True]
+
+
+async def test_what_is_asked_for(database: Database) -> None:
+    one, other = (
+        await submitted(database, (0, 10), (10, 20)),
+        await submitted(database, priority=Priority.HIGH),
+    )
+    await submitted(database)
+    await admit(database, 2)
+    async with database.unit_of_work() as work:
+        first, second = await work.slices.demands()
+    assert {first.request_id, second.request_id} >= {other.id}
+    await leased(database, other.id, 0)
+    async with database.unit_of_work() as work:
+        demands = {demand.request_id: demand for demand in await work.slices.demands()}
+    assert (demands[other.id].ready, demands[other.id].leased) == (0, 1)
+    assert demands[other.id].priority is Priority.HIGH
+    assert (demands[one.id].ready, demands[one.id].user_id) == (2, one.user_id)

@@ -1,0 +1,263 @@
+"""What every database promises about videos, what is marked on them, and who may see them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from framecloak.domain.accounts.model import Role, User
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.errors import (
+    ForbiddenError,
+    GrantNotFoundError,
+    RegionNotFoundError,
+    SegmentNotFoundError,
+    UploadNotFoundError,
+    UserNotFoundError,
+    VideoInUseError,
+    VideoNotFoundError,
+)
+from framecloak.domain.ports.database import Database
+from framecloak.domain.videos.model import GrantRole, PendingUpload
+from framecloak.domain.videos.segments import Region, Segment
+from support.samples.persistence import NOW, add_request, add_user, add_video, facts, principal_of
+
+SECOND = timedelta(seconds=1)
+
+
+async def _friends(database: Database) -> dict[str, User]:
+    return {
+        "owner": await add_user(database, "owner"),
+        "viewer": await add_user(database, "viewer"),
+        "editor": await add_user(database, "editor"),
+        "admin": await add_user(database, "admin", Role.ADMIN),
+        "stranger": await add_user(database, "stranger"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("who", "may"),
+    [
+        ("owner", GrantRole.OWNER),
+        ("admin", GrantRole.OWNER),
+        ("editor", GrantRole.EDITOR),
+        ("viewer", GrantRole.VIEWER),
+        ("stranger", None),
+    ],
+)
+async def test_a_video_is_there_for_those_who_may_see_it(
+    database: Database, who: str, may: GrantRole | None
+) -> None:
+    friends = await _friends(database)
+    video = await add_video(database, friends["owner"])
+    other = await add_video(database, friends["admin"])
+    async with database.unit_of_work() as work:
+        for name, role in (("viewer", GrantRole.VIEWER), ("editor", GrantRole.EDITOR)):
+            await work.grants.put(video.id, friends[name].id, role)
+        await work.commit()
+    principal = principal_of(friends[who])
+    async with database.unit_of_work() as work:
+        for needed in GrantRole:
+            if may is None:
+                with pytest.raises(VideoNotFoundError):
+                    await work.videos.get(video.id, principal, needed)
+            elif may.allows(needed):
+                assert await work.videos.get(video.id, principal, needed) == replace(video, access=may)
+            else:
+                with pytest.raises(ForbiddenError):
+                    await work.videos.get(video.id, principal, needed)
+        page = await work.videos.list(principal, 10, 0)
+    seen = [replace(video, access=may)] if may else []
+    visible = [other, *seen] if who == "admin" else seen
+    assert ([*page.items], page.total) == (visible, len(visible))
+
+
+async def test_videos_are_listed_newest_first(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    videos = [await add_video(database, owner) for _ in range(4)]
+    async with database.unit_of_work() as work:
+        page = await work.videos.list(principal_of(owner), 2, 1)
+        with pytest.raises(VideoNotFoundError):
+            await work.videos.get(videos[-1].id + 1000, principal_of(owner), GrantRole.VIEWER)
+    assert ([*page.items], page.total) == ([videos[2], videos[1]], 4)
+
+
+async def test_keys_that_no_video_has_are_told_from_those_that_one_has(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    one, gone = await add_video(database, owner), await add_video(database, owner)
+    async with database.unit_of_work() as work:
+        await work.videos.remove(gone.id)
+        await work.commit()
+    strange = ["videos/never", "videos/a\0b", "videos/\ud800", ""]
+    async with database.unit_of_work() as work:
+        asked = [one.object_key, gone.object_key, *strange]
+        assert await work.videos.unclaimed(asked) == {gone.object_key, *strange}
+        assert await work.videos.unclaimed([]) == set()
+
+
+async def test_a_video_goes_with_everything_on_it(database: Database) -> None:
+    owner, friend = await add_user(database, "owner"), await add_user(database, "friend")
+    video = await add_video(database, owner)
+    async with database.unit_of_work() as work:
+        await work.marks.add_segment(video.id, Segment(0, 5), None)
+        await work.marks.add_region(video.id, Region(0, 0, 1, 1), None)
+        await work.grants.put(video.id, friend.id, GrantRole.VIEWER)
+        await work.videos.remove(video.id)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        assert await work.marks.segments(video.id) == []
+        assert await work.marks.regions(video.id) == []
+        assert await work.grants.list(video.id) == []
+        with pytest.raises(VideoNotFoundError):
+            await work.videos.get(video.id, principal_of(owner), GrantRole.VIEWER)
+
+
+async def test_a_video_that_is_needed_stays(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    video = await add_video(database, owner)
+    await add_request(database, owner, video)
+    async with database.unit_of_work() as work:
+        with pytest.raises(VideoInUseError):
+            await work.videos.remove(video.id)
+    async with database.unit_of_work() as work:
+        assert await work.videos.get(video.id, principal_of(owner), GrantRole.OWNER) == video
+
+
+async def test_segments(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    video, other = await add_video(database, owner), await add_video(database, owner)
+    async with database.unit_of_work() as work:
+        late = await work.marks.add_segment(video.id, Segment(50, 60), "late")
+        early = await work.marks.add_segment(video.id, Segment(0, 10), None)
+        foreign = await work.marks.add_segment(other.id, Segment(0, 10), None)
+        assert await work.marks.segments(video.id) == [early, late]
+        moved = replace(late, segment=Segment(5, 7), label=None)
+        await work.marks.update_segment(moved)
+        assert await work.marks.segment(video.id, late.id) == moved
+        await work.marks.remove_segment(video.id, early.id)
+        assert await work.marks.segments(video.id) == [moved]
+        with pytest.raises(SegmentNotFoundError):
+            await work.marks.segment(video.id, foreign.id)
+        with pytest.raises(SegmentNotFoundError):
+            await work.marks.update_segment(replace(foreign, video_id=video.id))
+        with pytest.raises(SegmentNotFoundError):
+            await work.marks.remove_segment(video.id, foreign.id)
+        assert await work.marks.segments(other.id) == [foreign]
+
+
+async def test_regions(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    video, other = await add_video(database, owner), await add_video(database, owner)
+    async with database.unit_of_work() as work:
+        whole = await work.marks.add_region(video.id, Region(1, 2, 3, 4), "plate")
+        short = await work.marks.add_region(video.id, Region(0, 0, 9, 9, Segment(2, 3)), None)
+        assert await work.marks.regions(video.id) == [whole, short]
+        with pytest.raises(RegionNotFoundError):
+            await work.marks.remove_region(other.id, whole.id)
+        await work.marks.remove_region(video.id, whole.id)
+        assert await work.marks.regions(video.id) == [short]
+
+
+async def test_grants_are_given_changed_and_taken_back(database: Database) -> None:
+    owner, friend = await add_user(database, "owner"), await add_user(database, "friend")
+    video = await add_video(database, owner)
+    async with database.unit_of_work() as work:
+        await work.grants.put(video.id, friend.id, GrantRole.VIEWER)
+        grant = await work.grants.put(video.id, friend.id, GrantRole.EDITOR)
+        assert (grant.username, grant.role) == ("friend", GrantRole.EDITOR)
+        assert await work.grants.list(video.id) == [grant]
+        with pytest.raises(UserNotFoundError):
+            await work.grants.put(video.id, friend.id + 1000, GrantRole.VIEWER)
+        await work.grants.remove(video.id, friend.id)
+        with pytest.raises(GrantNotFoundError):
+            await work.grants.remove(video.id, friend.id)
+
+
+async def test_of_many_who_complete_an_upload_one_does(database: Database) -> None:
+    owner, other = await add_user(database, "owner"), await add_user(database, "other")
+    upload = PendingUpload("0f" * 16, owner.id, "a.mp4", "uploads/1", NOW + SECOND)
+    async with database.unit_of_work() as work:
+        await work.uploads.add(upload)
+        await work.commit()
+    async with database.unit_of_work() as work:
+        for owner_id, now in ((other.id, NOW), (owner.id, NOW + SECOND)):
+            with pytest.raises(UploadNotFoundError):
+                await work.uploads.take(upload.id, owner_id, now)
+
+    async def take() -> PendingUpload:
+        async with database.unit_of_work() as work:
+            taken = await work.uploads.take(upload.id, owner.id, NOW)
+            await work.commit()
+            return taken
+
+    results = await asyncio.gather(*(take() for _ in range(50)), return_exceptions=True)
+    assert [one for one in results if isinstance(one, PendingUpload)] == [upload]
+    assert sum(isinstance(one, UploadNotFoundError) for one in results) == 49
+
+
+async def test_an_upload_is_expected_until_it_is_taken(database: Database) -> None:
+    owner, other = await add_user(database, "owner"), await add_user(database, "other")
+    upload = PendingUpload("0f" * 16, owner.id, "a.mp4", "uploads/1", NOW + SECOND)
+    async with database.unit_of_work() as work:
+        await work.uploads.add(upload)
+        assert await work.uploads.get(upload.id, owner.id, NOW) == upload
+        for upload_id, owner_id, now in (
+            (upload.id, other.id, NOW),
+            (upload.id, owner.id, NOW + SECOND),
+            ("\0", owner.id, NOW),
+        ):
+            with pytest.raises(UploadNotFoundError):
+                await work.uploads.get(upload_id, owner_id, now)
+        keys = ("uploads/1", "uploads/2", "\0")
+        assert [await work.uploads.expects(key) for key in keys] == [True, False, False]
+        await work.uploads.take(upload.id, owner.id, NOW)
+        assert not await work.uploads.expects("uploads/1")
+
+
+async def test_overdue_uploads_are_forgotten(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    uploads = [
+        PendingUpload(f"{number:032x}", owner.id, "a.mp4", f"uploads/{number}", NOW + number * SECOND)
+        for number in range(3)
+    ]
+    async with database.unit_of_work() as work:
+        for upload in uploads:
+            await work.uploads.add(upload)
+        expired = await work.uploads.remove_expired(NOW + SECOND)
+        assert sorted(one.id for one in expired) == [uploads[0].id, uploads[1].id]
+        assert await work.uploads.take(uploads[2].id, owner.id, NOW) == uploads[2]
+
+
+async def test_facts_come_back_as_they_went_in(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    odd = facts(size_bytes=2**40, frame_rate=1 / 3, duration=0.1 + 0.2, rotation=270)
+    async with database.unit_of_work() as work:
+        added = await work.videos.add(owner.id, "'; drop table videos; --", "key", odd, bytes(range(256)))
+        found = await work.videos.get(added.id, principal_of(owner), GrantRole.OWNER)
+        assert await work.videos.frame_index(added.id) == bytes(range(256))
+        await work.videos.remove(added.id)
+        with pytest.raises(VideoNotFoundError):
+            await work.videos.frame_index(added.id)
+    assert found == added
+    assert (found.facts, found.filename) == (odd, "'; drop table videos; --")
+
+
+async def test_bytes_are_added_up(database: Database) -> None:
+    owner = await add_user(database, "owner")
+    async with database.unit_of_work() as work:
+        assert (await work.videos.stored_bytes(), await work.requests.result_bytes()) == (0, 0)
+        for number in range(3):
+            await work.videos.add(owner.id, "a.mp4", f"videos/sum-{number}", facts(size_bytes=2**62), b"")
+        assert await work.videos.stored_bytes() == 3 * 2**62
+        await work.commit()
+    video = await add_video(database, owner)
+    done, other = [await add_request(database, owner, video) for _ in range(2)]
+    async with database.unit_of_work() as work:
+        await work.requests.finish(done.id, Status.COMPLETED, NOW, result=("requests/a.zip", 2**40))
+        await work.requests.finish(other.id, Status.COMPLETED, NOW, result=("requests/b.zip", 7))
+        assert await work.requests.result_bytes() == 2**40 + 7
+        await work.requests.forget_result(done.id)
+        assert await work.requests.result_bytes() == 7

@@ -1,0 +1,436 @@
+"""What every archive promises, and what the ZIP on disk promises besides."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import IO, cast
+
+import pytest
+
+from fakes.media import FakeArchive
+from framecloak.adapters.media.zip import archive as archive_module
+from framecloak.adapters.media.zip import format as zip_format
+from framecloak.adapters.media.zip import integrity as zip_check
+from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
+from framecloak.domain.errors import ObjectNotFoundError, OutputUnwritableError, StorageFullError
+from framecloak.domain.ports import Archive, Misfit
+
+
+@dataclass(frozen=True)
+class Sample:
+    archive: Archive
+    contents: Callable[[], dict[str, bytes]]
+
+
+def read_zip(path: Path) -> dict[str, bytes]:
+    if not path.exists():
+        return {}
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _fake(_: Path) -> Sample:
+    archive = FakeArchive()
+    return Sample(archive, lambda: archive.entries if archive.committed else {})
+
+
+def _zip(folder: Path) -> Sample:
+    path = folder / "out.zip"
+    return Sample(ZipArchive(path), lambda: read_zip(path))
+
+
+@pytest.fixture(params=[pytest.param(_fake, id="fake"), pytest.param(_zip, id="zip")])
+def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
+    make: Callable[[Path], Sample] = request.param
+    return make(tmp_path)
+
+
+def test_entries_are_there_after_commit_and_not_before(sample: Sample) -> None:
+    sample.archive.add("frames/frame_0000000.jpg", b"one")
+    sample.archive.add("manifest.json", b"{}")
+    assert sample.contents() == {}
+    sample.archive.commit()
+    assert sample.contents() == {"frames/frame_0000000.jpg": b"one", "manifest.json": b"{}"}
+
+
+def test_an_entry_may_come_in_pieces(sample: Sample) -> None:
+    sample.archive.add_stream("films/film.mp4", (bytes([n]) * 3 for n in range(3)))
+    with pytest.raises(ZeroDivisionError):
+        sample.archive.add_stream("films/broken.mp4", (bytes([1 // n]) for n in range(2)))
+    sample.archive.commit()
+    assert sample.contents()["films/film.mp4"] == b"\0\0\0\1\1\1\2\2\2"
+
+
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "out.zip"
+    with ZipArchive(path) as archive:
+        archive.add("a", b"one")
+        archive.add_stream("b", [b"t", b"wo"])
+        archive.commit()
+    with ZipReader(path) as reader:
+        assert list(reader.names) == ["a", "b"]
+        assert b"".join(reader.stream("b")) == reader.read("b") == b"two"
+        with pytest.raises(ObjectNotFoundError):
+            list(reader.stream("c"))
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes gigabytes and 65,536 entries otherwise: sizes, offsets and counts as ZIP64 has them."""
+    for module in (archive_module, zip_check, zip_format):
+        monkeypatch.setattr(module, "LIMIT", 60)
+    monkeypatch.setattr(zip_format, "MOST_ENTRIES", 4)
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 60)
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 4)
+
+
+CONTENTS = {"a": b"one", "b.html": b"two", "c/dé": b"", "d": b"x" * 50, "e.html": b"", "f": b"last" * 20}
+"""The pages are written in pieces."""
+
+
+def written(path: Path) -> Path:
+    with ZipArchive(path) as archive:
+        for name, data in CONTENTS.items():
+            if name.endswith(".html"):
+                archive.add_stream(name, [data[:1], data[1:]])
+            else:
+                archive.add(name, data)
+        archive.commit()
+    return path
+
+
+def written_by_python(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in CONTENTS.items():
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr, entry.create_system = 0o644 << 16, 3
+            entry.file_size = len(data)
+            with archive.open(
+                entry, "w", force_zip64=name.endswith(".html") or len(data) > zipfile.ZIP64_LIMIT
+            ) as file:
+                file.write(data)
+    return path
+
+
+def misfits(path: Path) -> list[Misfit]:
+    with ZipReader(path) as reader:
+        return reader.misfits()
+
+
+since_python_3_11_4 = pytest.mark.skipif(
+    sys.version_info < (3, 11, 4), reason="this Python gives the length of long entries twice"
+)
+
+
+@since_python_3_11_4
+def test_an_archive_is_what_python_itself_would_write(tmp_path: Path) -> None:
+    ours = written(tmp_path / "ours.zip")
+    assert ours.read_bytes() == written_by_python(tmp_path / "python.zip").read_bytes()
+    assert misfits(ours) == []
+
+
+@since_python_3_11_4
+@pytest.mark.usefixtures("small_limits")
+def test_a_large_archive_is_what_python_itself_would_write(tmp_path: Path) -> None:
+    ours = written(tmp_path / "ours.zip")
+    assert ours.read_bytes() == written_by_python(tmp_path / "python.zip").read_bytes()
+    assert read_zip(ours) == CONTENTS
+    assert misfits(ours) == []
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_no_changed_byte_is_overlooked(tmp_path: Path, large: bool, request: pytest.FixtureRequest) -> None:
+    if large:
+        request.getfixturevalue("small_limits")
+    path = written(tmp_path / "out.zip")
+    whole = path.read_bytes()
+    changed = tmp_path / "changed.zip"
+    for place, byte in enumerate(whole):
+        for other in {byte ^ 1, 0xFF} - {byte}:
+            changed.write_bytes(whole[:place] + bytes([other]) + whole[place + 1 :])
+            assert _is_noticed(changed), f"byte {place} may be {other}"
+
+
+def _is_noticed(path: Path) -> bool:
+    try:
+        with ZipReader(path) as reader:
+            contents = {name: reader.read(name) for name in reader.names}
+            return contents != CONTENTS or reader.misfits() != []
+    except ObjectNotFoundError:
+        return True
+
+
+HIDDEN = b"PK\3\4 an unredacted frame"
+
+
+def _as_a_comment(whole: bytes) -> bytes:
+    return whole[:-2] + len(HIDDEN).to_bytes(2, "little") + HIDDEN
+
+
+def _behind_the_last_entry(whole: bytes) -> bytes:
+    start = int.from_bytes(whole[-6:-2], "little")
+    moved = (start + len(HIDDEN)).to_bytes(4, "little")
+    return whole[:start] + HIDDEN + whole[start:-6] + moved + whole[-2:]
+
+
+@pytest.mark.parametrize(
+    ("hide", "where"),
+    [
+        pytest.param(lambda whole: HIDDEN + whole, "a", id="in front"),
+        pytest.param(_behind_the_last_entry, "the archive", id="behind the last entry"),
+        pytest.param(_as_a_comment, "the archive", id="as a comment"),
+        pytest.param(lambda whole: whole + HIDDEN, "the archive", id="behind"),
+    ],
+)
+def test_bytes_that_belong_to_no_entry_are_told(
+    tmp_path: Path, hide: Callable[[bytes], bytes], where: str
+) -> None:
+    path = written(tmp_path / "out.zip")
+    path.write_bytes(hide(path.read_bytes()))
+    first = misfits(path)[0]
+    assert first.subject == where
+    assert f"{len(HIDDEN)} bytes" in first.detail
+    assert "belong to no entry" in first.detail
+
+
+def test_a_gap_between_two_entries_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "gap.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "abc":
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr, entry.create_system = 0o644 << 16, 3
+            archive.writestr(entry, b"content")
+        del archive.filelist[1]
+    assert [one.subject for one in misfits(path)] == ["c"]
+
+
+def test_an_archive_that_was_packed_anew_is_told_in_two_lines(tmp_path: Path) -> None:
+    path = tmp_path / "anew.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "abc":
+            archive.writestr(name, b"content")
+    assert [(one.subject, one.detail) for one in misfits(path)] == [
+        ("a", "its header is not the one that it was written with, and neither are those of 2 more"),
+        ("a", "the directory says of it what it was not written with"),
+    ]
+
+
+def _with_a_comment(entry: zipfile.ZipInfo) -> None:
+    entry.comment = b"<p>"
+
+
+def _with_another_time(entry: zipfile.ZipInfo) -> None:
+    entry.date_time = (2024, 1, 1, 0, 0, 0)
+
+
+def _as_a_link(entry: zipfile.ZipInfo) -> None:
+    entry.external_attr = 0o120777 << 16
+
+
+def _with_more_fields(entry: zipfile.ZipInfo) -> None:
+    entry.extra = b"\x99\x99\x04\x00more"
+
+
+def _deflated(entry: zipfile.ZipInfo) -> None:
+    entry.compress_type = zipfile.ZIP_DEFLATED
+
+
+@pytest.mark.parametrize(
+    "edit", [_with_a_comment, _with_another_time, _as_a_link, _with_more_fields, _deflated]
+)
+def test_an_entry_that_says_more_than_it_was_written_with_is_told(
+    tmp_path: Path, edit: Callable[[zipfile.ZipInfo], None]
+) -> None:
+    path = tmp_path / "edited.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "ab":
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr, entry.create_system = 0o644 << 16, 3
+            if name == "b":
+                edit(entry)
+            archive.writestr(entry, b"content" * 9)
+    assert misfits(path) != []
+
+
+def test_a_directory_that_names_an_entry_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "twice.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        entry = zipfile.ZipInfo("a", (1980, 1, 1, 0, 0, 0))
+        entry.external_attr, entry.create_system = 0o644 << 16, 3
+        archive.writestr(entry, b"content")
+        archive.filelist.append(entry)
+    assert "inside of what comes before it" in misfits(path)[0].detail
+
+
+def test_an_entry_that_broke_off_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out.zip"
+    with ZipArchive(path) as archive:
+        archive.add("a", b"one")
+        with pytest.raises(ZeroDivisionError):
+            archive.add_stream("broken", (bytes([1 // n]) * 9999 for n in (1, 0)))
+        archive.commit()
+    assert read_zip(path) == {"a": b"one"}
+    assert misfits(path) == []
+
+
+def _with_a_password(data: bytearray) -> None:
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+
+
+def _packed_by_nobody_knows_what(data: bytearray) -> None:
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(signature) + offset] = 97
+
+
+def _cut_in_its_middle(data: bytearray) -> None:
+    start = data.index(b"name") + len(b"name")
+    data[start : start + 8] = b"\xff" * 8
+
+
+@pytest.mark.parametrize("spoil", [_with_a_password, _packed_by_nobody_knows_what, _cut_in_its_middle])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_an_entry_that_cannot_be_unpacked_is_damaged(
+    tmp_path: Path, spoil: Callable[[bytearray], None], method: int
+) -> None:
+    path = tmp_path / "strange.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("name", bytes(range(256)) * 8)
+    data = bytearray(path.read_bytes())
+    spoil(data)
+    path.write_bytes(data)
+    with ZipReader(path) as reader:
+        with pytest.raises(ObjectNotFoundError, match="damaged"):
+            reader.read("name")
+        with pytest.raises(ObjectNotFoundError, match="damaged"):
+            list(reader.stream("name"))
+
+
+def test_discard_leaves_nothing(sample: Sample) -> None:
+    sample.archive.add("a", b"1")
+    sample.archive.discard()
+    assert sample.contents() == {}
+
+
+def test_discard_after_commit_is_harmless(sample: Sample) -> None:
+    sample.archive.add("a", b"1")
+    sample.archive.commit()
+    sample.archive.discard()
+    assert sample.contents() == {"a": b"1"}
+
+
+def test_a_name_is_given_once(sample: Sample) -> None:
+    sample.archive.add("a", b"1")
+    with pytest.raises(ValueError, match="already holds a"):
+        sample.archive.add("a", b"2")
+    sample.archive.discard()
+
+
+def _write(path: Path) -> bytes:
+    with ZipArchive(path) as archive:
+        archive.add("frames/frame_0000000.jpg", b"one" * 1000)
+        archive.add("manifest.json", b"{}")
+        archive.commit()
+    return path.read_bytes()
+
+
+def test_the_same_entries_are_the_same_bytes(tmp_path: Path) -> None:
+    assert _write(tmp_path / "a.zip") == _write(tmp_path / "b.zip")
+
+
+def test_entries_are_stored_without_a_time(tmp_path: Path) -> None:
+    _write(tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        for entry in archive.infolist():
+            assert entry.compress_type == zipfile.ZIP_STORED
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+
+
+def test_nothing_but_a_hidden_file_lies_in_the_folder_meanwhile(tmp_path: Path) -> None:
+    archive = ZipArchive(tmp_path / "out.zip")
+    archive.add("a", b"1")
+    (partial,) = tmp_path.iterdir()
+    assert partial.name.startswith(".out.zip.")
+    archive.commit()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
+
+
+def test_an_error_inside_the_with_block_discards(tmp_path: Path) -> None:
+    (tmp_path / "out.zip").write_bytes(b"of an earlier run")
+    archive = ZipArchive(tmp_path / "out.zip")
+    archive.add("a", b"1")
+    with pytest.raises(ValueError, match="already holds a"), archive:
+        archive.add("a", b"1")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
+    assert (tmp_path / "out.zip").read_bytes() == b"of an earlier run"
+
+
+def test_commit_replaces_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "out.zip").write_bytes(b"of an earlier run")
+    _write(tmp_path / "out.zip")
+    assert set(read_zip(tmp_path / "out.zip")) == {"frames/frame_0000000.jpg", "manifest.json"}
+
+
+def test_a_folder_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OutputUnwritableError, match="cannot write"):
+        ZipArchive(tmp_path / "missing" / "out.zip")
+
+
+def test_a_path_below_a_file_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputUnwritableError, match="cannot write"):
+        ZipArchive(tmp_path / "file" / "out.zip")
+
+
+def test_a_folder_in_the_archives_place_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "out.zip").mkdir()
+    with pytest.raises(OutputUnwritableError, match="it is a folder"):
+        ZipArchive(tmp_path / "out.zip")
+    assert list((tmp_path / "out.zip").iterdir()) == []
+
+
+class ZipOnFullDisk(ZipArchive):
+    """Writes to the kernel's device that is always full."""
+
+    def _create(self) -> IO[bytes]:
+        return Path("/dev/full").open("wb")
+
+
+class SmallDisk(FileIO):
+    """A file on a disk with room for 100 bytes."""
+
+    def write(self, data: bytes, /) -> int:
+        if self.tell() + len(data) > 100:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+class ZipOnSmallDisk(ZipArchive):
+    """Has room for an entry of ten bytes, and not for the directory after it."""
+
+    def _create(self) -> IO[bytes]:
+        return cast("IO[bytes]", SmallDisk(self._partial, "xb"))
+
+
+def test_a_disk_that_fills_up_while_adding_is_said_so(tmp_path: Path) -> None:
+    archive = ZipOnFullDisk(tmp_path / "out.zip")
+    with pytest.raises(StorageFullError, match="no space left"), archive:
+        archive.add("a", b"1" * 1_000_000)
+
+
+def test_a_disk_that_fills_up_at_the_end_is_said_so(tmp_path: Path) -> None:
+    archive = ZipOnSmallDisk(tmp_path / "out.zip")
+    archive.add("a", b"1" * 10)
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(StorageFullError, match="no space left"):
+        archive.commit()
+    archive.discard()
+    assert list(tmp_path.iterdir()) == []

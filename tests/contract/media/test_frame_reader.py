@@ -1,0 +1,143 @@
+"""What whoever opens written frames again promises, on the fake and on the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvReader
+from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.imaging.detections import Image
+from framecloak.domain.ports import FrameEncoder, FrameReader
+from support.samples.scripted_video import HEIGHT, WIDTH, RawBytes, RawReader
+
+CORNERS = ((20, 40, 200), (220, 60, 30), (50, 200, 90), (240, 230, 210))
+"""Colours, BGR, of the quarters of the picture: above left, above right, below left, below right."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A reader, and what writes for it."""
+
+    reader: FrameReader
+    encoder: FrameEncoder
+    appearance: Appearance
+
+    def written(self, picture: Image) -> bytes:
+        return self.encoder.encode(picture, self.appearance)
+
+
+def _real(form: OutputFormat) -> Callable[[], Pair]:
+    return lambda: Pair(OpenCvReader(), OpenCvEncoder(), Appearance(form, quality=95))
+
+
+PAIRS: dict[str, Callable[[], Pair]] = {
+    "fake": lambda: Pair(RawReader(), RawBytes(), Appearance()),
+    **{form.value: _real(form) for form in OutputFormat if not form.is_film},
+}
+
+
+@pytest.fixture(params=PAIRS.values(), ids=PAIRS.keys())
+def pair(request: pytest.FixtureRequest) -> Pair:
+    make: Callable[[], Pair] = request.param
+    return make()
+
+
+def quarters() -> Image:
+    colours = np.array(CORNERS, np.uint8).reshape(2, 2, 3)
+    return colours.repeat(HEIGHT // 2, axis=0).repeat(WIDTH // 2, axis=1)
+
+
+def middles(picture: Image) -> np.ndarray:
+    """The colours in the middle of each quarter, (4, 3)."""
+    height, width = picture.shape[:2]
+    return picture[[height // 4, height * 3 // 4]][:, [width // 4, width * 3 // 4]].reshape(4, 3).astype(int)
+
+
+def test_what_was_written_is_what_is_read(pair: Pair) -> None:
+    frame = pair.reader.read(pair.written(quarters()), 17)
+    assert (frame.index, frame.width, frame.height) == (17, WIDTH, HEIGHT)
+    assert frame.nbytes > 0
+    picture = frame.bgr()
+    assert (picture.shape, picture.dtype, picture.flags.c_contiguous) == (
+        (HEIGHT, WIDTH, 3),
+        np.uint8,
+        True,
+    )
+    assert np.abs(middles(picture) - CORNERS).max() < 12
+
+
+def test_every_array_is_the_caller_s_own(pair: Pair) -> None:
+    frame = pair.reader.read(pair.written(quarters()), 0)
+    first = frame.bgr()
+    first[:] = 0
+    assert np.abs(middles(frame.bgr()) - CORNERS).max() < 12
+
+
+@pytest.mark.parametrize(
+    "size", [(320, 192), (160, 96), (160, 98), (80, 48), (40, 24), (96, 96), (33, 17), (640, 384), (1, 1)]
+)
+def test_rgb_is_the_same_picture_stretched(pair: Pair, size: tuple[int, int]) -> None:
+    picture = pair.reader.read(pair.written(quarters()), 0).rgb(*size)
+    assert (picture.shape, picture.dtype, picture.flags.c_contiguous) == (
+        (size[1], size[0], 3),
+        np.uint8,
+        True,
+    )
+    if min(size) > 1:
+        assert np.abs(middles(picture)[:, ::-1] - CORNERS).max() < 12
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no picture", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP"]
+)
+def test_what_is_no_picture_is_refused_when_it_is_read_or_looked_at(pair: Pair, data: bytes) -> None:
+    with pytest.raises(ExaminationError):
+        pair.reader.read(data, 3).bgr()
+    with pytest.raises(ExaminationError):
+        pair.reader.read(data, 3).rgb(64, 64)
+
+
+def test_what_was_cut_off_behind_its_header_has_no_pixels(pair: Pair) -> None:
+    data = pair.written(quarters())[:40]
+    with pytest.raises(ExaminationError):
+        pair.reader.read(data, 3).bgr()
+    with pytest.raises(ExaminationError):
+        pair.reader.read(data, 3).rgb(64, 64)
+
+
+def test_threads_may_look_at_one_frame(pair: Pair) -> None:
+    frame = pair.reader.read(pair.written(quarters()), 0)
+    sizes = [(160, 96), (320, 192), (80, 48)] * 4
+    alone = [frame.rgb(*size) for size in sizes]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda size: frame.rgb(*size), sizes))
+    assert all(np.array_equal(*both) for both in zip(alone, together, strict=True))
+
+
+@given(
+    width=st.integers(16, 400),
+    height=st.integers(16, 300),
+    across=st.floats(0.1, 1.2),
+    down=st.floats(0.1, 1.2),
+    form=st.sampled_from([OutputFormat.JPG, OutputFormat.PNG]),
+)
+def test_a_small_look_shows_the_means_of_the_pixels(
+    width: int, height: int, across: float, down: float, form: OutputFormat
+) -> None:
+    """Decoding a JPEG at a reduced size must not show the detector another picture."""
+    noise = np.random.default_rng(3).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    picture = np.asarray(cv2.GaussianBlur(noise, (0, 0), 4), np.uint8)
+    frame = OpenCvReader().read(OpenCvEncoder().encode(picture, Appearance(form, quality=95)), 0)
+    assert (frame.width, frame.height) == (width, height)
+    size = max(1, round(width * across)), max(1, round(height * down))
+    expected = cv2.resize(frame.bgr(), size, interpolation=cv2.INTER_AREA)[:, :, ::-1]
+    assert np.abs(frame.rgb(*size).astype(int) - expected).mean() < 3

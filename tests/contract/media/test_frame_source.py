@@ -1,0 +1,133 @@
+"""What every source of frames promises: the fake, videos and still pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes.media import FILM_SHA256, FakeSource
+from framecloak.adapters.media.pictures.source import open_picture
+from framecloak.adapters.media.video.source import open_video
+from framecloak.domain.errors import InvalidSegmentError
+from framecloak.domain.ports import FrameSource
+from support.samples.media import numbered_picture, read_number, write_picture, write_video
+
+COUNT = 30
+
+
+@dataclass(frozen=True)
+class Sample:
+    source: FrameSource
+    sha256: str
+
+
+def _fake(_: Path) -> Sample:
+    return Sample(FakeSource("film.mp4", COUNT, numbered_picture), FILM_SHA256)
+
+
+def _video(suffix: str, codec: str = "libx264") -> Callable[[Path], Sample]:
+    def make(folder: Path) -> Sample:
+        path = write_video(folder / f"sample{suffix}", COUNT, codec=codec)
+        return Sample(open_video(path), hashlib.sha256(path.read_bytes()).hexdigest())
+
+    return make
+
+
+def _picture(folder: Path) -> Sample:
+    path = write_picture(folder / "sample.png", numbered_picture(0))
+    return Sample(open_picture(path), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(_fake, id="fake"),
+        pytest.param(_video(".mp4"), id="mp4"),
+        pytest.param(_video(".mkv"), id="mkv"),
+        pytest.param(_video(".h264"), id="raw"),
+        pytest.param(_video(".avi", "mpeg4"), id="avi"),
+        pytest.param(_picture, id="picture"),
+    ]
+)
+def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
+    make: Callable[[Path], Sample] = request.param
+    return make(tmp_path)
+
+
+def test_info_describes_the_frames(sample: Sample) -> None:
+    info = sample.source.info
+    assert (info.width, info.height, info.rotation) == (128, 96, 0)
+    assert info.frame_count == (COUNT if info.continuous else 1)
+    assert info.frame_rate == (25.0 if info.continuous else 0.0)
+    assert info.duration == pytest.approx(COUNT / 25 if info.continuous else 0.0)
+
+
+def test_every_frame_comes_once_in_order_with_its_own_pixels(sample: Sample) -> None:
+    count = sample.source.info.frame_count
+    frames = list(sample.source.frames(0, count))
+    assert [frame.index for frame in frames] == list(range(count))
+    assert [read_number(frame.bgr()) for frame in frames] == list(range(count))
+
+
+def test_any_segment_begins_and_ends_where_it_should(sample: Sample) -> None:
+    count = sample.source.info.frame_count
+    for start in range(count):
+        stop = min(start + 3, count)
+        frames = list(sample.source.frames(start, stop))
+        assert [frame.index for frame in frames] == list(range(start, stop))
+        assert [read_number(frame.bgr()) for frame in frames] == list(range(start, stop))
+
+
+def test_an_empty_segment_has_no_frames(sample: Sample) -> None:
+    assert list(sample.source.frames(1, 1)) == []
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 1), (0, COUNT + 1), (1, 0)])
+def test_a_segment_outside_is_refused_at_once(sample: Sample, start: int, stop: int) -> None:
+    with pytest.raises(InvalidSegmentError):
+        sample.source.frames(start, stop)
+
+
+def test_pixels_are_fresh_contiguous_arrays_of_the_caller(sample: Sample) -> None:
+    (frame,) = sample.source.frames(0, 1)
+    first = frame.bgr()
+    assert first.shape == (frame.height, frame.width, 3)
+    assert first.dtype == np.uint8
+    assert first.flags.c_contiguous
+    first[:] = 255
+    assert read_number(frame.bgr()) == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 32), (96, 96), (256, 192), (33, 17)])
+def test_rgb_is_the_same_picture_stretched(sample: Sample, width: int, height: int) -> None:
+    count = sample.source.info.frame_count
+    (frame,) = sample.source.frames(count - 1, count)
+    rgb = frame.rgb(width, height)
+    assert rgb.shape == (height, width, 3)
+    assert rgb.dtype == np.uint8
+    assert rgb.flags.c_contiguous
+    assert read_number(rgb) == count - 1
+
+
+def test_frames_outlive_their_iterator(sample: Sample) -> None:
+    frames = sample.source.frames(0, sample.source.info.frame_count)
+    first = next(frames)
+    frames.close()
+    assert first.nbytes >= 128 * 96
+    assert read_number(first.bgr()) == 0
+
+
+def test_two_readers_do_not_disturb_each_other(sample: Sample) -> None:
+    count = sample.source.info.frame_count
+    pairs = zip(sample.source.frames(0, count), sample.source.frames(0, count), strict=True)
+    for number, (one, other) in enumerate(pairs):
+        assert read_number(one.bgr()) == read_number(other.bgr()) == number
+
+
+def test_sha256_is_that_of_the_bytes(sample: Sample) -> None:
+    assert sample.source.sha256() == sample.sha256
+    assert sample.source.sha256() == sample.sha256

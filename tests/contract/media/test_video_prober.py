@@ -1,0 +1,154 @@
+"""What every prober of videos promises."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fakes.media import NOT_A_VIDEO, FakeVideoProber
+from framecloak.adapters.media.video.container import open_container
+from framecloak.adapters.media.video.probing import FrameTimes, PyAvProber, VideoShelf, keyframes
+from framecloak.domain.errors import (
+    FrameNotFoundError,
+    ImageTooLargeError,
+    InputNotFoundError,
+    TruncatedVideoError,
+    UnreadableVideoError,
+)
+from framecloak.domain.imaging.detections import Image
+from framecloak.domain.ports.services import VideoProber
+from support.samples.media import read_number, write_video
+
+
+@pytest.fixture(params=["fake", "pyav"])
+def prober(request: pytest.FixtureRequest) -> VideoProber:
+    return FakeVideoProber() if request.param == "fake" else PyAvProber()
+
+
+def decoded(jpeg: bytes) -> Image:
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(picture, np.uint8)
+
+
+def test_a_video_has_frames_and_no_more(prober: VideoProber, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 20)
+    found = prober.probe(path)
+    assert found.frame_count > 0
+    assert found.duration == pytest.approx(found.frame_count / found.frame_rate)
+    assert prober.frame_jpeg(path, found.frame_count - 1, None)[:2] == b"\xff\xd8"
+    for index in (-1, found.frame_count, 10**18):
+        with pytest.raises(FrameNotFoundError):
+            prober.frame_jpeg(path, index, None)
+
+
+@pytest.mark.parametrize("content", [NOT_A_VIDEO, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n"])
+def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableVideoError):
+        PyAvProber().probe(path)
+    with pytest.raises(InputNotFoundError):
+        PyAvProber().probe(tmp_path / "nothing")
+
+
+def test_the_fake_refuses_what_says_that_it_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(NOT_A_VIDEO)
+    with pytest.raises(UnreadableVideoError):
+        FakeVideoProber().probe(path)
+    with pytest.raises(ImageTooLargeError):
+        FakeVideoProber(error=ImageTooLargeError("too large")).probe(path)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_facts_are_those_of_the_file(tmp_path: Path, suffix: str) -> None:
+    path = write_video(tmp_path / f"a{suffix}", 40, options={"g": "12", "bf": "2"})
+    found = PyAvProber().probe(path)
+    assert (found.width, found.height, found.frame_count, found.rotation) == (128, 96, 40, 0)
+    assert found.frame_rate == pytest.approx(25, rel=0.01)
+    times = FrameTimes.from_bytes(found.frame_index)
+    assert len(times.pts) == 40
+    seconds = (times.pts - times.pts[0]) * float(times.time_base)
+    assert np.allclose(seconds, np.arange(40) / 25, atol=0.002)
+    assert np.flatnonzero(times.keyframe).tolist() == [0, 12, 24, 36]
+    assert len(found.frame_index) < 40 * 5
+
+
+def test_frames_are_the_right_ones_upright_and_shrunk(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 30)
+    prober = PyAvProber()
+    for index in (0, 7, 29):
+        full = decoded(prober.frame_jpeg(path, index, None))
+        small = decoded(prober.frame_jpeg(path, index, 64))
+        assert full.shape == (96, 128, 3)
+        assert small.shape == (48, 64, 3)
+        assert read_number(full) == read_number(small) == index
+    assert decoded(prober.frame_jpeg(path, 0, 5000)).shape == (96, 128, 3)
+    turned = write_video(tmp_path / "turned.mp4", 3, rotation=90)
+    assert prober.probe(turned).rotation == 90
+    assert decoded(prober.frame_jpeg(turned, 0, 48)).shape == (64, 48, 3)
+
+
+def test_a_replaced_file_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    prober = PyAvProber()
+    write_video(path, 10)
+    assert prober.probe(path).frame_count == 10
+    write_video(tmp_path / "b.mp4", 20).replace(path)
+    assert prober.probe(path).frame_count == 20
+
+
+def test_a_video_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 40, container_options={"movflags": "faststart"})
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(TruncatedVideoError):
+        PyAvProber().probe(path)
+
+
+def test_frames_without_timestamps_have_no_index(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.h264", 12)
+    found = PyAvProber().probe(path)
+    assert found.frame_count == 12
+    assert found.frame_index == b"" or len(FrameTimes.from_bytes(found.frame_index).pts) == 12
+
+
+def test_frame_times_survive_being_stored() -> None:
+    pts = np.array([-40, 0, 40, 1 << 40], np.int64)
+    keyframe = np.array([True, False, False, True])
+    stored = FrameTimes.from_bytes(FrameTimes(Fraction(1001, 30000), pts, keyframe).to_bytes())
+    assert stored.time_base == Fraction(1001, 30000)
+    assert stored.pts.tolist() == pts.tolist()
+    assert stored.keyframe.tolist() == keyframe.tolist()
+    for broken in (b"", b"x" * 40, b"FCI1"):
+        with pytest.raises(ValueError, match="no frame index"):
+            FrameTimes.from_bytes(broken)
+
+
+def test_keyframes_are_read_out_of_the_frame_index(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 40)
+    index = PyAvProber().probe(path).frame_index
+    with closing(open_container(path)) as container:
+        pictures = [frame.key_frame for frame in container.decode(video=0)]
+    assert keyframes(index) == [number for number, is_key in enumerate(pictures) if is_key]
+    assert keyframes(index)[0] == 0
+    assert keyframes(b"") == []
+
+
+def test_a_shelf_keeps_a_video_open_until_its_file_is_another(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 5)
+    shelf = VideoShelf()
+    first = shelf.open(path)
+    assert shelf.open(path) is first
+    path.unlink()
+    write_video(path, 7)
+    assert shelf.open(path).info.frame_count == 7
+    path.unlink()
+    with pytest.raises(InputNotFoundError):
+        shelf.open(path)

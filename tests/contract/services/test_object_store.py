@@ -1,0 +1,440 @@
+"""What every object store promises: the fake, the folder, and MinIO's SDK against a real S3."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from fakes.clock import FakeClock
+from fakes.storage import FakeObjectStore
+from framecloak.adapters.storage import minio
+from framecloak.adapters.storage.filesystem import FilesystemStore
+from framecloak.adapters.storage.local_cache import LocalCache
+from framecloak.adapters.storage.minio import MinioStore
+from framecloak.adapters.storage.signed_urls import SignedUrls
+from framecloak.domain.errors import (
+    ObjectNotFoundError,
+    StorageUnavailableError,
+    UploadTooLargeError,
+)
+from framecloak.domain.ports.services import ObjectStore
+from support.servers.object_stores import (
+    Sample,
+    content,
+    fake_sample,
+    folder_sample,
+    minio_sample,
+    minio_store,
+    stream,
+)
+from support.servers.s3_server import S3Server, running_s3
+
+MINUTE = timedelta(minutes=1)
+MEBI = 1024 * 1024
+PART = 5 * MEBI
+"""The smallest part of an object that S3 takes; `minio.PART_SIZE` is larger."""
+
+SEVERAL = PART + MEBI
+"""Bytes of an object in two parts."""
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects need not be as large as those of a service to have several parts."""
+    monkeypatch.setattr(minio, "PART_SIZE", PART)
+
+
+async def keys(store: ObjectStore, prefix: str) -> list[str]:
+    return [stored.key async for stored in store.list(prefix)]
+
+
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.is_file()]
+
+
+def kept_in(scratch: Path) -> list[str]:
+    return [path.name for path in scratch.glob("previews-*/*")]
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with running_s3(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+@pytest.fixture(params=["fake", "folder", "minio", "minio with a cache"])
+async def sample(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sample]:
+    match request.param:
+        case "fake":
+            yield fake_sample()
+        case "folder":
+            yield folder_sample(tmp_path / "objects")
+        case kind:
+            bucket = f"test-{uuid4().hex}"
+            cache = LocalCache(tmp_path, 30 * MEBI) if kind == "minio with a cache" else None
+            s3 = request.getfixturevalue("s3")
+            store = minio_store(s3, bucket, cache)
+            yield minio_sample(s3, store, bucket)
+            await store.close()
+
+
+@pytest.fixture
+def store(sample: Sample) -> ObjectStore:
+    return sample.store
+
+
+async def test_what_is_put_is_read_back(store: ObjectStore) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    stored = await store.put("videos/a-1/film.mp4", stream(b"one ", b"", b"two"))
+    assert (stored.key, stored.size) == ("videos/a-1/film.mp4", 7)
+    assert await content(store, "videos/a-1/film.mp4") == b"one two"
+    assert await store.stat("videos/a-1/film.mp4") == stored
+    assert stored.modified_at.tzinfo is not None
+    if not isinstance(store, FakeObjectStore):
+        assert before <= stored.modified_at <= datetime.now(UTC) + timedelta(seconds=2)
+
+
+async def test_an_empty_object_is_one(store: ObjectStore) -> None:
+    assert (await store.put("empty", stream())).size == 0
+    assert await content(store, "empty") == b""
+    assert await content(store, "empty", 0, 5) == b""
+
+
+async def test_a_second_put_replaces_the_first(store: ObjectStore) -> None:
+    await store.put("a", stream(b"the first, which is longer"))
+    await store.put("a", stream(b"the second"))
+    assert await content(store, "a") == b"the second"
+
+
+@pytest.mark.parametrize("part", [PART, pytest.param(minio.PART_SIZE, marks=pytest.mark.nightly)])
+async def test_an_object_of_two_parts_in_odd_chunks_arrives_whole(
+    store: ObjectStore, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The long form adds parts of the size that a service sends, twenty megabytes in all."""
+    monkeypatch.setattr(minio, "PART_SIZE", part)
+    dice = random.Random(7)  # noqa: S311 - chunk sizes are no secret
+    data = dice.randbytes(part + part // 4 + 3)
+    digest = hashlib.sha256()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        at = 0
+        while at < len(data):
+            size = dice.choice([1, 1000, 65536, 3 * MEBI])
+            yield data[at : at + size]
+            at += size
+            await asyncio.sleep(0)
+
+    assert (await store.put("large", chunks())).size == len(data)
+    async for chunk in store.read("large"):
+        digest.update(chunk)
+    assert digest.hexdigest() == hashlib.sha256(data).hexdigest()
+    assert await content(store, "large", part - 2, part + 2) == data[part - 2 : part + 2]
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [
+        (0, None, b"0123456789"),
+        (3, None, b"3456789"),
+        (2, 5, b"234"),
+        (9, 10, b"9"),
+        (8, 99, b"89"),
+        (4, 4, b""),
+        (10, None, b""),
+        (50, 60, b""),
+    ],
+)
+async def test_ranges_are_those_of_a_slice(
+    store: ObjectStore, start: int, stop: int | None, expected: bytes
+) -> None:
+    await store.put("digits", stream(b"0123456789"))
+    assert await content(store, "digits", start, stop) == expected
+
+
+async def test_a_reader_may_stop_early(store: ObjectStore) -> None:
+    await store.put("long", stream(b"x" * 3 * MEBI))
+    reader = store.read("long")
+    assert (await anext(reader)).startswith(b"xxxx")
+    await reader.aclose()  # type: ignore[attr-defined]  # all of them are generators
+    await store.remove("long")
+    assert await keys(store, "") == []
+
+
+async def test_what_is_not_there_is_not_found(store: ObjectStore, tmp_path: Path) -> None:
+    await store.put("folder/object", stream(b"x"))
+    for key in ("nothing", "folder", "folder/nothing"):
+        with pytest.raises(ObjectNotFoundError):
+            await store.stat(key)
+        with pytest.raises(ObjectNotFoundError):
+            await content(store, key)
+        with pytest.raises(ObjectNotFoundError):
+            await content(store, key, 4, 4)
+        with pytest.raises(ObjectNotFoundError):
+            async with store.local(key, tmp_path):
+                pass
+        await store.remove(key)
+    assert await keys(store, "") == ["folder/object"]
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/a", "a/", "a//b", "../a", "a/../b", ".", "a/./b", "a b", "a\nb", "ä", "a\\b", "a?b", "x" * 1000],
+)
+async def test_a_bad_key_is_refused_before_anything_happens(store: ObjectStore, key: str) -> None:
+    for call in (store.put(key, stream(b"x")), store.stat(key), store.remove(key)):
+        with pytest.raises(ValueError, match="is no key"):
+            await call
+    for make in (store.presigned_put(key, MINUTE), store.presigned_get(key, "x", MINUTE)):
+        with pytest.raises(ValueError, match="is no key"):
+            await make
+    with pytest.raises(ValueError, match="is no key"):
+        await content(store, key)
+
+
+async def test_lists_come_in_the_order_of_keys(store: ObjectStore) -> None:
+    names = ["a/b/c", "a-b", "a.b", "a/b-c", "a/b.d/e", "B/x", "ab", "a_b", "b", "a/b/a"]
+    for name in names:
+        await store.put(name, stream(name.encode()))
+    assert await keys(store, "") == sorted(names)
+    assert await keys(store, "a") == sorted(name for name in names if name.startswith("a"))
+    assert await keys(store, "a/b/") == ["a/b/a", "a/b/c"]
+    assert await keys(store, "a/b") == ["a/b-c", "a/b.d/e", "a/b/a", "a/b/c"]
+    assert await keys(store, "nothing/at/all") == []
+    assert [stored.size async for stored in store.list("a/b/")] == [5, 5]
+
+
+async def test_remove_all_takes_what_begins_so_and_nothing_else(store: ObjectStore) -> None:
+    for name in ("requests/1/slices/0", "requests/1/slices/1", "requests/1/result.zip", "requests/12/x"):
+        await store.put(name, stream(b"x"))
+    assert await store.remove_all("requests/1/") == 3
+    assert await store.remove_all("requests/1/") == 0
+    assert await keys(store, "") == ["requests/12/x"]
+    assert await store.remove_all("requests/1") == 1
+    await store.put("requests", stream(b"the folder is free again"))
+
+
+@pytest.mark.parametrize("error", [UploadTooLargeError("too much"), OSError("the client is gone")])
+@pytest.mark.parametrize("size", [10, SEVERAL])
+async def test_what_the_stream_raises_comes_through_and_nothing_stays(
+    sample: Sample, error: Exception, size: int
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * size
+        raise error
+
+    await sample.store.put("kept", stream(b"as it was"))
+    for key in ("kept", "new/one"):
+        with pytest.raises(type(error)) as caught:
+            await sample.store.put(key, broken())
+        assert caught.value is error
+    assert await keys(sample.store, "") == ["kept"]
+    assert await content(sample.store, "kept") == b"as it was"
+    assert sample.leftovers() == []
+
+
+async def test_a_cancelled_put_leaves_nothing(sample: Sample) -> None:
+    waiting = asyncio.Event()
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"x" * SEVERAL
+        waiting.set()
+        await asyncio.Event().wait()
+
+    putting = asyncio.create_task(sample.store.put("new", stalled()))
+    await waiting.wait()
+    putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert await keys(sample.store, "") == []
+    assert sample.leftovers() == []
+
+
+async def test_what_a_killed_process_left_is_removed_when_it_is_old(sample: Sample) -> None:
+    await sample.store.put("kept", stream(b"as it was"))
+    sample.be_killed()
+    now = datetime.now(UTC)
+    assert await sample.store.remove_partial(now - MINUTE) == 0
+    assert len(sample.leftovers()) == 1
+    assert await sample.store.remove_partial(now + MINUTE) == 1
+    assert sample.leftovers() == []
+    assert await keys(sample.store, "") == ["kept"]
+
+
+async def test_objects_can_be_read_by_their_owner_only(tmp_path: Path) -> None:
+    root = tmp_path / "objects"
+    root.mkdir(mode=0o755)  # by somebody who did not think of that
+    store = FilesystemStore(root, SignedUrls("", b"k" * 32, FakeClock()))
+    await store.put("videos/film", stream(b"film"))
+    assert (root / "videos" / "film").stat().st_mode & 0o777 == 0o600
+
+
+async def test_nothing_is_seen_of_an_object_before_it_is_whole(store: ObjectStore) -> None:
+    seen: list[list[str]] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * (SEVERAL // 3)
+            seen.append(await keys(store, ""))
+
+    await store.put("a/b", chunks())
+    assert seen == [[], [], []]
+    assert await keys(store, "") == ["a/b"]
+
+
+async def test_a_file_is_copied_and_stays(store: ObjectStore, tmp_path: Path) -> None:
+    path = tmp_path / "source"
+    data = random.Random(3).randbytes(3 * MEBI + 1)  # noqa: S311 - no secret
+    path.write_bytes(data)
+    assert (await store.put_file("copy", path)).size == len(data)
+    path.write_bytes(b"changed later")
+    assert hashlib.sha256(await content(store, "copy")).digest() == hashlib.sha256(data).digest()
+
+
+async def test_an_object_can_be_had_as_a_file(store: ObjectStore, tmp_path: Path) -> None:
+    await store.put("a", stream(b"0123456789" * 1000))
+    async with store.local("a", tmp_path) as path:
+        assert path.read_bytes() == b"0123456789" * 1000
+    assert await content(store, "a", 0, 10) == b"0123456789"
+    assert files_in(tmp_path) == []
+
+
+async def test_an_object_that_is_looked_into_again_and_again_is_always_the_present_one(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    for content_now in (b"first", b"second"):
+        await store.put("a/b", stream(content_now))
+        for _ in range(2):
+            async with store.kept("a/b", tmp_path) as path, store.kept("a/b", tmp_path) as same:
+                assert path.read_bytes() == same.read_bytes() == content_now
+    await store.remove("a/b")
+    with pytest.raises(ObjectNotFoundError):
+        async with store.kept("a/b", tmp_path):
+            pass
+    await store.put("a/b", stream(b"third"))
+    async with store.kept("a/b", tmp_path):
+        pass
+    await store.remove_all("a/")
+    with pytest.raises(ObjectNotFoundError):
+        async with store.kept("a/b", tmp_path):
+            pass
+    assert kept_in(tmp_path) == files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("sample", ["minio with a cache"], indirect=True)
+async def test_a_kept_object_is_fetched_once(
+    store: MinioStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.put("film", stream(b"x" * MEBI))
+    fetched: list[str] = []
+    get = store._get
+    monkeypatch.setattr(store, "_get", lambda key, *args: (fetched.append(key), get(key, *args))[1])
+
+    async def look() -> bytes:
+        async with store.kept("film", tmp_path) as path:
+            return path.read_bytes()
+
+    assert set(await asyncio.gather(*(look() for _ in range(10)))) == {b"x" * MEBI}
+    assert await look() == b"x" * MEBI
+    assert fetched == ["film"]
+
+
+async def test_a_presigned_address_hands_the_object_out(sample: Sample) -> None:
+    await sample.store.put("results/1.zip", stream(b"frames"))
+    address = await sample.store.presigned_get("results/1.zip", "frames.zip", MINUTE)
+    answer = await sample.send("GET", address, b"")
+    assert (answer.status, answer.body) == (200, b"frames")
+
+
+async def test_a_presigned_address_takes_an_object_in(sample: Sample) -> None:
+    address = await sample.store.presigned_put("uploads/7", MINUTE)
+    assert (await sample.send("PUT", address, b"a video")).status == 200
+    assert await content(sample.store, "uploads/7") == b"a video"
+
+
+async def test_a_presigned_address_expires(sample: Sample) -> None:
+    await sample.store.put("a", stream(b"x"))
+    second = timedelta(seconds=1)
+    get = await sample.store.presigned_get("a", "a", second)
+    put = await sample.store.presigned_put("a", second)
+    await sample.wait(timedelta(seconds=2.5))
+    assert (await sample.send("GET", get, b"")).status == 403
+    assert (await sample.send("PUT", put, b"y")).status == 403
+    assert await content(sample.store, "a") == b"x"
+
+
+@pytest.mark.parametrize("sample", ["folder", "minio"], indirect=True)
+async def test_an_altered_address_is_refused(sample: Sample) -> None:
+    await sample.store.put("mine", stream(b"mine"))
+    await sample.store.put("else", stream(b"somebody else's"))
+    get = await sample.store.presigned_get("mine", "mine.zip", MINUTE)
+    put = await sample.store.presigned_put("mine", MINUTE)
+    assert (await sample.send("GET", get, b"")).status == 200
+    for altered in (
+        get.replace("/mine?", "/else?"),
+        get.replace("mine.zip", "evil.exe"),
+        get.replace("xpires=", "xpires=9"),
+        get[:-6] + ("aaaaaa" if not get.endswith("aaaaaa") else "bbbbbb"),
+        get.partition("?")[0] + "?expires=9999999999",
+        put,
+    ):
+        assert altered != get
+        assert (await sample.send("GET", altered, b"")).status in {400, 403}, altered
+    assert (await sample.send("PUT", get, b"overwritten")).status in {400, 403}
+    assert await content(sample.store, "mine") == b"mine"
+
+
+@pytest.mark.parametrize("sample", ["folder", "minio"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "plain", "encoded"),
+    [
+        ("Überwachung 3.zip", "Uberwachung 3.zip", "%C3%9Cberwachung%203.zip"),
+        ('a"b;c.zip', "a_b;c.zip", "a_b%3Bc.zip"),
+        ("../../etc/passwd", "_.._etc_passwd", "_.._etc_passwd"),
+        ("a\r\nSet-Cookie: x=1", "a__Set-Cookie_ x=1", "a__Set-Cookie_%20x%3D1"),
+        ("100%.zip", "100_.zip", "100%25.zip"),
+        ("映像.mp4", ".mp4", "%E6%98%A0%E5%83%8F.mp4"),
+        ("gpj\u202e.exe", "gpj_.exe", "gpj_.exe"),
+        ("", "download", "download"),
+        ("x" * 10_000 + ".zip", "x" * 116 + ".zip", "x" * 116 + ".zip"),
+    ],
+)
+async def test_odd_names_do_no_harm_in_a_header(sample: Sample, name: str, plain: str, encoded: str) -> None:
+    await sample.store.put("a", stream(b"x"))
+    address = await sample.store.presigned_get("a", name, MINUTE)
+    assert len(address) < 2000
+    answer = await sample.send("GET", address, b"")
+    expected = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+    assert answer.headers["content-disposition"] == expected
+
+
+async def test_a_living_store_answers(store: ObjectStore) -> None:
+    await store.ping()
+
+
+async def test_many_may_work_at_once(store: ObjectStore) -> None:
+    names = [f"parallel/{number:02}" for number in range(24)]
+    await asyncio.gather(*(store.put(name, stream(name.encode() * 1000)) for name in names))
+    found = await asyncio.gather(*(content(store, name) for name in names))
+    assert found == [name.encode() * 1000 for name in names]
+    assert await keys(store, "parallel/") == names
+
+
+async def test_a_lost_store_is_unavailable(tmp_path: Path) -> None:
+    folder = FilesystemStore(tmp_path / "mount", SignedUrls("", b"k" * 32, FakeClock()))
+    (tmp_path / "mount").rmdir()
+    minio = MinioStore("127.0.0.1:1", "key", "secret", "bucket", secure=False)
+    stores: list[ObjectStore] = [folder, minio, FakeObjectStore(unavailable=True)]
+    for lost in stores:
+        with pytest.raises(StorageUnavailableError):
+            await lost.ping()
+        with pytest.raises(StorageUnavailableError):
+            await lost.put("a", stream(b"x"))
+    await minio.close()

@@ -1,0 +1,66 @@
+"""``framecloak verify``: what was signed, what is not as it was signed, and whose key says so."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+from support.processes import command
+from support.samples.media import numbered_picture, write_picture, write_video
+
+
+def test_a_film_that_is_verified_by_its_key(tmp_path: Path) -> None:
+    film, output, key = write_video(tmp_path / "a.mp4", 60), tmp_path / "out.zip", tmp_path / "key.pem"
+    environment = {"DATA_DIR": str(tmp_path / "data")}
+    options = ("--level", "minimal", "--region", "0,0,20,20", "--format", "mp4", "--language", "de")
+    assert command.run("redact", film, "-o", output, *options, environment=environment).code == 0
+    with zipfile.ZipFile(output) as archive:
+        names = archive.namelist()
+        assert names == ["films/film_0000000.mp4", *command.RECORDS]
+        assert b'<html lang="de">' in archive.read("report.html")
+    key.write_text(command.run("signing-key", environment=environment, installed=True).out)
+    assert command.run("verify", output, environment=environment, installed=True).code == 0
+    elsewhere = {"DATA_DIR": str(tmp_path / "elsewhere")}
+    assert command.run("verify", output, "--key", key, environment=elsewhere).code == 0
+    assert command.run("verify", output, environment=elsewhere).code == 69
+    whole = output.read_bytes()
+    output.write_bytes(b"a frame that no reader shows" + whole)
+    hiding = command.run("verify", output, environment=environment)
+    assert (hiding.code, "28 bytes before it that belong to no entry" in hiding.out) == (71, True)
+    output.write_bytes(whole)
+    with zipfile.ZipFile(output, "a") as archive:
+        archive.writestr("films/more.mp4", b"x")
+    verdict = command.run("verify", output, "--key", key, "--json", environment=elsewhere)
+    assert verdict.code == 66
+    found = json.loads(verdict.out)
+    assert (found["genuine"], found["problem"]) == (False, "frame_added")
+    assert {one["subject"] for one in found["findings"]} == {"films/more.mp4"}
+    with zipfile.ZipFile(output, "a") as archive:
+        archive.writestr("films/x\n  out.zip is genuine", b"x")
+    pretending = command.run("verify", output, "--key", key, environment=elsewhere)
+    assert "  films/x\N{REPLACEMENT CHARACTER}  out.zip is genuine: " in pretending.out
+    assert command.run("verify", film, environment=elsewhere).code == 17
+    assert command.run("verify", output, "--key", film, environment=elsewhere).code == 25
+
+
+def test_a_key_that_is_missing_or_another_s_is_said_to_be(tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png", numbered_picture(3))
+    output, own = tmp_path / "out.zip", {"DATA_DIR": str(tmp_path / "data")}
+    options = ("--level", "minimal", "--region", "0,0,20,20")
+    assert command.run("redact", picture, "-o", output, *options, environment=own).code == 0
+    other = tmp_path / "other.pem"
+    other.write_text(command.run("signing-key", environment={"DATA_DIR": str(tmp_path / "b")}).out)
+    wrong = command.run("verify", output, "--key", other, "--json", environment=own)
+    assert (wrong.code, json.loads(wrong.out)["problem"]) == (61, "wrong_key")
+    missing = command.run("verify", output, "--key", tmp_path / "none.pem", environment=own)
+    assert (missing.code, "cannot open" in missing.err) == (10, True)
+    torn = tmp_path / "torn.pem"
+    torn.write_text(other.read_text()[:60])
+    assert command.run("verify", output, "--key", torn, environment=own).code == 25
+    unsigned = tmp_path / "unsigned.zip"
+    with zipfile.ZipFile(output) as before, zipfile.ZipFile(unsigned, "w") as after:
+        for name in before.namelist():
+            if name != "manifest.sig":
+                after.writestr(name, before.read(name))
+    assert command.run("verify", unsigned, environment=own).code == 60

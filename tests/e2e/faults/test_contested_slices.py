@@ -1,0 +1,58 @@
+"""Two workers that were handed the same slice: one of them does it, and only what that one did counts."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from framecloak.adapters.redis.job_queue import ArqJobQueue
+from framecloak.domain.anonymization.model.request import Priority
+from support.http.client import SLICE_FRAMES, until
+from support.servers.cluster import Cluster
+
+pytestmark = pytest.mark.faults
+
+
+def test_many_tickets_for_the_same_slice(cluster: Cluster, film: Path) -> None:
+    request = cluster.order(film, 0, SLICE_FRAMES).submit()
+    asyncio.run(call(cluster.environment["REDIS_URL"], request.id, times=20))
+    request.require_whole()
+    assert [request.finished(number).attempts for number in range(2)] == [1, 1]
+
+
+async def call(redis_url: str, request_id: str, times: int) -> None:
+    async with ArqJobQueue(redis_url) as queue:
+        for _ in range(times):
+            await queue.call_for(UUID(request_id), Priority.NORMAL)
+            await queue.call_for(UUID(request_id), Priority.HIGH)
+
+
+def test_one_that_works_on_while_another_has_taken_over(cluster: Cluster, film: Path) -> None:
+    request = cluster.order(film, 0, SLICE_FRAMES).submit()
+    with request.held() as (victim,):
+        cluster.pause(victim.worker)
+    with request.held() as (successor,):
+        assert (successor.attempts, successor.worker != victim.worker) == (2, True)
+        assert len(cluster.scratch()) == 2
+        cluster.resume(victim.worker)
+        until(lambda: len(cluster.scratch()) < 2, "one of them lets go")
+        assert request.history(0)[-1].worker == successor.worker
+    request.require_whole()
+    done = request.finished(0)
+    assert (done.attempts, done.key) == (2, f"requests/{request.id}/slices/00000-2.zip")
+    assert request.objects() == ["frames.zip"]
+
+
+def test_one_whose_lease_is_given_to_another_as_it_works(cluster: Cluster, film: Path) -> None:
+    request = cluster.order(film, 0, SLICE_FRAMES).submit()
+    taken = "UPDATE slices SET lease_until = clock_timestamp() WHERE request_id = $1 AND number = 0"
+    with request.halted() as (victim,):
+        cluster.ask(taken, request.id)
+    request.require_whole()
+    done = request.finished(0)
+    assert (done.attempts, done.failures) == (2, 0)
+    assert [one.state for one in request.history(0) if one.attempts == victim.attempts][-1] == "leased"
+    assert request.objects() == ["frames.zip"]

@@ -1,0 +1,258 @@
+"""The whole service as one command: started, used over HTTP, stopped, started again."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import cv2
+import httpx
+import numpy as np
+import pytest
+
+from support.patience import patience
+from support.processes import command, service_process
+from support.processes.command import FRAMECLOAK
+from support.processes.service_process import PASSWORD, ServiceProcess
+from support.samples import images
+from support.samples.media import write_video
+
+ENVIRONMENT = {"FRAMECLOAK_ADMIN_PASSWORD": PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def service(data_dir: Path) -> Iterator[ServiceProcess]:
+    arguments = ("serve", "--port", "0", "--data-dir", data_dir)
+    with service_process.started(*arguments, environment=ENVIRONMENT, installed=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(service: ServiceProcess) -> str:
+    return service.wait_for("ready ")
+
+
+@pytest.fixture
+def http(address: str) -> Iterator[httpx.Client]:
+    with service_process.signed_in(address) as client:
+        yield client
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_video_goes_in_and_a_zip_of_redacted_frames_comes_out(
+    http: httpx.Client, address: str, tmp_path: Path
+) -> None:
+    facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 40))
+    assert (facts["filename"], facts["frame_count"], facts["width"]) == ("film.mp4", 40, 128)
+    first = service_process.mark(http, facts["id"], 5, 12)
+    second = service_process.mark(http, facts["id"], 10, 20)
+    region = {"x": 100, "y": 60, "width": 20, "height": 30, "start_frame": 0, "end_frame": 8}
+    http.post(f"/api/videos/{facts['id']}/regions/", json=region).raise_for_status()
+    request = service_process.submit(http, facts["id"], [first, second], output_format="png")
+    states = service_process.follow(http, request)
+    assert states[-1] | {"progress": 100, "processed_frames": 15, "status": "completed"} == states[-1]
+    assert [one["processed_frames"] for one in states] == sorted(one["processed_frames"] for one in states)
+
+    minted = http.get(f"/api/frames/anonymize/download/{request}/")
+    assert minted.status_code == 303
+    link = minted.headers["location"]
+    stranger = httpx.get(f"{address}{link}")  # the link needs no other credential
+    assert (stranger.status_code, stranger.headers["content-type"]) == (200, "application/zip")
+    assert httpx.get(f"{address}{link}").json()["code"] == "token_used"
+    with zipfile.ZipFile(io.BytesIO(stranger.content)) as archive:
+        names = [name for name in archive.namelist() if name.startswith("frames/")]
+        assert names == [
+            *(f"frames/segment_{first}/frame_{index:07d}.png" for index in range(5, 12)),
+            *(f"frames/segment_{second}/frame_{index:07d}.png" for index in range(12, 20)),
+        ]
+        pictures = [
+            cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR) for name in names
+        ]
+        manifest = json.loads(archive.read("manifest.json"))
+    assert [picture[60:90, 100:120].max() == 0 for picture in pictures] == [True] * 3 + [False] * 12
+    assert manifest["summary"]["frames"] == 15
+
+
+def test_several_requests_are_worked_on_and_one_is_cancelled(http: httpx.Client, tmp_path: Path) -> None:
+    facts = service_process.upload(http, write_video(tmp_path / "long.mp4", 300, size=(640, 360)))
+    whole = service_process.mark(http, facts["id"], 0, 300)
+    requests = [
+        service_process.submit(http, facts["id"], [whole], output_format="png", priority=priority)
+        for priority in ("normal", "high")
+    ]
+    assert http.delete(f"/api/videos/{facts['id']}/").json()["code"] == "video_in_use"
+    for request in requests:
+        answer = http.delete(f"/api/frames/anonymize/{request}/")
+        assert (answer.status_code, answer.json()["success"]) == (200, True)
+        assert service_process.follow(http, request)[-1]["status"] == "cancelled"
+        assert http.delete(f"/api/frames/anonymize/{request}/").json()["code"] == "already_finished"
+        assert http.get(f"/api/frames/anonymize/download/{request}/").json()["code"] == "not_ready"
+    assert http.delete(f"/api/videos/{facts['id']}/").status_code == 204
+
+
+def test_health_tells_a_stranger_one_word_and_its_users_the_rest(http: httpx.Client, address: str) -> None:
+    assert httpx.get(f"{address}/health").json()["status"] == "healthy"
+    assert httpx.get(f"{address}/api/frames/anonymize/health/").json() == {"status": "healthy"}
+    report = http.get("/api/frames/anonymize/health/").json()
+    assert report["checks"] == {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
+    assert (report["status"], report["workers"]) == ("healthy", 1)
+    # It is added up beside all else, so whoever comes early is told that it is not known yet.
+    deadline = time.monotonic() + patience(60)
+    while report["storage_bytes"] is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        report = http.get("/api/frames/anonymize/health/").json()
+    assert report["storage_bytes"] >= 0
+
+
+def test_a_face_is_analysed_and_that_is_told_to_prometheus(http: httpx.Client) -> None:
+    picture = cv2.imencode(".jpg", images.group_photograph()[:, :, ::-1])[1].tobytes()
+    answer = http.post("/analyze", content=picture, headers={"Content-Type": "image/jpeg"})
+    assert answer.raise_for_status().json()["faces_detected"] == 6
+    told = http.get("/metrics").raise_for_status().text
+    for model in ("detector", "recognizer"):
+        assert f'framecloak_analysis_batch_size_sum{{model="{model}"}} 1.0' in told
+
+
+@pytest.mark.parametrize("role", ["worker", "api"])
+def test_a_role_that_dies_is_started_again(
+    service: ServiceProcess, http: httpx.Client, tmp_path: Path, role: str
+) -> None:
+    killed = service.role(role)
+    os.kill(killed, signal.SIGKILL)
+    # Until it is dead its connections are not, and what is sent over one of them is lost with it.
+    assert service.outlives(killed)
+    # The socket stays open meanwhile, so this is answered by the new process.
+    facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 6))
+    segment = service_process.mark(http, facts["id"], 0, 6)
+    request = service_process.submit(http, facts["id"], [segment])
+    assert service_process.follow(http, request)[-1]["status"] == "completed"
+    assert service.role(role) != killed
+
+
+def test_a_second_service_on_the_same_folder_is_told_so(service: ServiceProcess, data_dir: Path) -> None:
+    service.wait_for("ready ")
+    with service_process.started("serve", "--port", "0", "--data-dir", data_dir) as other:
+        assert other.process.wait(service_process.STOP_SECONDS) == 51
+
+
+def test_a_port_that_is_taken_is_named(address: str, tmp_path: Path) -> None:
+    port = address.rpartition(":")[2]
+    with service_process.started("serve", "--port", port, "--data-dir", tmp_path) as other:
+        assert other.process.wait(service_process.STOP_SECONDS) == 26
+    assert not (tmp_path / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code", "says"),
+    [
+        ("FRAMECLOAK_DETECTOR", "nosuch", 31, "there is no detector 'nosuch'"),
+        ("FRAMECLOAK_PROVIDER", "tensorrt", 30, "TensorRT"),
+    ],
+)
+def test_a_model_or_device_that_is_not_there_stops_the_start(
+    tmp_path: Path, variable: str, value: str, code: int, says: str
+) -> None:
+    for role in (["serve", "--port", "0"], ["worker"]):
+        environment = {variable: value, "DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"}
+        result = command.run(*role, "--data-dir", tmp_path / "data", environment=environment)
+        assert (result.code, result.out) == (code, "")
+        assert says in result.err
+        assert not (tmp_path / "data").exists()
+
+
+def test_nothing_is_lost_when_it_is_stopped_and_started_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    arguments = ("serve", "--port", "0", "--data-dir", data)
+    with service_process.started(*arguments) as first:
+        address = first.wait_for("ready ")
+        assert first.wait_for("administrator ") == "admin"
+        password = first.wait_for("password ")
+        with service_process.signed_in(address, password=password) as http:
+            facts = service_process.upload(http, write_video(tmp_path / "film.mp4", 240, size=(640, 360)))
+            segment = service_process.mark(http, facts["id"], 0, 240)
+            request = service_process.submit(http, facts["id"], [segment], output_format="png")
+            while http.get(f"/api/frames/anonymize/status/{request}/").json()["status"] != "processing":
+                pass
+        started = [first.process.pid, *first.descendants()]
+        assert len(started) >= 5  # Postgres and its own, Redis, the API, the worker
+        assert first.stop(signal.SIGINT) == 0
+        assert [pid for pid in started if alive(pid)] == []
+    for path in data.iterdir():
+        # Postgres runs as somebody else when we are root, and has to get through.
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o066, path
+
+    with service_process.started(*arguments) as second:
+        address = second.wait_for("ready ")
+        assert not any(line.startswith(("administrator", "password")) for line in second.lines)
+        with service_process.signed_in(address, password=password) as http:
+            assert service_process.follow(http, request)[-1]["status"] == "completed"
+            assert http.get(f"/api/videos/{facts['id']}/").json() == facts
+        assert second.stop(signal.SIGTERM) == 0
+
+
+def test_what_is_started_ends_when_the_command_is_killed(tmp_path: Path) -> None:
+    arguments = ("serve", "--port", "0", "--data-dir", tmp_path / "data")
+    # Started: who is told of its death depends on who has started whom.
+    with service_process.started(*arguments, installed=True) as service:
+        service.wait_for("ready ")
+        started = service.descendants()
+        assert started
+        service.process.kill()
+        service.process.wait()
+        deadline = time.monotonic() + service_process.STOP_SECONDS
+        while any(alive(pid) for pid in started) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert [pid for pid in started if alive(pid)] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="every other test here runs as a user already")
+def test_it_runs_as_a_user_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    nobody = 65534
+    try:
+        subprocess.run([FRAMECLOAK, "--version"], user=nobody, extra_groups=[], check=True)
+    except (PermissionError, subprocess.CalledProcessError):
+        pytest.skip("other users cannot read this checkout")
+    home = tmp_path_factory.mktemp("home")
+    for folder in (home, *home.parents[:2]):
+        folder.chmod(0o755)
+    os.chown(home, nobody, nobody)
+    environment = {**ENVIRONMENT, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    arguments = ("serve", "--port", "0", "--data-dir", home / "data")
+    with service_process.started(*arguments, environment=environment, user=nobody, installed=True) as service:
+        address = service.wait_for("ready ")
+        assert httpx.get(f"{address}/api/frames/anonymize/health/").json() == {"status": "healthy"}
+        assert (home / "data").stat().st_uid == nobody
+        assert service.stop() == 0
+
+
+async def test_it_refuses_an_older_schema_and_says_what_to_do(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("update alembic_version set version_num = '0001'")
+    await connection.close()
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
+    for role in (["api", "--port", "0"], ["worker"], ["serve", "--port", "0"]):
+        with service_process.started(*role, environment=servers) as service:
+            assert service.process.wait(service_process.STOP_SECONDS) == 50

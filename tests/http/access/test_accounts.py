@@ -1,0 +1,40 @@
+"""Accounts, as administrators look after them."""
+
+from __future__ import annotations
+
+from framecloak.domain.accounts.model import Role
+from support.http.api import Api
+from support.use_cases import PASSWORD
+
+
+async def test_accounts(api: Api) -> None:
+    root, admin = await api.person("root", Role.ADMIN)
+    body = {"username": "grace", "password": "a good long password"}
+    made = await admin.post("/api/users/", json=body)
+    assert made.status_code == 201
+    assert made.json() | {"username": "grace", "role": "user", "disabled": False} == made.json()
+    assert "password" not in made.text
+    for changes, code in (
+        ({}, "username_taken"),
+        ({"username": "GRACE"}, "username_taken"),
+        ({"username": "ada", "password": "short"}, "weak_password"),
+    ):
+        assert (await admin.post("/api/users/", json=body | changes)).json()["code"] == code
+    assert [user["username"] for user in (await admin.get("/api/users")).json()["items"]] == ["root", "grace"]
+    itself = await admin.patch(f"/api/users/{root.user_id}", json={"disabled": True})
+    assert (itself.status_code, itself.json()["code"]) == (422, "invalid_option")
+    credentials = {"username": "grace", "password": "a good long password"}
+    tokens = (await admin.post("/api/auth/token", json=credentials)).json()
+    assert tokens["token_type"] == "Bearer"
+    grace = api.client(Authorization=f"Bearer {tokens['access_token']}")
+    assert (await grace.get("/api/auth/me")).json() == {
+        "id": made.json()["id"],
+        "username": "grace",
+        "role": "user",
+        "authenticated_by": "jwt",
+    }
+    assert (await grace.get(f"/api/users/{made.json()['id']}")).status_code == 200
+    assert (await grace.get(f"/api/users/{root.user_id}")).json()["code"] == "forbidden"
+    refreshed = await grace.post("/api/auth/token/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert refreshed.json()["expires_in"] == 900
+    assert (await admin.post("/api/auth/token", json=credentials | {"password": PASSWORD})).status_code == 401

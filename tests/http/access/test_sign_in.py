@@ -1,0 +1,144 @@
+"""Signing in and out over HTTP, and what slows down whoever tries too often."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from framecloak.domain.accounts.model import Role
+from framecloak.entrypoints.http.config import RateLimits
+from support.http.api import CONFIG, Api, make_api
+from support.use_cases import PASSWORD
+
+
+async def test_signing_out_ends_the_session(api: Api) -> None:
+    await api.world.person("ada")
+    browser = await api.browser("ada")
+    async with browser:
+        secret = browser.cookies["framecloak_session"]
+        assert (await browser.post("/api/auth/logout")).status_code == 204
+        assert "framecloak_session" not in browser.cookies
+        async with api.client(Cookie=f"framecloak_session={secret}") as thief:
+            assert (await thief.get("/api/auth/me")).status_code == 401
+
+
+async def test_a_header_goes_before_the_cookie_and_does_not_fall_back(api: Api) -> None:
+    await api.world.person("ada")
+    browser = await api.browser("ada")
+    async with browser:
+        for header in ("Token wrong", "Bearer wrong", "Basic YTpi", "Token", ""):
+            answer = await browser.get("/api/auth/me", headers={"Authorization": header})
+            assert answer.status_code == 401, header
+
+
+async def test_guessing_passwords_is_slowed_down(api: Api) -> None:
+    await api.world.person("ada")
+    async with api.client() as stranger:
+        wrong = {"username": "ada", "password": "guess number one"}
+        answers = [await stranger.post("/api/auth/login", json=wrong) for _ in range(11)]
+        assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+        assert answers[-1].json()["code"] == "too_many_attempts"
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 300
+        assert answers[-1].headers["ratelimit-limit"] == "10"
+        assert answers[-1].headers["ratelimit-remaining"] == "0"
+        assert answers[-1].headers["ratelimit-reset"] == answers[-1].headers["retry-after"]
+        right = {"username": "ada", "password": PASSWORD}
+        assert (await stranger.post("/api/auth/token", json=right)).status_code == 429
+        api.world.clock.advance(timedelta(minutes=5))
+        assert (await stranger.post("/api/auth/token", json=right)).status_code == 200
+
+
+async def test_a_name_that_exists_answers_like_one_that_does_not(api: Api) -> None:
+    await api.world.person("ada")
+    async with api.client() as stranger:
+        answers = [
+            await stranger.post("/api/auth/login", json={"username": name, "password": "wrong password"})
+            for name in ("ada", "nobody")
+        ]
+    assert answers[0].content == answers[1].content
+    # And takes as long: the name that does not exist had a password hashed for nothing.
+    assert api.world.hasher.wasted == 1
+
+
+async def test_calls_are_limited_per_account_and_per_address(tmp_path: Path) -> None:
+    limited = make_api(tmp_path / "limited", replace(CONFIG, rates=RateLimits(3, 2)))
+    _, ada = await limited.person("ada")
+    async with ada, limited.client() as stranger:
+        mine = [await ada.get("/api/auth/me") for _ in range(4)]
+        assert [answer.status_code for answer in mine] == [200, 200, 200, 429]
+        assert mine[-1].headers["ratelimit-limit"] == "3"
+        assert int(mine[-1].headers["retry-after"]) > 0
+        # The first call of the key, which nobody knew yet, counted for the address too.
+        theirs = [await stranger.get("/api/auth/me") for _ in range(2)]
+        assert [answer.status_code for answer in theirs] == [401, 429]
+        # Signs of life are for containers, which must not be told that somebody else calls too often.
+        assert (await stranger.get("/health")).status_code == 200
+
+
+async def test_a_credential_that_is_good_no_more_is_limited_like_any_guess(tmp_path: Path) -> None:
+    config = replace(CONFIG, rates=RateLimits(0, 5), principal_lasts=timedelta(0))
+    limited = make_api(tmp_path / "limited", config)
+    boss = await limited.world.person("root", Role.ADMIN)
+    ada, client = await limited.person("ada")
+    async with client:
+        assert [(await client.get("/api/auth/me")).status_code for _ in range(9)] == [200] * 9
+        # As by another process, which cannot tell this one.
+        await limited.world.identity.change_user(boss, ada.user_id, disabled=True)
+        answers = [(await client.get("/api/auth/me")).status_code for _ in range(9)]
+    # The first call, when it was new, counted for the address; the look-up that failed first did not.
+    assert answers == [401] * 5 + [429] * 4
+
+
+async def test_who_signs_in_again_leaves_no_session_behind(api: Api) -> None:
+    await api.world.person("ada")
+    browser = await api.browser("ada")
+    async with browser:
+        first = browser.cookies["framecloak_session"]
+        wrong = {"username": "ada", "password": "guess number one"}
+        assert (await browser.post("/api/auth/login", json=wrong)).status_code == 401
+        assert (await browser.get("/api/auth/me")).status_code == 200
+        right = {"username": "ada", "password": PASSWORD}
+        assert (await browser.post("/api/auth/login", json=right)).status_code == 200
+        assert browser.cookies["framecloak_session"] != first
+        assert (await browser.get("/api/auth/me")).status_code == 200
+    async with api.client(Cookie=f"framecloak_session={first}") as thief:
+        assert (await thief.get("/api/auth/me")).status_code == 401
+    assert len(api.world.fake_database.tables.sessions) == 1
+
+
+async def test_a_refresh_token_is_good_once(api: Api) -> None:
+    await api.world.person("ada")
+    async with api.client() as program:
+        credentials = {"username": "ada", "password": PASSWORD}
+        first = (await program.post("/api/auth/token", json=credentials)).json()
+        url, body = "/api/auth/token/refresh", {"refresh_token": first["refresh_token"]}
+        second = (await program.post(url, json=body)).raise_for_status().json()
+        again = await program.post(url, json=body)
+        assert (again.status_code, again.json()["code"]) == (401, "not_authenticated")
+        # Whoever holds the other one may be the thief.
+        stolen = await program.post(url, json={"refresh_token": second["refresh_token"]})
+        assert stolen.status_code == 401
+        bearer = {"Authorization": f"Bearer {second['access_token']}"}
+        assert (await program.get("/api/auth/me", headers=bearer)).status_code == 401
+
+
+async def test_signing_out_with_a_token_ends_every_token_and_session(api: Api) -> None:
+    _, with_key = await api.person("ada")
+    _, bob = await api.person("bob")
+    browser = await api.browser("ada")
+    credentials = {"username": "ada", "password": PASSWORD}
+    tokens = (await with_key.post("/api/auth/token", json=credentials)).json()
+    with_jwt = api.client(Authorization=f"Bearer {tokens['access_token']}")
+    async with with_key, bob, browser, with_jwt:
+        for client in (with_jwt, browser):
+            assert (await client.get("/api/auth/me")).status_code == 200
+        assert (await with_jwt.post("/api/auth/logout")).status_code == 204
+        for client in (with_jwt, browser):
+            assert (await client.get("/api/auth/me")).status_code == 401
+        refresh = {"refresh_token": tokens["refresh_token"]}
+        assert (await bob.post("/api/auth/token/refresh", json=refresh)).status_code == 401
+        # A key is no sign-in, neither to be ended so nor to end others.
+        assert (await with_key.post("/api/auth/logout")).status_code == 204
+        for client in (with_key, bob):
+            assert (await client.get("/api/auth/me")).status_code == 200

@@ -1,0 +1,88 @@
+"""Progress as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from framecloak.domain.accounts.model import Role
+from framecloak.domain.anonymization.model.slices import LEASE
+from support.http.api import CONFIG, VIDEO, Scene, make_api
+
+REQUESTS = "/api/frames/anonymize"
+
+
+def events(body: bytes) -> list[tuple[str, dict[str, object]]]:
+    """The named ones by their names; a browser calls those without one ``message``."""
+    found = re.findall(rb"(?:event: (\w+)\n)?data: (.*)\n\n", body)
+    return [(name.decode() or "message", json.loads(data)) for name, data in found]
+
+
+async def test_events_tell_the_state_then_every_change_and_end(scene: Scene) -> None:
+    world = scene.api.world
+    body = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    request = UUID((await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"])
+
+    async def work() -> None:
+        await asyncio.sleep(0.05)
+        async with world.database.unit_of_work() as unit:
+            lease = await unit.slices.lease(request, 0, "worker", LEASE)
+            assert lease
+            await unit.slices.renew(lease, LEASE, 4)
+            await unit.commit()
+        await world.board.announce(request)
+        await asyncio.sleep(0.05)
+        await world.complete(request)
+        await world.board.announce(request)
+
+    answer, _ = await asyncio.gather(scene.ada.get(f"{REQUESTS}/events/{request}/"), work())
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    told = events(answer.content)
+    assert {name for name, _ in told} == {"message"}
+    states = [(state["status"], state["processed_frames"]) for _, state in told]
+    assert states == [("pending", 0), ("processing", 4), ("completed", 10)]
+    late = await scene.ada.get(f"{REQUESTS}/events/{request}/")
+    assert [state["status"] for _, state in events(late.content)] == ["completed"]
+
+
+async def test_silence_is_broken_by_comments_and_what_was_not_announced_is_told(tmp_path: Path) -> None:
+    config = replace(CONFIG, heartbeat=timedelta(milliseconds=5))
+    api = make_api(tmp_path, config)
+    api.world.board.deaf = True
+    _, ada = await api.person("ada")
+    video = (await ada.post("/api/videos/", content=b"film", headers=VIDEO)).json()["id"]
+    limits = {"start_frame": 0, "end_frame": 10}
+    segment = (await ada.post(f"/api/videos/{video}/segments/", json=limits)).json()["id"]
+    body = {"video_id": video, "segment_ids": [segment]}
+    request = (await ada.post(f"{REQUESTS}/", json=body)).json()["request_id"]
+
+    async def work() -> None:
+        await asyncio.sleep(0.1)
+        await api.world.complete(UUID(request))
+
+    answer, _ = await asyncio.gather(ada.get(f"{REQUESTS}/events/{request}/"), work())
+    assert answer.content.count(b": still here\n\n") >= 1
+    assert [state["status"] for _, state in events(answer.content)] == ["pending", "completed"]
+    assert api.world.board.listeners == []
+
+
+async def test_a_stream_ends_when_its_listener_may_listen_no_more(scene: Scene) -> None:
+    world = scene.api.world
+    body = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    request = UUID((await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"])
+    boss = await world.person("boss", Role.ADMIN)
+
+    async def lock_out() -> None:
+        await asyncio.sleep(0.05)
+        await world.identity.change_user(boss, scene.owner.user_id, disabled=True)
+        await asyncio.sleep(1.1)  # as long as a credential is believed
+        await world.board.announce(request)
+
+    answer, _ = await asyncio.gather(scene.ada.get(f"{REQUESTS}/events/{request}/"), lock_out())
+    (_, first), (name, last) = events(answer.content)
+    assert (first["status"], name, last["code"]) == ("pending", "problem", "not_authenticated")

@@ -1,0 +1,211 @@
+"""Orders for frames, one or many at a time, and what becomes of requests that are not wanted any more."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from fakes.vision import FakeAreaDetector
+from framecloak.domain.anonymization.model.request import Priority
+from support.http.api import Scene
+from support.worker_harness import Desk
+
+REQUESTS = "/api/frames/anonymize"
+
+
+async def test_an_order_as_the_documentation_has_it(scene: Scene) -> None:
+    second = await scene.ada.post(
+        f"/api/videos/{scene.video}/segments/", json={"start_frame": 20, "end_frame": 30, "label": "talk"}
+    )
+    body = {
+        "video_id": scene.video,
+        "segment_ids": [scene.segment, second.json()["id"]],
+        "anonymization_level": "FACES",
+        "output_format": "JPEG",
+        "redaction": "blur",
+        "quality": 70,
+        "priority": "high",
+    }
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+    assert answer.status_code == 202
+    request = answer.json().pop("request_id")
+    assert answer.json() == {
+        "success": True,
+        "request_id": request,
+        "message": "Frame anonymization started",
+        "estimated_processing_time": 1,
+    }
+    assert scene.api.world.queue.written == [(UUID(request), Priority.HIGH)] * 2  # a ticket for each slice
+    status = (await scene.ada.get(f"{REQUESTS}/status/{request}/")).json()
+    assert status == {
+        "request_id": request,
+        "status": "pending",
+        "progress": 0,
+        "total_frames": 20,
+        "processed_frames": 0,
+        "blanked_frames": None,
+        "estimated_remaining_time": 1,
+        "created_at": "2026-03-01T12:00:00Z",
+        "started_at": None,
+        "completed_at": None,
+        "error": None,
+        "error_code": None,
+    }
+    (listed,) = (await scene.ada.get(f"{REQUESTS}/requests/?video_id=&status=&limit=20&offset=0")).json()[
+        "items"
+    ]
+    assert (listed["anonymization_level"], listed["output_format"], listed["priority"]) == (
+        "faces",
+        "jpeg",
+        "high",
+    )
+    assert (await scene.ada.get(f"{REQUESTS}/requests/?status=completed")).json()["total"] == 0
+
+
+@pytest.mark.parametrize(("broken", "blanked"), [(True, 10), (False, 0)])
+async def test_a_request_says_how_many_frames_are_black(scene: Scene, broken: bool, blanked: int) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment], "anonymization_level": "full"}
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body | {"verify": "none"})
+    request = UUID(answer.json()["request_id"])
+    addresses = [f"{REQUESTS}/status/{request}/", f"{REQUESTS}/requests/{request}/"]
+
+    async def told() -> list[object]:
+        (listed,) = (await scene.ada.get(f"{REQUESTS}/requests/")).json()["items"]
+        answers = [(await scene.ada.get(address)).json() for address in addresses]
+        return [one["blanked_frames"] for one in (listed, *answers)]
+
+    assert await told() == [None] * 3
+    desk = Desk(scene.api.world)
+    desk.anna, desk.text = scene.owner, FakeAreaDetector(broken=broken)
+    await desk.process(request)
+    assert await told() == [blanked] * 3
+    events = (await scene.ada.get(f"{REQUESTS}/events/{request}/")).text
+    assert f'"blanked_frames":{blanked},' in events
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"video_id": 77}, 404, "video_not_found"),
+        ({"segment_ids": []}, 422, "invalid_segments"),
+        ({"segment_ids": [77]}, 422, "invalid_segments"),
+        ({"segment_ids": [-1]}, 422, "invalid_segments"),
+        ({"segment_ids": list(range(1, 102))}, 422, "invalid_segments"),
+        ({"segment_ids": "1,,2"}, 422, "invalid_segments"),
+        ({"segment_ids": None}, 422, "validation_failed"),
+        ({"anonymization_level": "most"}, 422, "invalid_level"),
+        ({"output_format": "gif"}, 422, "invalid_format"),
+        ({"redaction": "paint"}, 422, "validation_failed"),
+        ({"quality": 0}, 422, "validation_failed"),
+        ({"priority": "urgent"}, 422, "validation_failed"),
+        ({"webhook_url": "ftp://example.org"}, 422, "validation_failed"),
+        ({"webhook_url": "http://user:secret@example.org/"}, 422, "invalid_option"),
+    ],
+)
+async def test_an_order_that_cannot_be_taken(
+    scene: Scene, changes: dict[str, object], status: int, code: str
+) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment]} | changes
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    if code in {"invalid_level", "invalid_format"}:
+        assert "minimal" in answer.text or "webp" in answer.text  # what is allowed is said
+    assert scene.api.world.queue.written == []
+
+
+async def test_too_many_frames(scene: Scene) -> None:
+    long = await scene.ada.post(
+        f"/api/videos/{scene.video}/segments/", json={"start_frame": 0, "end_frame": 100}
+    )
+    body = {"video_id": scene.video, "segment_ids": [long.json()["id"]]}
+    assert (await scene.ada.post(f"{REQUESTS}/", json=body)).json()["code"] == "too_many_frames"
+
+
+async def test_nothing_stays_when_the_queue_is_down(scene: Scene) -> None:
+    scene.api.world.queue.unavailable = True
+    body = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert (await scene.ada.get(f"{REQUESTS}/requests")).json()["total"] == 0
+
+
+async def test_a_key_makes_submitting_twice_harmless(scene: Scene) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    key = {"Idempotency-Key": "order-1"}
+    first = await scene.ada.post(f"{REQUESTS}/", json=body, headers=key)
+    again = await scene.ada.post(f"{REQUESTS}/", json=body, headers=key)
+    assert first.json()["request_id"] == again.json()["request_id"]
+    other = await scene.ada.post(f"{REQUESTS}/", json=body | {"quality": 5}, headers=key)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+    # Keys of others are others' keys.
+    theirs = await scene.admin.post(f"{REQUESTS}/", json=body, headers=key)
+    assert theirs.json()["request_id"] != first.json()["request_id"]
+    bad = await scene.ada.post(f"{REQUESTS}/", json=body, headers={"Idempotency-Key": "x" * 201})
+    assert bad.status_code == 422
+
+
+async def test_one_bad_order_of_a_batch_does_not_stop_the_others(scene: Scene) -> None:
+    good = {"video_id": scene.video, "segment_ids": f" {scene.segment} "}
+    batch = [good, good | {"unknown": 1}, {"video_id": 77, "segment_ids": [1]}, "nonsense", good]
+    answer = await scene.ada.post(f"{REQUESTS}/batch/", json=batch)
+    assert answer.status_code == 202
+    results = answer.json()
+    assert [one["index"] for one in results] == [0, 1, 2, 3, 4]
+    assert [one["status"] for one in results] == ["accepted", "rejected", "rejected", "rejected", "accepted"]
+    codes = [one["error"] and one["error"]["code"] for one in results]
+    assert codes == [None, "validation_failed", "video_not_found", "validation_failed", None]
+    assert (await scene.ada.get(f"{REQUESTS}/requests")).json()["total"] == 2
+    too_many = await scene.ada.post(f"{REQUESTS}/batch/", json=[good] * 101)
+    assert (too_many.status_code, too_many.json()["code"]) == (422, "validation_failed")
+    assert (await scene.ada.get(f"{REQUESTS}/requests")).json()["total"] == 2
+
+
+@pytest.mark.parametrize("segments", [[], "", "a,b", "1,,2", [0], [-1], "0"])
+async def test_segments_that_are_none_are_invalid_segments(scene: Scene, segments: object) -> None:
+    body = {"video_id": scene.video, "segment_ids": segments}
+    answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_segments")
+
+
+@pytest.mark.parametrize(
+    ("field", "code", "allowed"),
+    [
+        ("anonymization_level", "invalid_level", "minimal, faces, full"),
+        ("output_format", "invalid_format", "jpg, jpeg, png, webp"),
+    ],
+)
+async def test_an_unheard_of_level_or_format_names_the_allowed_ones(
+    scene: Scene, field: str, code: str, allowed: str
+) -> None:
+    for value in ("x", "", "x" * 200, "fa\0ces"):
+        body = {"video_id": scene.video, "segment_ids": [scene.segment], field: value}
+        answer = await scene.ada.post(f"{REQUESTS}/", json=body)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (422, code)
+        assert allowed in f"{problem['detail']} {problem['hint']}"
+
+
+async def test_a_batch_sent_again_with_its_key_gives_the_same_requests(scene: Scene) -> None:
+    order = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    batch = [order, order, {**order, "segment_ids": []}]
+    key = {"Idempotency-Key": "monday"}
+    first, again, other = [
+        (await scene.ada.post(f"{REQUESTS}/batch/", json=batch, headers=headers)).json()
+        for headers in (key, key, {"Idempotency-Key": "tuesday"})
+    ]
+    assert first == again
+    ids = [one["request_id"] for one in (*first[:2], *other[:2])]
+    assert len(set(ids)) == 4
+    assert [one["status"] for one in first] == ["accepted", "accepted", "rejected"]
+
+
+async def test_cancelling(scene: Scene) -> None:
+    body = {"video_id": scene.video, "segment_ids": [scene.segment]}
+    request = (await scene.ada.post(f"{REQUESTS}/", json=body)).json()["request_id"]
+    cancelled = await scene.ada.delete(f"{REQUESTS}/{request}/")
+    assert cancelled.json() == {"success": True, "message": "Request cancelled"}
+    assert (await scene.ada.get(f"{REQUESTS}/status/{request}")).json()["status"] == "cancelled"
+    again = await scene.ada.delete(f"{REQUESTS}/{request}/")
+    assert (again.status_code, again.json()["code"]) == (409, "already_finished")

@@ -1,0 +1,111 @@
+"""Regions that are proposed for what a device has burned over its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from fakes.media import FakeSource
+from fakes.vision import FakeAreaDetector, plant_area
+from framecloak.domain.errors import ExaminationError, LevelUnavailableError
+from framecloak.domain.imaging.detections import Image
+from framecloak.domain.ports import Frame, SourceInfo
+from framecloak.domain.ports.imaging import AreaDetector
+from support.http.api import Scene
+
+NAME = (32, 32, 192, 64)
+"""Where a name is burned in: what the fake detector takes for text."""
+
+
+class Scan:
+    """A frame of a device: noise that never stands still, in a black border with a name."""
+
+    def __init__(self, index: int) -> None:
+        self.index, self.width, self.height, self.nbytes = index, 640, 384, 0
+
+    def bgr(self) -> Image:
+        if self.index == 0:
+            raise ExaminationError("the first frame is damaged")
+        picture = np.zeros((384, 640, 3), np.uint8)
+        noise = np.random.default_rng(self.index).integers(0, 120, (220, 400, 3), np.uint8)
+        picture[100:320, 120:520] = noise
+        plant_area(picture, NAME)
+        return np.ascontiguousarray(picture[:, :, ::-1])
+
+    def rgb(self, width: int, height: int) -> Image:
+        resized = cv2.resize(self.bgr(), (width, height), interpolation=cv2.INTER_NEAREST)
+        return np.ascontiguousarray(resized[:, :, ::-1])
+
+
+class Scans(FakeSource):
+    """A film of a device."""
+
+    @property
+    def info(self) -> SourceInfo:
+        return replace(super().info, width=640, height=384)
+
+    def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        yield from (Scan(index) for index in range(start, stop))
+
+
+@pytest.fixture
+def path(scene: Scene) -> str:
+    scene.api.world.film = Scans("scan.mp4", 50)
+    return f"/api/videos/{scene.video}/regions"
+
+
+async def test_a_proposal_is_accepted_by_sending_it_back(scene: Scene, path: str) -> None:
+    answer = await scene.ada.post(f"{path}/proposals/")
+    assert answer.status_code == 200
+    (proposal,) = answer.json()
+    assert proposal["reason"] == "text"
+    assert proposal["confidence"] > 0.9
+    region = proposal["region"]
+    x1, y1, x2, y2 = NAME
+    assert region["x"] <= x1
+    assert region["y"] <= y1
+    assert region["x"] + region["width"] >= x2
+    assert y2 <= region["y"] + region["height"] < 100
+    assert (await scene.ada.get(f"{path}/")).json() == []
+    scene.api.world.prober.video = replace(scene.api.world.prober.video, height=384)
+    accepted = await scene.ada.post(f"{path}/", json=region)
+    assert accepted.status_code == 201
+    assert accepted.json()["label"] == "text overlay"
+
+
+async def test_proposals_are_for_whoever_may_mark(scene: Scene, path: str) -> None:
+    assert (await scene.bob.post(f"{path}/proposals")).status_code == 404
+    grant = {"user_id": scene.bob_id, "role": "viewer"}
+    (await scene.ada.put(f"/api/videos/{scene.video}/grants/", json=grant)).raise_for_status()
+    answer = await scene.bob.post(f"{path}/proposals")
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_a_film_that_stands_still_has_none(scene: Scene, path: str) -> None:
+    scene.api.world.film = FakeSource("still.mp4", 20)
+    assert (await scene.ada.post(f"{path}/proposals/")).json() == []
+
+
+async def test_a_detector_that_fails_on_every_frame_proposes_nothing(scene: Scene, path: str) -> None:
+    scene.api.world.text_detector = FakeAreaDetector(broken=True)
+    assert (await scene.ada.post(f"{path}/proposals/")).json() == []
+
+
+async def test_without_a_text_detector_it_says_what_to_install(scene: Scene, path: str) -> None:
+    def missing() -> AreaDetector:
+        raise LevelUnavailableError("the text detector is not installed", "install it")
+
+    scene.api.world.overlays._load_text = missing
+    answer = await scene.ada.post(f"{path}/proposals/")
+    assert (answer.status_code, answer.json()["code"]) == (422, "level_unavailable")
+
+
+async def test_a_video_whose_file_is_gone(scene: Scene, path: str) -> None:
+    for key in scene.api.stored():
+        (scene.api.store._root / key).unlink()
+    answer = await scene.ada.post(f"{path}/proposals/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "video_not_found")

@@ -1,0 +1,210 @@
+"""Videos as they arrive: raw, in forms, too large, cut off, lied about."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from framecloak.domain.errors import (
+    DomainError,
+    EmptyFileError,
+    NoFramesError,
+    NoVideoStreamError,
+    TruncatedVideoError,
+    UnreadableVideoError,
+)
+from support.http import asgi
+from support.http.api import CONFIG, VIDEO, Api, make_api
+
+LIMIT = 1000
+"""Bytes that an upload may have in `world`."""
+
+
+@pytest.fixture
+async def credential(api: Api) -> dict[str, str]:
+    _, client = await api.person("ada")
+    return {"authorization": client.headers["authorization"]}
+
+
+def form(*parts: tuple[str, bytes], boundary: str = "frontier", end: bool = True) -> bytes:
+    text = b""
+    for header, content in parts:
+        disposition = f"Content-Disposition: form-data; {header}"
+        text += (
+            f"--{boundary}\r\n{disposition}\r\nContent-Type: video/mp4\r\n\r\n".encode() + content + b"\r\n"
+        )
+    return text + (f"--{boundary}--\r\n".encode() if end else b"")
+
+
+FORM = {"content-type": "multipart/form-data; boundary=frontier"}
+
+
+async def test_a_raw_body_and_a_form_give_the_same_video(api: Api) -> None:
+    _, ada = await api.person("ada")
+    raw = await ada.post("/api/videos/?filename=street.mp4", content=b"film", headers=VIDEO)
+    formed = await ada.post("/api/videos", files={"file": ("street.mp4", b"film")})
+    for answer in (raw, formed):
+        assert answer.status_code == 201
+        assert answer.json() | {"filename": "street.mp4", "size_bytes": 4} == answer.json()
+        assert answer.json()["sha256"] == sha256(b"film").hexdigest()
+    assert raw.json()["id"] != formed.json()["id"]
+    assert len(api.stored()) == 2
+
+
+async def test_other_fields_of_a_form_are_no_matter(api: Api, credential: dict[str, str]) -> None:
+    body = form(('name="note"', b"x" * 50), ('name="file"; filename="a.mp4"', b"film"), ('name="z"', b"y"))
+    headers = {**credential, **FORM, "content-length": str(len(body))}
+    # However it is cut into pieces on its way.
+    for size in (1, 7, len(body)):
+        pieces = [body[at : at + size] for at in range(0, len(body), size)]
+        answer = await asgi.call(api.app, "POST", "/api/videos/", headers, pieces)
+        assert (answer.status, answer.json()["filename"], answer.json()["size_bytes"]) == (201, "a.mp4", 4)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (form(('name="other"; filename="a.mp4"', b"film")), "invalid_option"),
+        (form(('name="file"; filename="a"', b"film"), ('name="file"; filename="b"', b"f")), "invalid_option"),
+        (form(('name="file"; filename="a.mp4"', b"film"), end=False), "bad_request"),
+        (b"--frontier", "bad_request"),
+        (b"", "bad_request"),
+        (b"nonsense\r\n" * 20, "bad_request"),
+        (form(('name="file"; filename="' + "x" * 40_000 + '"', b"film")), "bad_request"),
+    ],
+)
+async def test_a_form_that_cannot_be_read_leaves_nothing(
+    api: Api, credential: dict[str, str], body: bytes, code: str
+) -> None:
+    headers = {**credential, **FORM, "content-length": str(len(body))}
+    answer = await asgi.call(api.app, "POST", "/api/videos/", headers, [body])
+    assert (answer.status in {400, 422}, answer.json()["code"]) == (True, code)
+    assert api.stored() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("/", "video"),
+        ("..", "video"),
+        ("a\r\nSet-Cookie: x=1.mp4", "aSet-Cookie: x=1.mp4"),
+        ("a\u202egpj.mp4", "agpj.mp4"),
+        ("film\0.mp4", "film.mp4"),
+        ("x" * 10_000 + ".mp4", "x" * 255),
+        ("Vidéo № 1.mp4", "Vidéo № 1.mp4"),
+        ("", "video"),
+    ],
+)
+async def test_a_file_name_is_one_tidy_line(api: Api, sent: str, kept: str) -> None:
+    _, ada = await api.person("ada")
+    answer = await ada.post("/api/videos/", params={"filename": sent}, content=b"film", headers=VIDEO)
+    assert (answer.status_code, answer.json()["filename"]) == (201, kept)
+    assert all(".." not in key for key in api.stored())
+    started = await ada.post("/api/videos/uploads/", json={"filename": sent})
+    assert started.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "kind", [UnreadableVideoError, NoVideoStreamError, NoFramesError, TruncatedVideoError, EmptyFileError]
+)
+async def test_what_is_no_video_is_not_kept(api: Api, kind: type[DomainError]) -> None:
+    _, ada = await api.person("ada")
+    api.world.prober.error = kind("this is not a video", "give an MP4")
+    for answer in (
+        await ada.post("/api/videos/", content=b"text", headers=VIDEO),
+        await ada.post("/api/videos/", files={"file": ("a.mp4", b"text")}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "unreadable_video")
+        assert answer.json()["detail"] == "this is not a video"
+    assert api.stored() == []
+    assert (await ada.get("/api/videos/")).json()["total"] == 0
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "", "image/png"])
+async def test_another_kind_of_body_is_refused(api: Api, kind: str) -> None:
+    _, ada = await api.person("ada")
+    answer = await ada.post("/api/videos/", content=b"film", headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+async def test_a_declared_length_beyond_the_limit_is_refused_before_anything_is_read(
+    api: Api, credential: dict[str, str]
+) -> None:
+    for headers in (VIDEO, FORM):
+        sent = {**credential, **headers, "content-length": str(LIMIT + 100_000)}
+        answer = await asgi.call(api.app, "POST", "/api/videos/", sent, [b"x"] * 50)
+        assert (answer.status, answer.json()["code"], answer.read) == (413, "upload_too_large", 0)
+
+
+async def test_a_body_without_a_length_is_cut_at_the_limit(api: Api, credential: dict[str, str]) -> None:
+    headers = {**credential, **VIDEO, "transfer-encoding": "chunked"}
+    answer = await asgi.call(api.app, "POST", "/api/videos/", headers, [b"x" * 100] * 50)
+    assert (answer.status, answer.json()["code"]) == (413, "upload_too_large")
+    assert answer.read < 50
+    assert api.stored() == []
+
+
+@pytest.mark.parametrize(("declared", "sent"), [(100, 10), (10, 100)])
+async def test_a_length_that_lies_leaves_nothing(
+    api: Api, credential: dict[str, str], declared: int, sent: int
+) -> None:
+    headers = {**credential, **VIDEO, "content-length": str(declared)}
+    answer = await asgi.call(api.app, "POST", "/api/videos/", headers, [b"x" * sent])
+    assert (answer.status, answer.json()["code"]) == (400, "upload_incomplete")
+    assert api.stored() == []
+
+
+@pytest.mark.parametrize("headers", [VIDEO, FORM])
+async def test_an_upload_that_is_cut_off_half_way_leaves_nothing(
+    api: Api, credential: dict[str, str], headers: dict[str, str]
+) -> None:
+    body = form(('name="file"; filename="a.mp4"', b"film" * 50), end=False)
+    sent = {**credential, **headers, "content-length": "900"}
+    answer = await asgi.call(api.app, "POST", "/api/videos/", sent, [body[:120], body[120:]], hang_up=True)
+    assert answer.status in {0, 400}
+    assert api.stored() == []
+    assert (await api.world.collection.list(await api.world.person("root"), 10, 0)).total == 0
+
+
+async def test_an_upload_past_the_api_that_is_cut_off_leaves_nothing(api: Api) -> None:
+    _, ada = await api.person("ada")
+    started = (await ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})).json()
+    length = {"content-length": "100"}
+    cut = await asgi.call(api.app, "PUT", started["url"], length, [b"x" * 50], hang_up=True)
+    short = await asgi.call(api.app, "PUT", started["url"], length, [b"x" * 50])
+    large = await asgi.call(api.app, "PUT", started["url"], {"content-length": "5000"}, [b"x" * 50])
+    assert (cut.status in {0, 400}, short.status, large.status) == (True, 400, 413)
+    assert api.stored() == []
+
+
+async def test_a_completed_upload_takes_nothing_in_any_more(api: Api) -> None:
+    _, ada = await api.person("ada")
+    started = (await ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})).json()
+    async with api.client() as anybody:
+        assert (await anybody.put(started["url"], content=b"film")).status_code == 204
+        assert (await ada.post(f"/api/videos/uploads/{started['id']}/complete")).status_code == 201
+        late = await anybody.put(started["url"], content=b"more")
+    assert (late.status_code, late.json()["code"]) == (404, "upload_not_found")
+    assert [key.partition("/")[0] for key in api.stored()] == ["videos"]
+
+
+async def test_json_is_limited_too(tmp_path: Path) -> None:
+    api = make_api(tmp_path, replace(CONFIG, max_body_bytes=1000))
+    _, ada = await api.person("ada")
+    answer = await ada.post("/api/auth/api-keys", json={"name": "x" * 2000})
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_uploads_at_the_same_time_do_not_mix(api: Api) -> None:
+    _, ada = await api.person("ada")
+    bodies = [bytes([65 + number]) * (100 + number) for number in range(8)]
+    answers = await asyncio.gather(
+        *(ada.post("/api/videos/", content=body, headers=VIDEO) for body in bodies)
+    )
+    assert [answer.json()["sha256"] for answer in answers] == [sha256(body).hexdigest() for body in bodies]

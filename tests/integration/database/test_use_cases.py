@@ -1,0 +1,277 @@
+"""The use cases that the fakes have proven, on the real database: it keeps the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
+from framecloak.domain.accounts.model import Role
+from framecloak.domain.accounts.service import SignedIn
+from framecloak.domain.anonymization.model.options import Level
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.slices import LEASE, Standing
+from framecloak.domain.anonymization.requests.cleanup import Cleaner
+from framecloak.domain.errors import (
+    AlreadyFinishedError,
+    ApiKeyNotFoundError,
+    ForbiddenError,
+    GrantNotFoundError,
+    IdempotencyConflictError,
+    InvalidCredentialsError,
+    InvalidOptionError,
+    NotAuthenticatedError,
+    NotReadyError,
+    QueueUnavailableError,
+    RegionNotFoundError,
+    RequestNotFoundError,
+    SegmentNotFoundError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenUsedError,
+    UploadNotFoundError,
+    UsernameTakenError,
+    UserNotFoundError,
+    VideoInUseError,
+    VideoNotFoundError,
+)
+from framecloak.domain.ports.database import RequestFilter
+from framecloak.domain.ports.services import TokenPair
+from framecloak.domain.videos.model import GrantRole
+from framecloak.domain.videos.segments import Region, Segment
+from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
+
+
+@pytest.fixture
+def world(tmp_path: Path, postgres_database: PostgresDatabase) -> World:
+    return World(tmp_path, real_database=postgres_database)
+
+
+async def test_what_is_not_committed_did_not_happen(world: World) -> None:
+    async with world.database.unit_of_work() as work:
+        await work.users.add("anna", "hash", Role.USER)
+    async with world.database.unit_of_work() as work:
+        assert await work.users.by_name("anna") is None
+
+
+async def test_accounts_sessions_and_keys(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("Anna")
+    with pytest.raises(UsernameTakenError):
+        await world.person("aNNa")
+    signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    assert await world.identity.by_session(signed_in.secret) == anna
+    key, secret = await world.identity.create_api_key(anna, "one", world.clock.now() + timedelta(days=1))
+    assert (await world.identity.by_api_key(secret)).user_id == anna.user_id
+    (listed,) = await world.identity.list_api_keys(anna)
+    assert (listed.id, listed.digest, listed.expires_at) == (key.id, key.digest, key.expires_at)
+    assert listed.last_used_at is not None
+    with pytest.raises(ApiKeyNotFoundError):
+        await world.identity.revoke_api_key(boss, key.id)
+    await world.identity.change_user(boss, anna.user_id, disabled=True)
+    for attempt in (world.identity.by_session(signed_in.secret), world.identity.by_api_key(secret)):
+        with pytest.raises(NotAuthenticatedError):
+            await attempt
+    await world.identity.change_user(boss, anna.user_id, disabled=False)
+    await world.identity.revoke_api_key(anna, key.id)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_api_key(secret)
+    with pytest.raises(UserNotFoundError):
+        await world.identity.get_user(boss, 999)
+    page = await world.identity.list_users(boss, 1, 1)
+    assert ([one.username for one in page.items], page.total) == (["Anna"], 2)
+
+
+async def test_two_administrators_who_remove_each_other_leave_one(world: World) -> None:
+    boss, chief = [await world.person(name, Role.ADMIN) for name in ("boss", "chief")]
+    results = await asyncio.gather(
+        world.identity.change_user(boss, chief.user_id, role=Role.USER),
+        world.identity.change_user(chief, boss.user_id, disabled=True),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in results if isinstance(one, BaseException)] == [InvalidOptionError]
+    async with world.database.unit_of_work() as work:
+        assert await work.users.lock_administrators() == 1
+
+
+async def test_sign_ins_during_a_new_password_leave_no_session(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    tries = [world.identity.sign_in("anna", PASSWORD, f"10.0.0.{number}") for number in range(8)]
+    change = world.identity.change_user(boss, anna.user_id, password="another long password")
+    *results, _ = await asyncio.gather(*tries, change, return_exceptions=True)
+    for one in results:
+        assert isinstance(one, SignedIn | InvalidCredentialsError)
+        if isinstance(one, SignedIn):
+            with pytest.raises(NotAuthenticatedError):
+                await world.identity.by_session(one.secret)
+
+
+async def test_of_many_who_refresh_at_once_one_gets_tokens_and_reuse_ends_them(world: World) -> None:
+    await world.person("anna")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    tries = [world.identity.refresh_tokens(pair.refresh) for _ in range(20)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    (won,) = [one for one in results if isinstance(one, TokenPair)]
+    assert sum(isinstance(one, NotAuthenticatedError) for one in results) == 19
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_access_token(won.access)
+
+
+async def test_of_many_submissions_with_one_key_one_is_taken_in(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    submitted = await asyncio.gather(*(world.submissions.submit(anna, order, "key") for _ in range(20)))
+    assert {one.request.id for one in submitted} == {id_ for id_, _ in world.queue.written}
+    assert len(world.queue.written) == 1
+    assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 1
+    # The key still answers when nothing of the order is left.
+    request = submitted[0].request
+    await world.anonymization.cancel(anna, request.id)
+    await world.collection.delete(anna, order.video_id)
+    again = await world.submissions.submit(anna, order, "key")
+    assert (again.request.id, again.request.status) == (request.id, Status.CANCELLED)
+
+
+async def test_videos_marks_and_grants_are_scoped(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    boss = await world.person("boss", Role.ADMIN)
+    video, other = await world.video(anna), await world.video(anna)
+    assert await world.collection.get(anna, video.id) == video
+    with pytest.raises(VideoNotFoundError):
+        await world.collection.get(ben, video.id)
+    await world.sharing.share(anna, video.id, ben.user_id, GrantRole.VIEWER)
+    assert (await world.collection.list(ben, 9, 0)).items == [replace(video, access=GrantRole.VIEWER)]
+    assert [one.id for one in (await world.collection.list(boss, 9, 0)).items] == [other.id, video.id]
+    with pytest.raises(ForbiddenError):
+        await world.marking.add_segment(ben, video.id, Segment(0, 1), None)
+    await world.sharing.share(anna, video.id, ben.user_id, GrantRole.EDITOR)
+    late = await world.marking.add_segment(ben, video.id, Segment(50, 60), "exit")
+    early = await world.marking.add_segment(ben, video.id, Segment(0, 10), None)
+    assert list(await world.marking.segments(anna, video.id)) == [early, late]
+    moved = await world.marking.change_segment(anna, video.id, late.id, end_frame=100)
+    assert await world.marking.segment(anna, video.id, late.id) == moved
+    with pytest.raises(SegmentNotFoundError):
+        await world.marking.remove_segment(anna, other.id, late.id)
+    await world.marking.remove_segment(anna, video.id, late.id)
+    region = await world.marking.add_region(anna, video.id, Region(1, 2, 3, 4, Segment(5, 6)), "badge")
+    assert list(await world.marking.regions(ben, video.id)) == [region]
+    with pytest.raises(RegionNotFoundError):
+        await world.marking.remove_region(anna, other.id, region.id)
+    await world.marking.remove_region(anna, video.id, region.id)
+    (grant,) = await world.sharing.grants(anna, video.id)
+    assert (grant.username, grant.role) == ("ben", GrantRole.EDITOR)
+    with pytest.raises(UserNotFoundError):
+        await world.sharing.share(anna, video.id, 999, GrantRole.VIEWER)
+    await world.sharing.unshare(anna, video.id, ben.user_id)
+    with pytest.raises(GrantNotFoundError):
+        await world.sharing.unshare(anna, video.id, ben.user_id)
+
+
+async def test_an_upload_is_taken_by_one_of_many(world: World) -> None:
+    anna = await world.person("anna")
+    started = await world.collection.begin_upload(anna, "film.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    tries = [world.collection.complete_upload(anna, started.upload.id) for _ in range(8)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, UploadNotFoundError) for one in results) == 7
+
+
+async def test_a_request_lives_as_on_the_fake(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    order = await world.order(anna, (0, 10), (5, 20))
+    submitted = await world.submissions.submit(anna, order, "key")
+    request = submitted.request
+    assert (request.order, request.total_frames, submitted.estimated_seconds) == (order, 20, 1)
+    assert (await world.submissions.submit(anna, order, "key")).request.id == request.id
+    with pytest.raises(IdempotencyConflictError):
+        await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
+    with pytest.raises(RequestNotFoundError):
+        await world.anonymization.status(ben, request.id)
+    with pytest.raises(VideoInUseError):
+        await world.collection.delete(anna, order.video_id)
+    async with world.database.unit_of_work() as work:
+        lease = await work.slices.lease(request.id, 0, "worker", LEASE)
+        assert lease is not None
+        assert await work.slices.renew(lease, LEASE, 7) is Standing.HELD
+        await work.commit()
+    assert (await world.anonymization.status(anna, request.id)).request.progress == 35
+    async with world.database.unit_of_work() as work:
+        await work.slices.release(lease, timedelta())
+        assert await work.slices.ready(request.id) == [0]
+        await work.commit()
+    await world.anonymization.cancel(anna, request.id)
+    with pytest.raises(AlreadyFinishedError):
+        await world.anonymization.cancel(anna, request.id)
+    wanted = RequestFilter(video_id=order.video_id, status=Status.CANCELLED)
+    assert (await world.anonymization.list(anna, wanted, 9, 0)).total == 1
+    await world.collection.delete(anna, order.video_id)
+    assert (await world.anonymization.status(anna, request.id)).request.order == order
+
+
+async def test_a_request_is_claimed_by_one_of_many(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+
+    async def claim() -> bool:
+        async with world.database.unit_of_work() as work:
+            claimed = await work.requests.claim(request_id, world.clock.now())
+            await work.commit()
+        return claimed is not None
+
+    assert sum(await asyncio.gather(*(claim() for _ in range(50)))) == 1
+
+
+async def test_without_a_queue_the_key_stays_free(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    world.queue.unavailable = True
+    with pytest.raises(QueueUnavailableError):
+        await world.submissions.submit(anna, order, "key")
+    world.queue.unavailable = False
+    assert (await world.anonymization.list(anna, RequestFilter(), 9, 0)).total == 0
+    assert await world.submissions.submit(anna, replace(order, level=Level.MINIMAL), "key")
+
+
+async def test_a_download_token_is_redeemed_by_one_of_fifty(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    with pytest.raises(NotReadyError):
+        await world.anonymization.mint_download(anna, request_id)
+    await world.complete(request_id)
+    token = (await world.anonymization.mint_download(anna, request_id)).token
+    with pytest.raises(TokenNotFoundError):
+        await world.anonymization.redeem_download(uuid4(), token)
+    tries = [world.anonymization.redeem_download(request_id, token) for _ in range(50)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, str) for one in results) == 1
+    assert sum(isinstance(one, TokenUsedError) for one in results) == 49
+    late = (await world.anonymization.mint_download(anna, request_id)).token
+    world.clock.advance(timedelta(hours=2))
+    with pytest.raises(TokenExpiredError):
+        await world.anonymization.redeem_download(request_id, late)
+
+
+async def test_numbers_and_cleaning(world: World) -> None:
+    anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
+    order = await world.order(anna, (0, 50))
+    done, waiting = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
+    await world.complete(done)
+    statistics = await world.anonymization.statistics(boss)
+    assert (statistics.frames_per_second, statistics.frames_waiting) == (5.0, 50)
+    assert (statistics.requests[Status.COMPLETED], statistics.requests[Status.PENDING]) == (1, 1)
+    async with world.database.unit_of_work() as work:
+        assert [one.request_id for one in await work.slices.demands()] == [waiting]
+    await world.anonymization.mint_download(anna, done)
+    await world.collection.begin_upload(anna, "a.mp4")
+    await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.advance(timedelta(hours=13))
+    report = await Cleaner(
+        world.database, world.store, world.clock, timedelta(hours=2), nothing_to_sweep
+    ).run()
+    assert (report.tokens, report.sessions, report.results, report.uploads) == (1, 1, 1, 1)
+    with pytest.raises(NotReadyError):
+        await world.anonymization.mint_download(anna, done)

@@ -1,0 +1,123 @@
+"""Single entries of ZIPs in an object store, and single frames of films in ZIPs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fakes.results import IMPRINT
+from fakes.storage import FakeObjectStore
+from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvRedactor
+from framecloak.adapters.media.video.frame_extraction import film_frame
+from framecloak.adapters.media.video.source import open_video
+from framecloak.adapters.media.video.x264 import X264Studio
+from framecloak.adapters.media.zip.archive import ZipArchive
+from framecloak.adapters.storage import stored_archives
+from framecloak.adapters.storage.stored_archives import StoredZips
+from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat
+from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.errors import ObjectNotFoundError
+from framecloak.domain.videos.segments import Segment
+from support.samples.media import read_number, write_video
+from support.use_cases import chunks
+
+KEY = "requests/one/frames.zip"
+
+
+class WatchedStore(FakeObjectStore):
+    """Remembers how much was read."""
+
+    read_bytes = 0
+
+    async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        async for chunk in super().read(key, start, stop):
+            self.read_bytes += len(chunk)
+            yield chunk
+
+
+async def stored(tmp_path: Path, contents: dict[str, bytes]) -> WatchedStore:
+    store, path = WatchedStore(), tmp_path / "a.zip"
+    with ZipArchive(path) as archive:
+        for name, data in contents.items():
+            if name.endswith(".html"):
+                archive.add_stream(name, iter([data]))
+            else:
+                archive.add(name, data)
+        archive.commit()
+    await store.put_file(KEY, path)
+    return store
+
+
+CONTENTS = {f"frames/{n:03d}.jpg": bytes([n]) * (n * 50) for n in range(100)} | {"ré.html": b"<p>" * 999}
+
+
+@pytest.mark.parametrize("tail", [1, 100, 3000, 1 << 20])
+async def test_every_entry_is_found(tmp_path: Path, tail: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_archives, "_TAIL", tail)
+    zips = StoredZips(await stored(tmp_path, CONTENTS))
+    for name, data in CONTENTS.items():
+        assert await zips.read(KEY, name) == data
+
+
+async def test_only_what_is_asked_for_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_archives, "_TAIL", 10_000)
+    store = await stored(tmp_path, CONTENTS)
+    zips = StoredZips(store)
+    await zips.read(KEY, "frames/002.jpg")
+    assert store.read_bytes < 12_000 < len(store.objects[KEY]) / 10
+    before = store.read_bytes
+    await zips.read(KEY, "frames/003.jpg")
+    assert store.read_bytes - before < 500
+
+
+async def test_what_is_damaged_or_missing_is_said_to_be(tmp_path: Path) -> None:
+    store = await stored(tmp_path, CONTENTS)
+    zips = StoredZips(store)
+    with pytest.raises(ObjectNotFoundError):
+        await zips.read(KEY, "frames/200.jpg")
+    with pytest.raises(ObjectNotFoundError):
+        await zips.read("requests/two/frames.zip", "frames/001.jpg")
+    data = store.objects[KEY]
+    where = data.index(b"\x05" * 250)
+    store.objects[KEY] = data[:where] + b"x" + data[where + 1 :]
+    with pytest.raises(ObjectNotFoundError, match="damaged"):
+        await zips.read(KEY, "frames/005.jpg")
+    for other in (b"", b"zip", data[: len(data) // 2], b"PK\x05\x06" + bytes(18), data[:-22] + bytes(22)):
+        await store.put("other", chunks(other))
+        with pytest.raises(ObjectNotFoundError):
+            await StoredZips(store).read("other", "frames/001.jpg")
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames 10 to 129 of a film whose frames show their numbers, as far as six bits go."""
+    folder = tmp_path_factory.mktemp("films")
+    source = open_video(write_video(folder / "numbered.mp4", 140))
+    exhibit = Exhibit(0, source, None, str, (Segment(10, 130),))
+    export = Export(IMPRINT, Level.MINIMAL, Appearance(OutputFormat.MP4), batches([exhibit]))
+    instruments = Instruments(None, OpenCvRedactor(), OpenCvEncoder(), 2, films=X264Studio(folder))
+    with ZipArchive(folder / "out.zip") as archive:
+        export.run(instruments, archive, lambda: None)
+    return folder / "out.zip"
+
+
+@pytest.mark.parametrize("position", [0, 1, 47, 48, 49, 100, 119])
+def test_a_frame_of_a_film_is_that_frame(films: Path, position: int) -> None:
+    data = film_frame(films, "films/film_0000010.mp4", position)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert read_number(np.asarray(picture, np.uint8)) == (position + 10) % 64
+
+
+@pytest.mark.parametrize(("name", "position"), [("films/film_0000010.mp4", 120), ("films/other.mp4", 0)])
+def test_a_frame_that_is_not_there(films: Path, name: str, position: int) -> None:
+    with pytest.raises(ObjectNotFoundError):
+        film_frame(films, name, position)
+    with pytest.raises(ObjectNotFoundError):
+        film_frame(films.with_name("none.zip"), name, position)
+    with pytest.raises(ObjectNotFoundError):
+        film_frame(films.with_name("numbered.mp4"), name, position)

@@ -1,0 +1,118 @@
+"""What is deployed, read from the files that deploy it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from framecloak.entrypoints.settings import variables
+from framecloak.entrypoints.settings.variables import Variable
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+
+_WORDS = re.compile(r'"([^"]*)"')
+
+
+@dataclass
+class Stage:
+    """One stage of the Dockerfile.
+
+    Attributes:
+        name: what it is called.
+        base: an image or an earlier stage.
+        steps: instructions with their arguments, in order; lines that go on are joined.
+    """
+
+    name: str
+    base: str
+    steps: list[tuple[str, str]] = field(default_factory=list)
+
+    def all(self, instruction: str) -> list[str]:
+        """The arguments of every instruction of a kind."""
+        return [arguments for found, arguments in self.steps if found == instruction]
+
+
+@dataclass
+class Dockerfile:
+    """The Dockerfile."""
+
+    stages: dict[str, Stage]
+
+    def lineage(self, name: str) -> Iterator[Stage]:
+        """A stage and those that it is made from."""
+        while name in self.stages:
+            yield self.stages[name]
+            name = self.stages[name].base
+
+    def steps(self, name: str) -> list[tuple[str, str]]:
+        """All that happens in a stage and in those that it is made from, in order."""
+        return [step for stage in reversed(list(self.lineage(name))) for step in stage.steps]
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The variables of an image."""
+        found: dict[str, str] = {}
+        for instruction, arguments in self.steps(name):
+            if instruction == "ENV":
+                found |= dict(pair.split("=", 1) for pair in arguments.split())
+        return found
+
+    def words(self, name: str, instruction: str) -> list[str]:
+        """The last instruction of a kind in an image, which must be in exec form."""
+        arguments = [words for found, words in self.steps(name) if found == instruction][-1]
+        return _WORDS.findall(arguments)
+
+
+def read_dockerfile() -> Dockerfile:
+    text = re.sub(r"^\s*#.*\n", "", (DOCKER / "Dockerfile").read_text("utf-8"), flags=re.MULTILINE)
+    lines = re.sub(r"\s*\\\n\s*", " ", text).splitlines()
+    arguments: dict[str, str] = {}
+    stages: dict[str, Stage] = {}
+    for line in filter(None, lines):
+        instruction, _, rest = line.partition(" ")
+        if instruction == "FROM":
+            base, _, name = rest.partition(" AS ")
+            for argument, value in arguments.items():
+                base = base.replace(f"${{{argument}}}", value)
+            stages[name] = Stage(name, base)
+        elif stages:
+            next(reversed(stages.values())).steps.append((instruction, rest.strip()))
+        else:
+            argument, _, value = rest.partition("=")
+            arguments[argument] = value.strip('"')
+    return Dockerfile(stages)
+
+
+def known_variables() -> dict[str, Variable]:
+    """Every variable that the program reads, by its name; secrets also as the file that holds them."""
+    found = {described.name: described for _, described in variables()}
+    return found | {f"{name}_FILE": one for name, one in found.items() if one.secret}
+
+
+def read_compose(*names: str) -> dict[str, Any]:
+    """Compose files, merged as Compose does it: mappings deeply, the rest replaced."""
+    merged: dict[str, Any] = {}
+    for name in names:
+        merged = _merge(merged, yaml.safe_load((DOCKER / name).read_text("utf-8")))
+    return merged
+
+
+def _merge(below: Any, above: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    if isinstance(below, dict) and isinstance(above, dict):
+        return {key: _merge(below.get(key), above.get(key, below.get(key))) for key in below | above}
+    return above
+
+
+def read_kubernetes() -> list[dict[str, Any]]:
+    """Every object of the example but Kustomize's own."""
+    return [
+        found
+        for path in sorted((DOCKER / "kubernetes").glob("*.yaml"))
+        if path.name != "kustomization.yaml"
+        for found in yaml.safe_load_all(path.read_text("utf-8"))
+    ]

@@ -1,0 +1,145 @@
+"""An installation with embedded servers, which the tests of commands share and look into."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
+from framecloak.domain.ports.database import RequestFilter
+from framecloak.domain.videos.segments import Segment
+from framecloak.entrypoints.cli.admin.connection import OPERATOR
+from framecloak.entrypoints.composition.servers import own_stack
+from framecloak.entrypoints.composition.service import Service, build_service
+from framecloak.entrypoints.settings import Settings
+from support.listing import files_below
+from support.processes import command
+from support.processes.forked import PIPE
+from support.samples.media import write_video
+
+PASSWORD = "correct horse battery"
+SHORT, LONG = 1, 2
+"""Numbers of two videos: one of 12 frames, and one that takes a while."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Embedded servers with an administrator and two videos.
+
+    Attributes:
+        settings: with the addresses of the servers.
+        service: use cases, to look at what commands did.
+        segments: by video, the number of the segment that is marked on it: frames 2 to 8 of the short one,
+            all of the long one.
+        portal: where the use cases run.
+    """
+
+    settings: Settings
+    service: Service
+    segments: dict[int, int]
+    portal: BlockingPortal
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands need to know, which is not the addresses."""
+        return {"DATA_DIR": str(self.settings.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+
+    @property
+    def objects(self) -> set[str]:
+        """Keys of what is stored."""
+        return set(files_below(self.settings.data_dir / "objects"))
+
+    def run(
+        self, *arguments: str | Path, stdin: str | None = None, installed: bool = False
+    ) -> command.Result:
+        """Run a command on it; ``installed`` as for `command.run`."""
+        return command.run(*arguments, environment=self.environment, stdin=stdin, installed=installed)
+
+    def rows(self, *arguments: str) -> list[dict[str, Any]]:
+        """What a command lists."""
+        rows: list[dict[str, Any]] = json.loads(self.run(*arguments, "--json").out)
+        return rows
+
+    def requests(self) -> list[AnonymizationRequest]:
+        """The newest one, if there is any."""
+        return list(self.portal.call(self.service.anonymization.list, OPERATOR, RequestFilter(), 1, 0).items)
+
+    def newest_request(self) -> AnonymizationRequest:
+        (newest,) = self.requests()
+        return newest
+
+    def status(self, request_id: str | UUID) -> Status:
+        """Where a request stands."""
+        return self.portal.call(
+            self.service.anonymization.status, OPERATOR, UUID(str(request_id))
+        ).request.status
+
+    @contextmanager
+    def working_on_the_long_video(self, output: Path) -> Iterator[tuple[subprocess.Popen[str], UUID]]:
+        """A command in the foreground, and the request that it is working on."""
+        words = ["--video-id", str(LONG), "--segment-ids", str(self.segments[LONG]), "-o", str(output)]
+        # A signal may come at any moment of its life, the first included.
+        process = command.start_installed(
+            "anonymize-frames", *words, environment=self.environment, stdout=PIPE, stderr=PIPE
+        )
+        try:
+            while True:
+                assert process.poll() is None
+                for request in self.requests():
+                    if request.order.video_id == LONG and request.status is Status.PROCESSING:
+                        yield process, request.id
+                        return
+                time.sleep(0.05)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@contextmanager
+def installed(folder: Path) -> Iterator[Installation]:
+    """Start one and fill it."""
+    settings = Settings.from_environment({"DATA_DIR": str(folder / "data")})
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(own_stack(settings)) as running,
+        portal.wrap_async_context_manager(build_service(running)) as service,
+    ):
+        segments: dict[int, int] = {}
+        made = Installation(running, service, segments, portal)
+        films = [write_video(folder / "short.mp4", 12), write_video(folder / "long.mp4", 3000)]
+        for arguments, stdin, said in (
+            (
+                ["users", "create", "root", "--admin", "--password-stdin"],
+                f"{PASSWORD}\n",
+                "account 1: root (admin)",
+            ),
+            (
+                ["videos", "import", *films],
+                None,
+                "video 1: short.mp4, 128x96, 12 frames\nvideo 2: long.mp4, 128x96, 3000 frames",
+            ),
+        ):
+            done = made.run(*arguments, stdin=stdin, installed=True)
+            assert (done.code, done.out, done.err) == (0, f"{said}\n", ""), done
+        for video, segment in ((SHORT, Segment(2, 8)), (LONG, Segment(0, 3000))):
+            marked = portal.call(service.marking.add_segment, OPERATOR, video, segment, None)
+            segments[video] = marked.id
+        yield made
+
+
+def error_line(result: command.Result, code: int) -> str:
+    """The one line of an error."""
+    assert (result.code, result.out) == (code, "")
+    (line,) = result.err.splitlines()
+    assert line.startswith("framecloak: ")
+    return line

@@ -1,0 +1,101 @@
+"""Rows for tests of databases, each in a unit of work of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import count
+from typing import TypeVar
+
+from framecloak.domain.accounts.model import Means, Principal, Role, User
+from framecloak.domain.anonymization.model.options import (
+    Appearance,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Priority, Snapshot
+from framecloak.domain.ports.database import Database, UnitOfWork
+from framecloak.domain.videos.model import Video, VideoFacts
+from framecloak.domain.videos.segments import Segment
+
+NOW = datetime(2026, 3, 1, 12, 0, 30, 123456, tzinfo=UTC)
+CALLERS = 50
+Answer = TypeVar("Answer")
+_numbers = count()
+
+
+def digest(secret: str) -> bytes:
+    return sha256(secret.encode()).digest()
+
+
+def facts(**changes: object) -> VideoFacts:
+    values: dict[str, object] = {
+        "sha256": "ab" * 32,
+        "size_bytes": 5_000_000_000,
+        "width": 640,
+        "height": 360,
+        "frame_rate": 29.97,
+        "frame_count": 900,
+        "duration": 30.03,
+        "rotation": 90,
+    }
+    return VideoFacts(**{**values, **changes})
+
+
+def order_for(video: Video, *segment_ids: int, priority: Priority = Priority.HIGH) -> Order:
+    appearance = Appearance(OutputFormat.WEBP, 71, RedactionStyle.BLUR, RedactionShape.ELLIPSE)
+    url = "https://hooks.example/done"
+    return Order(video.id, segment_ids or (3, 1, 2), Level.MINIMAL, appearance, priority, url)
+
+
+def snapshot_for(order: Order, frames: int) -> Snapshot:
+    """So many frames, which all segments of the order share."""
+    return Snapshot(dict.fromkeys(order.segment_ids, Segment(0, frames)), ())
+
+
+async def add_user(database: Database, username: str, role: Role = Role.USER) -> User:
+    async with database.unit_of_work() as work:
+        user = await work.users.add(username, "hash", role)
+        await work.commit()
+    return user
+
+
+def principal_of(user: User) -> Principal:
+    return Principal(user.id, user.username, user.role, Means.SESSION)
+
+
+async def add_video(database: Database, owner: User) -> Video:
+    async with database.unit_of_work() as work:
+        key = f"videos/{next(_numbers)}"
+        video = await work.videos.add(owner.id, "a film.mp4", key, facts(), b"index")
+        await work.commit()
+    return video
+
+
+async def add_request(
+    database: Database, user: User, video: Video, total_frames: int = 10
+) -> AnonymizationRequest:
+    async with database.unit_of_work() as work:
+        order = order_for(video)
+        request, _ = await work.requests.add(user.id, order, snapshot_for(order, total_frames), None)
+        await work.slices.add(request.id, [Segment(0, total_frames)])
+        await work.commit()
+    return request
+
+
+async def at_once(
+    database: Database, ask: Callable[[UnitOfWork], Awaitable[Answer]]
+) -> list[Answer | BaseException]:
+    """The same by many callers, each in a unit of work of its own."""
+
+    async def one() -> Answer:
+        async with database.unit_of_work() as work:
+            answer = await ask(work)
+            await work.commit()
+            return answer
+
+    return await asyncio.gather(*(one() for _ in range(CALLERS)), return_exceptions=True)

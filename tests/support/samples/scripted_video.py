@@ -1,0 +1,242 @@
+"""A film whose frames carry their number in their pixels, and a detector that knows the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from fakes.results import ShippedFrame
+from fakes.vision import LANDMARKS
+from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.anonymization.pipeline.config import Lens
+from framecloak.domain.errors import ExaminationError, TruncatedVideoError
+from framecloak.domain.imaging.detections import Areas, Detections, FloatArray, Image, ModelCard
+from framecloak.domain.imaging.timing import Timing
+from framecloak.domain.ports import Frame, Sound, SourceInfo
+from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.reid.reference_people import Likenesses
+
+WIDTH, HEIGHT = 320, 192
+Script = dict[int, list[tuple[float, float, float, float]]]
+"""Per frame: centre x, centre y, size, score."""
+
+
+@dataclass(frozen=True)
+class ScriptedFrame:
+    index: int
+    lost: bool = False
+    width: int = WIDTH
+    height: int = HEIGHT
+    nbytes: int = WIDTH * HEIGHT * 3
+    writing: tuple[tuple[float, ...], ...] = ()
+
+    def bgr(self) -> Image:
+        if self.lost:
+            raise ExaminationError(f"frame {self.index} was not decoded")
+        picture = np.full((HEIGHT, WIDTH, 3), self.index, np.uint8)
+        for row, (x1, y1, x2, y2, *_) in enumerate(self.writing):
+            letters = np.random.default_rng(row).integers(0, 256, (round(y2 - y1), round(x2 - x1), 1))
+            place = picture[round(y1) : round(y1) + len(letters), round(x1) : round(x1) + letters.shape[1]]
+            place[...] = letters[: place.shape[0], : place.shape[1]]
+        return picture
+
+    def rgb(self, width: int, height: int) -> Image:
+        return np.resize(self.bgr(), (height, width, 3))
+
+
+@dataclass
+class ScriptedSource:
+    count: int
+    lost: frozenset[int] = frozenset()
+    ends_at: int | None = None
+    cut_off_at: int | None = None
+    writing: Mapping[int, Sequence[tuple[float, ...]]] = field(default_factory=dict)
+    opened: int = 0
+    closed: int = 0
+
+    sound: Sound | None = None
+
+    def timing(self, start: int, stop: int) -> Timing:
+        return Timing.steady(Fraction(25), start, stop)
+
+    @property
+    def readable(self) -> int:
+        return self.count if self.cut_off_at is None else self.cut_off_at
+
+    @property
+    def info(self) -> SourceInfo:
+        return SourceInfo(
+            "script.mp4", WIDTH, HEIGHT, self.count, self.readable, 25.0, self.count / 25, 0, True
+        )
+
+    def sha256(self) -> str:
+        return "0" * 64
+
+    def frames(self, start: int, stop: int) -> Generator[ScriptedFrame, None, None]:
+        if stop > self.readable:
+            raise TruncatedVideoError(f"the file holds {self.readable} frames")
+        self.opened += 1
+        try:
+            for index in range(start, stop):
+                if index == self.ends_at:
+                    raise TruncatedVideoError(f"the video ends at frame {index}")
+                writing = tuple(self.writing.get(index, ()))
+                yield ScriptedFrame(index, lost=index in self.lost, writing=writing)
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class ScriptedDetector:
+    script: Script
+    broken_at: frozenset[int] = frozenset()
+    crash_at: int | None = None
+    max_batch: int = 1
+    stride: int = 32
+    batches: list[int] = field(default_factory=list)
+    card: ModelCard = field(default_factory=lambda: ModelCard("script", "0" * 64, "none", "CPU", "fp32"))
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        self.batches.append(len(images))
+        return [self._detect(image, threshold) for image in images]
+
+    def _detect(self, image: Image, threshold: float) -> Detections:
+        index = int(image[0, 0, 0])
+        if index in self.broken_at:
+            raise ExaminationError("not a number")
+        if index == self.crash_at:
+            raise ZeroDivisionError
+        rows = [row for row in self.script.get(index, []) if row[3] >= threshold]
+        table = np.array(rows, np.float32).reshape(-1, 4)
+        half = table[:, 2:3] / 2
+        boxes = np.hstack([table[:, :2] - half, table[:, :2] + half]) * (image.shape[1] / WIDTH)
+        corners, extents = boxes[:, np.newaxis, :2], boxes[:, np.newaxis, 2:] - boxes[:, np.newaxis, :2]
+        return Detections(boxes, table[:, 3], (corners + extents * LANDMARKS).astype(np.float32))
+
+
+@dataclass
+class ScriptedRecognizer:
+    """Knows, by frame and by where it is, how much each face is like the one that `PERSON` shows.
+
+    Attributes:
+        likeness: told the number of a frame and how far from the left a face is.
+        broken_at: frames whose faces it fails on.
+        calls: of each call, the frames and places of its faces.
+    """
+
+    likeness: Callable[[int, float], float]
+    broken_at: frozenset[int] = frozenset()
+    max_batch: int = 8
+    calls: list[list[tuple[int, int]]] = field(default_factory=list)
+    card: ModelCard = field(default_factory=lambda: ModelCard("known", "2" * 64, "none", "CPU", "fp32"))
+    space: EmbeddingSpace = field(default_factory=lambda: EmbeddingSpace("known", "2" * 64, 2))
+
+    def align(self, image: Image, landmarks: FloatArray) -> Image:
+        chips = np.random.default_rng(0).integers(0, 256, (len(landmarks), 32, 32, 3)).astype(np.uint8)
+        chips[:, 0, 0, 0] = image[0, 0, 0]
+        chips[:, 0, 0, 1] = landmarks[:, :, 0].mean(axis=1) // 2
+        return chips
+
+    def embed(self, chips: Image) -> FloatArray:
+        faces = [(int(chip[0, 0, 0]), 2 * int(chip[0, 0, 1])) for chip in chips]
+        self.calls.append(faces)
+        if any(frame in self.broken_at for frame, _ in faces):
+            raise ExaminationError("not a number")
+        cosines = np.array([self.likeness(*face) for face in faces])
+        return np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
+
+
+PERSON = Likenesses(np.array([[1, 0]], np.float32))
+
+
+@dataclass
+class ScriptedAreas:
+    """Text or plates: per frame x1, y1, x2, y2 and score.
+
+    Attributes:
+        looked_at: numbers of the frames that it was asked about.
+    """
+
+    script: dict[int, list[tuple[float, float, float, float, float]]]
+    broken_at: frozenset[int] = frozenset()
+    stride: int = 32
+    looked_at: list[int] = field(default_factory=list)
+    card: ModelCard = field(default_factory=lambda: ModelCard("areas", "1" * 64, "none", "CPU", "fp32"))
+
+    def detect(self, image: Image, threshold: float) -> Areas:
+        index = int(image[0, 0, 0])
+        self.looked_at.append(index)
+        if index in self.broken_at:
+            raise ExaminationError("not a number")
+        rows = [row for row in self.script.get(index, []) if row[4] >= threshold]
+        table = np.array(rows, np.float32).reshape(-1, 5)
+        return Areas(table[:, :4] * (image.shape[1] / WIDTH), table[:, 4])
+
+
+class BlackBoxes:
+    def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
+        for x1, y1, x2, y2 in boxes.astype(int):
+            image[y1:y2, x1:x2] = 0
+
+
+class RawBytes:
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        return image.tobytes()
+
+
+class RawReader:
+    """Reads what ``RawBytes`` wrote; bytes of another length are no picture."""
+
+    def read(self, data: bytes, index: int) -> Frame:
+        if len(data) != WIDTH * HEIGHT * 3:
+            raise ExaminationError("no picture")
+        return ShippedFrame(index, np.frombuffer(data, np.uint8).reshape(HEIGHT, WIDTH, 3))
+
+
+class Smudge:
+    """Writes the shape and the middle pixel of a picture for a small picture of it."""
+
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        middle = image[image.shape[0] // 2, image.shape[1] // 2]
+        return bytes([image.shape[0], image.shape[1], *middle.tolist()])
+
+
+LENS = Lens(RawReader(), Smudge(), None)
+
+
+@dataclass
+class SearchingDetector(ScriptedDetector):
+    """Finds what the script says in frames of the source, and something else in redacted ones.
+
+    In those it takes every patch of 32 x 32 pixels for a face that shows a frame with one of some numbers and
+    is not black, at the places ``left_at``.
+
+    Attributes:
+        left_in: numbers of the frames in which something is left.
+        left_at: x and y of its upper left corners.
+        lost_in: numbers of frames that cannot be searched.
+    """
+
+    left_in: frozenset[int] = frozenset()
+    left_at: tuple[tuple[int, int], ...] = ((200, 130),)
+    lost_in: frozenset[int] = frozenset()
+
+    def _detect(self, image: Image, threshold: float) -> Detections:
+        whole = image.shape[:2] == (HEIGHT, WIDTH)
+        corner = image[HEIGHT - 1, WIDTH - 1] if whole else image[-1, -1]
+        if not whole or image[0, 0].any():
+            return super()._detect(image, threshold) if whole else Detections.empty()
+        if int(corner[0]) in self.lost_in:
+            raise ExaminationError("not a number")
+        places = [(x, y) for x, y in self.left_at if int(image[y + 16, x + 16, 0]) in self.left_in]
+        boxes = np.array([(x, y, x + 32, y + 32) for x, y in places], np.float32).reshape(-1, 4)
+        return Detections(
+            boxes, np.full(len(boxes), 0.9, np.float32), np.zeros((len(boxes), 5, 2), np.float32)
+        )
+
+
+def walking(frames: range, *, missing: frozenset[int] = frozenset()) -> Script:
+    return {t: [(40.0 + 2 * t, 90.0, 30.0, 0.9)] for t in frames if t not in missing}

@@ -1,0 +1,154 @@
+"""A worker on fakes, with one request waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from uuid import UUID
+from zipfile import ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fakes.media import FakeArchive, FakeEncoder, FakeRedactor, FakeSource
+from fakes.metrics import FakeMeter
+from fakes.results import IMPRINT, FakeStudio
+from fakes.vision import FakeFaceDetector
+from framecloak.adapters.media.zip.archive import ZipReader
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
+from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order
+from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.work.slice_worker import SliceWorker
+from framecloak.domain.anonymization.work.worker_resources import Workshop
+from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.ports import AreaDetector, FrameSource
+from framecloak.domain.support.resilience import Backoff
+from framecloak.domain.videos.segments import Region
+from support.use_cases import World
+
+
+class FiledArchive(FakeArchive):
+    """Leaves a ZIP behind, for the store to take."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def commit(self) -> None:
+        super().commit()
+        with ZipFile(self.path, "w") as zipped:
+            for name, data in self.entries.items():
+                zipped.writestr(name, data)
+
+
+class Desk:
+    """A worker with one request waiting for it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.open_video: Callable[[Path], FrameSource] = lambda _: FakeSource("film.mp4", 100)
+        self.detector: FakeFaceDetector | None = FakeFaceDetector()
+        self.text: AreaDetector | None = None
+        self.level = Level.FACES
+        self.appearance = Appearance()
+        self.levels: list[Level] = []
+        self.backoff = Backoff(lasts=0)
+        self.room = 1_000_000
+        self.archives: list[FiledArchive] = []
+        self.time_limit = 60.0
+        self.meter = FakeMeter()
+        self.stored_parts: set[str] = set()
+
+    async def submit(self, *segments: tuple[int, int], regions: Sequence[Region] = ()) -> UUID:
+        self.anna: Principal = await self.world.person("anna")
+        self.order: Order = replace(
+            await self.world.order(self.anna, *segments),
+            level=self.level,
+            appearance=self.appearance,
+            verify=Verify.NONE,
+        )
+        for region in regions:
+            await self.world.marking.add_region(self.anna, self.order.video_id, region, None)
+        return (await self.world.submissions.submit(self.anna, self.order)).request.id
+
+    def worker(self, name: str = "worker-1") -> SliceWorker:
+        workshop = Workshop(
+            imprint=IMPRINT,
+            scratch=self.world.scratch,
+            open_video=self.open_video,
+            create_archive=self.create_archive,
+            read_archive=ZipReader,
+            instruments=self.instruments,
+            time_limit=self.time_limit,
+            meter=self.meter,
+            studio=FakeStudio(),
+            people=self.world.people,
+        )
+        world = self.world
+        return SliceWorker(
+            world.database, world.store, world.clock, world.board, workshop, name, self.backoff
+        )
+
+    async def process(self, request_id: UUID, worker: SliceWorker | None = None) -> None:
+        """Do slices of a request until it is over; pauses pass at once."""
+        worker = worker or self.worker()
+        await self.world.dispatcher.run()
+        for _ in range(10):
+            while lease := await worker.lease(request_id):
+                await worker.do(lease)
+                self.stored_parts |= self.parts().keys()
+            if (await self.request(request_id)).status.is_final:
+                return
+            self.world.clock.advance(timedelta(seconds=10))
+
+    def instruments(self, level: Level) -> Instruments:
+        self.levels.append(level)
+        areas = {Kind.TEXT: self.text} if self.text else {}
+        return Instruments(self.detector, FakeRedactor(), FakeEncoder(), 2, self.meter, areas=areas)
+
+    def create_archive(self, path: Path) -> FiledArchive:
+        self.archives.append(FiledArchive(path))
+        self.archives[-1].room = self.room
+        return self.archives[-1]
+
+    async def request(self, request_id: UUID) -> AnonymizationRequest:
+        return (await self.world.anonymization.status(self.anna, request_id)).request
+
+    def results(self) -> dict[str, bytes]:
+        return {key: data for key, data in self._made().items() if "/slices/" not in key}
+
+    async def can_be_begun(self, request_id: UUID) -> bool:
+        """Whether some worker could take a slice of it now."""
+        async with self.world.database.unit_of_work() as work:
+            return bool(await work.slices.ready(request_id))
+
+    async def finished_parts(self, request_id: UUID) -> list[str]:
+        """Keys of the parts that count."""
+        async with self.world.database.unit_of_work() as work:
+            return [part.key for part in await work.slices.parts(request_id)]
+
+    def parts(self) -> dict[str, bytes]:
+        return {key: data for key, data in self._made().items() if "/slices/" in key}
+
+    def _made(self) -> dict[str, bytes]:
+        return {
+            key: data for key, data in self.world.fake_store.objects.items() if key.startswith("requests/")
+        }
+
+
+def unzipped(data: bytes) -> dict[str, bytes]:
+    with ZipFile(BytesIO(data)) as zipped:
+        return {name: zipped.read(name) for name in zipped.namelist()}
+
+
+def frames(data: bytes) -> dict[str, NDArray[np.uint8]]:
+    """Frames of 64 x 64 x 3 by their names, as the fake encoder left them."""
+    return {
+        name: np.frombuffer(picture, np.uint8).reshape(64, 64, 3)
+        for name, picture in unzipped(data).items()
+        if name.startswith("frames/")
+    }

@@ -1,0 +1,348 @@
+"""The report: what it says, in which language, and that it is one page that needs nothing else."""
+
+from __future__ import annotations
+
+import re
+import string
+from dataclasses import fields, replace
+from html.parser import HTMLParser
+
+import pytest
+
+from framecloak.adapters.report.english import ENGLISH
+from framecloak.adapters.report.german import GERMAN
+from framecloak.adapters.report.page import report
+from framecloak.adapters.report.timeline import COLUMNS, plot
+from framecloak.adapters.report.words import Words
+from framecloak.domain.anonymization.detection.scales import PICTURE_LOOKS, VIDEO_LOOKS
+from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_AREAS
+from framecloak.domain.anonymization.identification.log import DecidedRun, IdentityLog, RecordedIdentities
+from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
+from framecloak.domain.anonymization.model.options import (
+    Appearance,
+    Audio,
+    Language,
+    Level,
+    OutputFormat,
+    Verify,
+)
+from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
+from framecloak.domain.anonymization.model.residuals import Check, Method, Proof, Tally, Thumbnail
+from framecloak.domain.anonymization.pipeline.render import Identified, RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.results.archive_writer import ReportFacts
+from framecloak.domain.anonymization.results.manifest import (
+    RecordedModel,
+    RecordedSettings,
+    RecordedSource,
+    Summary,
+)
+from framecloak.domain.anonymization.results.report_data import MOST_THUMBNAILS, Evidence, Timeline
+from framecloak.domain.anonymization.tracking.tracker import Origin, Verdict
+from framecloak.domain.imaging.detections import Kind, ModelCard
+from framecloak.domain.ports import SourceInfo
+from framecloak.domain.videos.segments import Region, Segment
+
+INFO = SourceInfo("a.mp4", 640, 360, 1250, 1250, 25.0, 50.0, 0, continuous=True)
+CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
+
+
+def box(track: int, origin: Origin, score: float = 0.9) -> RedactedBox:
+    return RedactedBox((0, 0, 9, 9), track, score, origin)
+
+
+def evidence() -> Evidence:
+    """Track 0 is found, lost for three frames, found again; 7 and 8 are black; track 1 is weak."""
+    gathered = Evidence()
+    for index in range(12):
+        origin = Origin.FILLED if 2 <= index < 5 else Origin.DETECTED
+        boxes = () if index in {7, 8} else (box(0, origin), box(1, Origin.LINKED, 0.2))
+        gathered.add(0, RedactedFrame(index, b"", boxes, blanked=index in {7, 8}))
+    return gathered
+
+
+def page(
+    look: Appearance | None = None,
+    level: Level = Level.FACES,
+    name: str | None = None,
+    proof: Proof | None = None,
+) -> str:
+    boxes = {Origin.DETECTED: 7, Origin.FILLED: 3, Origin.LINKED: 1010}
+    summary = Summary(12, 2, 2)
+    summary.boxes.update(boxes)
+    threshold = None if level is Level.MINIMAL else 0.12
+    settings = RecordedSettings(level, look or Appearance(), threshold, VIDEO_LOOKS, PICTURE_LOOKS)
+    source = RecordedSource(0, "b" * 64, INFO, name, (Segment(0, 12),), (), None)
+    models = [RecordedModel(CARD)] if threshold else []
+    facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], summary, evidence(), [], proof)
+    return report(facts).decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (Language.ENGLISH, "CPU, int8 (frames 0 to 19; frames 40 to 59)"),
+        (Language.GERMAN, "CPU, int8 (Bilder 0 bis 19; Bilder 40 bis 59)"),
+    ],
+)
+def test_it_says_in_which_frames_a_model_ran_in_another_way(language: Language, told: str) -> None:
+    settings = RecordedSettings(Level.FACES, Appearance(language=language), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 60),), (), None)
+    models = [
+        RecordedModel(CARD, (Segment(0, 20), Segment(40, 60))),
+        RecordedModel(replace(CARD, precision="fp32", sha256="d" * 64), (Segment(20, 40),)),
+        RecordedModel(replace(CARD, name="text", sha256="e" * 64)),
+    ]
+    facts = ReportFacts("framecloak 1", "c" * 32, settings, models, [source], Summary(60), evidence(), [])
+    written = report(facts).decode()
+    assert told in written
+    assert "CPU, fp32 (" in written
+    assert "<td>CPU, int8</td>" in written
+
+
+def test_evidence() -> None:
+    gathered = evidence()
+    assert [(gap.track, gap.start, gap.length) for gap in gathered.longest_gaps()] == [(0, 2, 3)]
+    assert gathered.gaps == 1
+    assert [(blank.start, blank.stop) for blank in gathered.blanks] == [(7, 9)]
+    weak, strong = gathered.weakest_tracks()
+    assert (weak.track, weak.best_score, weak.seen, weak.frames) == (1, 0.2, 10, 10)
+    assert (strong.track, strong.best_score, strong.seen, strong.frames) == (0, 0.9, 7, 10)
+
+
+def test_text_and_plates_are_counted_by_themselves() -> None:
+    gathered = Evidence()
+    for index in range(12):
+        origin = Origin.FILLED if index % 6 else Origin.DETECTED
+        line = RedactedBox((0, 0, 90, 9), 5, 0.6, origin, Kind.TEXT)
+        plate = RedactedBox((0, 0, 30, 9), 6, 0.6, origin, Kind.PLATE, by_shape=True)
+        boxes = (line, plate, box(0, Origin.EXTENDED if index > 9 else Origin.DETECTED))
+        gathered.add(0, RedactedFrame(index, b"", boxes, blanked=False))
+    assert (gathered.gaps, gathered.tracks, gathered.plates_by_shape) == (0, 1, 12)
+    assert dict(gathered.inferred) == {Origin.DETECTED: 0, Origin.EXTENDED: 2}
+    assert [one.track for one in gathered.weakest_tracks()] == [0]
+    timeline = gathered.timeline
+    assert list(timeline.writing) == [2] * 12
+    assert (sum(timeline.found), sum(timeline.inferred), sum(timeline.regions)) == (10, 2, 0)
+
+
+@pytest.mark.parametrize("level", Level)
+def test_text_and_plates_are_told_where_they_were_looked_for(level: Level) -> None:
+    text = page(level=level)
+    told = [words in text for words in (ENGLISH.texts, ENGLISH.plates, ENGLISH.legend_writing)]
+    assert told == [level is Level.FULL] * 3
+
+
+def test_text_that_was_kept_is_told() -> None:
+    settings = RecordedSettings(Level.FULL, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS, VIDEO_AREAS)
+    area = Region(0, 0, 9, 9)
+    for kept in ((), (area,), (area, area)):
+        source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 12),), (), None, kept)
+        facts = ReportFacts("framecloak 1", "c" * 32, settings, [], [source], Summary(1), evidence(), [])
+        text = report(facts).decode()
+        assert (ENGLISH.kept_text.format(areas=len(kept)) in text) is bool(kept)
+        assert ENGLISH.looked_for_text.format(every=6) in text
+
+
+def test_pictures_of_tracks_name_the_source_where_there_are_several() -> None:
+    gathered = Evidence()
+    for number in range(2):
+        frame = RedactedFrame(
+            0, b"", (box(3, Origin.LINKED, 0.2),), blanked=False, thumbnails=(Thumbnail(3, b"small"),)
+        )
+        gathered.add(number, frame)
+    settings = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+    sources = [RecordedSource(n, "b" * 64, INFO, None, (Segment(0, 1),), (), None) for n in range(2)]
+    facts = ReportFacts("framecloak 1", "c" * 32, settings, [], sources, Summary(2), gathered, [])
+    captions = re.findall("<figcaption>(.*?)</figcaption>", report(facts).decode())
+    assert captions == ["Source 0, Track 3", "Source 1, Track 3"]
+
+
+class Parsed(HTMLParser):
+    """Notes every tag and attribute, and that all tags are closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag != "meta":
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("level", Level)
+def test_one_page_without_scripts_and_network(language: Language, level: Level) -> None:
+    text = page(Appearance(OutputFormat.MP4, audio=Audio.KEEP, language=language), level)
+    parsed = Parsed(text)
+    assert not {"script", "link", "img", "iframe", "object", "form"} & set(parsed.tags)
+    assert not any(key in {"src", "href", "action"} or key.startswith("on") for key, _ in parsed.attributes)
+    assert "://" not in text
+    assert "url(" not in text
+    assert f'<html lang="{language}">' in text
+    assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+def test_it_says_what_happened() -> None:
+    text = page()
+    assert "2 of 12 frames could not be examined" in text
+    assert "frames 7 to 8" in text
+    assert "1,020" in text
+    assert "frames 2 to 4" in text
+    assert "centerface" in text
+    assert "c" * 32 in text
+    assert "not searched a second time" in text
+    german = page(Appearance(language=Language.GERMAN))
+    assert "1.020" in german
+    assert "0,12" in german
+
+
+def test_proof_has_its_place() -> None:
+    tally = Tally()
+    tally.add(Check(whole=True, before=3, similarity_before=0.81))
+    text = page(proof=Proof(Method(Verify.SAMPLE, 0.2, "arcface", 0.4), tally))
+    assert "not searched a second time" not in text
+    assert "0.81" in text
+    assert "arcface" in text
+    assert ENGLISH.nothing_compared in text
+    german = page(
+        Appearance(language=Language.GERMAN), proof=Proof(Method(Verify.ALL, 0.2, None, None), tally)
+    )
+    assert GERMAN.not_compared in german
+    assert GERMAN.searched[Verify.ALL] in german
+
+
+def test_weak_tracks_are_shown_redacted() -> None:
+    gathered = Evidence()
+    boxes = tuple(box(track, Origin.LINKED, 0.2 + track / 1000) for track in range(300))
+    for track, one in enumerate(boxes):
+        small = (Thumbnail(track, b"picture %d" % track),)
+        gathered.add(0, RedactedFrame(track, b"", (one,), blanked=False, thumbnails=small))
+    weakest = gathered.weakest_tracks()
+    assert [one.thumbnail for one in weakest] == [b"picture %d" % track for track in range(10)]
+    assert gathered.thumbnails <= MOST_THUMBNAILS
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("mode", IdentityMode)
+def test_it_says_whose_faces_there_are(language: Language, mode: IdentityMode) -> None:
+    log = IdentityLog()
+    for index in range(40):
+        kept = Verdict(Decision.KNOWN, ((index // 8 * 8, 0.97),))
+        unsure = Verdict(Decision.UNCERTAIN, ())
+        place = (0, 0, 9, 9)
+        faces = (Identified(place, 4, kept, redacted=False), Identified(place, 5, unsure, redacted=True))
+        log.add(0, RedactedFrame(index, b"", (), blanked=False, identified=faces))
+    assert (log.kept, log.kept_tracks, log.redacted[Decision.UNCERTAIN]) == (40, 1, 40)
+    people = RecordedIdentities(mode, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3)
+    look = Appearance(language=language)
+    settings = RecordedSettings(Level.FACES, look, 0.12, VIDEO_LOOKS, PICTURE_LOOKS, identities=people)
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
+    facts = ReportFacts(
+        "framecloak 1",
+        "c" * 32,
+        settings,
+        [RecordedModel(CARD)],
+        [source],
+        Summary(40),
+        evidence(),
+        [],
+        None,
+        log,
+    )
+    text = report(facts).decode()
+    Parsed(text)
+    words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
+    assert words.levels[Level.FACES] not in text
+    for said in (words.whoever[Level.FACES], words.people, "gallery:staff", "dlib-resnet"):
+        assert said in text
+    assert words.number(0.97, 2) in text
+    assert text.index(f"<td>{words.was_kept}") < text.index(f"<td>{words.was_redacted}")
+    assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("based_on", "edited"),
+    [
+        (BasedOn("f" * 64, SignatureState.GENUINE), False),
+        (BasedOn("f" * 64, SignatureState.GENUINE, edited_here=True), True),
+        (BasedOn("f" * 64, SignatureState.CHANGED), True),
+        (BasedOn("f" * 64, SignatureState.FOREIGN), False),
+        (BasedOn("f" * 64, SignatureState.NONE), None),
+        (BasedOn("f" * 64, SignatureState.NONE, edited_here=True), True),
+        (BasedOn("f" * 64, SignatureState.BAD), None),
+    ],
+)
+def test_what_was_rendered_again_claims_no_more_than_is_known(
+    language: Language, based_on: BasedOn, edited: bool | None
+) -> None:
+    people = RecordedIdentities(
+        IdentityMode.EXCEPT, 0.93, 0.9, Unknown.REDACT, "dlib-resnet", "gallery:staff", 3
+    )
+    run = DecidedRun(0, 4, 0, 40, Decision.KNOWN, redacted=False, views={8: 0.97})
+    settings = RecordedSettings(
+        Level.FACES,
+        Appearance(language=language),
+        None,
+        VIDEO_LOOKS,
+        PICTURE_LOOKS,
+        based_on=based_on,
+        identities=people,
+    )
+    source = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 40),), (), None)
+    log = IdentityLog((run,))
+    assert (log.kept, log.kept_tracks) == (40, 1)
+    facts = ReportFacts(
+        "framecloak 1", "c" * 32, settings, [], [source], Summary(40), evidence(), [], None, log
+    )
+    text = report(facts).decode()
+    words = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}[language]
+    assert based_on.edited is edited
+    lead = words.lead_rendered[edited].format(frames="40", boxes="0", blanked="0")
+    for said in (lead, words.rendered_people, words.decided_before, words.was_kept, "gallery:staff"):
+        assert said in text
+    assert "looked over" not in text
+    assert "durchgesehen" not in text
+
+
+def test_names_of_files_are_text() -> None:
+    assert "<b>" not in page(name="<b>\udce4.mp4")
+    assert "&lt;b&gt;?.mp4" in page(name="<b>\udce4.mp4")
+
+
+def _placeholders(words: Words) -> dict[str, set[str]]:
+    texts = {one.name: str(getattr(words, one.name)) for one in fields(words)}
+    formatter = string.Formatter()
+    return {
+        name: {key for _, key, _, _ in formatter.parse(text) if key}
+        for name, text in texts.items()
+        if isinstance(getattr(words, name), str)
+    }
+
+
+def test_languages_say_the_same() -> None:
+    assert _placeholders(ENGLISH) == _placeholders(GERMAN)
+
+
+def test_a_short_appearance_in_a_long_film_can_be_seen() -> None:
+    timeline = Timeline()
+    for index in range(100_000):
+        boxes = (box(0, Origin.DETECTED),) if index == 51_234 else ()
+        timeline.add(RedactedFrame(index, b"", boxes, blanked=index == 99_999))
+    drawn = plot(timeline, "areas")
+    assert re.findall(r'class="(\w+)"', drawn) == ["blanked", "found"]
+    width = 1200 / COLUMNS
+    assert f"M{51_234 * COLUMNS // 100_000 * width:.2f} " in drawn
+    assert len(drawn) < 1000

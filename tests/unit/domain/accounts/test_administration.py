@@ -1,0 +1,212 @@
+"""Accounts and those who look after them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.security import FakePasswordHasher
+from framecloak.domain.accounts.model import Role
+from framecloak.domain.accounts.service import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from framecloak.domain.errors import (
+    ForbiddenError,
+    InvalidCredentialsError,
+    InvalidOptionError,
+    NotAuthenticatedError,
+    UsernameTakenError,
+    UserNotFoundError,
+    WeakPasswordError,
+)
+from support.use_cases import PASSWORD, World
+
+
+async def test_accounts_are_for_administrators(world: World) -> None:
+    anna = await world.person("anna")
+    boss = await world.person("boss", Role.ADMIN)
+    with pytest.raises(ForbiddenError):
+        await world.identity.create_user(anna, "new", PASSWORD, Role.ADMIN)
+    with pytest.raises(ForbiddenError):
+        await world.identity.list_users(anna, 10, 0)
+    with pytest.raises(ForbiddenError):
+        await world.identity.change_user(anna, anna.user_id, role=Role.ADMIN)
+    with pytest.raises(ForbiddenError):
+        await world.identity.get_user(anna, boss.user_id)
+    assert (await world.identity.get_user(anna, anna.user_id)).username == "anna"
+    assert (await world.identity.list_users(boss, 1, 0)).total == 2
+
+
+async def test_an_administrator_does_not_lock_itself_out(world: World) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    with pytest.raises(InvalidOptionError):
+        await world.identity.change_user(boss, boss.user_id, disabled=True)
+    with pytest.raises(InvalidOptionError):
+        await world.identity.change_user(boss, boss.user_id, role=Role.USER)
+
+
+async def test_what_is_not_changed_stays_and_others_stay_signed_in(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    signed_in = await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
+    before = await world.identity.get_user(boss, anna.user_id)
+    after = await world.identity.change_user(boss, anna.user_id, role=Role.ADMIN)
+    assert after == replace(before, role=Role.ADMIN, token_generation=before.token_generation + 1)
+    assert await world.identity.get_user(boss, anna.user_id) == after
+    assert await world.identity.by_session(signed_in.secret) == boss
+
+
+async def test_an_account_that_is_not_there_is_neither_shown_nor_changed(world: World) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    with pytest.raises(UserNotFoundError):
+        await world.identity.get_user(boss, 999)
+    with pytest.raises(UserNotFoundError):
+        await world.identity.change_user(boss, 999, disabled=True)
+
+
+@pytest.mark.parametrize("length", [0, SHORTEST_PASSWORD - 1, LONGEST_PASSWORD + 1])
+async def test_passwords_of_a_bad_length_are_refused(world: World, length: int) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    with pytest.raises(WeakPasswordError):
+        await world.identity.create_user(boss, "anna", "x" * length, Role.USER)
+    with pytest.raises(WeakPasswordError):
+        await world.identity.change_user(boss, boss.user_id, password="x" * length)
+    assert await world.identity.sign_in("boss", PASSWORD, "10.0.0.1")
+
+
+@pytest.mark.parametrize("length", [SHORTEST_PASSWORD, LONGEST_PASSWORD])
+async def test_passwords_of_a_good_length_work(world: World, length: int) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    await world.identity.change_user(boss, boss.user_id, password="x" * length)
+    assert await world.identity.sign_in("boss", "x" * length, "10.0.0.1")
+
+
+async def test_a_new_password_signs_every_browser_out(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    await world.identity.change_user(boss, anna.user_id, password="another long password")
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+    with pytest.raises(InvalidCredentialsError):
+        await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    assert await world.identity.sign_in("anna", "another long password", "10.0.0.1")
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "password": {"password": "another long password"},
+    "role": {"role": Role.ADMIN},
+    "disabled": {"disabled": True},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_tokens_do_not_survive_a_change_of_the_account(world: World, change: str) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    await world.identity.change_user(boss, anna.user_id, **CHANGES[change])
+    await world.identity.change_user(boss, anna.user_id, disabled=False)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_access_token(pair.access)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens(pair.refresh)
+    password = CHANGES[change].get("password", PASSWORD)
+    fresh = await world.identity.issue_tokens("anna", password, "10.0.0.1")
+    renewed = await world.identity.refresh_tokens(fresh.refresh)
+    assert (await world.identity.by_access_token(renewed.access)).user_id == anna.user_id
+
+
+@dataclass
+class GatedHasher(FakePasswordHasher):
+    """Has verified a password, and says so only when the gate is open."""
+
+    verified: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def verify(self, password_hash: str, password: str) -> bool:
+        matches = await super().verify(password_hash, password)
+        self.verified.set()
+        await self.gate.wait()
+        return matches
+
+
+@pytest.mark.parametrize("change", ["password", "disabled"])
+async def test_a_sign_in_during_a_change_of_the_account_leaves_nothing(tmp_path: Path, change: str) -> None:
+    hasher = GatedHasher()
+    world = World(tmp_path, hasher=hasher)
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    browser = asyncio.create_task(world.identity.sign_in("anna", PASSWORD, "10.0.0.1"))
+    program = asyncio.create_task(world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1"))
+    await hasher.verified.wait()
+    await world.identity.change_user(boss, anna.user_id, **CHANGES[change])
+    hasher.gate.set()
+    with pytest.raises(InvalidCredentialsError):
+        await browser
+    assert world.fake_database.tables.sessions == {}
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens((await program).refresh)
+
+
+async def test_two_administrators_who_remove_each_other_leave_one(world: World) -> None:
+    boss, chief = [await world.person(name, Role.ADMIN) for name in ("boss", "chief")]
+    await world.identity.change_user(boss, (await world.person("late", Role.ADMIN)).user_id, disabled=True)
+    results = await asyncio.gather(
+        world.identity.change_user(boss, chief.user_id, role=Role.USER),
+        world.identity.change_user(chief, boss.user_id, disabled=True),
+        return_exceptions=True,
+    )
+    (refused,) = [one for one in results if isinstance(one, BaseException)]
+    assert isinstance(refused, InvalidOptionError)
+    assert "is the last administrator" in refused.message
+    users = world.fake_database.tables.users.values()
+    assert sum(user.is_administrator for user in users) == 1
+
+
+async def test_names_are_unique_and_printable(world: World) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    with pytest.raises(UsernameTakenError):
+        await world.identity.create_user(boss, "BOSS", PASSWORD, Role.USER)
+    for name in ("an\nna", " ", "x" * 151):
+        with pytest.raises(InvalidOptionError):
+            await world.identity.create_user(boss, name, PASSWORD, Role.USER)
+
+
+async def test_the_first_administrator_is_made_once(world: World) -> None:
+    first = await world.identity.first_administrator("admin", PASSWORD)
+    assert first is not None
+    assert first.role is Role.ADMIN
+    assert await world.identity.first_administrator("admin2", PASSWORD) is None
+
+
+async def test_the_first_administrator_needs_a_real_password(world: World) -> None:
+    with pytest.raises(WeakPasswordError):
+        await world.identity.first_administrator("admin", "short")
+    assert world.fake_database.tables.users == {}
+
+
+@dataclass
+class UnhurriedHasher(FakePasswordHasher):
+    async def hash(self, password: str) -> str:
+        await asyncio.sleep(0)
+        return await super().hash(password)
+
+
+async def test_of_many_processes_that_start_at_once_one_makes_the_first_administrator(tmp_path: Path) -> None:
+    world = World(tmp_path, hasher=UnhurriedHasher())
+    made = await asyncio.gather(*(world.identity.first_administrator("admin", PASSWORD) for _ in range(5)))
+    assert [user for user in made if user] == list(world.fake_database.tables.users.values())
+    assert len(world.fake_database.tables.users) == 1
+
+
+async def test_administration_is_recorded(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    key, _ = await world.identity.create_api_key(anna, "script")
+    await world.identity.revoke_api_key(anna, key.id)
+    await world.identity.change_user(boss, anna.user_id, disabled=True, password="another long password")
+    rows = [(row.username, row.action, row.subject) for row in world.fake_database.tables.audit.values()]
+    assert rows[-3:] == [
+        ("anna", "api_key.create", f"api_key:{key.id}"),
+        ("anna", "api_key.revoke", f"api_key:{key.id}"),
+        ("boss", "user.change", f"user:{anna.user_id}"),
+    ]
+    assert "another long password" not in repr(world.fake_database.tables.audit)

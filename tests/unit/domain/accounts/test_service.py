@@ -1,0 +1,324 @@
+"""Who is who: signing in, keys, administration."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from framecloak.domain.accounts.model import Means, Role
+from framecloak.domain.accounts.passwords import (
+    LOGIN_ATTEMPTS,
+    LOGIN_ATTEMPTS_OF_ADDRESS,
+    LOGIN_ATTEMPTS_OF_NAME,
+    LOGIN_WINDOW,
+)
+from framecloak.domain.errors import (
+    ApiKeyNotFoundError,
+    InvalidCredentialsError,
+    InvalidOptionError,
+    NotAuthenticatedError,
+    QueueUnavailableError,
+    TooManyAttemptsError,
+)
+from framecloak.domain.ports.services import TokenPair
+from support.use_cases import PASSWORD, World, digest
+
+
+async def test_a_browser_signs_in_is_known_and_signs_out(world: World) -> None:
+    anna = await world.person("Anna")
+    signed_in = await world.identity.sign_in(" anna ", PASSWORD, "10.0.0.1")
+    assert await world.identity.by_session(signed_in.secret) == anna
+    assert digest(signed_in.secret) in world.fake_database.tables.sessions
+    await world.identity.sign_out(signed_in.secret)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+
+
+async def test_a_session_ends(world: World) -> None:
+    await world.person("anna")
+    signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.advance(timedelta(hours=12, seconds=1))
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("anna", "wrong"), ("nobody", PASSWORD), ("anna", "x" * 2000)]
+)
+async def test_wrong_credentials_get_the_same_words(world: World, name: str, password: str) -> None:
+    await world.person("anna")
+    with pytest.raises(InvalidCredentialsError, match="user name or password is wrong"):
+        await world.identity.sign_in(name, password, "10.0.0.1")
+
+
+@pytest.mark.parametrize(("name", "password"), [("nobody", PASSWORD), ("anna", "x" * 2000)])
+async def test_what_need_not_be_verified_takes_as_long(world: World, name: str, password: str) -> None:
+    await world.person("anna")
+    with pytest.raises(InvalidCredentialsError):
+        await world.identity.sign_in(name, password, "10.0.0.1")
+    assert world.hasher.wasted == 1
+
+
+async def fail(world: World, name: str, address: str) -> None:
+    with pytest.raises(InvalidCredentialsError):
+        await world.identity.sign_in(name, "wrong", address)
+
+
+@pytest.mark.parametrize("name", ["anna", "nobody"])
+async def test_too_many_failures_have_to_wait_even_with_the_right_password(world: World, name: str) -> None:
+    await world.person("anna")
+    for _ in range(LOGIN_ATTEMPTS):
+        await fail(world, name, "10.0.0.1")
+    with pytest.raises(TooManyAttemptsError) as refused:
+        await world.identity.sign_in(name.upper(), PASSWORD, "10.0.0.1")
+    assert 0 < refused.value.retry_after <= LOGIN_WINDOW.total_seconds()
+    world.clock.advance(LOGIN_WINDOW)
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+
+
+async def test_failures_from_one_address_lock_the_name_for_no_other(world: World) -> None:
+    await world.person("anna")
+    for _ in range(LOGIN_ATTEMPTS):
+        await fail(world, "anna", "10.0.0.1")
+    # Not even when it goes on and on: what is refused does not count for the name.
+    for _ in range(LOGIN_ATTEMPTS_OF_NAME):
+        with pytest.raises(TooManyAttemptsError):
+            await world.identity.sign_in("anna", "wrong", "10.0.0.1")
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.2")
+
+
+@pytest.mark.parametrize("name", ["anna", "nobody"])
+async def test_guessing_from_many_addresses_comes_to_an_end(world: World, name: str) -> None:
+    await world.person("anna")
+    for attempt in range(LOGIN_ATTEMPTS_OF_NAME):
+        await fail(world, name, f"10.0.{attempt}.1")
+    with pytest.raises(TooManyAttemptsError):
+        await world.identity.sign_in(name, PASSWORD, "10.1.0.1")
+
+
+async def test_of_many_guesses_at_once_no_more_than_allowed_are_looked_at(world: World) -> None:
+    await world.person("anna")
+    tries = [world.identity.sign_in("anna", "wrong", "10.0.0.1") for _ in range(50)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, InvalidCredentialsError) for one in results) == LOGIN_ATTEMPTS
+    assert sum(isinstance(one, TooManyAttemptsError) for one in results) == 50 - LOGIN_ATTEMPTS
+
+
+async def test_a_success_forgets_the_failures_of_its_name_there(world: World) -> None:
+    await world.person("anna")
+    for _ in range(3):
+        for _ in range(LOGIN_ATTEMPTS - 1):
+            await fail(world, "anna", "10.0.0.1")
+        assert await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+
+
+async def test_who_has_the_right_password_signs_in_as_often_as_it_likes(world: World) -> None:
+    for number in range(2):
+        await world.person(f"name{number}")
+    for attempt in range(LOGIN_ATTEMPTS_OF_NAME * 2):
+        assert await world.identity.sign_in(f"name{attempt % 2}", PASSWORD, "10.0.0.1")
+
+
+async def test_an_address_that_has_to_wait_locks_nobody_out(world: World) -> None:
+    await world.person("anna")
+    for attempt in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+        await fail(world, f"name{attempt}", "10.0.0.1")
+    for _ in range(LOGIN_ATTEMPTS_OF_NAME):
+        with pytest.raises(TooManyAttemptsError):
+            await world.identity.sign_in("anna", "wrong", "10.0.0.1")
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.2")
+
+
+async def test_a_name_that_has_to_wait_does_not_use_up_what_its_address_has(world: World) -> None:
+    await world.person("anna")
+    for _ in range(LOGIN_ATTEMPTS):
+        await fail(world, "ben", "10.0.0.1")
+    for _ in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+        with pytest.raises(TooManyAttemptsError):
+            await world.identity.sign_in("ben", "wrong", "10.0.0.1")
+    assert await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+
+
+async def test_who_cannot_be_counted_is_not_let_in(world: World) -> None:
+    await world.person("anna")
+    world.limiter.unavailable = True
+    with pytest.raises(QueueUnavailableError):
+        await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    assert world.fake_database.tables.sessions == {}
+
+
+async def test_one_address_cannot_try_many_names(world: World) -> None:
+    for attempt in range(LOGIN_ATTEMPTS_OF_ADDRESS):
+        await fail(world, f"name{attempt}", "10.0.0.1")
+    with pytest.raises(TooManyAttemptsError):
+        await world.identity.sign_in("another", "wrong", "10.0.0.1")
+
+
+async def test_a_disabled_account_is_out_at_once_by_every_means(world: World) -> None:
+    boss = await world.person("boss", Role.ADMIN)
+    anna = await world.person("anna")
+    signed_in = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    _, key = await world.identity.create_api_key(anna, "script")
+    await world.identity.change_user(boss, anna.user_id, disabled=True)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_access_token(pair.access)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens(pair.refresh)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_api_key(key)
+    with pytest.raises(InvalidCredentialsError, match="user name or password is wrong"):
+        await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    await world.identity.change_user(boss, anna.user_id, disabled=False)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_session(signed_in.secret)
+
+
+async def test_a_changed_role_counts_at_once(world: World) -> None:
+    boss, anna = await world.person("boss", Role.ADMIN), await world.person("anna")
+    _, key = await world.identity.create_api_key(anna, "script")
+    await world.identity.change_user(boss, anna.user_id, role=Role.ADMIN)
+    assert (await world.identity.by_api_key(key)).is_admin
+
+
+async def test_tokens_that_expired_or_of_accounts_that_are_gone_are_refused(world: World) -> None:
+    await world.person("anna")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    world.tokens.expired = {pair.access, pair.refresh}
+    for token in (pair.access, "access.999.0.1"):
+        with pytest.raises(NotAuthenticatedError):
+            await world.identity.by_access_token(token)
+    for token in (pair.refresh, "refresh.999.0.1"):
+        with pytest.raises(NotAuthenticatedError):
+            await world.identity.refresh_tokens(token)
+
+
+async def test_tokens_are_exchanged_and_kinds_are_not_confused(world: World) -> None:
+    anna = await world.person("anna")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    principal = await world.identity.by_access_token(pair.access)
+    assert (principal.user_id, principal.means) == (anna.user_id, Means.JWT)
+    assert (await world.identity.refresh_tokens(pair.refresh)).access != pair.access
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_access_token(pair.refresh)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens(pair.access)
+
+
+async def test_a_refresh_token_that_comes_twice_ends_all_tokens_of_the_account(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    first, other = [await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1") for _ in range(2)]
+    bens = await world.identity.issue_tokens("ben", PASSWORD, "10.0.0.1")
+    browser = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    renewed = await world.identity.refresh_tokens(first.refresh)
+    with pytest.raises(NotAuthenticatedError, match="used before"):
+        await world.identity.refresh_tokens(first.refresh)
+    for access in (first.access, renewed.access, other.access):
+        with pytest.raises(NotAuthenticatedError):
+            await world.identity.by_access_token(access)
+    for refresh in (first.refresh, renewed.refresh, other.refresh):
+        with pytest.raises(NotAuthenticatedError, match="not valid any more"):
+            await world.identity.refresh_tokens(refresh)
+    assert await world.identity.by_session(browser.secret) == anna
+    assert (await world.identity.by_access_token(bens.access)).user_id == ben.user_id
+    assert [one.action for one in world.fake_database.tables.audit.values()].count("token.reuse") == 1
+    assert first.refresh not in repr(world.fake_database.tables)
+    # Whoever knows the password gets tokens that last: the old one ends nothing any more.
+    fresh = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens(first.refresh)
+    assert await world.identity.refresh_tokens(fresh.refresh)
+
+
+async def test_of_many_who_refresh_at_once_one_gets_tokens(world: World) -> None:
+    await world.person("anna")
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    tries = [world.identity.refresh_tokens(pair.refresh) for _ in range(20)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, TokenPair) for one in results) == 1
+    assert sum(isinstance(one, NotAuthenticatedError) for one in results) == 19
+
+
+async def test_an_api_key_is_shown_once_and_stored_as_a_digest(world: World) -> None:
+    anna = await world.person("anna")
+    key, secret = await world.identity.create_api_key(anna, " nightly ")
+    assert (key.name, key.digest) == ("nightly", digest(secret))
+    assert secret.startswith(key.prefix)
+    assert secret not in repr(world.fake_database.tables)
+    assert (await world.identity.by_api_key(secret)).user_id == anna.user_id
+    (listed,) = await world.identity.list_api_keys(anna)
+    assert listed.last_used_at == world.clock.now().replace(second=0, microsecond=0)
+
+
+async def test_the_use_of_a_key_is_noted_once_a_minute(world: World) -> None:
+    anna = await world.person("anna")
+    _, secret = await world.identity.create_api_key(anna, "script")
+    before = world.fake_database.commits
+    for seconds in (0, 20, 20, 20):
+        world.clock.advance(timedelta(seconds=seconds))
+        assert (await world.identity.by_api_key(secret)).means is Means.API_KEY
+    assert world.fake_database.commits == before + 2
+
+
+async def test_everybody_sees_their_own_keys_newest_first(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    for person, name in ((anna, "one"), (ben, "other"), (anna, "two")):
+        await world.identity.create_api_key(person, name)
+    assert [key.name for key in await world.identity.list_api_keys(anna)] == ["two", "one"]
+    assert [key.name for key in await world.identity.list_api_keys(ben)] == ["other"]
+
+
+async def test_a_revoked_an_expired_and_a_made_up_key_are_refused(world: World) -> None:
+    anna = await world.person("anna")
+    revoked, secret = await world.identity.create_api_key(anna, "one")
+    await world.identity.revoke_api_key(anna, revoked.id)
+    _, short = await world.identity.create_api_key(anna, "two", world.clock.now() + timedelta(hours=1))
+    world.clock.advance(timedelta(hours=2))
+    for bad in (secret, short, "fck_made-up"):
+        with pytest.raises(NotAuthenticatedError):
+            await world.identity.by_api_key(bad)
+
+
+async def test_nobody_revokes_the_key_of_somebody_else(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    key, secret = await world.identity.create_api_key(anna, "one")
+    with pytest.raises(ApiKeyNotFoundError):
+        await world.identity.revoke_api_key(ben, key.id)
+    with pytest.raises(ApiKeyNotFoundError):
+        await world.identity.revoke_api_key(anna, 999)
+    assert await world.identity.by_api_key(secret)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101])
+async def test_a_key_needs_a_name(world: World, name: str) -> None:
+    anna = await world.person("anna")
+    with pytest.raises(InvalidOptionError):
+        await world.identity.create_api_key(anna, name)
+
+
+async def test_a_key_that_would_have_expired_already_is_refused(world: World) -> None:
+    anna = await world.person("anna")
+    with pytest.raises(InvalidOptionError):
+        await world.identity.create_api_key(anna, "one", world.clock.now())
+
+
+async def test_who_signs_out_everywhere_keeps_only_its_keys(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    browsers = [await world.identity.sign_in(name, PASSWORD, "10.0.0.1") for name in ("anna", "anna", "ben")]
+    pair = await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")
+    _, key = await world.identity.create_api_key(anna, "script")
+    await world.identity.sign_out_everywhere(anna)
+    for browser in browsers[:2]:
+        with pytest.raises(NotAuthenticatedError):
+            await world.identity.by_session(browser.secret)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.by_access_token(pair.access)
+    with pytest.raises(NotAuthenticatedError):
+        await world.identity.refresh_tokens(pair.refresh)
+    assert (await world.identity.by_api_key(key)).user_id == anna.user_id
+    assert await world.identity.by_session(browsers[2].secret) == ben
+    assert await world.identity.issue_tokens("anna", PASSWORD, "10.0.0.1")

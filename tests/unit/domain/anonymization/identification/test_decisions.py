@@ -1,0 +1,340 @@
+"""Whose a face is: what evidence it takes, and what is redacted without it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes.media import FakeArchive
+from fakes.results import IMPRINT
+from framecloak.domain.anonymization.identification.decisions import Identification, decide, rule_for
+from framecloak.domain.anonymization.identification.face_samples import ViewPlan
+from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, IdentityRule, Unknown
+from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.pipeline.config import Instruments
+from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
+from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.reid.reference_people import People
+from framecloak.domain.videos.segments import Region, Segment
+from support.samples.scripted_video import (
+    HEIGHT,
+    LENS,
+    PERSON,
+    WIDTH,
+    BlackBoxes,
+    RawBytes,
+    Script,
+    ScriptedDetector,
+    ScriptedRecognizer,
+    ScriptedSource,
+    SearchingDetector,
+)
+
+LENGTH, THRESHOLD, POSSIBLE, NEEDED = 120, 0.5, 0.3, 3
+SLOTS = 2 * ViewPlan().context + 1
+LIKE, UNLIKE = 0.9, 0.1
+
+views = st.lists(st.one_of(st.none(), st.floats(-1, 1, allow_nan=False)), min_size=SLOTS, max_size=SLOTS)
+seen = st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS)
+
+
+@given(views, seen)
+def test_less_than_three_views_decide_nothing(similarities: list[float | None], where: list[bool]) -> None:
+    if sum(one is not None for one in similarities) < NEEDED:
+        assert decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+
+
+@given(views, seen)
+def test_who_is_known_is_known_around_the_slot_and_in_most_views(
+    similarities: list[float | None], where: list[bool]
+) -> None:
+    if decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.KNOWN:
+        middle = SLOTS // 2
+        near = [one for one in similarities[middle - 1 : middle + 2] if one is not None]
+        told = [one for one in similarities if one is not None]
+        assert near
+        assert all(one >= THRESHOLD for one in near)
+        assert sum(one >= THRESHOLD for one in told) * 2 > len(told)
+
+
+@given(views, seen)
+def test_a_stranger_is_like_nobody_in_any_view(similarities: list[float | None], where: list[bool]) -> None:
+    if decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED) is Decision.STRANGER:
+        assert all(one < POSSIBLE for one in similarities if one is not None)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "decision"),
+    [
+        (0.29, Decision.STRANGER),
+        (0.3, Decision.UNCERTAIN),
+        (0.49, Decision.UNCERTAIN),
+        (0.5, Decision.KNOWN),
+    ],
+)
+def test_who_may_be_one_of_the_people_is_no_stranger(similarity: float, decision: Decision) -> None:
+    assert decide([similarity] * SLOTS, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is decision
+
+
+def test_one_view_that_may_be_one_of_the_people_is_enough_for_doubt() -> None:
+    views = [0.1] * (SLOTS - 1) + [0.35]
+    assert decide(views, [True] * SLOTS, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+
+
+@given(views, seen)
+def test_time_may_run_backwards(similarities: list[float | None], where: list[bool]) -> None:
+    there = decide(similarities, where, THRESHOLD, POSSIBLE, NEEDED)
+    assert decide(similarities[::-1], where[::-1], THRESHOLD, POSSIBLE, NEEDED) is there
+
+
+@given(views, seen)
+def test_a_track_that_goes_on_needs_views_there(similarities: list[float | None], where: list[bool]) -> None:
+    after = SLOTS // 2 + 1
+    blind: list[float | None] = [*similarities[:after], *[None] * (SLOTS - after)]
+    goes_on = [*where[:after], True, *where[after + 1 :]]
+    assert decide(blind, goes_on, THRESHOLD, POSSIBLE, NEEDED) is Decision.UNCERTAIN
+
+
+@pytest.mark.parametrize("unknown", Unknown)
+def test_what_is_redacted(unknown: Unknown) -> None:
+    everybody_else = IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE)
+    assert [everybody_else.redacts(one) for one in Decision] == [False, True, True]
+    only = IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, unknown)
+    assert [only.redacts(one) for one in Decision] == [True, False, unknown is Unknown.REDACT]
+
+
+@pytest.mark.parametrize("threshold", [-1, 0, 1.01, float("nan"), float("inf")])
+def test_a_threshold_is_a_cosine_that_means_something(threshold: float) -> None:
+    with pytest.raises(InvalidOptionError):
+        IdentityRule(IdentityMode.ONLY, threshold, threshold)
+
+
+def test_everybody_but_some_fails_closed() -> None:
+    with pytest.raises(InvalidOptionError):
+        IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE, Unknown.KEEP)
+
+
+DLIB = EmbeddingSpace("dlib-resnet", "0" * 64, 128)
+ARCFACE = EmbeddingSpace("buffalo_l", "0" * 64, 512)
+UNTRIED = EmbeddingSpace("our own", "0" * 64, 512)
+
+
+@pytest.mark.parametrize(
+    ("space", "too_low", "least", "usual"),
+    [(DLIB, 0.89, 0.9, 0.93), (ARCFACE, 0.29, 0.3, 0.4), (UNTRIED, 0.29, 0.3, 0.4)],
+)
+def test_nobody_is_kept_at_a_similarity_that_strangers_reach(
+    space: EmbeddingSpace, too_low: float, least: float, usual: float
+) -> None:
+    for threshold in (0.01, too_low):
+        with pytest.raises(InvalidOptionError, match=space.name) as refused:
+            rule_for(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
+        assert f"usual {usual:g}" in refused.value.hint
+        assert f"{least:g} to 1" in refused.value.hint
+    for threshold, counts in ((least, least), (0.97, 0.97), (None, usual)):
+        rule = rule_for(space, IdentityMode.EXCEPT, threshold, Unknown.REDACT)
+        assert (rule.threshold, rule.possible) == (counts, least)
+
+
+@pytest.mark.parametrize(("space", "least", "usual"), [(DLIB, 0.9, 0.93), (ARCFACE, 0.3, 0.4)])
+def test_a_threshold_that_would_show_the_people_who_are_to_be_redacted(
+    space: EmbeddingSpace, least: float, usual: float
+) -> None:
+    def rule(threshold: float | None, unknown: Unknown) -> IdentityRule:
+        return rule_for(space, IdentityMode.ONLY, threshold, unknown)
+
+    # One that is too low redacts more people, and one that is too high makes more of them uncertain.
+    low = rule(0.2, Unknown.REDACT)
+    assert (low.threshold, low.possible) == (0.2, 0.2)
+    assert rule(0.99, Unknown.REDACT).possible == least
+    assert rule(usual, Unknown.KEEP) == rule(None, Unknown.KEEP)
+    with pytest.raises(InvalidOptionError, match=space.name):
+        rule(usual + 0.01, Unknown.KEEP)
+
+
+def test_the_stranger_of_the_embedded_default_is_not_kept() -> None:
+    stranger = [0.72, 0.75, 0.7, 0.74, 0.71, 0.73, 0.72]
+    rule = rule_for(DLIB, IdentityMode.EXCEPT, 0.9, Unknown.REDACT)
+    assert rule.redacts(decide(stranger, [True] * SLOTS, rule.threshold, rule.possible, NEEDED))
+    perhaps = [0.925, 0.92, 0.929, 0.92, 0.91, 0.92, 0.929]
+    rule = rule_for(DLIB, IdentityMode.ONLY, None, Unknown.REDACT)
+    assert rule.redacts(decide(perhaps, [True] * SLOTS, rule.threshold, rule.possible, NEEDED))
+
+
+def two_people(frames: range = range(LENGTH), size: float = 40.0) -> Script:
+    """One on the left, one on the right."""
+    return {t: [(80.0, 90.0, size, 0.9), (240.0, 90.0, size, 0.9)] for t in frames}
+
+
+def left_is_known(_frame: int, x: float) -> float:
+    return LIKE if x < WIDTH / 2 else UNLIKE
+
+
+def run(
+    script: Script,
+    recognizer: ScriptedRecognizer,
+    rule: IdentityRule,
+    regions: tuple[Region, ...] = (),
+    detector: ScriptedDetector | None = None,
+    verify: Verify = Verify.NONE,
+) -> tuple[dict, FakeArchive]:
+    people = People(f"folder:{'0' * 64}", recognizer.space, (PERSON,))
+    source = ScriptedSource(LENGTH)
+    exhibit = Exhibit(0, source, None, lambda index: f"frames/{index}", (Segment(0, LENGTH),), regions)
+    export = Export(IMPRINT, Level.FACES, Appearance(OutputFormat.PNG), batches([exhibit]), verify=verify)
+    working = Instruments(
+        detector or ScriptedDetector(script),
+        BlackBoxes(),
+        RawBytes(),
+        2,
+        identification=Identification(recognizer, people, rule),
+        lens=LENS,
+    )
+    archive = FakeArchive()
+    export.run(working, archive, lambda: None)
+    return json.loads(archive.entries["manifest.json"]), archive
+
+
+def redacted_at(document: dict, x: float, index: int) -> bool:
+    boxes = document["frames"][index]["boxes"]
+    return any(box["xyxy"][0] <= x < box["xyxy"][2] for box in boxes)
+
+
+EXCEPT = IdentityRule(IdentityMode.EXCEPT, THRESHOLD, POSSIBLE)
+ONLY = IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE)
+
+
+@pytest.mark.parametrize(("rule", "kept", "gone"), [(EXCEPT, 80, 240), (ONLY, 240, 80)])
+def test_one_is_kept_and_the_other_is_not(rule: IdentityRule, kept: int, gone: int) -> None:
+    recognizer = ScriptedRecognizer(left_is_known)
+    document, archive = run(two_people(), recognizer, rule)
+    for index in range(LENGTH):
+        assert redacted_at(document, gone, index)
+        assert not redacted_at(document, kept, index)
+        shown = archive.entries[f"frames/{index}.png"]
+        middle = (90 * WIDTH + kept) * 3
+        assert shown[middle] == index
+        assert not shown[(90 * WIDTH + gone) * 3]
+    assert len(shown) == WIDTH * HEIGHT * 3
+    first, second = document["identities"]["decisions"]
+    assert {first["decision"], second["decision"]} == {"known", "stranger"}
+    assert first["segment"] == second["segment"] == [0, LENGTH]
+    assert len(first["views"]) == LENGTH // ViewPlan().slot
+    # Both share the calls of their slot, and of eight frames one view each is recognised.
+    assert {len(call) for call in recognizer.calls} == {2}
+    assert len(recognizer.calls) == LENGTH // ViewPlan().slot
+
+
+@pytest.mark.parametrize("verify", [Verify.ALL, Verify.SAMPLE])
+def test_a_face_that_is_kept_is_no_residual_and_one_that_was_missed_is(verify: Verify) -> None:
+    kept, missed = (64, 74), (140, 130)
+    corner = (Region(0, 0, 8, 8),)
+    for places, again in (((kept,), []), ((kept, missed), [30, 60])):
+        detector = SearchingDetector(two_people(), left_in=frozenset({30, 60}), left_at=places)
+        document, archive = run({}, ScriptedRecognizer(left_is_known), EXCEPT, corner, detector, verify)
+        for index in (30, 60):
+            boxes = document["frames"][index]["boxes"]
+            residuals = [box["xyxy"] for box in boxes if box["origin"] == "residual"]
+            assert residuals == ([[124, 114, 188, 178]] if index in again else [])
+            assert not redacted_at(document, 80, index)
+            assert archive.entries[f"frames/{index}.png"][(90 * WIDTH + 80) * 3] == index
+        assert document["proof"]["residual_before"] == len(again)
+        assert (document["proof"]["residual_after"], document["summary"]["blanked"]) == (0, 0)
+        assert {one["decision"] for one in document["identities"]["decisions"]} == {"known", "stranger"}
+
+
+def test_a_find_that_reaches_beyond_a_kept_face_is_a_residual() -> None:
+    beyond = SearchingDetector(two_people(), left_in=frozenset({60}), left_at=((90, 80),))
+    corner = (Region(0, 0, 8, 8),)
+    document, _ = run({}, ScriptedRecognizer(left_is_known), EXCEPT, corner, beyond, Verify.ALL)
+    assert document["proof"]["residual_before"] == 1
+
+
+def never(_frame: int, _x: float) -> float:
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("script", "recognizer"),
+    [
+        (two_people(size=20.0), ScriptedRecognizer(never)),
+        (two_people(range(34, 46)), ScriptedRecognizer(left_is_known)),
+        (two_people(), ScriptedRecognizer(never, frozenset(range(LENGTH)))),
+    ],
+    ids=["too small", "too short", "the recogniser fails"],
+)
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        (EXCEPT, False),
+        (ONLY, False),
+        (IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, Unknown.KEEP), True),
+    ],
+)
+def test_without_evidence_the_rule_decides(
+    script: Script, recognizer: ScriptedRecognizer, rule: IdentityRule, kept: bool
+) -> None:
+    document, _ = run(script, recognizer, rule)
+    for index in script:
+        assert redacted_at(document, 80, index) is not kept
+        assert redacted_at(document, 240, index) is not kept
+    assert {one["decision"] for one in document["identities"]["decisions"]} == {"uncertain"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        (EXCEPT, False),
+        (ONLY, False),
+        (IdentityRule(IdentityMode.ONLY, THRESHOLD, POSSIBLE, Unknown.KEEP), True),
+    ],
+)
+def test_a_face_that_may_be_one_of_the_people_is_no_strangers(rule: IdentityRule, kept: bool) -> None:
+    recognizer = ScriptedRecognizer(lambda _, x: LIKE if x < WIDTH / 2 else 0.4)
+    document, _ = run(two_people(), recognizer, rule)
+    assert all(redacted_at(document, 240, index) is not kept for index in range(LENGTH))
+    assert {one["decision"] for one in document["identities"]["decisions"]} == {"known", "uncertain"}
+    assert document["identities"]["possible"] == POSSIBLE
+
+
+def swapped_at(moment: int) -> Callable[[int, float], float]:
+    """The person on the left is the known one before a moment, and somebody else from then on."""
+    return lambda frame, x: LIKE if x < WIDTH / 2 and frame < moment else UNLIKE
+
+
+@pytest.mark.parametrize("moment", [48, 51, 55])
+def test_a_track_that_passes_to_somebody_else_shows_nothing_of_them(moment: int) -> None:
+    document, _ = run(two_people(), ScriptedRecognizer(swapped_at(moment)), EXCEPT)
+    assert not redacted_at(document, 80, moment - 20)
+    assert all(redacted_at(document, 80, index) for index in range(moment, LENGTH))
+
+
+def test_a_track_that_passes_to_somebody_who_cannot_be_recognised_shows_nothing_of_them() -> None:
+    small = 28.0
+    script = {t: [(80.0, 90.0, 40.0 if t < 60 else small, 0.9)] for t in range(LENGTH)}
+    document, _ = run(script, ScriptedRecognizer(left_is_known), EXCEPT)
+    assert not redacted_at(document, 80, 30)
+    assert all(redacted_at(document, 80, index) for index in range(60, LENGTH))
+
+
+def test_where_faces_overlap_redaction_wins() -> None:
+    script = {t: [(100.0, 90.0, 40.0, 0.9), (130.0, 90.0, 40.0, 0.9)] for t in range(LENGTH)}
+    document, archive = run(script, ScriptedRecognizer(lambda _, x: LIKE if x < 115 else UNLIKE), EXCEPT)
+    (box,) = document["frames"][60]["boxes"]
+    x1, y1, x2, y2 = box["xyxy"]
+    assert (x1, x2) == (102, 158)
+    shown = archive.entries["frames/60.png"]
+    rows = [shown[(y * WIDTH + x1) * 3 : (y * WIDTH + x2) * 3] for y in range(y1, y2)]
+    assert not any(map(any, rows))
+    assert shown[(90 * WIDTH + 85) * 3] == 60
+
+
+def test_regions_are_redacted_whoever_is_in_them() -> None:
+    region = Region(60, 70, 40, 40)
+    document, _ = run(two_people(), ScriptedRecognizer(left_is_known), EXCEPT, (region,))
+    assert all(redacted_at(document, 80, index) for index in range(LENGTH))

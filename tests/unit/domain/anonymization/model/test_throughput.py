@@ -1,0 +1,56 @@
+"""Estimates: what was completed tells how long something else takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framecloak.domain.anonymization.model.options import Level, Verify
+from framecloak.domain.anonymization.model.throughput import (
+    PRIOR_RATE,
+    Pace,
+    Workload,
+    seconds_for,
+    usual_rate,
+)
+
+USUAL = Workload(Level.FACES, Verify.SAMPLE, is_film=False, is_render=False)
+WORKLOADS = st.builds(
+    Workload,
+    st.sampled_from(Level),
+    st.sampled_from(Verify),
+    is_film=st.booleans(),
+    is_render=st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(WORKLOADS, st.integers(1, 10_000)), min_size=1), st.floats(0.1, 1000))
+def test_what_was_done_at_a_rate_is_estimated_at_that_rate_whatever_it_was(
+    done: list[tuple[Workload, int]], rate: float
+) -> None:
+    paces = [Pace(kind, frames, frames * kind.effort / rate) for kind, frames in done]
+    assert usual_rate(paces) == pytest.approx(rate)
+    for pace in paces:
+        assert seconds_for({pace.workload: pace.frames}, rate) == pytest.approx(pace.seconds)
+
+
+def test_nothing_done_leaves_a_guess() -> None:
+    assert usual_rate([]) == usual_rate([Pace(USUAL, 5, 0.0)]) == PRIOR_RATE
+    assert seconds_for({}, PRIOR_RATE) == 0
+
+
+def test_more_work_takes_longer() -> None:
+    full = replace(USUAL, level=Level.FULL)
+    assert replace(USUAL, level=Level.MINIMAL).effort < USUAL.effort == 1 < full.effort
+    assert replace(full, verify=Verify.NONE).effort < full.effort < replace(full, verify=Verify.ALL).effort
+    assert replace(full, is_film=True).effort > full.effort
+
+
+@given(WORKLOADS)
+def test_where_nothing_is_looked_for_neither_level_nor_check_matters(workload: Workload) -> None:
+    rendered = replace(workload, is_render=True)
+    assert rendered.effort == replace(rendered, level=Level.MINIMAL, verify=Verify.NONE).effort
+    assert rendered.effort <= workload.effort

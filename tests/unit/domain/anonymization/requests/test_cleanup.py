@@ -1,0 +1,214 @@
+"""What has had its time is removed; everything else stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.request import Order, Status
+from framecloak.domain.anonymization.requests import cleanup as cleaning
+from framecloak.domain.anonymization.requests.cleanup import PARTIAL_KEPT, UPLOAD_KEPT, Cleaner
+from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport
+from framecloak.domain.errors import (
+    NotReadyError,
+    StorageUnavailableError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenUsedError,
+    UploadNotFoundError,
+)
+from framecloak.domain.videos.service import UPLOAD_LASTS
+from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
+
+KEPT = timedelta(days=7)
+MOMENT = timedelta(seconds=1)
+NOTHING = CleanupReport()
+
+
+def cleaner(world: World) -> Cleaner:
+    return Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
+
+
+async def completed(world: World, anna: Principal, order: Order) -> UUID:
+    request_id = (await world.submissions.submit(anna, order)).request.id
+    key = f"requests/{request_id}/frames.zip"
+    await world.store.put(key, chunks(b"zip"))
+    async with world.database.unit_of_work() as work:
+        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
+        await work.commit()
+    return request_id
+
+
+async def test_in_a_fresh_installation_there_is_nothing_to_do(world: World) -> None:
+    assert await cleaner(world).run() == NOTHING
+
+
+async def test_results_go_when_their_time_is_over(world: World, anna: Principal, order: Order) -> None:
+    old = await completed(world, anna, order)
+    world.clock.advance(MOMENT)
+    young = await completed(world, anna, order)
+    unfinished = (await world.submissions.submit(anna, order)).request.id
+    world.clock.advance(KEPT)
+    assert (await cleaner(world).run()).results == 1
+    assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [
+        f"requests/{young}/frames.zip"
+    ]
+    with pytest.raises(NotReadyError):
+        await world.anonymization.mint_download(anna, old)
+    assert await world.anonymization.mint_download(anna, young)
+    assert (await world.anonymization.status(anna, old)).request.status is Status.COMPLETED
+    assert (await world.anonymization.status(anna, unfinished)).request.status is Status.PENDING
+    assert (await cleaner(world).run()).results == 0
+
+
+async def test_tokens_go_with_their_result_and_not_before(
+    world: World, anna: Principal, order: Order
+) -> None:
+    request_id = await completed(world, anna, order)
+    used, expired = [await world.anonymization.mint_download(anna, request_id) for _ in range(2)]
+    await world.anonymization.redeem_download(request_id, used.token)
+    world.clock.time = expired.expires_at
+    assert (await cleaner(world).run()).tokens == 0
+    with pytest.raises(TokenUsedError):
+        await world.anonymization.redeem_download(request_id, used.token)
+    with pytest.raises(TokenExpiredError):
+        await world.anonymization.redeem_download(request_id, expired.token)
+    world.clock.advance(KEPT)
+    report = await cleaner(world).run()
+    assert (report.results, report.tokens) == (1, 2)
+    with pytest.raises(TokenNotFoundError):
+        await world.anonymization.redeem_download(request_id, used.token)
+
+
+async def test_what_a_cancellation_could_not_delete_goes_later(
+    world: World, anna: Principal, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaning, "LOOKED_UP_AT_ONCE", 2)
+    done = await completed(world, anna, order)
+    cancelled, failed, waiting, busy = [
+        (await world.submissions.submit(anna, order)).request.id for _ in range(4)
+    ]
+    gone = uuid4()
+    for request_id in (cancelled, failed, waiting, busy, gone):
+        await world.store.put(f"requests/{request_id}/part/1", chunks(b"part"))
+        await world.store.put(f"requests/{request_id}/part/2", chunks(b"part"))
+    for foreign in ("requests/notes.txt", f"requests/{gone}", f"requests/{gone.hex}/x"):
+        await world.store.put(foreign, chunks(b"not ours"))
+    async with world.database.unit_of_work() as work:
+        await work.requests.finish(failed, Status.FAILED, world.clock.now())
+        await work.requests.claim(busy, world.clock.now())
+        await work.commit()
+    world.fake_store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.anonymization.cancel(anna, cancelled)
+    world.fake_store.unavailable = False
+    assert (await cleaner(world).run()).leftovers == 3
+    assert {key for key in world.fake_store.objects if key.startswith("requests/")} == {
+        f"requests/{done}/frames.zip",
+        *(f"requests/{one}/part/{part}" for one in (waiting, busy) for part in (1, 2)),
+        "requests/notes.txt",
+        f"requests/{gone}",
+        f"requests/{gone.hex}/x",
+    }
+    assert (await cleaner(world).run()).leftovers == 0
+
+
+async def test_sessions_go_when_they_have_expired(world: World, anna: Principal) -> None:
+    old = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.advance(MOMENT)
+    young = await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.time = old.expires_at
+    assert (await cleaner(world).run()).sessions == 1
+    assert (await world.identity.by_session(young.secret)).user_id == anna.user_id
+
+
+async def test_used_refresh_tokens_go_when_they_have_expired(world: World, anna: Principal) -> None:
+    pair = await world.identity.issue_tokens(anna.username, PASSWORD, "10.0.0.1")
+    await world.identity.refresh_tokens(pair.refresh)
+    used = world.tokens.verify_refresh(pair.refresh)
+    world.clock.time = used.expires_at - MOMENT
+    await cleaner(world).run()
+    assert len(world.fake_database.tables.used_refresh_tokens) == 1
+    world.clock.time = used.expires_at
+    await cleaner(world).run()
+    assert world.fake_database.tables.used_refresh_tokens == {}
+
+
+async def test_uploads_that_were_never_completed_go_with_their_bytes(world: World, anna: Principal) -> None:
+    started = await world.collection.begin_upload(anna, "a.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    waiting = await world.collection.begin_upload(anna, "b.mp4")
+    await world.store.put(waiting.upload.object_key, chunks(b"film"))
+    assert await cleaner(world).run() == CleanupReport(tokens=0, sessions=0, results=0, uploads=1)
+    assert list(world.fake_store.objects) == [waiting.upload.object_key]
+    with pytest.raises(UploadNotFoundError):
+        await world.collection.complete_upload(anna, started.upload.id)
+    assert await world.collection.complete_upload(anna, waiting.upload.id)
+
+
+async def test_bytes_that_come_after_their_upload_was_completed_do_not_stay(
+    world: World, anna: Principal
+) -> None:
+    started = await world.collection.begin_upload(anna, "a.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    video = await world.collection.complete_upload(anna, started.upload.id)
+    world.clock.advance(UPLOAD_LASTS - MOMENT)
+    await world.store.put(started.upload.object_key, chunks(b"the address still works"))
+    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    assert (await cleaner(world).run()).uploads == 0
+    assert list(world.fake_store.objects) == [video.object_key]
+
+
+async def test_bytes_that_may_be_read_at_this_moment_stay(world: World, anna: Principal) -> None:
+    started = await world.collection.begin_upload(anna, "a.mp4")
+    await world.store.put(started.upload.object_key, chunks(b"film"))
+    world.clock.advance(UPLOAD_LASTS)
+    assert (await cleaner(world).run()).uploads == 0
+    assert list(world.fake_store.objects) == [started.upload.object_key]
+    world.clock.advance(UPLOAD_LASTS)
+    assert (await cleaner(world).run()).uploads == 1
+
+
+async def test_parts_go_once_their_request_is_over_and_not_before(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    done, busy = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
+    for request_id in (done, busy):
+        await world.store.put(f"requests/{request_id}/slices/00000-1.zip", chunks(b"part"))
+    await world.complete(done)
+    report = await cleaner(world).run()
+    assert (report.parts, report.leftovers) == (1, 0)
+    assert sorted(key for key in world.fake_store.objects if key.startswith("requests/")) == sorted(
+        [f"requests/{done}/frames.zip", f"requests/{busy}/slices/00000-1.zip"]
+    )
+    assert (await cleaner(world).run()).parts == 0
+
+
+async def test_parts_that_are_to_be_looked_into_stay(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    anna = await world.person("anna")
+    done = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    await world.store.put(f"requests/{done}/slices/00000-1.zip", chunks(b"part"))
+    await world.complete(done)
+    keeping = Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep, keep_parts=True)
+    assert (await keeping.run()).parts == 0
+    assert f"requests/{done}/slices/00000-1.zip" in world.fake_store.objects
+
+
+async def test_what_killed_processes_left_is_swept_and_counted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    async def sweep() -> int:
+        return 3
+
+    now = world.clock.now()
+    world.fake_store.partial += [now - PARTIAL_KEPT - timedelta(seconds=1), now - timedelta(hours=3)]
+    report = await Cleaner(world.database, world.store, world.clock, KEPT, sweep).run()
+    assert (report.folders, report.unfinished) == (3, 1)
+    assert len(world.fake_store.partial) == 1

@@ -1,0 +1,179 @@
+"""What cannot be removed is told, and keeps nothing else from going."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from fakes.storage import FakeObjectStore
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.request import Order
+from framecloak.domain.anonymization.requests.cleanup import UPLOAD_KEPT, Cleaner
+from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, Concern, Shortfall
+from framecloak.domain.errors import StorageUnavailableError
+from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
+
+KEPT = timedelta(days=7)
+MOMENT = timedelta(seconds=1)
+NOTHING = CleanupReport()
+
+
+@dataclass
+class FailingStore(FakeObjectStore):
+    """Goes down after so many objects were removed."""
+
+    removals_left: int = 0
+
+    async def remove(self, key: str) -> None:
+        await self.ping()
+        self.removals_left -= 1
+        await super().remove(key)
+
+    async def ping(self) -> None:
+        if not self.removals_left:
+            raise StorageUnavailableError("the fake store went down")
+
+
+@dataclass
+class ReluctantStore(FakeObjectStore):
+    """Refuses to delete some objects, as one does where they are locked; and is well otherwise."""
+
+    locked: set[str] = field(default_factory=set)
+
+    async def remove(self, key: str) -> None:
+        if key in self.locked:
+            raise StorageUnavailableError(f"cannot delete {key}: AccessDenied", "see who may")
+        await super().remove(key)
+
+    async def remove_all(self, prefix: str) -> int:
+        if any(key.startswith(prefix) for key in self.locked):
+            raise ZeroDivisionError("a slip")
+        return await super().remove_all(prefix)
+
+
+def cleaner(world: World) -> Cleaner:
+    return Cleaner(world.database, world.store, world.clock, KEPT, nothing_to_sweep)
+
+
+def failing_after(world: World, removals: int) -> Cleaner:
+    """One on the same objects, in a store that goes down."""
+    ours = world.store
+    store = FailingStore(ours.clock, ours.objects, _modified=ours._modified, removals_left=removals)
+    return Cleaner(world.database, store, world.clock, KEPT, nothing_to_sweep)
+
+
+async def completed(world: World, anna: Principal, order: Order) -> UUID:
+    request_id = (await world.submissions.submit(anna, order)).request.id
+    await world.complete(request_id)
+    return request_id
+
+
+async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_results_to_the_next_run(
+    world: World, anna: Principal, order: Order
+) -> None:
+    for _ in range(3):
+        await completed(world, anna, order)
+    world.clock.advance(KEPT + MOMENT)
+    report = await failing_after(world, 1).run()
+    assert (report.results, report.failures()["results"]) == (1, 2)
+    known = {one.result_key for one in world.fake_database.tables.requests.values() if one.result_key}
+    assert {key for key in world.fake_store.objects if key.startswith("requests/")} == known
+    assert len(known) == 2
+    assert (await cleaner(world).run()).results == 2
+    assert not [key for key in world.fake_store.objects if key.startswith("requests/")]
+
+
+async def test_a_store_that_fails_half_way_leaves_the_rest_of_the_uploads_to_the_next_run(
+    world: World, anna: Principal
+) -> None:
+    for _ in range(3):
+        started = await world.collection.begin_upload(anna, "a.mp4")
+        await world.store.put(started.upload.object_key, chunks(b"film"))
+    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    report = await failing_after(world, 1).run()
+    # The rest was not even tried.
+    assert report.failures()["uploads"] == 2
+    assert len(world.fake_store.objects) == 2
+    await cleaner(world).run()
+    assert world.fake_store.objects == {}
+
+
+async def test_a_store_that_is_down_does_not_keep_sessions_alive(world: World, anna: Principal) -> None:
+    await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    world.clock.advance(timedelta(days=1))
+    world.fake_store.unavailable = True
+    report = await cleaner(world).run()
+    assert report.sessions == 1
+    assert set(report.failures()) == {"uploads", "videos", "requests", "unfinished"}
+    assert world.fake_database.tables.sessions == {}
+
+
+async def test_without_the_database_nothing_is_removed(world: World, anna: Principal, order: Order) -> None:
+    await completed(world, anna, order)
+    before = dict(world.fake_store.objects)
+    world.clock.advance(KEPT + MOMENT)
+    world.fake_database.reachable = False
+    report = await cleaner(world).run()
+    assert set(report.failures()) == {
+        *("records", "galleries", "videos", "results", "download_rights", "requests")
+    }
+    assert report.removed() == NOTHING.removed()
+    assert world.fake_store.objects == before
+
+
+async def test_what_cannot_be_removed_keeps_nothing_else_from_going(
+    world: World, anna: Principal, order: Order, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.identity.sign_in("anna", PASSWORD, "10.0.0.1")
+    results = [await completed(world, anna, order) for _ in range(3)]
+    uploads = [(await world.collection.begin_upload(anna, "a.mp4")).upload.object_key for _ in range(3)]
+    for key in uploads:
+        await world.store.put(key, chunks(b"film"))
+    gone = [uuid4() for _ in range(3)]
+    for request_id in gone:
+        await world.store.put(f"requests/{request_id}/slices/00000-1.zip", chunks(b"part"))
+    world.fake_store.partial.append(world.clock.now())
+    world.clock.advance(KEPT + MOMENT)
+    # In whatever order they come, each has others behind it or before it.
+    locked = {min(uploads), f"requests/{results[0]}/frames.zip"}
+    locked |= {f"requests/{min(gone)}/slices/00000-1.zip"}
+    ours = world.fake_store
+    store = ReluctantStore(ours.clock, ours.objects, partial=ours.partial, _modified=ours._modified)
+    store.locked = locked
+
+    async def sweep() -> int:
+        raise StorageUnavailableError("cannot remove a folder")
+
+    report = await Cleaner(world.database, store, world.clock, KEPT, sweep).run()
+    assert {key for key in ours.objects if not key.startswith("videos/")} == locked
+    assert report == CleanupReport(
+        tokens=0, sessions=1, results=2, uploads=3, leftovers=2, unfinished=1, shortfalls=report.shortfalls
+    )
+    assert report.failures() == {"folders": 1, "uploads": 1, "results": 1, "requests": 1}
+    first = {one.concern: one.first for one in report.shortfalls}
+    assert "AccessDenied" in first[Concern.UPLOADS]
+    assert first[Concern.REQUESTS] == "ZeroDivisionError: a slip"
+    # With its stack, for nobody has foreseen it; the report has all there is to say of the others.
+    (slip,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (slip.message, bool(slip.exc_info)) == ("the clean-up of requests failed unexpectedly", True)
+    store.locked = set()
+    assert (await Cleaner(world.database, store, world.clock, KEPT, nothing_to_sweep).run()).shortfalls == ()
+    assert {key for key in ours.objects if not key.startswith("videos/")} == set()
+
+
+async def test_the_report_has_the_first_of_thousands_that_cannot_be_removed(
+    world: World, anna: Principal
+) -> None:
+    keys = {f"uploads/{number:04d}" for number in range(50)}
+    for key in keys:
+        await world.store.put(key, chunks(b"film"))
+    world.clock.advance(UPLOAD_KEPT + MOMENT)
+    store = ReluctantStore(world.clock, world.fake_store.objects, _modified=world.fake_store._modified)
+    store.locked = keys
+    report = await Cleaner(world.database, store, world.clock, KEPT, nothing_to_sweep).run()
+    assert report.shortfalls == (
+        Shortfall(Concern.UPLOADS, 50, "cannot delete uploads/0000: AccessDenied: see who may"),
+    )

@@ -1,0 +1,217 @@
+"""Requests for anonymised frames: submitted, followed, cancelled, fetched."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from framecloak.domain.accounts.model import Role
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.model.slices import LEASE
+from framecloak.domain.anonymization.requests import service
+from framecloak.domain.errors import (
+    AlreadyFinishedError,
+    ForbiddenError,
+    NotReadyError,
+    RequestNotFoundError,
+    StorageUnavailableError,
+    TokenExpiredError,
+    TokenNotFoundError,
+    TokenUsedError,
+)
+from framecloak.domain.ports.database import RequestFilter
+from support.use_cases import World, chunks
+
+
+async def test_the_estimate_counts_who_waits_and_uses_measured_rates(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 50))
+    first = await world.submissions.submit(anna, order)
+    await world.complete(first.request.id)
+    second = await world.submissions.submit(anna, order)
+    assert second.estimated_seconds == 10  # fifty frames at five a second
+    assert (await world.submissions.submit(anna, order)).estimated_seconds == 20
+
+
+async def test_progress_is_rounded_down_and_time_left_follows_the_pace(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
+    assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 2
+    async with world.database.unit_of_work() as work:
+        lease = await work.slices.lease(request_id, 0, "worker", LEASE)
+        assert lease
+        await work.slices.renew(lease, LEASE, 20)
+        await work.commit()
+    world.clock.advance(timedelta(seconds=10))
+    progress = await world.anonymization.status(anna, request_id)
+    assert (progress.request.progress, progress.estimated_seconds) == (66, 5)
+    with pytest.raises(RequestNotFoundError):
+        await world.anonymization.status(ben, request_id)
+    await world.complete(request_id)
+    done = await world.anonymization.status(anna, request_id)
+    assert (done.request.progress, done.estimated_seconds) == (100, None)
+
+
+async def test_lists_are_scoped_and_filtered(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    boss = await world.person("boss", Role.ADMIN)
+    first = await world.order(anna, (0, 10))
+    ids = [(await world.submissions.submit(anna, first)).request.id for _ in range(3)]
+    other = (await world.submissions.submit(ben, await world.order(ben, (0, 10)))).request.id
+    await world.anonymization.cancel(anna, ids[0])
+    everything = RequestFilter()
+    page = await world.anonymization.list(anna, everything, 2, 0)
+    assert ([one.id for one in page.items], page.total) == ([ids[2], ids[1]], 3)
+    assert [one.id for one in (await world.anonymization.list(ben, everything, 9, 0)).items] == [other]
+    assert (await world.anonymization.list(boss, everything, 9, 0)).total == 4
+    cancelled = RequestFilter(video_id=first.video_id, status=Status.CANCELLED)
+    assert [one.id for one in (await world.anonymization.list(boss, cancelled, 9, 0)).items] == [ids[0]]
+
+
+async def test_a_request_is_cancelled_once_and_by_whom_it_belongs_to(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    with pytest.raises(RequestNotFoundError):
+        await world.anonymization.cancel(ben, request_id)
+    await world.anonymization.cancel(anna, request_id)
+    with pytest.raises(AlreadyFinishedError, match="cancelled already"):
+        await world.anonymization.cancel(anna, request_id)
+
+
+async def test_a_download_token_is_good_for_one_of_many_at_once(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    with pytest.raises(NotReadyError):
+        await world.anonymization.mint_download(anna, request_id)
+    await world.complete(request_id)
+    token = (await world.anonymization.mint_download(anna, request_id)).token
+    assert token not in repr(world.fake_database.tables)
+    tries = [world.anonymization.redeem_download(request_id, token) for _ in range(20)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    addresses = [one for one in results if isinstance(one, str)]
+    assert len(addresses) == 1
+    assert f"requests/{request_id}/frames.zip" in addresses[0]
+    assert sum(isinstance(one, TokenUsedError) for one in results) == 19
+
+
+async def test_a_token_that_is_late_altered_or_for_another_request_is_refused(world: World) -> None:
+    anna, ben = await world.person("anna"), await world.person("ben")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    await world.complete(request_id)
+    with pytest.raises(RequestNotFoundError):
+        await world.anonymization.mint_download(ben, request_id)
+    token = (await world.anonymization.mint_download(anna, request_id)).token
+    for wrong in ((request_id, token + "x"), (uuid4(), token)):
+        with pytest.raises(TokenNotFoundError):
+            await world.anonymization.redeem_download(*wrong)
+    world.clock.advance(timedelta(hours=2))
+    with pytest.raises(TokenExpiredError):
+        await world.anonymization.redeem_download(request_id, token)
+
+
+async def test_statistics_are_for_administrators(world: World) -> None:
+    anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 50)))).request.id
+    with pytest.raises(ForbiddenError):
+        await world.anonymization.statistics(anna)
+    assert (await world.anonymization.statistics(boss)).frames_per_second is None
+    await world.complete(request_id)
+    statistics = await world.anonymization.statistics(boss)
+    assert (statistics.frames_per_second, statistics.average_seconds) == (5.0, 10.0)
+    assert statistics.requests[Status.COMPLETED] == 1
+    assert statistics.requests[Status.FAILED] == 0
+
+
+async def test_a_clock_that_is_behind_the_workers_makes_no_negative_estimate(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 30)))).request.id
+    async with world.database.unit_of_work() as work:
+        lease = await work.slices.lease(request_id, 0, "worker", LEASE)
+        assert lease
+        await work.slices.renew(lease, LEASE, 10)
+        await work.commit()
+    world.clock.advance(-timedelta(seconds=5))
+    assert (await world.anonymization.status(anna, request_id)).estimated_seconds == 0
+
+
+async def test_cancelling_removes_what_was_made_and_nothing_of_others(world: World) -> None:
+    anna, boss = await world.person("anna"), await world.person("boss", Role.ADMIN)
+    order = await world.order(anna, (0, 10))
+    doomed, other = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
+    for request_id in (doomed, other):
+        await world.store.put(f"requests/{request_id}/part", chunks(b"part"))
+    await world.anonymization.cancel(boss, doomed)
+    assert [key for key in world.fake_store.objects if key.startswith("requests/")] == [
+        f"requests/{other}/part"
+    ]
+    assert (await world.anonymization.status(anna, doomed)).request.status is Status.CANCELLED
+
+
+async def test_a_request_that_ends_while_it_is_cancelled_keeps_its_result(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    key = f"requests/{request_id}/frames.zip"
+    await world.store.put(key, chunks(b"zip"))
+    async with world.database.unit_of_work() as work:
+        await work.requests.finish(request_id, Status.COMPLETED, world.clock.now(), result=(key, 3))
+        cancelling = asyncio.create_task(world.anonymization.cancel(anna, request_id))
+        await asyncio.sleep(0.01)  # it has read that the request is pending, and waits for this writer
+        await work.commit()
+    with pytest.raises(AlreadyFinishedError, match="completed already"):
+        await cancelling
+    assert world.fake_store.objects[key] == b"zip"
+    assert (await world.anonymization.status(anna, request_id)).request.status is Status.COMPLETED
+
+
+async def test_whoever_cancels_does_not_wait_for_a_store_that_hangs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: str) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(service, "DELETION_SECONDS", 0.05)
+    monkeypatch.setattr(world.fake_store, "remove_all", hang)
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    with pytest.raises(StorageUnavailableError, match="the request is over"):
+        await world.anonymization.cancel(anna, request_id)
+    assert (await world.anonymization.status(anna, request_id)).request.status is Status.CANCELLED
+
+
+async def test_a_request_is_cancelled_even_when_its_parts_cannot_be_deleted(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    world.fake_store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.anonymization.cancel(anna, request_id)
+    assert (await world.anonymization.status(anna, request_id)).request.status is Status.CANCELLED
+
+
+async def test_a_token_survives_a_store_that_is_down(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    await world.complete(request_id)
+    token = (await world.anonymization.mint_download(anna, request_id)).token
+    world.fake_store.unavailable = True
+    with pytest.raises(StorageUnavailableError):
+        await world.anonymization.redeem_download(request_id, token)
+    world.fake_store.unavailable = False
+    assert await world.anonymization.redeem_download(request_id, token)
+
+
+async def test_a_result_that_was_deleted_is_neither_promised_nor_fetched(world: World) -> None:
+    anna = await world.person("anna")
+    request_id = (await world.submissions.submit(anna, await world.order(anna, (0, 10)))).request.id
+    await world.complete(request_id)
+    token = (await world.anonymization.mint_download(anna, request_id)).token
+    async with world.database.unit_of_work() as work:
+        await work.requests.forget_result(request_id)
+        await work.commit()
+    with pytest.raises(NotReadyError, match="deleted: submit the order again"):
+        await world.anonymization.redeem_download(request_id, token)
+    with pytest.raises(NotReadyError, match="deleted: submit the order again"):
+        await world.anonymization.mint_download(anna, request_id)

@@ -1,0 +1,239 @@
+"""Receivers are told about the end of requests, with patience and a signature."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from fakes.persistence.tables import NoticeEntry
+from fakes.webhooks import FakeWebhookSender, failed
+from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.anonymization.requests.cleanup import NOTICE_KEPT, Cleaner
+from framecloak.domain.anonymization.requests.webhooks import AT_ONCE, LEASE, RETRY_AFTER, Webhooks, sign
+from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.ports.webhooks import NoticeState
+from framecloak.entrypoints.schemas.requests import StatusView
+from support.use_cases import World, nothing_to_sweep
+
+SECRET = "a secret that only receivers know"
+URL = "https://hooks.example/done?token=hush"
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def sender() -> FakeWebhookSender:
+    return FakeWebhookSender()
+
+
+@pytest.fixture
+def webhooks(world: World, sender: FakeWebhookSender) -> Webhooks:
+    return Webhooks(world.database, sender, world.clock, SECRET)
+
+
+async def ended(
+    world: World, anna: Principal, status: Status = Status.COMPLETED, url: str | None = URL
+) -> UUID:
+    order = replace(await world.order(anna, (0, 10)), webhook_url=url)
+    request_id = (await world.submissions.submit(anna, order)).request.id
+    async with world.database.unit_of_work() as work:
+        await work.requests.claim(request_id, world.clock.now())
+        result = ("requests/x.zip", 3) if status is Status.COMPLETED else None
+        error = "it rained" if status is Status.FAILED else None
+        await work.requests.finish(
+            request_id, status, world.clock.now(), result=result, error=error, blanked_frames=4
+        )
+        await work.commit()
+    return request_id
+
+
+def entry(world: World) -> NoticeEntry:
+    (one,) = world.fake_database.tables.notices.values()
+    return one
+
+
+async def test_without_a_webhook_there_is_nothing_to_do(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    await ended(world, anna, url=None)
+    assert await webhooks.deliver_due() == 0
+    assert sender.calls == []
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+async def test_a_receiver_is_told_what_the_api_answers(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender, status: Status
+) -> None:
+    request_id = await ended(world, anna, status)
+    assert await webhooks.deliver_due() == 1
+    (call,) = sender.calls
+    answer = StatusView.of(await world.anonymization.status(anna, request_id))
+    assert json.loads(call.body) == json.loads(msgspec.json.encode(answer))
+    assert json.loads(call.body)["status"] == status
+    assert json.loads(call.body)["blanked_frames"] == (4 if status is Status.COMPLETED else None)
+    assert call.url == URL
+    assert call.headers["Content-Type"] == "application/json"
+    assert entry(world).state is NoticeState.DELIVERED
+    assert await webhooks.deliver_due() == 0
+
+
+async def test_cancelling_is_an_end_too(world: World, anna: Principal, webhooks: Webhooks) -> None:
+    order = replace(await world.order(anna, (0, 10)), webhook_url=URL)
+    request_id = (await world.submissions.submit(anna, order)).request.id
+    assert await webhooks.deliver_due() == 0
+    await world.anonymization.cancel(anna, request_id)
+    assert await webhooks.deliver_due() == 1
+
+
+async def test_the_signature_is_over_the_time_and_the_body(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    await ended(world, anna)
+    await webhooks.deliver_due()
+    (call,) = sender.calls
+    timestamp = call.headers["Framecloak-Timestamp"]
+    assert int(timestamp) == int(world.clock.now().timestamp())
+    message = f"{timestamp}.{call.body.decode()}".encode()
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in SECRET.encode().ljust(64, b"\0")) + message)
+    outer = bytes(byte ^ 0x5C for byte in SECRET.encode().ljust(64, b"\0")) + inner.digest()
+    assert call.headers["Framecloak-Signature"] == f"v1={hashlib.sha256(outer).hexdigest()}"
+
+
+def test_the_signature_of_a_known_message() -> None:
+    # From `printf '1700000000.{}' | openssl dgst -sha256 -hmac <32 times k>`.
+    expected = "0b3b35525c10b3757ffa78df69037021fc3168d8390a51a4fcb4a8d56a25b557"
+    assert sign("k" * 32, "1700000000", b"{}") == f"v1={expected}"
+    assert sign("k" * 32, "1700000001", b"{}") != f"v1={expected}"
+
+
+async def test_after_a_failure_there_is_another_attempt_until_there_is_none(
+    world: World,
+    anna: Principal,
+    webhooks: Webhooks,
+    sender: FakeWebhookSender,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    request_id = await ended(world, anna)
+    sender.failures[URL] = failed()
+    for attempt, pause in enumerate(RETRY_AFTER, start=1):
+        assert await webhooks.deliver_due() == 1
+        assert (entry(world).state, entry(world).attempts) == (NoticeState.PENDING, attempt)
+        world.clock.advance(pause - SECOND)
+        assert await webhooks.deliver_due() == 0
+        world.clock.advance(SECOND)
+    assert caplog.records == []
+    assert await webhooks.deliver_due() == 1
+    assert entry(world).state is NoticeState.GIVEN_UP
+    assert entry(world).failure == "the receiver answered 503"
+    world.clock.advance(timedelta(days=30))
+    assert await webhooks.deliver_due() == 0
+    assert len({call.headers["Framecloak-Event-Id"] for call in sender.calls}) == 1
+    assert len({call.headers["Framecloak-Timestamp"] for call in sender.calls}) == len(RETRY_AFTER) + 1
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert str(request_id) in record.getMessage()
+    assert "hush" not in caplog.text
+
+
+async def test_a_receiver_that_comes_back_is_told(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    await ended(world, anna)
+    sender.failures[URL] = failed()
+    await webhooks.deliver_due()
+    sender.failures.clear()
+    world.clock.advance(RETRY_AFTER[0])
+    await webhooks.deliver_due()
+    assert (entry(world).state, entry(world).attempts) == (NoticeState.DELIVERED, 2)
+
+
+async def test_what_makes_no_sense_to_repeat_is_given_up_at_once(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    await ended(world, anna)
+    sender.failures[URL] = failed("the receiver answered 410", retry=False)
+    await webhooks.deliver_due()
+    assert (entry(world).state, entry(world).attempts) == (NoticeState.GIVEN_UP, 1)
+
+
+async def test_one_that_fails_does_not_hold_up_the_others(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    urls = [f"https://hooks.example/{number}" for number in range(3)]
+    for url in urls:
+        await ended(world, anna, url=url)
+    sender.failures = {urls[0]: failed(), urls[1]: RuntimeError("a bug")}
+    with pytest.raises(RuntimeError, match="a bug"):
+        await webhooks.deliver_due()
+    assert [one.state for one in world.fake_database.tables.notices.values()] == [
+        NoticeState.PENDING,
+        NoticeState.PENDING,
+        NoticeState.DELIVERED,
+    ]
+
+
+async def test_attempts_that_never_end_are_not_made_for_ever(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    await ended(world, anna)
+    sender.failures[URL] = RuntimeError("the worker dies")
+    for _ in range(len(RETRY_AFTER) + 1):
+        with pytest.raises(RuntimeError):
+            await webhooks.deliver_due()
+        world.clock.advance(LEASE)
+    assert await webhooks.deliver_due() == 1
+    assert entry(world).state is NoticeState.GIVEN_UP
+    assert len(sender.calls) == len(RETRY_AFTER) + 1
+
+
+async def test_of_many_workers_one_delivers(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    await ended(world, anna)
+    others = [Webhooks(world.database, sender, world.clock, SECRET) for _ in range(9)]
+    counts = await asyncio.gather(*(one.deliver_due() for one in (webhooks, *others)))
+    assert sorted(counts) == [0] * 9 + [1]
+    assert len(sender.calls) == 1
+
+
+async def test_no_more_are_called_than_was_asked_for(
+    world: World, anna: Principal, webhooks: Webhooks
+) -> None:
+    for _ in range(3):
+        await ended(world, anna)
+    assert [await webhooks.deliver_due(limit=2) for _ in range(3)] == [2, 1, 0]
+    assert AT_ONCE > 3
+
+
+async def test_without_the_database_nobody_is_called(
+    world: World, anna: Principal, webhooks: Webhooks, sender: FakeWebhookSender
+) -> None:
+    await ended(world, anna)
+    world.fake_database.reachable = False
+    with pytest.raises(DatabaseUnavailableError):
+        await webhooks.deliver_due()
+    assert sender.calls == []
+    world.fake_database.reachable = True
+    assert await webhooks.deliver_due() == 1
+
+
+async def test_notices_go_a_week_after_they_were_settled(
+    world: World, anna: Principal, webhooks: Webhooks
+) -> None:
+    cleaner = Cleaner(world.database, world.store, world.clock, timedelta(days=1), nothing_to_sweep)
+    await ended(world, anna)
+    await webhooks.deliver_due()
+    world.clock.advance(NOTICE_KEPT)
+    await cleaner.run()
+    assert entry(world).state is NoticeState.DELIVERED
+    world.clock.advance(SECOND)
+    await cleaner.run()
+    assert world.fake_database.tables.notices == {}

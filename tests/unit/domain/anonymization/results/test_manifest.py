@@ -1,0 +1,223 @@
+"""The manifest and its JSON Schema, which must not drift apart."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import framecloak.domain.anonymization.results.manifest as module
+from framecloak.domain.anonymization.detection.scales import PICTURE_LOOKS, VIDEO_LOOKS, Look
+from framecloak.domain.anonymization.model.options import (
+    Appearance,
+    Level,
+    OutputFormat,
+    RedactionShape,
+    RedactionStyle,
+)
+from framecloak.domain.anonymization.pipeline.render import RedactedBox, RedactedFrame
+from framecloak.domain.anonymization.results.manifest import (
+    FIRST_LINK,
+    FrameLog,
+    RecordedFile,
+    RecordedModel,
+    RecordedSettings,
+    RecordedSource,
+    manifest,
+    next_link,
+)
+from framecloak.domain.anonymization.tracking.tracker import Origin, TrackingSettings
+from framecloak.domain.imaging.detections import Basis, ModelCard
+from framecloak.domain.ports import SourceInfo
+from framecloak.domain.support.canonical_json import canonical
+from framecloak.domain.videos.segments import Region, Segment
+
+SCHEMA = json.loads(Path(module.__file__).with_name("manifest.schema.json").read_text("utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")
+INFO = SourceInfo("Jane Doe.mp4", 640, 360, 250, 250, 25.0, 10.0, 90, continuous=True)
+SETTINGS = RecordedSettings(Level.FACES, Appearance(), 0.12, VIDEO_LOOKS, PICTURE_LOOKS)
+FACE = RedactedBox((1, 2, 30, 40), 3, 0.912345, Origin.DETECTED)
+DIGEST, KEY = "c" * 64, "d" * 32
+REPORT = RecordedFile("report.html", "e" * 64, 7)
+MARK = RedactedBox((5, 6, 70, 80), None, None, Origin.REGION, None)
+
+
+def source(name: str | None = None) -> RecordedSource:
+    regions = (Region(5, 6, 65, 74), Region(1, 1, 2, 2, Segment(3, 4)))
+    return RecordedSource(0, "b" * 64, INFO, name, (Segment(0, 3),), regions, TrackingSettings())
+
+
+def log(*frames: RedactedFrame) -> FrameLog:
+    entries = FrameLog()
+    for frame in frames:
+        entries.add(0, f"frames/frame_{frame.index:07d}.jpg", frame, DIGEST)
+    return entries
+
+
+def example(name: str | None = None) -> bytes:
+    frames = [
+        RedactedFrame(0, b"", (FACE, MARK), blanked=False),
+        RedactedFrame(1, b"", (), blanked=False),
+        RedactedFrame(2, b"", (), blanked=True),
+    ]
+    return b"".join(
+        manifest(
+            "framecloak 0.1.0", KEY, SETTINGS, [RecordedModel(CARD)], [source(name)], [REPORT], log(*frames)
+        )
+    )
+
+
+def test_it_says_what_was_redacted() -> None:
+    document = json.loads(example())
+    VALIDATOR.validate(document)
+    link = FIRST_LINK
+    for entry in document["frames"]:
+        link = next_link(link, entry)
+        assert entry.pop("link") == link.hex()
+        assert entry.pop("sha256") == DIGEST
+    assert document["chain"] == {"frames": 3, "head": link.hex()}
+    assert document["frames"] == [
+        {
+            "source": 0,
+            "index": 0,
+            "file": "frames/frame_0000000.jpg",
+            "blanked": False,
+            "boxes": [
+                {"xyxy": [1, 2, 30, 40], "kind": "face", "track": 3, "score": 0.9123, "origin": "detected"},
+                {"xyxy": [5, 6, 70, 80], "kind": "region", "track": None, "score": None, "origin": "region"},
+            ],
+        },
+        {"source": 0, "index": 1, "file": "frames/frame_0000001.jpg", "blanked": False, "boxes": []},
+        {"source": 0, "index": 2, "file": "frames/frame_0000002.jpg", "blanked": True, "boxes": []},
+    ]
+    assert document["models"] == [
+        {"name": "centerface", "sha256": "a" * 64, "licence": "MIT", "provider": "CPU", "precision": "int8"}
+    ]
+    assert document["sources"][0]["segments"] == [[0, 3]]
+    assert document["sources"][0]["regions"] == [
+        {"xyxy": [5, 6, 70, 80], "segment": None},
+        {"xyxy": [1, 1, 3, 3], "segment": [3, 4]},
+    ]
+    assert document["settings"]["redaction"] == "solid"
+    assert document["summary"] == {
+        "frames": 3,
+        "blanked": 1,
+        "tracks": 1,
+        "boxes": {
+            "detected": 1,
+            "linked": 0,
+            "filled": 0,
+            "extended": 0,
+            "region": 1,
+            "edited": 0,
+            "manual": 0,
+            "residual": 0,
+        },
+        "kinds": {"face": 1, "text": 0, "plate": 0},
+    }
+
+
+def test_it_is_canonical() -> None:
+    assert canonical(json.loads(example())) == example()
+
+
+def test_a_file_s_name_is_in_it_only_when_given() -> None:
+    assert b"Jane" not in example()
+    document = json.loads(example("Jane Doe.mp4"))
+    VALIDATOR.validate(document)
+    assert document["sources"][0]["name"] == "Jane Doe.mp4"
+
+
+def test_a_name_that_is_not_utf8_does_not_stop_it() -> None:
+    assert json.loads(example("J\udce4ne.mp4"))["sources"][0]["name"] == "J?ne.mp4"
+
+
+def test_it_is_the_same_bytes_every_time() -> None:
+    assert example() == example()
+
+
+def test_without_faces_there_are_no_models_and_no_looks() -> None:
+    settings = RecordedSettings(Level.MINIMAL, Appearance(), None, VIDEO_LOOKS, PICTURE_LOOKS)
+    recorded = RecordedSource(0, "b" * 64, INFO, None, (Segment(0, 3),), (), None)
+    document = json.loads(
+        b"".join(manifest("framecloak 0.1.0", KEY, settings, [], [recorded], [REPORT], log()))
+    )
+    VALIDATOR.validate(document)
+    assert document["settings"]["looks"] is None
+    assert document["sources"][0]["tracking"] is None
+    assert document["frames"] == []
+
+
+def test_tracks_are_counted_once_per_source() -> None:
+    entries = FrameLog()
+    for origin, index in ((Origin.DETECTED, 0), (Origin.FILLED, 1), (Origin.LINKED, 2)):
+        box = RedactedBox((0, 0, 9, 9), 7, 0.5, origin)
+        entries.add(0, f"a{index}", RedactedFrame(index, b"", (box,), blanked=False), DIGEST)
+    other = RedactedFrame(0, b"", (RedactedBox((0, 0, 9, 9), 7, 0.5, Origin.DETECTED),), blanked=False)
+    entries.add(1, "b", other, DIGEST)
+    assert (entries.summary.frames, entries.summary.tracks, entries.summary.faces) == (4, 2, 4)
+
+
+def test_memory_grows_by_little_for_every_frame() -> None:
+    entries = FrameLog()
+    for index in range(10_000):
+        boxes = tuple(RedactedBox((index % 97, n, 300 + n, 200), n, 0.9, Origin.DETECTED) for n in range(5))
+        entries.add(
+            0, f"frames/frame_{index:07d}.jpg", RedactedFrame(index, b"", boxes, blanked=False), DIGEST
+        )
+    assert len(entries._compressed) < 200 * 10_000
+    assert len(json.loads(b"".join(entries.close()))) == 10_000
+
+
+Damage = Callable[[dict[str, Any]], None]
+DAMAGES: dict[str, Damage] = {
+    "unknown key": lambda it: it.update(extra=1),
+    "unknown key in a frame": lambda it: it["frames"][0].update(extra=1),
+    "unknown key in a box": lambda it: it["frames"][0]["boxes"][0].update(extra=1),
+    "other version": lambda it: it.update(version=1),
+    "boxes in a blanked frame": lambda it: it["frames"][2].update(boxes=it["frames"][0]["boxes"]),
+    "a region with a track": lambda it: it["frames"][0]["boxes"][1].update(track=1),
+    "a face without one": lambda it: it["frames"][0]["boxes"][0].update(track=None),
+    "half a pixel": lambda it: it["frames"][0]["boxes"][0].update(xyxy=[1, 2, 3.5, 4]),
+    "a box that is a line": lambda it: it["frames"][0]["boxes"][0].update(xyxy=[1, 2, 3]),
+    "a face with a basis": lambda it: it["frames"][0]["boxes"][0].update(basis="shape"),
+    "an unknown basis": lambda it: it["frames"][0]["boxes"][0].update(kind="plate", basis="guess"),
+    "an unknown origin": lambda it: it["frames"][0]["boxes"][0].update(origin="guessed"),
+    "a file elsewhere": lambda it: it["frames"][0].update(file="../frame.jpg"),
+    "a short digest": lambda it: it["sources"][0].update(sha256="abc"),
+    "no sources": lambda it: it.update(sources=[]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_the_schema_refuses(damage: Damage) -> None:
+    document = copy.deepcopy(json.loads(example()))
+    damage(document)
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(document)
+
+
+def test_the_schema_is_one_and_knows_every_value() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    definitions = SCHEMA["$defs"]
+    for name, kind in (("tracking", TrackingSettings), ("look", Look), ("model", ModelCard)):
+        names = {field.name for field in fields(kind)}
+        assert set(definitions[name]["required"]) == names
+        # Frames are named only where machines differ.
+        assert set(definitions[name]["properties"]) - {"segments"} == names
+    settings = definitions["settings"]["properties"]
+    assert settings["level"]["enum"] == list(Level)
+    assert settings["format"]["enum"] == list(OutputFormat)
+    assert settings["redaction"]["enum"] == list(RedactionStyle)
+    assert settings["shape"]["enum"] == list(RedactionShape)
+    assert definitions["box"]["properties"]["origin"]["enum"] == list(Origin)
+    assert definitions["box"]["properties"]["basis"]["enum"] == list(Basis)
+    objects = [SCHEMA, *(part for part in definitions.values() if part.get("type") == "object")]
+    assert all(part["additionalProperties"] is False for part in objects)

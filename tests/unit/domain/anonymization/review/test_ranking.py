@@ -1,0 +1,75 @@
+"""Which frames a person should look at first."""
+
+from __future__ import annotations
+
+from framecloak.domain.anonymization.model.box_table import BoxTableBuilder
+from framecloak.domain.anonymization.pipeline.render import RedactedBox
+from framecloak.domain.anonymization.review.ranking import Ranking, Reason
+from framecloak.domain.anonymization.tracking.tracker import Origin
+from framecloak.domain.imaging.detections import Kind
+
+
+def face(origin: Origin, score: float | None) -> RedactedBox:
+    return RedactedBox((0, 0, 9, 9), 0, score, origin, Kind.FACE)
+
+
+def test_frames_with_the_weakest_evidence_come_first() -> None:
+    builder = BoxTableBuilder()
+    frames = {
+        10: [face(Origin.DETECTED, 0.9)],
+        11: [face(Origin.DETECTED, 0.9), face(Origin.FILLED, 0.5)],
+        12: [face(Origin.LINKED, 0.2)],
+        13: None,
+        14: [face(Origin.EXTENDED, 0.8)],
+        15: [],
+        16: [face(Origin.MANUAL, None), RedactedBox((0, 0, 9, 9), None, None, Origin.REGION, None)],
+        17: [face(Origin.DETECTED, 0.6)],
+        18: [face(Origin.FILLED, 0.5), face(Origin.RESIDUAL, None)],
+    }
+    for index, boxes in frames.items():
+        builder.add(index, boxes)
+    ranking = Ranking.of(builder.finish())
+    found = ranking.page(100, 0)
+    assert [(one.index, one.reason) for one in found] == [
+        (13, Reason.BLANKED),
+        (18, Reason.RESIDUAL),
+        (11, Reason.FILLED),
+        (14, Reason.EXTENDED),
+        (12, Reason.UNSURE),
+        (17, Reason.SCORE),
+        (10, Reason.SCORE),
+        (15, None),
+        (16, None),
+    ]
+    risks = [one.risk for one in found]
+    assert risks == sorted(risks, reverse=True)
+    assert (risks[0], risks[-1]) == (1.0, 0.0)
+    assert [one.lowest_score for one in found] == [None, 0.5, 0.5, 0.8, 0.2, 0.6, 0.9, None, None]
+    assert [one.index for one in ranking.page(2, 4)] == [12, 17]
+    assert ranking.page(2, 9) == []
+
+
+def test_frames_follow_each_other_as_in_the_film() -> None:
+    builder = BoxTableBuilder()
+    for index in (10, 11, 50, 51):
+        builder.add(index, [face(Origin.DETECTED, 0.9)] if index % 2 else [])
+    ranking = Ranking.of(builder.finish())
+    assert [one.index for one in ranking.following(11, 2)] == [11, 50]
+    assert [len(one.boxes) for one in ranking.following(0, 9)] == [0, 1, 0, 1]
+    assert ranking.following(52, 9) == []
+
+
+def test_text_between_two_looks_is_as_sure_as_at_them() -> None:
+    builder = BoxTableBuilder()
+    kinds = (Kind.TEXT, Kind.PLATE, Kind.FACE)
+    for index, kind in enumerate(kinds):
+        builder.add(index, [RedactedBox((0, 0, 9, 9), 0, 0.9, Origin.FILLED, kind, kind is Kind.PLATE)])
+    found = {one.index: one for one in Ranking.of(builder.finish()).page(9, 0)}
+    assert [found[index].reason for index in range(3)] == [Reason.SCORE, Reason.SCORE, Reason.FILLED]
+    assert found[0].risk == found[1].risk < 0.1 < found[2].risk
+
+
+def test_a_result_of_black_frames_only() -> None:
+    builder = BoxTableBuilder()
+    builder.add(0, None)
+    assert [one.risk for one in Ranking.of(builder.finish()).page(9, 0)] == [1.0]

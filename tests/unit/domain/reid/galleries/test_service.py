@@ -1,0 +1,241 @@
+"""Use cases around galleries, on the fakes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from fakes.persistence.galleries import FakeVault
+from framecloak.domain.accounts.model import Principal, Role
+from framecloak.domain.anonymization.requests.cleanup import Cleaner
+from framecloak.domain.errors import (
+    GalleryFaceNotFoundError,
+    GalleryFullError,
+    GalleryKeyMissingError,
+    GalleryNotFoundError,
+    InvalidOptionError,
+    ModelMismatchError,
+)
+from framecloak.domain.ports.audit import AuditFilter
+from framecloak.domain.reid.galleries.model import MOST_AT_ONCE, Enrolment, Gallery
+from framecloak.domain.reid.galleries.service import Galleries
+from framecloak.domain.reid.model import Embedding, EmbeddingSpace
+from support.samples.galleries import SPACE, embedding
+from support.use_cases import World, nothing_to_sweep
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def galleries(world: World) -> Galleries:
+    return Galleries(world.database, FakeVault(), world.clock, capacity=5)
+
+
+@pytest.fixture
+async def gallery(galleries: Galleries, anna: Principal) -> Gallery:
+    return await galleries.create(anna, "patients", SPACE)
+
+
+async def test_faces_are_enrolled_and_found(galleries: Galleries, anna: Principal, gallery: Gallery) -> None:
+    enrolled = await galleries.enrol(
+        anna,
+        gallery.id,
+        [
+            Enrolment("Ada", embedding(1, 0.2), {"ward": "7", "née": None}),
+            Enrolment("Ada", embedding(1, 0.1)),
+            Enrolment("Bob", embedding(0.5, 1)),
+        ],
+    )
+    assert (await galleries.get(anna, gallery.id)).face_count == 3
+    page = await galleries.faces(anna, gallery.id, 10, 0)
+    assert page.total == 3
+    assert sorted(page.items, key=lambda face: face.id) == sorted(enrolled, key=lambda face: face.id)
+    first = next(face for face in page.items if face.id == enrolled[0].id)
+    assert (first.label, first.metadata) == ("Ada", {"ward": "7", "née": None})
+    found = await galleries.search(anna, gallery.id, embedding(1), 0.3, 5)
+    assert [(match.face.id, match.face.label) for match in found] == [
+        (enrolled[1].id, "Ada"),
+        (enrolled[2].id, "Bob"),
+    ]
+    assert found[0].similarity == pytest.approx(1 / 1.01**0.5)
+    await galleries.delete_face(anna, gallery.id, enrolled[1].id)
+    found = await galleries.search(anna, gallery.id, embedding(1), 0.9, 5)
+    assert [match.face.id for match in found] == [enrolled[0].id]
+
+
+async def test_another_ones_gallery_does_not_exist(
+    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+) -> None:
+    (face,) = await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
+    stranger, admin = await world.person("stranger"), await world.person("admin", Role.ADMIN)
+    for ask in (
+        lambda who: galleries.get(who, gallery.id),
+        lambda who: galleries.faces(who, gallery.id, 10, 0),
+        lambda who: galleries.enrol(who, gallery.id, [Enrolment("Eve", embedding(1))]),
+        lambda who: galleries.search(who, gallery.id, embedding(1), 0.5, 1),
+        lambda who: galleries.delete_face(who, gallery.id, face.id),
+        lambda who: galleries.delete(who, gallery.id),
+    ):
+        with pytest.raises(GalleryNotFoundError):
+            await ask(stranger)
+        await ask(admin)
+    assert (await galleries.list(stranger, 10, 0)).total == 0
+
+
+async def test_galleries_are_listed(galleries: Galleries, anna: Principal) -> None:
+    made = [await galleries.create(anna, name, SPACE) for name in ("one", "two", "three")]
+    page = await galleries.list(anna, 2, 0)
+    assert page.total == 3
+    assert {gallery.id for gallery in page.items} < {gallery.id for gallery in made}
+
+
+async def test_models_do_not_mix(galleries: Galleries, anna: Principal, gallery: Gallery) -> None:
+    for space in (
+        replace(SPACE, name="buffalo_l"),
+        replace(SPACE, sha256="cd" * 32),
+        replace(SPACE, dimension=9),
+    ):
+        alien = Embedding(space, np.eye(1, space.dimension, dtype=np.float32)[0])
+        with pytest.raises(ModelMismatchError):
+            await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1)), Enrolment("Ada", alien)])
+        with pytest.raises(ModelMismatchError):
+            await galleries.search(anna, gallery.id, alien, 0.5, 1)
+    assert (await galleries.get(anna, gallery.id)).face_count == 0
+
+
+async def test_a_gallery_takes_what_it_has_room_for(
+    galleries: Galleries, anna: Principal, gallery: Gallery
+) -> None:
+    await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))] * 3)
+    with pytest.raises(GalleryFullError, match="holds 3 faces and takes 5"):
+        await galleries.enrol(anna, gallery.id, [Enrolment("Bob", embedding(1))] * 3)
+    await galleries.enrol(anna, gallery.id, [Enrolment("Bob", embedding(1))] * 2)
+    assert (await galleries.get(anna, gallery.id)).face_count == 5
+
+
+@pytest.mark.parametrize(
+    "vector", [np.full(8, np.nan), np.full(8, np.inf), np.zeros(8), np.ones(8), np.ones(7), np.ones((8, 1))]
+)
+async def test_what_is_no_embedding_is_refused(
+    galleries: Galleries, anna: Principal, gallery: Gallery, vector: np.ndarray
+) -> None:
+    bad = Embedding(SPACE, vector.astype(np.float32))
+    with pytest.raises(InvalidOptionError):
+        await galleries.enrol(anna, gallery.id, [Enrolment("Ada", bad)])
+    with pytest.raises(InvalidOptionError):
+        await galleries.search(anna, gallery.id, bad, 0.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("label", "metadata"),
+    [
+        ("", {}),
+        ("  ", {}),
+        ("x" * 201, {}),
+        ("\udc80", {}),
+        ("Ada", {"a": float("nan")}),
+        ("Ada", {"a": object()}),
+        ("Ada", {"a": "x" * 5000}),
+        ("Ada", {"a": "\udc80"}),
+    ],
+)
+def test_labels_and_metadata_have_limits(label: str, metadata: dict[str, object]) -> None:
+    with pytest.raises(InvalidOptionError):
+        Enrolment(label, embedding(1), metadata)
+
+
+async def test_numbers_out_of_range_are_refused(
+    galleries: Galleries, anna: Principal, gallery: Gallery
+) -> None:
+    for threshold, top_k in ((1.1, 1), (-1.1, 1), (float("nan"), 1), (0.5, 0), (0.5, 1001)):
+        with pytest.raises(InvalidOptionError):
+            await galleries.search(anna, gallery.id, embedding(1), threshold, top_k)
+    for count in (0, MOST_AT_ONCE + 1):
+        with pytest.raises(InvalidOptionError):
+            await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))] * count)
+    with pytest.raises(InvalidOptionError):
+        await galleries.create(anna, "big", EmbeddingSpace("big", "ab" * 32, 4001))
+    with pytest.raises(InvalidOptionError):
+        await galleries.create(anna, " ", SPACE)
+
+
+async def test_an_expired_gallery_is_gone_and_cleaned_away(
+    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+) -> None:
+    with pytest.raises(InvalidOptionError, match="expired already"):
+        await galleries.create(anna, "late", SPACE, world.clock.now())
+    short = await galleries.create(anna, "short", SPACE, world.clock.now() + DAY)
+    await galleries.enrol(anna, short.id, [Enrolment("Ada", embedding(1))])
+    world.clock.advance(DAY)
+    with pytest.raises(GalleryNotFoundError):
+        await galleries.search(anna, short.id, embedding(1), 0.5, 1)
+    cleaner = Cleaner(world.database, world.store, world.clock, DAY, nothing_to_sweep)
+    assert (await cleaner.run()).galleries == 1
+    assert (await cleaner.run()).galleries == 0
+    assert list(world.fake_database.tables.galleries) == [gallery.id]
+    assert world.fake_database.tables.gallery_faces == {}
+
+
+async def test_what_is_deleted_is_gone(
+    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+) -> None:
+    await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
+    with pytest.raises(GalleryFaceNotFoundError):
+        await galleries.delete_face(anna, gallery.id, uuid4())
+    await galleries.delete(anna, gallery.id)
+    assert (world.fake_database.tables.galleries, world.fake_database.tables.gallery_faces) == ({}, {})
+    with pytest.raises(GalleryNotFoundError):
+        await galleries.delete(anna, gallery.id)
+
+
+async def test_a_gallery_without_its_key_can_be_deleted_and_nothing_else(
+    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+) -> None:
+    await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
+    locked_out = Galleries(world.database, FakeVault({"another": 2}), world.clock, capacity=5)
+    with pytest.raises(GalleryKeyMissingError):
+        await locked_out.search(anna, gallery.id, embedding(1), 0.5, 1)
+    with pytest.raises(GalleryKeyMissingError):
+        await locked_out.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))])
+    await locked_out.delete(anna, gallery.id)
+
+
+async def test_every_use_is_recorded_and_nothing_of_a_face_is(
+    world: World,
+    galleries: Galleries,
+    anna: Principal,
+    gallery: Gallery,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    (face,) = await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1), {"ward": "seven"})])
+    await galleries.search(anna, gallery.id, embedding(1), 0.5, 3)
+    await galleries.delete_face(anna, gallery.id, face.id)
+    await galleries.delete(anna, gallery.id)
+    async with world.database.unit_of_work() as work:
+        entries = await work.audit.list(AuditFilter(subject=f"gallery:{gallery.id}"), 10)
+    assert [(entry.action, entry.username, dict(entry.details)) for entry in reversed(entries)] == [
+        ("gallery.create", "anna", {"model": "dlib-resnet", "expires_at": None}),
+        ("gallery.enrol", "anna", {"faces": 1}),
+        ("gallery.search", "anna", {"threshold": 0.5, "top_k": 3, "matches": 1}),
+        ("gallery.delete_face", "anna", {"face": str(face.id)}),
+        ("gallery.delete", "anna", {"faces": 0}),
+    ]
+    told = caplog.text + str(entries)
+    assert not any(secret in told for secret in ("Ada", "seven", "patients"))
+
+
+async def test_rows_hold_nothing_that_can_be_read(
+    world: World, galleries: Galleries, anna: Principal, gallery: Gallery
+) -> None:
+    await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1), {"ward": "seven"})] * 2)
+    tables = world.fake_database.tables
+    faces, vectors = zip(*tables.gallery_faces.values(), strict=True)
+    told = repr((tables.galleries, faces))
+    assert not any(secret in told for secret in ("Ada", "seven", "patients"))
+    assert all(np.abs(vector - embedding(1).vector).max() > 0.5 for vector in vectors)

@@ -1,0 +1,163 @@
+"""When a server that does not answer is left alone, and when it is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framecloak.domain.errors import EmotionsUnavailableError, InvalidOptionError
+from framecloak.domain.support.circuit_breaker import CircuitBreaker
+
+
+class Server:
+    """Answers or not, as it is told, at a time that stands still unless moved."""
+
+    def __init__(self, failures: int = 3) -> None:
+        self.now = 100.0
+        self.error: Exception | None = None
+        self.calls = 0
+        self.breaker = CircuitBreaker(failures, pause=5, longest_pause=15, clock=lambda: self.now)
+
+    async def answer(self) -> str:
+        self.calls += 1
+        if self.error:
+            raise self.error
+        return "well"
+
+    async def call(self) -> str:
+        return await self.breaker.run(self.answer, EmotionsUnavailableError)
+
+    async def fail(self, times: int = 1) -> None:
+        self.error = EmotionsUnavailableError("silence")
+        for _ in range(times):
+            with pytest.raises(EmotionsUnavailableError):
+                await self.call()
+
+
+async def test_calls_are_passed_on_until_too_many_fail_in_a_row() -> None:
+    server = Server()
+    await server.fail(2)
+    server.error = None
+    assert await server.call() == "well"
+    await server.fail(2)
+    assert not server.breaker.refuses
+    await server.fail(1)
+    assert server.breaker.refuses
+    calls = server.calls
+    with pytest.raises(EmotionsUnavailableError, match="left alone"):
+        await server.call()
+    assert server.calls == calls
+
+
+async def test_one_success_after_the_pause_ends_it() -> None:
+    server = Server()
+    await server.fail(3)
+    server.now += 4.9
+    assert server.breaker.refuses
+    server.now += 0.1
+    server.error = None
+    assert await server.call() == "well"
+    await server.fail(2)
+    assert not server.breaker.refuses
+
+
+async def test_each_failed_trial_doubles_the_pause_up_to_the_longest() -> None:
+    server = Server()
+    await server.fail(3)
+    for pause in (5, 10, 15, 15):
+        server.now += pause - 0.1
+        assert server.breaker.refuses
+        server.now += 0.2
+        assert not server.breaker.refuses
+        await server.fail()
+    server.now += 15
+    server.error = None
+    await server.call()
+    await server.fail(3)
+    server.now += 5
+    assert not server.breaker.refuses
+
+
+async def test_others_are_refused_while_one_tries() -> None:
+    server = Server()
+    await server.fail(3)
+    server.now += 5
+    released = asyncio.Event()
+
+    async def slow() -> str:
+        await released.wait()
+        return "well"
+
+    trial = asyncio.create_task(server.breaker.run(slow, EmotionsUnavailableError))
+    await asyncio.sleep(0)
+    assert server.breaker.refuses
+    with pytest.raises(EmotionsUnavailableError, match="left alone"):
+        await server.call()
+    released.set()
+    assert await trial == "well"
+    assert not server.breaker.refuses
+
+
+async def test_a_trial_that_is_cancelled_makes_room_for_the_next() -> None:
+    server = Server()
+    await server.fail(3)
+    server.now += 5
+    trial = asyncio.create_task(server.breaker.run(asyncio.Event().wait, EmotionsUnavailableError))
+    await asyncio.sleep(0)
+    trial.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await trial
+    server.error = None
+    assert await server.call() == "well"
+
+
+async def test_other_errors_are_answers_too() -> None:
+    server = Server()
+    await server.fail(2)
+    server.error = InvalidOptionError("what is that")
+    with pytest.raises(InvalidOptionError):
+        await server.call()
+    await server.fail(2)
+    assert not server.breaker.refuses
+
+
+async def test_failures_of_calls_begun_before_the_pause_do_not_prolong_it() -> None:
+    server = Server(failures=1)
+    released = asyncio.Event()
+
+    async def late() -> str:
+        await released.wait()
+        raise EmotionsUnavailableError("silence")
+
+    early = asyncio.create_task(server.breaker.run(late, EmotionsUnavailableError))
+    await asyncio.sleep(0)
+    await server.fail()
+    server.now += 4
+    released.set()
+    with pytest.raises(EmotionsUnavailableError):
+        await early
+    server.now += 1
+    assert not server.breaker.refuses
+
+
+@given(st.lists(st.booleans(), max_size=40), st.integers(1, 4))
+def test_it_never_calls_between_failures_and_the_end_of_the_pause(answers: list[bool], failures: int) -> None:
+    async def play() -> None:
+        server = Server(failures)
+        in_a_row = 0
+        for works in answers:
+            server.error = None if works else EmotionsUnavailableError("silence")
+            before = server.calls
+            try:
+                await server.call()
+            except EmotionsUnavailableError:
+                in_a_row += server.calls - before
+            else:
+                in_a_row = 0
+            assert in_a_row <= failures
+            assert server.breaker.refuses == (in_a_row == failures)
+
+    asyncio.run(play())

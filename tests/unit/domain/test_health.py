@@ -1,0 +1,223 @@
+"""How the installation is doing, in one word and in numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from framecloak.adapters.storage.threads import in_thread
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.errors import ModelMissingError
+from framecloak.domain.operations import probes as checks
+from framecloak.domain.operations.health import Condition, Health
+from framecloak.domain.ports.services import WorkerInfo
+from support.use_cases import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.queue.known_workers = [WorkerInfo("here:1", ("anonymization",), world.clock.now())]
+    return world
+
+
+async def present() -> bool:
+    return True
+
+
+async def absent() -> bool:
+    return False
+
+
+async def missing() -> bool:
+    raise ModelMissingError("the face detector is not installed")
+
+
+async def broken() -> bool:
+    raise ZeroDivisionError("one\nthing")
+
+
+async def hanging() -> bool:
+    await asyncio.Event().wait()
+    return True
+
+
+def examined(world: World, models: Callable[[], Awaitable[bool]] = present) -> Health:
+    return Health(world.database, world.store, world.queue, models)
+
+
+ALL_WELL = {"database": "ok", "redis": "ok", "storage": "ok", "models": "ok"}
+
+
+async def test_all_is_well(world: World) -> None:
+    anna = await world.person("anna")
+    order = await world.order(anna, (0, 10))
+    done, _ = [(await world.submissions.submit(anna, order)).request.id for _ in range(2)]
+    async with world.database.unit_of_work() as work:
+        await work.requests.claim(done, world.clock.now())
+        ended = world.clock.now() + timedelta(seconds=90)
+        await work.requests.finish(done, Status.COMPLETED, ended, result=("requests/x", 1))
+        await work.commit()
+    report = await examined(world).check()
+    assert report.condition is Condition.HEALTHY
+    assert report.checks == ALL_WELL
+    assert (report.workers, report.pending_requests, report.average_seconds) == (1, 1, 90.0)
+    assert report.storage_bytes == len(b"film") + 1
+
+
+async def test_before_the_first_request_there_is_no_average(world: World) -> None:
+    report = await examined(world).check()
+    assert (report.pending_requests, report.average_seconds) == (0, None)
+
+
+@pytest.mark.parametrize("with_workers", [True, False])
+@pytest.mark.parametrize("models", [present, absent])
+@pytest.mark.parametrize("broken", ["database", "redis", "storage"])
+async def test_nothing_can_be_taken_in_without_any_of_the_servers(
+    world: World, broken: str, models: Callable[[], Awaitable[bool]], with_workers: bool
+) -> None:
+    world.fake_database.reachable = broken != "database"
+    world.queue.unavailable = broken == "redis"
+    world.fake_store.unavailable = broken == "storage"
+    if not with_workers:
+        world.queue.known_workers = []
+    report = await examined(world, models).check()
+    assert report.condition is Condition.UNHEALTHY
+    assert [name for name, found in report.checks.items() if found == "failed"] == [
+        broken,
+        *(["models"] if models is absent else []),
+    ]
+    assert report.workers == (1 if with_workers and broken != "redis" else 0)
+    assert (report.pending_requests is None) == (broken == "database")
+    assert (report.storage_bytes is None) == (broken == "database")
+
+
+@pytest.mark.parametrize("models", [absent, missing, broken])
+async def test_without_models_requests_wait(world: World, models: Callable[[], Awaitable[bool]]) -> None:
+    report = await examined(world, models).check()
+    assert report.condition is Condition.DEGRADED
+    assert report.checks == ALL_WELL | {"models": "failed"}
+
+
+async def test_what_nobody_foresaw_is_logged_in_one_line(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await examined(world, broken).check()
+    assert caplog.messages == ["the check of models failed: ZeroDivisionError: one thing"]
+
+
+async def test_without_workers_requests_wait(world: World) -> None:
+    world.queue.known_workers = []
+    report = await examined(world).check()
+    assert report.condition is Condition.DEGRADED
+    assert report.checks == ALL_WELL
+    assert report.workers == 0
+
+
+async def test_a_check_that_hangs_has_failed_and_holds_nothing_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "PATIENCE", 0.05)
+    async with asyncio.timeout(5):
+        report = await examined(world, hanging).check()
+    assert report.checks == ALL_WELL | {"models": "failed"}
+
+
+async def test_every_check_is_waited_for_at_the_same_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for the others to have begun, so none could end if they took turns."""
+    everyone = asyncio.Barrier(3)
+
+    async def workers() -> list[WorkerInfo]:
+        await everyone.wait()
+        return world.queue.known_workers
+
+    async def ping() -> None:
+        await everyone.wait()
+
+    async def models() -> bool:
+        await everyone.wait()
+        return True
+
+    monkeypatch.setattr(world.queue, "workers", workers)
+    monkeypatch.setattr(world.store, "ping", ping)
+    assert (await examined(world, models).check()).condition is Condition.HEALTHY
+
+
+async def test_a_check_that_blocks_a_thread_holds_nothing_up_and_takes_no_second_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "PATIENCE", 0.05)
+    release, ended, threads = threading.Event(), asyncio.Event(), []
+
+    async def ping() -> None:
+        threads.append(1)
+        try:
+            await in_thread(release.wait, 10)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(world.store, "ping", ping)
+    health = examined(world)
+    try:
+        async with asyncio.timeout(5):
+            for _ in range(3):
+                reports = await asyncio.gather(*(health.check(detailed=False) for _ in range(20)))
+                assert {report.condition for report in reports} == {Condition.UNHEALTHY}
+                assert {report.checks["storage"] for report in reports} == {"failed"}
+        assert len(threads) == 1
+    finally:
+        release.set()
+    await ended.wait()
+    assert (await health.check()).condition is Condition.HEALTHY
+    assert len(threads) == 2
+
+
+async def test_a_stranger_costs_the_database_no_more_than_a_ping(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise AssertionError("a unit of work was asked for")
+
+    monkeypatch.setattr(world.database, "unit_of_work", refuse)
+    report = await examined(world).check(detailed=False)
+    assert (report.condition, report.checks) == (Condition.HEALTHY, ALL_WELL)
+    assert (report.pending_requests, report.storage_bytes) == (None, None)
+    world.fake_database.reachable = False
+    assert (await examined(world).check(detailed=False)).checks["database"] == "failed"
+
+
+async def test_the_use_of_storage_is_added_up_now_and_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await world.person("anna")
+    health = examined(world)
+    reports = await asyncio.gather(*(health.check() for _ in range(5)))
+    assert {report.storage_bytes for report in reports} == {0}
+    await world.video(anna)
+    assert (await health.check()).storage_bytes == 0
+    monkeypatch.setattr(checks, "REFRESH", 0.0)
+    again = examined(world)
+    assert (await again.check()).storage_bytes == 4
+    world.fake_database.reachable = False
+    assert (await again.check()).storage_bytes == 4
+
+
+async def test_whoever_asks_may_stop_asking(world: World) -> None:
+    begun = asyncio.Event()
+
+    async def models() -> bool:
+        begun.set()
+        return await hanging()
+
+    asking = asyncio.create_task(examined(world, models).check())
+    await begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking

@@ -1,0 +1,185 @@
+"""Slices one after the other: one is tidied up while the next is made, and nothing of either is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from fakes.media import FakeSource
+from fakes.queue import FakeProgressBoard
+from fakes.storage import FakeObjectStore
+from framecloak.domain.anonymization.model.request import Status
+from framecloak.domain.errors import StorageFullError
+from framecloak.domain.ports import FrameSource
+from framecloak.domain.ports.services import StoredObject
+from framecloak.entrypoints.worker import slice_loop as worker_desk
+from framecloak.entrypoints.worker.slice_loop import Desk
+from support.use_cases import World
+from support.worker_harness import Desk as Prepared
+
+
+@dataclass
+class GatedBoard(FakeProgressBoard):
+    """Is slow to take what a worker tells last about a slice.
+
+    Attributes:
+        gate: closed until somebody opens it.
+    """
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def announce(self, request_id: UUID) -> None:
+        await super().announce(request_id)
+        await self.gate.wait()
+
+
+@dataclass
+class ShortStore(FakeObjectStore):
+    """Has no room for some files.
+
+    Attributes:
+        refused: files to answer with an error first.
+    """
+
+    refused: int = 0
+
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        if self.refused:
+            self.refused -= 1
+            raise StorageFullError("the store is full")
+        return await super().put_file(key, path)
+
+
+@dataclass
+class Worker:
+    """A desk with a request before it, and what was opened on it."""
+
+    desk: Desk
+    prepared: Prepared
+    store: ShortStore
+    board: GatedBoard
+    opened: list[Path]
+
+    async def status(self, request_id: UUID) -> Status:
+        return (await self.prepared.request(request_id)).status
+
+    async def parts(self, request_id: UUID) -> int:
+        return len(await self.prepared.finished_parts(request_id))
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_desk, "PAUSE_AFTER_TROUBLE", 0.0)
+
+
+@asynccontextmanager
+async def at_work(scratch: Path) -> AsyncIterator[Worker]:
+    store, board = ShortStore(), GatedBoard()
+    world = World(scratch, clock=store.clock, real_store=store, board=board)
+    prepared = Prepared(world)
+    opened: list[Path] = []
+
+    def open_video(path: Path) -> FrameSource:
+        opened.append(path)
+        return FakeSource("film.mp4", 100)
+
+    prepared.open_video = open_video
+    desk = Desk(prepared.worker(), world.dispatcher, lambda: True, pytest.fail)
+    try:
+        yield Worker(desk, prepared, store, board, opened)
+    finally:
+        board.gate.set()
+        await desk.close(timedelta())
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if true():
+                return
+            await asyncio.sleep(0.005)
+
+
+async def test_the_next_slice_is_begun_while_one_that_counts_is_tidied_up_but_not_a_third(
+    tmp_path: Path,
+) -> None:
+    async with at_work(tmp_path) as worker:
+        worker.board.gate.set()
+        request_id = await worker.prepared.submit((0, 80))
+        worker.board.gate.clear()
+        await worker.desk.wake()
+        await until(lambda: len(worker.opened) == 2)
+        await asyncio.sleep(0.2)
+        assert (len(worker.opened), await worker.parts(request_id)) == (2, 2)
+        worker.board.gate.set()
+        # Putting the parts together is begun without being woken again.
+        await until(worker.desk.is_idle)
+        assert await worker.status(request_id) is Status.COMPLETED
+        assert len(worker.opened) == 4
+        assert left_in(tmp_path) == []
+
+
+async def test_no_more_than_one_slice_is_held(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as worker:
+        stored, go_on = asyncio.Event(), asyncio.Event()
+        put_file = worker.store.put_file
+
+        async def slowly(key: str, path: Path) -> StoredObject:
+            stored.set()
+            await go_on.wait()
+            return await put_file(key, path)
+
+        worker.board.gate.set()
+        request_id = await worker.prepared.submit((0, 40))
+        worker.store.put_file = slowly  # type: ignore[method-assign]
+        await worker.desk.wake()
+        await stored.wait()
+        await asyncio.sleep(0.1)
+        assert len(worker.opened) == 1
+        assert await worker.prepared.can_be_begun(request_id)
+        await worker.desk.close(timedelta())
+        async with worker.prepared.world.database.unit_of_work() as work:
+            assert len(await work.slices.ready(request_id)) == 2
+        assert left_in(tmp_path) == []
+
+
+async def test_what_cannot_be_stored_is_made_again_and_the_other_counts(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as worker:
+        worker.board.gate.set()
+        worker.store.refused = 1
+        request_id = await worker.prepared.submit((0, 40))
+        await worker.desk.wake()
+        await until(worker.desk.is_idle)
+        assert await worker.parts(request_id) == 1
+        assert await worker.status(request_id) is Status.PROCESSING
+        worker.store.clock.advance(timedelta(seconds=10))
+        await worker.desk.wake()
+        await until(worker.desk.is_idle)
+        assert await worker.status(request_id) is Status.COMPLETED
+        assert len(worker.opened) == 3
+
+
+async def test_told_to_end_it_begins_nothing_new_and_tidies_up(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as worker:
+        worker.board.gate.set()
+        request_id = await worker.prepared.submit((0, 80))
+        worker.board.gate.clear()
+        await worker.desk.wake()
+        await until(lambda: len(worker.opened) == 2)
+        closing = asyncio.create_task(worker.desk.close(timedelta(seconds=20)))
+        await asyncio.sleep(0.05)
+        worker.board.gate.set()
+        await closing
+        assert await worker.parts(request_id) == len(worker.opened) == 2
+        assert not worker.desk.is_idle()

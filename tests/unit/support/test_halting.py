@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from framecloak.adapters.media.zip.archive import ZipArchive
+from support.http.client import until
+from support.processes import halting
+from support.processes.halting import Halted, token
+
+FRAMES = 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "halts"
+    folder.mkdir()
+    # What is undone afterwards.
+    monkeypatch.setattr(ZipArchive, "add", ZipArchive.add)
+    halting.obey(folder)
+    return folder
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+def begin(pool: ThreadPoolExecutor, folder: Path, file: str = "part.zip") -> Future[list[int]]:
+    """Write an archive; its result lists how many frames it had after each."""
+    folder.mkdir()
+
+    def write() -> list[int]:
+        archive, done = ZipArchive(folder / file), []
+        for index in range(FRAMES):
+            archive.add(f"{index}.jpg", b"frame")
+            done.append(index + 1)
+        archive.discard()
+        return done
+
+    return pool.submit(write)
+
+
+def test_a_slice_stops_until_its_token_is_taken_away(
+    folder: Path, tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
+    request_id = str(uuid4())
+    with token(folder, request_id) as left:
+        assert left.taken() is None
+        work = begin(pool, tmp_path / f"slice-{request_id}-7-a_b")
+        until(left.taken, "the slice has stopped")
+        assert left.taken() == Halted(os.getpid(), 7)
+        # One token is for one slice, and for those of one request.
+        other = begin(pool, tmp_path / f"slice-{request_id}-8-c")
+        assert other.result() == list(range(1, FRAMES + 1))
+        assert not work.done()
+    assert work.result() == list(range(1, FRAMES + 1))
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("slice-{other}-0-x", "part.zip"), ("slice-{this}-0-x", "frames.zip")]
+)
+def test_nothing_else_stops(
+    folder: Path, tmp_path: Path, pool: ThreadPoolExecutor, name: str, file: str
+) -> None:
+    this, other = str(uuid4()), str(uuid4())
+    with token(folder, this) as left:
+        work = begin(pool, tmp_path / name.format(this=this, other=other), file)
+        assert len(work.result()) == FRAMES
+        assert left.taken() is None
+
+
+def test_one_that_lets_pass_goes_before_one_that_stops(
+    folder: Path, tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
+    this = str(uuid4())
+    with token(folder, this, passing=True) as first, token(folder, this) as second:
+        assert len(begin(pool, tmp_path / f"slice-{this}-1-a").result()) == FRAMES
+        assert (first.taken(), second.taken()) == (Halted(os.getpid(), 1), None)
+        work = begin(pool, tmp_path / f"slice-{this}-0-b")
+        until(second.taken, "the slice has stopped")
+        assert second.taken() == Halted(os.getpid(), 0)
+    assert len(work.result()) == FRAMES
