@@ -10,16 +10,15 @@ from contextlib import closing
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.pipeline.pipeline import Seam
+from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.render import RedactedFrame, inside, render
-from framecloak.domain.anonymization.tracking.track_ids import TrackLinks
 from framecloak.domain.ports import Frame, FrameSource
 from framecloak.domain.videos.segments import Segment
 
 
 def rerendered_frames(
     source: FrameSource, segment: Segment, table: BoxTable, appearance: Appearance, instruments: Instruments
-) -> Generator[RedactedFrame, None, Seam]:
+) -> Generator[RedactedFrame, None, Continuation]:
     """Redact one segment of a video where a table says.
 
     Args:
@@ -33,7 +32,7 @@ def rerendered_frames(
         Every frame of the segment once, in order. Close the iterator to stop early.
 
     Returns:
-        A seam without links: the numbers of the tracks are those of the table already.
+        An empty continuation: the ids of the tracks are those of the table already.
 
     Raises:
         InvalidManifestError: a frame has no entry.
@@ -59,4 +58,4 @@ def rerendered_frames(
             yield under_way.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-    return Seam(TrackLinks((), {}))
+    return Continuation.empty()

@@ -24,7 +24,8 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Red
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import Method
 from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments, prover
-from framecloak.domain.anonymization.pipeline.pipeline import Seam, redacted_frames
+from framecloak.domain.anonymization.pipeline.continuation import Continuation
+from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.pipeline.rerender import rerendered_frames
 from framecloak.domain.anonymization.residuals.detector import SEARCH_THRESHOLD
@@ -177,14 +178,14 @@ class Export:
                 run = self.frames(batch, segment, instruments)
                 # Closing ends the pipeline's threads at once when writing fails or a person interrupts.
                 with closing(run), closing(_renumbered(run, first_track)) as frames:
-                    seam = self._write(batch, segment, frames, instruments, record, on_frame)
-                seam.close()
-                first_track += len(seam.links.heads)
+                    continuation = self._write(batch, segment, frames, instruments, record, on_frame)
+                continuation.close()
+                first_track += len(continuation.links.heads)
         return self._close(record, instruments)
 
     def frames(
-        self, batch: Batch, segment: Segment, instruments: Instruments, before: Seam | None = None
-    ) -> Generator[RedactedFrame, None, Seam]:
+        self, batch: Batch, segment: Segment, instruments: Instruments, before: Continuation | None = None
+    ) -> Generator[RedactedFrame, None, Continuation]:
         """The redacted frames of one segment of a batch; arguments and errors as for `redacted_frames`."""
         prepared, table = self.prepared(batch, instruments), batch.exhibits[0].boxes
         if table is not None:
@@ -202,11 +203,11 @@ class Export:
         self,
         batch: Batch,
         segment: Segment,
-        frames: Generator[RedactedFrame, None, Seam],
+        frames: Generator[RedactedFrame, None, Continuation],
         instruments: Instruments,
         record: Record,
         on_frame: Callable[[], None],
-    ) -> Seam:
+    ) -> Continuation:
         """Write the frames of one segment, as pictures or as a film."""
         suffix, studio = self.appearance.output_format, instruments.films
 
@@ -224,9 +225,9 @@ class Export:
         writer = studio.film(film, timing, sound)
         with closing(Reel(record, exhibit.id, exhibit.film(segment), writer, on_frame)) as reel:
             prover = self.prover(batch, instruments)
-            seam = consume(grouped(frames, segment, film, studio, prover), reel.add)
+            continuation = consume(grouped(frames, segment, film, studio, prover), reel.add)
             reel.finish()
-        return seam
+        return continuation
 
     def instructions(self, batch: Batch) -> Instructions:
         """What is to be redacted in a batch, and how."""
@@ -330,15 +331,15 @@ def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
 
 
 def _renumbered(
-    frames: Generator[RedactedFrame, None, Seam], first_track: int
-) -> Generator[RedactedFrame, None, Seam]:
+    frames: Generator[RedactedFrame, None, Continuation], first_track: int
+) -> Generator[RedactedFrame, None, Continuation]:
     """The same frames, their tracks numbered from a number on."""
     while True:
         try:
             frame = next(frames)
         except StopIteration as end:
-            seam: Seam = end.value
-            return seam
+            continuation: Continuation = end.value
+            return continuation
         boxes = (
             box if box.track is None else replace(box, track=box.track + first_track) for box in frame.boxes
         )

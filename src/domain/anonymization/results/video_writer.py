@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from framecloak.domain.anonymization.model.options import Appearance, Audio
-from framecloak.domain.anonymization.pipeline.pipeline import Seam
+from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.residuals.guard import Prover
 from framecloak.domain.anonymization.results.archive_writer import Record
@@ -68,12 +68,12 @@ def film_sound(source: FrameSource, appearance: Appearance) -> Sound | None:
 
 
 def grouped(
-    frames: Generator[RedactedFrame, None, Seam],
+    frames: Generator[RedactedFrame, None, Continuation],
     segment: Segment,
     film: FilmFormat,
     studio: FilmStudio,
     prover: Prover | None = None,
-) -> Generator[Shots, None, Seam]:
+) -> Generator[Shots, None, Continuation]:
     """Encode frames in groups.
 
     Args:
@@ -91,9 +91,9 @@ def grouped(
             try:
                 frame = next(frames)
             except StopIteration as end:
-                seam: Seam = end.value
+                continuation: Continuation = end.value
                 yield from groups.done(0)
-                return seam
+                return continuation
             groups.add(frame, last=frame.index + 1 == segment.end_frame)
             yield from groups.done(1)
 
@@ -186,12 +186,12 @@ class Reel:
         self._writer.discard()
 
 
-def consume(pieces: Generator[Piece, None, Seam], take: Callable[[Piece], None]) -> Seam:
+def consume(pieces: Generator[Piece, None, Continuation], take: Callable[[Piece], None]) -> Continuation:
     """Take every piece; gives what is left when there are no more."""
     while True:
         try:
             piece = next(pieces)
         except StopIteration as end:
-            seam: Seam = end.value
-            return seam
+            continuation: Continuation = end.value
+            return continuation
         take(piece)

@@ -19,7 +19,7 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Ver
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import Method
 from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.pipeline.pipeline import Seam
+from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.results.archive_writer import Imprint, Record
 from framecloak.domain.anonymization.results.export import (
@@ -74,11 +74,11 @@ class WrittenPart:
 
     Attributes:
         blanked_frames: black because they could not be examined.
-        seam: for the slice that begins where this one ends; to be closed unless that is made here.
+        continuation: for the slice that begins where this one ends; to be closed unless that is made here.
     """
 
     blanked_frames: int
-    seam: Seam
+    continuation: Continuation
 
 
 def write_part(
@@ -87,7 +87,7 @@ def write_part(
     instruments: Instruments,
     archive: Archive,
     on_frame: Callable[[], None],
-    before: Seam | None = None,
+    before: Continuation | None = None,
 ) -> WrittenPart:
     """Redact one slice.
 
@@ -130,11 +130,11 @@ def write_part(
 
     with closing(run) as frames:
         if studio is None or not suffix.is_film:
-            seam = consume(frames, take)
+            continuation = consume(frames, take)
         else:
             film = film_format(batch.source.info, export.appearance)
             prover = export.prover(batch, instruments)
-            seam = consume(grouped(frames, segment, film, studio, prover), take_group)
+            continuation = consume(grouped(frames, segment, film, studio, prover), take_group)
     detector, identities = instruments.detector, recorded_identities(instruments)
     method = search_method(export.verify, instruments)
     content: _Content = {
@@ -144,8 +144,8 @@ def write_part(
         "threshold": export.instructions(batch).threshold if detector else None,
         "method": asdict(method) if method else None,
         "frames": rows,
-        "heads": [list(head) for head in seam.links.heads],
-        "tails": [(*key, number) for key, number in seam.links.tails.items()],
+        "heads": [list(head) for head in continuation.links.heads],
+        "tails": [(*key, number) for key, number in continuation.links.tails.items()],
         "groups": groups,
         "identities": asdict(identities) if identities else None,
     }
@@ -153,9 +153,9 @@ def write_part(
         archive.add(PART_FILE, json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
         archive.commit()
     except BaseException:
-        seam.close()
+        continuation.close()
         raise
-    return WrittenPart(sum(row[2] for row in rows), seam)
+    return WrittenPart(sum(row[2] for row in rows), continuation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Snapshot, Status
 from framecloak.domain.anonymization.model.slices import Lease, SliceKind, Standing
-from framecloak.domain.anonymization.pipeline.pipeline import Seam
+from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.requests.service import deleted_in_time, parts_prefix, result_prefix
 from framecloak.domain.anonymization.results.entry_names import film_names, frame_names
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
@@ -59,7 +59,7 @@ class _LeftOff:
     """Where this worker finished a slice, and what it takes to go on from there."""
 
     lease: Lease
-    seam: Seam
+    continuation: Continuation
 
 
 class SliceMaker:
@@ -124,15 +124,15 @@ class SliceMaker:
     def rest(self) -> None:
         """Let go of frames and of what decodes more: nothing is to be done now."""
         if self._left_off:
-            self._left_off.seam.close()
+            self._left_off.continuation.close()
         self._left_off = None
 
-    def _go_on(self, lease: Lease) -> Seam | None:
+    def _go_on(self, lease: Lease) -> Continuation | None:
         """What the slice before left, if this one begins where it ended; good for this once."""
         before = self._left_off
         if before and _continues(before.lease, lease):
             self._left_off = None
-            return before.seam
+            return before.continuation
         self.rest()
         return None
 
@@ -160,7 +160,7 @@ class SliceMaker:
                 written = await held.in_thread(lambda: self._write(job, held, video, path, identification))
         except ObjectNotFoundError as error:
             raise VideoNotFoundError("the video's file is gone", "upload the video again") from error
-        self._left_off = _LeftOff(lease, written.seam)
+        self._left_off = _LeftOff(lease, written.continuation)
         await self._store_file(held, lease.key, path)
 
         async def finish() -> Standing:

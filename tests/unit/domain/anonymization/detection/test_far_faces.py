@@ -139,12 +139,12 @@ def redacted(scene: Scene, pieces: Sequence[Segment]) -> list[RedactedFrame]:
     export = Export(IMPRINT, Level.FACES, Appearance(), batches([exhibit]))
     instructions = export.instructions(export.batches[0])
     frames: list[RedactedFrame] = []
-    seam = None
+    before = None
     for piece in pieces:
         tools = Instruments(SeesAtFullSize(scene), BlackBoxes(), Nothing(), 1)
-        seam = consume(redacted_frames(source, piece, instructions, tools, seam), frames.append)
-    if seam:
-        seam.close()
+        before = consume(redacted_frames(source, piece, instructions, tools, before), frames.append)
+    if before:
+        before.close()
     return frames
 
 

@@ -12,7 +12,7 @@ from fakes.metrics import FakeMeter
 from framecloak.domain.anonymization.detection import frame_reader as reading
 from framecloak.domain.anonymization.detection.scales import Look
 from framecloak.domain.anonymization.model.options import Appearance
-from framecloak.domain.anonymization.pipeline import pipeline as processing
+from framecloak.domain.anonymization.pipeline import memory_plan
 from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.pipeline.render import RedactedFrame
@@ -85,7 +85,7 @@ def test_neither_blocks_nor_threads_change_the_result(
     for t in range(70, 110):
         script[t] = [*script.get(t, []), (200.0, 60.0 + t, 20.0, 0.2 if t % 3 else 0.5)]
     expected = run(ScriptedSource(150), ScriptedDetector(script))
-    monkeypatch.setattr(processing, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(memory_plan, "BLOCK_BYTES", block_bytes)
     assert run(ScriptedSource(150), ScriptedDetector(script), threads=threads) == expected
     assert {box.track for frame in expected for box in frame.boxes} == {0, 1}
 
@@ -94,7 +94,7 @@ def test_neither_blocks_nor_threads_change_the_result(
 def test_counting_changes_nothing_and_knows_every_frame(
     monkeypatch: pytest.MonkeyPatch, look_ahead: int
 ) -> None:
-    monkeypatch.setattr(processing, "LOOK_AHEAD_BYTES", look_ahead)
+    monkeypatch.setattr(memory_plan, "MAX_LOOK_AHEAD_BYTES", look_ahead)
     source, meter = ScriptedSource(60, lost=frozenset({7})), FakeMeter()
     detector = ScriptedDetector(walking(range(60)), broken_at=frozenset({9}), max_batch=4)
     expected = run(source, ScriptedDetector(walking(range(60)), broken_at=frozenset({9}), max_batch=4))
@@ -121,7 +121,7 @@ def test_a_segment_is_redacted_as_the_whole_video_would_be() -> None:
 
 def test_frames_that_do_not_fit_into_memory_are_decoded_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = run(ScriptedSource(90), ScriptedDetector(walking(range(90))), Segment(10, 80))
-    monkeypatch.setattr(processing, "LOOK_AHEAD_BYTES", 0)
+    monkeypatch.setattr(memory_plan, "MAX_LOOK_AHEAD_BYTES", 0)
     source = ScriptedSource(90)
     assert run(source, ScriptedDetector(walking(range(90))), Segment(10, 80)) == expected
     assert source.opened == source.closed == 2
@@ -138,13 +138,13 @@ def test_who_goes_on_where_a_segment_ended_decodes_nothing_twice(
     source, meter = ScriptedSource(200), FakeMeter()
     instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
     frames: list[RedactedFrame] = []
-    seam = None
+    before = None
     # The second piece is shorter than what the tracker looks ahead.
     for piece in (Segment(0, 80), Segment(80, 83), Segment(83, 200)):
         instruments = Instruments(ScriptedDetector(script), BlackBoxes(), RawBytes(), 2, meter)
-        seam = consume(redacted_frames(source, piece, instructions, instruments, seam), frames.append)
-    assert seam is not None
-    seam.close()
+        before = consume(redacted_frames(source, piece, instructions, instruments, before), frames.append)
+    assert before is not None
+    before.close()
     assert [frame.data for frame in frames] == [frame.data for frame in expected]
     assert source.opened == source.closed == (1 if small_enough else 3)
     decoded = len(meter.stages[Stage.DECODE])
@@ -154,15 +154,15 @@ def test_who_goes_on_where_a_segment_ended_decodes_nothing_twice(
 def test_who_goes_on_somewhere_else_frees_what_was_kept() -> None:
     source = ScriptedSource(200)
     instructions = Instructions(Appearance(), (), TRACKING, (Look(320),))
-    seam = None
+    before = None
     for piece in (Segment(0, 50), Segment(120, 150), Segment(20, 30)):
         instruments = Instruments(ScriptedDetector({}), BlackBoxes(), RawBytes(), 2)
         frames: list[RedactedFrame] = []
-        seam = consume(redacted_frames(source, piece, instructions, instruments, seam), frames.append)
+        before = consume(redacted_frames(source, piece, instructions, instruments, before), frames.append)
         assert [frame.index for frame in frames] == list(range(piece.start_frame, piece.end_frame))
     assert (source.opened, source.closed) == (3, 2)
-    assert seam is not None
-    seam.close()
+    assert before is not None
+    before.close()
     assert source.closed == 3
 
 

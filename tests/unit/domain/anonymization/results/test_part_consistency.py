@@ -70,7 +70,7 @@ def bound(workers: Sequence[Instruments], verify: Verify = Verify.NONE) -> FakeA
     parts = []
     for piece, working in zip(SLICES, workers, strict=True):
         parts.append(FakeArchive())
-        write_part(export, piece, working, parts[-1], lambda: None).seam.close()
+        write_part(export, piece, working, parts[-1], lambda: None).continuation.close()
     result = FakeArchive()
     binding = Binding(IMPRINT, Level.FULL, look, source.sha256(), segments, ())
     with closing(Binder(binding, result, lambda: None)) as binder:

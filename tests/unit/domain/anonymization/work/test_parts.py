@@ -17,7 +17,7 @@ from framecloak.domain.anonymization.identification.decisions import Identificat
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
 from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.pipeline.pipeline import Seam
+from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.anonymization.results.video_writer import GROUP_FRAMES
 from framecloak.domain.anonymization.work.parts import PART_FILE, Binder, Binding, Filming, write_part
@@ -117,19 +117,19 @@ def in_parts(
     level = level_of(detector, areas)
     export = order(source, segments, level, appearance, verify)
     parts: list[FakeArchive] = []
-    seam: Seam | None = None
+    continuation: Continuation | None = None
     for piece in slices:
         archive = FakeArchive()
         working = instruments(detector, areas, identification)
-        written = write_part(export, piece, working, archive, nothing, seam)
+        written = write_part(export, piece, working, archive, nothing, continuation)
         if by_one_worker:
-            seam = written.seam
+            continuation = written.continuation
         else:
-            written.seam.close()
+            written.continuation.close()
         assert archive.committed
         parts.append(archive)
-    if seam:
-        seam.close()
+    if continuation:
+        continuation.close()
     result = FakeArchive()
     filming = Filming(FakeStudio(), source) if appearance is FILMS else None
     binding = Binding(IMPRINT, level, appearance, source.sha256(), tuple(segments), (REGION,), filming)

@@ -1,0 +1,104 @@
+"""Decision: analysed frames in, boxes to redact out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framecloak.domain.anonymization.detection.faces import Examination
+from framecloak.domain.anonymization.detection.shots import scene_numbers
+from framecloak.domain.anonymization.identification.decisions import Verdicts
+from framecloak.domain.anonymization.model.options import Verify
+from framecloak.domain.anonymization.model.residuals import Search, searches
+from framecloak.domain.anonymization.pipeline.window import FrameWindow
+from framecloak.domain.anonymization.tracking.multi_kind import follow
+from framecloak.domain.anonymization.tracking.track_ids import TrackLinks, TrackNumbers
+from framecloak.domain.anonymization.tracking.tracker import TrackedBox, TrackingSettings
+from framecloak.domain.imaging.detections import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class FrameDecision:
+    """The outcome of tracking for one frame.
+
+    Attributes:
+        boxes: tracked boxes, each with its track's id; None for a frame that was not analysed.
+        search: what the residual check looks for in the redacted frame; None where it is not checked.
+    """
+
+    boxes: list[TrackedBox] | None
+    search: Search | None
+
+
+class DecisionStage:
+    """Tracks analysed frames block by block, and decides whose faces are redacted.
+
+    Args:
+        window: frames around a block that must be known before it is decided.
+        settings: tracker settings of each kind of detection.
+        verify: which frames the residual check covers.
+        continuous: whether neighbouring frames show the same scene; False for a series of still images.
+        verdicts: identity decisions; None where every face is redacted.
+        analyses: frames that the previous segment analysed, without a gap up to the segment or beyond.
+    """
+
+    def __init__(
+        self,
+        window: FrameWindow,
+        settings: Mapping[Kind, TrackingSettings],
+        verify: Verify,
+        continuous: bool,
+        verdicts: Verdicts | None,
+        analyses: Sequence[Examination],
+    ) -> None:
+        self._window = window
+        self._settings = settings
+        self._verify = verify
+        self._continuous = continuous
+        self._verdicts = verdicts
+        self._analyses = deque(analyses)
+        reach = max(kind.max_gap + kind.extension for kind in settings.values())
+        self._numbers = TrackNumbers(reach, window.first)
+
+    @property
+    def analyses(self) -> tuple[Examination, ...]:
+        """Analysed frames that the next segment can reuse."""
+        return tuple(self._analyses)
+
+    def links(self) -> TrackLinks:
+        """Return the tracks that reach over the ends of the segment."""
+        return self._numbers.links()
+
+    def add(self, analyses: Iterable[Examination]) -> None:
+        """Append the next analysed frames."""
+        self._analyses.extend(analyses)
+
+    def analyzed_from(self, index: int) -> int:
+        """Return how many frames are analysed from an index on."""
+        return self._analyses[-1].index + 1 - index if self._analyses else 0
+
+    def decide(self, due: range) -> list[FrameDecision]:
+        """Decide on the frames of a block, and forget analyses that no later block needs."""
+        first = self._analyses[0].index
+        tracks = follow(self._analyses, self._shots(), self._settings)
+        if self._verdicts:
+            tracks = self._verdicts.judged(tracks, self._analyses, due)
+        numbered = self._numbers.numbered(tracks, first, due)
+        checked = searches(self._verify, first, tracks.boxes, due)
+        decisions = [
+            FrameDecision(boxes if self._analyses[index - first].found is not None else None, search)
+            for index, boxes, search in zip(due, numbered, checked, strict=True)
+        ]
+        oldest = self._window.oldest_needed(due.stop)
+        while self._analyses and self._analyses[0].index < oldest:
+            self._analyses.popleft()
+        return decisions
+
+    def _shots(self) -> NDArray[np.intp]:
+        if not self._continuous:
+            return np.arange(len(self._analyses))
+        return scene_numbers([analysis.impression for analysis in self._analyses])

@@ -1,0 +1,104 @@
+"""Detection: frames in, analysed frames out, in the same order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+
+from framecloak.domain.anonymization.detection.faces import Examination, examine
+from framecloak.domain.anonymization.detection.text_and_plates import look_for_areas
+from framecloak.domain.anonymization.identification.decisions import with_views
+from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
+from framecloak.domain.anonymization.pipeline.window import FrameWindow
+from framecloak.domain.anonymization.tracking.adaptive_detection import CloserLooks
+from framecloak.domain.anonymization.tracking.propagation import with_patches
+from framecloak.domain.anonymization.tracking.tracker import Found
+from framecloak.domain.errors import ExaminationError
+from framecloak.domain.ports import Frame
+from framecloak.domain.ports.metrics import Stage, timed
+
+
+class DetectionStage:
+    """Detects faces in batches of frames, and text and plates in sampled and doubtful ones.
+
+    Args:
+        pool: threads that run the detectors.
+        window: frames to sample for text and plates.
+        instructions: scales and thresholds.
+        instruments: detectors.
+        accept: lowest score of a detection that a second one must confirm.
+    """
+
+    def __init__(
+        self,
+        pool: Executor,
+        window: FrameWindow,
+        instructions: Instructions,
+        instruments: Instruments,
+        accept: float,
+    ) -> None:
+        self._pool = pool
+        self._window = window
+        self._instructions = instructions
+        self._instruments = instruments
+        self._batch: list[Frame] = []
+        self.batch_size = instruments.detector.max_batch if instruments.detector else 1
+        self._running: deque[tuple[list[Frame], Future[list[Examination]]]] = deque()
+        self._adaptive = CloserLooks(pool, self._with_areas, window.is_sampled, accept)
+
+    def continue_from(self, analysis: Examination) -> None:
+        """Start after a sampled frame that was analysed by the previous segment."""
+        self._adaptive.continue_from(analysis)
+
+    def add(self, frame: Frame) -> None:
+        """Queue the next frame; detection starts once a batch is full."""
+        self._batch.append(frame)
+        if len(self._batch) == self.batch_size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Start detection on the frames queued so far."""
+        if self._batch:
+            self._running.append((self._batch, self._pool.submit(self._analyze, self._batch)))
+            self._batch = []
+
+    def finished(self, allowed: int) -> Iterator[Examination]:
+        """Yield analysed frames, waiting until at most ``allowed`` batches and re-detections are running."""
+        while self._running and (len(self._running) > allowed or self._running[0][1].done()):
+            frames, analyses = self._running.popleft()
+            for analysis, frame in zip(analyses.result(), frames, strict=True):
+                self._adaptive.add(analysis, frame)
+        yield from self._adaptive.settled(allowed)
+
+    def _analyze(self, frames: list[Frame]) -> list[Examination]:
+        detector = self._instruments.detector
+        if detector is None:
+            return [Examination(frame.index, Found.nothing(), None) for frame in frames]
+        instructions, meter = self._instructions, self._instruments.meter
+        with timed(meter, Stage.DETECT):
+            analyses = examine(frames, detector, instructions.looks, instructions.threshold, meter)
+        return [
+            with_views(
+                self._with_areas(analysis, frame) if self._window.is_sampled(frame.index) else analysis,
+                frame,
+                self._instruments.identification,
+                instructions.views,
+            )
+            for analysis, frame in zip(analyses, frames, strict=True)
+        ]
+
+    def _with_areas(self, analysis: Examination, frame: Frame) -> Examination:
+        """Add text and plates to an analysis; mark the frame as not analysed where that fails."""
+        settings = self._instructions.areas
+        if settings is None or analysis.found is None:
+            return analysis
+        try:
+            with timed(self._instruments.meter, Stage.DETECT):
+                areas = look_for_areas(frame, self._instruments.areas, settings)
+                complete = replace(analysis, areas=areas)
+                propagated = self._window.interval > 1 and self._window.is_sampled(frame.index)
+                return with_patches(complete, frame) if propagated else complete
+        except ExaminationError:
+            return Examination(frame.index, None, None)

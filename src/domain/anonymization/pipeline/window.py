@@ -1,0 +1,51 @@
+"""Frame indices that one run decodes, samples, keeps and delivers: pure arithmetic, no frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FrameWindow:
+    """A segment with the margins that the tracker needs around it.
+
+    Text and plates are detected on sampled frames only: every ``interval``-th frame of the video, and the
+    last frame that can be read. Counting in the video, not in the segment, makes neighbouring segments agree.
+
+    Attributes:
+        first: first frame to deliver.
+        end: index after the last frame to deliver.
+        margin: frames before and after a frame that decide what is redacted in it.
+        interval: frames from one sample to the next; 1 samples every frame.
+        readable: number of frames that the video has, or has left where its file was cut off; at least
+            ``end``.
+    """
+
+    first: int
+    end: int
+    margin: int
+    interval: int
+    readable: int
+
+    @property
+    def start(self) -> int:
+        """First frame to analyse: a sampled one, at least ``margin`` frames before the segment."""
+        return self.sample_at_or_before(self.first - self.margin)
+
+    @property
+    def stop(self) -> int:
+        """Index after the last frame to decode: ``margin`` frames on, rounded up to a sample."""
+        last = self.sample_at_or_before(self.end + self.margin - 1 + self.interval - 1)
+        return min(self.readable, last + 1)
+
+    def is_sampled(self, index: int) -> bool:
+        """Return whether text and plates are detected in a frame regardless of its neighbours."""
+        return index % self.interval == 0 or index == self.readable - 1
+
+    def sample_at_or_before(self, index: int) -> int:
+        """Return the last regular sample up to and including an index; 0 for negative ones."""
+        return max(0, index) // self.interval * self.interval
+
+    def oldest_needed(self, due: int) -> int:
+        """Return the first frame whose analysis is needed when all frames before ``due`` are decided."""
+        return self.sample_at_or_before(due - self.margin)

@@ -1,0 +1,38 @@
+"""Bounds on decoded frames, for every size of frame."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framecloak.domain.anonymization.pipeline.memory_plan import (
+    BLOCK_BYTES,
+    MAX_BLOCK_FRAMES,
+    MAX_LOOK_AHEAD_BYTES,
+    MIN_BLOCK_FRAMES,
+    MemoryPlan,
+)
+
+
+@given(st.integers(1, 1 << 31), st.integers(0, 500))
+def test_kept_frames_never_exceed_the_limit(nbytes: int, margin: int) -> None:
+    plan = MemoryPlan.for_frames(nbytes, margin)
+    assert MIN_BLOCK_FRAMES <= plan.block <= MAX_BLOCK_FRAMES
+    assert plan.decode_twice or (2 * plan.block + margin) * nbytes <= MAX_LOOK_AHEAD_BYTES
+
+
+@given(st.integers(1, BLOCK_BYTES // MIN_BLOCK_FRAMES), st.integers(0, 500))
+def test_a_block_stays_within_its_bytes_while_it_has_more_than_the_fewest_frames(
+    nbytes: int, margin: int
+) -> None:
+    assert MemoryPlan.for_frames(nbytes, margin).block * nbytes <= BLOCK_BYTES
+
+
+@pytest.mark.parametrize(
+    ("size", "block", "decode_twice"),
+    [((640, 360), 96, False), ((1920, 1080), 21, False), ((3840, 2160), 16, True), ((7680, 4320), 16, True)],
+)
+def test_usual_sizes_with_a_margin_of_a_second(size: tuple[int, int], block: int, decode_twice: bool) -> None:
+    width, height = size
+    assert MemoryPlan.for_frames(width * height * 3, 25) == MemoryPlan(block, decode_twice)
