@@ -1,7 +1,4 @@
-"""Runs migrations; Alembic executes this file for every command.
-
-``framecloak.adapters.postgres.schema`` starts them.
-"""
+"""Alembic environment, executed for every migration command of ``adapters.postgres.schema``."""
 
 import asyncio
 from typing import TYPE_CHECKING, cast
@@ -16,13 +13,13 @@ if TYPE_CHECKING:
     from advanced_alchemy.alembic.commands import AlembicCommandConfig
 
 _LOCK = 0x46726D63
-"""Of ``pg_advisory_xact_lock``; any number that nobody else in the database uses."""
+"""Key for ``pg_advisory_xact_lock``; arbitrary, but unique in the database."""
 
 config = cast("AlembicCommandConfig", context.config)
 
 
 def migrate(connection: Connection) -> None:
-    """Run the command in one transaction, after whoever else is migrating the same database."""
+    """Run the command in one transaction, after any concurrent migration of the same database."""
     context.configure(
         connection=connection,
         target_metadata=METADATA,

@@ -339,7 +339,7 @@ def main() -> None:
 
 def report(soak: Soak, crew: Crew, log: Path, watch: Watch) -> None:
     """Print what was seen."""
-    recovered = log.read_text().count("took over a slice whose worker fell silent")
+    recovered = log.read_text().count("took over a slice of a worker that stopped responding")
     print(
         f"{len(soak.completed)} requests completed, {soak.frames} frames, slowest {soak.slowest:.0f} s; "
         f"{crew.kills} kills, {recovered} slices taken over; {load_average()}"

@@ -39,10 +39,10 @@ _WIDTH = 100
 
 _OTHER_EXITS = {
     0: "done; of `redact` and `render`: every frame was examined; of `verify`: genuine",
-    1: "of `healthcheck` and `models verify`: something is not well",
-    USAGE: "the command line was not understood",
+    1: "of `healthcheck`: the process is unhealthy; of `models verify`: a file has changed or is missing",
+    USAGE: "invalid command line",
     FRAMES_BLANKED: "done, and some frames are black because they could not be examined",
-    ITEMS_REJECTED: "some orders of the batch were rejected",
+    ITEMS_REJECTED: "some items of the batch were rejected",
     REQUEST_FAILED: "a request failed; its error is printed",
     INTERNAL: "an internal error; also of a worker that ended itself because a thread hung",
     130: "interrupted with Ctrl-C",
@@ -98,7 +98,7 @@ def settings_page() -> str:
         "",
         "| variable | meaning |",
         "| --- | --- |",
-        "| `FRAMECLOAK_DEBUG` | `1` shows where in the program an error of a command comes from |",
+        "| `FRAMECLOAK_DEBUG` | `1` shows the traceback of an error of a command |",
         "| `XDG_DATA_HOME` | where the user's data folder is, when `DATA_DIR` is not set |",
         "| `XDG_CACHE_HOME` | where the user's cache folder is, when `MODEL_PATH` is not set |",
         "",

@@ -1,4 +1,4 @@
-"""Accounts, videos and what is marked on them, requests and their results."""
+"""Tables of accounts, videos with their marks, requests and results."""
 
 from alembic import op
 
@@ -296,7 +296,7 @@ _NAMES = (
     "sessions",
     "users",
 )
-"""Of the tables, those that refer to others first."""
+"""Tables in the order of deletion: referencing tables first."""
 
 
 def upgrade() -> None:
@@ -306,7 +306,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them with everything in them."""
+    """Drop the tables and all their data."""
     for name in _NAMES:
         op.drop_table(name)
     op.execute("DROP FUNCTION refuse_change()")

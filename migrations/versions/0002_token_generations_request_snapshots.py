@@ -1,4 +1,4 @@
-"""Generations of tokens; what was marked on its video when a request was submitted."""
+"""Token generations of accounts; snapshots of the marks that requests were submitted with."""
 
 from alembic import op
 
@@ -44,7 +44,7 @@ _SCHEMA = (
 )
 
 _ROWS = (
-    # Requests that wait get what is marked now, which is what the older version would have worked on.
+    # Pending requests receive the current marks, which the older version would have used.
     """
     INSERT INTO request_segments (request_id, segment_id, start_frame, end_frame)
     SELECT requests.id, segments.id, segments.start_frame, segments.end_frame
@@ -60,7 +60,7 @@ _ROWS = (
     JOIN regions ON regions.video_id = requests.video_id
     WHERE requests.completed_at IS NULL
     """,
-    # As the older version did: other frames than were counted at the submission are not delivered.
+    # As in the older version, a request fails when its segments no longer cover the submitted frame count.
     """
     UPDATE requests
     SET status = 'failed', completed_at = clock_timestamp(),
@@ -78,13 +78,13 @@ _ROWS = (
 
 
 def upgrade() -> None:
-    """Add the column and the tables, and give requests that wait what they are to work on."""
+    """Add the column and the tables, and fill in snapshots for pending requests."""
     for statement in (*_SCHEMA, *_ROWS):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """Drop them; requests that wait will be worked on as their video is marked then."""
+    """Drop the column and the tables; pending requests will use the marks at processing time."""
     op.drop_table("request_regions")
     op.drop_table("request_segments")
     op.execute("ALTER TABLE users DROP COLUMN token_generation")

@@ -1,4 +1,4 @@
-"""Refresh tokens that were used, so that none is used twice."""
+"""Table of used refresh tokens, so that each token is accepted only once."""
 
 from alembic import op
 
@@ -31,5 +31,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it; tokens that were used can be used again while they last."""
+    """Drop the table; used tokens are accepted again until they expire."""
     op.drop_table("used_refresh_tokens")

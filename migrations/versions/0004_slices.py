@@ -1,4 +1,4 @@
-"""Slices that workers lease, with the assembly of their parts behind them; when a request was admitted."""
+"""Slices that workers lease, followed by the assembly of their parts; time of admission of requests."""
 
 from alembic import op
 
@@ -50,13 +50,13 @@ _ADMISSION = (
     """,
 )
 
-# A version without slices began every request anew when it started.
+# A version without slices restarted every request from scratch.
 _BEGIN_ANEW = """
     UPDATE requests SET status = 'pending', started_at = NULL, processed_frames = 0
     WHERE status = 'processing'
 """
 
-# What waits gets one slice for each stretch of its segments, and the assembly.
+# Each unfinished request gets one slice per contiguous range of its segments, and the assembly.
 _PLAN = """
     WITH stretches AS (
         SELECT request_id, unnest(range_agg(int4range(start_frame, end_frame))) AS stretch
@@ -103,14 +103,14 @@ _SLICES_BEFORE = """
 
 
 def upgrade() -> None:
-    """Make the table anew; nothing was ever in it. What is unfinished is planned and begins anew."""
+    """Recreate the table, which was never used; plan unfinished requests and restart them."""
     op.drop_table("slices")
     for statement in (_SLICES, _BEGIN_ANEW, _PLAN, *_ADMISSION):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """Put the table back as it was; what is unfinished begins anew."""
+    """Restore the previous table; unfinished requests restart from scratch."""
     op.drop_table("slices")
     op.execute(_SLICES_BEFORE)
     op.execute("CREATE INDEX ix_slices_lease_until ON slices (lease_until) WHERE state <> 'completed'")

@@ -1,4 +1,4 @@
-"""Webhooks to call at the end of requests."""
+"""Table of webhook notices of ended requests."""
 
 from alembic import op
 
@@ -36,11 +36,11 @@ _STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Add the table; nobody is told about requests that ended before."""
+    """Add the table; requests that ended earlier cause no notices."""
     for statement in _STATEMENTS:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """Drop it; receivers that wait to be told are not."""
+    """Drop the table; pending notices are lost."""
     op.drop_table("webhook_notices")

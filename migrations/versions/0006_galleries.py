@@ -1,4 +1,4 @@
-"""Galleries of enrolled faces; needs pgvector."""
+"""Tables of galleries and enrolled faces; requires pgvector."""
 
 from alembic import op
 from sqlalchemy import text
@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 _LEAST_VERSION = (0, 8)
-"""Of pgvector, whose index scans go on where too few rows were found."""
+"""Minimum version of pgvector; earlier ones lack iterative index scans, which find enough matching rows."""
 
 _VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
 
@@ -42,8 +42,8 @@ _STATEMENTS = (
     """,
     "CREATE INDEX ix_galleries_owner_id_created_at ON galleries (owner_id, created_at)",
     "CREATE INDEX ix_galleries_expires_at ON galleries (expires_at) WHERE expires_at IS NOT NULL",
-    # A vector of 512 numbers is just too long for what Postgres likes to keep in a row. Fetching it from
-    # elsewhere, as it would otherwise have to, is one more look-up for each row that is compared.
+    # A vector of 512 numbers slightly exceeds the default size above which Postgres moves values out of the
+    # row (TOAST). That would cost one more lookup for each compared row.
     """
     CREATE TABLE gallery_faces (
         id UUID NOT NULL,
@@ -66,23 +66,23 @@ _STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Add the tables, and pgvector where it is missing."""
+    """Add the tables, and the extension pgvector when missing."""
     _require_pgvector()
     for statement in _STATEMENTS:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """Drop them with everybody who is enrolled; pgvector stays, for others may use it."""
+    """Drop the tables and all enrolled faces; pgvector stays, because other applications may use it."""
     op.drop_table("gallery_faces")
     op.drop_table("galleries")
 
 
 def _require_pgvector() -> None:
-    """Have the extension, or say who can help.
+    """Create the extension if necessary, and check its version.
 
     Raises:
-        ExtensionMissingError: it is not installed, may not be made, or is too old.
+        ExtensionMissingError: it is not installed, cannot be created, or is too old.
     """
     connection = op.get_bind()
     try:

@@ -1,4 +1,4 @@
-"""Films as results, their sound, and the language of reports."""
+"""Videos as results, their audio, and the language of reports."""
 
 from alembic import op
 
@@ -11,7 +11,7 @@ _FORMATS = "ck_requests_output_format"
 
 
 def upgrade() -> None:
-    """Add the columns; requests that were made before have no sound and reports in English."""
+    """Add the columns; earlier requests have no audio, and reports in English."""
     op.execute("ALTER TABLE requests ADD COLUMN audio TEXT NOT NULL DEFAULT 'drop'")
     op.execute("ALTER TABLE requests ADD COLUMN language TEXT NOT NULL DEFAULT 'en'")
     op.execute("ALTER TABLE requests ALTER COLUMN audio DROP DEFAULT")
@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them; there must be no requests for films any more."""
+    """Drop the columns; requests with video results must have been deleted before."""
     _allow_formats("'jpg', 'jpeg', 'png', 'webp'")
     op.execute("ALTER TABLE requests DROP COLUMN language")
     op.execute("ALTER TABLE requests DROP COLUMN audio")

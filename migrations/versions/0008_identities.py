@@ -1,4 +1,4 @@
-"""Whose faces a request redacts."""
+"""Identity rules of requests: the people whose faces are redacted or kept."""
 
 from alembic import op
 
@@ -31,7 +31,7 @@ _CHECKS = {
 
 
 def upgrade() -> None:
-    """Add the columns; earlier requests redact everybody's face."""
+    """Add the columns; earlier requests redact all faces."""
     for column in _COLUMNS:
         op.execute(f"ALTER TABLE requests ADD COLUMN {column}")
     for name, condition in _CHECKS.items():
@@ -39,6 +39,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, and their conditions with them."""
+    """Drop the columns and their constraints."""
     for column in reversed(_COLUMNS):
         op.execute(f"ALTER TABLE requests DROP COLUMN {column.split()[0]}")

@@ -1,4 +1,4 @@
-"""Requests whose boxes are known, and text that stays readable."""
+"""Requests that render given boxes, and text regions that stay readable."""
 
 from alembic import op
 
@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns and the table; in requests that were made before everything was looked for."""
+    """Add the columns and the table; earlier requests detected their boxes themselves."""
     op.execute("ALTER TABLE requests ADD COLUMN keep_text JSONB NOT NULL DEFAULT '[]'")
     op.execute("ALTER TABLE requests ADD COLUMN based_on_request_id UUID")
     op.execute("ALTER TABLE requests ADD COLUMN based_on_manifest TEXT")
@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them; what is known of the boxes of unfinished requests is lost, so there must be none."""
+    """Drop the columns and the table; given boxes are lost, so no request with boxes may be unfinished."""
     op.execute("DROP TABLE request_boxes")
     for column in ("based_on_signature", "based_on_manifest", "based_on_request_id", "keep_text"):
         op.execute(f"ALTER TABLE requests DROP COLUMN {column}")

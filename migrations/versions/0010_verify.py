@@ -1,4 +1,4 @@
-"""Which of the redacted frames of a request are searched again."""
+"""Scope of the residual check of a request's redacted frames."""
 
 from alembic import op
 
@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; nothing was searched again for requests that were made before."""
+    """Add the column; earlier requests had no residual check."""
     op.execute("ALTER TABLE requests ADD COLUMN verify TEXT NOT NULL DEFAULT 'none'")
     op.execute("ALTER TABLE requests ALTER COLUMN verify DROP DEFAULT")
     op.execute(
@@ -18,5 +18,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the column."""
     op.execute("ALTER TABLE requests DROP COLUMN verify")

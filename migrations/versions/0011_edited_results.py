@@ -1,4 +1,4 @@
-"""Results that are made from the boxes of others: whether boxes changed, and what is said of people."""
+"""Results rendered from boxes of earlier ones: whether boxes were edited, and the earlier identities."""
 
 from alembic import op
 
@@ -9,13 +9,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns; boxes of requests that were made before count as changed, as nobody noted it."""
+    """Add the columns; boxes of earlier requests count as edited, because this was not recorded."""
     op.execute("ALTER TABLE requests ADD COLUMN edited_here BOOLEAN NOT NULL DEFAULT false")
     op.execute("UPDATE requests SET edited_here = true WHERE based_on_manifest IS NOT NULL")
     op.execute("ALTER TABLE request_boxes ADD COLUMN identities BYTEA")
 
 
 def downgrade() -> None:
-    """Drop them; results that are still to be made from boxes would say nothing of people who are kept."""
+    """Drop the columns; results of pending requests will lack the identities of people who are kept."""
     op.execute("ALTER TABLE request_boxes DROP COLUMN identities")
     op.execute("ALTER TABLE requests DROP COLUMN edited_here")

@@ -1,4 +1,4 @@
-"""Requests that failed: the code of the error, for those who do not read its words."""
+"""Error codes of failed requests, for programs."""
 
 from alembic import op
 
@@ -9,10 +9,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; of requests that failed before, nobody noted a code."""
+    """Add the column; earlier failed requests have no code."""
     op.execute("ALTER TABLE requests ADD COLUMN error_code TEXT")
 
 
 def downgrade() -> None:
-    """Drop it; the words stay."""
+    """Drop the column; error messages stay."""
     op.execute("ALTER TABLE requests DROP COLUMN error_code")

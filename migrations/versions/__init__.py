@@ -1,1 +1,1 @@
-"""One file per change of the schema, in order of their numbers."""
+"""Schema migrations: one file per change, numbered in order."""

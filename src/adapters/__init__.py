@@ -1,1 +1,1 @@
-"""One folder per technology; each file implements a port of the domain."""
+"""Adapters: one package per technology, which implements ports of the domain."""

@@ -1,4 +1,4 @@
-"""The machine's clock."""
+"""System clock."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """What the machine believes the time is."""
+    """Clock of the operating system."""
 
     def now(self) -> datetime:
-        """Now, in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)

@@ -1,1 +1,1 @@
-"""What Framecloak knows about anonymising frames and recognising faces; no framework, no I/O."""
+"""Domain of Framecloak: anonymisation of videos and re-identification of faces. No framework, no I/O."""

@@ -1,1 +1,1 @@
-"""What people and machines start: the command line."""
+"""Entry points: command line, HTTP API, worker and CLIP service."""

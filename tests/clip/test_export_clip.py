@@ -191,8 +191,8 @@ def test_weights_of_another_model_are_refused(tiny: Tiny, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("model", "pretrained", "message"),
     [
-        ("ViT-B-33", "weights", "knows no model ViT-B-33"),
-        ("hf-hub:somebody/something", "weights", "knows no model hf-hub"),
+        ("ViT-B-33", "weights", "has no model ViT-B-33"),
+        ("hf-hub:somebody/something", "weights", "has no model hf-hub"),
         ("ViT-B-32", "no-such-tag", "neither a file nor a tag"),
     ],
 )

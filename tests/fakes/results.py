@@ -119,7 +119,7 @@ class FakeFilm:
 
     def finish(self) -> Iterator[bytes]:
         if len(self._samples) + 1 != len(self._ticks):
-            raise ValueError("the film lacks frames")
+            raise ValueError("the video lacks frames")
         shown = [(tick, sample.hex()) for tick, sample in zip(self._ticks, self._samples, strict=False)]
         yield json.dumps([self._head, self._scale, shown]).encode()
 

@@ -133,7 +133,7 @@ async def test_callers_are_not_told_where_the_servers_are(
     monkeypatch.setattr(scene.api.store, "presigned_put", away)
     answer = await scene.ada.post("/api/videos/uploads/", json={"filename": "a.mp4"})
     assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
-    assert answer.json()["detail"] == "the object store cannot be reached, or refuses"
+    assert answer.json()["detail"] == "the object store cannot be reached, or refuses the operation"
     assert not re.search("minio|9000|HTTP", answer.text, re.IGNORECASE)
     (told,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert "minio.internal:9000" in told

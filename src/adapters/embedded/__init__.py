@@ -1,1 +1,1 @@
-"""Postgres and Redis out of wheels: real servers for a laptop and for tests, without root or Docker."""
+"""Postgres and Redis servers from Python wheels, for laptops and tests, without root or Docker."""

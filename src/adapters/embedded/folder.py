@@ -1,4 +1,4 @@
-"""The folder of one embedded server: its lock, its password, its log."""
+"""Data folder of one embedded server: lock, password and log."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LOG_TAIL = 800
 
 
 class ServerFolder:
-    """Where a server keeps what it has.
+    """Data folder of an embedded server.
 
     Args:
-        path: made when missing.
-        account: whom the server runs as; None for ourselves.
+        path: folder, created when missing.
+        account: account the server runs as; None for the account of this process.
     """
 
     def __init__(self, path: Path, account: Account | None) -> None:
@@ -29,19 +29,19 @@ class ServerFolder:
 
     @property
     def log(self) -> Path:
-        """What the server says."""
+        """Path of the server's log file."""
         return self.path / "server.log"
 
     def acquire(self) -> None:
-        """Make the folder and take it for this process.
+        """Create the folder and lock it for this process.
 
         Raises:
-            DatabaseUnavailableError: another process has it.
-            OutputUnwritableError: it cannot be made or written.
+            DatabaseUnavailableError: another process holds the lock.
+            OutputUnwritableError: the folder cannot be created or written.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # The server's account has to reach the files that it owns in here, by name.
+            # The server's account must be able to open the files it owns in this folder.
             self.path.chmod(0o711 if self._account else 0o700)
             lock = os.fdopen(os.open(self.path / "lock", os.O_WRONLY | os.O_CREAT, 0o600), "wb")
         except OSError as error:
@@ -58,20 +58,20 @@ class ServerFolder:
         self._lock = lock
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def password(self) -> str:
-        """The server's password, made at the first call and readable by the server's account alone."""
+        """Return the server's password; the first call creates it, readable by the server's account only."""
         path = self.path / "password"
         if not path.exists():
             self.write_secret(path.name, secrets.token_urlsafe(32))
         return path.read_text()
 
     def write_secret(self, name: str, content: str) -> None:
-        """Write a file that the server's account alone can read, as a whole or not at all."""
+        """Write a file atomically, readable by the server's account only."""
         draft = self.path / f"{name}.new"
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -80,11 +80,11 @@ class ServerFolder:
         draft.rename(self.path / name)
 
     def hand_over(self, path: Path) -> None:
-        """Give a file or folder to the server's account."""
+        """Make the server's account the owner of a file or folder."""
         if self._account is not None:
             os.chown(path, self._account.uid, self._account.gid)
 
     def log_tail(self) -> str:
-        """The last that the server said."""
+        """Return the end of the server's log, at most 800 characters."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return text[-_LOG_TAIL:].strip()

@@ -1,4 +1,4 @@
-"""PostgreSQL with pgvector out of a wheel."""
+"""Embedded PostgreSQL server with pgvector, installed from a wheel."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from framecloak.domain.errors import DatabaseUnavailableError
 
 _USER = _DATABASE = "framecloak"
 _HERE = "/proc/self/cwd"
-"""The server's working folder. Postgres insists on an absolute path to its data; this one is right even
-where the server's account may not pass the folders above, as under root's home."""
+"""The server's working folder. Postgres requires an absolute path to its data. This one works even when
+the server's account cannot traverse the parent folders, for example under root's home."""
 
 _START_SECONDS = 120.0
-"""A start replays the log of a crash, which takes its time."""
+"""Time limit of a start, which includes replaying the write-ahead log after a crash."""
 
 _ATTEMPTS = 3
-"""How often another free port is tried: one may be taken between being found and being used."""
+"""Attempts with different free ports: a port may be taken between being found and being used."""
 
 
 class EmbeddedPostgres:
-    """A Postgres server of our own, on 127.0.0.1, with a password that only its account can read.
+    """Embedded Postgres server on 127.0.0.1, with a password that only its account can read.
 
-    Entering starts it and gives its URL; leaving stops it. Nothing is lost on a restart, nor when this
-    process is killed: the server then shuts down by itself.
+    An asynchronous context manager: entering starts the server and returns its URL, leaving stops it. Data
+    survives a restart. When this process is killed, the server shuts down cleanly.
 
     Args:
-        data_dir: everything it keeps, made when missing.
-        port: to listen on; None for any free one.
-        durable: whether a commit reaches the disk; without it tests are quicker.
-        cache: where root copies the programs to when the unprivileged user cannot reach them.
+        data_dir: folder of all its files, created when missing.
+        port: TCP port to listen on; None for any free port.
+        durable: flush commits to disk; False speeds up tests.
+        cache: folder that root copies the programs to when the unprivileged account cannot reach them.
 
     Attributes:
-        url: ``postgresql://...``, while it runs.
+        url: ``postgresql://...`` while the server runs, else empty.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class EmbeddedPostgres:
         self._process: ServerProcess | None = None
 
     async def __aenter__(self) -> str:
-        """Start it.
+        """Start the server.
 
         Returns:
-            Its URL.
+            The URL of its database.
 
         Raises:
-            DatabaseUnavailableError: the wheel is missing, the folder is in use, or it does not start.
+            DatabaseUnavailableError: the wheel is missing, the folder is in use, or the start fails.
             OutputUnwritableError: the folder cannot be written.
             InvalidSettingError: the port is taken.
         """
@@ -82,11 +82,11 @@ class EmbeddedPostgres:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop it."""
+        """Stop the server."""
         await self.stop()
 
     async def start(self) -> str:
-        """As entering does."""
+        """Start the server and return the URL of its database; raises what `__aenter__` raises."""
         programs = postgres_programs(self._account, self._cache)
         self._folder.acquire()
         try:
@@ -102,7 +102,7 @@ class EmbeddedPostgres:
         return self.url
 
     async def stop(self) -> None:
-        """As leaving does: ends its connections, writes what is not written, and ends."""
+        """Close the connections, flush pending writes and stop the server."""
         if self._process is not None:
             await self._process.stop()
             self._process = None
@@ -112,7 +112,7 @@ class EmbeddedPostgres:
         return f"postgresql://{_USER}:{self._folder.password()}@127.0.0.1:{port}/{database}"
 
     def _initialise(self, programs: Path) -> None:
-        """Create the cluster beside its place, so that a half-made one is never taken for one."""
+        """Create the cluster under a temporary name and rename it, so that it is never used half-made."""
         draft = self._folder.path / "cluster.new"
         if draft.exists():
             shutil.rmtree(draft)
@@ -131,7 +131,7 @@ class EmbeddedPostgres:
             "--builtin-locale=C.UTF-8",
             *([] if self._durable else ["--no-sync"]),
         ]
-        done = subprocess.run(  # noqa: S603 -- our own launcher and a program out of a wheel
+        result = subprocess.run(  # noqa: S603 -- our own launcher and a program from a wheel
             command_line(command, self._account, signal.SIGKILL),
             cwd=draft,
             env=environment(),
@@ -139,14 +139,14 @@ class EmbeddedPostgres:
             text=True,
             check=False,
         )
-        if done.returncode:
+        if result.returncode:
             raise DatabaseUnavailableError(
-                f"the embedded Postgres cannot create its files in {draft}", done.stderr.strip()
+                f"the embedded Postgres cannot create its files in {draft}", result.stderr.strip()
             )
         draft.rename(self._cluster)
 
     async def _recover(self) -> None:
-        """Wait for the server of a process that was killed, and forget what a crashed one left."""
+        """Stop the server of a killed process, and remove the lock file that a crashed server left."""
         lock = self._cluster / "postmaster.pid"
         try:
             pid = int(lock.read_text().split()[0])
@@ -160,7 +160,7 @@ class EmbeddedPostgres:
                 )
             os.kill(pid, signal.SIGINT)
             await asyncio.sleep(0.1)
-        # We hold the folder's lock, so whoever has that process id by now is not a server of these files.
+        # We hold the folder's lock, so a process that has this id by now is not a server of these files.
         lock.unlink(missing_ok=True)
 
     def _is_our_server(self, pid: int) -> bool:
@@ -170,7 +170,7 @@ class EmbeddedPostgres:
             return False
 
     async def _listen(self, program: Path) -> int:
-        """Start the server and wait until it answers; returns its port."""
+        """Start the server, wait until it accepts connections, and return its port."""
         for _ in range(1 if self._port else _ATTEMPTS):
             port = available_port(self._port)
             self._process = self._spawn(program, port)
@@ -188,12 +188,12 @@ class EmbeddedPostgres:
             "fsync": durable,
             "synchronous_commit": durable,
             "full_page_writes": durable,
-            # Room for the index of a gallery of 100,000 faces, which a search hops about in.
+            # Holds the index of a gallery of 100,000 faces, which searches read at random positions.
             "shared_buffers": "512MB",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_checkpoints": "off",
-            # Short statements only: compiling them takes longer than running them.
+            # All statements are short: compiling them takes longer than running them.
             "jit": "off",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -206,7 +206,7 @@ class EmbeddedPostgres:
         )
 
     async def _answers(self, port: int, process: ServerProcess) -> bool:
-        """Whether the server comes up, rather than ending or taking too long."""
+        """Return whether the server accepts connections before it ends or the time limit passes."""
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while process.is_running and asyncio.get_running_loop().time() < deadline:
             try:
@@ -215,8 +215,8 @@ class EmbeddedPostgres:
                 await asyncio.sleep(0.02)
             except asyncpg.InvalidAuthorizationSpecificationError as error:
                 raise DatabaseUnavailableError(
-                    f"the embedded Postgres does not take the password in {self._folder.path}",
-                    "restore the file, or remove the folder to start anew",
+                    f"the embedded Postgres rejects the password in {self._folder.path}",
+                    "restore the password file, or remove the folder to start with an empty database",
                 ) from error
             else:
                 await connection.close()

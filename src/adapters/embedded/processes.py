@@ -1,4 +1,4 @@
-"""Server processes that end with us, and not before us."""
+"""Server processes that live exactly as long as this process."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from framecloak.domain.errors import InvalidSettingError
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
-"""Of our environment, what a server gets to see; ``PGDATA`` and the like would confuse it."""
+"""Environment variables passed on to a server; others, such as ``PGDATA``, would change its behaviour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The user that a server runs as when we are root.
+    """Account that a server runs as when this process is root.
 
     Attributes:
-        uid: of the user.
-        gid: of its group.
+        uid: user id.
+        gid: id of its group.
     """
 
     uid: int
@@ -34,7 +34,7 @@ class Account:
 
     @classmethod
     def unprivileged(cls) -> Account | None:
-        """``nobody`` when we are root; None, which means ourselves, otherwise."""
+        """Return the account ``nobody`` when this process is root, else None (keep the current account)."""
         if os.geteuid() != 0:
             return None
         entry = pwd.getpwnam("nobody")
@@ -42,10 +42,13 @@ class Account:
 
 
 def available_port(wanted: int | None) -> int:
-    """The wanted TCP port of 127.0.0.1, or any that nobody listens on now.
+    """Return the wanted TCP port of 127.0.0.1, or any free one.
+
+    Args:
+        wanted: port number; None for any.
 
     Raises:
-        InvalidSettingError: somebody listens on the wanted one, or we may not.
+        InvalidSettingError: the wanted port is in use, or this process may not listen on it.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,29 +63,35 @@ def available_port(wanted: int | None) -> int:
 
 
 def command_line(program: Sequence[str], account: Account | None, death_signal: signal.Signals) -> list[str]:
-    """The command that runs a program as an account, until we die."""
+    """Return the command that runs a program through the launcher.
+
+    Args:
+        program: absolute path and arguments.
+        account: account to run it as; None for the account of this process.
+        death_signal: signal that the program receives when this process dies.
+    """
     uid, gid = (str(account.uid), str(account.gid)) if account else ("", "")
     launcher = [sys.executable, "-I", "-S", str(_LAUNCHER)]
     return [*launcher, str(os.getpid()), str(int(death_signal)), uid, gid, *program]
 
 
 def environment() -> dict[str, str]:
-    """What a server gets to see of ours."""
+    """Return the environment of a server process."""
     return {"LC_ALL": "C"} | {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
 class ServerProcess:
-    """A server in the foreground, in a session of its own: Ctrl-C in the terminal reaches us, not it.
+    """Server process in a session of its own: Ctrl-C in the terminal reaches this process only.
 
-    Must be started in a thread that lasts, as the main thread does: Linux delivers the death signal when
-    the thread that started the process ends.
+    Create it in a thread that lasts, such as the main thread: Linux sends the death signal when the thread
+    that started the process ends.
 
     Args:
         program: absolute path and arguments.
-        cwd: where it runs.
+        cwd: working folder.
         log: file that its output is appended to.
-        account: whom it runs as; None for ourselves.
-        stop_signal: asks it to end, in good order.
+        account: account to run as; None for the account of this process.
+        stop_signal: signal that shuts it down cleanly.
     """
 
     def __init__(
@@ -95,9 +104,9 @@ class ServerProcess:
         stop_signal: signal.Signals,
     ) -> None:
         self._stop_signal = stop_signal
-        # Statements and addresses can get into it.
+        # Private, because statements and addresses can appear in the log.
         with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 -- our own launcher and a server out of a wheel
+            self._process = subprocess.Popen(  # noqa: S603 -- our own launcher and a server from a wheel
                 command_line(program, account, stop_signal),
                 cwd=cwd,
                 env=environment(),
@@ -109,20 +118,20 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Of the server."""
+        """Process id of the server."""
         return self._process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """True while the process is running."""
         return self._process.poll() is None
 
     async def stop(self, patience: float = 30.0) -> None:
-        """End it in good order; kill it when it takes longer than ``patience`` seconds."""
+        """Shut the server down cleanly; kill it when that takes longer than ``patience`` seconds."""
         if not self.is_running:
             return
         if self._is_launching():
-            # Where signals are ignored, as in the background of a shell, the launcher may not hear one.
+            # The launcher may inherit ignored signals, for example from a background job of a shell.
             self._process.kill()
         else:
             self._process.send_signal(self._stop_signal)
@@ -133,10 +142,10 @@ class ServerProcess:
             await asyncio.to_thread(self._process.wait)
 
     def _is_launching(self) -> bool:
-        """Return whether the process has yet to become the server, which so has nothing to lose."""
+        """Return whether the process is still the launcher, which can be killed without losing data."""
         try:
             command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
         except OSError:
             return False
-        # It is empty for a moment, while the launcher itself is begun.
+        # The command line is empty for a moment while the launcher itself starts.
         return not command or os.fsencode(_LAUNCHER) in command.split(b"\0")

@@ -1,4 +1,4 @@
-"""Redis out of a wheel."""
+"""Embedded Redis server, installed from a wheel."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from framecloak.domain.errors import QueueUnavailableError
 
 _START_SECONDS = 60.0
 _ATTEMPTS = 3
-"""How often another free port is tried: one may be taken between being found and being used."""
+"""Attempts with different free ports: a port may be taken between being found and being used."""
 
-# Every write is logged before it is answered and reaches the disk within a second.
+# Every write is logged before it is acknowledged, and reaches the disk within a second.
 _CONFIGURATION = """\
 bind 127.0.0.1
 port {port}
@@ -34,16 +34,17 @@ daemonize no
 
 
 class EmbeddedRedis:
-    """A Redis server of our own, on 127.0.0.1, with a password.
+    """Embedded Redis server on 127.0.0.1, with a password.
 
-    Entering starts it and gives its URL; leaving stops it. Nothing is lost on a restart.
+    An asynchronous context manager: entering starts the server and returns its URL, leaving stops it. Data
+    survives a restart.
 
     Args:
-        data_dir: everything it keeps, made when missing.
-        port: to listen on; None for any free one.
+        data_dir: folder of all its files, created when missing.
+        port: TCP port to listen on; None for any free port.
 
     Attributes:
-        url: ``redis://...``, while it runs.
+        url: ``redis://...`` while the server runs, else empty.
     """
 
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
@@ -53,7 +54,7 @@ class EmbeddedRedis:
         self._process: ServerProcess | None = None
 
     async def __aenter__(self) -> str:
-        """Start it.
+        """Start the server.
 
         Returns:
             Its URL.
@@ -62,7 +63,7 @@ class EmbeddedRedis:
             DatabaseUnavailableError: the wheel is missing, or the folder is in use.
             OutputUnwritableError: the folder cannot be written.
             InvalidSettingError: the port is taken.
-            QueueUnavailableError: it does not start.
+            QueueUnavailableError: the server does not start.
         """
         return await self.start()
 
@@ -72,11 +73,11 @@ class EmbeddedRedis:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop it."""
+        """Stop the server."""
         await self.stop()
 
     async def start(self) -> str:
-        """As entering does."""
+        """Start the server and return its URL; raises what `__aenter__` raises."""
         program = redis_server()
         self._folder.acquire()
         try:
@@ -87,14 +88,14 @@ class EmbeddedRedis:
         return self.url
 
     async def stop(self) -> None:
-        """As leaving does: it writes what is not written, and ends."""
+        """Stop the server after flushing pending writes."""
         if self._process is not None:
             await self._process.stop()
             self._process = None
         self._folder.release()
 
     async def _listen(self, program: Path) -> str:
-        """Start the server and wait until it answers; returns its URL."""
+        """Start the server, wait until it answers, and return its URL."""
         password = self._folder.password()
         for _ in range(1 if self._port else _ATTEMPTS):
             port = available_port(self._port)
@@ -106,7 +107,7 @@ class EmbeddedRedis:
         raise QueueUnavailableError("the embedded Redis did not start", self._folder.log_tail())
 
     def _spawn(self, program: Path, configuration: str) -> ServerProcess:
-        """Start it; the password goes through a file, because everybody sees command lines."""
+        """Start the server process, with the password in a file: every user can read command lines."""
         self._folder.write_secret("redis.conf", configuration)
         return ServerProcess(
             [str(program), "redis.conf"],
@@ -117,7 +118,7 @@ class EmbeddedRedis:
         )
 
     async def _answers(self, url: str, process: ServerProcess) -> bool:
-        """Whether the server comes up, rather than ending or taking too long."""
+        """Return whether the server answers before it ends or the time limit passes."""
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         async with Redis.from_url(url) as client:
             while process.is_running and asyncio.get_running_loop().time() < deadline:

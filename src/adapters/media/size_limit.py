@@ -1,4 +1,4 @@
-"""How large a frame may be: a small file can claim a picture that fills the memory."""
+"""Size limit of frames: a small file can declare an image that would exhaust the memory."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ MAX_PIXELS = 100_000_000
 
 
 def check_size(name: str, width: int, height: int) -> None:
-    """Refuse frames with too many pixels, on the word of the header and before any is decoded.
+    """Refuse an image or video whose header states too many pixels per frame.
+
+    Args:
+        name: file name for the error message.
+        width: width in pixels.
+        height: height in pixels.
 
     Raises:
-        ImageTooLargeError: more than `MAX_PIXELS`.
+        ImageTooLargeError: a frame has more than `MAX_PIXELS` pixels.
     """
     if width * height > MAX_PIXELS:
         megapixels = f"{width * height / 1e6:.0f} megapixels"

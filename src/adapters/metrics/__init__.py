@@ -1,1 +1,1 @@
-"""Numbers for Prometheus: what its client library counts, and how that is told."""
+"""Prometheus metrics of the processes."""

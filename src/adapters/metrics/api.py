@@ -1,4 +1,4 @@
-"""The numbers of an API process: what it is asked for, and how the installation is."""
+"""Prometheus metrics of an API process: its HTTP requests and the state of the installation."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from framecloak.adapters.metrics.prometheus import exposition, process_registry
 from framecloak.domain.operations.service_metrics import Reading
 
 LATENCY_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Seconds."""
+"""Histogram buckets in seconds, up to the slowest useful answer."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 OTHER = "other"
-"""In place of what clients make up: a method that is none, an address that is none of ours."""
+"""Label for methods and routes that do not exist, so that clients cannot add label values."""
 
 
 class ApiMetrics:
-    """Counts HTTP requests, and tells what was last read of the installation.
+    """HTTP request metrics of this process, and the last reading of the installation's metrics.
 
     Args:
-        version: of the program.
+        version: version of the program.
 
     Attributes:
-        models: count what is asked of the models of this process.
+        models: meters of the models in this process.
     """
 
     def __init__(self, version: str) -> None:
@@ -45,45 +45,45 @@ class ApiMetrics:
         )
         self._seconds = Histogram(
             "framecloak_http_request_seconds",
-            "Seconds until an answer began.",
+            "Seconds until the response began.",
             ("operation",),
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
         self._open = Gauge(
             "framecloak_http_requests_in_progress",
-            "HTTP requests being answered, event streams among them.",
+            "HTTP requests in progress, event streams included.",
             registry=registry,
         )
         self._errors = Counter(
-            "framecloak_http_errors", "Errors answered, by code.", ("code",), registry=registry
+            "framecloak_http_errors", "Error responses, by error code.", ("code",), registry=registry
         )
         self._failed_lookups = Counter(
             "framecloak_lookup_errors",
-            "Numbers that could not be looked up for a scrape.",
+            "Values that could not be read for a scrape.",
             ("lookup",),
             registry=registry,
         )
 
     def begun(self) -> None:
-        """A request came in."""
+        """Count a request that was received."""
         self._open.inc()
 
     def ended(self) -> None:
-        """An answer came to its end, or its client went away."""
+        """Count a request whose response is complete or whose client disconnected."""
         self._open.dec()
 
     def answered(
         self, operation: str | None, method: str, status: int, seconds: float, code: str | None
     ) -> None:
-        """An answer has begun.
+        """Count a response that has begun.
 
         Args:
-            operation: name of the operation that was asked for; None for what is none.
-            method: of the request.
-            status: of the answer.
-            seconds: since the request came in.
-            code: of the error that was answered with; None when it was none.
+            operation: name of the requested operation; None for an unknown route.
+            method: HTTP method of the request.
+            status: HTTP status of the response.
+            seconds: time since the request was received.
+            code: error code of the response; None for a successful one.
         """
         name = operation or OTHER
         self._requests.labels(name, method if method in METHODS else OTHER, f"{status // 100}xx").inc()
@@ -92,28 +92,32 @@ class ApiMetrics:
             self._errors.labels(code).inc()
 
     def update(self, reading: Reading) -> None:
-        """Tell these numbers of the installation from now on, and count those that are missing."""
+        """Export this reading from now on, and count the values that are missing from it."""
         self._vitals.reading = reading
         for name in reading.failed:
             self._failed_lookups.labels(name).inc()
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """All numbers now, and their content type; see `prometheus.exposition`."""
+        """Return all metrics as text, and the content type; see `adapters.metrics.prometheus.exposition`.
+
+        Args:
+            accept: ``Accept`` header of the client.
+        """
         return exposition(self._registry, accept)
 
 
 class _VitalsCollector(Collector):
-    """Tells what is known; what is not has no value, rather than an old one or 0."""
+    """Collector of the last reading; a missing value is omitted, instead of exported as stale or 0."""
 
     def __init__(self) -> None:
         self.reading: Reading | None = None
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: what there is to tell changes."""
+        """Return nothing, because the set of metrics varies."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """The numbers of the last reading."""
+        """Yield the metrics of the last reading."""
         reading = self.reading
         if reading is None:
             return
@@ -123,21 +127,21 @@ class _VitalsCollector(Collector):
                 requests.add_metric((status.value,), count)
             yield requests
         checks = GaugeMetricFamily(
-            "framecloak_check_up", "1 for each part that is well, else 0.", labels=("check",)
+            "framecloak_check_up", "1 for each healthy component, else 0.", labels=("check",)
         )
-        for name, is_well in reading.checks.items():
-            checks.add_metric((name,), float(is_well))
+        for name, is_healthy in reading.checks.items():
+            checks.add_metric((name,), float(is_healthy))
         yield checks
-        for name, text, value in (
+        for name, description, value in (
             ("framecloak_frames_waiting", "Frames of unfinished requests.", reading.frames_waiting),
             (
                 "framecloak_oldest_waiting_seconds",
-                "Seconds since the oldest request that nobody has begun was submitted.",
+                "Seconds since the oldest request that no worker has started was submitted.",
                 reading.oldest_waiting_seconds,
             ),
-            ("framecloak_queue_tickets", "Tickets that wait for a worker.", reading.tickets),
-            ("framecloak_workers", "Workers that gave a sign of life.", reading.workers),
-            ("framecloak_storage_bytes", "Bytes of videos and results.", reading.storage_bytes),
+            ("framecloak_queue_tickets", "Wake-up jobs waiting for a worker.", reading.tickets),
+            ("framecloak_workers", "Workers with a recent heartbeat.", reading.workers),
+            ("framecloak_storage_bytes", "Bytes used by videos and results.", reading.storage_bytes),
         ):
             if value is not None:
-                yield GaugeMetricFamily(name, text, value=value)
+                yield GaugeMetricFamily(name, description, value=value)

@@ -1,4 +1,4 @@
-"""What is asked of the models that analyses of faces share."""
+"""Prometheus metrics of the models that face analyses share."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from framecloak.adapters.metrics.prometheus import BATCH_BUCKETS
 from framecloak.domain.ports.metrics import Model, ModelMeter
 
 CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds: from a small batch on a GPU to many large pictures on one core."""
+"""Histogram buckets in seconds, from a small batch on a GPU to many large images on one core."""
 
 
 class PrometheusModelMeter:
-    """See `framecloak.domain.ports.metrics.ModelMeter`.
+    """Prometheus meter of one model; see `domain.ports.metrics.ModelMeter`.
 
     Args:
-        sizes: pictures or faces of a call.
-        seconds: that it took.
-        queue: pictures or faces that wait.
+        sizes: images or faces per call.
+        seconds: duration of a call in seconds.
+        queue: number of images or faces waiting.
     """
 
     def __init__(self, sizes: Histogram, seconds: Histogram, queue: Gauge) -> None:
@@ -38,28 +38,28 @@ class PrometheusModelMeter:
 
 
 def model_meters(registry: CollectorRegistry) -> Mapping[Model, ModelMeter]:
-    """A meter for each model.
+    """Return a meter for each model.
 
     Args:
-        registry: where the numbers are told.
+        registry: registry that the metrics are added to.
     """
     sizes = Histogram(
         "framecloak_analysis_batch_size",
-        "Pictures (detector) or faces that a model was given at once.",
+        "Images (detector) or faces in one call of a model.",
         ("model",),
         buckets=BATCH_BUCKETS,
         registry=registry,
     )
     seconds = Histogram(
         "framecloak_analysis_call_seconds",
-        "Seconds of a call; of the detector with decoding, of a CLIP service with the way there and back.",
+        "Seconds of a call; including decoding for the detector and the round trip for a CLIP service.",
         ("model",),
         buckets=CALL_BUCKETS,
         registry=registry,
     )
     waiting = Gauge(
         "framecloak_analysis_waiting",
-        "Pictures (detector) or faces that wait for a model.",
+        "Images (detector) or faces waiting for a model.",
         ("model",),
         registry=registry,
     )

@@ -1,7 +1,7 @@
-"""The numbers of one process, for Prometheus.
+"""Prometheus metrics of one process.
 
-Names begin with ``framecloak_``; those of the process itself are the ones that all of Prometheus' clients
-have. No label holds anything that users choose, or that grows with them.
+Names begin with ``framecloak_``, except the standard process metrics of the Prometheus client library. No
+label holds a value that users choose or whose number grows with the number of users.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from framecloak.domain.ports.metrics import Outcome, Stage
 __all__ = ["MetricsServer", "PrometheusMeter", "exposition", "process_registry", "watch_memory"]
 
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
-"""Seconds: from encoding a small picture to fetching a long film."""
+"""Histogram buckets in seconds, from encoding a small image to fetching a long video."""
 
 SLICE_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 900.0, 1800.0)
-"""Seconds, up to the time limit that is set unless somebody sets another."""
+"""Histogram buckets in seconds, up to the default time limit of a slice."""
 
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32)
-"""Pictures."""
+"""Histogram buckets in images."""
 
 _OPENMETRICS = "application/openmetrics-text"
 
 
 def process_registry(version: str, role: str) -> CollectorRegistry:
-    """A registry with what every process tells: memory, processor time, files, Python, and what it is.
+    """Return a registry with the metrics of every process: memory, CPU time, open files, Python and build.
 
     Args:
-        version: of the program.
+        version: version of the program.
         role: ``api`` or ``worker``.
     """
     registry = CollectorRegistry(auto_describe=True)
@@ -57,83 +57,81 @@ def process_registry(version: str, role: str) -> CollectorRegistry:
 
 
 def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """All numbers now.
+    """Return all metrics of a registry as text.
 
     Args:
-        registry: what to tell.
-        accept: the header of whoever asks; OpenMetrics is for those who name it.
+        registry: source of the metrics.
+        accept: ``Accept`` header of the client; OpenMetrics is used only when it is listed there.
 
     Returns:
         The text, and its content type.
     """
-    # What came is not handed on: the library would repeat parts of it in the content type.
+    # The client's header is not passed on: the library would copy parts of it into the content type.
     encode, content_type = choose_encoder(_OPENMETRICS if _OPENMETRICS in accept else "")
     return encode(registry), content_type
 
 
 class PrometheusMeter:
-    """Counts the work of a worker; see `framecloak.domain.ports.metrics.Meter`.
+    """Prometheus metrics of a worker; see `domain.ports.metrics.Meter`.
 
     Args:
-        registry: where the numbers are told.
+        registry: registry that the metrics are added to.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         stages = Histogram(
             "framecloak_stage_seconds",
-            "Seconds of work by stage; threads that work side by side are counted each.",
+            "Seconds of work by stage, summed over parallel threads.",
             ("stage",),
             buckets=STAGE_BUCKETS,
             registry=registry,
         )
-        # Looked up once: this is called several times a frame.
+        # The labels are resolved once, because a stage is observed several times per frame.
         self._stages = {stage: stages.labels(stage.value) for stage in Stage}
         self._batches = Histogram(
             "framecloak_model_batch_size",
-            "Pictures that the detector was given at once.",
+            "Images in one call of the detector.",
             buckets=BATCH_BUCKETS,
             registry=registry,
         )
         self._frames = Counter("framecloak_frames", "Frames delivered.", registry=registry)
         self._blanked = Counter(
             "framecloak_frames_blanked",
-            "Frames delivered black because they could not be examined.",
+            "Frames delivered black because they could not be analysed.",
             registry=registry,
         )
         self._slices = Histogram(
             "framecloak_slice_seconds",
-            "Seconds spent on a slice, by what it was and how that ended.",
+            "Seconds spent on a slice, by kind and outcome.",
             ("kind", "outcome"),
             buckets=SLICE_BUCKETS,
             registry=registry,
         )
         self._recovered = Counter(
             "framecloak_slices_recovered",
-            "Slices taken over from workers that fell silent.",
+            "Slices taken over from workers that stopped responding.",
             registry=registry,
         )
         self._failures = Counter(
             "framecloak_slice_failures",
-            "Slices that were not done, by the code of the error.",
+            "Failed slices, by error code.",
             ("code",),
             registry=registry,
         )
-        self._retries = Counter(
-            "framecloak_retries", "Things that were done once more.", ("what",), registry=registry
-        )
+        self._retries = Counter("framecloak_retries", "Retried operations.", ("what",), registry=registry)
         self._removed = Counter(
             "framecloak_cleanup_removed",
-            "Things that clean-ups removed because they had had their time.",
+            "Expired items removed by clean-ups.",
             ("what",),
             registry=registry,
         )
         self._not_removed = Counter(
             "framecloak_cleanup_failures",
-            "Things that clean-ups should have removed and could not.",
+            "Expired items that clean-ups could not remove.",
             ("what",),
             registry=registry,
         )
-        # Told from the beginning: what first appears as 1 is no increase to Prometheus.
+        # Exported as 0 from the start: Prometheus sees no increase in a counter that first appears as 1.
         self.cleaned_up(CleanupReport().counts(), {concern.value: 0 for concern in Concern})
 
     def stage(self, stage: Stage, seconds: float) -> None:
@@ -174,37 +172,37 @@ class PrometheusMeter:
 
 
 def watch_memory(registry: CollectorRegistry, limit: int, has_room: Callable[[], bool]) -> None:
-    """Tell how much memory a worker may take, and whether it takes work.
+    """Add gauges of a worker's memory limit and of its readiness for more work.
 
     Args:
-        registry: where to tell it.
-        limit: bytes.
-        has_room: whether there is room for another slice; asked whenever the numbers are.
+        registry: registry that the gauges are added to.
+        limit: memory limit in bytes.
+        has_room: returns whether memory allows another slice; called for every scrape.
     """
     allowed = Gauge(
         "framecloak_worker_memory_limit_bytes",
-        "Memory at which the worker takes no more work.",
+        "Memory use in bytes above which the worker accepts no more work.",
         registry=registry,
     )
     allowed.set(limit)
     room = Gauge(
         "framecloak_worker_has_room",
-        "1 while the worker takes work, 0 while memory is short.",
+        "1 while the worker accepts work, 0 while memory is short.",
         registry=registry,
     )
     room.set_function(lambda: float(has_room()))
 
 
 class MetricsServer:
-    """Tells the numbers over HTTP, from a thread of its own, while the block lasts.
+    """Context manager that serves metrics over HTTP from a thread of its own.
 
     Args:
-        registry: what to tell.
-        host: name or address to listen on.
-        port: likewise; 0 for any free one.
+        registry: source of the metrics.
+        host: host name or address to listen on.
+        port: TCP port to listen on; 0 for any free port.
 
     Raises:
-        InvalidSettingError: on entering, the port cannot be had.
+        InvalidSettingError: the port is not available; raised on entering.
     """
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
@@ -214,7 +212,7 @@ class MetricsServer:
         self._running: tuple[WSGIServer, threading.Thread] | None = None
 
     def __enter__(self) -> int:
-        """Begin; gives the port."""
+        """Start the server and return its port."""
         try:
             self._running = start_http_server(self._port, self._host, self._registry)
         except OSError as error:
@@ -225,7 +223,7 @@ class MetricsServer:
         return self._running[0].server_port
 
     def __exit__(self, *_: object) -> None:
-        """Stop listening."""
+        """Stop the server."""
         if self._running is not None:
             server, thread = self._running
             server.shutdown()

@@ -1,1 +1,1 @@
-"""Accounts, videos and requests in PostgreSQL."""
+"""PostgreSQL adapters: repositories, unit of work, schema and gallery indexes."""

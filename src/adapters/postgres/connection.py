@@ -1,4 +1,4 @@
-"""The connection of one transaction, and what the driver's errors mean."""
+"""Connection of one transaction, and translation of the driver's errors."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from framecloak.domain.errors import (
 )
 
 Record: TypeAlias = Row[*tuple[Any, ...]]
-"""One row; what its columns are, the statement says."""
+"""One row, with the columns of its statement."""
 Rows: TypeAlias = CursorResult[*tuple[Any, ...]]
-"""What a statement gives."""
+"""Result of a statement."""
 
 UPGRADE_HINT = "run: framecloak db upgrade"
 _UNDEFINED = frozenset({"42P01", "42703"})
-"""SQLSTATEs of tables and columns that are not there."""
+"""SQLSTATEs of undefined tables and columns."""
 _DATA_EXCEPTION = "22"
-"""Class of SQLSTATEs of values that a column cannot hold; NUL in a text, or a number beyond 64 bits."""
+"""Class of SQLSTATEs of values that a column cannot hold, such as NUL in a text or a number over 64 bits."""
 
 
 class Connection:
-    """Executes statements of one transaction.
+    """Connection that executes the statements of one transaction.
 
     Args:
-        connection: checked out of the pool.
+        connection: SQLAlchemy connection checked out of the pool.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -46,33 +46,36 @@ class Connection:
         parameters: Mapping[str, object] | Sequence[Mapping[str, object]] | None = None,
         violations: Mapping[str, DomainError] | None = None,
     ) -> Rows:
-        """Run a statement.
+        """Execute a statement.
 
         Args:
-            statement: what to do.
-            parameters: values of its bind parameters; several, to run it with each.
-            violations: what it means, by name, that a constraint refuses the statement.
+            statement: SQLAlchemy statement.
+            parameters: values of its bind parameters; a sequence executes it once for each element.
+            violations: error to raise when a constraint is violated, by the constraint's name.
+
+        Returns:
+            The result of the statement.
 
         Raises:
             DatabaseUnavailableError: the database cannot be reached.
-            InvalidOptionError: a value that cannot be stored.
+            InvalidOptionError: a value cannot be stored.
             SchemaOutdatedError: tables or columns are missing.
-            DomainError: what ``violations`` says.
+            DomainError: a constraint was violated; see ``violations``.
         """
         try:
             return await self._connection.execute(statement, parameters)
         except IntegrityError as error:
             name = constraint_name(error)
-            meant = (violations or {}).get(name)
-            raise meant or DomainError(f"the database refuses a row by its constraint {name!r}") from error
+            expected = (violations or {}).get(name)
+            raise expected or DomainError(f"the database rejected a row by constraint {name!r}") from error
         except (SQLAlchemyError, OSError) as error:
             raise translated(error) from error
 
     async def commit(self) -> None:
-        """Make everything so far last.
+        """Commit the transaction.
 
         Raises:
-            DatabaseUnavailableError: the database was lost; whether it lasts is unknown.
+            DatabaseUnavailableError: the connection was lost; the transaction may or may not be committed.
         """
         try:
             await self._connection.commit()
@@ -80,33 +83,33 @@ class Connection:
             raise translated(error) from error
 
     async def close(self) -> None:
-        """Undo what was not committed, and give the connection back."""
+        """Roll back uncommitted changes and return the connection to the pool."""
         try:
             await self._connection.close()
         except (SQLAlchemyError, OSError):
-            # The connection is lost, so the server undoes the transaction by itself.
+            # The connection is lost, so the server rolls the transaction back by itself.
             await self._connection.invalidate()
 
 
 def row_id(number: int) -> int:
-    """A number to look a row up by; 0, which none has, for one that does not fit the column."""
+    """Return the number as a row id for a lookup; 0, which no row has, when it does not fit the column."""
     return number if 0 < number < 2**63 else 0
 
 
 def row_name(text: str) -> str:
-    """A text to look a row up by; empty, which none is, for one that Postgres cannot hold."""
+    """Return the text for a lookup; empty, which matches no row, when Postgres cannot store it."""
     is_utf8 = text == text.encode(errors="ignore").decode()
     return text if is_utf8 and "\0" not in text else ""
 
 
 def constraint_name(error: IntegrityError) -> str:
-    """Which constraint was violated."""
+    """Return the name of the violated constraint."""
     cause = error.orig.__cause__ if error.orig else None
     return str(getattr(cause, "constraint_name", None))
 
 
 def translated(error: Exception) -> DomainError:
-    """What an error of the driver, the pool or the socket means."""
+    """Translate an error of the driver, the pool or the socket into a domain error."""
     state = _sqlstate(error)
     if state in _UNDEFINED:
         return SchemaOutdatedError("the database lacks tables that this version needs", UPGRADE_HINT)
@@ -117,17 +120,17 @@ def translated(error: Exception) -> DomainError:
             "all connections to the database are busy", "raise the pool size, or add processes"
         )
     return DatabaseUnavailableError(
-        "the database cannot be reached or gave up", "start it, or check DATABASE_URL and its log"
+        "the database cannot be reached or failed", "start it, or check DATABASE_URL and the database's log"
     )
 
 
 def _sqlstate(error: Exception) -> str:
-    """The code of PostgreSQL's appendix A, or an empty string."""
+    """Return the SQLSTATE (PostgreSQL, appendix A) of an error, or an empty string."""
     original = error.orig if isinstance(error, DBAPIError) else error
     return str(getattr(original, "sqlstate", None) or "")
 
 
 def _is_client_side(error: Exception) -> bool:
-    """Whether the driver refused a value before it sent it."""
+    """Return whether the driver rejected a value before sending it."""
     cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else None
     return isinstance(cause, asyncpg.DataError)

@@ -1,4 +1,4 @@
-"""How to connect to Postgres."""
+"""Connection and migration settings for Postgres."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from framecloak.domain.errors import InvalidSettingError
 CONNECT_SECONDS = 10.0
 POOL_SECONDS = 10
 IDLE_SECONDS = 10
-"""How long a transaction may be left open with nothing asked of it.
+"""Time after which the server ends a transaction that sends no statements.
 
-A process that is paused, or cut off from the network, in the middle of one would keep its locks, and all
-others waiting for them, until it comes back.
+Without it, a process that is paused or cut off from the network would keep its locks and block all other
+processes.
 """
 _HERE = Path(__file__).resolve().parent
 _SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 
 
 def asyncpg_url(url: str) -> URL:
-    """The address of a database as the driver wants it.
+    """Return a database URL in the form that asyncpg expects.
 
     Args:
-        url: ``postgresql://user:password@host:port/name``; ``sslmode`` is understood.
+        url: ``postgresql://user:password@host:port/name``; the parameter ``sslmode`` is supported.
 
     Raises:
-        InvalidSettingError: it is not the address of a Postgres database.
+        InvalidSettingError: it is not the URL of a Postgres database.
     """
     try:
         parsed = make_url(url)
@@ -37,8 +37,8 @@ def asyncpg_url(url: str) -> URL:
         parsed = None
     if parsed is None or parsed.drivername not in _SCHEMES or not parsed.database:
         raise InvalidSettingError(
-            "DATABASE_URL is not the address of a Postgres database",
-            "give postgresql://user:password@host:port/name",
+            "DATABASE_URL is not the URL of a Postgres database",
+            "use postgresql://user:password@host:port/name",
         )
     query = dict(parsed.query)
     if "sslmode" in query:
@@ -47,26 +47,26 @@ def asyncpg_url(url: str) -> URL:
 
 
 def migrations_folder() -> Path:
-    """Where the migrations lie: in the installed package, or at the root of a checkout."""
+    """Return the folder of the migrations: in the installed package, or at the root of a checkout."""
     installed = _HERE / "migrations"
     return installed if installed.is_dir() else _HERE.parents[2] / "migrations"
 
 
 def configuration(url: str, pool_size: int | None) -> SQLAlchemyAsyncConfig:
-    """Everything that an engine and the migrations are made from.
+    """Return the configuration of an engine and of the migrations.
 
     Args:
-        url: as for ``asyncpg_url``.
-        pool_size: most connections at a time; None for one that is opened when it is needed and then closed.
+        url: database URL, as for ``asyncpg_url``.
+        pool_size: maximum number of connections; None to open one when needed and close it after use.
 
     Raises:
-        InvalidSettingError: as for ``asyncpg_url``.
+        InvalidSettingError: it is not the URL of a Postgres database.
     """
     return SQLAlchemyAsyncConfig(
         connection_string=asyncpg_url(url).render_as_string(hide_password=False),
         engine_config=_engine_config(pool_size),
         alembic_config=AlembicAsyncConfig(
-            script_config="",  # There is no alembic.ini, and none that lies about is to be read.
+            script_config="",  # There is no alembic.ini; a stray one must not be read.
             script_location=str(migrations_folder()),
             version_table_name="alembic_version",
             render_as_batch=False,
@@ -87,6 +87,6 @@ def _engine_config(pool_size: int | None) -> EngineConfig:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
-        # What is stored must not turn up in the text of an error.
+        # Stored values must not appear in error messages.
         hide_parameters=True,
     )

@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this version works with, and refuses any other."""
+"""Schema management: upgrade a database to the schema of this version, or reject a different one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from framecloak.domain.errors import InvalidOptionError, SchemaOutdatedError
 
 
 class Schema:
-    """The tables of one database.
+    """Schema of one database.
 
     Every method raises ``DatabaseUnavailableError`` when the database cannot be reached.
 
@@ -26,7 +26,7 @@ class Schema:
         url: ``postgresql://user:password@host:port/name``.
 
     Raises:
-        InvalidSettingError: the URL is not the address of a Postgres database.
+        InvalidSettingError: the URL is not the URL of a Postgres database.
     """
 
     def __init__(self, url: str) -> None:
@@ -35,11 +35,11 @@ class Schema:
 
     @property
     def wanted_revision(self) -> str | None:
-        """The one that this version works with."""
+        """Revision that this version requires."""
         return self._scripts.get_current_head()
 
     async def current_revision(self) -> str | None:
-        """The one that the database has; None where it is empty."""
+        """Return the revision of the database; None for an empty database."""
         try:
             async with self._configuration.get_engine().connect() as connection:
                 return await connection.run_sync(_revision)
@@ -47,10 +47,10 @@ class Schema:
             raise translated(error) from error
 
     async def require_current(self) -> None:
-        """Refuse a database with another schema than this version works with.
+        """Check that the database has the schema that this version requires.
 
         Raises:
-            SchemaOutdatedError: it is older, or newer; the hint says what to do.
+            SchemaOutdatedError: the schema is missing, older or newer; the hint names the remedy.
         """
         current = await self.current_revision()
         if current == self.wanted_revision:
@@ -64,9 +64,9 @@ class Schema:
         )
 
     async def upgrade(self) -> None:
-        """Bring the database to the schema of this version; does nothing when it is there already.
+        """Upgrade the database to the schema of this version; do nothing when it is current.
 
-        Several processes may do so at a time: they wait for each other.
+        Several processes may upgrade at the same time: they wait for each other.
 
         Raises:
             SchemaOutdatedError: the database is newer than this version.
@@ -77,23 +77,23 @@ class Schema:
         await self._migrate(lambda commands: commands.upgrade("head"))
 
     async def downgrade(self, revision: str) -> None:
-        """Take the database back to an earlier schema; what did not exist then is lost.
+        """Downgrade the database to an earlier schema; data of newer tables and columns is lost.
 
         Args:
-            revision: of the schema, ``-1`` for the one before, or ``base`` for an empty database.
+            revision: target revision, ``-1`` for the previous one, or ``base`` for an empty database.
 
         Raises:
-            InvalidOptionError: there is no such revision, or it is not an earlier one.
+            InvalidOptionError: the revision does not exist or is not an earlier one.
         """
         try:
             await self._migrate(lambda commands: commands.downgrade(revision))
         except CommandError as error:
             raise InvalidOptionError(
-                f"cannot downgrade to {revision!r} ({error})", "see framecloak db current"
+                f"cannot downgrade to {revision!r} ({error})", "run: framecloak db current"
             ) from error
 
     async def _migrate(self, command: Callable[[AlembicCommands], None]) -> None:
-        """Run a command in a thread: it is synchronous, and brings an event loop of its own."""
+        """Run a command in a thread, because it is synchronous and starts an event loop of its own."""
         try:
             await asyncio.to_thread(command, AlembicCommands(self._configuration))
         except (SQLAlchemyError, OSError) as error:

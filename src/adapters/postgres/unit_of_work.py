@@ -1,4 +1,4 @@
-"""The database: transactions on a pool of connections."""
+"""Postgres database and unit of work: transactions on a pool of connections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT_POOL_SIZE = 16
 
 
 class PostgresUnitOfWork:
-    """One transaction; see the port. What is not committed explicitly is undone."""
+    """One transaction; see the port. Uncommitted changes are rolled back."""
 
     users: ports.Users
     sessions: ports.Sessions
@@ -86,13 +86,13 @@ class PostgresUnitOfWork:
         """See the port."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            # A caller that is cancelled here must not leave its connection half given back.
+            # A cancelled caller must not leave its connection half-returned to the pool.
             await asyncio.shield(asyncio.create_task(connection.close()))
 
     async def commit(self) -> None:
         """See the port."""
         if self._connection is None:
-            raise RuntimeError("the unit of work was left, or never entered")
+            raise RuntimeError("the unit of work has been left or was never entered")
         await self._connection.commit()
         if self._audit is not None:
             self._audit.tell()
@@ -103,10 +103,10 @@ class PostgresDatabase:
 
     Args:
         url: ``postgresql://user:password@host:port/name``.
-        pool_size: most connections at a time; a unit of work that finds none free waits.
+        pool_size: maximum number of connections; a unit of work waits until one is free.
 
     Raises:
-        InvalidSettingError: the URL is not the address of a Postgres database.
+        InvalidSettingError: the URL is not the URL of a Postgres database.
     """
 
     def __init__(self, url: str, pool_size: int = DEFAULT_POOL_SIZE) -> None:
@@ -131,10 +131,10 @@ class PostgresDatabase:
 
 
 def _require_alive(
-    connection: Any,  # noqa: ANN401 -- no type of it is public
+    connection: Any,  # noqa: ANN401 -- its type is not public
     _entry: ConnectionPoolEntry,
     _proxy: object,
 ) -> None:
-    """Have the pool replace a connection that the server closed; costs nothing, unlike a ping."""
+    """Make the pool replace a connection that the server closed, without the cost of a ping."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError

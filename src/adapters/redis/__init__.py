@@ -1,1 +1,1 @@
-"""Redis between the processes: the job queue on ARQ, news of progress, and counting of calls and attempts."""
+"""Redis adapters: job queue on ARQ, progress announcements, and limiters of calls and attempts."""

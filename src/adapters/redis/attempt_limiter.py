@@ -1,4 +1,4 @@
-"""Counting attempts in Redis, over all processes."""
+"""Limiter of attempts, counted in Redis across all processes."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if left < 0 then
 end
 return left
 """
-"""Counts in a window that the first hit opens, and tells the milliseconds until it closes; 0 to go on.
+"""Count a hit in a window that the first hit opens; return 0, or the milliseconds until the next is allowed.
 
-The count only lives as long as the window, so refused hits do not prolong the wait; nor do they count, so
-that each one given back lets another pass. A key that lost its expiry, as after a restore, is given one
-again instead of locking somebody out for ever.
+The counter expires with the window, so refused hits do not prolong the wait. They are not counted either, so
+that each hit given back allows another one. A key without expiry, as after a restore, receives a new one;
+otherwise it would lock a user out indefinitely.
 """
 
 _GIVE_BACK = """
 if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]) end
 """
-"""Never leaves less than none: a hit whose window is over must not buy more in the next than its limit."""
+"""Decrement the counter, but not below 0: a hit of an earlier window must not raise the limit of the next."""
 
 
 class RedisAttemptLimiter(RedisAdapter):
-    """A fixed window for each key; see `framecloak.domain.ports.services.AttemptLimiter`.
+    """Fixed-window limiter per key; see `domain.ports.services.AttemptLimiter`.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
@@ -50,17 +50,17 @@ class RedisAttemptLimiter(RedisAdapter):
         """See the port."""
         milliseconds = math.ceil(window.total_seconds() * 1000)
         with redis_errors("count the attempt"):
-            left = await self._hit(keys=[_name(key)], args=[limit, milliseconds])
-        return math.ceil(int(left) / 1000)
+            remaining = await self._hit(keys=[_name(key)], args=[limit, milliseconds])
+        return math.ceil(int(remaining) / 1000)
 
     async def give_back(self, key: str) -> None:
         """See the port."""
-        with redis_errors("give the attempt back"):
+        with redis_errors("take the attempt back"):
             await self._give_back(keys=[_name(key)])
 
     async def forget(self, key: str) -> None:
         """See the port."""
-        with redis_errors("forget the attempts"):
+        with redis_errors("reset the attempts"):
             await self._redis.delete(_name(key))
 
 

@@ -1,4 +1,4 @@
-"""Counting calls in Redis with the ``limits`` library, over all processes."""
+"""Limiter of calls, counted in Redis across all processes with the ``limits`` library."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _PREFIX = "framecloak:calls"
 
 
 class RedisCallLimiter(RedisAdapter):
-    """A sliding window for each key; see `framecloak.domain.ports.services.CallLimiter`.
+    """Sliding-window limiter per key; see `domain.ports.services.CallLimiter`.
 
-    What is left of the window before counts by how much of it still overlaps, so that nobody gets twice the
-    limit by calling around the moment when a window ends.
+    Calls of the previous window count in proportion to its overlap with the sliding window, so that a client
+    cannot double its limit by calling around the end of a window.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.

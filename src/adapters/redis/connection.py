@@ -1,4 +1,4 @@
-"""Connections to Redis, and its errors in the words of the domain."""
+"""Connections to Redis, and translation of its errors into domain errors."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from framecloak.domain.errors import InvalidSettingError, QueueUnavailableError
 
 PATIENCE = 2.0
-"""Seconds that connecting, or one answer, may take; callers wait for the whole of it."""
+"""Time limit in seconds for a connection attempt, for an answer and for a free connection of the pool."""
 
 MOST_CONNECTIONS = 64
-"""Of one process; whoever comes later waits for one."""
+"""Maximum number of connections per client; further calls wait for a free one."""
 
 _ONE_MORE_TIME = 1
-"""A connection that went stale while idle must not fail the call that finds out."""
+"""Retries of a call, so that it does not fail on a connection that went stale while idle."""
 
 Client = TypeVar("Client", bound=ArqRedis)
 
 
 def connect(url: str) -> ArqRedis:
-    """A client that connects when it is first used.
+    """Return a client that connects on first use.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
 
     Raises:
-        InvalidSettingError: it is not the address of a Redis.
+        InvalidSettingError: it is not the URL of a Redis server.
     """
     try:
         pool: ConnectionPool = BlockingConnectionPool.from_url(
@@ -53,7 +53,7 @@ def connect(url: str) -> ArqRedis:
         )
     except ValueError as error:
         raise InvalidSettingError(
-            "REDIS_URL is not the address of a Redis", "give redis://:password@host:port/0"
+            "REDIS_URL is not the URL of a Redis server", "use redis://:password@host:port/0"
         ) from error
     return ArqRedis(
         pool,
@@ -63,12 +63,12 @@ def connect(url: str) -> ArqRedis:
 
 
 async def disconnect(client: ArqRedis) -> None:
-    """Close all connections of a client; it would leave a pool that it was given open."""
+    """Close all connections of a client, including its pool, which the client does not own."""
     await client.aclose(close_connection_pool=True)
 
 
 class RedisAdapter:
-    """What talks to Redis over connections of its own, while it is entered.
+    """Base class of Redis adapters, an asynchronous context manager with connections of its own.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
@@ -78,7 +78,7 @@ class RedisAdapter:
         self._redis = connect(url)
 
     async def __aenter__(self) -> Self:
-        """Connections are made when they are needed."""
+        """Return the adapter; connections are opened when needed."""
         return self
 
     async def __aexit__(
@@ -90,13 +90,13 @@ class RedisAdapter:
 
 @contextmanager
 def redis_errors(action: str) -> Generator[None, None, None]:
-    """Translate what goes wrong with Redis.
+    """Translate errors of Redis into domain errors.
 
     Args:
-        action: what was tried, in words.
+        action: attempted action, as in ``cannot <action>``.
 
     Raises:
-        QueueUnavailableError: it went wrong.
+        QueueUnavailableError: Redis failed or did not answer.
     """
     try:
         yield
@@ -105,5 +105,5 @@ def redis_errors(action: str) -> Generator[None, None, None]:
 
 
 def key_digest(key: str) -> str:
-    """A key as it is called in Redis: user names and addresses do not belong there in clear."""
+    """Return the digest of a key, because Redis must not hold user names or addresses in plain text."""
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The job queue on ARQ: a transport, because what is to be done stands in the database."""
+"""Job queue on ARQ: a transport for wake-ups, while the database holds the pending work."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ CLEANUP_QUEUE = "cleanup"
 
 TICKET = "do_a_slice"
 CLEAN_UP = "clean_up"
-"""Names of the tasks that workers know."""
+"""Names of the ARQ tasks that workers run: slice and clean-up."""
 
 TICKET_LASTS = timedelta(seconds=20)
-"""After so long a ticket counts as lost: whoever took it out of the queue may have been killed."""
+"""Age after which a wake-up counts as lost, because the worker that took it may have been killed."""
 
 WORKER_LASTS = timedelta(seconds=10)
-"""How long a worker counts as alive after its last sign of life."""
+"""Time for which a worker counts as alive after its last heartbeat."""
 
 TICKET_KEPT = timedelta(minutes=5)
-"""What a ticket says goes then by itself, should nobody have looked into the queue meanwhile."""
+"""Expiry of a wake-up's data in Redis, in case no process reads the queue in the meantime."""
 
 _ORDER_KEPT = timedelta(days=1)
-"""How long an order to clean up waits for a worker; nobody writes another one in its place for hours."""
+"""Expiry of a clean-up job; long, because the next one is only queued after hours."""
 
 _WORKERS = "framecloak:workers:"
 _SLICE_QUEUES = frozenset({NORMAL_QUEUE, HIGH_QUEUE})
@@ -42,14 +42,14 @@ _QUEUES = {Priority.NORMAL: NORMAL_QUEUE, Priority.HIGH: HIGH_QUEUE}
 
 
 class _Sign(msgspec.Struct, frozen=True):
-    """What a worker says of itself."""
+    """Heartbeat of a worker, as stored in Redis."""
 
     queues: tuple[str, ...]
     seen_at: float
 
 
 class ArqJobQueue(RedisAdapter):
-    """Hands jobs to workers; see `framecloak.domain.ports.services.JobQueue`.
+    """Job queue on ARQ; see `domain.ports.services.JobQueue`.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
@@ -57,23 +57,23 @@ class ArqJobQueue(RedisAdapter):
 
     @property
     def redis(self) -> ArqRedis:
-        """The client, for the workers that take jobs out."""
+        """Redis client, for the workers that consume jobs."""
         return self._redis
 
     async def call_for(self, request_id: UUID, priority: Priority) -> None:
         """See the port."""
-        # A name of its own: ARQ remembers the names of jobs whose worker was killed.
-        name = f"{request_id}.{_milliseconds(datetime.now(UTC))}.{token_hex(4)}"
+        # A unique id, because ARQ remembers the ids of jobs whose worker was killed.
+        job_id = f"{request_id}.{_milliseconds(datetime.now(UTC))}.{token_hex(4)}"
         with redis_errors("submit the request"):
             await self._redis.enqueue_job(
-                TICKET, str(request_id), _job_id=name, _queue_name=_QUEUES[priority], _expires=TICKET_KEPT
+                TICKET, str(request_id), _job_id=job_id, _queue_name=_QUEUES[priority], _expires=TICKET_KEPT
             )
 
     async def tickets(self) -> Mapping[UUID, int]:
         """See the port."""
         waiting = Counter[UUID]()
         oldest = _milliseconds(datetime.now(UTC) - TICKET_LASTS)
-        with redis_errors("look into the queue"):
+        with redis_errors("read the queue"):
             for queue in _QUEUES.values():
                 lost = []
                 for name in await self._redis.zrange(queue, 0, -1):
@@ -87,16 +87,16 @@ class ArqJobQueue(RedisAdapter):
         return waiting
 
     async def _throw_away(self, queue: str, names: Sequence[bytes]) -> None:
-        """Take tickets out of a queue, with what ARQ keeps of them beside it."""
-        beside = [kind.encode() + name for name in names for kind in (job_key_prefix, retry_key_prefix)]
-        async with self._redis.pipeline(transaction=True) as together:
-            together.zrem(queue, *names)
-            together.delete(*beside)
-            await together.execute()
+        """Delete wake-ups from a queue, together with their ARQ job and retry keys."""
+        job_keys = [kind.encode() + name for name in names for kind in (job_key_prefix, retry_key_prefix)]
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.zrem(queue, *names)
+            pipeline.delete(*job_keys)
+            await pipeline.execute()
 
     async def clean_up(self) -> None:
         """See the port."""
-        with redis_errors("order a clean-up"):
+        with redis_errors("request a clean-up"):
             await self._redis.enqueue_job(CLEAN_UP, _queue_name=CLEANUP_QUEUE, _expires=_ORDER_KEPT)
 
     async def workers(self) -> Sequence[WorkerInfo]:
@@ -104,33 +104,33 @@ class ArqJobQueue(RedisAdapter):
         return [worker for worker in await self.processes() if not _SLICE_QUEUES.isdisjoint(worker.queues)]
 
     async def processes(self) -> Sequence[WorkerInfo]:
-        """All that announced themselves, those too that do no slices.
+        """Return all announced worker processes, including those without slice queues.
 
         Raises:
             QueueUnavailableError: Redis cannot be reached.
         """
-        with redis_errors("ask for workers"):
+        with redis_errors("list the workers"):
             keys = sorted([key async for key in self._redis.scan_iter(f"{_WORKERS}*")])
-            signs = await self._redis.mget(keys) if keys else []
-        # A sign that expired between the two calls is None.
-        return [_worker(key, sign) for key, sign in zip(keys, signs, strict=True) if sign]
+            heartbeats = await self._redis.mget(keys) if keys else []
+        # A heartbeat that expired between the two calls is None.
+        return [_worker(key, heartbeat) for key, heartbeat in zip(keys, heartbeats, strict=True) if heartbeat]
 
     async def announce(self, name: str, queues: Sequence[str]) -> None:
-        """Give a sign of life, for `workers`.
+        """Store a heartbeat of a worker.
 
         Args:
-            name: of the worker.
-            queues: what it works on.
+            name: name of the worker.
+            queues: queues it consumes.
 
         Raises:
             QueueUnavailableError: Redis cannot be reached.
         """
-        sign = _Sign(tuple(queues), datetime.now(UTC).timestamp())
+        heartbeat = _Sign(tuple(queues), datetime.now(UTC).timestamp())
         with redis_errors("announce the worker"):
-            await self._redis.set(f"{_WORKERS}{name}", msgspec.msgpack.encode(sign), px=WORKER_LASTS)
+            await self._redis.set(f"{_WORKERS}{name}", msgspec.msgpack.encode(heartbeat), px=WORKER_LASTS)
 
     async def retire(self, name: str) -> None:
-        """Take the last sign of life back.
+        """Delete the heartbeat of a worker.
 
         Raises:
             QueueUnavailableError: Redis cannot be reached.
@@ -139,7 +139,11 @@ class ArqJobQueue(RedisAdapter):
             await self._redis.delete(f"{_WORKERS}{name}")
 
     async def claim_slot(self, name: str, lasts: timedelta) -> bool:
-        """Whether this caller is the first, of all processes, to claim something for a while.
+        """Claim a named slot for a period; return False if any process holds it already.
+
+        Args:
+            name: name of the slot.
+            lasts: period until the slot is free again.
 
         Raises:
             QueueUnavailableError: Redis cannot be reached.
@@ -154,9 +158,9 @@ class ArqJobQueue(RedisAdapter):
 
 
 def _worker(key: bytes, sign: bytes) -> WorkerInfo:
-    said = msgspec.msgpack.decode(sign, type=_Sign)
+    heartbeat = msgspec.msgpack.decode(sign, type=_Sign)
     name = key.decode().removeprefix(_WORKERS)
-    return WorkerInfo(name, said.queues, datetime.fromtimestamp(said.seen_at, UTC))
+    return WorkerInfo(name, heartbeat.queues, datetime.fromtimestamp(heartbeat.seen_at, UTC))
 
 
 def _milliseconds(moment: datetime) -> int:
@@ -164,7 +168,7 @@ def _milliseconds(moment: datetime) -> int:
 
 
 def _ticket(name: bytes) -> tuple[UUID | None, int]:
-    """Whose ticket it is, and when it was written; None for what is none."""
+    """Return the request and creation time (milliseconds) of a wake-up; (None, 0) for an invalid name."""
     request_id, _, rest = name.decode("ascii", "replace").partition(".")
     try:
         return UUID(request_id), int(rest.partition(".")[0])

@@ -1,4 +1,4 @@
-"""Announcements over Redis's publish and subscribe: one channel, and one connection for each process."""
+"""Progress announcements over Redis Pub/Sub: one channel, and one subscription per process."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ logger = logging.getLogger(__name__)
 CHANNEL = "framecloak:progress"
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-"""Seconds until a lost connection is made again; twice as long each time."""
+"""Delays in seconds before reconnecting: the first, doubled each time up to the second."""
 
 _SILENCE = 1.0
-"""Seconds that one look for messages waits."""
+"""Time in seconds that one poll waits for a message."""
 
 
 class RedisListener:
-    """One who listens; see the port."""
+    """Listener for changes of one request; see the port."""
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
 
     def tell(self) -> None:
-        """Something has changed."""
+        """Notify the listener of a change."""
         self._news.set()
 
     async def changed(self, patience: float) -> bool:
@@ -48,10 +48,10 @@ class RedisListener:
 
 
 class RedisProgressBoard(RedisAdapter):
-    """Announces and listens; see `framecloak.domain.ports.services.ProgressBoard`.
+    """Progress board on Redis Pub/Sub; see `domain.ports.services.ProgressBoard`.
 
-    The connection that listens is made when somebody listens for the first time. Thousands of listeners cost
-    an event each, and an announcement wakes those of its request alone.
+    The first listener opens the subscription that all listeners of the process share. Each listener costs one
+    event object, and an announcement wakes only the listeners of its request.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
@@ -75,7 +75,7 @@ class RedisProgressBoard(RedisAdapter):
         try:
             await self._redis.publish(CHANNEL, request_id.bytes)
         except (RedisError, OSError) as error:
-            logger.debug("nobody heard of %s: %s", request_id, error)
+            logger.debug("cannot announce a change of %s: %s", request_id, error)
 
     @contextmanager
     def listen(self, request_id: UUID) -> Iterator[RedisListener]:
@@ -92,13 +92,13 @@ class RedisProgressBoard(RedisAdapter):
                 del self._listeners[request_id]
 
     async def _hear(self) -> None:
-        """Pass announcements on, and connect again when the connection is lost."""
+        """Forward announcements to listeners, and reconnect when the connection is lost."""
         pause = FIRST_PAUSE
         while True:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(CHANNEL)
-                    # What was announced while nobody heard it is unknown, so everybody looks.
+                    # Announcements may have been missed while disconnected, so all listeners are notified.
                     self._tell(*self._listeners)
                     pause = FIRST_PAUSE
                     while True:
@@ -106,7 +106,7 @@ class RedisProgressBoard(RedisAdapter):
                         if message is not None:
                             self._tell(UUID(bytes=message["data"]))
             except (RedisError, OSError, ValueError) as error:
-                logger.warning("cannot hear of progress (%s); trying again in %.1f s", error, pause)
+                logger.warning("cannot receive progress announcements (%s); retrying in %.1f s", error, pause)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 

@@ -1,1 +1,1 @@
-"""The report for people: one HTML page without scripts and without anything from a network."""
+"""Human-readable report: one self-contained HTML page without scripts or network access."""

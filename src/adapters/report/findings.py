@@ -1,4 +1,4 @@
-"""What somebody should look at: people who were kept, proof, black frames, gaps, weak tracks."""
+"""Report sections to review: visible faces, residual check, black frames, gaps and weak tracks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from framecloak.domain.anonymization.tracking.tracker import Origin
 
 
 def people(facts: ReportFacts, words: Words) -> str:
-    """Who was kept comes first: that is what has to be looked at."""
+    """Render the identity decisions; faces left visible come first, because they need a review."""
     if facts.settings.identities is None:
         return ""
     people = facts.people
@@ -44,10 +44,10 @@ def people(facts: ReportFacts, words: Words) -> str:
         "",
     )
     text = words.kept.format(kept=words.number(people.kept), tracks=words.number(people.kept_tracks))
-    before = markup.paragraph(words.decided_before) if facts.settings.based_on else ""
+    inherited = markup.paragraph(words.decided_before) if facts.settings.based_on else ""
     return markup.section(
         words.people,
-        before
+        inherited
         + markup.paragraph(text)
         + markup.table(names, rows)
         + markup.more(words, len(runs) - len(rows)),
@@ -55,7 +55,7 @@ def people(facts: ReportFacts, words: Words) -> str:
 
 
 def proof(proof: Proof | None, words: Words) -> str:
-    """What searching the redacted frames again has found."""
+    """Render the results of the residual check."""
     if proof is None:
         return markup.section(words.proof, markup.paragraph(words.no_proof))
 
@@ -77,14 +77,14 @@ def proof(proof: Proof | None, words: Words) -> str:
     if method.recognizer is not None and method.strangers is not None:
         limit = words.number(method.strangers, 2)
         compared = words.compared.format(model=method.recognizer, limit=limit)
-    how = f"{words.searched[method.verify]} {words.proof_help}"
+    method_text = f"{words.searched[method.verify]} {words.proof_help}"
     return markup.section(
-        words.proof, markup.paragraph(how) + markup.paragraph(compared) + markup.definitions(rows)
+        words.proof, markup.paragraph(method_text) + markup.paragraph(compared) + markup.definitions(rows)
     )
 
 
 def blanks(facts: ReportFacts, words: Words) -> str:
-    """Frames that are black."""
+    """Render the list of black frames."""
     blanks = facts.evidence.blanks
     if not blanks:
         return markup.section(words.blanks, markup.paragraph(words.no_blanks))
@@ -100,7 +100,7 @@ def blanks(facts: ReportFacts, words: Words) -> str:
 
 
 def gaps(facts: ReportFacts, words: Words) -> str:
-    """Frames in which a face was not found and was redacted all the same."""
+    """Render the longest gaps: runs of frames in which a face was redacted without a detection."""
     evidence = facts.evidence
     filled = evidence.inferred[Origin.FILLED]
     if not evidence.gaps:
@@ -120,7 +120,7 @@ def gaps(facts: ReportFacts, words: Words) -> str:
 
 
 def weakest(facts: ReportFacts, words: Words) -> str:
-    """The tracks that were the least sure, with pictures."""
+    """Render the tracks with the weakest evidence, with thumbnails."""
     if facts.settings.based_on:
         return ""
     if facts.settings.threshold is None or not facts.evidence.tracks:
@@ -128,14 +128,14 @@ def weakest(facts: ReportFacts, words: Words) -> str:
     weakest = facts.evidence.weakest_tracks()
     rows = [
         (
-            markup.source_name(facts, words, one.source),
-            words.number(one.track),
-            markup.frames(words, one.first, one.last + 1),
-            words.number(one.best_score, 2),
-            words.number(one.seen),
-            words.number(one.frames),
+            markup.source_name(facts, words, track.source),
+            words.number(track.track),
+            markup.frames(words, track.first, track.last + 1),
+            words.number(track.best_score, 2),
+            words.number(track.seen),
+            words.number(track.frames),
         )
-        for one in weakest
+        for track in weakest
     ]
     heads = (words.source, words.track, words.where, words.best_score, words.seen, words.redacted)
     table = markup.table(heads, rows, numbers={3, 4, 5})
@@ -145,19 +145,19 @@ def weakest(facts: ReportFacts, words: Words) -> str:
 
 
 def _thumbnails(facts: ReportFacts, words: Words, tracks: Iterable[TrackEvidence]) -> str:
-    """Small pictures out of the redacted frames, inside the page itself."""
+    """Render thumbnails from the redacted frames, embedded in the page."""
     figures = "".join(
-        f'<figure><img alt="{escape(_track(facts, words, one))}" '
-        f'src="data:image/jpeg;base64,{b64encode(one.thumbnail).decode()}">'
-        f"<figcaption>{escape(_track(facts, words, one))}</figcaption></figure>"
-        for one in tracks
-        if one.thumbnail is not None
+        f'<figure><img alt="{escape(_track(facts, words, track))}" '
+        f'src="data:image/jpeg;base64,{b64encode(track.thumbnail).decode()}">'
+        f"<figcaption>{escape(_track(facts, words, track))}</figcaption></figure>"
+        for track in tracks
+        if track.thumbnail is not None
     )
     note = f'<p class="note">{escape(words.thumbnails_help)}</p>'
     return f'<div class="thumbnails">{figures}</div>{note}' if figures else ""
 
 
 def _track(facts: ReportFacts, words: Words, one: TrackEvidence) -> str:
-    """What a track is called; those of several sources have the same numbers."""
-    track = f"{words.track} {words.number(one.track)}"
-    return track if len(facts.sources) == 1 else f"{words.source} {words.number(one.source)}, {track}"
+    """Return the label of a track; with several sources it includes the source, as track ids repeat."""
+    label = f"{words.track} {words.number(one.track)}"
+    return label if len(facts.sources) == 1 else f"{words.source} {words.number(one.source)}, {label}"

@@ -1,4 +1,4 @@
-"""The report in German."""
+"""German messages of the report."""
 
 from __future__ import annotations
 
@@ -13,41 +13,44 @@ GERMAN = Words(
     decimal=",",
     title="Schwärzungsbericht",
     lead_clean="Alle {frames} Bilder wurden untersucht, {boxes} Bereiche darin wurden geschwärzt.",
-    lead_minimal="Ohne Suche nach Gesichtern: In {frames} Bildern {boxes} markierte Bereiche geschwärzt.",
-    lead_blanked=(
-        "{blanked} von {frames} Bildern konnten nicht untersucht werden oder zeigten zu viel. Sie sind im "
-        "Ergebnis ganz schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} Bereiche "
+    lead_minimal=(
+        "Nach Gesichtern wurde nicht gesucht. In {frames} Bildern wurden {boxes} markierte Bereiche "
         "geschwärzt."
+    ),
+    lead_blanked=(
+        "{blanked} von {frames} Bildern konnten nicht untersucht werden oder gaben noch zu viel preis. Sie "
+        "sind im Ergebnis ganz schwarz, in ihnen ist nichts zu sehen. In den übrigen wurden {boxes} "
+        "Bereiche geschwärzt."
     ),
     lead_rendered={
         True: (
-            "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
+            "Es fand keine Suche statt. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
             "Sie stammen aus einem anderen Ergebnis und wurden bearbeitet. {blanked} Bilder sind schwarz."
         ),
         False: (
-            "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
+            "Es fand keine Suche statt. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
             "Sie stammen unverändert aus einem anderen Ergebnis. {blanked} Bilder sind schwarz."
         ),
         None: (
-            "Es wurde nach nichts gesucht. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
-            "Sie stammen aus einem anderen Ergebnis; ob sie bearbeitet wurden, ist unbekannt, denn es hat "
-            "keine gültige Unterschrift. {blanked} Bilder sind schwarz."
+            "Es fand keine Suche statt. In {frames} Bildern wurden {boxes} Bereiche unkenntlich gemacht. "
+            "Sie stammen aus einem anderen Ergebnis. Ob sie bearbeitet wurden, ist unbekannt, denn es hat "
+            "keine gültige Signatur. {blanked} Bilder sind schwarz."
         ),
     },
     numbers="In Zahlen",
     frames="Bilder im Ergebnis",
     faces="Geschwärzte Gesichter, in jedem Bild gezählt",
     tracks="Über die Zeit verfolgte Gesichter",
-    inferred="der geschwärzten Gesichter aus benachbarten Bildern erschlossen",
+    inferred="Geschwärzte Gesichter, aus benachbarten Bildern erschlossen",
     texts="Geschwärzte Schrift, in jedem Bild gezählt",
     plates="Geschwärzte Kennzeichen, in jedem Bild gezählt",
-    plates_by_shape="der Kennzeichen an der Form ihrer Schrift erkannt",
+    plates_by_shape="Geschwärzte Kennzeichen, an der Form ihrer Schrift erkannt",
     regions="Geschwärzte markierte Bereiche",
     blanked="Ganz schwarze Bilder",
     timeline="Wann etwas geschwärzt wurde",
     timeline_help=(
-        "Jede Säule ist ein kurzer Abschnitt des Ergebnisses; ihre Höhe ist die größte Zahl von "
-        "Bereichen, die in einem seiner Bilder zugleich geschwärzt wurden."
+        "Jede Säule steht für einen kurzen Abschnitt des Ergebnisses; ihre Höhe ist die größte Anzahl von "
+        "Bereichen, die in einem Bild dieses Abschnitts geschwärzt wurden."
     ),
     timeline_label="Geschwärzte Bereiche im Verlauf",
     timeline_most="Höchste Säule: {most}",
@@ -56,7 +59,7 @@ GERMAN = Words(
     legend_writing="Schrift und Kennzeichen",
     legend_regions="von Hand markierte Bereiche",
     legend_blanked="ganz schwarze Bilder",
-    settings="Was verlangt war",
+    settings="Einstellungen",
     levels={
         Level.MINIMAL: (
             "Von Hand markierte Bereiche wurden geschwärzt, sonst nichts. Nach Gesichtern wurde nicht "
@@ -67,20 +70,18 @@ GERMAN = Words(
             "Von Hand markierte Bereiche, Gesichter, Kennzeichen und eingeblendete Schrift wurden geschwärzt."
         ),
     },
-    rendered="Die Bereiche stammen aus dem Manifest mit der SHA-256 {digest}.",
+    rendered="Die Bereiche stammen aus dem Manifest mit dem SHA-256-Wert {digest}.",
     rendered_people=(
-        "Als jenes Manifest entstand, blieben Gesichter absichtlich sichtbar; es folgt, was es darüber sagt."
+        "Als dieses Manifest entstand, blieben Gesichter absichtlich sichtbar. Die Einstellungen dazu folgen."
     ),
     signatures={
         SignatureState.GENUINE: (
-            "Es war von dieser Installation unterschrieben und vor Bearbeitungen hier unverändert."
+            "Es war von dieser Installation signiert und vor etwaigen hiesigen Bearbeitungen unverändert."
         ),
-        SignatureState.CHANGED: "Es wurde verändert, nachdem diese Installation es unterschrieben hatte.",
-        SignatureState.FOREIGN: (
-            "Es war mit einem Schlüssel unterschrieben, den diese Installation nicht kennt."
-        ),
-        SignatureState.BAD: "Seine Unterschrift war ungültig.",
-        SignatureState.NONE: "Es kam ohne Unterschrift.",
+        SignatureState.CHANGED: "Es wurde verändert, nachdem diese Installation es signiert hatte.",
+        SignatureState.FOREIGN: "Es war mit einem Schlüssel signiert, den diese Installation nicht kennt.",
+        SignatureState.BAD: "Seine Signatur war ungültig.",
+        SignatureState.NONE: "Es hatte keine Signatur.",
     },
     styles={
         RedactionStyle.SOLID: (
@@ -88,12 +89,12 @@ GERMAN = Words(
             "nichts mehr enthalten."
         ),
         RedactionStyle.PIXELATE: (
-            "Statt schwarzer Flächen wurden grobe Mosaike gewählt. Ein Mosaik behält einige mittlere "
-            "Farben des Inhalts; eine schwarze Fläche behält nichts und ist die sicherere Wahl."
+            "Statt schwarzer Flächen wurden grobe Mosaike gewählt. Ein Mosaik bewahrt einige gemittelte "
+            "Farben des Inhalts; eine schwarze Fläche bewahrt nichts und ist die sicherere Wahl."
         ),
         RedactionStyle.BLUR: (
-            "Statt schwarzer Flächen wurden weichgezeichnete Mosaike gewählt. Sie behalten einige "
-            "mittlere Farben des Inhalts; eine schwarze Fläche behält nichts und ist die sicherere "
+            "Statt schwarzer Flächen wurden weichgezeichnete Mosaike gewählt. Sie bewahren einige "
+            "gemittelte Farben des Inhalts; eine schwarze Fläche bewahrt nichts und ist die sicherere "
             "Wahl."
         ),
     },
@@ -102,10 +103,10 @@ GERMAN = Words(
         RedactionShape.ELLIPSE: "Gesichter sind als Ellipse geschwärzt.",
     },
     formats={
-        False: "Das Ergebnis ist ein {format}-Bild für jedes Einzelbild, Qualität {quality}.",
+        False: "Das Ergebnis besteht aus einem {format}-Bild je Bild der Quelle, Qualität {quality}.",
         True: (
-            "Das Ergebnis sind Filme ({format}, H.264), Qualität {quality} von 100, mit den Bildzeiten "
-            "der Quelle."
+            "Das Ergebnis besteht aus Videos ({format}, H.264), Qualität {quality} von 100, mit den "
+            "Bildzeiten der Quelle."
         ),
     },
     audio={
@@ -117,61 +118,63 @@ GERMAN = Words(
     },
     whoever={
         Level.MINIMAL: "Von Hand markierte Bereiche wurden geschwärzt, sonst nichts.",
-        Level.FACES: "Von Hand markierte Bereiche wurden geschwärzt, wer auch darin ist.",
+        Level.FACES: (
+            "Von Hand markierte Bereiche wurden geschwärzt, unabhängig davon, wer darin zu sehen ist."
+        ),
         Level.FULL: (
             "Von Hand markierte Bereiche, Kennzeichen und eingeblendete Schrift wurden überall geschwärzt."
         ),
     },
     identities={
         IdentityMode.EXCEPT: (
-            "Alle Gesichter wurden geschwärzt außer denen bekannter Personen ({faces} Bilder von ihnen, "
-            "{people}). Ein Gesicht, von dem nicht sicher ist, wem es gehört, wurde geschwärzt."
+            "Alle Gesichter außer denen bekannter Personen wurden geschwärzt ({faces} Vergleichsgesichter, "
+            "{people}). Gesichter, die sich nicht sicher zuordnen ließen, wurden geschwärzt."
         ),
         IdentityMode.ONLY: (
-            "Nur Gesichter bekannter Personen wurden geschwärzt ({faces} Bilder von ihnen, {people}). Andere "
-            "Gesichter sind im Ergebnis zu sehen."
+            "Nur Gesichter bekannter Personen wurden geschwärzt ({faces} Vergleichsgesichter, {people}). "
+            "Andere Gesichter sind im Ergebnis zu sehen."
         ),
     },
     unknown={
-        Unknown.REDACT: "Ein Gesicht, von dem nicht sicher ist, wem es gehört, wurde geschwärzt.",
-        Unknown.KEEP: "Ein Gesicht, von dem nicht sicher ist, wem es gehört, wurde gezeigt.",
+        Unknown.REDACT: "Gesichter, die sich nicht sicher zuordnen ließen, wurden geschwärzt.",
+        Unknown.KEEP: "Gesichter, die sich nicht sicher zuordnen ließen, blieben sichtbar.",
     },
     identity_evidence=(
-        "Wem ein Gesicht gehört, wurde etwa dreimal je Sekunde neu entschieden, aus mehreren Bildern mit "
-        "{model}; ab einer Ähnlichkeit von {threshold} galten zwei Gesichter als die einer Person."
+        "Wem ein Gesicht gehört, wurde etwa dreimal pro Sekunde anhand mehrerer Bilder mit {model} "
+        "entschieden. Ab einer Ähnlichkeit von {threshold} galten zwei Gesichter als die derselben Person."
     ),
-    people="Wem die Gesichter gehören",
+    people="Zuordnung der Gesichter",
     no_people_decided="Es wurden keine Gesichter gefunden.",
     kept=(
-        "{kept}-mal wurde ein Gesicht gezeigt, auf {tracks} Spuren. Wo sich zwei Bereiche überdecken, ist "
-        "geschwärzt. Diese Stellen ansehen:"
+        "{kept}-mal blieb ein Gesicht sichtbar, in jedem Bild gezählt, auf {tracks} Spuren. Wo sich zwei "
+        "Bereiche überdecken, hat die Schwärzung Vorrang. Diese Stellen zuerst ansehen:"
     ),
     decided_before=(
-        "Das wurde entschieden, als die Bereiche gefunden wurden, und übernommen. Seitdem können Gesichter "
-        "von Hand verdeckt oder aufgedeckt worden sein."
+        "Diese Entscheidungen wurden zusammen mit den Bereichen aus dem anderen Ergebnis übernommen. Seitdem "
+        "können Gesichter von Hand verdeckt oder aufgedeckt worden sein."
     ),
     decisions={
         Decision.KNOWN: "bekannt",
         Decision.STRANGER: "jemand anderes",
         Decision.UNCERTAIN: "unsicher",
     },
-    decided="Gehalten für",
+    decided="Entscheidung",
     similarity="Ähnlichkeit",
     views="Ansichten",
-    was_kept="gezeigt",
+    was_kept="sichtbar",
     was_redacted="geschwärzt",
     threshold=(
-        "Berücksichtigt wurden Funde ab einem Wert von {threshold}; wie sicher ein Fund sein muss, "
-        "hängt von den Bildern um ihn herum ab."
+        "Berücksichtigt wurden Funde ab einem Wert von {threshold}; welchen Wert ein Fund braucht, hängt "
+        "von den benachbarten Bildern ab."
     ),
     looked=(
-        "Jedes Bild wurde ganz nach Gesichtern durchsucht. Ein Gesicht, das in einigen Bildern übersehen "
-        "wurde, ist auch dort geschwärzt, wenn es davor und danach gefunden wurde."
+        "Jedes Bild wurde vollständig nach Gesichtern durchsucht. Ein Gesicht, das in einigen Bildern "
+        "übersehen wurde, ist auch dort geschwärzt, wenn es davor und danach gefunden wurde."
     ),
     looked_for_text=(
-        "Nach Schrift und Kennzeichen wurde in jedem Einzelbild gesucht und in Filmen in jedem Bild, dessen "
+        "Nach Schrift und Kennzeichen wurde in jedem Einzelbild gesucht und in Videos in jedem Bild, dessen "
         "Nummer ein Vielfaches von {every} ist, sowie überall, wo sich das Bild ändert; dazwischen wurden "
-        "sie verfolgt. Schrift von der Form eines Kennzeichens zählt als eines."
+        "sie verfolgt. Schrift in der Form eines Kennzeichens zählt als Kennzeichen."
     ),
     kept_text=(
         "In markierten Bereichen ({areas}) blieb Schrift absichtlich lesbar. Gesichter darin wurden "
@@ -180,17 +183,17 @@ GERMAN = Words(
     sources="Quellen",
     source="Quelle",
     size="Größe",
-    rate="Bilder je Sekunde",
+    rate="Bilder pro Sekunde",
     written="Bilder im Ergebnis",
     marked="Markierte Bereiche",
     digest="SHA-256",
     whole_source="alle {count}",
     picture="Einzelbild",
     blanks="Schwarze Bilder",
-    no_blanks="Keine. Jedes Bild konnte untersucht werden, und keines zeigte zu viel.",
+    no_blanks="Keine. Jedes Bild konnte untersucht werden, und keines gab zu viel preis.",
     some_blanks=(
-        "Diese Bilder sind in der Quelle beschädigt, konnten nicht untersucht werden oder zeigten bei der "
-        "zweiten Suche noch zu viel. Sie sind im Ergebnis ganz schwarz."
+        "Diese Bilder sind in der Quelle beschädigt, konnten nicht untersucht werden oder gaben bei der "
+        "erneuten Suche noch zu viel preis. Sie sind im Ergebnis ganz schwarz."
     ),
     frame_range="Bilder {first} bis {last}",
     one_frame="Bild {first}",
@@ -198,8 +201,8 @@ GERMAN = Words(
     gaps="Gefüllte Lücken",
     no_gaps="Keine. Kein Gesicht ging zwischen zwei Bildern verloren, in denen es gefunden wurde.",
     some_gaps=(
-        "{count}-mal ging ein Gesicht eine Weile verloren und wurde wieder gefunden. In {frames} "
-        "Bildern wurde geschwärzt, wo es gewesen sein muss. Die längsten Lücken:"
+        "{count}-mal ging ein Gesicht eine Weile verloren und wurde wiedergefunden. In {frames} "
+        "Bildern wurde es an der erschlossenen Stelle geschwärzt. Die längsten Lücken:"
     ),
     length="Bilder",
     track="Spur",
@@ -207,45 +210,47 @@ GERMAN = Words(
     weakest="Schwächste Belege",
     no_tracks="Es wurden keine Gesichter verfolgt.",
     weakest_help=(
-        "Diese Spuren haben die niedrigsten Werte und die wenigsten Funde. Es kann etwas anderes sein "
-        "als ein Gesicht; geschwärzt sind sie alle. Diese Stellen zuerst ansehen."
+        "Diese Spuren haben die niedrigsten Werte und die wenigsten Funde. Es kann sich um etwas anderes "
+        "als Gesichter handeln; geschwärzt sind sie alle. Diese Stellen zuerst ansehen."
     ),
     best_score="Bester Wert",
     seen="Gefunden in",
     redacted="Geschwärzt in",
     thumbnails_help=(
-        "Die Bilder stammen aus den geschwärzten Bildern. Sie zeigen nichts, was nicht im Ergebnis steht."
+        "Die Ausschnitte stammen aus den geschwärzten Bildern und zeigen nichts, was nicht auch im Ergebnis "
+        "zu sehen ist."
     ),
-    proof="Nachweis der Schwärzung",
+    proof="Prüfung auf verbliebene Gesichter",
     no_proof="Die geschwärzten Bilder wurden nicht ein zweites Mal durchsucht.",
     searched={
         Verify.SAMPLE: (
             "Jedes zehnte geschwärzte Bild wurde so, wie es im Ergebnis steht, nochmals nach Gesichtern "
-            "durchsucht, andere neben einer gefüllten Lücke rund um das verlorene Gesicht."
+            "durchsucht. Andere Bilder neben einer gefüllten Lücke wurden rund um das verlorene Gesicht "
+            "durchsucht."
         ),
         Verify.ALL: (
             "Jedes geschwärzte Bild wurde so, wie es im Ergebnis steht, nochmals nach Gesichtern durchsucht."
         ),
     },
     proof_help=(
-        "Was gefunden wurde und zu viel zeigte, wurde mit breiterem Rand schwarz gefüllt und das Bild "
-        "erneut durchsucht, bis zu dreimal. Ein Bild, das dann noch ein Gesicht zeigte oder sich nicht "
-        "durchsuchen ließ, ist im Ergebnis schwarz."
+        "Gefundene Gesichter, die zu viel preisgaben, wurden mit breiterem Rand schwarz gefüllt; dann wurde "
+        "das Bild erneut durchsucht, bis zu dreimal. Ein Bild, das danach noch ein Gesicht zeigte oder sich "
+        "nicht durchsuchen ließ, ist im Ergebnis schwarz."
     ),
     compared=(
-        "Wo etwas gefunden wurde, wurde mit {model} verglichen, was an der Stelle eines entfernten Gesichts "
-        "übrig ist. Zwei Bilder verschiedener Menschen bleiben meist unter {limit}."
+        "Wo an der Stelle eines entfernten Gesichts etwas gefunden wurde, wurde es mit {model} mit diesem "
+        "Gesicht verglichen. Die Ähnlichkeit zweier Bilder verschiedener Menschen liegt meist unter {limit}."
     ),
     not_compared=(
-        "Ein Modell zum Wiedererkennen ist nicht installiert; was gefunden wurde, wurde nicht mit den "
-        "entfernten Gesichtern verglichen."
+        "Es ist kein Modell zur Gesichtserkennung installiert. Funde wurden daher nicht mit den entfernten "
+        "Gesichtern verglichen."
     ),
     proof_frames="Nochmals durchsuchte Bilder",
     proof_gaps="Neben gefüllten Lücken durchsuchte Bilder",
-    proof_before="Darin gefundene Gesichter, die zu viel zeigten",
-    proof_after="Nach erneuter Schwärzung noch gefunden",
+    proof_before="Darin gefundene Gesichter, die zu viel preisgaben",
+    proof_after="Nach erneuter Schwärzung verbliebene Gesichter",
     proof_again="Nochmals geschwärzte Bilder",
-    proof_blanked="Durch diese Suche schwarze Bilder",
+    proof_blanked="Aufgrund dieser Suche ganz geschwärzte Bilder",
     similarity_before="Höchste Ähnlichkeit mit einem entfernten Gesicht",
     similarity_after="Höchste Ähnlichkeit im Ergebnis",
     nothing_compared="nichts zu vergleichen",
@@ -253,29 +258,29 @@ GERMAN = Words(
     no_models="Keine: Nach Gesichtern wurde nicht gesucht.",
     model="Modell",
     licence="Lizenz",
-    runs_on="Lief auf",
+    runs_on="Ausgeführt auf",
     check="Wie sich dieses Ergebnis prüfen lässt",
     check_help=(
-        "manifest.json führt jedes Bild mit seinem SHA-256 auf, in einer Kette, in der kein Bild "
-        "unbemerkt geändert, verschoben, hinzugefügt oder weggelassen werden kann. Auch der SHA-256 "
-        "dieses Berichts steht darin. manifest.sig unterschreibt es mit dem Schlüssel der "
-        "Installation, die es erstellt hat."
+        "manifest.json führt jedes Bild mit seinem SHA-256-Wert auf, in einer Kette, in der kein Bild "
+        "unbemerkt geändert, verschoben, hinzugefügt oder weggelassen werden kann. Auch der SHA-256-Wert "
+        "dieses Berichts steht darin. manifest.sig enthält die Signatur dazu, mit dem Schlüssel der "
+        "Installation, die das Ergebnis erstellt hat."
     ),
     check_steps=(
         (
-            "Den öffentlichen Schlüssel vom Betreiber dieser Installation holen, nicht zusammen mit "
-            "dieser Datei: <code>framecloak signing-key &gt; key.pem</code>"
+            "Den öffentlichen Schlüssel beim Betreiber dieser Installation anfordern, getrennt von dieser "
+            "Datei: <code>framecloak signing-key &gt; key.pem</code>"
         ),
-        "Die ZIP-Datei ohne Netz prüfen: <code>framecloak verify OUT.zip --key key.pem</code>",
+        "Die ZIP-Datei offline prüfen: <code>framecloak verify OUT.zip --key key.pem</code>",
     ),
     key="Schlüssel",
-    films="Filme",
-    film="Film",
-    limits="Was dieser Bericht nicht sagt",
+    films="Videos",
+    film="Video",
+    limits="Grenzen dieses Berichts",
     limits_help=(
         "Er hält fest, was gefunden und geschwärzt wurde. Er schließt nicht aus, dass etwas übersehen "
         "wurde oder dass jemand an Kleidung, Gang, Stimme oder Umgebung erkannt wird. Sehen Sie das "
         "Ergebnis an, bevor Sie es weitergeben."
     ),
-    made_with="Erstellt mit {tool}. Diese Seite braucht kein Netz und enthält keine Skripte.",
+    made_with="Erstellt mit {tool}. Diese Seite braucht keine Netzverbindung und enthält keine Skripte.",
 )

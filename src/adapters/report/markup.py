@@ -1,4 +1,4 @@
-"""Pieces of HTML that the sections of a report are made of."""
+"""HTML fragments for the sections of a report."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from framecloak.adapters.report.words import Words
 from framecloak.domain.anonymization.results.archive_writer import ReportFacts
 
 NONE = "-"
-"""What stands where there is nothing to say."""
+"""Placeholder of an empty cell."""
 LISTED = 200
-"""Sources, runs of black frames and films that are named one by one; the manifest names all."""
+"""Maximum number of rows in a table; the manifest lists all entries."""
 
 
 def section(title: str, content: str) -> str:
-    """A heading and what stands under it, which is markup already."""
+    """Render a section with a heading; ``content`` is markup and is not escaped."""
     return f"<section><h2>{escape(title)}</h2>{content}</section>"
 
 
 def paragraph(text: str) -> str:
-    """Text."""
+    """Render a paragraph; the text is escaped."""
     return f"<p>{escape(text)}</p>"
 
 
 def definitions(rows: Iterable[tuple[str, str]]) -> str:
-    """Names, each with a value."""
+    """Render a definition list of names and values."""
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
     return f"<dl>{cells}</dl>"
 
@@ -36,7 +36,14 @@ def table(
     numbers: frozenset[int] | set[int] = frozenset(),
     code: frozenset[int] | set[int] = frozenset(),
 ) -> str:
-    """A table that scrolls by itself where it is too wide; some columns hold numbers, others digests."""
+    """Render a horizontally scrollable table.
+
+    Args:
+        heads: Column headings.
+        rows: Cells of each row as plain text.
+        numbers: Indices of columns with numbers.
+        code: Indices of columns with digests.
+    """
 
     def style(column: int) -> str:
         return ' class="number"' if column in numbers else ""
@@ -54,17 +61,17 @@ def table(
 
 
 def more(words: Words, count: int) -> str:
-    """How many more there are than were listed; nothing where there are none."""
+    """Render a note on the number of rows that were omitted; empty if there are none."""
     return paragraph(words.more.format(count=words.number(count))) if count > 0 else ""
 
 
 def source_name(facts: ReportFacts, words: Words, number: int) -> str:
-    """The number of a source, and its name where that may be told."""
+    """Return the number of a source, with its name unless names are excluded from the output."""
     name = facts.sources[number].name
     return words.number(number) if name is None else f"{number}: {name}"
 
 
 def frames(words: Words, start: int, stop: int) -> str:
-    """From the first frame to the one before ``stop``."""
+    """Return the label of the half-open range of frames ``[start, stop)``."""
     text = words.one_frame if stop == start + 1 else words.frame_range
     return text.format(first=words.number(start), last=words.number(stop - 1))

@@ -1,4 +1,4 @@
-"""What was done, in numbers and over time, and how: the first sections of a report."""
+"""First sections of a report: summary, counts, timeline and settings."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from framecloak.domain.imaging.detections import Kind
 
 
 def opening(facts: ReportFacts, words: Words) -> str:
-    """The title, and the outcome in one sentence."""
+    """Render the title and a summary of the outcome."""
     summary = facts.summary
-    lead = words.lead_clean if facts.settings.level is not Level.MINIMAL else words.lead_minimal
-    lead = words.lead_blanked if summary.blanked else lead
+    template = words.lead_clean if facts.settings.level is not Level.MINIMAL else words.lead_minimal
+    template = words.lead_blanked if summary.blanked else template
     if origin := facts.settings.based_on:
-        lead = words.lead_rendered[origin.edited]
-    text = lead.format(
+        template = words.lead_rendered[origin.edited]
+    text = template.format(
         frames=words.number(summary.frames),
         blanked=words.number(summary.blanked),
         boxes=words.number(summary.boxes.total()),
     )
-    alert = " alert" if summary.blanked else ""
-    return f'<h1>{escape(words.title)}</h1><p class="lead{alert}">{escape(text)}</p>'
+    css_class = " alert" if summary.blanked else ""
+    return f'<h1>{escape(words.title)}</h1><p class="lead{css_class}">{escape(text)}</p>'
 
 
 def numbers(facts: ReportFacts, words: Words) -> str:
-    """How many frames, tracks and boxes of each kind."""
+    """Render the counts of frames, tracks and boxes of each class."""
     summary, evidence = facts.summary, facts.evidence
     by_hand = summary.boxes[Origin.EDITED] + summary.boxes[Origin.MANUAL]
     rows = [
@@ -55,7 +55,7 @@ def numbers(facts: ReportFacts, words: Words) -> str:
 
 
 def over_time(facts: ReportFacts, words: Words) -> str:
-    """How much was redacted where, as a picture."""
+    """Render the timeline of redacted areas with its legend and axis."""
     timeline = facts.evidence.timeline
     if not len(timeline):
         return ""
@@ -68,49 +68,53 @@ def over_time(facts: ReportFacts, words: Words) -> str:
     if facts.settings.level is Level.FULL:
         kinds.insert(2, ("writing", words.legend_writing))
     legend = "".join(f'<li><i class="{kind}"></i>{escape(name)}</li>' for kind, name in kinds)
-    marks = (0, (len(timeline) - 1) // 2, len(timeline) - 1)
-    several = len(facts.sources) > 1
-    shown = [mark + 1 if several else timeline.positions[mark] for mark in marks]
+    ticks = (0, (len(timeline) - 1) // 2, len(timeline) - 1)
+    has_several_sources = len(facts.sources) > 1
+    labels = [tick + 1 if has_several_sources else timeline.positions[tick] for tick in ticks]
     axis = "".join(
-        f"<span>{escape(words.one_frame.format(first=words.number(mark)))}</span>" for mark in shown
+        f"<span>{escape(words.one_frame.format(first=words.number(tick)))}</span>" for tick in labels
     )
-    most = words.timeline_most.format(most=words.number(highest(timeline)))
+    peak = words.timeline_most.format(most=words.number(highest(timeline)))
     return markup.section(
         words.timeline,
         f'<ul class="legend">{legend}</ul><figure style="margin:0">{plot(timeline, words.timeline_label)}'
         f'<div class="axis">{axis}</div></figure>'
-        f'<p class="note">{escape(words.timeline_help)} {escape(most)}.</p>',
+        f'<p class="note">{escape(words.timeline_help)} {escape(peak)}.</p>',
     )
 
 
 def chosen(facts: ReportFacts, words: Words) -> str:
-    """What was asked for, in sentences."""
+    """Render the settings of the request as a list of sentences."""
     settings = facts.settings
-    look = settings.appearance
-    people = _identities(settings.identities, words)
-    whose = words.whoever if people else words.levels
-    sentences = [whose[settings.level], *people, words.styles[look.style]]
+    appearance = settings.appearance
+    identities = _identities(settings.identities, words)
+    scopes = words.whoever if identities else words.levels
+    sentences = [scopes[settings.level], *identities, words.styles[appearance.style]]
     if origin := settings.based_on:
-        rendered = words.rendered.format(digest=origin.manifest_sha256)
-        sentences[0] = f"{rendered} {words.signatures[origin.signature]}"
-        if people:
+        boxes_origin = words.rendered.format(digest=origin.manifest_sha256)
+        sentences[0] = f"{boxes_origin} {words.signatures[origin.signature]}"
+        if identities:
             sentences.insert(1, words.rendered_people)
     if settings.threshold is not None:
         sentences += [
-            words.shapes[look.shape],
+            words.shapes[appearance.shape],
             words.looked,
             words.threshold.format(threshold=words.number(settings.threshold, 2)),
         ]
     if settings.video_areas:
         sentences.append(words.looked_for_text.format(every=words.number(settings.video_areas.every)))
-    if kept := sum(len(source.keep_text) for source in facts.sources):
-        sentences.append(words.kept_text.format(areas=words.number(kept)))
-    quality = markup.NONE if look.output_format is OutputFormat.PNG else words.number(look.quality)
-    sentences.append(
-        words.formats[look.output_format.is_film].format(format=look.output_format.upper(), quality=quality)
+    if keep_text_count := sum(len(source.keep_text) for source in facts.sources):
+        sentences.append(words.kept_text.format(areas=words.number(keep_text_count)))
+    quality = (
+        markup.NONE if appearance.output_format is OutputFormat.PNG else words.number(appearance.quality)
     )
-    if look.output_format.is_film:
-        sentences.append(words.audio[look.audio])
+    sentences.append(
+        words.formats[appearance.output_format.is_film].format(
+            format=appearance.output_format.upper(), quality=quality
+        )
+    )
+    if appearance.output_format.is_film:
+        sentences.append(words.audio[appearance.audio])
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return markup.section(words.settings, f"<ul>{items}</ul>")
 
@@ -118,12 +122,12 @@ def chosen(facts: ReportFacts, words: Words) -> str:
 def _identities(identities: RecordedIdentities | None, words: Words) -> list[str]:
     if identities is None:
         return []
-    whose = words.identities[identities.mode].format(
+    mode_text = words.identities[identities.mode].format(
         faces=words.number(identities.faces), people=identities.people
     )
-    how = words.identity_evidence.format(
+    evidence_text = words.identity_evidence.format(
         model=identities.model, threshold=words.number(identities.threshold, 2)
     )
     if identities.mode is IdentityMode.ONLY:
-        return [whose, words.unknown[identities.unknown], how]
-    return [whose, how]
+        return [mode_text, words.unknown[identities.unknown], evidence_text]
+    return [mode_text, evidence_text]

@@ -1,4 +1,4 @@
-"""Writes the report."""
+"""HTML page of the report."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ _LANGUAGES = {Language.ENGLISH: ENGLISH, Language.GERMAN: GERMAN}
 
 
 def report(facts: ReportFacts) -> bytes:
-    """The whole page, in the language of the settings; the same facts give the same bytes."""
-    words = _LANGUAGES[facts.settings.appearance.language]
+    """Render the report in the language of the settings; the same data give the same bytes."""
+    messages = _LANGUAGES[facts.settings.appearance.language]
     body = "".join(
         (
-            overview.opening(facts, words),
-            overview.numbers(facts, words),
-            overview.over_time(facts, words),
-            overview.chosen(facts, words),
-            findings.people(facts, words),
-            findings.proof(facts.proof, words),
-            findings.blanks(facts, words),
-            findings.gaps(facts, words),
-            findings.weakest(facts, words),
-            origins.sources(facts, words),
-            origins.films(facts, words),
-            origins.models(facts, words),
-            origins.check(facts, words),
+            overview.opening(facts, messages),
+            overview.numbers(facts, messages),
+            overview.over_time(facts, messages),
+            overview.chosen(facts, messages),
+            findings.people(facts, messages),
+            findings.proof(facts.proof, messages),
+            findings.blanks(facts, messages),
+            findings.gaps(facts, messages),
+            findings.weakest(facts, messages),
+            origins.sources(facts, messages),
+            origins.films(facts, messages),
+            origins.models(facts, messages),
+            origins.check(facts, messages),
         )
     )
     page = (
-        f'<!doctype html><html lang="{words.language}"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{messages.language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f"<title>{escape(words.title)}</title><style>{_style()}</style></head><body>{body}"
-        f"<footer>{escape(words.made_with.format(tool=facts.tool))}</footer></body></html>\n"
+        f"<title>{escape(messages.title)}</title><style>{_style()}</style></head><body>{body}"
+        f"<footer>{escape(messages.made_with.format(tool=facts.tool))}</footer></body></html>\n"
     )
-    # Names of files may hold bytes that are no UTF-8.
+    # File names may contain bytes that are not UTF-8.
     return page.encode(errors="replace")
 
 

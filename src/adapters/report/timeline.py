@@ -1,4 +1,4 @@
-"""The plot of a report: an inline SVG of stacked columns."""
+"""Timeline plot of a report: an inline SVG of stacked columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Column:
 
     @property
     def sure(self) -> int:
-        """All but the inferred faces."""
+        """Number of areas other than inferred faces."""
         return self.regions + self.writing + self.found
 
     @property
@@ -31,31 +31,31 @@ class _Column:
 
 
 def highest(timeline: Timeline) -> int:
-    """The most areas redacted at once in one frame."""
-    return max((_areas(timeline, at) for at in range(len(timeline))), default=0)
+    """Return the largest number of areas redacted in one frame."""
+    return max((_areas(timeline, index) for index in range(len(timeline))), default=0)
 
 
 def plot(timeline: Timeline, label: str) -> str:
-    """Areas redacted over the written frames, stretched to whatever width there is.
+    """Render the areas redacted over the written frames, as an SVG that scales to any width.
 
-    A column shows the frame with the most areas of those that it stands for, so that a short appearance is as
-    high as a long one. Labels are left to the page, whose text is not stretched.
+    Each column stands for a range of frames and shows the frame with the most areas, so a short appearance is
+    as high as a long one. The page adds the labels, because text in the SVG would be distorted.
 
     Args:
-        timeline: at least one frame.
-        label: what the plot shows, for those who cannot see it.
+        timeline: Timeline of at least one frame.
+        label: Accessible description of the plot.
     """
     columns = _columns(timeline)
-    most = max(1, *(column.total for column in columns))
+    peak = max(1, *(column.total for column in columns))
     width = WIDTH / len(columns)
     shapes = [
         f'<path class="{kind}" d="{path}"/>'
         for kind, path in (
-            ("blanked", _bars(width, [(0, int(one.blanked)) for one in columns], 1)),
-            ("regions", _bars(width, [(0, one.regions) for one in columns], most)),
-            ("writing", _bars(width, [(one.regions, one.regions + one.writing) for one in columns], most)),
-            ("found", _bars(width, [(one.regions + one.writing, one.sure) for one in columns], most)),
-            ("inferred", _bars(width, [(one.sure, one.total) for one in columns], most)),
+            ("blanked", _bars(width, [(0, int(bar.blanked)) for bar in columns], 1)),
+            ("regions", _bars(width, [(0, bar.regions) for bar in columns], peak)),
+            ("writing", _bars(width, [(bar.regions, bar.regions + bar.writing) for bar in columns], peak)),
+            ("found", _bars(width, [(bar.regions + bar.writing, bar.sure) for bar in columns], peak)),
+            ("inferred", _bars(width, [(bar.sure, bar.total) for bar in columns], peak)),
         )
         if path
     ]
@@ -68,33 +68,39 @@ def plot(timeline: Timeline, label: str) -> str:
 def _columns(timeline: Timeline) -> list[_Column]:
     frames = len(timeline)
     count = min(frames, COLUMNS)
-    edges = [frames * place // count for place in range(count + 1)]
+    edges = [frames * index // count for index in range(count + 1)]
     columns = []
     for start, stop in pairwise(edges):
         span = range(start, stop)
-        best = max(span, key=lambda at: _areas(timeline, at))
+        best = max(span, key=lambda index: _areas(timeline, index))
         columns.append(
             _Column(
                 timeline.regions[best],
                 timeline.writing[best],
                 timeline.found[best],
                 timeline.inferred[best],
-                any(timeline.blanked[at] for at in span),
+                any(timeline.blanked[index] for index in span),
             )
         )
     return columns
 
 
 def _areas(timeline: Timeline, at: int) -> int:
-    """Areas redacted in a frame."""
+    """Return the number of areas redacted in a frame."""
     return timeline.regions[at] + timeline.writing[at] + timeline.found[at] + timeline.inferred[at]
 
 
 def _bars(width: float, spans: list[tuple[int, int]], most: int) -> str:
-    """One path for all bars of a kind, each from one height to another; bars that touch leave no seam."""
+    """Return one SVG path for all bars of a series, so that adjacent bars show no gap.
+
+    Args:
+        width: Width of a bar in SVG units.
+        spans: Lower and upper end of each bar, in areas.
+        most: Number of areas at full height.
+    """
     return "".join(
-        f"M{place * width:.2f} {HEIGHT - low * HEIGHT / most:.2f}"
+        f"M{index * width:.2f} {HEIGHT - low * HEIGHT / most:.2f}"
         f"V{HEIGHT - high * HEIGHT / most:.2f}h{width:.2f}V{HEIGHT - low * HEIGHT / most:.2f}z"
-        for place, (low, high) in enumerate(spans)
+        for index, (low, high) in enumerate(spans)
         if high > low
     )

@@ -1,4 +1,4 @@
-"""All that a report says, to be filled in by one file for each language."""
+"""Messages of the report; each language has a module that defines them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framecloak.domain.anonymization.model.provenance import SignatureState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """One language. Names in braces are filled in; what may hold none is shown as it is."""
+    """Messages of the report in one language; some contain placeholders in braces for `str.format`."""
 
     language: str
     thousands: str
@@ -138,6 +138,6 @@ class Words:
     made_with: str
 
     def number(self, value: float, digits: int = 0) -> str:
-        """A number as people write it."""
-        written = f"{value:,.{digits}f}"
-        return written.translate({ord(","): self.thousands, ord("."): self.decimal})
+        """Format a number with the separators of the language."""
+        text = f"{value:,.{digits}f}"
+        return text.translate({ord(","): self.thousands, ord("."): self.decimal})

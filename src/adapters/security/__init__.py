@@ -1,1 +1,1 @@
-"""Secrets, passwords and tokens: what is kept of them, and how they are checked."""
+"""Secrets, passwords, tokens, signatures and encryption of galleries."""

@@ -1,4 +1,4 @@
-"""Passwords, hashed with Argon2id (RFC 9106)."""
+"""Password hashing with Argon2id (RFC 9106)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 AT_ONCE = 2
-"""Hashes computed at a time; each holds 64 MiB, and a flood of sign-ins must not take all memory."""
+"""Maximum number of concurrent hashes; each uses 64 MiB, and a flood of sign-ins must not exhaust memory."""
 
 T = TypeVar("T")
 
 
 class Argon2PasswordHasher:
-    """Hashes and checks passwords in a few threads; who comes when they are busy waits.
+    """Password hasher with a small thread pool; further calls wait while all threads are busy.
 
     Args:
-        parameters: cost in time and memory; by default the second recommendation of RFC 9106,
+        parameters: Cost in time and memory; by default the second recommendation of RFC 9106,
             section 4: 3 passes over 64 MiB in 4 lanes.
-        at_once: hashes computed at a time.
+        at_once: Maximum number of concurrent hashes.
     """
 
     def __init__(self, parameters: Parameters = RFC_9106_LOW_MEMORY, at_once: int = AT_ONCE) -> None:
@@ -31,15 +31,15 @@ class Argon2PasswordHasher:
         self._threads = ThreadPoolExecutor(at_once, "argon2")
 
     async def hash(self, password: str) -> str:
-        """An Argon2id hash in PHC format, with a salt of its own."""
+        """Return an Argon2id hash in PHC format, with a random salt."""
         return await self._run(lambda: self._hasher.hash(_encode(password)))
 
     async def verify(self, password_hash: str, password: str) -> bool:
-        """Whether they belong together; never so for something that is no hash."""
+        """Return whether a password matches a hash; False for a malformed hash."""
         return await self._run(lambda: self._matches(password_hash, password))
 
     async def verify_nothing(self) -> None:
-        """Compute a hash for nobody: that is what takes the time of `verify`."""
+        """Compute and discard a hash, which takes as long as `verify`."""
         await self.hash("")
 
     def _matches(self, password_hash: str, password: str) -> bool:
@@ -53,5 +53,5 @@ class Argon2PasswordHasher:
 
 
 def _encode(password: str) -> bytes:
-    # JSON can bring half a surrogate pair, which is a strange password and no reason to fail.
+    # JSON strings may contain half a surrogate pair; such a password must not cause an error.
     return password.encode("utf-8", "surrogatepass")

@@ -1,9 +1,9 @@
-"""Secret rotations of space, drawn from a key: the same key gives the same rotation, everywhere.
+"""Secret rotations of vector spaces, derived from a key: the same key gives the same rotation everywhere.
 
-A rotation keeps every inner product, so turned vectors are searched as they are. Each is uniform over all
-orthogonal matrices (Haar measure): the Q of the QR decomposition of a matrix of independent normal numbers,
-with the signs of R's diagonal multiplied in (F. Mezzadri, "How to generate random matrices from the classical
-compact groups", 2007).
+A rotation preserves all inner products, so rotated vectors can be searched directly. Rotations are uniformly
+distributed over all orthogonal matrices (Haar measure): Q of the QR decomposition of a matrix of independent
+normal numbers, multiplied by the signs of R's diagonal (F. Mezzadri, "How to generate random matrices from
+the classical compact groups", 2007).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 Matrix: TypeAlias = NDArray[np.float64]
 
 _MANTISSA = 53
-"""Bits of randomness that a double between 0 and 1 holds."""
+"""Random bits in a double between 0 and 1."""
 
 
 def haar_rotation(key: bytes, dimension: int) -> Matrix:
-    """A rotation (or reflection) of space that only the key tells.
+    """Derive a secret rotation (or reflection) from a key.
 
     Args:
-        key: 32 bytes, for this purpose alone.
-        dimension: numbers of a vector.
+        key: 32 bytes, used for this purpose only.
+        dimension: Dimension of the vectors.
 
     Returns:
         (dimension, dimension) float64, orthogonal.
@@ -36,12 +36,12 @@ def haar_rotation(key: bytes, dimension: int) -> Matrix:
 
 
 def _normal(key: bytes, count: int) -> Matrix:
-    """Independent standard normal numbers (Box and Muller, 1958) from a stream of AES-256-CTR."""
+    """Return independent standard normal numbers (Box and Muller, 1958) from an AES-256-CTR key stream."""
     pairs = (count + 1) // 2
-    # The key makes one stream only, so its counter may begin at zero.
+    # Each key generates only one stream, so the counter may start at zero.
     stream = Cipher(algorithms.AES256(key), modes.CTR(bytes(16))).encryptor().update(bytes(pairs * 16))
-    drawn = np.frombuffer(stream, "<u8").reshape(2, pairs) >> np.uint64(64 - _MANTISSA)
-    # From (0, 1], whose logarithm is finite.
-    uniform = (drawn.astype(np.float64) + 1) / 2.0**_MANTISSA
+    random_bits = np.frombuffer(stream, "<u8").reshape(2, pairs) >> np.uint64(64 - _MANTISSA)
+    # In (0, 1], where the logarithm is finite.
+    uniform = (random_bits.astype(np.float64) + 1) / 2.0**_MANTISSA
     radius, angle = np.sqrt(-2 * np.log(uniform[0])), 2 * np.pi * uniform[1]
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]

@@ -1,4 +1,4 @@
-"""Random secrets, and the one secret of an installation that all its keys are derived from."""
+"""Random secrets, and the secret of an installation from which all its keys are derived."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Self
 from framecloak.domain.errors import InvalidSettingError
 
 MIN_LENGTH = 32
-"""Characters of an installation's secret; as many random hex digits hold 128 bits."""
+"""Minimum length of an installation's secret in characters; 32 random hex digits have 128 bits."""
 
 _RANDOM_BYTES = 32
 _ENCODING = "utf-8"
@@ -21,29 +21,29 @@ _OTHERS = 0o077
 
 
 def new_secret(prefix: str = "") -> str:
-    """A secret of 256 random bits for cookies, API keys and download links.
+    """Return a secret of 256 random bits for cookies, API keys and download links.
 
     Args:
-        prefix: put in front, to tell kinds of secrets apart when one turns up where it should not.
+        prefix: Prefix that identifies the kind of a leaked secret.
 
     Returns:
-        The prefix and 43 characters that are safe in addresses and headers.
+        The prefix and 43 characters that are safe in URLs and headers.
     """
     return prefix + secrets.token_urlsafe(_RANDOM_BYTES)
 
 
 def digest(secret: str) -> bytes:
-    """The SHA-256 by which a secret is found again without being kept.
+    """Return the SHA-256 by which a secret is looked up, so that the secret itself is not stored.
 
-    A quick hash is enough: nobody guesses 256 random bits. Passwords are another matter.
+    A fast hash is sufficient for 256 random bits, which cannot be guessed. It is not for passwords.
     """
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def derive_key(installation_secret: bytes, purpose: str) -> bytes:
-    """A key for one purpose; knowing it tells nothing about the secret or other keys.
+    """Derive a key for one purpose; it reveals nothing about the secret or other derived keys.
 
-    HKDF (RFC 5869) with SHA-256, without salt, and the purpose as ``info``.
+    Uses HKDF (RFC 5869) with SHA-256, without salt, and with the purpose as ``info``.
 
     Returns:
         32 bytes.
@@ -54,20 +54,20 @@ def derive_key(installation_secret: bytes, purpose: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class InstallationSecret:
-    """What makes one installation's signatures worthless to any other.
+    """Secret of an installation, from which its keys are derived.
 
     Attributes:
-        value: never printed, not even in a traceback.
+        value: Bytes of the secret; excluded from ``repr``, so tracebacks do not show them.
     """
 
     value: bytes = field(repr=False)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Take what an operator has set.
+        """Create the secret from the text of a setting.
 
         Raises:
-            InvalidSettingError: it is so short that it could be guessed.
+            InvalidSettingError: The text is too short.
         """
         text = text.strip()
         if len(text) < MIN_LENGTH:
@@ -77,10 +77,10 @@ class InstallationSecret:
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Read it from a file that only its owner can read; the first to ask creates it.
+        """Read the secret from a file that only its owner can read; create the file if it is missing.
 
         Raises:
-            InvalidSettingError: the file cannot be read or created, or others can read it.
+            InvalidSettingError: The file cannot be read or created, or other users can read it.
         """
         try:
             if not path.exists():
@@ -92,16 +92,18 @@ class InstallationSecret:
             raise InvalidSettingError(message, "check the data folder and its permissions") from error
         if readable_by_others:
             message = f"others on this machine can read {path}"
-            raise InvalidSettingError(message, f"chmod 600 {path}, or delete it: all users then sign in anew")
+            raise InvalidSettingError(
+                message, f"chmod 600 {path}, or delete it: users must sign in again then"
+            )
         return cls.from_text(text)
 
     def derive_key(self, purpose: str) -> bytes:
-        """See `derive_key`."""
+        """Derive a key for one purpose; see `adapters.security.secrets.derive_key`."""
         return derive_key(self.value, purpose)
 
 
 def _create(path: Path, text: str) -> None:
-    """Create a file with its content at once; when another process is quicker, its file stays."""
+    """Create a file atomically with its content; keep the file of another process that was faster."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     partial.touch(mode=0o600, exist_ok=False)

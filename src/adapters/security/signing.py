@@ -1,4 +1,4 @@
-"""Ed25519 signatures (RFC 8032) with `cryptography`, and public keys in files."""
+"""Ed25519 signatures (RFC 8032) with `cryptography`, and public keys in PEM."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from framecloak.domain.errors import InvalidOptionError
 
 
 class Ed25519Signer:
-    """Signs with one key.
+    """Signer with one Ed25519 key.
 
     Args:
-        seed: 32 secret bytes that the key is made from.
+        seed: 32 secret bytes that determine the private key.
     """
 
     def __init__(self, seed: bytes) -> None:
@@ -21,16 +21,16 @@ class Ed25519Signer:
 
     @property
     def public_key(self) -> bytes:
-        """32 bytes."""
+        """Ed25519 public key, 32 bytes."""
         return self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes, always the same for the same message."""
+        """Return the Ed25519 signature of a message, 64 bytes; it is deterministic."""
         return self._key.sign(message)
 
 
 def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether whoever holds the private key signed exactly this message; False for malformed input."""
+    """Return whether a signature of a message is valid under a public key; False for malformed input."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):
@@ -39,16 +39,16 @@ def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def to_pem(public_key: bytes) -> str:
-    """A public key as other programs read it (SubjectPublicKeyInfo in PEM, RFC 8410)."""
+    """Encode a public key as PEM (SubjectPublicKeyInfo, RFC 8410)."""
     key = Ed25519PublicKey.from_public_bytes(public_key)
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def from_pem(data: bytes) -> bytes:
-    """The 32 bytes of a public key in PEM.
+    """Decode a public key in PEM to its 32 bytes.
 
     Raises:
-        InvalidOptionError: it holds no Ed25519 public key.
+        InvalidOptionError: The data are not an Ed25519 public key in PEM.
     """
     try:
         key = load_pem_public_key(data)
@@ -60,5 +60,5 @@ def from_pem(data: bytes) -> bytes:
 
 
 def _no_key() -> InvalidOptionError:
-    hint = "give what `framecloak signing-key` prints where the archive was made"
-    return InvalidOptionError("this is no Ed25519 public key in PEM", hint)
+    hint = "give the output of `framecloak signing-key` from the installation that made the archive"
+    return InvalidOptionError("this is not an Ed25519 public key in PEM", hint)

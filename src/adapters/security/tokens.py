@@ -1,4 +1,4 @@
-"""JSON Web Tokens (RFC 7519) for programs."""
+"""JSON Web Tokens (RFC 7519) for API clients."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _AUDIENCE = "framecloak-api"
 _ACCESS = "access"
 _REFRESH = "refresh"
 _GENERATION = "gen"
-"""Private claim: the account's generation of tokens; a change of the account makes older ones worthless."""
+"""Private claim with the account's token generation; changing the account invalidates older generations."""
 _REQUIRED = ["aud", "exp", _GENERATION, "iat", "iss", "jti", "sub", "typ"]
 
 
 class JwtIssuer:
-    """Issues and checks tokens that this installation signs with HMAC-SHA256.
+    """Issuer and verifier of tokens signed with HMAC-SHA256.
 
-    Both kinds look alike but for the claim ``typ``, so that one never passes for the other.
+    The claim ``typ`` distinguishes access from refresh tokens, so one is never accepted as the other.
 
     Args:
-        key: at least 32 secret bytes, derived from the installation's secret for this purpose alone.
-        clock: tells when a token expires.
-        access_lifetime: how long an access token is good for.
-        refresh_lifetime: how long a refresh token is.
+        key: At least 32 secret bytes, derived from the installation's secret for this purpose only.
+        clock: Current time (UTC).
+        access_lifetime: Lifetime of access tokens.
+        refresh_lifetime: Lifetime of refresh tokens.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class JwtIssuer:
         self._refresh_lifetime = refresh_lifetime
 
     def issue(self, user_id: int, generation: int) -> TokenPair:
-        """A new pair for an account in that generation of its tokens."""
+        """Issue an access and a refresh token for an account and its token generation."""
         subject = TokenSubject(user_id, generation)
         return TokenPair(
             self._sign(subject, _ACCESS, self._access_lifetime),
@@ -59,18 +59,18 @@ class JwtIssuer:
         )
 
     def verify_access(self, token: str) -> TokenSubject:
-        """Whose access token it is.
+        """Verify an access token and return its subject.
 
         Raises:
-            NotAuthenticatedError: it is altered, expired, of another kind or of another installation.
+            NotAuthenticatedError: The token is altered, expired, of another kind or of another installation.
         """
         return _subject(self._verify(token, _ACCESS))
 
     def verify_refresh(self, token: str) -> RefreshToken:
-        """Which refresh token it is, and whose.
+        """Verify a refresh token and return its id, subject and expiry.
 
         Raises:
-            NotAuthenticatedError: as for ``verify_access``.
+            NotAuthenticatedError: As for ``verify_access``.
         """
         claims = self._verify(token, _REFRESH)
         return RefreshToken(claims["jti"], _subject(claims), datetime.fromtimestamp(claims["exp"], UTC))
@@ -97,7 +97,7 @@ class JwtIssuer:
                 algorithms=[_ALGORITHM],
                 audience=_AUDIENCE,
                 issuer=_ISSUER,
-                # The library would ask the machine's clock, and not ours.
+                # The library would use the system clock instead of the injected one.
                 options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False},
             )
         except (jwt.InvalidTokenError, UnicodeError) as error:

@@ -1,1 +1,1 @@
-"""Where videos and results lie: a folder, or MinIO and whatever else speaks S3."""
+"""Object stores for videos and results: a folder, or MinIO and other S3-compatible servers."""

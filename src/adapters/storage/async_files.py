@@ -1,4 +1,4 @@
-"""Files written and read by the event loop at the speed of the disk."""
+"""Asynchronous file I/O through threads, at the speed of the disk."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from framecloak.adapters.storage.threads import in_thread, settled
 from framecloak.domain.errors import DomainError, StorageFullError, StorageUnavailableError
 
 PARTIAL_PREFIX = "~partial-"
-"""Begins the name of every unfinished file; no key has a ``~``, so none can be mistaken for an object."""
+"""Name prefix of unfinished files; keys contain no ``~``, so it cannot collide with an object."""
 READ_SIZE = 1024 * 1024
-"""Bytes a chunk; small enough to send on at once, large enough to make a thread's turn worth it."""
+"""Bytes per chunk: small enough to forward without delay, large enough to amortise a thread switch."""
 
 _WRITE_SIZE = 4 * 1024 * 1024
 _COPY_SIZE = 256 * 1024 * 1024
@@ -27,14 +27,14 @@ _NO_CLONING = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.
 
 @contextmanager
 def disk_errors(what: str) -> Iterator[None]:
-    """Translate what the operating system says about a disk.
+    """Translate errors of the operating system into domain errors.
 
     Args:
-        what: what was being done, as in ``cannot <what>``.
+        what: attempted action, as in ``cannot <what>``.
 
     Raises:
-        StorageFullError: no space, or no quota, is left.
-        StorageUnavailableError: any other error.
+        StorageFullError: the disk is full or its quota is exhausted.
+        StorageUnavailableError: any other error occurred.
     """
     try:
         yield
@@ -50,27 +50,27 @@ def _translate(error: OSError, what: str) -> DomainError:
 
 
 def create_file(path: Path) -> BinaryIO:
-    """A new file that nobody but its owner can read, whatever folder it is in: videos are not redacted.
+    """Create a file that only its owner can read, in any folder, because it may hold unredacted video.
 
     Raises:
-        OSError: it is there already, or cannot be made.
+        OSError: the file exists already or cannot be created.
     """
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 async def write_stream(file: BinaryIO, chunks: AsyncIterator[bytes]) -> None:
-    """Append a stream to a file; while one block is written, the next is collected.
+    """Append a stream to a file, collecting the next block while one is written.
 
-    A network delivers in chunks of 64 kB at most, and a turn in a thread costs as much as writing one
-    of them: hence the blocks. At most two of them are in memory.
+    Network chunks have at most 64 kB, and a thread switch costs as much as writing one of them. Chunks are
+    therefore joined to blocks, at most two of which are in memory.
 
     Args:
-        file: open for writing; left open. No thread uses it any more when this returns or raises.
-        chunks: what it raises comes through.
+        file: file open for writing; it stays open, and no thread uses it after this returns or raises.
+        chunks: stream of bytes; its exceptions are passed on.
 
     Raises:
         StorageFullError: the disk is full.
-        StorageUnavailableError: it cannot be written to.
+        StorageUnavailableError: the file cannot be written.
     """
     writing: asyncio.Task[None] | None = None
     try:
@@ -101,22 +101,22 @@ async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
 def _write(file: BinaryIO, block: list[bytes]) -> None:
     with disk_errors("write to the storage"):
         file.writelines(block)
-        file.flush()  # what stayed in the buffer would fail when the file is closed, untranslated
+        file.flush()  # buffered bytes would otherwise fail on close, with an untranslated error
 
 
 async def read_stream(file: BinaryIO, length: int = sys.maxsize) -> AsyncIterator[bytes]:
-    """The next bytes of a file in chunks.
+    """Yield bytes of a file in chunks.
 
     Args:
-        file: open for reading, at the first byte that is wanted; left open.
-        length: bytes to read at most; without it, to the end.
+        file: file open for reading, positioned at the first byte; it stays open.
+        length: maximum number of bytes; by default, up to the end of the file.
 
     Raises:
-        StorageUnavailableError: it cannot be read.
+        StorageUnavailableError: the file cannot be read.
     """
-    left = length
-    while left > 0 and (chunk := await in_thread(_read, file, min(left, READ_SIZE))):
-        left -= len(chunk)
+    remaining = length
+    while remaining > 0 and (chunk := await in_thread(_read, file, min(remaining, READ_SIZE))):
+        remaining -= len(chunk)
         yield chunk
 
 
@@ -126,13 +126,13 @@ def _read(file: BinaryIO, size: int) -> bytes:
 
 
 async def copy_file(source: BinaryIO, target: BinaryIO) -> None:
-    """Copy a whole file, sharing its blocks where the file system can (Btrfs, XFS).
+    """Copy a whole file, sharing blocks where the file system supports it (Btrfs, XFS).
 
-    A hard link would be quicker still, but whoever changed the source later would change the copy.
+    A hard link would be faster, but a later change of the source would change the copy.
 
     Raises:
         StorageFullError: the disk is full.
-        StorageUnavailableError: one cannot be read or the other not be written.
+        StorageUnavailableError: the source cannot be read or the target cannot be written.
     """
     while await in_thread(_copy_some, source, target):
         pass
@@ -149,13 +149,13 @@ def _copy_some(source: BinaryIO, target: BinaryIO) -> int:
 
 
 def sync_file(file: BinaryIO) -> None:
-    """Make sure that what was written outlasts a power cut."""
+    """Flush a file to disk, so that its content survives a power failure."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename outlast a power cut, where the file system and the permissions allow it."""
+    """Flush a folder to disk after a rename, where the file system and permissions allow it."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

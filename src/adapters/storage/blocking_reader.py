@@ -1,4 +1,4 @@
-"""A stream of the event loop as the blocking file that a library reads in a thread."""
+"""Adapter from an asynchronous stream to a blocking file that a library reads in a thread."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from io import BytesIO
 
 
 class Feed:
-    """Hands chunks from the event loop, where this is made, to the thread that reads.
+    """Blocking reader of an asynchronous stream; create it in the event loop, read it in a thread.
 
-    In memory are the bytes that are being read, once, and what is left of the last chunk.
+    Memory holds one copy of the bytes being read, and the remainder of the last chunk.
 
     Args:
-        chunks: read only as far as the thread asks.
+        chunks: stream of bytes, consumed on demand.
 
     Attributes:
-        error: what the chunks raised, if they did; it reaches the reading thread too.
+        error: exception raised by the stream, or None; the reading thread receives it, too.
     """
 
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
@@ -28,15 +28,15 @@ class Feed:
         self._stopped = False
 
     def read(self, size: int) -> bytes:
-        """As many bytes as asked for; fewer only at the end. Called by the thread.
+        """Return ``size`` bytes, fewer only at the end of the stream; call it in the thread.
 
         Raises:
-            CancelledError: of `concurrent.futures`; the feed was stopped.
+            CancelledError: the reader was stopped; the class of `concurrent.futures`.
         """
         return asyncio.run_coroutine_threadsafe(self._take(size), self._loop).result()
 
     def stop(self) -> None:
-        """Have the thread's current and next reads fail. Called by the event loop."""
+        """Make the current and all later reads fail; call it in the event loop."""
         self._stopped = True
         if self._taking:
             self._taking.cancel()
@@ -54,7 +54,7 @@ class Feed:
             self._taking = None
 
     async def _gather(self, size: int) -> bytes:
-        # Gives its buffer away without a copy, unlike a join of chunks or a bytearray.
+        # BytesIO returns its buffer without a copy, unlike joined chunks or a bytearray.
         block = BytesIO()
         missing = size - self._move(block, size)
         while missing and (chunk := await anext(self._chunks, None)) is not None:
@@ -63,7 +63,7 @@ class Feed:
         return block.getvalue()
 
     def _move(self, block: BytesIO, most: int) -> int:
-        """Move bytes from what is left of the last chunk; returns how many."""
+        """Move up to ``most`` bytes from the remainder of the last chunk; return the number moved."""
         moved = block.write(self._rest[:most])
         self._rest = self._rest[moved:]
         return moved

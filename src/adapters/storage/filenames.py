@@ -1,4 +1,4 @@
-"""The name under which a browser saves what it downloads."""
+"""File names for downloads."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 MAX_LENGTH = 120
-"""Characters; percent-encoded they must fit into an address and a header."""
+"""Maximum number of characters; percent-encoded, the name must fit into a URL and a header."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
-_SAFE_IN_HEADER = "!#$&+-.^_`|~"  # attr-char of RFC 5987 beside letters and digits
+_SAFE_IN_HEADER = "!#$&+-.^_`|~"  # attr-char of RFC 5987, besides letters and digits
 
 
 def safe_filename(name: str) -> str:
-    """A name without anything that separates folders, controls a terminal or turns text around.
+    """Replace path separators, control characters and bidirectional controls in a file name.
 
     Returns:
-        At most ``MAX_LENGTH`` characters, keeping a short suffix; ``download`` when nothing is left.
+        At most ``MAX_LENGTH`` characters, including a short suffix; ``download`` when nothing is left.
     """
     cleaned = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
     if len(cleaned) > MAX_LENGTH:
@@ -29,7 +29,7 @@ def safe_filename(name: str) -> str:
 
 
 def content_disposition(name: str) -> str:
-    """The header that has a browser save a file under a name (RFC 6266, with ``filename*`` of RFC 5987)."""
+    """Return a ``Content-Disposition`` header for a download (RFC 6266, with ``filename*`` of RFC 5987)."""
     safe = safe_filename(name)
     plain = unicodedata.normalize("NFD", safe).encode("ascii", "ignore").decode("ascii")
     plain = plain.replace("%", "_") or "download"

@@ -1,4 +1,4 @@
-"""Objects in a folder: for one machine, and for what a network file system shares."""
+"""Object store in a folder, on one machine or on a shared network file system."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _PUBLISH_ATTEMPTS = 5
 
 
 class FilesystemStore:
-    """Stores every object as a file whose path below the folder is its key.
+    """Object store that keeps every object as a file whose path below the folder is its key.
 
-    A file is written under a name that is no key, forced to the disk, and renamed; so an object is
-    there as a whole, or not at all, even after a power cut. A key cannot be both an object and the
-    beginning of others (``a`` and ``a/b``); asking for that is a mistake in the program.
+    A file is written under a name that is not a valid key, flushed to disk, and renamed. An object is
+    therefore complete or absent, even after a power failure. A key cannot be both an object and a folder of
+    other objects (``a`` and ``a/b``); such a call is a programming error.
 
     Args:
-        root: the folder; created when missing. It and the files in it are readable by this user only.
-        urls: signs the addresses that the API serves objects under.
+        root: root folder, created when missing; only this user can read it and its files.
+        urls: signer of the URLs under which the API serves objects.
 
     Raises:
         StorageUnavailableError: the folder cannot be created.
@@ -59,7 +59,7 @@ class FilesystemStore:
         return await self.stat(key)
 
     async def put_file(self, key: str, path: Path) -> StoredObject:
-        """Store a copy of a file; its blocks are shared where the file system can."""
+        """Store a copy of a file, sharing blocks where the file system supports it."""
         async with self._new_file(key) as file:
             with disk_errors(f"read {path.name}"):
                 source = await in_thread(path.open, "rb")
@@ -69,17 +69,17 @@ class FilesystemStore:
 
     @asynccontextmanager
     async def local(self, key: str, scratch: Path) -> AsyncIterator[Path]:
-        """The file itself; nothing is copied."""
-        del scratch  # only stores that are elsewhere need it
+        """Yield the path of the stored file itself, without a copy."""
+        del scratch  # only remote stores need it
         await self.stat(key)
         yield self._path(key)
 
     def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
-        """The file itself, likewise."""
+        """Yield the path of the stored file itself, as ``local`` does."""
         return self.local(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes ``[start, stop)``; they stay those of one version when the object is replaced."""
+        """Yield the bytes ``[start, stop)`` of one version, even when the object is replaced meanwhile."""
         require_range(start, stop)
         file = await in_thread(self._open, key)
         try:
@@ -91,48 +91,48 @@ class FilesystemStore:
             file.close()
 
     async def stat(self, key: str) -> StoredObject:
-        """Size and time of the file."""
+        """Return the size and modification time of the file."""
         return await in_thread(self._stat, key)
 
     async def remove(self, key: str) -> None:
-        """Delete the file, and the folders that it leaves empty."""
+        """Delete the file, and the folders that become empty."""
         await in_thread(self._remove, self._path(key))
 
     async def remove_all(self, prefix: str) -> int:
-        """Delete all files whose keys begin so."""
+        """Delete all files whose keys begin with the prefix; return their number."""
         return await in_thread(self._remove_all, require_prefix(prefix))
 
     async def remove_partial(self, before: datetime) -> int:
-        """Delete unfinished files that nobody has written to since."""
+        """Delete unfinished files last written before the given time; return their number."""
         return await in_thread(self._remove_partial, before)
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Files in the order of their keys; those that vanish meanwhile are left out."""
+        """Yield files in the order of their keys; files deleted meanwhile are omitted."""
         found = self._walk(require_prefix(prefix))
         while batch := await in_thread(_take, found, _LISTED_AT_ONCE):
             for stored in batch:
                 yield stored
 
     async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
-        """An address of the API."""
+        """Return a signed URL of the API that downloads the object."""
         return self._urls.address("GET", key, filename, lasts)
 
     async def presigned_put(self, key: str, lasts: timedelta) -> str:
-        """An address of the API."""
+        """Return a signed URL of the API that uploads the object."""
         return self._urls.address("PUT", key, "", lasts)
 
     async def ping(self) -> None:
-        """Make sure that the folder is there and can be written to."""
+        """Check that the folder exists and is writable."""
         if not await in_thread(os.access, self._root, os.R_OK | os.W_OK | os.X_OK):
-            message = f"the storage folder {self._root} is not there or cannot be written to"
-            raise StorageUnavailableError(message, "check that its disk is mounted, and its permissions")
+            message = f"the storage folder {self._root} does not exist or is not writable"
+            raise StorageUnavailableError(message, "check its permissions, and that its disk is mounted")
 
     def _path(self, key: str) -> Path:
         return self._root / require_key(key)
 
     @asynccontextmanager
     async def _new_file(self, key: str) -> AsyncIterator[BinaryIO]:
-        """A file that becomes the object when the block ends well, and vanishes when it does not."""
+        """Yield a file that becomes the object when the block succeeds, and is deleted when it fails."""
         target = self._path(key)
         partial = self._root / f"{PARTIAL_PREFIX}{secrets.token_hex(16)}"
         try:
@@ -142,7 +142,7 @@ class FilesystemStore:
                 yield file
                 await in_thread(self._publish, file, partial, target)
             finally:
-                with suppress(OSError):  # what a full disk did not take is tried again, in vain
+                with suppress(OSError):  # closing retries the write that failed on a full disk
                     file.close()
         finally:
             await in_thread(partial.unlink, missing_ok=True)
@@ -156,7 +156,7 @@ class FilesystemStore:
                     partial.replace(target)
                     break
                 except FileNotFoundError:
-                    # Whoever removes the last object of a folder removes the folder, perhaps just now.
+                    # Removing the last object of a folder removes the folder, possibly concurrently.
                     if attempt == _PUBLISH_ATTEMPTS - 1:
                         raise
                 except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
@@ -170,7 +170,7 @@ class FilesystemStore:
 
     def _stat(self, key: str) -> StoredObject:
         path = self._path(key)
-        with disk_errors(f"look at {key}"), _not_found(key):
+        with disk_errors(f"examine {key}"), _not_found(key):
             if path.is_dir():
                 raise IsADirectoryError
             return _stored(key, path.stat())
@@ -187,14 +187,14 @@ class FilesystemStore:
             if entry.is_dir():
                 yield from self._walk_folder(folder / entry.name, f"{key}/", prefix)
             elif entry.is_file():
-                with disk_errors(f"look at {key}"), suppress(FileNotFoundError):
+                with disk_errors(f"examine {key}"), suppress(FileNotFoundError):
                     yield _stored(key, entry.stat())
 
     def _remove_all(self, prefix: str) -> int:
-        doomed = [stored.key for stored in self._walk(prefix)]
-        for key in doomed:
+        keys = [stored.key for stored in self._walk(prefix)]
+        for key in keys:
             self._remove(self._root / key)
-        return len(doomed)
+        return len(keys)
 
     def _remove(self, path: Path) -> None:
         missing = suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -228,7 +228,7 @@ def _take(found: Iterator[StoredObject], count: int) -> list[StoredObject]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, in the order in which the keys below it come."""
+    """Return the entries of a folder, in the order of the keys below it."""
     with disk_errors("list the storage folder"):
         try:
             with os.scandir(folder) as entries:

@@ -1,4 +1,4 @@
-"""Copies of objects that are looked into again and again, on the disk of this machine."""
+"""Cache of frequently read objects on the local disk."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from framecloak.domain.errors import StorageUnavailableError
 from framecloak.domain.ports.services import StoredObject
 
 PREVIEWS = "previews-"
-"""What the names of the folders begin with that caches have for themselves."""
+"""Name prefix of the cache folders, one of which belongs to each process."""
 
 
 class Source(Protocol):
-    """Where objects are fetched from; the part of `ObjectStore` that is needed."""
+    """Source of objects: the part of `domain.ports.services.ObjectStore` that the cache uses."""
 
     async def stat(self, key: str) -> StoredObject:
-        """What is there."""
+        """Return the size and time of an object."""
         ...
 
     def read(self, key: str) -> AsyncIterator[bytes]:
-        """All bytes in chunks."""
+        """Yield all bytes of an object in chunks."""
         ...
 
 
 @dataclass(eq=False)
 class _Copy:
-    """A file that is there, or is being fetched.
+    """Local copy of an object, complete or being fetched.
 
     Attributes:
-        path: used by no other copy, not even a later one of the same object.
-        size: bytes that it takes or will take; 0 until that is known.
-        users: callers that have it open or wait for it.
-        fetching: ends when the file is complete.
+        path: path that is unique to this copy, even among copies of the same object.
+        size: size in bytes; 0 until it is known.
+        users: number of callers that use the copy or wait for it.
+        fetching: future that is done when the file is complete.
     """
 
     path: Path
@@ -51,17 +51,17 @@ class _Copy:
 
 
 class LocalCache:
-    """Keeps copies in a folder of this process's own until others need the room.
+    """Disk cache of objects in a private folder, with eviction of the least recently used copies.
 
-    The folder goes when the cache is closed. That of a process that was killed goes when the next one begins,
-    or with the next clean-up.
+    Closing the cache deletes its folder. The folder of a killed process is deleted when the next cache is
+    created, or by the next clean-up.
 
     Args:
-        parent: where the folder is made; other processes may use the same.
-        limit: bytes of all copies together. Those that are open may exceed it, for as long as they are.
+        parent: folder in which the cache folder is created; processes may share it.
+        limit: maximum size of all copies in bytes; copies in use may exceed it temporarily.
 
     Raises:
-        StorageUnavailableError: the folder cannot be made.
+        StorageUnavailableError: the folder cannot be created.
         StorageFullError: the disk is full.
     """
 
@@ -70,37 +70,37 @@ class LocalCache:
         self._limit = limit
         self._numbers = count()
         self._copies: dict[str, _Copy] = {}
-        """Used least recently first."""
-        with suppress(StorageUnavailableError):  # clean-ups tell what cannot be removed
+        """Copies by object key, least recently used first."""
+        with suppress(StorageUnavailableError):  # clean-ups report folders that cannot be removed
             sweep(parent, PREVIEWS)
         self._own = OwnFolder(parent, PREVIEWS)
 
     async def close(self) -> None:
-        """Remove everything; nothing can be asked for afterwards."""
+        """Delete all copies; the cache cannot be used afterwards."""
         fetching = [copy.fetching for copy in self._copies.values()]
         self._copies.clear()
-        for one in fetching:
-            one.cancel()
-            await settled(one)
+        for fetch in fetching:
+            fetch.cancel()
+            await settled(fetch)
         await in_thread(self._own.close)
 
     @asynccontextmanager
     async def copy(self, key: str, source: Source) -> AsyncIterator[Path]:
-        """A copy of an object, readable by this user only; it stays while the block lasts.
+        """Yield the path of a copy, readable by this user only, that exists until the block ends.
 
-        However many want it at the same time, it is fetched once; and not at all while it is kept.
+        Concurrent callers share one fetch. A cached object is not fetched again.
 
         Args:
-            key: of the object.
-            source: has it.
+            key: key of the object.
+            source: store to fetch it from.
 
         Raises:
-            ObjectNotFoundError: there is none.
-            StorageUnavailableError: it cannot be fetched.
+            ObjectNotFoundError: the object does not exist.
+            StorageUnavailableError: the object cannot be fetched.
             StorageFullError: the disk is full.
         """
         copy = self._copies.pop(key, None)
-        # Another process removes copies here too, of what it deletes.
+        # Another process that deletes an object removes its copies from this folder, too.
         if copy is None or (copy.fetching.done() and not copy.path.exists()):
             copy = _Copy(self._own.path / f"{_name(key)}{next(self._numbers)}")
             copy.fetching = asyncio.ensure_future(self._fetch(key, copy, source))
@@ -115,15 +115,15 @@ class LocalCache:
                 await self._leave(key, copy)
 
     async def forget(self, key: str) -> None:
-        """Remove the copies of an object, those of other processes on this machine among them.
+        """Delete the copies of an object, including those of other processes on this machine.
 
-        Who reads one at this moment reads it to the end.
+        Callers that are reading a copy can read it to the end.
         """
         self._copies.pop(key, None)
         await in_thread(_remove, self._parent, _name(key))
 
     async def forget_all(self, prefix: str) -> None:
-        """Remove this process's copies of all objects whose keys begin so."""
+        """Delete the copies of all objects in this cache whose keys begin with the prefix."""
         for key in [key for key in self._copies if key.startswith(prefix)]:
             await self.forget(key)
 
@@ -136,7 +136,7 @@ class LocalCache:
             try:
                 await write_stream(file, source.read(key))
             finally:
-                with suppress(OSError):  # what a full disk did not take is tried again, in vain
+                with suppress(OSError):  # closing retries the write that failed on a full disk
                     file.close()
         except BaseException:
             if self._copies.get(key) is copy:
@@ -145,39 +145,39 @@ class LocalCache:
             raise
 
     async def _leave(self, key: str, copy: _Copy) -> None:
-        """Nobody uses a copy any more: keep it if it is whole, wanted, and there is room."""
-        kept = self._copies.get(key) is copy
+        """Release an unused copy: keep it if it is complete, current and within the size limit."""
+        is_current = self._copies.get(key) is copy
         if not copy.fetching.done():
-            if kept:
+            if is_current:
                 del self._copies[key]
             copy.fetching.cancel()
             await settled(copy.fetching)
-        elif kept:
+        elif is_current:
             await self._make_room()
         else:
             await in_thread(copy.path.unlink, missing_ok=True)
 
     async def _make_room(self) -> None:
-        doomed = []
+        evicted = []
         excess = sum(copy.size for copy in self._copies.values()) - self._limit
         for key, copy in list(self._copies.items()):
             if excess > 0 and not copy.users:
                 del self._copies[key]
                 excess -= copy.size
-                doomed.append(copy.path)
-        for path in doomed:
+                evicted.append(copy.path)
+        for path in evicted:
             await in_thread(path.unlink, missing_ok=True)
 
 
 def _name(key: str) -> str:
-    """What the names of an object's copies begin with, in every process."""
+    """Return the name prefix of an object's copies, which is the same in every process."""
     return f"{sha256(key.encode()).hexdigest()}-"
 
 
 def _remove(parent: Path, name: str) -> None:
     with disk_errors(f"clean up {parent}"):
         for folder in parent.glob(f"{PREVIEWS}*"):
-            # A process that ends removes its folder, with all that is in it.
+            # An ending process removes its folder with all its files.
             with suppress(FileNotFoundError):
                 for path in folder.glob(f"{name}*"):
                     path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Objects in MinIO, or in anything else that speaks S3."""
+"""Object store in MinIO or another S3-compatible server."""
 
 from __future__ import annotations
 
@@ -35,44 +35,43 @@ from framecloak.domain.errors import DomainError, StorageUnavailableError
 from framecloak.domain.ports.services import StoredObject
 
 PART_SIZE = 16 * 1024 * 1024
-"""Bytes of a part of a multi-part upload; an upload holds a few of these in memory, however long it is."""
+"""Bytes per part of a multipart upload; an upload of any length holds a few parts in memory."""
 
 NO_DELIMITER = "~"
-"""No key has one. Without any, the SDK asks for an empty one, which stores take to divide every key."""
+"""Delimiter that occurs in no key. The SDK's default is empty, which stores take to split every key."""
 
 LEFT_AFTER = 0.5
-"""Seconds that a cancelled caller waits for a store that does not answer; the thread ends by itself."""
+"""Seconds that a cancelled caller waits for a store that does not answer; the thread ends later by itself."""
 
 _CALLS_AT_ONCE = 16
 _UPLOADS_AT_ONCE = 32
 _LISTED_AT_ONCE = 1000
 
 _NOT_OURS = {"AccessDenied", "NotImplemented"}
-"""How stores answer that look after unfinished uploads themselves, or whose owner does."""
+"""Error codes of stores that do not let this program manage unfinished uploads."""
 
 T = TypeVar("T")
 
 
 class MinioStore:
-    """Stores objects in one bucket, which is created when it is missing.
+    """Object store in one S3 bucket, which is created when missing.
 
-    The SDK blocks, so it runs in threads: some for calls that take moments, others for uploads, which
-    take as long as whoever sends them. An object of several parts appears when the last has arrived.
+    The SDK is blocking, so it runs in two thread pools: one for short calls, the other for uploads, which
+    last as long as their senders need. A multipart object becomes visible when its last part has arrived.
 
     Args:
-        endpoint: host and port, as this program reaches the store.
-        access_key: half of what it signs in with.
-        secret_key: the other half.
-        bucket: where the objects lie.
-        secure: whether to speak HTTPS.
-        region: of the bucket.
-        public_endpoint: as browsers reach the store, perhaps with ``https://`` in front; by default the
-            same.
-        cache: keeps what is looked into again and again, and is closed with the store; without it, such
-            objects are fetched each time.
+        endpoint: host and port of the store, as seen by this program.
+        access_key: access key id.
+        secret_key: secret access key.
+        bucket: name of the bucket.
+        secure: use HTTPS.
+        region: region of the bucket.
+        public_endpoint: host and port as seen by browsers, optionally with a scheme; default: ``endpoint``.
+        cache: cache for frequently read objects, closed with the store; without it, such objects are fetched
+            each time.
 
     Raises:
-        InvalidSettingError: an endpoint is no host and port.
+        InvalidSettingError: an endpoint is invalid.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class MinioStore:
             region=region,
             connections=_CALLS_AT_ONCE + _UPLOADS_AT_ONCE,
         )
-        # Only signs; it never connects, for this program may not reach the store that way.
+        # Only signs URLs and never connects: the public endpoint may be unreachable from here.
         self._signer = minio_client(
             public_endpoint or endpoint, access_key, secret_key, secure=secure, region=region, connections=1
         )
@@ -107,7 +106,7 @@ class MinioStore:
         self._cache = cache
 
     async def close(self) -> None:
-        """End the threads; nothing can be asked afterwards."""
+        """Close the cache and end the threads; the store cannot be used afterwards."""
         if self._cache:
             await self._cache.close()
         await in_thread(self._uploads.shutdown)
@@ -121,7 +120,7 @@ class MinioStore:
             await in_executor(self._uploads, lambda: self._upload(key, feed), feed.stop, LEFT_AFTER)
         except DomainError:
             if feed.error:
-                # Taking back what had been sent may have failed too, but that is not what went wrong.
+                # Aborting the upload may have failed, too, but the stream's error is the cause.
                 raise feed.error from None
             raise
         if self._cache:
@@ -137,7 +136,7 @@ class MinioStore:
 
     @asynccontextmanager
     async def local(self, key: str, scratch: Path) -> AsyncIterator[Path]:
-        """A copy in the scratch folder while the block lasts."""
+        """Yield the path of a copy in the scratch folder, which exists until the block ends."""
         path = scratch / f"{PARTIAL_PREFIX}{secrets.token_hex(16)}.part"
         try:
             with disk_errors(f"write to {scratch}"):
@@ -145,19 +144,19 @@ class MinioStore:
             try:
                 await write_stream(file, self.read(key))
             finally:
-                with suppress(OSError):  # what a full disk did not take is tried again, in vain
+                with suppress(OSError):  # closing retries the write that failed on a full disk
                     file.close()
             yield path
         finally:
             await in_thread(path.unlink, missing_ok=True)
 
     def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
-        """A copy in the cache, if there is one."""
+        """Yield the path of a copy in the cache, or in the scratch folder when there is no cache."""
         require_key(key)
         return self._cache.copy(key, self) if self._cache else self.local(key, scratch)
 
     async def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes ``[start, stop)`` as they arrive."""
+        """Yield the bytes ``[start, stop)`` as they arrive."""
         require_range(start, stop)
         if start == stop:
             await self.stat(key)
@@ -173,21 +172,21 @@ class MinioStore:
             response.release_conn()
 
     async def stat(self, key: str) -> StoredObject:
-        """Size and time of the object."""
+        """Return the size and modification time of the object."""
         require_key(key)
         return await self._call(
-            f"look at {key}", lambda: _stored(self._client.stat_object(self._bucket, key))
+            f"examine {key}", lambda: _stored(self._client.stat_object(self._bucket, key))
         )
 
     async def remove(self, key: str) -> None:
         """Delete the object."""
         require_key(key)
         await self._call(f"delete {key}", lambda: self._client.remove_object(self._bucket, key))
-        if self._cache:  # afterwards, or the object could be fetched once more
+        if self._cache:  # after the deletion, or the object could be fetched again
             await self._cache.forget(key)
 
     async def remove_all(self, prefix: str) -> int:
-        """Delete all objects whose keys begin so, many a request."""
+        """Delete all objects whose keys begin with the prefix, in batches; return their number."""
         require_prefix(prefix)
         removed = await self._call(f"delete {prefix}*", lambda: self._remove_all(prefix))
         if self._cache:
@@ -195,18 +194,18 @@ class MinioStore:
         return removed
 
     async def remove_partial(self, before: datetime) -> int:
-        """Abort uploads of several parts that were begun before, a thousand at a time."""
-        return await self._call("find unfinished uploads", lambda: self._abort_uploads(before))
+        """Abort multipart uploads begun before the given time, at most 1000 per call; return their number."""
+        return await self._call("list unfinished uploads", lambda: self._abort_uploads(before))
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Objects in the order of their keys."""
+        """Yield objects in the order of their keys."""
         found = self._listed(require_prefix(prefix))
         while batch := await self._call("list objects", lambda: [*islice(found, _LISTED_AT_ONCE)]):
             for stored in batch:
                 yield stored
 
     async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
-        """An address of the store, as browsers reach it; lasts a week at most."""
+        """Return a URL of the public endpoint that downloads the object; valid for a week at most."""
         require_key(key)
         headers: dict[str, str | list[str] | tuple[str]] = {
             "response-content-disposition": content_disposition(filename)
@@ -214,13 +213,13 @@ class MinioStore:
         return self._signer.presigned_get_object(self._bucket, key, lasts, response_headers=headers)
 
     async def presigned_put(self, key: str, lasts: timedelta) -> str:
-        """An address of the store, as browsers reach it; lasts a week at most."""
+        """Return a URL of the public endpoint that uploads the object; valid for a week at most."""
         require_key(key)
-        await self.ping()  # whoever comes with the address cannot create the bucket
+        await self.ping()  # the client that uses the URL cannot create the bucket
         return self._signer.presigned_put_object(self._bucket, key, lasts)
 
     async def ping(self) -> None:
-        """Make sure that the store answers and has the bucket."""
+        """Check that the store answers, and create the bucket when missing."""
         await self._call("find the bucket", self._create_bucket)
 
     async def _call(self, what: str, work: Callable[[], T]) -> T:
@@ -237,11 +236,11 @@ class MinioStore:
                 return response.read(READ_SIZE)
 
         def interrupt() -> None:
-            # It may have come to its end by itself in the same moment.
+            # The response may have ended at the same moment.
             with suppress(OSError, ValueError):
                 response.shutdown()
 
-        # Waited for: whoever reads closes the response next.
+        # Wait without a limit, because the caller closes the response next.
         return await in_executor(self._calls, read, interrupt)
 
     def _require_bucket(self) -> None:
@@ -253,7 +252,7 @@ class MinioStore:
             try:
                 self._client.make_bucket(self._bucket)
             except S3Error as error:
-                # Another process was quicker.
+                # Another process created it first.
                 if error.code != "BucketAlreadyOwnedByYou":
                     raise
         self._bucket_exists = True
@@ -261,14 +260,14 @@ class MinioStore:
     def _upload(self, key: str, feed: Feed) -> None:
         with s3_errors(self._endpoint, f"write {key}"):
             self._require_bucket()
-            # The SDK reads, and nothing else. One part goes after the other: its threads for several
-            # would go on after a failure and leave parts behind that nobody takes back.
+            # The SDK only calls read(). Parts are uploaded one by one, because parallel threads would
+            # continue after a failure and leave parts that are never aborted.
             self._client.put_object(
                 self._bucket, key, cast("BinaryIO", feed), -1, part_size=PART_SIZE, num_parallel_uploads=1
             )
 
     def _get(self, key: str, start: int, stop: int | None) -> BaseHTTPResponse | None:
-        """The open response, or None where the range begins behind the end."""
+        """Return the open response, or None when the range begins after the end of the object."""
         length = 0 if stop is None else stop - start
         try:
             return self._client.get_object(self._bucket, str(require_key(key)), start, length)
@@ -278,30 +277,36 @@ class MinioStore:
             raise
 
     def _listed(self, prefix: str) -> Iterator[StoredObject]:
-        found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
-        return (_stored(one) for one in found)
+        entries = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
+        return (_stored(entry) for entry in entries)
 
     def _remove_all(self, prefix: str) -> int:
-        doomed = [DeleteObject(stored.key) for stored in self._listed(prefix)]
-        errors = [*self._client.remove_objects(self._bucket, doomed)]
+        deletions = [DeleteObject(stored.key) for stored in self._listed(prefix)]
+        errors = [*self._client.remove_objects(self._bucket, deletions)]
         if errors:
-            message = f"{len(errors)} of {len(doomed)} objects could not be deleted: {errors[0].message}"
-            raise StorageUnavailableError(message, "try again, or look into the log of the store")
-        return len(doomed)
+            message = f"{len(errors)} of {len(deletions)} objects could not be deleted: {errors[0].message}"
+            raise StorageUnavailableError(message, "try again, or check the log of the store")
+        return len(deletions)
 
     def _abort_uploads(self, before: datetime) -> int:
-        # The SDK has no public calls for these two; it uses them itself when an upload fails.
+        # The SDK has no public methods for these two calls, which it uses itself when an upload fails.
         try:
-            found = self._client._list_multipart_uploads(  # noqa: SLF001
+            uploads = self._client._list_multipart_uploads(  # noqa: SLF001
                 self._bucket, delimiter=NO_DELIMITER
             ).uploads
         except S3Error as error:
             if error.code in _NOT_OURS:
                 return 0
             raise
-        stale = [one for one in found if one.upload_id and one.initiated_time and one.initiated_time < before]
-        for one in stale:
-            self._client._abort_multipart_upload(self._bucket, one.object_name, str(one.upload_id))  # noqa: SLF001
+        stale = [
+            upload
+            for upload in uploads
+            if upload.upload_id and upload.initiated_time and upload.initiated_time < before
+        ]
+        for upload in stale:
+            self._client._abort_multipart_upload(  # noqa: SLF001
+                self._bucket, upload.object_name, str(upload.upload_id)
+            )
         return len(stale)
 
 

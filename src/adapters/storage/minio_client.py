@@ -1,4 +1,4 @@
-"""The SDK's client, set up so that no call waits for minutes."""
+"""Client of the MinIO SDK, configured with short timeouts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _RETRIES = urllib3.Retry(
 def minio_client(
     address: str, access_key: str, secret_key: str, *, secure: bool, region: str, connections: int
 ) -> Minio:
-    """A client; it connects at its first call.
+    """Return a client that connects on its first call.
 
     Args:
-        address: host and port, or an address with a scheme, which then decides about HTTPS.
-        access_key: half of what it signs in with.
-        secret_key: the other half.
-        secure: whether to speak HTTPS.
-        region: part of every signature; when it is given, the SDK does not ask the server for it.
-        connections: kept open at most.
+        address: host and port, or a URL whose scheme overrides ``secure``.
+        access_key: access key id.
+        secret_key: secret access key.
+        secure: use HTTPS.
+        region: region for signatures; given, so that the SDK need not request it from the server.
+        connections: maximum number of connections kept open.
 
     Raises:
-        InvalidSettingError: the address is none.
+        InvalidSettingError: the address is invalid.
     """
     secure, host = _split(address, secure=secure)
     pool = urllib3.PoolManager(
@@ -52,5 +52,5 @@ def _split(address: str, *, secure: bool) -> tuple[bool, str]:
 
 
 def _no_address(address: str, reason: str) -> InvalidSettingError:
-    message = f"{address!r} is no address of an object store ({reason})"
+    message = f"{address!r} is not the address of an object store ({reason})"
     return InvalidSettingError(message, "set it to host:port, without a path")

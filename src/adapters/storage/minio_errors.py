@@ -1,4 +1,4 @@
-"""What the MinIO SDK raises, as the domain names it."""
+"""Translation of errors of the MinIO SDK into domain errors."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded",
 
 @contextmanager
 def s3_errors(endpoint: str, what: str) -> Iterator[None]:
-    """Translate what goes wrong between this program and an object store.
+    """Translate errors of calls to an object store into domain errors.
 
     Args:
-        endpoint: of the store, for people.
-        what: what was being done, as in ``cannot <what>``.
+        endpoint: address of the store, for error messages.
+        what: attempted action, as in ``cannot <what>``.
 
     Raises:
-        ObjectNotFoundError: there is no such object.
-        StorageFullError: the store takes no more.
-        StorageUnavailableError: it cannot be reached, or refuses.
+        ObjectNotFoundError: the object does not exist.
+        StorageFullError: the store is full.
+        StorageUnavailableError: the store cannot be reached, or refused the call.
     """
     try:
         yield
@@ -56,10 +56,10 @@ def _refusal(error: S3Error, endpoint: str, what: str) -> DomainError:
         return ObjectNotFoundError(f"cannot {what}: there is no such object")
     if error.code in _FULL:
         return StorageFullError(f"cannot {what}: the object store is full", "free some space or add a disk")
-    message = f"cannot {what}: the object store at {endpoint} says {error.code}"
+    message = f"cannot {what}: the object store at {endpoint} answered {error.code}"
     if error.code in _REFUSED:
-        hint = "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY, what they may do, and this machine's clock"
+        hint = "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY, their permissions, and this machine's clock"
         return StorageUnavailableError(message, hint)
     if error.code == "NoSuchBucket":
         return StorageUnavailableError(message, "the bucket was deleted: restart to have it created again")
-    return StorageUnavailableError(message, error.message or "look into the log of the store")
+    return StorageUnavailableError(message, error.message or "check the log of the store")

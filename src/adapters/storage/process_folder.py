@@ -1,4 +1,4 @@
-"""Folders that belong to one process, and go with it even when it was killed."""
+"""Scratch folders that belong to one process, and are cleaned up even when it was killed."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from framecloak.domain.errors import StorageUnavailableError
 
 
 class OwnFolder:
-    """A new folder that nobody else may read. It goes when it is closed, or with the next `sweep`.
+    """New folder that only this user can read; deleted on close, or by the next clean-up after a crash.
 
-    Its process holds a lock on it for as long as it lives.
+    The process holds a lock on the folder while it runs.
 
     Args:
-        parent: where the folder is made; other processes may use the same.
-        prefix: what its name begins with.
+        parent: folder in which it is created; processes may share it.
+        prefix: name prefix.
 
     Attributes:
-        path: of the folder.
+        path: path of the folder.
 
     Raises:
-        StorageUnavailableError: the folder cannot be made.
+        StorageUnavailableError: the folder cannot be created.
         StorageFullError: the disk is full.
     """
 
     def __init__(self, parent: Path, prefix: str) -> None:
-        with disk_errors(f"make a folder in {parent}"):
+        with disk_errors(f"create a folder in {parent}"):
             self.path, self._lock = _locked_folder(parent, prefix)
 
     def __enter__(self) -> Self:
@@ -45,43 +45,45 @@ class OwnFolder:
         self.close()
 
     def close(self) -> None:
-        """Remove it with everything in it."""
+        """Delete the folder with all its contents."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 
 def sweep(parent: Path, *prefixes: str) -> int:
-    """Remove the folders of processes that ended without doing so.
+    """Delete the folders that killed processes left behind.
 
     Args:
-        parent: where the folders were made.
-        prefixes: what their names begin with.
+        parent: folder in which they were created.
+        prefixes: their name prefixes.
 
     Returns:
-        How many.
+        The number of deleted folders.
 
     Raises:
-        StorageUnavailableError: the disk fails, or some cannot be removed; all others are.
+        StorageUnavailableError: the disk failed, or some folders cannot be deleted; the others are deleted.
     """
-    swept, left = 0, list[Path]()
+    removed, failed = 0, list[Path]()
     with disk_errors(f"clean up {parent}"):
         folders = [folder for prefix in prefixes for folder in parent.glob(f"{prefix}*")]
     for folder in folders:
         try:
-            swept += _removed_if_dead(folder)
+            removed += _removed_if_dead(folder)
         except OSError:
-            left.append(folder)
-    if left:
-        message = f"cannot remove {len(left)} folder(s) that killed processes left behind, {left[0]} first"
-        raise StorageUnavailableError(message, "remove them by hand: what is in them is not redacted")
-    return swept
+            failed.append(folder)
+    if failed:
+        message = (
+            f"cannot remove {len(failed)} folder(s) that killed processes left behind, {failed[0]} first"
+        )
+        raise StorageUnavailableError(message, "remove them by hand: their contents are not redacted")
+    return removed
 
 
 def _removed_if_dead(folder: Path) -> bool:
-    """Remove a folder unless its process lives.
+    """Delete a folder unless its process is running; return whether it was deleted.
 
     Raises:
-        OSError: it cannot be opened, or something in it stays.
+        OSError: the folder cannot be opened or cannot be deleted completely.
     """
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -89,7 +91,7 @@ def _removed_if_dead(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # As much as possible; what another process has just removed from it is no error.
+        # Delete as much as possible; files that another process has just deleted are no error.
         shutil.rmtree(folder, ignore_errors=True)
         if folder.exists():
             raise OSError(f"{folder} cannot be removed")
@@ -103,7 +105,7 @@ def _removed_if_dead(folder: Path) -> bool:
 def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        # Perhaps somebody is just taking it for one that was left behind, and has the lock.
+        # A concurrent clean-up may have mistaken the new folder for a stale one and locked it.
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Entries of ZIPs in an object store, each fetched by its range; only their directory is fetched whole."""
+"""Reader of single entries of ZIP archives in an object store, by range requests."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.ports.services import ObjectStore
 
 _TAIL = 1 << 20
-"""Bytes from the end that are fetched first: the directory of ten thousand frames fits."""
+"""Bytes fetched from the end first, enough for the central directory of ten thousand frames."""
 
 _HEADER = struct.Struct("<26xHH")
 _LONGEST_EXTRA = 64
-"""What is between a header and its entry, beside the name, in archives of this program: 20 bytes at most."""
+"""Bytes reserved for the extra field of a local header; archives of this program use 20 at most."""
 
 _KEPT = 8
-"""Directories that are remembered; a result is never changed."""
+"""Maximum number of cached directories, which stay valid because results never change."""
 
 
 class _Directory(NamedTuple):
@@ -30,10 +30,10 @@ class _Directory(NamedTuple):
 
 
 class StoredZips:
-    """Reads single entries; see ``framecloak.domain.ports.results.StoredArchives``.
+    """Reader of single entries of stored ZIPs; see ``domain.ports.results.StoredArchives``.
 
     Args:
-        store: where the archives are.
+        store: object store of the archives.
     """
 
     def __init__(self, store: ObjectStore) -> None:
@@ -41,10 +41,14 @@ class StoredZips:
         self._directories: OrderedDict[str, _Directory] = OrderedDict()
 
     async def read(self, key: str, name: str) -> bytes:
-        """One entry, checked against its CRC.
+        """Return the content of an entry, verified by its CRC-32.
+
+        Args:
+            key: object key of the archive.
+            name: name of the entry.
 
         Raises:
-            ObjectNotFoundError: there is no such archive or entry, or it is damaged.
+            ObjectNotFoundError: the archive or entry does not exist or is damaged.
             StorageUnavailableError: the store cannot be reached.
         """
         directory = await self._directory(key)
@@ -63,11 +67,11 @@ class StoredZips:
         return content
 
     async def _directory(self, key: str) -> _Directory:
-        found = self._directories.pop(key, None) or await self._read_directory(key)
-        self._directories[key] = found
+        directory = self._directories.pop(key, None) or await self._read_directory(key)
+        self._directories[key] = directory
         while len(self._directories) > _KEPT:
             self._directories.popitem(last=False)
-        return found
+        return directory
 
     async def _read_directory(self, key: str) -> _Directory:
         size = (await self._store.stat(key)).size
@@ -86,10 +90,10 @@ class StoredZips:
 
 
 class _TooShortError(Exception):
-    """What is wanted lies before what was fetched.
+    """A read begins before the fetched end of the archive.
 
     Args:
-        needed: where it begins.
+        needed: offset of the read in bytes.
     """
 
     def __init__(self, needed: int) -> None:
@@ -98,7 +102,7 @@ class _TooShortError(Exception):
 
 
 class _Tail(io.BytesIO):
-    """The end of a file, to be read as if it were the whole file."""
+    """End of a file, addressed by the offsets of the whole file."""
 
     def __init__(self, data: bytes, start: int) -> None:
         super().__init__(data)

@@ -1,4 +1,4 @@
-"""Blocking work off the event loop, in a way that a cancelled caller leaves nothing running behind it."""
+"""Blocking calls in threads, whose end a cancelled caller awaits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call something that blocks in a thread of the loop's own pool; see `in_executor`."""
+    """Run a blocking function in a thread of the event loop's default pool; see `in_executor`."""
     return await in_executor(None, partial(work, *args, **kwargs))
 
 
@@ -24,18 +24,20 @@ async def in_executor(
     on_cancel: Callable[[], None] | None = None,
     patience: float | None = None,
 ) -> T:
-    """Call something that blocks in a thread.
+    """Run a blocking function in a thread.
 
-    A thread cannot be stopped. A caller that is cancelled therefore waits for it, so that what the
-    caller closes next (a file, a connection) is not in use any more: the number of a closed file may
-    belong to another one the moment after.
+    A thread cannot be stopped, so a cancelled caller waits for its end. Resources that the caller closes next
+    are then no longer in use. Otherwise another file might already have reused the closed descriptor.
 
     Args:
-        executor: whose thread; None for the loop's own pool.
-        work: what blocks.
-        on_cancel: called when the caller is cancelled, to make the work end early.
-        patience: seconds that a cancelled caller waits at most, for work that uses nothing of the caller's
-            and may hang; None for as long as it takes.
+        executor: thread pool; None for the event loop's default pool.
+        work: blocking function.
+        on_cancel: called when the caller is cancelled, to end the work early.
+        patience: maximum seconds that a cancelled caller waits; None for no limit. A limit is for work
+            that may hang and uses no resource of the caller.
+
+    Returns:
+        The result of the function.
     """
     running = asyncio.get_running_loop().run_in_executor(executor, work)
     try:
@@ -48,20 +50,20 @@ async def in_executor(
 
 
 async def settled(running: asyncio.Future[T], patience: float | None = None) -> None:
-    """Wait for the end of something, however it ends, even when told again not to wait.
+    """Wait until a future is done, ignoring its result and any cancellation of the caller.
 
     Args:
-        running: what is waited for.
-        patience: seconds to wait at most; None for as long as it takes.
+        running: future to wait for.
+        patience: maximum seconds to wait; None for no limit.
     """
-    # Looked at in any case, so that the loop does not report it as overlooked.
+    # Retrieve the exception, so that the event loop does not report it as never retrieved.
     running.add_done_callback(lambda done: done.cancelled() or done.exception())
     end = None if patience is None else monotonic() + patience
     while not running.done():
-        left = None if end is None else end - monotonic()
-        if left is not None and left <= 0:
+        remaining = None if end is None else end - monotonic()
+        if remaining is not None and remaining <= 0:
             return
         try:
-            await asyncio.wait([running], timeout=left)
+            await asyncio.wait([running], timeout=remaining)
         except asyncio.CancelledError:
             continue

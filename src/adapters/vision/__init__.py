@@ -1,7 +1,7 @@
-"""What looks at pictures: detectors of faces, text and plates, recognisers, CLIP, and the weights of all."""
+"""Vision models: detectors of faces, text and plates, face recognisers, CLIP, and their weights."""
 
 import os
 
-# ONNX Runtime tells its makers about sessions and machines unless it is told not to before it is imported,
-# and the libraries around it import it too. Nothing of an installation leaves it.
+# ONNX Runtime sends telemetry to its publisher unless this is set before its import, and other libraries
+# import it too. No data about an installation may leave it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

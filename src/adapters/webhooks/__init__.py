@@ -1,1 +1,1 @@
-"""Calling other people's servers, without being sent where only this one may go."""
+"""Webhook delivery with protection against server-side request forgery (SSRF)."""

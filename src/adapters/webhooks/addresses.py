@@ -1,7 +1,7 @@
-"""Which addresses may be called, and connections to none but these.
+"""Filter of destination addresses, and a network backend that connects only to permitted ones.
 
-A name is looked up once, what it stands for is checked, and the connection is made to the very address that
-was checked. Looked up twice, a name can stand for something else the second time.
+A host name is resolved once, its addresses are checked, and the connection is made to a checked address. A
+second lookup could return other addresses (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httpcore
 from framecloak.domain.errors import WebhookFailedError
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Looks up the IP addresses of a host; raises ``OSError`` or ``UnicodeError`` when it has none."""
+"""Function that resolves a host to IP addresses; raises ``OSError`` or ``UnicodeError`` on failure."""
 SocketOption: TypeAlias = (
     tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 )
@@ -27,13 +27,13 @@ _NEVER = tuple(
     map(
         ip_network,
         (
-            # In these lies an IPv4 address that a gateway would connect to.
+            # These embed an IPv4 address to which a gateway would connect.
             "64:ff9b::/96",
             "64:ff9b:1::/48",
             "2001::/32",
             "2002::/16",
             "192.88.99.0/24",
-            # Assignments of the IETF; older versions of Python count only parts of them as not global.
+            # IETF protocol assignments; older versions of Python classify only parts of them as not global.
             "192.0.0.0/24",
         ),
     )
@@ -41,28 +41,28 @@ _NEVER = tuple(
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver knows about a host, each address once.
+    """Resolve a host with the system's resolver; each address occurs once.
 
     Raises:
-        OSError: there is no such host, or no answer.
-        UnicodeError: it cannot be the name of a host.
+        OSError: The host does not exist, or the resolver does not answer.
+        UnicodeError: The text is not a valid host name.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def may_be_called(address: str, *, allow_private: bool) -> bool:
-    """Whether a receiver may be there.
+    """Return whether webhooks may connect to an address.
 
     Args:
-        address: of IP.
-        allow_private: whether it may be one of this machine or its networks. Not so the addresses of a link,
-            where clouds tell machines their credentials.
+        address: IP address.
+        allow_private: Whether addresses of this machine and of private networks are permitted. Link-local
+            addresses never are, because clouds serve machine credentials there.
     """
     ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
         ip = ip.ipv4_mapped or ip
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or any(ip in one for one in _NEVER):
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or any(ip in network for network in _NEVER):
         return False
     return allow_private or _is_public(ip)
 
@@ -72,12 +72,12 @@ def _is_public(ip: IPv4Address | IPv6Address) -> bool:
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to addresses that may be called. What goes through the connection is left to others.
+    """Network backend of httpcore that connects only to permitted addresses.
 
     Args:
-        allow_private: as for `may_be_called`.
-        lookup: what names stand for.
-        network: makes the connections.
+        allow_private: As for `may_be_called`.
+        lookup: Resolver of host names.
+        network: Backend that makes the connections; by default that of AnyIO.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SocketOption] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address of a host that answers.
+        """Connect to the first address of a host that accepts the connection.
 
         Raises:
-            WebhookFailedError: the host has no address, or one that may not be called.
-            httpcore.NetworkError: no address answers.
-            httpcore.TimeoutException: in time, that is.
+            WebhookFailedError: The host has no address, or one that is not permitted.
+            httpcore.NetworkError: All addresses fail; the error is that of the last one.
+            httpcore.TimeoutException: All addresses fail, and the last one times out.
         """
         addresses = await self._addresses(host, port)
         for address in addresses[:-1]:
@@ -120,28 +120,28 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ARG002, ASYNC109 - as above
         socket_options: Iterable[SocketOption] | None = None,  # noqa: ARG002 - as above
     ) -> httpcore.AsyncNetworkStream:
-        """Refuse it.
+        """Reject Unix sockets.
 
         Raises:
-            WebhookFailedError: always.
+            WebhookFailedError: Always.
         """
-        raise WebhookFailedError("a webhook cannot be a socket of this machine", retry=False)
+        raise WebhookFailedError("a webhook cannot use a socket of this machine", retry=False)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Sleep for a number of seconds."""
         await self._network.sleep(seconds)
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         try:
             addresses = await self._lookup(host, port)
         except UnicodeError as error:
-            raise WebhookFailedError("the receiver's name is none", retry=False) from error
+            raise WebhookFailedError("the receiver's host name is invalid", retry=False) from error
         except OSError as error:
-            raise WebhookFailedError("the receiver's name cannot be looked up", retry=True) from error
+            raise WebhookFailedError("the receiver's host name cannot be resolved", retry=True) from error
         if not addresses:
-            raise WebhookFailedError("the receiver's name has no address", retry=True)
-        # One bad address spoils the others: an honest receiver has none.
-        if not all(may_be_called(one, allow_private=self._allow_private) for one in addresses):
+            raise WebhookFailedError("the receiver's host name has no address", retry=True)
+        # A single forbidden address rejects the host: a legitimate receiver has none.
+        if not all(may_be_called(address, allow_private=self._allow_private) for address in addresses):
             raise WebhookFailedError(
                 "the receiver is not on the public internet",
                 "WEBHOOK_ALLOW_PRIVATE lets webhooks call private networks",

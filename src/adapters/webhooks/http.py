@@ -1,4 +1,4 @@
-"""Posting to receivers over HTTP."""
+"""Webhook sender over HTTP."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _USER_AGENT = "framecloak"
 
 
 class HttpWebhookSender:
-    """Posts to public addresses; see the port.
+    """Sender of webhooks with POST requests to permitted addresses.
 
-    It follows no redirects, uses no proxies, keeps no connections and no cookies, and leaves the body of the
-    answer unread: the status says it all.
+    It follows no redirects, uses no proxies, keeps no connections or cookies, and ignores the body of the
+    response: only the status code matters.
 
     Args:
-        allow_private: whether receivers may be on this machine or in its networks.
-        lookup: what names stand for.
-        total_seconds: after which a receiver counts as not answering.
+        allow_private: Whether receivers on this machine and in private networks are permitted.
+        lookup: Resolver of host names.
+        total_seconds: Timeout of a request in seconds.
     """
 
     def __init__(
@@ -39,28 +39,32 @@ class HttpWebhookSender:
         self._total_seconds = total_seconds
 
     async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """See the port."""
+        """Post a body and require a 2xx status.
+
+        Raises:
+            WebhookFailedError: The delivery failed; the error states whether to retry.
+        """
         try:
             async with asyncio.timeout(self._total_seconds):
                 status = await self._post(url, body, headers)
         except httpx.InvalidURL as error:
-            raise WebhookFailedError("the webhook's address is none", retry=False) from error
+            raise WebhookFailedError("the webhook's URL is invalid", retry=False) from error
         except httpcore.UnsupportedProtocol as error:
-            raise WebhookFailedError("the webhook's address is not of HTTP", retry=False) from error
+            raise WebhookFailedError("the webhook's URL is not an HTTP URL", retry=False) from error
         except (TimeoutError, httpcore.TimeoutException) as error:
             raise WebhookFailedError("the receiver did not answer in time", retry=True) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            # Some errors of TLS come as they are, which is as those of the operating system.
-            raise WebhookFailedError("the receiver could not be talked to", retry=True) from error
+            # Some TLS errors are not wrapped by httpcore; they are subclasses of OSError.
+            raise WebhookFailedError("communication with the receiver failed", retry=True) from error
         if not 200 <= status < 300:
             raise WebhookFailedError(f"the receiver answered {status}", retry=status != _GONE)
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """The status that a receiver answers with."""
-        # What is sent is httpx's; its client takes no network of ours, so the connection is httpcore's.
+        """Post a body and return the status code of the response."""
+        # httpx builds the request, but its client accepts no custom network backend, so httpcore sends it.
         request = httpx.Request("POST", url, content=body, headers={"User-Agent": _USER_AGENT, **headers})
         if not request.url.host:
-            # The resolver would take it for this machine.
+            # The resolver would resolve an empty host to this machine.
             raise httpx.InvalidURL("no host")
         target = httpcore.URL(
             scheme=request.url.raw_scheme,
@@ -84,5 +88,5 @@ class HttpWebhookSender:
 
     @cached_property
     def _ssl_context(self) -> ssl.SSLContext:
-        """Made when it is needed first: reading all the authorities there are takes a while."""
+        """TLS context, created on first use because loading the certificate authorities is slow."""
         return httpx.create_ssl_context()

@@ -1,4 +1,4 @@
-"""Use case: see who did what."""
+"""Use case: read the audit log."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from framecloak.domain.ports.database import Database
 
 
 class Auditing:
-    """The audit log, for those who answer for the installation.
+    """Access to the audit log for administrators.
 
     Args:
-        database: where it is kept.
+        database: Storage of the log.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def entries(self, principal: Principal, wanted: AuditFilter, limit: int) -> Sequence[AuditEntry]:
-        """The newest entries, newest first; for administrators.
+        """Return the newest matching entries, newest first.
 
         Raises:
-            ForbiddenError: the caller is none.
+            ForbiddenError: The caller is not an administrator.
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
             return await work.audit.list(wanted, limit)
 
     async def record(self, principal: Principal, action: str, subject: str) -> None:
-        """Record what is done past the other use cases, before it is done.
+        """Record an action that bypasses the other use cases, before it is carried out.
 
         Raises:
-            ForbiddenError: the caller is no administrator.
+            ForbiddenError: The caller is not an administrator.
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:

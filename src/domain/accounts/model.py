@@ -1,4 +1,4 @@
-"""People and programs that use the service, and what they may do."""
+"""Accounts, sessions and API keys, and the permissions of a caller."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from framecloak.domain.errors import ForbiddenError, NotAuthenticatedError
 
 
 class Role(StrEnum):
-    """What kind of account it is."""
+    """Role of an account."""
 
     USER = "user"
-    """Sees its own requests and the videos it owns or was granted."""
+    """Sees its own requests and the videos that it owns or has a grant on."""
     ADMIN = "admin"
     """Sees and may do everything."""
 
 
 class Means(StrEnum):
-    """How a caller proved who it is."""
+    """Authentication method of a caller."""
 
     SESSION = "session"
     JWT = "jwt"
     API_KEY = "api_key"
     COMMAND = "command"
-    """The management command, run by whoever operates the installation."""
+    """The management command, run by an operator of the installation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class User:
     """An account.
 
     Attributes:
-        id: positive.
-        username: unique whatever its case.
+        id: Positive.
+        username: Unique, ignoring case.
         password_hash: Argon2id in PHC format.
-        role: what kind of account it is.
-        disabled: whether it is locked out, at once and by every means.
+        role: Role of the account.
+        disabled: True if the account is locked out; effective immediately for every authentication method.
         created_at: UTC.
-        token_generation: raised whenever the account changes; JWTs of another generation are worthless.
+        token_generation: Increased by every change of the account; JWTs of earlier generations are invalid.
     """
 
     id: int
@@ -52,19 +52,19 @@ class User:
 
     @property
     def is_administrator(self) -> bool:
-        """Whether it is one that is not locked out."""
+        """True for an administrator whose account is not disabled."""
         return self.role is Role.ADMIN and not self.disabled
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling; everything that is read or changed is scoped to it.
+    """The authenticated caller; everything that is read or changed is scoped to it.
 
     Attributes:
-        user_id: of the account.
-        username: of the account.
-        role: of the account.
-        means: how the caller proved it.
+        user_id: Id of the account.
+        username: Name of the account.
+        role: Role of the account.
+        means: Authentication method.
     """
 
     user_id: int
@@ -74,42 +74,42 @@ class Principal:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the caller sees everything."""
+        """True if the caller sees everything."""
         return self.role is Role.ADMIN
 
     def require_admin(self) -> None:
-        """Refuse anyone but administrators.
+        """Require that the caller is an administrator.
 
         Raises:
-            ForbiddenError: the caller is none.
+            ForbiddenError: The caller is not an administrator.
         """
         if not self.is_admin:
-            raise ForbiddenError("this is for administrators", "ask one of them")
+            raise ForbiddenError("this operation is for administrators", "ask an administrator")
 
 
 def enabled(user: User | None) -> User:
-    """The account that a credential was found to belong to.
+    """Return the account of a credential, provided that it exists and is enabled.
 
     Raises:
-        NotAuthenticatedError: there is none, or it is disabled.
+        NotAuthenticatedError: The account does not exist or is disabled.
     """
     if user is None or user.disabled:
-        raise NotAuthenticatedError("the sign-in is not valid any more", "sign in again")
+        raise NotAuthenticatedError("the sign-in is no longer valid", "sign in again")
     return user
 
 
 def principal_of(user: User, means: Means) -> Principal:
-    """The caller that an account is."""
+    """Return the principal for an account."""
     return Principal(user.id, user.username, user.role, means)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that is signed in.
+    """A signed-in browser session.
 
     Attributes:
-        digest: SHA-256 of the secret in the cookie; the secret itself is not kept.
-        user_id: whose it is.
+        digest: SHA-256 of the secret in the cookie; the secret itself is not stored.
+        user_id: Id of the account.
         expires_at: UTC.
     """
 
@@ -120,17 +120,17 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A secret for programs.
+    """An API key.
 
     Attributes:
-        id: positive.
-        user_id: whose it is.
-        name: what its owner calls it.
-        prefix: the first characters of the secret, to tell keys apart.
-        digest: SHA-256 of the secret; the secret itself is shown once and not kept.
+        id: Positive.
+        user_id: Id of the account.
+        name: Name given by the owner.
+        prefix: First characters of the secret, which identify the key in lists.
+        digest: SHA-256 of the secret; the secret itself is shown once and not stored.
         created_at: UTC.
-        expires_at: UTC, or None for a key that lasts until it is revoked.
-        last_used_at: UTC to the minute, or None.
+        expires_at: UTC, or None for a key that is valid until revoked.
+        last_used_at: UTC, rounded down to the minute, or None.
     """
 
     id: int

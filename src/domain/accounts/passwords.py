@@ -1,4 +1,4 @@
-"""What a password has to be, and whether it is the right one."""
+"""Hashing and verification of passwords."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.services import AttemptLimiter, PasswordHasher
 
 SHORTEST_PASSWORD = 12
-"""Characters; NIST SP 800-63B asks for length instead of composition rules."""
+"""Minimum number of characters; NIST SP 800-63B recommends length instead of composition rules."""
 
 LONGEST_PASSWORD = 1024
-"""Characters; hashing must not be made expensive by what is sent."""
+"""Maximum number of characters; limits the cost of hashing untrusted input."""
 
 LOGIN_WINDOW = timedelta(minutes=5)
-"""The time that failures are counted in."""
+"""Period in which failures are counted."""
 
 LOGIN_ATTEMPTS = 10
 """Failures allowed for one name from one address; a success clears them."""
 
 LOGIN_ATTEMPTS_OF_ADDRESS = 30
-"""Failures allowed from one address, which may be that of a whole office."""
+"""Failures allowed from one address, which may be shared by a whole office."""
 
 LOGIN_ATTEMPTS_OF_NAME = 100
-"""Failures allowed for one name: few enough to make guessing from many addresses hopeless, and so many
-that keeping somebody out takes more than a few of them."""
+"""Failures allowed for one name: low enough to stop guessing from many addresses, and high enough that
+locking out a user takes more than a few addresses."""
 
 
 class TooManySignInsError(TooManyAttemptsError):
-    """A sign-in that has to wait.
+    """Too many failed sign-ins.
 
     Args:
-        limit: failures allowed in ``LOGIN_WINDOW``.
-        retry_after: seconds until the next try is welcome.
+        limit: Failures allowed in ``LOGIN_WINDOW``.
+        retry_after: Seconds until the next attempt is allowed.
     """
 
     def __init__(self, limit: int, retry_after: int) -> None:
-        super().__init__("too many attempts to sign in", "wait a while", retry_after)
+        super().__init__("too many sign-in attempts", "try again later", retry_after)
         self.limit = limit
 
 
 class Passwords:
-    """Hashes and checks passwords.
+    """Password hashing and verification with rate limits.
 
     Args:
-        database: where accounts are.
-        hasher: keeps passwords.
-        limiter: counts tries.
+        database: Storage of accounts.
+        hasher: Password hashing.
+        limiter: Counter of attempts.
     """
 
     def __init__(self, database: Database, hasher: PasswordHasher, limiter: AttemptLimiter) -> None:
@@ -57,29 +57,30 @@ class Passwords:
         self._limiter = limiter
 
     async def hashed(self, password: str) -> str:
-        """What is stored in place of a password.
+        """Return the hash that is stored for a password.
 
         Raises:
-            WeakPasswordError: it is too short, or too long.
+            WeakPasswordError: The password is too short or too long.
         """
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             raise WeakPasswordError(
-                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters", "choose another"
+                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters",
+                "choose another password",
             )
         return await self._hasher.hash(password)
 
     async def check(self, username: str, password: str, address: str) -> User:
-        """The account that a name and a password belong to, as it was before the password was checked.
+        """Return the account with this name and password, as it was before the password was checked.
 
         Raises:
-            InvalidCredentialsError: they do not belong together, or the account is disabled.
-            TooManySignInsError: too many failures of this name, from this address, or of both together.
+            InvalidCredentialsError: The user name or the password is wrong, or the account is disabled.
+            TooManySignInsError: Too many failures of this name, of this address, or of both together.
         """
         name = username.strip().casefold()[:150]
         pair = f"login:pair:{address} {name}"
         by_address, by_name = f"login:address:{address}", f"login:name:{name}"
         await self._count(
-            # First, so that an address that has to wait does not get ever more names remembered.
+            # First, so that a blocked address cannot create counters for more and more names.
             (by_address, LOGIN_ATTEMPTS_OF_ADDRESS),
             (pair, LOGIN_ATTEMPTS),
             (by_name, LOGIN_ATTEMPTS_OF_NAME),
@@ -91,12 +92,15 @@ class Passwords:
         return user
 
     async def _count(self, *limits: tuple[str, int]) -> None:
-        """Count a try as a failure before it is looked at: of many at once no more are than may."""
+        """Count an attempt as a failure before checking it.
+
+        Concurrent attempts therefore cannot exceed a limit.
+        """
         counted: list[str] = []
         for key, limit in limits:
             wait = await self._limiter.hit(key, limit, LOGIN_WINDOW)
             if wait:
-                # It guessed nothing. Above all, who has to wait must not use up what others have.
+                # The attempt was not checked, and a blocked caller must not use up the limits of others.
                 for earlier in counted:
                     await self._limiter.give_back(earlier)
                 raise TooManySignInsError(limit, wait)
@@ -116,9 +120,9 @@ class Passwords:
         return user
 
     async def _record_refusal(self, user: User | None, address: str) -> None:
-        """Record that somebody could not sign in.
+        """Record a refused sign-in in the audit log.
 
-        A name that is nobody's is not recorded: people type passwords into the wrong field.
+        An unknown name is not recorded, because users sometimes type their password into the wrong field.
         """
         async with self._database.unit_of_work() as work:
             subject = f"user:{user.id}" if user else "user:unknown"
@@ -127,5 +131,5 @@ class Passwords:
 
 
 def wrong_credentials() -> InvalidCredentialsError:
-    """The same words whatever is wrong, so that nobody learns which names there are."""
+    """Return the same error whatever is wrong, so that it does not reveal which names exist."""
     return InvalidCredentialsError("user name or password is wrong", "check both")

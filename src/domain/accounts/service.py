@@ -1,4 +1,4 @@
-"""Use cases around accounts: sign in, prove who you are, keys for programs, administration."""
+"""Use cases of accounts: sign-in, authentication, API keys, administration."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ __all__ = [
 
 KEY_PREFIX = "fck_"
 SHOWN_CHARACTERS = len(KEY_PREFIX) + 6
-"""How much of an API key stays visible, to tell keys apart."""
+"""Number of leading characters of an API key that stay visible, to identify the key in lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """How random secrets are made and remembered.
+    """Generator of random secrets.
 
     Attributes:
-        new: makes a secret of 256 random bits with a prefix.
-        digest: what is stored in its place.
+        new: Returns a new secret of 256 random bits with the given prefix.
+        digest: Returns the digest that is stored instead of a secret.
     """
 
     new: Callable[[str], str]
@@ -57,11 +57,11 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A browser that just signed in.
+    """A new browser session.
 
     Attributes:
-        secret: for the cookie; shown this once.
-        user: who it is.
+        secret: Value of the session cookie; shown only once.
+        user: Account that signed in.
         expires_at: UTC.
     """
 
@@ -71,16 +71,16 @@ class SignedIn:
 
 
 class Identity:
-    """Who is who.
+    """Authentication and administration of accounts.
 
     Args:
-        database: where accounts are.
-        hasher: keeps passwords.
-        tokens: issues JWTs.
-        limiter: counts failed tries.
-        secrets: makes session secrets and API keys.
-        clock: tells the time.
-        session_lasts: how long a browser stays signed in.
+        database: Storage of accounts, sessions and API keys.
+        hasher: Password hashing.
+        tokens: Issuer of JWTs.
+        limiter: Counter of failed attempts.
+        secrets: Generator of session secrets and API keys.
+        clock: Current time (UTC).
+        session_lasts: Lifetime of a browser session.
     """
 
     def __init__(
@@ -103,29 +103,29 @@ class Identity:
     async def sign_in(
         self, username: str, password: str, address: str, before: str | None = None
     ) -> SignedIn:
-        """Sign a browser in.
+        """Sign in a browser.
 
         Args:
-            username: of the account, whatever its case.
-            password: of the account.
-            address: where the browser is.
-            before: the secret of the session that the browser had so far, which ends; no matter whose it was.
+            username: Name of the account; case is ignored.
+            password: Password of the account.
+            address: IP address of the browser.
+            before: Secret of the browser's previous session, which is ended, whichever account it belongs to.
 
         Raises:
-            InvalidCredentialsError: name and password do not belong together, or the account is disabled.
-            TooManyAttemptsError: too many tries of this name, or from this address.
+            InvalidCredentialsError: The user name or the password is wrong, or the account is disabled.
+            TooManyAttemptsError: Too many attempts with this name or from this address.
         """
         checked = await self._passwords.check(username, password, address)
         secret = self._secrets.new("")
         now = self._clock.now()
         session = Session(self._secrets.digest(secret), checked.id, now + self._session_lasts)
         async with self._database.unit_of_work() as work:
-            # The password may have been changed, and its sessions ended, while it was checked.
+            # The password may have been changed, and all sessions ended, during the check.
             user = await work.users.lock(checked.id)
             if user.disabled or user.password_hash != checked.password_hash:
                 raise wrong_credentials()
             if before:
-                # Nobody could end it any more once the browser has forgotten it.
+                # The browser forgets the old secret, so the session could never be ended later.
                 await work.sessions.remove(self._secrets.digest(before))
             await work.sessions.add(session)
             caller, details = principal_of(user, Means.SESSION), {"address": address}
@@ -134,7 +134,7 @@ class Identity:
         return SignedIn(secret, user, session.expires_at)
 
     async def sign_out(self, secret: str) -> None:
-        """Sign a browser out; no matter if it was not signed in."""
+        """End a browser session; an unknown secret is ignored."""
         digest = self._secrets.digest(secret)
         async with self._database.unit_of_work() as work:
             user = await work.sessions.find(digest, self._clock.now())
@@ -145,10 +145,10 @@ class Identity:
             await work.commit()
 
     async def sign_out_everywhere(self, principal: Principal) -> None:
-        """End the caller's sign-ins: every browser's session and every JWT. API keys stay.
+        """End all sessions and invalidate all JWTs of the caller. API keys stay valid.
 
         Raises:
-            UserNotFoundError: the account is gone.
+            UserNotFoundError: The account no longer exists.
         """
         async with self._database.unit_of_work() as work:
             user = await work.users.lock(principal.user_id)
@@ -161,48 +161,48 @@ class Identity:
         """Exchange a password for JWTs.
 
         Raises:
-            InvalidCredentialsError: as for ``sign_in``.
-            TooManyAttemptsError: as for ``sign_in``.
+            InvalidCredentialsError: As for ``sign_in``.
+            TooManyAttemptsError: As for ``sign_in``.
         """
         user = await self._passwords.check(username, password, address)
         async with self._database.unit_of_work() as work:
             caller = principal_of(user, Means.JWT)
             await work.audit.add(caller, "token.issue", f"user:{user.id}", {"address": address})
             await work.commit()
-        # Those of a password that is changed at this moment carry its generation, and are worthless.
+        # If the password is changed concurrently, the tokens carry the old generation and are invalid.
         return self._tokens.issue(user)
 
     async def refresh_tokens(self, refresh: str) -> TokenPair:
-        """Exchange a refresh token for new JWTs; a second time, it ends all JWTs of the account instead.
+        """Exchange a refresh token for new JWTs; reuse of a token invalidates all JWTs of the account.
 
         Raises:
-            NotAuthenticatedError: it is not good (any more), was used, or the account is disabled or gone.
+            NotAuthenticatedError: The token is invalid or was used, or the account is disabled or deleted.
         """
         return await self._tokens.refresh(refresh)
 
     async def by_session(self, secret: str) -> Principal:
-        """Who a session cookie belongs to.
+        """Authenticate a caller by the secret of a session cookie.
 
         Raises:
-            NotAuthenticatedError: it is not good, or the account is disabled.
+            NotAuthenticatedError: The session is invalid, or the account is disabled.
         """
         async with self._database.unit_of_work() as work:
             user = await work.sessions.find(self._secrets.digest(secret), self._clock.now())
         return principal_of(enabled(user), Means.SESSION)
 
     async def by_access_token(self, token: str) -> Principal:
-        """Who an access token belongs to.
+        """Authenticate a caller by an access token.
 
         Raises:
-            NotAuthenticatedError: it is not good (any more), or the account is disabled or gone.
+            NotAuthenticatedError: The token is invalid, or the account is disabled or deleted.
         """
         return await self._tokens.principal(token)
 
     async def by_api_key(self, secret: str) -> Principal:
-        """Who an API key belongs to.
+        """Authenticate a caller by an API key.
 
         Raises:
-            NotAuthenticatedError: it is not good, or the account is disabled.
+            NotAuthenticatedError: The key is invalid, or the account is disabled.
         """
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
@@ -220,15 +220,15 @@ class Identity:
     async def create_api_key(
         self, principal: Principal, name: str, expires_at: datetime | None = None
     ) -> tuple[ApiKey, str]:
-        """Make a key for the caller; the secret is returned this once.
+        """Create an API key for the caller, and return it with its secret, which is shown only once.
 
         Raises:
-            InvalidOptionError: it would have expired already, or has no name.
+            InvalidOptionError: The key has no name, or its expiry is in the past.
         """
         if not name.strip() or len(name) > 100:
-            raise InvalidOptionError("a key needs a name of 1 to 100 characters", "say what it is for")
+            raise InvalidOptionError("a key needs a name of 1 to 100 characters", "name its purpose")
         if expires_at is not None and expires_at <= self._clock.now():
-            raise InvalidOptionError("the key would have expired already", "choose a later moment")
+            raise InvalidOptionError("the key would have expired already", "choose a later time")
         secret = self._secrets.new(KEY_PREFIX)
         digest = self._secrets.digest(secret)
         async with self._database.unit_of_work() as work:
@@ -240,15 +240,15 @@ class Identity:
         return key, secret
 
     async def list_api_keys(self, principal: Principal) -> Sequence[ApiKey]:
-        """The caller's keys, newest first."""
+        """Return the caller's keys, newest first."""
         async with self._database.unit_of_work() as work:
             return await work.api_keys.list(principal.user_id)
 
     async def revoke_api_key(self, principal: Principal, key_id: int) -> None:
-        """Make a key of the caller worthless.
+        """Revoke a key of the caller.
 
         Raises:
-            ApiKeyNotFoundError: the caller has no such key.
+            ApiKeyNotFoundError: The caller has no such key.
         """
         async with self._database.unit_of_work() as work:
             await work.api_keys.remove(key_id, principal.user_id)
@@ -256,13 +256,13 @@ class Identity:
             await work.commit()
 
     async def create_user(self, principal: Principal, username: str, password: str, role: Role) -> User:
-        """Open an account; for administrators.
+        """Create an account; for administrators.
 
         Raises:
-            ForbiddenError: the caller is none.
-            UsernameTakenError: there is one of that name.
-            WeakPasswordError: the password is too short.
-            InvalidOptionError: the name cannot be one.
+            ForbiddenError: The caller is not an administrator.
+            UsernameTakenError: The name is in use.
+            WeakPasswordError: The password is too short or too long.
+            InvalidOptionError: The name is not allowed.
         """
         principal.require_admin()
         name = username.strip()
@@ -276,21 +276,21 @@ class Identity:
         return user
 
     async def list_users(self, principal: Principal, limit: int, offset: int) -> Page[User]:
-        """All accounts, oldest first; for administrators.
+        """Return a page of all accounts, oldest first; for administrators.
 
         Raises:
-            ForbiddenError: the caller is none.
+            ForbiddenError: The caller is not an administrator.
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
             return await work.users.list(limit, offset)
 
     async def get_user(self, principal: Principal, user_id: int) -> User:
-        """One account; the caller's own, or any for administrators.
+        """Return the caller's own account, or any account for administrators.
 
         Raises:
-            ForbiddenError: it is somebody else's and the caller is no administrator.
-            UserNotFoundError: there is none.
+            ForbiddenError: The account belongs to another user and the caller is not an administrator.
+            UserNotFoundError: The account does not exist.
         """
         if user_id != principal.user_id:
             principal.require_admin()
@@ -306,26 +306,28 @@ class Identity:
         disabled: bool | None = None,
         password: str | None = None,
     ) -> User:
-        """Change an account; for administrators. What is None stays. Its browsers and JWTs are signed out.
+        """Change an account; for administrators. Arguments that are None leave their field unchanged.
+
+        All sessions and JWTs of the account become invalid.
 
         Raises:
-            ForbiddenError: the caller is none.
-            InvalidOptionError: the caller would lock itself out, or no administrator would be left.
-            UserNotFoundError: there is none.
-            WeakPasswordError: the password is too short.
+            ForbiddenError: The caller is not an administrator.
+            InvalidOptionError: The caller would lock itself out, or no administrator would be left.
+            UserNotFoundError: The account does not exist.
+            WeakPasswordError: The password is too short or too long.
         """
         principal.require_admin()
         may_demote = disabled or role is Role.USER
         if may_demote and user_id == principal.user_id:
-            raise InvalidOptionError("you would lock yourself out", "have another administrator do it")
+            raise InvalidOptionError("you would lock yourself out", "ask another administrator")
         password_hash = None if password is None else await self._passwords.hashed(password)
         async with self._database.unit_of_work() as work:
-            # Locked in this order everywhere, so that two of them never wait for each other.
+            # The same lock order everywhere prevents deadlocks.
             administrators = await work.users.lock_administrators() if may_demote else 0
             user = await work.users.lock(user_id)
             if may_demote and user.is_administrator and administrators == 1:
                 raise InvalidOptionError(
-                    f"{user.username} is the last administrator", "make somebody else one first"
+                    f"{user.username} is the last administrator", "appoint another administrator first"
                 )
             changed = replace(
                 user,
@@ -342,11 +344,11 @@ class Identity:
         return changed
 
     async def first_administrator(self, username: str, password: str) -> User | None:
-        """Open an administrator's account if there is no account at all, else do nothing.
+        """Create an administrator if there are no accounts yet; otherwise return None.
 
         Raises:
-            WeakPasswordError: the password is too short.
-            InvalidOptionError: the name cannot be one.
+            WeakPasswordError: The password is too short or too long.
+            InvalidOptionError: The name is not allowed.
         """
         async with self._database.unit_of_work() as work:
             if (await work.users.list(1, 0)).total:
@@ -355,5 +357,5 @@ class Identity:
         try:
             return await self.create_user(operator, username, password, Role.ADMIN)
         except UsernameTakenError:
-            # Another process that starts at the same moment was quicker.
+            # Another process that starts at the same time was faster.
             return None

@@ -1,4 +1,4 @@
-"""JSON Web Tokens of accounts: which are good, and how they are renewed."""
+"""Verification and renewal of the JSON Web Tokens of accounts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from framecloak.domain.ports.services import TokenIssuer, TokenPair
 
 
 class Tokens:
-    """Issues tokens, and holds them against the accounts they belong to.
+    """Issuer and verifier of the tokens of accounts.
 
     Args:
-        database: where accounts are.
-        issuer: signs and reads tokens.
-        digest: what is stored in place of a secret.
+        database: Storage of accounts.
+        issuer: Signs and verifies tokens.
+        digest: Returns the digest that is stored instead of a secret.
     """
 
     def __init__(self, database: Database, issuer: TokenIssuer, digest: Callable[[str], bytes]) -> None:
@@ -26,14 +26,14 @@ class Tokens:
         self._digest = digest
 
     def issue(self, user: User) -> TokenPair:
-        """A new pair, worthless once the account changes."""
+        """Return a new token pair, which becomes invalid when the account changes."""
         return self._issuer.issue(user.id, user.token_generation)
 
     async def principal(self, access: str) -> Principal:
-        """Who an access token belongs to.
+        """Authenticate a caller by an access token.
 
         Raises:
-            NotAuthenticatedError: it is not good (any more), or the account is disabled or gone.
+            NotAuthenticatedError: The token is invalid, or the account is disabled or deleted.
         """
         subject = self._issuer.verify_access(access)
         async with self._database.unit_of_work() as work:
@@ -44,22 +44,22 @@ class Tokens:
         return principal_of(enabled(_of_generation(user, subject.generation)), Means.JWT)
 
     async def refresh(self, refresh: str) -> TokenPair:
-        """Exchange a refresh token for a new pair, which uses it up.
+        """Exchange a refresh token for a new token pair. Each refresh token can be used once.
 
-        One that comes a second time was stolen, or what came first was: nobody can tell who holds which, so
-        all tokens of the account become worthless (RFC 9700, section 4.14).
+        If a token is used twice, either use may have been that of a thief. All tokens of the account are
+        therefore invalidated (RFC 9700, section 4.14).
 
         Raises:
-            NotAuthenticatedError: it is not good (any more), was used, or the account is disabled or gone.
+            NotAuthenticatedError: The token is invalid or was used, or the account is disabled or deleted.
         """
-        shown = self._issuer.verify_refresh(refresh)
+        token = self._issuer.verify_refresh(refresh)
         async with self._database.unit_of_work() as work:
             try:
-                found = await work.users.lock(shown.subject.user_id)
+                found = await work.users.lock(token.subject.user_id)
             except UserNotFoundError:
                 found = None
-            user = enabled(_of_generation(found, shown.subject.generation))
-            unused = await work.refresh_tokens.use(self._digest(shown.id), user.id, shown.expires_at)
+            user = enabled(_of_generation(found, token.subject.generation))
+            unused = await work.refresh_tokens.use(self._digest(token.id), user.id, token.expires_at)
             if not unused:
                 await work.users.update(replace(user, token_generation=user.token_generation + 1))
                 await work.audit.add(principal_of(user, Means.JWT), "token.reuse", f"user:{user.id}", {})

@@ -1,1 +1,1 @@
-"""Frame anonymisation: what to redact, where, and the proof that it was done."""
+"""Frame anonymisation: detection, redaction, and the residual check of the result."""

@@ -1,8 +1,8 @@
-"""Everything that can go wrong, as the people who use Framecloak would name it.
+"""All domain errors, by the names that users of Framecloak see.
 
-Vendor errors are translated into these at the adapters' edges. The ``code`` is stable: exit codes of
-the command line and statuses of the HTTP API are looked up by it, and nowhere else.
-Import them from here; the files of this folder only put together what belongs together.
+Adapters translate errors of libraries into these. The ``code`` is stable: exit codes of the command line and
+statuses of the HTTP API are looked up by it, and nowhere else. Import the errors from this package; its
+modules only group them.
 """
 
 from framecloak.domain.errors.accounts import (

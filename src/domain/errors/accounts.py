@@ -1,4 +1,4 @@
-"""Who somebody is, and what they may do."""
+"""Errors of authentication, authorisation and accounts."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from framecloak.domain.errors.base import DomainError
 
 
 class NotAuthenticatedError(DomainError):
-    """The caller did not prove who it is."""
+    """The caller is not authenticated."""
 
     code = "not_authenticated"
 
 
 class InvalidCredentialsError(DomainError):
-    """A user name and password that do not belong together."""
+    """The user name or the password is wrong."""
 
     code = "invalid_credentials"
 
 
 class TooManyAttemptsError(DomainError):
-    """Too many tries in too short a time.
+    """Too many attempts in too short a time.
 
     Args:
-        message: as for every ``DomainError``.
-        hint: likewise.
-        retry_after: seconds until the next try is welcome.
+        message: As for every ``DomainError``.
+        hint: As for every ``DomainError``.
+        retry_after: Seconds until the next attempt is allowed.
     """
 
     code = "too_many_attempts"
@@ -34,36 +34,36 @@ class TooManyAttemptsError(DomainError):
 
 
 class ForbiddenError(DomainError):
-    """The caller may see this, and may not do that."""
+    """The caller lacks the permission for this operation."""
 
     code = "forbidden"
 
 
 class CsrfError(DomainError):
-    """A browser's request without the proof that it comes from our own page."""
+    """A browser's request lacks the CSRF token of the web console."""
 
     code = "csrf_failed"
 
 
 class UserNotFoundError(DomainError):
-    """There is no such account."""
+    """The account does not exist."""
 
     code = "user_not_found"
 
 
 class UsernameTakenError(DomainError):
-    """An account of that name exists."""
+    """An account with this name exists already."""
 
     code = "username_taken"
 
 
 class WeakPasswordError(DomainError):
-    """A password that is too short to be one."""
+    """The password is too short or too long."""
 
     code = "weak_password"
 
 
 class ApiKeyNotFoundError(DomainError):
-    """There is no such key, or it belongs to somebody else."""
+    """The API key does not exist, or belongs to another account."""
 
     code = "api_key_not_found"

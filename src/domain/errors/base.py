@@ -1,20 +1,20 @@
-"""What all errors have in common."""
+"""Base class of all domain errors, and the messages shown to users."""
 
 from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-ASK = "tell whoever runs the installation: its log says more"
-AGAIN = "try again shortly; if that does not help, tell whoever runs the installation"
-"""Hints of what those outside are told of the installation."""
+ASK = "contact the operator of the installation; its log has the details"
+AGAIN = "try again shortly; if the problem persists, contact the operator of the installation"
+"""Hints for users who cannot change the installation themselves."""
 
 
 class Told(NamedTuple):
-    """What somebody is told of an error.
+    """An error message as shown to users.
 
     Attributes:
-        message: what happened, without a full stop.
-        hint: what to do about it; empty when the message says it all.
+        message: What happened, without a full stop.
+        hint: What the reader can do about it; empty if the message is sufficient.
     """
 
     message: str
@@ -24,21 +24,21 @@ class Told(NamedTuple):
         return f"{self.message}: {self.hint}" if self.hint else self.message
 
 
-UNEXPECTED = Told("something unexpected happened", ASK)
+UNEXPECTED = Told("an unexpected error occurred", ASK)
 
 
 class DomainError(Exception):
-    """A failure with a stable code, one sentence saying what, and one saying what to do.
+    """A failure with a stable code, a message saying what happened and a hint saying what to do.
 
     Args:
-        message: what happened, without a full stop, naming the thing it happened to.
-        hint: what the reader can do about it, or an empty string when the message says it all.
+        message: What happened, without a full stop, naming the object concerned.
+        hint: What the reader can do about it; empty if the message is sufficient.
     """
 
     code: ClassVar[str] = "internal_error"
     outside: ClassVar[Told | None] = None
-    """What users are told instead, where message and hint may name hosts, paths and settings of the
-    installation, which are for its operators; None where everybody may read them."""
+    """Replacement shown to users if message and hint may contain hosts, paths or settings of the
+    installation, which are for its operators only; None if everyone may read them."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class DomainError(Exception):
         return str(Told(self.message, self.hint))
 
     def told(self) -> Told:
-        """What users are told; an error without a name tells them nothing of what it is about."""
+        """Return the message for users; an error without a code of its own is reported as unexpected."""
         if self.code == DomainError.code:
             return UNEXPECTED
         return self.outside or Told(self.message, self.hint)

@@ -1,4 +1,4 @@
-"""What can go wrong with faces in pictures, with their vectors, and with galleries of them."""
+"""Errors of face analysis, embeddings and galleries."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ from framecloak.domain.errors.base import ASK, DomainError, Told
 
 
 class FaceNotFoundError(DomainError):
-    """A picture without a face."""
+    """No face was detected in the image."""
 
     code = "face_not_found"
 
 
 class FaceTooSmallError(DomainError):
-    """A picture whose faces have too few pixels to be told from others."""
+    """All faces in the image are too small to be recognised."""
 
     code = "face_too_small"
 
 
 class BatchTooLargeError(DomainError):
-    """More pictures or more faces than one request may have."""
+    """The request has more images or faces than allowed."""
 
     code = "batch_too_large"
 
 
 class InvalidEmbeddingError(DomainError):
-    """A vector that no face has, or one that does not go with the others."""
+    """The embedding is not a valid vector, or its length differs from that of the others."""
 
     code = "invalid_embedding"
 
 
 class ModelMismatchError(DomainError):
-    """Embeddings of different models, which say nothing about each other."""
+    """The embeddings come from different models and cannot be compared."""
 
     code = "model_mismatch"
 
 
 class OverloadedError(DomainError):
-    """There is more to do than can be done soon; nothing was begun.
+    """The service is overloaded; the request was not started.
 
     Args:
-        message: as for every ``DomainError``.
-        hint: likewise.
-        retry_after: whole seconds after which another try makes sense.
+        message: As for every ``DomainError``.
+        hint: As for every ``DomainError``.
+        retry_after: Seconds after which a retry makes sense, as a whole number.
     """
 
     code = "overloaded"
@@ -52,32 +52,32 @@ class OverloadedError(DomainError):
 
 
 class GalleryNotFoundError(DomainError):
-    """A gallery that does not exist, whose time is over, or that belongs to somebody else."""
+    """The gallery does not exist, has expired, or belongs to another account."""
 
     code = "gallery_not_found"
 
 
 class GalleryFaceNotFoundError(DomainError):
-    """A face that is not enrolled in that gallery."""
+    """The face is not enrolled in this gallery."""
 
     code = "gallery_face_not_found"
 
 
 class GalleryFullError(DomainError):
-    """A gallery with no room for what was to be enrolled."""
+    """The gallery has no room for the faces to be enrolled."""
 
     code = "gallery_full"
 
 
 class GalleryKeyMissingError(DomainError):
-    """A gallery that is sealed with a key that the settings do not name."""
+    """The gallery is encrypted with a key that is missing from the settings."""
 
     code = "gallery_key_missing"
-    outside = Told("the gallery is sealed with a key that is not known here", ASK)
+    outside = Told("the gallery is encrypted with a key that this installation does not have", ASK)
 
 
 class GalleryDamagedError(DomainError):
-    """Something in a gallery that cannot be opened: changed, moved, or sealed with another key."""
+    """A value in the gallery cannot be decrypted: it was changed, moved, or encrypted with another key."""
 
     code = "gallery_damaged"
-    outside = Told("something in the gallery cannot be opened", ASK)
+    outside = Told("a value in the gallery cannot be decrypted", ASK)

@@ -1,4 +1,4 @@
-"""What can be wrong with a file that is given."""
+"""Errors of input files."""
 
 from __future__ import annotations
 
@@ -6,55 +6,55 @@ from framecloak.domain.errors.base import ASK, DomainError, Told
 
 
 class InputNotFoundError(DomainError):
-    """An input path does not exist or cannot be opened."""
+    """The input path does not exist or cannot be opened."""
 
     code = "input_not_found"
-    outside = Told("a file that is needed cannot be opened", ASK)
+    outside = Told("a required file cannot be opened", ASK)
 
 
 class EmptyFileError(DomainError):
-    """An input file holds no bytes."""
+    """The input file is empty."""
 
     code = "empty_file"
 
 
 class UnreadableVideoError(DomainError):
-    """The bytes are not a video or picture that can be decoded."""
+    """The file is not a video or image that can be decoded."""
 
     code = "unreadable_video"
 
 
 class NoVideoStreamError(DomainError):
-    """A media file that holds sound or subtitles, but no pictures."""
+    """The media file contains audio or subtitles, but no video."""
 
     code = "no_video_stream"
 
 
 class NoFramesError(DomainError):
-    """A video stream without a single frame, or a folder without a single picture."""
+    """The video stream has no frames, or the folder has no images."""
 
     code = "no_frames"
 
 
 class TruncatedVideoError(DomainError):
-    """A video that ends before the frames its header promises."""
+    """The video ends before the number of frames given in its header."""
 
     code = "truncated_video"
 
 
 class ImageTooLargeError(DomainError):
-    """A picture with more pixels than can be examined; found from its header, before decoding."""
+    """The image has too many pixels; detected from its header, before decoding."""
 
     code = "image_too_large"
 
 
 class InvalidImageError(DomainError):
-    """The bytes are not a picture that can be decoded."""
+    """The bytes are not an image that can be decoded."""
 
     code = "invalid_image"
 
 
 class UnreadableArchiveError(DomainError):
-    """A file that is no result of this program, so that it cannot be verified."""
+    """The file is not a result of this program, so it cannot be verified."""
 
     code = "unreadable_archive"

@@ -1,4 +1,4 @@
-"""What can go wrong with stored videos, what is marked on them, and uploads."""
+"""Errors of stored videos, their segments, regions and grants, and of uploads."""
 
 from __future__ import annotations
 
@@ -6,54 +6,54 @@ from framecloak.domain.errors.base import DomainError
 
 
 class VideoNotFoundError(DomainError):
-    """There is no such video, or the caller may not see it."""
+    """The video does not exist, or the caller may not see it."""
 
     code = "video_not_found"
 
 
 class SegmentNotFoundError(DomainError):
-    """There is no such segment on that video."""
+    """The video has no such segment."""
 
     code = "segment_not_found"
 
 
 class RegionNotFoundError(DomainError):
-    """There is no such region on that video."""
+    """The video has no such region."""
 
     code = "region_not_found"
 
 
 class GrantNotFoundError(DomainError):
-    """That account has no grant on that video."""
+    """The account has no grant on this video."""
 
     code = "grant_not_found"
 
 
 class FrameNotFoundError(DomainError):
-    """The video has no frame of that number."""
+    """The video has no frame with this index."""
 
     code = "frame_not_found"
 
 
 class UploadNotFoundError(DomainError):
-    """There is no such upload, it expired, or its bytes never arrived."""
+    """The upload does not exist, has expired, or its bytes never arrived."""
 
     code = "upload_not_found"
 
 
 class UploadTooLargeError(DomainError):
-    """More bytes than an upload may have."""
+    """The upload is larger than allowed."""
 
     code = "upload_too_large"
 
 
 class UploadIncompleteError(DomainError):
-    """An upload that ended before all its bytes had come."""
+    """The upload ended before all of its bytes had arrived."""
 
     code = "upload_incomplete"
 
 
 class VideoInUseError(DomainError):
-    """A video that an unfinished request still needs."""
+    """An unfinished request still needs the video."""
 
     code = "video_in_use"

@@ -1,4 +1,4 @@
-"""What can go wrong with models and with looking at frames through them."""
+"""Errors of models and of their use on frames."""
 
 from __future__ import annotations
 
@@ -6,55 +6,55 @@ from framecloak.domain.errors.base import AGAIN, ASK, DomainError, Told
 
 
 class ProviderUnavailableError(DomainError):
-    """An execution provider was asked for that this machine does not have."""
+    """The requested execution provider is not available on this machine."""
 
     code = "provider_unavailable"
-    outside = Told("the models cannot run on what they are to run on", ASK)
+    outside = Told("the models cannot run on the configured execution provider", ASK)
 
 
 class ModelMissingError(DomainError):
-    """A model was asked for that is not installed."""
+    """The requested model is not installed."""
 
     code = "model_missing"
-    outside = Told("a model that is needed for this is not installed", ASK)
+    outside = Told("a required model is not installed", ASK)
 
 
 class ModelCorruptError(DomainError):
-    """A model file that is not what its name or hash promises."""
+    """The model file does not match its name or digest."""
 
     code = "model_corrupt"
-    outside = Told("a model that is needed for this cannot be loaded", ASK)
+    outside = Told("a required model cannot be loaded", ASK)
 
 
 class LicenseNotAcceptedError(DomainError):
-    """Weights were asked for without accepting the licence they come under."""
+    """The weights were requested without accepting their licence."""
 
     code = "license_not_accepted"
-    outside = Told("a model that is needed for this comes under a licence that nobody has accepted", ASK)
+    outside = Told("a required model has a licence that has not been accepted", ASK)
 
 
 class ModelDownloadError(DomainError):
-    """Weights could not be fetched."""
+    """The weights could not be downloaded."""
 
     code = "model_download_failed"
-    outside = Told("a model that is needed for this could not be fetched", ASK)
+    outside = Told("a required model could not be downloaded", ASK)
 
 
 class ModelExportError(DomainError):
-    """A model could not be turned into a graph, or the graph does not do what the model does."""
+    """The model could not be exported to a graph, or the graph computes different results."""
 
     code = "model_export_failed"
-    outside = Told("a model that is needed for this could not be made", ASK)
+    outside = Told("a required model could not be built", ASK)
 
 
 class ExaminationError(DomainError):
-    """A frame could not be examined; whoever catches it must not let the frame's pixels out."""
+    """The frame could not be analysed; its original pixels must not be output."""
 
     code = "examination_failed"
 
 
 class EmotionsUnavailableError(DomainError):
-    """Nobody can say at the moment what a face expresses."""
+    """Emotions cannot be recognised at the moment."""
 
     code = "emotions_unavailable"
-    outside = Told("nobody can say at the moment what a face expresses", AGAIN)
+    outside = Told("emotions cannot be recognised at the moment", AGAIN)

@@ -1,4 +1,4 @@
-"""What can be wrong with what is asked for."""
+"""Errors of options, settings and edited manifests."""
 
 from __future__ import annotations
 
@@ -6,61 +6,61 @@ from framecloak.domain.errors.base import ASK, DomainError, Told
 
 
 class InvalidSegmentError(DomainError):
-    """A segment that is malformed, empty, or outside the video."""
+    """The segment is malformed, empty, or outside the video."""
 
     code = "invalid_segment"
 
 
 class InvalidRegionError(DomainError):
-    """A region that is malformed, empty, or outside the frame."""
+    """The region is malformed, empty, or outside the frame."""
 
     code = "invalid_region"
 
 
 class InvalidLevelError(DomainError):
-    """A level of anonymisation that does not exist."""
+    """The level of anonymisation does not exist."""
 
     code = "invalid_level"
 
 
 class LevelUnavailableError(DomainError):
-    """A level of anonymisation that this installation cannot deliver."""
+    """This installation cannot provide the level of anonymisation."""
 
     code = "level_unavailable"
 
 
 class InvalidFormatError(DomainError):
-    """An output format that does not exist."""
+    """The output format does not exist."""
 
     code = "invalid_format"
 
 
 class InvalidManifestError(DomainError):
-    """An edited manifest, or an edit of one, that does not say what it should."""
+    """The edited manifest, or an edit of one, is invalid."""
 
     code = "invalid_manifest"
 
 
 class ManifestMismatchError(DomainError):
-    """An edited manifest of another video."""
+    """The edited manifest belongs to another video."""
 
     code = "manifest_mismatch"
 
 
 class TooManyBoxesError(DomainError):
-    """An edited manifest with more boxes than can be held."""
+    """The edited manifest has more boxes than allowed."""
 
     code = "too_many_boxes"
 
 
 class InvalidOptionError(DomainError):
-    """Any other option with a value that is not allowed."""
+    """The value of an option is not allowed."""
 
     code = "invalid_option"
 
 
 class InvalidSettingError(DomainError):
-    """A setting from the environment with a value that is not allowed."""
+    """The value of a setting in the environment is not allowed."""
 
     code = "invalid_setting"
     outside = Told("a setting of the installation has a value that is not allowed", ASK)

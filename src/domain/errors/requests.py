@@ -1,4 +1,4 @@
-"""What can go wrong with requests for anonymised frames, and with their results."""
+"""Errors of anonymisation requests and of their results."""
 
 from __future__ import annotations
 
@@ -6,72 +6,72 @@ from framecloak.domain.errors.base import DomainError
 
 
 class InvalidSegmentsError(DomainError):
-    """The segments of an order do not fit its video, or are none, or too many."""
+    """The segments of the request do not fit the video, or there are none or too many."""
 
     code = "invalid_segments"
 
 
 class TooManyFramesError(DomainError):
-    """An order for more frames than one request may have."""
+    """The request has more frames than allowed."""
 
     code = "too_many_frames"
 
 
 class IdempotencyConflictError(DomainError):
-    """The same idempotency key with a different order."""
+    """The idempotency key was used with a different request."""
 
     code = "idempotency_conflict"
 
 
 class RequestNotFoundError(DomainError):
-    """There is no such request, or it belongs to somebody else."""
+    """The request does not exist, or belongs to another account."""
 
     code = "request_not_found"
 
 
 class AlreadyFinishedError(DomainError):
-    """A request that is over and cannot be changed."""
+    """The request is finished and cannot be changed."""
 
     code = "already_finished"
 
 
 class NotReadyError(DomainError):
-    """A request whose result is not there, or not there yet."""
+    """The request has no result, or none yet."""
 
     code = "not_ready"
 
 
 class ProcessingTimeoutError(DomainError):
-    """A slice of a request took too long."""
+    """The processing of a slice took too long."""
 
     code = "processing_timeout"
 
 
 class IdentitiesLostError(DomainError):
-    """A gallery that a request names cannot be used any more as it was when that was submitted."""
+    """The gallery of the request can no longer be used as it was at submission."""
 
     code = "identities_lost"
 
 
 class WorkersDisagreeError(DomainError):
-    """Workers with different models or settings have made parts of one request."""
+    """Workers with different models or settings processed parts of one request."""
 
     code = "workers_disagree"
 
 
 class TokenNotFoundError(DomainError):
-    """A download token that was never given out, or not for this request."""
+    """The download token was never issued, or belongs to another request."""
 
     code = "token_not_found"
 
 
 class TokenUsedError(DomainError):
-    """A download token that has done its service."""
+    """The download token was used before."""
 
     code = "token_used"
 
 
 class TokenExpiredError(DomainError):
-    """A download token, or a presigned address, that came too late."""
+    """The download token or the presigned URL has expired."""
 
     code = "token_expired"

@@ -1,4 +1,4 @@
-"""What can go wrong with disks, databases, queues and other servers."""
+"""Errors of disks, databases, queues and other servers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class StorageFullError(DomainError):
     """There is no space left for the output."""
 
     code = "storage_full"
-    outside = Told("there is no room left", ASK)
+    outside = Told("there is no storage space left", ASK)
 
 
 class StorageUnavailableError(DomainError):
-    """The object store cannot be reached, or refuses."""
+    """The object store cannot be reached, or refuses the operation."""
 
     code = "storage_unavailable"
-    outside = Told("the object store cannot be reached, or refuses", AGAIN)
+    outside = Told("the object store cannot be reached, or refuses the operation", AGAIN)
 
 
 class ObjectNotFoundError(DomainError):
-    """Nothing lies under that key in the object store."""
+    """The object store has no object with this key."""
 
     code = "object_not_found"
 
@@ -40,17 +40,17 @@ class DatabaseUnavailableError(DomainError):
 
 
 class SchemaOutdatedError(DomainError):
-    """The database has another schema than this version works with."""
+    """The schema of the database does not match this version of the program."""
 
     code = "schema_outdated"
-    outside = Told("the database has another schema than this version works with", ASK)
+    outside = Told("the schema of the database does not match this version of the program", ASK)
 
 
 class ExtensionMissingError(DomainError):
-    """A database without an extension that is needed."""
+    """The database lacks a required extension."""
 
     code = "extension_missing"
-    outside = Told("the database lacks an extension that is needed for this", ASK)
+    outside = Told("the database lacks a required extension", ASK)
 
 
 class QueueUnavailableError(DomainError):
@@ -61,16 +61,16 @@ class QueueUnavailableError(DomainError):
 
 
 class WebhookFailedError(DomainError):
-    """A receiver could not be told what it asked to be told.
+    """A webhook could not be delivered to its receiver.
 
     Args:
-        message: as for every ``DomainError``; without the receiver's address, which may hold a secret.
-        hint: likewise.
-        retry: whether another attempt makes sense.
+        message: As for every ``DomainError``; without the URL of the receiver, which may contain a secret.
+        hint: As for every ``DomainError``.
+        retry: True if another attempt makes sense.
     """
 
     code = "webhook_failed"
-    outside = Told("the receiver could not be told", ASK)
+    outside = Told("the receiver could not be notified", ASK)
 
     def __init__(self, message: str, hint: str = "", *, retry: bool) -> None:
         super().__init__(message, hint)

@@ -16,7 +16,7 @@ Corners: TypeAlias = tuple[int, int, int, int]
 
 
 def area(boxes: Boxes) -> NDArray[np.float64]:
-    """Areas in square pixels, 0 for an inverted box.
+    """Return areas in square pixels, 0 for an inverted box.
 
     Args:
         boxes: (..., 4).
@@ -29,26 +29,26 @@ def area(boxes: Boxes) -> NDArray[np.float64]:
 
 
 def centre(boxes: Boxes) -> NDArray[np.float64]:
-    """Centres, (..., 2), of boxes (..., 4)."""
+    """Return the centres, (..., 2), of boxes (..., 4)."""
     return np.asarray((boxes[..., :2] + boxes[..., 2:]) / 2)
 
 
 def sides(boxes: Boxes) -> NDArray[np.float64]:
-    """Widths and heights, (..., 2), of boxes (..., 4)."""
+    """Return the widths and heights, (..., 2), of boxes (..., 4)."""
     return np.asarray(boxes[..., 2:] - boxes[..., :2])
 
 
 def size(boxes: Boxes) -> NDArray[np.float64]:
-    """Side of the square with the same area, (...,) pixels, at least 1 so that it may divide."""
+    """Return the side of the square with the same area, (...,) pixels, at least 1 to be safe as a divisor."""
     return np.asarray(np.maximum(np.sqrt(area(boxes)), 1.0))
 
 
 def grow(boxes: Boxes, share: float | NDArray[np.float64]) -> Boxes:
-    """Push every side outwards by a share of the box's own width or height.
+    """Move every side outwards by a share of the box's own width or height.
 
     Args:
         boxes: (..., 4).
-        share: of width and height, added on each of two opposite sides; a number or (...,).
+        share: share of width and height added on each of two opposite sides; a number or (...,).
     """
     by = (boxes[..., 2:] - boxes[..., :2]) * np.asarray(share)[..., None]
     grown: Boxes = np.concatenate([boxes[..., :2] - by, boxes[..., 2:] + by], axis=-1)
@@ -56,25 +56,25 @@ def grow(boxes: Boxes, share: float | NDArray[np.float64]) -> Boxes:
 
 
 def pad(boxes: Boxes, by: float | NDArray[np.float64]) -> Boxes:
-    """Push every side of boxes (..., 4) outwards by a number of pixels, or (...,) of them."""
+    """Move every side of boxes (..., 4) outwards by a number of pixels, or by (...,) of them."""
     outwards = np.asarray(by)[..., None] * np.array([-1.0, -1.0, 1.0, 1.0])
     return np.asarray(boxes + outwards)
 
 
 def shift(boxes: Boxes, by: NDArray[np.float64]) -> Boxes:
-    """Move boxes (..., 4) by vectors (..., 2)."""
+    """Translate boxes (..., 4) by vectors (..., 2)."""
     moved: Boxes = boxes + np.concatenate([by, by], axis=-1)
     return moved
 
 
 def clip(boxes: Boxes, width: int, height: int) -> Boxes:
-    """Cut boxes (..., 4) at the borders of a picture."""
+    """Clip boxes (..., 4) at the borders of an image."""
     limits = np.array([width, height, width, height], np.float64)
     return np.asarray(np.clip(boxes, 0.0, limits))
 
 
 def enclose(first: Boxes, second: Boxes) -> Boxes:
-    """The smallest boxes (..., 4) that hold both of each pair."""
+    """Return the smallest boxes (..., 4) that contain both boxes of each pair."""
     return np.concatenate(
         [
             np.minimum(first[..., :2], second[..., :2]),
@@ -85,14 +85,14 @@ def enclose(first: Boxes, second: Boxes) -> Boxes:
 
 
 def covers(outer: Boxes, inner: Boxes) -> NDArray[np.bool_]:
-    """Whether each outer box holds its inner box, borders included; broadcasts over (..., 4)."""
+    """Return whether each outer box contains its inner box, borders included; broadcasts over (..., 4)."""
     return np.asarray(
         np.all(outer[..., :2] <= inner[..., :2], axis=-1) & np.all(outer[..., 2:] >= inner[..., 2:], axis=-1)
     )
 
 
 def shares_inside(inner: Boxes, outer: Boxes) -> NDArray[np.float64]:
-    """How much of every inner box lies in every outer one.
+    """Return the share of every inner box that lies inside every outer box.
 
     Args:
         inner: (n, 4).
@@ -105,17 +105,17 @@ def shares_inside(inner: Boxes, outer: Boxes) -> NDArray[np.float64]:
 
 
 def subtract(box: Corners, hole: Corners) -> list[Corners]:
-    """What is left of a box outside a hole, as up to four boxes that do not overlap."""
+    """Return the part of a box outside a hole, as up to four boxes that do not overlap."""
     x1, y1, x2, y2 = box
     left, top, right, bottom = max(x1, hole[0]), max(y1, hole[1]), min(x2, hole[2]), min(y2, hole[3])
     if left >= right or top >= bottom:
         return [box]
-    pieces = [(x1, y1, x2, top), (x1, bottom, x2, y2), (x1, top, left, bottom), (right, top, x2, bottom)]
-    return [piece for piece in pieces if piece[0] < piece[2] and piece[1] < piece[3]]
+    parts = [(x1, y1, x2, top), (x1, bottom, x2, y2), (x1, top, left, bottom), (right, top, x2, bottom)]
+    return [part for part in parts if part[0] < part[2] and part[1] < part[3]]
 
 
 def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
-    """Intersection over union of every pair.
+    """Return the intersection over union of every pair.
 
     Args:
         first: (n, 4).
@@ -130,15 +130,15 @@ def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
 
 
 def suppress(boxes: Boxes, scores: NDArray[np.floating], overlap: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression.
+    """Return the boxes that remain after greedy non-maximum suppression.
 
     Args:
         boxes: (n, 4).
         scores: (n,).
-        overlap: a box whose IoU with a better one is above this is dropped.
+        overlap: IoU with a higher-scoring box above which a box is dropped.
 
     Returns:
-        Indices of the boxes that stay, best first.
+        Indices of the remaining boxes, best first.
     """
     order = np.argsort(-scores, kind="stable")
     if len(order) < 2:
@@ -152,7 +152,7 @@ def suppress(boxes: Boxes, scores: NDArray[np.floating], overlap: float) -> NDAr
 
 
 def _shared(first: Boxes, second: Boxes) -> NDArray[np.float64]:
-    """Area that every pair shares, (n, m)."""
+    """Return the intersection area of every pair, (n, m)."""
     top_left = np.maximum(first[:, None, :2], second[None, :, :2])
     bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
     sides = np.maximum(bottom_right - top_left, 0.0)

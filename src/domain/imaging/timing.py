@@ -1,4 +1,4 @@
-"""When frames are shown, whatever the rate."""
+"""Display times of frames at constant and variable frame rates."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LONGEST_GAP = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When some neighbouring frames of a video are shown.
+    """Display times of consecutive frames of a video.
 
     Attributes:
-        base: seconds that one tick takes.
-        starts: for each frame the tick from which it is shown, strictly ascending.
-        end: the tick at which the last one is over.
+        base: Duration of one tick in seconds.
+        starts: Tick at which each frame is shown, strictly ascending.
+        end: Tick at which the last frame ends.
     """
 
     base: Fraction
@@ -28,23 +28,24 @@ class Timing:
 
     @classmethod
     def steady(cls, rate: Fraction, start: int, stop: int) -> Timing:
-        """Frames ``[start, stop)`` of a video that shows ``rate`` of them a second."""
+        """Return the timing of frames ``[start, stop)`` at a constant ``rate`` in frames per second."""
         return cls(1 / rate, range(start, stop), stop)
 
     @property
     def seconds(self) -> tuple[Fraction, Fraction]:
-        """When the first frame is shown and when the last is over, on the video's clock."""
+        """Start of the first frame and end of the last, in seconds on the video's clock."""
         return self.starts[0] * self.base, self.end * self.base
 
     def clock(self) -> tuple[int, list[int]]:
-        """The same times on a clock that an MP4 track can have.
+        """Convert the times to ticks of a timescale that an MP4 track can have.
 
-        Exact wherever a track can hold the video's own clock. Otherwise, with ticks finer than a microsecond
-        or gaps of more than half an hour, times are rounded and two frames never fall together.
+        The conversion is exact wherever a track can represent the video's own clock. Otherwise, if ticks are
+        finer than a microsecond or gaps longer than half an hour, times are rounded such that no two frames
+        coincide.
 
         Returns:
-            Ticks a second; and for every frame the tick from which it is shown, the first at 0, followed by
-            the tick at which the last one is over.
+            Ticks per second, and the tick at which each frame is shown, starting at 0, followed by the tick
+            at which the last frame ends.
         """
         elapsed = [tick - self.starts[0] for tick in (*self.starts, self.end)]
         scale, factor = self.base.denominator, self.base.numerator
@@ -53,7 +54,7 @@ class Timing:
         longest = max(after - before for before, after in pairwise(elapsed))
         if scale <= _FINEST and longest * factor <= _LONGEST_GAP:
             return scale, [factor * tick for tick in elapsed]
-        fits = (one for one in _FALLBACKS if longest * self.base * one <= _LONGEST_GAP)
+        fits = (rate for rate in _FALLBACKS if longest * self.base * rate <= _LONGEST_GAP)
         scale = next(fits, _FALLBACKS[-1])
         ticks = [0]
         for before, after in pairwise(elapsed):

@@ -1,4 +1,4 @@
-"""Use case: how is the installation doing."""
+"""Use case: health of the installation."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ OK, FAILED = "ok", "failed"
 
 
 class Condition(StrEnum):
-    """How an installation is."""
+    """Overall health of an installation."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
-    """It answers, and what is submitted waits."""
+    """The API responds, but submitted requests wait."""
     UNHEALTHY = "unhealthy"
-    """It cannot take anything in."""
+    """The installation cannot accept requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What the checks found.
+    """Result of the health checks.
 
     Attributes:
-        condition: in one word.
-        workers: processes that gave a sign of life; 0 when the queue cannot be asked.
-        pending_requests: submitted and not begun; None when the database was not or cannot be asked.
-        average_seconds: of the last completed requests; None when there are none.
-        storage_bytes: what videos and results took not long ago; None while that is unknown.
+        condition: overall health.
+        workers: number of workers with a recent heartbeat; 0 when the queue cannot be reached.
+        pending_requests: number of requests that have not started; None when the database was not or
+            cannot be queried.
+        average_seconds: average duration of the latest completed requests; None when there are none.
+        storage_bytes: recently computed size of all videos and results; None while unknown.
         checks: ``ok`` or ``failed`` for database, redis, storage and models.
     """
 
@@ -48,13 +49,13 @@ class HealthReport:
 
 
 class Health:
-    """Looks at everything the service needs, all at once, each for a limited time.
+    """Health checks of all servers and models, run concurrently and with a timeout.
 
     Args:
-        database: asked for a sign of life and its numbers.
-        store: likewise.
-        queue: likewise.
-        models_present: whether the model files are there.
+        database: database to check and to query.
+        store: object store to check.
+        queue: job queue to check.
+        models_present: returns whether the model files are installed.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class Health:
         self._storage_use = StorageUse(database)
 
     async def check(self, *, detailed: bool = True) -> HealthReport:
-        """Look now; never raises for what it looks at.
+        """Run all checks; failed checks do not raise.
 
         Args:
-            detailed: whether numbers of the database are wanted too; without, it is asked for no more than a
-                sign of life.
+            detailed: whether to query figures from the database; otherwise it is only pinged.
+
+        Returns:
+            The result of all checks.
         """
         if detailed:
             self._storage_use.refresh()
@@ -119,5 +122,5 @@ class Health:
     async def _numbers(self) -> tuple[int, float | None]:
         async with self._database.unit_of_work() as work:
             pending = (await work.requests.counts()).get(Status.PENDING, 0)
-            seconds = [one.seconds for one in await work.requests.paces(RATED_REQUESTS)]
+            seconds = [pace.seconds for pace in await work.requests.paces(RATED_REQUESTS)]
         return pending, sum(seconds) / len(seconds) if seconds else None

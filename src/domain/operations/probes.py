@@ -1,4 +1,4 @@
-"""Questions about the servers behind the service, asked in a way that nobody is held up by the answers."""
+"""Probes of the servers behind the service, with a timeout, so that no caller waits for a hanging server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from framecloak.domain.errors import DomainError
 from framecloak.domain.ports.database import Database
 
 PATIENCE = 2.0
-"""Seconds that each check may take."""
+"""Timeout of each probe in seconds."""
 
 REFRESH = 60.0
-"""Seconds at least between two times that the use of storage is added up."""
+"""Minimum time in seconds between two computations of the stored size."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,37 +23,37 @@ Value = TypeVar("Value")
 
 
 class Checks:
-    """Asks each question once at a time, however many want to know, and for a limited time.
+    """Runner of probes with a timeout; concurrent callers share one run of a probe.
 
-    A question that blocks in a thread cannot be stopped: it is left to itself, and not asked again before it
-    has come to its end. So no more than one thread is ever lost to a server that hangs.
+    A probe that blocks in a thread cannot be stopped. It is left running, and not started again until it has
+    ended, so a hanging server never occupies more than one thread per probe.
     """
 
     def __init__(self) -> None:
         self._asked: dict[str, asyncio.Task[Any]] = {}
 
     async def answer(self, name: str, question: Callable[[], Awaitable[Value]]) -> Value | None:
-        """The answer, or None when it is an error or does not come in time.
+        """Return the result of a probe; None if it raises or does not finish in time.
 
         Args:
-            name: of the question, for the log; who asks the same at the same time shares the answer.
-            question: asks; may raise anything.
+            name: name of the probe, for logs; concurrent calls with the same name share one run.
+            question: the probe; may raise anything.
         """
-        asked = self._asked.get(name) or self._ask(name, question)
-        await asyncio.wait([asked], timeout=PATIENCE)
-        if not asked.done() or asked.cancelled() or asked.exception():
+        task = self._asked.get(name) or self._ask(name, question)
+        await asyncio.wait([task], timeout=PATIENCE)
+        if not task.done() or task.cancelled() or task.exception():
             return None
-        return cast("Value", asked.result())
+        return cast("Value", task.result())
 
     def _ask(self, name: str, question: Callable[[], Awaitable[Value]]) -> asyncio.Task[Value]:
         async def ask() -> Value:
             return await question()
 
-        asked = asyncio.create_task(ask())
-        self._asked[name] = asked
-        limit = asyncio.get_running_loop().call_later(PATIENCE, partial(_give_up, name, asked))
-        asked.add_done_callback(partial(self._ended, name, limit))
-        return asked
+        task = asyncio.create_task(ask())
+        self._asked[name] = task
+        limit = asyncio.get_running_loop().call_later(PATIENCE, partial(_give_up, name, task))
+        task.add_done_callback(partial(self._ended, name, limit))
+        return task
 
     def _ended(self, name: str, limit: asyncio.TimerHandle, asked: asyncio.Task[Any]) -> None:
         limit.cancel()
@@ -63,10 +63,10 @@ class Checks:
 
 
 class StorageUse:
-    """How much is stored: a figure that is added up in the background and never waited for.
+    """Size of everything stored, computed in the background; callers never wait for it.
 
     Args:
-        database: knows the sizes of everything that is kept; to ask the object store would mean to list it.
+        database: database with the sizes of all stored objects; the object store would have to list them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -77,11 +77,11 @@ class StorageUse:
 
     @property
     def known_bytes(self) -> int | None:
-        """What videos and results took when that was last added up; None before."""
+        """Return the latest known size of all videos and results in bytes; None before the first result."""
         return self._bytes
 
     def refresh(self) -> None:
-        """Have it added up, unless that was done not long ago or is being done."""
+        """Start a computation, unless one is running or the last one was recent."""
         now = asyncio.get_running_loop().time()
         if now < self._next_look or (self._looking and not self._looking.done()):
             return

@@ -1,4 +1,4 @@
-"""Use case: the numbers that somebody watches all day."""
+"""Use case: metrics for dashboards, such as queue length, backlog, storage and health."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.services import Clock, JobQueue
 
 LASTS = 5.0
-"""Seconds for which numbers are told again rather than looked up, however many ask."""
+"""Seconds for which collected metrics are reused, however many clients request them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The numbers at one moment; None where they could not be looked up.
+    """Metrics at one moment; None for a value that could not be determined.
 
     Attributes:
-        requests: how many there are, by status.
-        frames_waiting: still to be done in all unfinished requests.
-        oldest_waiting_seconds: since the oldest request that waits was submitted; 0 when none waits.
-        tickets: that wait for a worker in the queue.
-        workers: that gave a sign of life not long ago.
-        storage_bytes: what videos and results take.
-        checks: whether database, redis, storage and models are well.
-        failed: names of the look-ups that gave nothing.
+        requests: number of requests by status.
+        frames_waiting: unprocessed frames of all unfinished requests.
+        oldest_waiting_seconds: age of the oldest waiting request in seconds; 0 when none waits.
+        tickets: number of queued wake-ups for workers.
+        workers: number of workers with a recent heartbeat.
+        storage_bytes: size of all videos and results.
+        checks: whether database, redis, storage and models are healthy.
+        failed: names of the probes that failed.
     """
 
     requests: Mapping[Status, int] | None
@@ -43,13 +43,13 @@ class Reading:
 
 
 class Vitals:
-    """Looks numbers up, each for a limited time, and remembers them for a moment.
+    """Collector of metrics, each with a timeout; results are cached for a few seconds.
 
     Args:
-        database: knows the requests.
-        queue: knows the tickets.
-        clock: tells how old a request is.
-        health: checks the servers.
+        database: database of requests.
+        queue: queue of wake-ups.
+        clock: current time (UTC).
+        health: health checks of the servers.
     """
 
     def __init__(self, database: Database, queue: JobQueue, clock: Clock, health: Health) -> None:
@@ -63,10 +63,10 @@ class Vitals:
         self._good_until = 0.0
 
     async def read(self) -> tuple[Reading, bool]:
-        """The numbers of now or a moment ago; never raises for what it looks at.
+        """Return current or recently cached metrics; failed probes do not raise.
 
         Returns:
-            The numbers, and whether they were looked up for this call.
+            The metrics, and whether they were collected for this call.
         """
         async with self._one_at_a_time:
             now = asyncio.get_running_loop().time()
@@ -86,7 +86,7 @@ class Vitals:
         waited = None if counts is None else 0.0
         if since is not None:
             waited = max(0.0, (self._clock.now() - since).total_seconds())
-        failed = [name for name, found in report.checks.items() if found == FAILED]
+        failed = [name for name, state in report.checks.items() if state == FAILED]
         failed += ["requests"] if requests is None else []
         failed += ["tickets"] if tickets is None else []
         return Reading(
@@ -96,7 +96,7 @@ class Vitals:
             tickets=tickets,
             workers=report.workers if report.checks["redis"] == OK else None,
             storage_bytes=report.storage_bytes,
-            checks={name: found == OK for name, found in report.checks.items()},
+            checks={name: state == OK for name, state in report.checks.items()},
             failed=tuple(failed),
         )
 

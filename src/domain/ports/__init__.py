@@ -1,8 +1,7 @@
-"""Everything that the domain asks of the world.
+"""Interfaces of the domain to its surroundings: databases, servers, models, files.
 
-An adapter does not inherit from these; it has the methods. One contract suite per port runs on the
-hand-written fake and on the real adapter. ``imaging`` holds what the pipeline needs, ``persistence`` and
-``services`` what the service needs around it.
+Adapters implement these protocols without inheriting from them. Each port has one suite of contract tests,
+which runs against the hand-written fake and against the real adapter.
 """
 
 from framecloak.domain.ports.imaging import (

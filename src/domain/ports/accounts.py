@@ -1,4 +1,4 @@
-"""What the service asks of its database about accounts. Times are timezone-aware UTC."""
+"""Repositories of accounts, sessions, refresh tokens and API keys. Times are timezone-aware UTC."""
 
 from __future__ import annotations
 
@@ -11,100 +11,100 @@ from framecloak.domain.ports.paging import Page
 
 
 class Users(Protocol):
-    """Accounts."""
+    """Repository of accounts."""
 
     async def add(self, username: str, password_hash: str, role: Role) -> User:
         """Create an account.
 
         Raises:
-            UsernameTakenError: there is one of that name, whatever its case.
+            UsernameTakenError: The name is in use; case is ignored.
         """
         ...
 
     async def get(self, user_id: int) -> User:
-        """One account.
+        """Return an account.
 
         Raises:
-            UserNotFoundError: there is none.
+            UserNotFoundError: The account does not exist.
         """
         ...
 
     async def lock(self, user_id: int) -> User:
-        """One account, which nobody else changes or locks until this unit of work ends.
+        """Return an account and lock its row until this unit of work ends.
 
         Raises:
-            UserNotFoundError: there is none.
+            UserNotFoundError: The account does not exist.
         """
         ...
 
     async def lock_administrators(self) -> int:
-        """How many enabled administrators there are, each locked as by ``lock``."""
+        """Lock the rows of all enabled administrators, as ``lock`` does, and return their number."""
         ...
 
     async def by_name(self, username: str) -> User | None:
-        """The account of that name, whatever its case."""
+        """Return the account with this name, ignoring case, or None."""
         ...
 
     async def list(self, limit: int, offset: int) -> Page[User]:
-        """Accounts, oldest first."""
+        """Return a page of accounts, oldest first."""
         ...
 
     async def update(self, user: User) -> None:
-        """Store what changed: role, password hash, whether it is disabled, generation of tokens.
+        """Store the role, password hash, disabled flag and token generation of an account.
 
         Raises:
-            UserNotFoundError: there is none.
+            UserNotFoundError: The account does not exist.
         """
         ...
 
 
 class Sessions(Protocol):
-    """Browsers that are signed in."""
+    """Repository of signed-in browser sessions."""
 
     async def add(self, session: Session) -> None:
-        """Sign one in."""
+        """Store a new session."""
         ...
 
     async def find(self, digest: bytes, now: datetime) -> User | None:
-        """Whose session it is, unless it expired."""
+        """Return the account of a session, or None if the session is unknown or expired."""
         ...
 
     async def remove(self, digest: bytes) -> None:
-        """Sign one out; no matter if it is not there."""
+        """Delete a session; a missing one is ignored."""
         ...
 
     async def remove_of(self, user_id: int) -> None:
-        """Sign an account out everywhere."""
+        """Delete all sessions of an account."""
         ...
 
     async def remove_expired(self, now: datetime) -> int:
-        """Forget what is over; returns how many."""
+        """Delete expired sessions and return their number."""
         ...
 
 
 class RefreshTokens(Protocol):
-    """Refresh tokens that were used: each is good for one exchange."""
+    """Repository of used refresh tokens; each token can be exchanged once."""
 
     async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
-        """Use a token up.
+        """Mark a token as used.
 
         Args:
-            digest: SHA-256 of its id.
-            user_id: whose it is.
-            expires_at: from then on it is worthless anyway, and need not be remembered.
+            digest: SHA-256 of the token's id.
+            user_id: Id of the account the token belongs to.
+            expires_at: Expiry of the token; the record can be deleted from then on.
 
         Returns:
-            Whether it was unused; of many at once exactly one is told so.
+            True if the token was unused. Of several concurrent calls exactly one gets True.
         """
         ...
 
     async def remove_expired(self, now: datetime) -> int:
-        """Forget what is over; returns how many."""
+        """Delete the records of expired tokens and return their number."""
         ...
 
 
 class ApiKeys(Protocol):
-    """Secrets for programs."""
+    """Repository of API keys."""
 
     async def add(
         self, user_id: int, name: str, prefix: str, digest: bytes, expires_at: datetime | None
@@ -113,21 +113,21 @@ class ApiKeys(Protocol):
         ...
 
     async def list(self, user_id: int) -> Sequence[ApiKey]:
-        """The keys of an account, newest first."""
+        """Return the keys of an account, newest first."""
         ...
 
     async def find(self, digest: bytes, now: datetime) -> tuple[ApiKey, User] | None:
-        """The key and whose it is, unless it expired."""
+        """Return a key and its account, or None if the key is unknown or expired."""
         ...
 
     async def touch(self, key_id: int, now: datetime) -> None:
-        """Note that it was used."""
+        """Store the time at which a key was last used."""
         ...
 
     async def remove(self, key_id: int, user_id: int) -> ApiKey:
-        """Revoke a key of an account; returns what it was.
+        """Delete a key of an account and return the deleted key.
 
         Raises:
-            ApiKeyNotFoundError: the account has no such key.
+            ApiKeyNotFoundError: The account has no such key.
         """
         ...

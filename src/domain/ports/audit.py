@@ -1,4 +1,4 @@
-"""What the service asks of its database about who did what."""
+"""Repository of the audit log."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from framecloak.domain.accounts.model import Principal
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Something that somebody did.
+    """An entry of the audit log: one action of one user.
 
     Attributes:
-        id: positive; grows with time.
-        created_at: UTC.
-        user_id: who did it; None for whoever held a link, and for the service itself.
-        username: what they were called then.
-        action: as ``request.submit``.
-        subject: what it was done to, as ``request:<id>``.
-        details: facts that are no secret.
+        id: Positive; increases with time.
+        created_at: Time of the action, UTC.
+        user_id: Id of the acting account; None for the holder of a download link and for the service itself.
+        username: Name of the account at that time.
+        action: Action, such as ``request.submit``.
+        subject: Object of the action, such as ``request:<id>``.
+        details: Additional facts, none of them secret.
     """
 
     id: int
@@ -35,12 +35,12 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries are meant; None is any.
+    """Criteria for audit entries; a criterion that is None is not applied.
 
     Attributes:
-        subject: of the action.
-        username: who did it, whatever the name's case.
-        since: UTC; that moment and later.
+        subject: Object of the action.
+        username: Name of the acting account; case is ignored.
+        since: Earliest time of an entry, inclusive, UTC.
     """
 
     subject: str | None = None
@@ -49,14 +49,14 @@ class AuditFilter:
 
 
 class AuditLog(Protocol):
-    """Who did what; rows are only ever added."""
+    """Append-only repository of audit entries."""
 
     async def add(
         self, principal: Principal | None, action: str, subject: str, details: Mapping[str, object]
     ) -> None:
-        """Record an action, as ``request.submit``, on a subject, as ``request:<id>``."""
+        """Record an action, such as ``request.submit``, on a subject, such as ``request:<id>``."""
         ...
 
     async def list(self, wanted: AuditFilter, limit: int) -> Sequence[AuditEntry]:
-        """The newest entries, newest first."""
+        """Return the newest matching entries, newest first."""
         ...

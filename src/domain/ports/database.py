@@ -1,4 +1,4 @@
-"""What the service asks of its database as a whole: transactions over everything that is recorded."""
+"""Transactions over all repositories of the database."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = [
 
 
 class UnitOfWork(Protocol):
-    """One transaction. Leaving the block without ``commit`` undoes everything."""
+    """One transaction. Leaving the block without ``commit`` rolls it back."""
 
     users: Users
     sessions: Sessions
@@ -59,10 +59,10 @@ class UnitOfWork(Protocol):
     audit: AuditLog
 
     async def __aenter__(self) -> Self:
-        """Begin.
+        """Begin the transaction.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached.
+            DatabaseUnavailableError: The database cannot be reached.
         """
         ...
 
@@ -72,25 +72,25 @@ class UnitOfWork(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Undo what was not committed."""
+        """Roll back uncommitted changes."""
         ...
 
     async def commit(self) -> None:
-        """Make it last."""
+        """Commit the transaction."""
         ...
 
 
 class Database(Protocol):
-    """Where units of work come from."""
+    """Factory of units of work."""
 
     def unit_of_work(self) -> UnitOfWork:
-        """A new one, to be entered."""
+        """Return a new unit of work, to be entered with ``async with``."""
         ...
 
     async def ping(self) -> None:
-        """Ask it for a sign of life.
+        """Check the connection.
 
         Raises:
-            DatabaseUnavailableError: there was none.
+            DatabaseUnavailableError: The database did not answer.
         """
         ...

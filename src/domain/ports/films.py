@@ -1,4 +1,4 @@
-"""What makes films: frames are encoded in groups that know nothing of each other, then put in a row."""
+"""Encoding of videos: groups of frames are encoded independently and then joined into one file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from framecloak.domain.ports.imaging import Frame, FrameEncoder, Sound
 
 @dataclass(frozen=True, slots=True)
 class FilmFormat:
-    """What all groups of a film have in common.
+    """Properties shared by all groups of a video.
 
     Attributes:
-        width, height: pixels of its frames, upright; odd ones get one more column or row.
-        rate: frames a second, about; what a player is told of each frame is exact.
-        quality: 1..100, the same for every frame however much is in it.
+        width, height: Size of the upright frames in pixels; an odd size is padded by one column or row.
+        rate: Approximate frames per second; the display time of each frame is stored exactly.
+        quality: 1 to 100, the same for every frame whatever its content.
     """
 
     width: int
@@ -29,94 +29,95 @@ class FilmFormat:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Neighbouring frames that can be decoded without any others.
+    """Consecutive frames that can be decoded independently of all others (a closed GOP).
 
     Attributes:
-        samples: one per frame, in order, as they lie in the film (ISO/IEC 14496-15).
+        samples: One encoded sample per frame, in order, as stored in the file (ISO/IEC 14496-15).
     """
 
     samples: tuple[bytes, ...]
 
 
 class GroupEncoder(Protocol):
-    """Encodes one group. The same frames give the same bytes, whoever encodes them."""
+    """Encoder of one group. The same frames always give the same bytes."""
 
     def add(self, planes: bytes) -> None:
-        """Append a frame, as `FilmStudio.planes` has encoded it."""
+        """Append a frame that the plane encoder of the video encoder has converted."""
         ...
 
     def finish(self) -> Group:
-        """The encoded frames; nothing can be added afterwards."""
+        """Return the encoded group; no frames can be added afterwards."""
         ...
 
 
 class FilmWriter(Protocol):
-    """Writes one film. Nothing of it stays behind but what `finish` hands out."""
+    """Writer of one video file. Temporary files are removed by `finish` or `discard`."""
 
     def add(self, group: Group) -> None:
         """Append a group.
 
         Raises:
-            StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing failed for any other reason.
         """
         ...
 
     def finish(self) -> Iterator[bytes]:
-        """The whole file, in pieces.
+        """Return the whole file in chunks.
 
         Raises:
-            StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing failed for any other reason.
         """
         ...
 
     def discard(self) -> None:
-        """Remove every trace of it; harmless at any time."""
+        """Remove all temporary files. Can be called at any time, also repeatedly."""
         ...
 
 
 class FilmStudio(Protocol):
-    """Makes films without metadata."""
+    """Encoder and muxer of videos without metadata."""
 
     def require_possible(self, film: FilmFormat, sound: Sound | None) -> None:
-        """Refuse what cannot be made before any work is done for it.
+        """Reject an unsupported format before any work is done.
 
         Raises:
-            InvalidFormatError: the frames are too large, or the sound cannot be in such a film.
+            InvalidFormatError: The frames are too large, or the container cannot hold the sound track.
         """
         ...
 
     def planes(self, film: FilmFormat) -> FrameEncoder:
-        """What turns pictures into what `GroupEncoder.add` takes.
+        """Return the encoder that converts images into the planes that `GroupEncoder.add` expects.
 
-        It raises ``ValueError`` for a picture that is not of the film's size.
+        The encoder raises ``ValueError`` for an image of another size than the video.
         """
         ...
 
     def group(self, film: FilmFormat) -> GroupEncoder:
-        """Begin a group."""
+        """Return an encoder for a new group."""
         ...
 
     def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
-        """What a player would show of a group.
+        """Decode a group into the frames that a player would show.
 
         Args:
-            film: what it was encoded for.
-            group: encoded frames.
-            first: number of its first frame; the others follow.
+            film: Format that the group was encoded for.
+            group: Encoded frames.
+            first: Index of the group's first frame; the others are numbered consecutively.
 
         Raises:
-            ExaminationError: it cannot be decoded, or not to as many frames as it has.
+            ExaminationError: The group cannot be decoded, or to another number of frames than it holds.
         """
         ...
 
     def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
-        """Begin a film.
+        """Return a writer for a new video.
 
         Args:
-            film: what its groups were encoded for.
-            timing: when its frames are shown.
-            sound: to copy as it is, what is heard while they are; None for a silent film.
+            film: Format that the groups were encoded for.
+            timing: Display times of the frames.
+            sound: Sound track; its packets during the frames are copied without re-encoding. None for a
+                silent video.
         """
         ...

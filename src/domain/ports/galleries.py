@@ -1,8 +1,8 @@
-"""What the service asks of its database about galleries, and of whoever keeps their contents secret.
+"""Repositories of galleries, their search indexes, and the cipher that protects their contents.
 
-The database never sees a name, a label or an embedding: a `Vault` seals them before, so that the domain, not
-a storage adapter, decides what is protected. Whatever takes a ``Principal`` is scoped to it; a gallery whose
-time is over does not exist. Times are timezone-aware UTC.
+Names, labels and embeddings are encrypted by a cipher of the domain before they reach the database, so that
+the domain, not a storage adapter, decides what is protected. Methods with a ``Principal`` see only what that
+caller may use, and treat an expired gallery as missing. Times are timezone-aware UTC.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from framecloak.domain.reid.model import EmbeddingSpace
 
 @dataclass(frozen=True, slots=True)
 class SealedGallery:
-    """A gallery as it is stored.
+    """A gallery as stored, with its name encrypted.
 
     Attributes:
-        id: random.
-        owner_id: the account that made it.
-        name: sealed.
-        space: what its embeddings come from.
-        key_id: of the key that its name is sealed with, and everything that is enrolled from now on.
-        old_key_id: of the key that some of its faces may still be sealed with; None when none is.
-        face_count: enrolled faces.
-        indexed: whether it can be searched approximately.
+        id: Random.
+        owner_id: Id of the account that created it.
+        name: Encrypted name.
+        space: Embedding space of all its faces.
+        key_id: Id of the key for its name and for faces enrolled from now on.
+        old_key_id: Id of the key that some of its faces may still be encrypted with; None if there are none.
+        face_count: Number of enrolled faces.
+        indexed: True if an approximate search index exists.
         created_at: UTC.
         expires_at: UTC, or None.
     """
@@ -49,21 +49,21 @@ class SealedGallery:
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """Of all keys that its faces are sealed with."""
+        """Ids of all keys that its faces are encrypted with."""
         return (self.key_id,) if self.old_key_id is None else (self.key_id, self.old_key_id)
 
 
 @dataclass(frozen=True, slots=True)
 class SealedFace:
-    """An enrolled face as it is stored, without its vector.
+    """An enrolled face as stored, encrypted and without its vector.
 
     Attributes:
-        id: random.
-        gallery_id: where it is enrolled.
-        key_id: of the key that it is sealed with.
-        person: the same for faces with one label and one key, and nothing else.
-        label: sealed.
-        metadata: sealed.
+        id: Random.
+        gallery_id: Id of its gallery.
+        key_id: Id of the key it is encrypted with.
+        person: Pseudonym; equal exactly for faces with the same label and the same key.
+        label: Encrypted label.
+        metadata: Encrypted metadata.
         created_at: UTC.
     """
 
@@ -78,11 +78,11 @@ class SealedFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """What is looked for under one key.
+    """A search vector, rotated for one key of a gallery.
 
     Attributes:
-        key_id: of the key.
-        vector: (dimension,) float32 of unit length, turned as vectors under that key are.
+        key_id: Id of the key.
+        vector: (dimension,) float32 of unit length, rotated like the vectors stored under that key.
     """
 
     key_id: str
@@ -90,206 +90,208 @@ class Query:
 
 
 class Galleries(Protocol):
-    """Galleries."""
+    """Repository of galleries."""
 
     async def add(self, gallery: SealedGallery) -> None:
-        """Store one."""
+        """Store a gallery."""
         ...
 
     async def get(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
-        """One that the caller may use.
+        """Return a gallery that the caller may use.
 
         Raises:
-            GalleryNotFoundError: there is none, its time is over, or it is somebody else's.
+            GalleryNotFoundError: The gallery does not exist, has expired, or belongs to another account.
         """
         ...
 
     async def lock(self, gallery_id: UUID, principal: Principal, now: datetime) -> SealedGallery:
-        """As ``get``; whoever else wants to lock it waits until this unit of work ends.
+        """Return a gallery as ``get`` does, and lock its row until this unit of work ends.
 
         Raises:
-            GalleryNotFoundError: as for ``get``.
+            GalleryNotFoundError: As for ``get``.
         """
         ...
 
     async def list(self, principal: Principal, now: datetime, limit: int, offset: int) -> Page[SealedGallery]:
-        """Those that the caller may use, newest first."""
+        """Return a page of the galleries that the caller may use, newest first."""
         ...
 
     async def remove(self, gallery_id: UUID) -> None:
-        """Delete it with all its faces; the caller has checked access."""
+        """Delete a gallery with all its faces. The caller has checked access."""
         ...
 
     async def remove_expired(self, now: datetime) -> Sequence[UUID]:
-        """Delete those whose time is over with all their faces; returns which they were."""
+        """Delete expired galleries with all their faces, and return their ids."""
         ...
 
     async def larger_than(self, faces: int) -> Sequence[SealedGallery]:
-        """Those with more faces than that, whoever's they are."""
+        """Return all galleries with more than ``faces`` faces, of any owner."""
         ...
 
     async def set_indexed(self, gallery_id: UUID, *, indexed: bool) -> None:
-        """Note whether it can be searched approximately."""
+        """Store whether a gallery has an approximate search index."""
         ...
 
     async def under_other_keys(self, key_id: str, limit: int) -> Sequence[SealedGallery]:
-        """Those of which anything is, or may be, sealed with another key than this; the oldest first."""
+        """Return galleries that use, or may still use, another key than ``key_id``; oldest first."""
         ...
 
     async def rekey(self, gallery_id: UUID, name: bytes, key_id: str) -> bool:
-        """Enrol under another key from now on, while what is there keeps its own.
+        """Set a new key for the name and for new faces; faces already enrolled keep their key.
 
         Returns:
-            Whether that was done: not while faces are still on their way from an earlier key, nor when it is
-            gone.
+            True if the key was set. False if faces are still encrypted with a key older than the current one,
+            or if the gallery no longer exists.
         """
         ...
 
     async def finish_rekey(self, gallery_id: UUID) -> bool:
-        """Note that all faces are sealed with the gallery's key.
+        """Clear ``old_key_id`` if all faces are encrypted with the gallery's key.
 
         Returns:
-            Whether they are; nothing is noted otherwise.
+            True if they are; otherwise nothing is changed.
         """
         ...
 
 
 class GalleryFaces(Protocol):
-    """Faces of galleries; the caller has checked access to the gallery."""
+    """Repository of enrolled faces. The caller has checked access to the gallery."""
 
     async def add(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
-        """Enrol faces of one gallery, and count them.
+        """Enrol faces in one gallery and increase its face count.
 
         Args:
-            faces: n of them.
+            faces: n faces.
             vectors: (n, dimension) float32.
         """
         ...
 
     async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[SealedFace]:
-        """Faces of a gallery, oldest first."""
+        """Return a page of a gallery's faces, oldest first."""
         ...
 
     async def first(self, gallery_id: UUID, limit: int) -> tuple[Sequence[SealedFace], FloatArray]:
-        """The faces that ``list`` gives first, and their vectors.
+        """Return the oldest faces of a gallery, in the order of ``list``, with their vectors.
 
         Returns:
-            n faces, and (n, dimension) float32.
+            n faces, and their vectors, (n, dimension) float32.
         """
         ...
 
     async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
-        """Delete one, and count it off; the caller has locked the gallery.
+        """Delete a face and decrease the face count. The caller has locked the gallery.
 
         Raises:
-            GalleryFaceNotFoundError: the gallery has no such face.
+            GalleryFaceNotFoundError: The gallery has no such face.
         """
         ...
 
     async def search(
         self, gallery: SealedGallery, query: Query, threshold: float, top_k: int
     ) -> Sequence[tuple[SealedFace, float]]:
-        """Of each person that is alike enough, the face that is most alike, the best first.
+        """Return the most similar face of each sufficiently similar person, best first.
 
-        A gallery that is indexed may be searched approximately: what is given is exact, something may be
-        missing.
+        In a gallery with an index the search may be approximate: every similarity returned is exact, but
+        matches may be missing.
 
         Args:
-            gallery: where to look.
-            query: what for; only faces under its key are seen.
-            threshold: least cosine.
-            top_k: most people.
+            gallery: Gallery to search.
+            query: Search vector; only faces encrypted with its key are compared.
+            threshold: Minimum cosine similarity.
+            top_k: Maximum number of persons.
 
         Returns:
-            Faces with their cosines.
+            Faces with their cosine similarities.
         """
         ...
 
     async def take_under_other_keys(
         self, gallery_id: UUID, key_id: str, limit: int
     ) -> tuple[Sequence[SealedFace], FloatArray]:
-        """Some faces that are sealed with another key than this; others skip them until the work ends.
+        """Lock and return some faces encrypted with another key than ``key_id``.
+
+        Concurrent calls skip rows that are already locked; the locks end with the unit of work.
 
         Returns:
-            n faces, and (n, dimension) float32.
+            n faces, and their vectors, (n, dimension) float32.
         """
         ...
 
     async def replace(self, faces: Sequence[SealedFace], vectors: FloatArray) -> None:
-        """Store faces that are sealed anew in the place of those with the same ids."""
+        """Overwrite the stored faces with these ids by re-encrypted ones."""
         ...
 
 
 class GalleryIndexes(Protocol):
-    """What makes large galleries quick to search."""
+    """Approximate nearest-neighbour indexes of large galleries."""
 
     async def existing(self) -> set[UUID]:
-        """Galleries that have one, or the beginning of one; they need not exist any more.
+        """Return the ids of galleries with a complete or incomplete index; some may no longer exist.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached.
+            DatabaseUnavailableError: The database cannot be reached.
         """
         ...
 
     async def build(self, gallery_id: UUID, dimension: int, faces: int) -> bool:
-        """Make one; takes minutes for a million faces, in which everything else goes on.
+        """Build an index without blocking other work; a million faces take minutes.
 
         Returns:
-            Whether it is there; not when somebody else is building at the moment.
+            True if the index exists; False if another process is building one at the moment.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached, or gave up.
+            DatabaseUnavailableError: The database cannot be reached, or aborted the build.
         """
         ...
 
     async def drop(self, gallery_id: UUID) -> None:
-        """Remove one, if it is there.
+        """Delete the index of a gallery if it has one.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached, or gave up.
+            DatabaseUnavailableError: The database cannot be reached, or aborted the command.
         """
         ...
 
 
 class Vault(Protocol):
-    """Keeps what is in galleries secret. Safe to call from several threads at once.
+    """Cipher for the contents of galleries. Thread-safe.
 
-    Every method that takes a ``key_id`` raises ``GalleryKeyMissingError`` when there is no such key.
+    Every method with a ``key_id`` raises ``GalleryKeyMissingError`` if there is no such key.
     """
 
     @property
     def key_id(self) -> str:
-        """Of the key that everything new is sealed with."""
+        """Id of the key that new contents are encrypted with."""
         ...
 
     def seal(self, key_id: str, place: str, content: bytes) -> bytes:
-        """Encrypt something; twice the same gives different results.
+        """Encrypt a value. Encrypting the same value twice gives different results.
 
         Args:
-            key_id: which key.
-            place: where it will be stored; it opens nowhere else.
-            content: what.
+            key_id: Id of the key.
+            place: Name of the row and field that the value is stored in; decryption requires the same one.
+            content: Value to encrypt.
         """
         ...
 
     def open(self, key_id: str, place: str, sealed: bytes) -> bytes:
-        """What was sealed.
+        """Return the decrypted value.
 
         Raises:
-            GalleryDamagedError: it was changed, or sealed for another place or with another key.
+            GalleryDamagedError: The value was changed, or encrypted for another field or with another key.
         """
         ...
 
     def pseudonym(self, key_id: str, gallery_id: UUID, label: str) -> bytes:
-        """16 bytes that are the same for equal labels of one gallery, and tell nothing about them."""
+        """Return 16 bytes that are equal for equal labels of one gallery and reveal nothing about them."""
         ...
 
     def turn(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
-        """Vectors under the secret rotation of a gallery: cosines among them are what they were.
+        """Rotate vectors by the secret rotation of a gallery, which preserves their cosine similarities.
 
         Args:
-            key_id: which key.
-            gallery_id: which gallery.
+            key_id: Id of the key.
+            gallery_id: Id of the gallery.
             vectors: (n, dimension) float32.
 
         Returns:
@@ -298,5 +300,5 @@ class Vault(Protocol):
         ...
 
     def turn_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
-        """The inverse of ``turn``."""
+        """Undo the rotation of a gallery."""
         ...

@@ -1,4 +1,4 @@
-"""What the pipeline asks of cameras, models and files."""
+"""Interfaces to frame sources, detection models, pixel operations and result archives."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from framecloak.domain.imaging.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What is known of a video or a picture before its frames are decoded.
+    """Properties of a video or an image that are known before its frames are decoded.
 
     Attributes:
-        name: base name of the file.
-        width, height: pixels of a frame as displayed, rotation applied.
-        frame_count: frames in presentation order, or 1 for a picture.
-        readable_frames: how many of them, from the first, the file holds; fewer when it was cut off.
-        frame_rate: average frames a second; 0 for a picture.
-        duration: seconds from the first frame's start to the last frame's end; 0 for a picture.
-        rotation: degrees clockwise that were applied to show the frames upright: 0, 90, 180 or 270.
-        continuous: whether neighbouring frames show the same scene (a video) or not (a picture).
+        name: Base name of the file.
+        width, height: Size of a frame in pixels as displayed, with the rotation applied.
+        frame_count: Number of frames in presentation order; 1 for an image.
+        readable_frames: Number of leading frames that the file holds; below ``frame_count`` for a truncated
+            file.
+        frame_rate: Average frames per second; 0 for an image.
+        duration: Seconds from the start of the first frame to the end of the last; 0 for an image.
+        rotation: Clockwise rotation in degrees that makes the frames upright: 0, 90, 180 or 270.
+        continuous: True if neighbouring frames show the same scene (a video), False for unrelated images.
     """
 
     name: str
@@ -40,11 +41,11 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What can be heard with a video.
+    """Sound track of a video.
 
     Attributes:
-        path: the file that it is in.
-        codec: what it is encoded with, as ``aac``.
+        path: File that contains the track.
+        codec: Name of the codec, such as ``aac``.
     """
 
     path: Path
@@ -52,236 +53,240 @@ class Sound:
 
 
 class Frame(Protocol):
-    """One frame of a source, upright. Methods may be called from any thread."""
+    """One upright frame of a source. Thread-safe."""
 
     @property
     def index(self) -> int:
-        """Number of the frame in presentation order, from 0."""
+        """Index of the frame in presentation order, from 0."""
         ...
 
     @property
     def width(self) -> int:
-        """Pixels across, as displayed."""
+        """Width in pixels, as displayed."""
         ...
 
     @property
     def height(self) -> int:
-        """Pixels down, as displayed."""
+        """Height in pixels, as displayed."""
         ...
 
     @property
     def nbytes(self) -> int:
-        """Memory that the frame holds on to."""
+        """Memory held by the frame in bytes."""
         ...
 
     def bgr(self) -> Image:
-        """The frame at the size that it says.
+        """Return the frame at its own size.
 
         Returns:
-            (height, width, 3) uint8 in BGR order, a fresh contiguous array that the caller may write to.
+            (height, width, 3) uint8 in BGR order, a new contiguous array that the caller may modify.
 
         Raises:
-            ExaminationError: the frame was not decoded, or not without errors.
+            ExaminationError: The frame was not decoded, or not without errors.
         """
         ...
 
     def rgb(self, width: int, height: int) -> Image:
-        """The frame stretched to a detector's input size.
+        """Return the frame resized to the input size of a detector, without keeping the aspect ratio.
 
         Returns:
             (height, width, 3) uint8 in RGB order, contiguous.
 
         Raises:
-            ExaminationError: the frame was not decoded, or not without errors.
+            ExaminationError: The frame was not decoded, or not without errors.
         """
         ...
 
 
 class FrameSource(Protocol):
-    """A video or a picture whose frames can be read."""
+    """Video or image with readable frames."""
 
     @property
     def info(self) -> SourceInfo:
-        """What is known before decoding."""
+        """Properties that are known before decoding."""
         ...
 
     @property
     def sound(self) -> Sound | None:
-        """What can be heard with it, if anything."""
+        """Sound track, or None."""
         ...
 
     def timing(self, start: int, stop: int) -> Timing:
-        """When the frames ``[start, stop)`` are shown; at least one. Those of pictures follow each other."""
+        """Return the display times of the frames ``[start, stop)``, at least one.
+
+        Images are shown one after the other.
+        """
         ...
 
     def sha256(self) -> str:
-        """Hex digest of the file's bytes; waits for it where it is still being computed.
+        """Return the hex digest of the file's bytes, waiting for a computation in progress.
 
         Raises:
-            InputNotFoundError: the file cannot be read any more.
+            InputNotFoundError: The file can no longer be read.
         """
         ...
 
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
-        """Every frame of ``[start, stop)`` exactly once, in presentation order.
+        """Yield every frame of ``[start, stop)`` exactly once, in presentation order.
 
-        Frames of a video are all of the size that the info says, so that a place in one is the same place in
-        all. A frame that the decoder lost or damaged is delivered too; its pixel methods raise
-        ``ExaminationError``. Closing the iterator frees the decoder.
+        All frames of a video have the size given by ``info``, so that coordinates are comparable between
+        frames. A frame that the decoder lost or damaged is yielded too; its pixel methods raise
+        ``ExaminationError``. Closing the generator releases the decoder.
 
         Raises:
-            TruncatedVideoError: the stream ends before frame ``stop - 1``.
-            UnreadableVideoError: the stream cannot be decoded at all.
+            TruncatedVideoError: The stream ends before frame ``stop - 1``.
+            UnreadableVideoError: The stream cannot be decoded at all.
         """
         ...
 
 
 class FaceDetector(Protocol):
-    """Finds faces in pictures. Safe to call from several threads at once."""
+    """Face detection model. Thread-safe."""
 
     @property
     def card(self) -> ModelCard:
-        """Which weights, where they run."""
+        """Description of the weights and of the execution provider."""
         ...
 
     @property
     def stride(self) -> int:
-        """Widths and heights of examined pictures must be multiples of this many pixels."""
+        """Width and height of input images must be multiples of this number of pixels."""
         ...
 
     @property
     def max_batch(self) -> int:
-        """Pictures that one call may hold; 1 where batching gains nothing."""
+        """Maximum number of images per call; 1 where batching has no benefit."""
         ...
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
-        """Find the faces in pictures of one size.
+        """Detect the faces in images of equal size.
 
         Args:
-            images: at most ``max_batch`` arrays (height, width, 3), uint8, RGB, all of one shape.
-            threshold: the lowest score to report, in 0..1.
+            images: At most ``max_batch`` arrays (height, width, 3), uint8, RGB, all of the same shape.
+            threshold: Minimum score of a detection, 0 to 1.
 
         Returns:
-            One entry per picture, in their order, boxes in that picture's pixels, best score first,
-            double finds removed.
+            One entry per image, in order. Boxes are in pixels of that image, best score first, after
+            non-maximum suppression.
 
         Raises:
-            ExaminationError: the model failed on this input.
+            ExaminationError: The model failed on this input.
         """
         ...
 
 
 class AreaDetector(Protocol):
-    """Finds areas of one kind in pictures: text, or licence plates. Safe to call from several threads."""
+    """Detection model of text or of licence plates, without landmarks. Thread-safe."""
 
     @property
     def card(self) -> ModelCard:
-        """Which weights, where they run."""
+        """Description of the weights and of the execution provider."""
         ...
 
     @property
     def stride(self) -> int:
-        """Widths and heights of examined pictures must be multiples of this many pixels."""
+        """Width and height of input images must be multiples of this number of pixels."""
         ...
 
     def detect(self, image: Image, threshold: float) -> Areas:
-        """Find the areas in a picture.
+        """Detect the regions in an image.
 
         Args:
             image: (height, width, 3), uint8, RGB.
-            threshold: the lowest score to report, in 0..1.
+            threshold: Minimum score of a detection, 0 to 1.
 
         Returns:
-            Upright boxes in the picture's pixels, best score first. What is written at a slant is covered
-            by a box that holds all of it.
+            Axis-aligned boxes in pixels of the image, best score first. Slanted text is enclosed completely.
 
         Raises:
-            ExaminationError: the model failed on this input.
+            ExaminationError: The model failed on this input.
         """
         ...
 
 
 class Redactor(Protocol):
-    """Makes pixels unrecognisable."""
+    """Renderer that makes regions of an image unrecognisable."""
 
     def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
-        """Replace what lies inside the boxes, in place.
+        """Redact the pixels inside the boxes, in place.
 
         Args:
-            image: (h, w, 3) uint8 BGR, contiguous; written to.
-            boxes: (n, 4) ``x1, y1, x2, y2`` pixels; every pixel a box touches counts as inside.
-            style: what replaces the pixels. No style keeps more than a few dozen mean colours a face.
-            shape: the box itself, or the ellipse inscribed in it.
+            image: (h, w, 3) uint8 BGR, contiguous; modified.
+            boxes: (n, 4) ``x1, y1, x2, y2`` in pixels; every pixel that a box touches is redacted.
+            style: Replacement of the pixels. No style keeps more than a few dozen mean colours per face.
+            shape: The box itself, or the ellipse inscribed in it.
         """
         ...
 
 
 class FrameEncoder(Protocol):
-    """Turns pixels into the bytes of a picture file, without metadata."""
+    """Encoder of images into file bytes without metadata."""
 
     def encode(self, image: Image, appearance: Appearance) -> bytes:
-        """Encode (h, w, 3) uint8 BGR in the appearance's format and quality."""
+        """Encode (h, w, 3) uint8 BGR in the format and quality of ``appearance``."""
         ...
 
 
 class FrameReader(Protocol):
-    """Opens what a `FrameEncoder` wrote, as whoever gets the file will."""
+    """Decoder of the files that a `FrameEncoder` writes, as a recipient of the result would see them."""
 
     def read(self, data: bytes, index: int) -> Frame:
-        """A frame out of the bytes of its file; bytes that are no picture show when its pixels are asked for.
+        """Return the frame in the bytes of an image file.
+
+        Invalid bytes may be detected only when the pixels of the frame are read.
 
         Args:
-            data: the whole file.
-            index: number of the frame.
+            data: The whole file.
+            index: Index of the frame.
 
         Raises:
-            ExaminationError: the bytes are no picture.
+            ExaminationError: The bytes are not an image.
         """
         ...
 
 
 class Archive(Protocol):
-    """The file that people take away. Nothing of it is visible under its name before ``commit``."""
+    """Result archive that is being written. It appears under its name only on ``commit``."""
 
     def add(self, name: str, data: bytes) -> None:
-        """Append one entry.
+        """Append an entry.
 
         Raises:
-            StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing failed for any other reason.
         """
         ...
 
     def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Append one entry of any length; an error of the iterator comes through.
+        """Append an entry of any length; exceptions of the iterator are passed on.
 
         Raises:
-            StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing failed for any other reason.
         """
         ...
 
     def commit(self) -> None:
-        """Finish the archive and give it its name, atomically.
+        """Finish the archive and rename it to its final name, atomically.
 
         Raises:
-            StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing failed for any other reason.
         """
         ...
 
     def discard(self) -> None:
-        """Remove every trace of an archive that was not committed; harmless after ``commit``."""
+        """Remove all files of an uncommitted archive; has no effect after ``commit``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Something in an archive that this program did not put there.
+    """Content of an archive that was not written by this program.
 
     Attributes:
-        subject: the entry that it is about, or the archive.
-        detail: what exactly, for people.
+        subject: Name of the entry concerned, or of the archive.
+        detail: Description for people.
     """
 
     subject: str
@@ -289,36 +294,36 @@ class Misfit:
 
 
 class ArchiveReader(Protocol):
-    """An archive that is there."""
+    """Reader of an existing archive."""
 
     @property
     def names(self) -> Sequence[str]:
-        """Of all entries, in their order; a name may occur twice where somebody added to the archive."""
+        """Names of all entries in order; a name can occur twice if the archive was tampered with."""
         ...
 
     def stream(self, name: str) -> Iterator[bytes]:
-        """One entry, in pieces.
+        """Yield the content of an entry in chunks.
 
         Raises:
-            ObjectNotFoundError: there is none, or the archive is damaged.
+            ObjectNotFoundError: The entry does not exist, or the archive is damaged.
         """
         ...
 
     def read(self, name: str) -> bytes:
-        """One entry.
+        """Return the content of an entry.
 
         Raises:
-            ObjectNotFoundError: there is none, or the archive is damaged.
+            ObjectNotFoundError: The entry does not exist, or the archive is damaged.
         """
         ...
 
     def misfits(self) -> Sequence[Misfit]:
-        """What in it is neither an entry nor what `Archive` writes around entries.
+        """Return all content that `Archive` does not write.
 
-        Bytes that belong to no entry, comments, times, attributes: whatever could carry more than the
-        entries themselves.
+        This covers bytes outside entries, comments, times and attributes: anything that could carry more than
+        the entries themselves.
 
         Raises:
-            ObjectNotFoundError: the archive cannot be read any more.
+            ObjectNotFoundError: The archive can no longer be read.
         """
         ...

@@ -1,4 +1,4 @@
-"""What the work tells of itself in numbers, for whoever watches the installation."""
+"""Metrics of the processing and of the models."""
 
 from __future__ import annotations
 
@@ -10,125 +10,125 @@ from typing import Protocol
 
 
 class Stage(StrEnum):
-    """Where the time of a frame goes."""
+    """Processing stages of a frame, for time measurement."""
 
     DECODE = "decode"
     DETECT = "detect"
-    """Scaling for the detector included."""
+    """Includes scaling for the detector."""
     REDACT = "redact"
     ENCODE = "encode"
     STORE = "store"
-    """Fetching videos and parts, and storing what was made."""
+    """Fetching videos and parts, and storing results."""
 
 
 class Outcome(StrEnum):
-    """How the work on a slice ended."""
+    """Outcomes of the work on a slice."""
 
     DONE = "done"
     FAILED = "failed"
     RELEASED = "released"
-    """The worker was told to stop."""
+    """The worker was asked to stop."""
     LOST = "lost"
-    """Its lease ran out meanwhile."""
+    """The lease expired during the work."""
     CANCELLED = "cancelled"
 
 
 class Model(StrEnum):
-    """What callers of a face analysis share."""
+    """Models that the callers of a face analysis share."""
 
     DETECTOR = "detector"
-    """Decoding pictures and aligning their faces included."""
+    """Includes decoding the images and aligning their faces."""
     RECOGNIZER = "recognizer"
     EMOTIONS = "emotions"
 
 
 class ModelMeter(Protocol):
-    """Counts what is asked of one model. Called for every call of it: it must be quick, and never raises."""
+    """Metrics of one model. Called for every model call; must be fast and must not raise."""
 
     def waiting(self, items: int) -> None:
-        """So many pictures or faces wait now."""
+        """Set the number of images or faces that are waiting."""
         ...
 
     def called(self, items: int, seconds: float) -> None:
-        """A call with so many pictures or faces took so long, however it ended."""
+        """Record the size and the duration of a model call, successful or not."""
         ...
 
 
 class Meter(Protocol):
-    """Counts. Called from any thread, several times a frame: it must be quick, and never raises."""
+    """Metrics of a worker. Called from any thread, several times a frame; must be fast and must not raise."""
 
     def stage(self, stage: Stage, seconds: float) -> None:
-        """Something took so long; what runs in several threads at once is counted for each."""
+        """Record the duration of a stage; stages that run concurrently are recorded once per thread."""
         ...
 
     def model_batch(self, size: int) -> None:
-        """The detector was asked about so many pictures at once."""
+        """Record the number of images in a call of the detector."""
         ...
 
     def frames(self, count: int, blanked: int) -> None:
-        """So many frames were delivered, some of them black because they could not be examined."""
+        """Count delivered frames, and those among them that were blanked because their analysis failed."""
         ...
 
     def slice_recovered(self) -> None:
-        """A slice was taken over from a worker that fell silent."""
+        """Count a slice taken over from an unresponsive worker."""
         ...
 
     def slice_ended(self, kind: str, outcome: Outcome, seconds: float) -> None:
-        """The work on a slice of that kind came to an end, for now."""
+        """Record the outcome and the duration of the work on a slice."""
         ...
 
     def slice_failed(self, code: str) -> None:
-        """A slice was not done, because of an error with that code."""
+        """Count a failed slice by its error code."""
         ...
 
     def retried(self, what: str) -> None:
-        """Something is done once more: a ``slice``, or an ``upload``."""
+        """Count a retry of a ``slice`` or an ``upload``."""
         ...
 
     def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
-        """A clean-up came to its end: so many things of a kind went, and so often a concern failed."""
+        """Count the objects that a clean-up removed, and its failures, both by category."""
         ...
 
 
 class NullMeter:
-    """Counts nothing, for where nobody watches."""
+    """Meter that discards all metrics."""
 
     def stage(self, stage: Stage, seconds: float) -> None:
-        """See the port."""
+        """Do nothing."""
 
     def model_batch(self, size: int) -> None:
-        """See the port."""
+        """Do nothing."""
 
     def frames(self, count: int, blanked: int) -> None:
-        """See the port."""
+        """Do nothing."""
 
     def slice_recovered(self) -> None:
-        """See the port."""
+        """Do nothing."""
 
     def slice_ended(self, kind: str, outcome: Outcome, seconds: float) -> None:
-        """See the port."""
+        """Do nothing."""
 
     def slice_failed(self, code: str) -> None:
-        """See the port."""
+        """Do nothing."""
 
     def retried(self, what: str) -> None:
-        """See the port."""
+        """Do nothing."""
 
     def cleaned_up(self, removed: Mapping[str, int], failed: Mapping[str, int]) -> None:
-        """See the port."""
+        """Do nothing."""
 
 
 NULL_METER = NullMeter()
 
 
 class NullModelMeter:
-    """Counts nothing, for where nobody watches."""
+    """Model meter that discards all metrics."""
 
     def waiting(self, items: int) -> None:
-        """See the port."""
+        """Do nothing."""
 
     def called(self, items: int, seconds: float) -> None:
-        """See the port."""
+        """Do nothing."""
 
 
 NULL_MODEL_METER = NullModelMeter()
@@ -137,7 +137,7 @@ NULL_MODEL_METERS: Mapping[Model, ModelMeter] = dict.fromkeys(Model, NULL_MODEL_
 
 @contextmanager
 def timed(meter: Meter, stage: Stage) -> Iterator[None]:
-    """Count the time that the block takes, also when it fails."""
+    """Record the duration of the block, also if it fails."""
     began = perf_counter()
     try:
         yield

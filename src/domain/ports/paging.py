@@ -1,4 +1,4 @@
-"""Stretches of longer lists."""
+"""Pages of longer lists."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """A stretch of a longer list.
+    """One page of a longer list.
 
     Attributes:
-        items: at most as many as were asked for.
-        total: how many there are in all.
+        items: Items of the page, at most as many as requested.
+        total: Number of items in the whole list.
     """
 
     items: Sequence[Item]

@@ -1,4 +1,4 @@
-"""What re-identification asks of models."""
+"""Interfaces to the models of re-identification."""
 
 from __future__ import annotations
 
@@ -10,48 +10,49 @@ from framecloak.domain.reid.model import EmbeddingSpace
 
 
 class PictureReader(Protocol):
-    """Decodes pictures that strangers send. Safe to call from several threads at once."""
+    """Decoder of untrusted images. Thread-safe."""
 
     def read(self, data: bytes) -> Frame:
-        """Decode a picture; of an animated one, the first.
+        """Decode an image; of an animation, the first frame.
 
         Args:
-            data: the bytes of a file.
+            data: Content of an image file.
 
         Returns:
-            The picture, upright.
+            The upright image.
 
         Raises:
-            InvalidImageError: the bytes are no picture, a damaged one, or one in a format that is not read.
-            ImageTooLargeError: more pixels than are examined, found before any is decoded.
+            InvalidImageError: The bytes are not an image, or the image is damaged or in an unsupported
+                format.
+            ImageTooLargeError: The image has too many pixels; detected before decoding.
         """
         ...
 
 
 class FaceRecognizer(Protocol):
-    """Turns faces into vectors. Safe to call from several threads at once."""
+    """Face recognition model: aligns faces and computes embeddings. Thread-safe."""
 
     @property
     def card(self) -> ModelCard:
-        """Which weights, where they run."""
+        """Description of the weights and of the execution provider."""
         ...
 
     @property
     def space(self) -> EmbeddingSpace:
-        """Where its vectors live."""
+        """Embedding space of the vectors."""
         ...
 
     @property
     def max_batch(self) -> int:
-        """Faces that one call of ``embed`` may hold."""
+        """Maximum number of faces per call of ``embed``."""
         ...
 
     def align(self, image: Image, landmarks: FloatArray) -> Image:
-        """Cut faces out of a picture, upright and at the size that the model wants.
+        """Crop faces from an image, upright and at the input size of the model.
 
         Args:
             image: (height, width, 3) uint8 RGB.
-            landmarks: (n, 5, 2) float32 pixels, as in `framecloak.domain.imaging.detections.Detections`.
+            landmarks: (n, 5, 2) float32 pixels, as in `Detections`.
 
         Returns:
             (n, side, side, 3) uint8 RGB.
@@ -59,42 +60,42 @@ class FaceRecognizer(Protocol):
         ...
 
     def embed(self, chips: Image) -> FloatArray:
-        """The vectors of aligned faces.
+        """Compute the embeddings of aligned faces.
 
         Args:
-            chips: (n, side, side, 3) uint8 RGB from ``align``, n at most ``max_batch``.
+            chips: Aligned face crops from ``align``, (n, side, side, 3) uint8 RGB, n at most ``max_batch``.
 
         Returns:
             (n, dimension) float32 of unit length.
 
         Raises:
-            ExaminationError: the model failed, or gave numbers that are none.
+            ExaminationError: The model failed, or returned values that are not finite.
         """
         ...
 
 
 class EmotionReader(Protocol):
-    """Says what faces express."""
+    """Emotion classification model."""
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """What it tells apart; in the order of its probabilities."""
+        """Emotions that the model distinguishes, in the order of its probabilities."""
         ...
 
     async def read(self, crops: list[Image]) -> FloatArray:
-        """Probabilities of the emotions.
+        """Return the probabilities of the emotions.
 
         Args:
-            crops: faces with some of their surroundings, each (h, w, 3) uint8 RGB of any size.
+            crops: Face crops with a margin, each (h, w, 3) uint8 RGB of any size.
 
         Returns:
             (n, emotions) float32; each row sums to 1.
 
         Raises:
-            EmotionsUnavailableError: there is nobody to ask at the moment.
+            EmotionsUnavailableError: The model is not available at the moment.
         """
         ...
 
     async def available(self) -> bool:
-        """Whether it would answer now; never raises."""
+        """Return True if the model can be used now; never raises."""
         ...

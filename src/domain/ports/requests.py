@@ -1,7 +1,6 @@
-"""What the service asks of its database about requests for anonymised frames.
+"""Repositories of anonymisation requests and of download tokens.
 
-Whatever takes a ``Principal`` is scoped to it: what the caller may not see does not exist for it. Times are
-timezone-aware UTC.
+Methods with a ``Principal`` treat what that caller may not see as missing. Times are timezone-aware UTC.
 """
 
 from __future__ import annotations
@@ -27,69 +26,70 @@ from framecloak.domain.ports.paging import Page
 
 @dataclass(frozen=True, slots=True)
 class RequestFilter:
-    """Which requests to list; None means any."""
+    """Criteria for listing requests; a criterion that is None is not applied."""
 
     video_id: int | None = None
     status: Status | None = None
 
 
 class Requests(Protocol):
-    """Requests for anonymised frames."""
+    """Repository of anonymisation requests."""
 
     async def add(
         self, user_id: int, order: Order, snapshot: Snapshot, idempotency: tuple[str, bytes] | None
     ) -> tuple[AnonymizationRequest, bool]:
-        """Store an order as pending.
+        """Store a new request as pending.
 
         Args:
-            user_id: who submits it.
-            order: checked already.
-            snapshot: what is to be worked on.
-            idempotency: the caller's key and a digest of the order.
+            user_id: Id of the submitting account.
+            order: Specification of the request, already validated.
+            snapshot: Input of the processing, fixed at submission.
+            idempotency: The caller's idempotency key and a digest of the specification.
 
         Returns:
-            The request, and whether it is new: with a key that was used before, it is the one from then.
+            The request, and True if it is new. For an idempotency key that was used before, the earlier
+            request.
 
         Raises:
-            IdempotencyConflictError: the key was used with a different order.
-            VideoNotFoundError: the video was deleted meanwhile.
+            IdempotencyConflictError: The key was used with a different specification.
+            VideoNotFoundError: The video was deleted in the meantime.
         """
         ...
 
     async def submitted_before(
         self, user_id: int, idempotency: tuple[str, bytes]
     ) -> AnonymizationRequest | None:
-        """The request that an account submitted with an idempotency key.
+        """Return the request that an account submitted with an idempotency key, or None.
 
         Args:
-            user_id: whose key it is.
-            idempotency: the key and a digest of the order.
+            user_id: Id of the account.
+            idempotency: The idempotency key and a digest of the specification.
 
         Raises:
-            IdempotencyConflictError: the key was used with a different order.
+            IdempotencyConflictError: The key was used with a different specification.
         """
         ...
 
     async def snapshot(self, request_id: UUID) -> Snapshot:
-        """What a request is to be made from; empty when there is no such request."""
+        """Return the processing input of a request; empty if the request does not exist."""
         ...
 
     async def get(self, request_id: UUID, principal: Principal) -> AnonymizationRequest:
-        """One that the caller may see.
+        """Return a request that the caller may see.
 
         Raises:
-            RequestNotFoundError: there is none, or it is somebody else's.
+            RequestNotFoundError: The request does not exist, or belongs to another account.
         """
         ...
 
     async def list(
         self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
     ) -> Page[AnonymizationRequest]:
-        """Those that the caller may see, newest first."""
+        """Return a page of the requests that the caller may see, newest first."""
         ...
 
     async def claim(self, request_id: UUID, now: datetime) -> AnonymizationRequest | None:
-        """Take a pending request into work, however many are; None when it is not pending (any more)."""
+        """Start a pending request regardless of the concurrency limit; None if it is not pending."""
         ...
 
     async def finish(
@@ -103,89 +103,91 @@ class Requests(Protocol):
         error: str | None = None,
         error_code: str | None = None,
     ) -> bool:
-        """Bring it to a final status, with the result's key and bytes; False when it had one already.
+        """Set the final status of a request, with the key and the size in bytes of its result.
 
-        Of one that failed, ``error`` says why to people, and ``error_code`` to programs.
+        A failed request stores ``error`` for people and ``error_code`` for programs. All slices of the
+        request are deleted, and with them every lease. If the request has a webhook, a notice for it is
+        stored in the same transaction.
 
-        Its slices are gone then, and with them every lease. With the status comes a notice for the webhook of
-        the order, if it has one.
+        Returns:
+            False if the request already had a final status.
         """
         ...
 
     async def counts(self) -> Mapping[Status, int]:
-        """How many there are, by status."""
+        """Return the number of requests by status."""
         ...
 
     async def paces(self, last: int) -> Sequence[Pace]:
-        """How long the requests took that were completed last, newest first."""
+        """Return the processing times of the most recently completed requests, newest first."""
         ...
 
     async def frames_waiting(self) -> Mapping[Workload, int]:
-        """Frames still to be done in all unfinished requests."""
+        """Return the number of unprocessed frames of all unfinished requests, by workload."""
         ...
 
     async def waiting_since(self) -> datetime | None:
-        """When the oldest request that nobody has begun was submitted; None when there is none."""
+        """Return the submission time of the oldest request that has not been started, or None."""
         ...
 
     async def frames_done(self) -> int:
-        """Frames that were processed, of all requests."""
+        """Return the number of processed frames of all requests."""
         ...
 
     async def result_bytes(self) -> int:
-        """What all results take in the object store."""
+        """Return the total size of all results in the object store, in bytes."""
         ...
 
     async def results_older_than(self, moment: datetime) -> Sequence[tuple[UUID, str]]:
-        """Ids and result keys of requests completed before a moment."""
+        """Return the ids and result keys of requests completed before ``moment``."""
         ...
 
     async def without_result(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
-        """Of these ids, those whose objects may go.
+        """Return those of the ids whose stored objects may be deleted.
 
-        They are of requests that failed or were cancelled, whose result was deleted, or that do not exist.
+        These are requests that failed or were cancelled, whose result was deleted, or that do not exist.
         """
         ...
 
     async def over(self, request_ids: Sequence[UUID]) -> AbstractSet[UUID]:
-        """Of these ids, those that nobody works on any more, or that do not exist."""
+        """Return those of the ids that are not processed any more, or that do not exist."""
         ...
 
     async def forget_result(self, request_id: UUID) -> None:
-        """Note that its result was deleted."""
+        """Clear the result key of a request whose result was deleted."""
         ...
 
 
 class DownloadTokens(Protocol):
-    """Rights to fetch a result once."""
+    """Repository of download tokens; each token permits one download of a result."""
 
     async def add(self, token: DownloadToken) -> None:
-        """Store one."""
+        """Store a token."""
         ...
 
     async def get(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
-        """The request that one is good for, without using it up.
+        """Return the request of a valid token without redeeming it.
 
         Raises:
-            TokenNotFoundError: there is none like that for this request.
-            TokenUsedError: it was used.
-            TokenExpiredError: it came too late.
+            TokenNotFoundError: The request has no such token.
+            TokenUsedError: The token was redeemed before.
+            TokenExpiredError: The token has expired.
         """
         ...
 
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
-        """Use one up, atomically: of many callers, one gets the request.
+        """Redeem a token atomically: of several concurrent callers, one gets the request.
 
         Raises:
-            TokenNotFoundError: there is none like that for this request.
-            TokenUsedError: somebody was quicker.
-            TokenExpiredError: it came too late.
+            TokenNotFoundError: The request has no such token.
+            TokenUsedError: The token was redeemed before.
+            TokenExpiredError: The token has expired.
         """
         ...
 
     async def remove_without_result(self) -> int:
-        """Forget those of results that were deleted; returns how many.
+        """Delete the tokens of deleted results and return their number.
 
-        Until then used and expired ones stay, to be told apart from those that never were.
+        Until then used and expired tokens are kept, so that they can be distinguished from unknown ones.
         """
         ...

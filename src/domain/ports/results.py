@@ -1,4 +1,4 @@
-"""How results are looked into where they are stored."""
+"""Access to stored results."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ from typing import Protocol
 
 
 class StoredArchives(Protocol):
-    """Single entries of archives in the object store, without fetching the rest."""
+    """Reader of single entries of archives in the object store, without fetching the whole archive."""
 
     async def read(self, key: str, name: str) -> bytes:
-        """One entry.
+        """Return the content of an entry.
 
         Args:
-            key: of the archive in the object store.
-            name: of the entry.
+            key: Key of the archive in the object store.
+            name: Name of the entry.
 
         Raises:
-            ObjectNotFoundError: there is no such archive or entry, or it is damaged.
-            StorageUnavailableError: the store cannot be reached.
+            ObjectNotFoundError: The archive or the entry does not exist or is damaged.
+            StorageUnavailableError: The store cannot be reached.
         """
         ...
 
 
 class FilmViewer(Protocol):
-    """Shows frames of films in archives; blocking, to be called off the event loop."""
+    """Extractor of frames from videos in archives. Blocking; call it outside the event loop."""
 
     def __call__(self, archive: Path, name: str, position: int) -> bytes:
-        """One frame as JPEG.
+        """Return a frame as JPEG.
 
         Args:
-            archive: the file.
-            name: of the film in it.
-            position: of the frame in the film, from 0.
+            archive: Path of the archive.
+            name: Name of the video in the archive.
+            position: Index of the frame in the video, from 0.
 
         Raises:
-            ObjectNotFoundError: there is no such film or frame, or it is damaged.
+            ObjectNotFoundError: The video or the frame does not exist or is damaged.
         """
         ...
 
 
 class Shrinker(Protocol):
-    """Makes small pictures of large ones; blocking, to be called off the event loop."""
+    """Generator of image previews. Blocking; call it outside the event loop."""
 
     def __call__(self, picture: bytes, width: int) -> bytes:
-        """A picture as JPEG, at most ``width`` pixels wide.
+        """Return an image as JPEG, at most ``width`` pixels wide.
 
         Args:
-            picture: a JPEG, PNG or WebP file that this program wrote.
-            width: pixels; a picture that is narrower keeps its size.
+            picture: JPEG, PNG or WebP file that this program has written.
+            width: Maximum width in pixels; a narrower image keeps its size.
 
         Raises:
-            ObjectNotFoundError: it is damaged.
+            ObjectNotFoundError: The image is damaged.
         """
         ...

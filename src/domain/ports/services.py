@@ -1,4 +1,4 @@
-"""What the service asks of its object store, its queue, its clock and its locksmith."""
+"""Interfaces to the object store, job queue, rate limiters, authentication, clock and video prober."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from framecloak.domain.anonymization.model.request import Priority
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """Something in the object store.
+    """Metadata of an object in the object store.
 
     Attributes:
-        key: its path there: letters, digits, ``.``, ``_``, ``-`` and ``/``.
-        size: bytes.
+        key: Path in the store: letters, digits, ``.``, ``_``, ``-`` and ``/``.
+        size: Size in bytes.
         modified_at: UTC.
     """
 
@@ -29,98 +29,98 @@ class StoredObject:
 
 
 class ObjectStore(Protocol):
-    """Videos and results. An object is there as a whole, or not at all.
+    """Store of videos and results. Objects are written atomically.
 
-    Every method raises ``StorageUnavailableError`` when the store cannot be reached or refuses, and
-    ``StorageFullError`` when it is full.
+    Every method raises ``StorageUnavailableError`` if the store cannot be reached or refuses, and
+    ``StorageFullError`` if it is full.
     """
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
-        """Store a stream of any length without holding it in memory; replaces what was there.
+        """Store a stream of any length without holding it in memory; an existing object is replaced.
 
-        Whatever the iterator raises comes through, and nothing stays behind.
+        Exceptions of the iterator are passed on; nothing is stored then.
         """
         ...
 
     async def put_file(self, key: str, path: Path) -> StoredObject:
-        """Store a file; it stays where it is."""
+        """Store a copy of a file."""
         ...
 
     def local(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
-        """The object as a file that can be read while the block lasts; fetched into ``scratch`` if need be.
+        """Provide an object as a readable file within the block, fetched into ``scratch`` if necessary.
 
         Raises:
-            ObjectNotFoundError: on entering, there is none.
+            ObjectNotFoundError: The object does not exist; raised on entering.
         """
         ...
 
     def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
-        """As ``local``, for what is looked into again and again: what was fetched may be kept for a while.
+        """Provide an object like ``local``, but keep the fetched file in a cache for repeated access.
 
-        What was deleted is not kept, though who has it open may read it to the end.
+        Deleted objects are removed from the cache, although a file that is open remains readable.
 
         Raises:
-            ObjectNotFoundError: on entering, there is none.
+            ObjectNotFoundError: The object does not exist; raised on entering.
         """
         ...
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes ``[start, stop)`` in chunks.
+        """Yield the bytes ``[start, stop)`` in chunks.
 
         Raises:
-            ObjectNotFoundError: at the first chunk, there is none.
+            ObjectNotFoundError: The object does not exist; raised with the first chunk.
         """
         ...
 
     async def stat(self, key: str) -> StoredObject:
-        """What is there.
+        """Return the metadata of an object.
 
         Raises:
-            ObjectNotFoundError: nothing.
+            ObjectNotFoundError: The object does not exist.
         """
         ...
 
     async def remove(self, key: str) -> None:
-        """Delete an object; no matter if it is not there."""
+        """Delete an object; a missing one is ignored."""
         ...
 
     async def remove_all(self, prefix: str) -> int:
-        """Delete everything whose key begins so; returns how many."""
+        """Delete all objects whose key starts with ``prefix`` and return their number."""
         ...
 
     async def remove_partial(self, before: datetime) -> int:
-        """Delete what never became an object because its process was killed; returns how many.
+        """Delete incomplete uploads left behind by killed processes and return their number.
 
         Args:
-            before: begun, or last added to, before that time; what is being stored now must be younger.
+            before: Only uploads last written to before this time; uploads in progress must be younger.
         """
         ...
 
     def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Everything whose key begins so, in order of keys."""
+        """Yield all objects whose key starts with ``prefix``, in order of their keys."""
         ...
 
     async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
-        """An address that hands out the object, to be saved under a name, until it expires."""
+        """Return a temporary URL for downloading an object under a file name."""
         ...
 
     async def presigned_put(self, key: str, lasts: timedelta) -> str:
-        """An address that takes an object in by HTTP PUT until it expires."""
+        """Return a temporary URL for uploading an object by HTTP PUT."""
         ...
 
     async def ping(self) -> None:
-        """Ask it for a sign of life."""
+        """Check the connection."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A worker process that gave a sign of life not long ago.
+    """A worker process with a recent heartbeat.
 
     Attributes:
-        name: host and process.
-        queues: what it works on.
-        seen_at: UTC.
+        name: Host and process.
+        queues: Queues that it processes.
+        seen_at: Time of the last heartbeat, UTC.
     """
 
     name: str
@@ -129,118 +129,118 @@ class WorkerInfo:
 
 
 class JobQueue(Protocol):
-    """Calls workers; a transport, not the truth. What is to be done stands in the database.
+    """Queue that wakes workers. The work itself is recorded in the database, which is authoritative.
 
-    Every method raises ``QueueUnavailableError`` when the queue cannot be reached.
+    Every method raises ``QueueUnavailableError`` if the queue cannot be reached.
     """
 
     async def call_for(self, request_id: UUID, priority: Priority) -> None:
-        """Write a ticket: some worker shall do a slice of a request. One too many does no harm."""
+        """Enqueue a wake-up for one slice of a request. A superfluous wake-up does no harm."""
         ...
 
     async def tickets(self) -> Mapping[UUID, int]:
-        """How many tickets of which requests wait."""
+        """Return the number of waiting wake-ups by request."""
         ...
 
     async def clean_up(self) -> None:
-        """Have what expired removed."""
+        """Enqueue a clean-up of expired objects."""
         ...
 
     async def workers(self) -> Sequence[WorkerInfo]:
-        """Who does slices; not who tidies up alone."""
+        """Return the workers that process slices, without those that only clean up."""
         ...
 
     async def ping(self) -> None:
-        """Ask it for a sign of life."""
+        """Check the connection."""
         ...
 
 
 class Listener(Protocol):
-    """Hears that something about one request has changed."""
+    """Subscription to the changes of one request."""
 
     async def changed(self, patience: float) -> bool:
-        """Wait for a change since the last call, or since it began to listen.
+        """Wait for a change since the last call, or since the subscription began.
 
         Args:
-            patience: seconds to wait at most.
+            patience: Timeout in seconds.
 
         Returns:
-            False when there was none in that time, as far as is known.
+            True if a change was announced, False after the timeout.
         """
         ...
 
 
 class ProgressBoard(Protocol):
-    """Tells whoever listens, in any process, that a request has changed. What has changed says the database.
+    """Channel that notifies listeners in any process of changes to a request; the database holds its state.
 
-    It may lose an announcement, so listeners look by themselves now and then.
+    Notifications can be lost, so listeners also poll from time to time.
     """
 
     async def announce(self, request_id: UUID) -> None:
-        """Say that something has changed; never raises."""
+        """Notify the listeners of a request; never raises."""
         ...
 
     def listen(self, request_id: UUID) -> AbstractContextManager[Listener]:
-        """Listen to a request while the block lasts."""
+        """Subscribe to a request within the block."""
         ...
 
 
 class AttemptLimiter(Protocol):
-    """Counts tries, over all processes; raises ``QueueUnavailableError`` when it cannot count."""
+    """Counter of attempts across all processes. Raises ``QueueUnavailableError`` if it cannot count."""
 
     async def hit(self, key: str, limit: int, window: timedelta) -> int:
-        """Count one try, unless there were ``limit`` in the window already.
+        """Count an attempt unless ``limit`` attempts in the window were counted already.
 
         Returns:
-            0 when it was counted, else seconds until the next is welcome.
+            0 if the attempt was counted, otherwise the seconds until the next one is allowed.
         """
         ...
 
     async def give_back(self, key: str) -> None:
-        """Take back one try that was counted; no matter if its window is over."""
+        """Undo one counted attempt; has no effect if its window has ended."""
         ...
 
     async def forget(self, key: str) -> None:
-        """Start counting anew."""
+        """Reset the counter of a key."""
         ...
 
 
 class CallLimiter(Protocol):
-    """Counts calls, over all processes; raises ``QueueUnavailableError`` when it cannot count."""
+    """Rate limiter for calls across all processes. Raises ``QueueUnavailableError`` if it cannot count."""
 
     async def admit(self, key: str, limit: int, window: timedelta) -> int:
-        """Count a call, unless there were ``limit`` in the last ``window``, in whole seconds.
+        """Count a call unless ``limit`` calls in the last ``window`` (whole seconds) were counted already.
 
         Returns:
-            0 when it was counted, else seconds until the next may be welcome.
+            0 if the call was counted, otherwise the seconds until the next one may be allowed.
         """
         ...
 
 
 class PasswordHasher(Protocol):
-    """Keeps passwords unreadable. Slow by intention; runs off the event loop."""
+    """Password hashing. Slow by design; runs off the event loop."""
 
     async def hash(self, password: str) -> str:
-        """An Argon2id hash in PHC format."""
+        """Return an Argon2id hash in PHC format."""
         ...
 
     async def verify(self, password_hash: str, password: str) -> bool:
-        """Whether they belong together."""
+        """Return True if the password matches the hash."""
         ...
 
     async def verify_nothing(self) -> None:
-        """Take as long as ``verify`` does, so that an unknown name is not told apart by time."""
+        """Take as long as ``verify``, so that the response time does not reveal unknown user names."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What a program signs in with, for a while.
+    """Tokens that authenticate a program for a limited time.
 
     Attributes:
-        access: a JWT for ``Authorization: Bearer``.
-        refresh: a JWT that gets the next pair.
-        expires_in: seconds that ``access`` is good for.
+        access: JWT for ``Authorization: Bearer``.
+        refresh: JWT that is exchanged for the next pair.
+        expires_in: Lifetime of ``access`` in seconds.
     """
 
     access: str = field(repr=False)
@@ -250,11 +250,11 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class TokenSubject:
-    """Whose token it is, and when in the account's life it was issued.
+    """Account of a token, with the token generation at the time of issue.
 
     Attributes:
-        user_id: of the account.
-        generation: the account's ``token_generation`` at that time.
+        user_id: Id of the account.
+        generation: The account's ``token_generation`` when the token was issued.
     """
 
     user_id: int
@@ -263,11 +263,11 @@ class TokenSubject:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token that is good, unless it was used.
+    """A valid refresh token, which may have been used before.
 
     Attributes:
-        id: told apart from every other by it.
-        subject: whose it is.
+        id: Unique id of the token.
+        subject: Account of the token.
         expires_at: UTC.
     """
 
@@ -277,48 +277,48 @@ class RefreshToken:
 
 
 class TokenIssuer(Protocol):
-    """Issues and checks JSON Web Tokens (RFC 7519), signed with the installation's key."""
+    """Issuer and verifier of JSON Web Tokens (RFC 7519), signed with the key of the installation."""
 
     def issue(self, user_id: int, generation: int) -> TokenPair:
-        """A new pair for an account in that generation of its tokens."""
+        """Return a new token pair for an account in a token generation."""
         ...
 
     def verify_access(self, token: str) -> TokenSubject:
-        """Whose access token it is.
+        """Return the account of an access token.
 
         Raises:
-            NotAuthenticatedError: it is altered, expired, of another kind or of another installation.
+            NotAuthenticatedError: The token is forged, expired, of another kind or of another installation.
         """
         ...
 
     def verify_refresh(self, token: str) -> RefreshToken:
-        """Which refresh token it is, and whose.
+        """Return the verified refresh token.
 
         Raises:
-            NotAuthenticatedError: as for ``verify_access``.
+            NotAuthenticatedError: As for ``verify_access``.
         """
         ...
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Source of the current time."""
 
     def now(self) -> datetime:
-        """Now, in UTC."""
+        """Return the current time in UTC."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ProbedVideo:
-    """What a video file turned out to be.
+    """Properties of a video file, determined by probing it.
 
     Attributes:
-        width, height: pixels of a frame as displayed.
-        frame_rate: average frames a second.
-        frame_count: frames in presentation order.
-        duration: seconds.
-        rotation: degrees clockwise applied to show it upright.
-        frame_index: where its frames are; opaque to everyone but the prober.
+        width, height: Size of a frame in pixels as displayed.
+        frame_rate: Average frames per second.
+        frame_count: Number of frames in presentation order.
+        duration: Duration in seconds.
+        rotation: Clockwise rotation in degrees that makes the frames upright.
+        frame_index: Positions of the frames in the file; opaque except to the prober.
     """
 
     width: int
@@ -331,22 +331,22 @@ class ProbedVideo:
 
 
 class VideoProber(Protocol):
-    """Looks at video files; blocking, to be called off the event loop."""
+    """Reader of video properties and single frames. Blocking; call it outside the event loop."""
 
     def probe(self, path: Path) -> ProbedVideo:
-        """Find out what a file is.
+        """Determine the properties of a video file.
 
         Raises:
-            UnreadableVideoError: no video, or one that cannot be decoded.
-            TruncatedVideoError: it ends early.
-            DomainError: as for opening a video.
+            UnreadableVideoError: The file is not a video, or cannot be decoded.
+            TruncatedVideoError: The file ends prematurely.
+            DomainError: As for opening a video.
         """
         ...
 
     def frame_jpeg(self, path: Path, index: int, width: int | None) -> bytes:
-        """One original frame as JPEG, shrunk to a width when one is given.
+        """Return an original frame as JPEG, scaled down to ``width`` pixels unless it is None.
 
         Raises:
-            FrameNotFoundError: there is no such frame.
+            FrameNotFoundError: The video has no such frame.
         """
         ...

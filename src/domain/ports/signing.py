@@ -1,4 +1,4 @@
-"""What signs results, and what checks signatures."""
+"""Signing of results and verification of signatures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Signer(Protocol):
-    """Signs with an installation's key; the same message always gives the same signature."""
+    """Signer with the private key of an installation; the same message always gives the same signature."""
 
     @property
     def public_key(self) -> bytes:
@@ -14,13 +14,13 @@ class Signer(Protocol):
         ...
 
     def sign(self, message: bytes) -> bytes:
-        """Ed25519 signature, 64 bytes."""
+        """Return the Ed25519 signature of a message, 64 bytes."""
         ...
 
 
 class SignatureCheck(Protocol):
-    """Says whether a signature is good."""
+    """Verifier of Ed25519 signatures."""
 
     def __call__(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
-        """Whether whoever holds the private key signed exactly this message; False for malformed input."""
+        """Return True if the signature of exactly this message is valid; False also for malformed input."""
         ...

@@ -1,6 +1,6 @@
-"""What the service asks of its database about slices: which are to be done, and by whom.
+"""Repository of slices: the pending work of requests, and the workers' leases on it.
 
-Leases are measured by the database's clock alone, so that no worker's clock matters.
+Leases are timed by the clock of the database alone, so that workers' clocks do not matter.
 """
 
 from __future__ import annotations
@@ -15,65 +15,69 @@ from framecloak.domain.videos.segments import Segment
 
 
 class Slices(Protocol):
-    """Slices of requests in work."""
+    """Repository of the slices of started requests."""
 
     async def add(self, request_id: UUID, segments: Sequence[Segment]) -> None:
-        """Store the slices of a new request, and the assembly behind them.
+        """Store the slices of a new request, and its assembly, which follows them.
 
         Args:
-            request_id: of the request.
-            segments: disjoint and ascending, at least one.
+            request_id: Id of the request.
+            segments: Disjoint and ascending; at least one.
         """
         ...
 
     async def admit_requests(self, limit: int) -> None:
-        """Take requests that wait into work while fewer than ``limit`` are.
+        """Start pending requests while fewer than ``limit`` are in progress.
 
-        The urgent before all others, then those of whoever has the fewest in work, then the oldest. Nobody
-        has more than ``limit - 1`` of them, so that somebody who comes later does not find all places taken;
-        unless the limit is 1.
+        Urgent requests come first, then those of the account with the fewest requests in progress, then the
+        oldest. Unless the limit is 1, no account has more than ``limit - 1`` requests in progress, so that
+        one slot stays free for the other accounts.
         """
         ...
 
     async def demands(self) -> Sequence[Demand]:
-        """What the requests in work still ask for, the oldest request first."""
+        """Return the pending work of the requests in progress, oldest request first."""
         ...
 
     async def ready(self, request_id: UUID) -> Sequence[int]:
-        """Numbers of slices that could be begun now, ascending; none unless the request is in work.
+        """Return the numbers of the slices that can be started now, ascending.
 
-        They wait, and their pause after a failure is over; or their lease ran out. The assembly is ready when
-        everything else is done.
+        A slice is ready if it is waiting and its pause after a failure is over, or if its lease has expired.
+        The assembly is ready once all other slices are done. A request that is not in progress has no ready
+        slices.
         """
         ...
 
     async def lease(self, request_id: UUID, number: int, owner: str, lasts: timedelta) -> Lease | None:
-        """Take a slice that is ready; None when it is not (any more). The first one begins the request."""
+        """Lease a ready slice, or return None if it is not ready. The first lease begins the request."""
         ...
 
     async def renew(self, lease: Lease, lasts: timedelta, processed_frames: int) -> Standing:
-        """Keep a slice, and note how far it is; a lease that ran out cannot be renewed."""
+        """Renew a lease and store the progress of its slice; an expired lease cannot be renewed."""
         ...
 
     async def finish(self, lease: Lease, blanked_frames: int) -> Standing:
-        """Note that a part lies in the object store; once for every slice, and only while it is held.
+        """Record that the part of a slice is in the object store; possible once, and only with a valid lease.
 
-        Who did not get the answer may ask again: what was noted is ``HELD``.
+        A repeated call after a lost response returns ``HELD``.
         """
         ...
 
     async def release(self, lease: Lease, pause: timedelta) -> None:
-        """Give a slice back that was not to blame, to be begun again after a pause; nothing if it is lost."""
+        """Return a slice without counting a failure, to be restarted after a pause.
+
+        A lost lease is ignored.
+        """
         ...
 
     async def fail(self, lease: Lease, pause: timedelta) -> int | None:
-        """Give back a slice that failed for reasons of its own, to be begun again after a pause.
+        """Return a slice after a failure of its own, to be restarted after a pause.
 
         Returns:
-            How often it has failed by now; None when the lease is lost.
+            The number of failures of the slice so far; None if the lease is lost.
         """
         ...
 
     async def parts(self, request_id: UUID) -> Sequence[FinishedSlice]:
-        """Every part of a request, in the order of their frames."""
+        """Return all parts of a request, in the order of their frames."""
         ...

@@ -1,7 +1,6 @@
-"""What the service asks of its database about stored videos.
+"""Repositories of stored videos, their segments and regions, grants and uploads.
 
-Whatever takes a ``Principal`` is scoped to it: what the caller may not see does not exist for it. Times are
-timezone-aware UTC.
+Methods with a ``Principal`` treat what that caller may not see as missing. Times are timezone-aware UTC.
 """
 
 from __future__ import annotations
@@ -26,155 +25,155 @@ from framecloak.domain.videos.segments import Region, Segment
 
 
 class Videos(Protocol):
-    """Stored videos."""
+    """Repository of stored videos."""
 
     async def add(
         self, owner_id: int, filename: str, object_key: str, facts: VideoFacts, frame_index: bytes
     ) -> Video:
-        """Store a video and where its frames are; the index is opaque here."""
+        """Store a video and its frame index, which is opaque to the repository."""
         ...
 
     async def get(self, video_id: int, principal: Principal, needed: GrantRole) -> Video:
-        """A video that the caller may use so.
+        """Return a video that the caller may use in the needed role.
 
         Raises:
-            VideoNotFoundError: there is none, or the caller may not even see it.
-            ForbiddenError: the caller may see it, and not do what is needed.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller may see the video but lacks the needed role.
         """
         ...
 
     async def frame_index(self, video_id: int) -> bytes:
-        """Where the frames of a video are, as it was stored; the caller has checked access to the video.
+        """Return the stored frame index of a video. The caller has checked access to the video.
 
         Raises:
-            VideoNotFoundError: there is none.
+            VideoNotFoundError: The video does not exist.
         """
         ...
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
-        """Videos that the caller may see, newest first."""
+        """Return a page of the videos that the caller may see, newest first."""
         ...
 
     async def stored_bytes(self) -> int:
-        """What all of them take in the object store."""
+        """Return the total size of all videos in the object store, in bytes."""
         ...
 
     async def unclaimed(self, object_keys: Sequence[str]) -> AbstractSet[str]:
-        """Of these keys, those that no video's bytes lie under."""
+        """Return those of the keys that do not belong to any video."""
         ...
 
     async def remove(self, video_id: int) -> None:
-        """Delete it with everything marked on it.
+        """Delete a video with its segments, regions and grants.
 
         Raises:
-            VideoInUseError: an unfinished request needs it.
+            VideoInUseError: An unfinished request needs the video.
         """
         ...
 
 
 class Marks(Protocol):
-    """Segments and regions marked on videos; the caller has checked access to the video."""
+    """Repository of segments and regions marked on videos. The caller has checked access to the video."""
 
     async def add_segment(self, video_id: int, segment: Segment, label: str | None) -> MarkedSegment:
-        """Mark a stretch of time."""
+        """Mark a time range."""
         ...
 
     async def segments(self, video_id: int) -> Sequence[MarkedSegment]:
-        """All of a video, in order of time."""
+        """Return all segments of a video, in order of time."""
         ...
 
     async def segment(self, video_id: int, segment_id: int) -> MarkedSegment:
-        """One of a video.
+        """Return one segment of a video.
 
         Raises:
-            SegmentNotFoundError: the video has no such segment.
+            SegmentNotFoundError: The video has no such segment.
         """
         ...
 
     async def update_segment(self, marked: MarkedSegment) -> None:
-        """Store its new limits and label.
+        """Store the limits and the label of a segment.
 
         Raises:
-            SegmentNotFoundError: the video has no such segment.
+            SegmentNotFoundError: The video has no such segment.
         """
         ...
 
     async def remove_segment(self, video_id: int, segment_id: int) -> None:
-        """Remove one.
+        """Delete a segment.
 
         Raises:
-            SegmentNotFoundError: the video has no such segment.
+            SegmentNotFoundError: The video has no such segment.
         """
         ...
 
     async def add_region(self, video_id: int, region: Region, label: str | None) -> MarkedRegion:
-        """Mark an area."""
+        """Mark a region."""
         ...
 
     async def regions(self, video_id: int) -> Sequence[MarkedRegion]:
-        """All of a video, oldest first."""
+        """Return all regions of a video, oldest first."""
         ...
 
     async def remove_region(self, video_id: int, region_id: int) -> None:
-        """Remove one.
+        """Delete a region.
 
         Raises:
-            RegionNotFoundError: the video has no such region.
+            RegionNotFoundError: The video has no such region.
         """
         ...
 
 
 class Grants(Protocol):
-    """Who else may use a video; the caller has checked that it may share it."""
+    """Repository of grants on videos. The caller has checked the right to share the video."""
 
     async def list(self, video_id: int) -> Sequence[VideoGrant]:
-        """All grants on a video."""
+        """Return all grants on a video."""
         ...
 
     async def put(self, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
-        """Give or change a grant.
+        """Create or change a grant.
 
         Raises:
-            UserNotFoundError: there is no such account.
+            UserNotFoundError: The account does not exist.
         """
         ...
 
     async def remove(self, video_id: int, user_id: int) -> None:
-        """Take a grant back.
+        """Delete a grant.
 
         Raises:
-            GrantNotFoundError: there is none.
+            GrantNotFoundError: The account has no grant on the video.
         """
         ...
 
 
 class Uploads(Protocol):
-    """Uploads that go straight into the object store."""
+    """Repository of pending uploads, which go directly to the object store."""
 
     async def add(self, upload: PendingUpload) -> None:
-        """Expect one."""
+        """Store a pending upload."""
         ...
 
     async def get(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
-        """One that is expected.
+        """Return a pending upload.
 
         Raises:
-            UploadNotFoundError: the account has none of that id, or it expired.
+            UploadNotFoundError: The account has no such upload, or it has expired.
         """
         ...
 
     async def expects(self, object_key: str) -> bool:
-        """Whether bytes under that key belong to one that was neither completed nor forgotten."""
+        """Return True if the key belongs to an upload that is still pending."""
         ...
 
     async def take(self, upload_id: str, owner_id: int, now: datetime) -> PendingUpload:
-        """Stop expecting one, because it is completed; only one caller succeeds.
+        """Remove an upload from the pending ones because it is completed; only one caller succeeds.
 
         Raises:
-            UploadNotFoundError: the account has none of that id, or it expired.
+            UploadNotFoundError: The account has no such upload, or it has expired.
         """
         ...
 
     async def remove_expired(self, now: datetime) -> Sequence[PendingUpload]:
-        """Stop expecting what is overdue; returns what that was."""
+        """Delete expired uploads and return them."""
         ...

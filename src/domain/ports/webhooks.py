@@ -1,7 +1,4 @@
-"""What the service asks of its surroundings to tell others about the end of a request.
-
-Times are timezone-aware UTC.
-"""
+"""Repository of webhook notices, and their delivery. Times are timezone-aware UTC."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from framecloak.domain.anonymization.model.request import AnonymizationRequest
 
 
 class NoticeState(StrEnum):
-    """Where a notice stands."""
+    """Delivery state of a notice."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -25,13 +22,13 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One receiver to be told about the end of one request, taken for one attempt to do so.
+    """A webhook notice about the end of a request, leased for one delivery attempt.
 
     Attributes:
-        id: the same in every attempt, so that a receiver can tell a repetition from something new.
-        url: of the receiver.
-        request: as it ended.
-        attempt: which one it is taken for, counting from 1.
+        id: The same for every attempt, so that a receiver can recognise repetitions.
+        url: URL of the receiver.
+        request: The request in its final state.
+        attempt: Number of this attempt, counting from 1.
     """
 
     id: UUID
@@ -41,49 +38,50 @@ class Notice:
 
 
 class Notices(Protocol):
-    """Receivers that are to be told something: written with what it is about, told afterwards.
+    """Repository of webhook notices, written in the same transaction as the end of the request.
 
-    What is done with a notice that somebody else has taken since, or that is settled, is ignored.
+    Updates of a notice that is settled, or that another process has leased since, are ignored.
     """
 
     async def add(self, request_id: UUID, url: str, now: datetime) -> None:
-        """Note that a receiver is to be told about the end of a request, as soon as possible."""
+        """Store a notice about the end of a request, due immediately."""
         ...
 
     async def take_due(self, now: datetime, lease_until: datetime, limit: int) -> Sequence[Notice]:
-        """Take those whose time has come, in no particular order, for one attempt each.
+        """Lease the notices that are due, in no particular order, for one attempt each.
 
         Args:
-            now: they are due now or were earlier; those due longest go first.
-            lease_until: nobody else is given them until then, unless they are settled or postponed.
-            limit: most to take.
+            now: Current time; notices due longest are leased first.
+            lease_until: End of the lease; until then no other process gets the notice unless it is postponed.
+            limit: Maximum number of notices.
         """
         ...
 
     async def delivered(self, notice: Notice, now: datetime) -> None:
-        """Note that the receiver knows; that stands whoever has taken the notice since."""
+        """Mark a notice as delivered, even if another process has leased it since."""
         ...
 
     async def postpone(self, notice: Notice, until: datetime, failure: str) -> None:
-        """Note why the attempt failed, and when to make the next."""
+        """Store the reason of a failed attempt and the time of the next one."""
         ...
 
     async def give_up(self, notice: Notice, now: datetime, failure: str) -> None:
-        """Note why the last attempt failed; there will be no other."""
+        """Store the reason of the last failed attempt; no further attempt is made."""
         ...
 
     async def remove_settled(self, before: datetime) -> int:
-        """Forget those that were delivered or given up before a moment; returns how many."""
+        """Delete notices that were delivered or given up before a time, and return their number."""
         ...
 
 
 class WebhookSender(Protocol):
-    """Calls receivers."""
+    """HTTP client for webhooks."""
 
     async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Post a body, and see to it that it was taken in. Ends within half a minute.
+        """Post a body to a receiver; takes at most half a minute.
 
         Raises:
-            WebhookFailedError: it was not, or nobody knows; the error says whether to try again.
+            WebhookFailedError: The delivery failed or its outcome is unknown; ``retry`` is True if another
+                attempt makes sense.
         """
         ...

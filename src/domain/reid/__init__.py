@@ -1,1 +1,1 @@
-"""Face re-identification: analyse, compare, match, galleries."""
+"""Face re-identification: analysis, comparison, and galleries of enrolled faces."""

@@ -1,4 +1,4 @@
-"""Use case: from the bytes of a picture to the faces in it."""
+"""Use case: detect and recognise the faces in an image file."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from framecloak.domain.reid.quality import Quality, assess
 from framecloak.domain.reid.thread_lanes import Lanes
 
 MAX_FACES = 32
-"""Faces, and pictures, of one request."""
+"""Maximum number of faces, and of images, per request."""
 
 _SURROUNDINGS = 0.2
-"""Share of its box that an emotion reader sees around a face, on each side."""
+"""Margin around a face for the emotion model, as a share of the box on each side."""
 _PATIENCE = 0.01
-"""Seconds that a face waits for others while new pictures keep all lanes busy."""
+"""Seconds after which waiting faces take precedence over new images in the lanes."""
 _FAULTS_OF_A_PICTURE = (InvalidImageError, ImageTooLargeError, FaceNotFoundError, FaceTooSmallError)
 
 _log = logging.getLogger(__name__)
@@ -41,14 +41,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much of the machine analyses may use.
+    """Limits on the resources used by analyses.
 
     Attributes:
-        threads: calls of models, and pictures that are decoded, in the same moment.
-        max_waiting: pictures that may wait for that; more are refused, unless they are of one request and
-            nothing else waits.
-        linger: the most seconds that faces wait for others to share a model call with.
-        emotion_seconds: how long an analysis waits for emotions.
+        threads: Number of concurrent model calls and image decodings.
+        max_waiting: Number of images that may wait; more are refused, unless they belong to one request and
+            nothing else is waiting.
+        linger: Maximum delay in seconds for collecting faces into one model call.
+        emotion_seconds: Timeout for emotions in seconds.
     """
 
     threads: int
@@ -59,14 +59,14 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """The faces of a picture before they are recognised, the largest first.
+    """Detected faces of one image before recognition, largest first.
 
     Attributes:
-        found: places and scores, boxes inside the picture.
-        chips: (n, side, side, 3) uint8 RGB, aligned for the recogniser.
-        qualities: one for each face.
-        crops: faces with some surroundings; empty where nobody reads emotions.
-        detected: faces in the picture, with those that were left out.
+        found: Boxes, clipped to the image, with scores and landmarks.
+        chips: Aligned face crops for the recogniser, (n, side, side, 3) uint8 RGB.
+        qualities: One per face.
+        crops: Face crops with a margin; empty without an emotion model.
+        detected: Number of faces in the image, including those that were discarded.
     """
 
     found: Detections
@@ -77,18 +77,18 @@ class _Seen:
 
 
 class FaceAnalysis:
-    """Finds and recognises faces in pictures, for any number of callers at once.
+    """Detection and recognition of faces in images, for any number of concurrent callers.
 
-    One detector and one recogniser serve all of them: pictures are looked at in a few threads, and faces of
+    One detector and one recogniser serve all callers: images are processed in a few threads, and faces of
     different callers share calls of the recogniser.
 
     Args:
-        pictures: decodes what callers send.
-        detector: finds faces.
-        recognizer: tells them apart.
-        emotions: says what they express; None where nobody can.
-        capacity: how much of the machine may be used.
-        meters: told what is asked of the detector and the recogniser.
+        pictures: Decodes images sent by callers.
+        detector: Face detector.
+        recognizer: Face recogniser.
+        emotions: Emotion model, or None.
+        capacity: Limits on the resources used.
+        meters: Metrics of the detector and the recogniser.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class FaceAnalysis:
         self._emotions = emotions
         self._capacity = capacity
         self._lanes = Lanes(capacity.threads, "faces")
-        # Faces wait for company while there are pictures to look at, but not for long.
+        # Faces wait briefly for others while images are processed, so that model calls are shared.
         self._embeddings: Batcher[Image, FloatArray] = Batcher(
             lambda chips: list(recognizer.embed(np.stack(chips))),
             max_batch=min(MAX_FACES, recognizer.max_batch),
@@ -126,56 +126,56 @@ class FaceAnalysis:
 
     @property
     def space(self) -> EmbeddingSpace:
-        """Where the embeddings live that analyses give."""
+        """Embedding space of the analyses."""
         return self._recognizer.space
 
     @property
     def detector(self) -> FaceDetector:
-        """What finds faces; its card says which model that is."""
+        """Face detector; its card names the model."""
         return self._detector
 
     @property
     def recognizer(self) -> FaceRecognizer:
-        """What tells them apart."""
+        """Face recogniser."""
         return self._recognizer
 
     @property
     def emotions(self) -> EmotionReader | None:
-        """What says what they express."""
+        """Emotion model, or None."""
         return self._emotions
 
     async def analyze(self, picture: bytes) -> Analysis:
-        """The most prominent face of a picture, which is the largest.
+        """Analyse the largest face of an image.
 
         Args:
-            picture: the bytes of a file.
+            picture: Content of an image file.
 
         Raises:
-            InvalidImageError: the bytes are no picture.
-            ImageTooLargeError: it has too many pixels.
-            FaceNotFoundError: it shows no face.
-            FaceTooSmallError: all its faces are smaller than `MIN_FACE`.
-            ExaminationError: a model failed.
-            OverloadedError: there is too much to do already.
+            InvalidImageError: The bytes are not an image.
+            ImageTooLargeError: The image has too many pixels.
+            FaceNotFoundError: No face was detected.
+            FaceTooSmallError: All faces are smaller than `MIN_FACE`.
+            ExaminationError: A model failed.
+            OverloadedError: Too many images are waiting already.
         """
-        seen = await self._examinations.run(_Task(picture, largest_only=True))
-        (analysis,) = await self._recognize([seen])
+        faces = await self._examinations.run(_Task(picture, largest_only=True))
+        (analysis,) = await self._recognize([faces])
         return analysis
 
     async def analyze_all(self, pictures: Sequence[bytes]) -> list[Analysis | DomainError]:
-        """Every face of some pictures.
+        """Analyse every face of several images.
 
         Args:
-            pictures: the bytes of files.
+            pictures: Contents of image files.
 
         Returns:
-            What was found in each, in their order. A picture that is none, or shows no face, or none that
-            is large enough, has its error there and does not spoil the others.
+            One entry per image, in order. An image that is invalid, shows no face or only small ones has its
+            error as the entry and does not affect the others.
 
         Raises:
-            BatchTooLargeError: more than `MAX_FACES` pictures, or more faces than that in all of them.
-            ExaminationError: a model failed.
-            OverloadedError: there is too much to do already.
+            BatchTooLargeError: More than `MAX_FACES` images, or more than `MAX_FACES` faces in all of them.
+            ExaminationError: A model failed.
+            OverloadedError: Too many images are waiting already.
         """
         require_batch(len(pictures))
         tasks = [_Task(picture, largest_only=False) for picture in pictures]
@@ -183,19 +183,20 @@ class FaceAnalysis:
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, _FAULTS_OF_A_PICTURE):
                 raise outcome
-        seen = [outcome for outcome in outcomes if isinstance(outcome, _Seen)]
-        faces = sum(len(one.found) for one in seen)
+        detected = [outcome for outcome in outcomes if isinstance(outcome, _Seen)]
+        faces = sum(len(image.found) for image in detected)
         if faces > MAX_FACES:
             raise BatchTooLargeError(
-                f"{faces} faces in one request, at most {MAX_FACES} are taken", "send fewer pictures at once"
+                f"{faces} faces in one request, at most {MAX_FACES} are allowed",
+                "send fewer images per request",
             )
-        analyses = iter(await self._recognize(seen))
+        analyses = iter(await self._recognize(detected))
         return [
             outcome if isinstance(outcome, _FAULTS_OF_A_PICTURE) else next(analyses) for outcome in outcomes
         ]
 
     def close(self) -> None:
-        """Stop the threads, after what they are at."""
+        """Finish running calls and stop the threads."""
         self._examinations.close()
         self._embeddings.close()
         self._lanes.close()
@@ -204,32 +205,34 @@ class FaceAnalysis:
         return [self._examine(task) for task in tasks]
 
     def _examine(self, task: _Task) -> _Seen:
-        """Everything about one picture that needs no other; runs in a thread."""
+        """Detect, align and assess the faces of one image; runs in a thread."""
         frame = self._pictures.read(task.picture)
-        found = look(self._detector, frame)
-        detected = len(found)
+        detections = look(self._detector, frame)
+        detected = len(detections)
         if not detected:
-            raise FaceNotFoundError("no face was found in the picture", "send one that shows a face clearly")
-        found = _largest_first(_inside(found, frame))
-        sizes = _sizes(found.boxes)
+            raise FaceNotFoundError(
+                "no face was found in the image", "send an image that shows a face clearly"
+            )
+        detections = _largest_first(_inside(detections, frame))
+        sizes = _sizes(detections.boxes)
         if sizes.max() < MIN_FACE:
             raise FaceTooSmallError(
                 f"the largest face is {sizes.max():.0f} pixels wide or high",
-                f"{MIN_FACE} are needed at least",
+                f"use an image whose face has at least {MIN_FACE} pixels",
             )
-        found = found.select(sizes >= MIN_FACE)
+        detections = detections.select(sizes >= MIN_FACE)
         if task.largest_only:
-            found = found.select(np.arange(1))
+            detections = detections.select(np.arange(1))
         image = frame.rgb(frame.width, frame.height)
-        chips = self._recognizer.align(image, found.landmarks)
-        qualities = tuple(map(assess, chips, found.landmarks, found.boxes))
-        crops = tuple(_crop(image, box) for box in found.boxes) if self._emotions else ()
-        return _Seen(found, chips, qualities, crops, detected)
+        chips = self._recognizer.align(image, detections.landmarks)
+        qualities = tuple(map(assess, chips, detections.landmarks, detections.boxes))
+        crops = tuple(_crop(image, box) for box in detections.boxes) if self._emotions else ()
+        return _Seen(detections, chips, qualities, crops, detected)
 
     async def _recognize(self, pictures: Sequence[_Seen]) -> list[Analysis]:
-        """What remains to be done for all faces of a request together."""
-        chips = [chip for seen in pictures for chip in seen.chips]
-        crops = [crop for seen in pictures for crop in seen.crops]
+        """Compute the embeddings and emotions for all faces of a request together."""
+        chips = [chip for image in pictures for chip in image.chips]
+        crops = [crop for image in pictures for crop in image.crops]
         reading = asyncio.ensure_future(self._read_emotions(crops, len(chips)))
         try:
             vectors = iter(await self._embeddings.run_all(chips))
@@ -240,24 +243,24 @@ class FaceAnalysis:
             Analysis(
                 faces=tuple(
                     Face(
-                        box=seen.found.boxes[index],
-                        score=float(seen.found.scores[index]),
-                        landmarks=seen.found.landmarks[index],
+                        box=image.found.boxes[index],
+                        score=float(image.found.scores[index]),
+                        landmarks=image.found.landmarks[index],
                         embedding=Embedding(self._recognizer.space, next(vectors)),
-                        quality=seen.qualities[index],
+                        quality=image.qualities[index],
                         emotions=next(emotions),
                     )
-                    for index in range(len(seen.found))
+                    for index in range(len(image.found))
                 ),
-                detected=seen.detected,
+                detected=image.detected,
             )
-            for seen in pictures
+            for image in pictures
         ]
 
     async def _read_emotions(
         self, crops: Sequence[Image], faces: int
     ) -> Sequence[Mapping[str, float] | None]:
-        """One entry for each face; all None where nobody can say, or not in time."""
+        """Return the emotions of each face; all None if they are unavailable or too late."""
         unknown = [None] * faces
         if not self._emotions or not crops:
             return unknown
@@ -265,38 +268,43 @@ class FaceAnalysis:
             async with asyncio.timeout(self._capacity.emotion_seconds):
                 rows = await self._emotions.read(list(crops))
         except TimeoutError:
-            _log.warning("no emotions: they took longer than %g s", self._capacity.emotion_seconds)
+            _log.warning("no emotions: the model took longer than %g s", self._capacity.emotion_seconds)
             return unknown
         except DomainError as error:
             _log.warning("no emotions: %s", error)
             return unknown
         names = self._emotions.emotions
         if rows.shape != (faces, len(names)) or not np.isfinite(rows).all():
-            _log.warning("no emotions: %s numbers for %s faces make no sense", rows.shape, faces)
+            _log.warning("no emotions: invalid output of shape %s for %s faces", rows.shape, faces)
             return unknown
         return [dict(zip(names, row, strict=True)) for row in rows.astype(float).tolist()]
 
 
 def require_batch(pictures: int) -> None:
-    """Refuse more pictures than one request may have, even before they are decoded.
+    """Refuse too many images per request, before they are decoded.
 
     Raises:
-        BatchTooLargeError: they are too many.
+        BatchTooLargeError: There are more than `MAX_FACES` images.
     """
     if pictures > MAX_FACES:
-        raise BatchTooLargeError(f"{pictures} pictures in one request", f"send at most {MAX_FACES}")
+        raise BatchTooLargeError(f"{pictures} images in one request", f"send at most {MAX_FACES}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A picture to examine, and whether only its largest face is wanted."""
+    """An image to process.
+
+    Attributes:
+        picture: Content of the image file.
+        largest_only: True to keep only the largest face.
+    """
 
     picture: bytes
     largest_only: bool
 
 
 def _inside(found: Detections, frame: Frame) -> Detections:
-    """Boxes cut off where the picture ends; what lies wholly outside becomes empty."""
+    """Clip boxes to the image; a box wholly outside becomes empty."""
     limits = np.array([frame.width, frame.height] * 2, np.float32)
     return Detections(np.clip(found.boxes, 0, limits), found.scores, found.landmarks)
 
@@ -307,12 +315,12 @@ def _largest_first(found: Detections) -> Detections:
 
 
 def _sizes(boxes: FloatArray) -> FloatArray:
-    """(n,) shorter sides."""
+    """Return the shorter sides of boxes, (n,)."""
     return np.asarray((boxes[:, 2:] - boxes[:, :2]).min(axis=1), np.float32)
 
 
 def _crop(image: Image, box: FloatArray) -> Image:
-    """A copy of a face with some surroundings, so that the whole picture need not be kept."""
+    """Copy a face with its margin, so that the whole image need not be kept in memory."""
     height, width = image.shape[:2]
     margin = (box[2:] - box[:2]) * _SURROUNDINGS
     x1, y1 = np.floor(np.maximum(box[:2] - margin, 0)).astype(int)

@@ -1,7 +1,7 @@
-"""Concurrent callers share calls of one model.
+"""Dynamic batching: concurrent callers share calls of one model.
 
-A model call on many faces is cheaper than many calls, a model keeps a core or a whole GPU busy, and an event
-loop must do neither. So callers leave what they have in a queue and await their own results.
+One model call on many faces is cheaper than many calls. A model keeps a core or a whole GPU busy, which an
+event loop must not do. Callers therefore put items into a queue and await their own results.
 """
 
 from __future__ import annotations
@@ -21,28 +21,27 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SMOOTHING = 0.1
-"""Weight of the latest batch in the average time of an item."""
+"""Weight of the latest batch in the moving average of the time per item."""
 
 
 class Batcher(Generic[Item, Result]):
-    """Runs work on items of many callers, in batches, in lanes that may be shared with other work.
+    """Queue that batches items of many callers and runs them in lanes shared with other work.
 
-    Whoever comes while nothing is running is served at once. While batches are running, what arrives is
-    collected until a lane becomes free, ``linger`` is over, or a batch is full, whichever is first. Items
-    that wait are spread over the lanes that are free, so that a single large caller gets all of the machine.
+    An item that arrives while nothing is running is processed immediately. While batches are running, items
+    are collected until a lane is free, ``linger`` is over, or a batch is full, whichever comes first. Waiting
+    items are distributed over the free lanes, so that a single large caller can use the whole machine.
 
     Args:
-        work: takes at most ``max_batch`` items and returns as many results, in their order; called in
-            several lanes at once. When it raises an exception on several items it is called again on each
-            of them alone, so that only the one to blame fails.
-        max_batch: the most items of one call.
-        lanes: where it runs; whoever made them closes them after this.
-        max_waiting: items that may wait for a lane; more are refused, unless they are of one caller and
-            nothing else waits.
-        linger: the most seconds that an item waits for company while a lane is free.
-        patience: seconds that an item waits for company while lanes are wanted for other work, too; then it
-            goes first.
-        meter: told how many items wait, and of every call.
+        work: Processes at most ``max_batch`` items and returns one result per item, in order; called in
+            several lanes concurrently. If it raises on several items it is called again for each item alone,
+            so that only the item at fault fails.
+        max_batch: Maximum number of items per call.
+        lanes: Threads to run in; closed by their creator after the batcher.
+        max_waiting: Number of items that may wait for a lane; more are refused, unless they belong to one
+            caller and nothing else is waiting.
+        linger: Maximum delay in seconds for filling a batch while a lane is free.
+        patience: Seconds after which waiting items take precedence over other work in the lanes.
+        meter: Metrics of waiting items and of calls.
     """
 
     def __init__(
@@ -71,37 +70,37 @@ class Batcher(Generic[Item, Result]):
 
     @property
     def waiting(self) -> int:
-        """Items that no call has taken yet."""
+        """Number of items not yet taken by a call."""
         return len(self._waiting)
 
     @property
     def urgent(self) -> bool:
-        """Whether a batch is full, or something has waited long for one to be."""
+        """True if a batch is full, or its first item has waited for ``patience`` seconds."""
         if not self._waiting:
             return False
         waited = asyncio.get_running_loop().time() - self._waiting_since
         return len(self._waiting) >= self._max_batch or waited >= self._patience
 
     def start(self) -> None:
-        """Take the lanes that are free, because another batch has just left one."""
+        """Start batches in the free lanes."""
         self._start(waited=True)
 
     async def run(self, item: Item) -> Result:
-        """The result for one item.
+        """Return the result for one item.
 
         Raises:
-            OverloadedError: too many items are waiting.
-            Exception: what the work raised on this item.
+            OverloadedError: Too many items are waiting.
+            Exception: The error that ``work`` raised on this item.
         """
         (result,) = await self.run_all([item])
         return result
 
     async def run_all(self, items: Sequence[Item]) -> list[Result]:
-        """The results for some items, in their order. When the caller is cancelled, what waits is dropped.
+        """Return the results for several items, in order. Cancelling the caller drops its waiting items.
 
         Raises:
-            OverloadedError: too many items are waiting; none of these was begun.
-            Exception: what the work raised on the first of these items that failed; the others are dropped.
+            OverloadedError: Too many items are waiting; none of these items was started.
+            Exception: The error of the first of these items that failed; the others are dropped.
         """
         futures = self._enqueue(items)
         try:
@@ -110,10 +109,10 @@ class Batcher(Generic[Item, Result]):
             self._drop(futures)
 
     async def outcomes(self, items: Sequence[Item]) -> list[Result | BaseException]:
-        """Like ``run_all``, with the exception in the place of the result where an item failed.
+        """Return the results as ``run_all`` does, with the exception in place of the result of a failed item.
 
         Raises:
-            OverloadedError: too many items are waiting; none of these was begun.
+            OverloadedError: Too many items are waiting; none of these items was started.
         """
         futures = self._enqueue(items)
         try:
@@ -122,16 +121,16 @@ class Batcher(Generic[Item, Result]):
             self._drop(futures)
 
     def close(self) -> None:
-        """Cancel what waits."""
+        """Cancel the waiting items."""
         if self._alarm:
             self._alarm.cancel()
         self._drop(list(self._waiting))
 
     def _enqueue(self, items: Sequence[Item]) -> list[asyncio.Future[Result]]:
-        # What finds nobody waiting is taken however much it is: it would never be taken otherwise.
+        # A large request is accepted if the queue is empty; otherwise it would never be accepted.
         if items and self._waiting and len(self._waiting) + len(items) > self._max_waiting:
             raise OverloadedError(
-                f"{len(self._waiting)} faces or pictures are waiting already",
+                f"{len(self._waiting)} faces or images are waiting already",
                 "try again",
                 self._retry_after(),
             )
@@ -147,23 +146,23 @@ class Batcher(Generic[Item, Result]):
         for future in futures:
             self._waiting.pop(future, None)
             if future.done() and not future.cancelled():
-                future.exception()  # looked at, or asyncio would log it as never retrieved
+                future.exception()  # asyncio logs exceptions that are never retrieved
             future.cancel()
         self._meter.waiting(len(self._waiting))
 
     def _start(self, *, waited: bool = False) -> None:
-        """Give free lanes what waits, unless it is worth waiting for more."""
+        """Start batches in the free lanes, unless it is worth waiting for more items."""
         lanes = self._lanes
-        at_once = waited or lanes.free == lanes.count or not self._linger
+        immediate = waited or lanes.free == lanes.count or not self._linger
         while self._waiting and lanes.free:
-            if not at_once and len(self._waiting) < self._max_batch:
+            if not immediate and len(self._waiting) < self._max_batch:
                 self._wait_for_company()
                 break
             size = min(self._max_batch, math.ceil(len(self._waiting) / lanes.free))
             batch = dict(islice(self._waiting.items(), size))
             for future in batch:
                 del self._waiting[future]
-            # What is left came later than what goes; how much later is not worth a note for each.
+            # The remaining items arrived later; their exact arrival times are not tracked.
             started = self._waiting_since = asyncio.get_running_loop().time()
             running = lanes.run(self._attempt, list(batch.values()))
             running.add_done_callback(partial(self._finish, list(batch), started))
@@ -178,7 +177,7 @@ class Batcher(Generic[Item, Result]):
         self.start()
 
     def _attempt(self, items: Sequence[Item]) -> list[Result | Exception]:
-        """Results, with exceptions in the place of those that failed; runs in a thread."""
+        """Return the results, with exceptions in place of those that failed; runs in a thread."""
         try:
             results = self._work(items)
             if len(results) != len(items):
@@ -201,7 +200,7 @@ class Batcher(Generic[Item, Result]):
         self._seconds_per_item += weight * (seconds / len(futures) - self._seconds_per_item)
         for future, outcome in zip(futures, done.result(), strict=True):
             if future.done():
-                continue  # its caller went away meanwhile
+                continue  # cancelled by its caller
             if isinstance(outcome, Exception):
                 future.set_exception(outcome)
             else:
@@ -209,5 +208,5 @@ class Batcher(Generic[Item, Result]):
         self._lanes.leave()
 
     def _retry_after(self) -> int:
-        """Whole seconds until what waits now will be done."""
+        """Return the seconds until all items waiting now are done, rounded up."""
         return max(1, math.ceil(len(self._waiting) * self._seconds_per_item / self._lanes.count))

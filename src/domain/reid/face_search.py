@@ -1,4 +1,4 @@
-"""Looks for faces in one picture: at a middle size, and harder only where that finds none."""
+"""Face detection in one image: at a medium size first, and at other sizes only if no face is found."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from framecloak.domain.imaging.detections import Detections, Image
 from framecloak.domain.ports.imaging import FaceDetector, Frame
 
 MIN_FACE = 20
-"""Pixels of a face's shorter side; smaller ones look alike."""
+"""Minimum length of a face's shorter side in pixels; smaller faces cannot be distinguished."""
 
 THRESHOLD = 0.5
-"""Lowest score of a face. Unlike in anonymisation, something that is none does more harm than one missed."""
+"""Minimum score of a face. Unlike in anonymisation, a false detection does more harm than a missed face."""
 
 _LONGEST_SIDE = 640
 _CLOSER_SIDE = 1280
@@ -25,11 +25,11 @@ _BACKGROUND = 127
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A picture as the detector gets it.
+    """Input of the detector, made from an image.
 
     Attributes:
-        width, height: pixels that the picture is stretched to.
-        border: pixels of background that are put around it.
+        width, height: Size in pixels that the image is resized to.
+        border: Width of the background border in pixels.
     """
 
     width: int
@@ -38,30 +38,30 @@ class _View:
 
 
 def look(detector: FaceDetector, frame: Frame) -> Detections:
-    """Find the faces of a picture.
+    """Detect the faces in an image.
 
     Args:
-        detector: what to look with.
-        frame: the picture, upright.
+        detector: Face detector.
+        frame: The upright image.
 
     Returns:
-        The faces of the first view that shows any, in pixels of the picture, best score first.
+        The faces of the first input size with any detections, in pixels of the image, best score first.
 
     Raises:
-        InvalidImageError: the picture's pixels cannot be read.
-        ExaminationError: the model failed.
+        InvalidImageError: The pixels of the image cannot be read.
+        ExaminationError: The model failed.
     """
     for view in _views(frame.width, frame.height, detector.stride):
-        (found,) = detector.detect([_rendered(frame, view)], THRESHOLD)
-        if len(found):
+        (detections,) = detector.detect([_rendered(frame, view)], THRESHOLD)
+        if len(detections):
             border = np.float32(view.border)
-            inside = Detections(found.boxes - border, found.scores, found.landmarks - border)
+            inside = Detections(detections.boxes - border, detections.scores, detections.landmarks - border)
             return inside.scaled(frame.width / view.width, frame.height / view.height)
     return Detections.empty()
 
 
 def _views(width: int, height: int, stride: int) -> Iterator[_View]:
-    """A middle size; a larger one, for small faces; and one in a frame, for a face that fills the picture."""
+    """Yield a medium size, a larger one for small faces, and a padded one for a face that fills the image."""
     longest = max(width, height)
     yield _view(width, height, _LONGEST_SIDE, stride)
     if longest > _LONGEST_SIDE:
@@ -78,10 +78,10 @@ def _view(width: int, height: int, longest: int, stride: int) -> _View:
 
 def _rendered(frame: Frame, view: _View) -> Image:
     try:
-        picture = frame.rgb(view.width, view.height)
+        image = frame.rgb(view.width, view.height)
     except ExaminationError as error:
-        raise InvalidImageError(error.message, "convert the picture to JPEG or PNG") from error
+        raise InvalidImageError(error.message, "convert the image to JPEG or PNG") from error
     if not view.border:
-        return picture
+        return image
     edges = (view.border, view.border)
-    return np.pad(picture, (edges, edges, (0, 0)), constant_values=_BACKGROUND)
+    return np.pad(image, (edges, edges, (0, 0)), constant_values=_BACKGROUND)

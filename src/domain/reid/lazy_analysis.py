@@ -1,4 +1,4 @@
-"""Faces of one installation: the models are loaded once, when somebody first needs them."""
+"""Face analysis with lazy loading of the models."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from framecloak.domain.reid.analysis import FaceAnalysis
 
 @dataclass(frozen=True, slots=True)
 class RecognitionHealth:
-    """What faces are analysed with.
+    """State of the face analysis.
 
     Attributes:
-        detector: what finds faces; None until somebody needed it.
-        recognizer: what tells them apart; likewise.
-        emotions: whether somebody says what they express.
+        detector: Face detection model; None until it is loaded.
+        recognizer: Face recognition model; None until it is loaded.
+        emotions: True if an emotion model is available.
     """
 
     detector: ModelCard | None
@@ -27,11 +27,11 @@ class RecognitionHealth:
 
 
 class Faces:
-    """Hands out one `FaceAnalysis`, whatever the concurrency.
+    """Lazily loaded `FaceAnalysis`, shared by all callers.
 
     Args:
-        load: loads the models; takes seconds, and runs in a thread.
-        emotions: says what faces express, for the analysis, too; None where nobody can.
+        load: Loads the models; takes seconds, and runs in a thread.
+        emotions: Emotion model, also used by the analysis; None if there is none.
     """
 
     def __init__(self, load: Callable[[], FaceAnalysis], emotions: EmotionReader | None = None) -> None:
@@ -41,13 +41,13 @@ class Faces:
         self._loading = asyncio.Lock()
 
     async def analysis(self) -> FaceAnalysis:
-        """The one.
+        """Return the analysis, loading the models on the first call.
 
         Raises:
-            ModelMissingError: a model is not installed.
-            ModelCorruptError: its file is damaged.
-            ProviderUnavailableError: it cannot run where it was asked to.
-            InvalidOptionError: there is no such model, or it has no such precision.
+            ModelMissingError: A model is not installed.
+            ModelCorruptError: A model file is damaged.
+            ProviderUnavailableError: The configured execution provider is not available.
+            InvalidOptionError: There is no such model, or not in the configured precision.
         """
         async with self._loading:
             if self._loaded is None:
@@ -55,7 +55,7 @@ class Faces:
             return self._loaded
 
     async def health(self) -> RecognitionHealth:
-        """What there is; loads nothing and never raises."""
+        """Return the state of the analysis; loads nothing and never raises."""
         loaded = self._loaded
         return RecognitionHealth(
             detector=None if loaded is None else loaded.detector.card,
@@ -64,6 +64,6 @@ class Faces:
         )
 
     def close(self) -> None:
-        """Let the models go, after what they are at."""
+        """Finish running calls and release the models."""
         if self._loaded is not None:
             self._loaded.close()

@@ -1,4 +1,4 @@
-"""Cosine similarity: of two embeddings, and of one with many."""
+"""Cosine similarity of two embeddings, and of one with many."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.reid.model import EmbeddingSpace
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]
-"""One vector, as it was sent."""
+"""A vector as sent by a caller."""
 
 Rows: TypeAlias = Sequence[Numbers] | NDArray[np.floating]
-"""Many vectors of one length."""
+"""Vectors of equal length as sent by a caller."""
 
 _SQUARABLE = 1e-12, 1e15
-"""Lengths of float32 vectors whose squares neither vanish nor overflow."""
+"""Range of float32 vector lengths whose squares neither underflow nor overflow."""
 _BLOCK = 256
-"""Rows that are looked at together: they stay in a core's cache from one look to the next, and that core is
-done with them before others could be called in."""
+"""Number of rows processed together: few enough to stay in one core's cache between two operations, and to be
+finished before other cores could help."""
 _HINT = "send what an analysis returned, unchanged"
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """What cosines mean to a model.
+    """Interpretation of the cosine similarities of a model.
 
     Attributes:
-        unrelated: about the cosine of two people who have nothing in common.
-        possible: from here on two faces may be of one person.
-        usual: from here on they are usually taken for one person's.
+        unrelated: Typical cosine of two different persons.
+        possible: Minimum cosine at which two faces may show the same person.
+        usual: Usual threshold for the same person.
     """
 
     unrelated: float
@@ -45,7 +45,7 @@ class Likeness:
 
 
 USUAL_THRESHOLD = 0.4
-"""Least cosine at which two faces are taken for one person, with models of ArcFace's kind."""
+"""Usual minimum cosine of two faces of the same person, for ArcFace models."""
 
 _ARCFACE = Likeness(0.0, 0.3, USUAL_THRESHOLD)
 _LIKENESS = {
@@ -54,18 +54,18 @@ _LIKENESS = {
     "buffalo_s": _ARCFACE,
     "dlib-resnet": Likeness(0.7, 0.9, 0.93),
 }
-"""Of models that somebody has looked into. To dlib all faces are much alike: different people reach 0.92, and
-one person begins at 0.95. `benchmarks/faces/recognition_roc.py` finds the best threshold for any model and
-any faces."""
+"""Models that have been evaluated. All faces are similar to dlib: different persons reach 0.92, and one
+person starts at 0.95. `benchmarks/faces/recognition_roc.py` finds the best threshold for any model and any
+faces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A face that is like another.
+    """A face similar to the target.
 
     Attributes:
-        index: where it was among those searched.
-        similarity: cosine, -1 to 1.
+        index: Index among the searched embeddings.
+        similarity: Cosine similarity, -1 to 1.
     """
 
     index: int
@@ -73,10 +73,10 @@ class Match:
 
 
 def compare(first: Numbers, second: Numbers) -> float:
-    """The cosine of two embeddings, -1 to 1.
+    """Return the cosine similarity of two embeddings, -1 to 1.
 
     Raises:
-        InvalidEmbeddingError: one is empty, zero, not finite, or of another length than the other.
+        InvalidEmbeddingError: An embedding is empty, zero or not finite, or their lengths differ.
     """
     return float(similarities(unit_vector(first), unit_rows([second], "the second embedding"))[0])
 
@@ -84,20 +84,20 @@ def compare(first: Numbers, second: Numbers) -> float:
 def find_matches(
     target: Numbers, embeddings: Rows, threshold: float, top_k: int | None = None
 ) -> list[Match]:
-    """Those of many embeddings that are like one.
+    """Return the embeddings that are similar to a target.
 
     Args:
-        target: (d,) the one.
-        embeddings: (n, d) the many; none at all is no error.
-        threshold: lowest cosine of a match, -1 to 1.
-        top_k: the most matches that are wanted; None for all.
+        target: (d,) embedding.
+        embeddings: (n, d) embeddings to search; may be empty.
+        threshold: Minimum cosine of a match, -1 to 1.
+        top_k: Maximum number of matches; None for all.
 
     Returns:
-        Best first; of equal ones, the one that comes first in ``embeddings``.
+        Matches, best first; ties in the order of ``embeddings``.
 
     Raises:
-        InvalidEmbeddingError: one is empty, zero, not finite, or of another length than the others.
-        InvalidOptionError: the threshold or the number makes no sense.
+        InvalidEmbeddingError: An embedding is empty, zero or not finite, or their lengths differ.
+        InvalidOptionError: ``threshold`` or ``top_k`` is out of range.
     """
     check_search(threshold, top_k)
     direction = unit_vector(target, "the target embedding")
@@ -107,86 +107,86 @@ def find_matches(
     cosines = np.empty(len(matrix), np.float32)
     for first in range(0, len(matrix), _BLOCK):
         block, lengths = _with_lengths(matrix[first : first + _BLOCK], "embedding {row}", first)
-        # Dividing n cosines is quicker than dividing n x d numbers.
+        # Dividing n products is faster than normalising n x d numbers.
         cosines[first : first + _BLOCK] = _held(_products(direction, block) / lengths)
     return [Match(int(index), float(cosines[index])) for index in best(cosines, threshold, top_k)]
 
 
 def likeness(space: EmbeddingSpace) -> Likeness | None:
-    """What cosines of a space mean; None for a model that nobody has looked into."""
+    """Return the interpretation of a space's cosines; None for a model that has not been evaluated."""
     return _LIKENESS.get(space.name)
 
 
 def assumed_likeness(space: EmbeddingSpace) -> Likeness:
-    """What cosines of a space are taken to mean: of a model that nobody has looked into, as ArcFace's."""
+    """Return the interpretation of a space's cosines; that of ArcFace for a model not evaluated."""
     return likeness(space) or _ARCFACE
 
 
 def usual_threshold(space: EmbeddingSpace) -> float:
-    """The least cosine at which two faces of a space are usually taken for one person."""
+    """Return the usual minimum cosine of two faces of the same person in a space."""
     return assumed_likeness(space).usual
 
 
 def check_search(threshold: float, top_k: int | None) -> None:
-    """Make sure that a search can be done.
+    """Validate the parameters of a search.
 
     Raises:
-        InvalidOptionError: the threshold or the number makes no sense.
+        InvalidOptionError: ``threshold`` or ``top_k`` is out of range.
     """
     if not -1 <= threshold <= 1:
-        raise InvalidOptionError(f"the threshold is {threshold}", "a cosine lies between -1 and 1")
+        raise InvalidOptionError(f"the threshold is {threshold}", "use a cosine between -1 and 1")
     if top_k is not None and top_k < 1:
-        raise InvalidOptionError(f"top_k is {top_k}", "ask for one match at least")
+        raise InvalidOptionError(f"top_k is {top_k}", "request at least one match")
 
 
 def best(cosines: FloatArray, threshold: float, top_k: int | None = None) -> NDArray[np.intp]:
-    """Where the highest of (n,) cosines are, from ``threshold`` up, best first and stable."""
-    found = np.flatnonzero(cosines >= np.float32(threshold))
-    return found[np.argsort(-cosines[found], kind="stable")][:top_k]
+    """Return the indices of the highest of (n,) cosines, from ``threshold`` up, best first and stable."""
+    indices = np.flatnonzero(cosines >= np.float32(threshold))
+    return indices[np.argsort(-cosines[indices], kind="stable")][:top_k]
 
 
 def similarities(direction: FloatArray, rows: FloatArray) -> FloatArray:
-    """Cosines of a (d,) unit vector with (n, d) unit vectors, held within -1 to 1 against rounding.
+    """Return the cosines of a (d,) unit vector with (n, d) unit vectors, clipped to -1 to 1.
 
     Raises:
-        InvalidEmbeddingError: their lengths differ.
+        InvalidEmbeddingError: Their lengths differ.
     """
     return _held(_products(direction, rows))
 
 
 def unit_vector(numbers: Numbers, name: str = "the embedding") -> FloatArray:
-    """One embedding, (d,) float32 of unit length.
+    """Return an embedding as (d,) float32 of unit length.
 
     Raises:
-        InvalidEmbeddingError: it is empty, zero, not finite, or no list of numbers.
+        InvalidEmbeddingError: The embedding is empty, zero, not finite, or not a list of numbers.
     """
     (row,) = unit_rows([numbers], name)
     return np.asarray(row, np.float32)
 
 
 def unit_rows(rows: Rows, name: str = "embedding {row}") -> FloatArray:
-    """Embeddings as a matrix.
+    """Return embeddings as a matrix of unit vectors.
 
     Args:
-        rows: at least one, each of the same length.
-        name: of a row, for what is wrong with it.
+        rows: At least one embedding, all of the same length.
+        name: Name of a row in error messages; ``{row}`` is replaced by its number.
 
     Returns:
         (n, d) float32, each row of unit length.
 
     Raises:
-        InvalidEmbeddingError: they are of different lengths; or one is empty, zero, not finite, or no list of
-            numbers. The message names the first such row.
+        InvalidEmbeddingError: The lengths differ, or an embedding is empty, zero, not finite, or not a list
+            of numbers. The message names the first such row.
     """
     matrix, lengths = _with_lengths(_matrix(rows, name), name)
     return np.asarray(matrix / lengths[:, None], np.float32)
 
 
 def _products(direction: FloatArray, rows: FloatArray) -> FloatArray:
-    """(n,) scalar products.
+    """Return the (n,) scalar products.
 
     Raises:
-        InvalidEmbeddingError: the lengths of the vectors differ.
+        InvalidEmbeddingError: The lengths of the vectors differ.
     """
     if rows.shape[1] != len(direction):
         raise InvalidEmbeddingError(
@@ -201,16 +201,19 @@ def _held(cosines: FloatArray) -> FloatArray:
 
 
 def _with_lengths(matrix: FloatArray, name: str, first: int = 0) -> tuple[FloatArray, FloatArray]:
-    """(n, d) rows that have a direction, scaled where float32 asks for it, and their (n,) lengths.
+    """Return (n, d) rows, rescaled where float32 requires it, and their (n,) lengths.
 
     Args:
         matrix: (n, d) rows.
-        name: of a row, for what is wrong with it.
-        first: the number of the first row, for its name.
+        name: Name of a row in error messages.
+        first: Number of the first row, for the error messages.
+
+    Raises:
+        InvalidEmbeddingError: A row is empty, zero or not finite.
     """
     if not matrix.size:
         raise InvalidEmbeddingError(f"{name.format(row=first)} is empty", _HINT)
-    # Numbers that lie across words, as msgpack may leave them, are read much faster once they are moved.
+    # Unaligned numbers, as msgpack may leave them, are read much faster after an aligned copy.
     matrix = np.require(matrix, np.float32, "A")
     lengths = _lengths(matrix)
     shortest, longest = _SQUARABLE
@@ -222,29 +225,29 @@ def _with_lengths(matrix: FloatArray, name: str, first: int = 0) -> tuple[FloatA
 
 
 def _lengths(matrix: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore", invalid="ignore"):  # such rows are looked at again
+    with np.errstate(over="ignore", invalid="ignore"):  # such rows are rescaled afterwards
         return np.asarray(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)), np.float32)
 
 
 def _rescued(matrix: FloatArray, odd: NDArray[np.intp], name: str, first: int) -> FloatArray:
-    """Scale rows whose squares leave the range of float32, and refuse those without a direction."""
+    """Rescale rows whose squares exceed the range of float32, and refuse zero and non-finite rows."""
     scaled = matrix.copy()
     for row in odd.tolist():
-        largest, called = np.abs(scaled[row]).max(), name.format(row=first + row)
+        largest, row_name = np.abs(scaled[row]).max(), name.format(row=first + row)
         if not math.isfinite(largest):
-            raise InvalidEmbeddingError(f"{called} holds a number that is not finite", _HINT)
+            raise InvalidEmbeddingError(f"{row_name} holds a number that is not finite", _HINT)
         if largest == 0:
-            raise InvalidEmbeddingError(f"{called} is zero: it points nowhere", _HINT)
+            raise InvalidEmbeddingError(f"{row_name} is zero and has no direction", _HINT)
         scaled[row] /= largest
     return scaled
 
 
 def _matrix(rows: Rows, name: str) -> FloatArray:
-    """(n, d) float32."""
+    """Return the rows as (n, d) float32."""
     if isinstance(rows, np.ndarray):
         if rows.ndim != 2:
-            raise InvalidEmbeddingError(f"embeddings come as rows, and these have {rows.ndim} axes", _HINT)
-        with np.errstate(over="ignore"):  # what overflows is refused as not finite
+            raise InvalidEmbeddingError(f"embeddings must have two axes, not {rows.ndim}", _HINT)
+        with np.errstate(over="ignore"):  # overflowing numbers are refused as not finite
             return rows.astype(np.float32, copy=False)
     try:
         width = len(rows[0])
@@ -254,11 +257,11 @@ def _matrix(rows: Rows, name: str) -> FloatArray:
     if odd is not None:
         raise InvalidEmbeddingError(
             f"{name.format(row=odd)} has {len(rows[odd])} numbers, and the first has {width}",
-            "embeddings of one request have one length",
+            "all embeddings of a request must have the same length",
         )
     # Nearly twice as fast as NumPy's own conversion of lists.
     pack = struct.Struct(f"{width}f").pack
     try:
         return np.frombuffer(b"".join([pack(*row) for row in rows]), np.float32).reshape(len(rows), width)
     except struct.error as error:
-        raise InvalidEmbeddingError("an embedding holds something that is no number", _HINT) from error
+        raise InvalidEmbeddingError("an embedding contains a value that is not a number", _HINT) from error

@@ -1,4 +1,4 @@
-"""What is known of a face: where it is, whose it might be, how it looks."""
+"""Faces and their embeddings."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from framecloak.domain.reid.quality import Quality
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
-    """What makes two embeddings comparable: that the same model made them.
+    """Space of comparable embeddings, identified by the model that computes them.
 
     Attributes:
-        name: the model as people call it, as ``buffalo_l`` or ``dlib-resnet``.
-        sha256: hex digest of its graph; another file under the same name is another space.
-        dimension: numbers in one of its vectors.
+        name: Name of the model, such as ``buffalo_l`` or ``dlib-resnet``.
+        sha256: Hex digest of its graph; another file of the same name is another space.
+        dimension: Length of a vector.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Embedding:
     """A face as a point on the unit sphere of its space.
 
     Attributes:
-        space: the only one in which it may be compared.
+        space: Space of the vector; only embeddings of one space are comparable.
         vector: (dimension,) float32 of unit length.
     """
 
@@ -39,16 +39,16 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
-    """A face that was found in a picture.
+    """A face detected in an image.
 
     Attributes:
-        box: (4,) float32 ``x1, y1, x2, y2`` in pixels of the upright picture, inside it.
-        score: how sure the detector is, 0 to 1.
-        landmarks: (5, 2) float32 pixels: left eye, right eye, nose, left and right corner of the mouth
-            as seen in the picture.
-        embedding: whose face it might be.
-        quality: how much the picture of it is worth.
-        emotions: probability of each; None when nobody could say.
+        box: (4,) float32 ``x1, y1, x2, y2`` in pixels of the upright image, inside it.
+        score: Confidence of the detector, 0 to 1.
+        landmarks: (5, 2) float32 pixels: left eye, right eye, nose, left and right corner of the mouth, as
+            seen in the image.
+        embedding: Embedding of the face.
+        quality: Quality measures of the face.
+        emotions: Probability of each emotion, or None if unavailable.
     """
 
     box: FloatArray
@@ -61,11 +61,11 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was found in a picture.
+    """Result of the analysis of an image.
 
     Attributes:
-        faces: those that were asked for, the largest first.
-        detected: how many faces the picture has, those too small to be recognised included.
+        faces: Requested faces, largest first.
+        detected: Number of faces in the image, including those too small to be recognised.
     """
 
     faces: tuple[Face, ...]

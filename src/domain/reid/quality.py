@@ -1,4 +1,4 @@
-"""How much a picture of a face is worth: what a client needs to refuse a bad enrolment."""
+"""Quality measures of a face image, by which a client can refuse a bad enrolment."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _MODEL = np.array(
         [14.6, 20.5, 4.0],
     ]
 )
-"""An average face looking at the camera: eyes, nose and corners of the mouth; x to the right, y down, z to
-the camera. In x and y it is the template that recognisers align to, made symmetric; 35.2 units are the 6.3 cm
-between two eyes, and the depths are those of an average head. Detectors disagree by 3 units about how low a
-nose is, so it is put in between."""
+"""An average face looking at the camera: eyes, nose and corners of the mouth; x to the right, y down, z
+towards the camera. In x and y it is the alignment template of recognisers, made symmetric; 35.2 units are the
+6.3 cm between two eyes, and the depths are those of an average head. Detectors disagree by 3 units about the
+height of the nose, so a value in between is used."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _BLUR = 9
-"""Pixels that the blurred copy is averaged over."""
+"""Length of the averaging filter in pixels."""
 _BORDER = 0.2
-"""Share of a chip that is left out at each side: hair, background, and what lay outside the picture."""
+"""Share of the face crop that is ignored on each side: hair, background, and areas outside the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Signals of one face.
+    """Quality measures of a face.
 
     Attributes:
-        sharpness: 0 (a smear) to 1; faces in focus have 0.45 and more.
-        yaw: degrees that the head is turned, positive towards the right side of the picture.
-        pitch: degrees that it is raised, positive when it looks up.
-        roll: degrees that it is tilted, positive clockwise.
-        size: shorter side of the face's box in pixels.
+        sharpness: 0 (blurred) to 1; faces in focus have 0.45 or more.
+        yaw: Horizontal rotation of the head in degrees, positive towards the right side of the image.
+        pitch: Vertical rotation in degrees, positive when looking up.
+        roll: In-plane rotation in degrees, positive clockwise.
+        size: Shorter side of the face's box in pixels.
     """
 
     sharpness: float
@@ -50,12 +50,12 @@ class Quality:
 
 
 def assess(chip: Image, landmarks: FloatArray, box: FloatArray) -> Quality:
-    """The signals of a face.
+    """Return the quality measures of a face.
 
     Args:
-        chip: (side, side, 3) uint8 RGB, the face as it is aligned for a recogniser.
-        landmarks: (5, 2) pixels of the picture that it was found in.
-        box: (4,) ``x1, y1, x2, y2`` in the same pixels.
+        chip: (side, side, 3) uint8 RGB, face crop aligned for a recogniser.
+        landmarks: (5, 2) pixels of the image.
+        box: (4,) ``x1, y1, x2, y2`` in pixels of the image.
     """
     yaw, pitch, roll = pose(landmarks)
     size = float(min(box[2] - box[0], box[3] - box[1]))
@@ -63,17 +63,17 @@ def assess(chip: Image, landmarks: FloatArray, box: FloatArray) -> Quality:
 
 
 def sharpness(chip: Image) -> float:
-    """How much of a face's detail another blur would take away.
+    """Return the share of a face's detail that another blur would remove.
 
     Crete et al., "The blur effect: perception and estimation with a new no-reference perceptual blur metric",
-    2007: a blurred picture hardly changes when it is blurred again. The measure does not depend on brightness
+    2007: a blurred image hardly changes when it is blurred again. The measure does not depend on brightness
     or contrast.
 
     Args:
-        chip: (side, side, 3) uint8 RGB.
+        chip: (side, side, 3) uint8 RGB, aligned face crop.
 
     Returns:
-        0 to 1; 0 for a chip without any detail.
+        0 to 1; 0 for a crop without any detail.
     """
     margin = round(_BORDER * len(chip))
     luma = chip[margin : len(chip) - margin, margin : len(chip) - margin] @ _LUMA
@@ -81,7 +81,7 @@ def sharpness(chip: Image) -> float:
 
 
 def _detail_lost(luma: FloatArray) -> float:
-    """Share of the differences between neighbours in a column that an average over the column removes."""
+    """Return the share of the differences between column neighbours that averaging the column removes."""
     sums = np.cumsum(luma, axis=0, dtype=np.float64)
     blurred = (sums[_BLUR:] - sums[:-_BLUR]) / _BLUR
     middle = luma[_BLUR // 2 + 1 : _BLUR // 2 + 1 + len(blurred)]
@@ -91,17 +91,17 @@ def _detail_lost(luma: FloatArray) -> float:
 
 
 def pose(landmarks: FloatArray) -> tuple[float, float, float]:
-    """Which way a head is turned, from five landmarks.
+    """Estimate the orientation of a head from five landmarks.
 
-    An average face is turned until its landmarks, seen from far away, lie on the given ones: DeMenthon and
-    Davis, "Model-based object pose in 25 lines of code", 1995, without its iteration for near cameras. Heads
-    differ, so a few degrees off are usual.
+    An average face is rotated until its landmarks, under orthographic projection, match the given ones:
+    DeMenthon and Davis, "Model-based object pose in 25 lines of code", 1995, without the iteration for near
+    cameras. Heads differ, so errors of a few degrees are usual.
 
     Args:
         landmarks: (5, 2) pixels: eyes, nose, corners of the mouth.
 
     Returns:
-        Yaw, pitch and roll in degrees, as in `Quality`; all 0 for landmarks in one point.
+        Yaw, pitch and roll in degrees, as in `Quality`; all 0 if the landmarks coincide.
     """
     points = landmarks.astype(np.float64)
     scaled = (points - points.mean(axis=0)).T @ _INVERSE
@@ -117,9 +117,9 @@ def pose(landmarks: FloatArray) -> tuple[float, float, float]:
 def _angles(
     right: NDArray[np.float64], down: NDArray[np.float64], forward: NDArray[np.float64]
 ) -> tuple[float, float, float]:
-    """Angles of the rotation whose rows say where the picture's axes lie in the head.
+    """Return the angles of a rotation whose rows are the image's axes in coordinates of the head.
 
-    The head's own axis towards the camera, as seen in the picture, gives yaw and pitch.
+    Yaw and pitch follow from the head's axis towards the camera, as seen in the image.
     """
     yaw = np.arctan2(right[2], forward[2])
     pitch = np.arctan2(-down[2], np.hypot(right[2], forward[2]))
@@ -129,4 +129,4 @@ def _angles(
 
 _CENTRED = _MODEL - _MODEL.mean(axis=0)
 _INVERSE = np.linalg.pinv(_CENTRED.T)
-"""(5, 3): turns centred landmarks into the scaled first two rows of the rotation."""
+"""(5, 3): maps centred landmarks to the scaled first two rows of the rotation."""

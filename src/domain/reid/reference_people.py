@@ -1,4 +1,4 @@
-"""Some people whose faces are known, to be told from everybody else."""
+"""Persons with reference faces, to be distinguished from everyone else."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from framecloak.domain.reid.face_search import MIN_FACE, look
 from framecloak.domain.reid.model import EmbeddingSpace
 
 Turn: TypeAlias = Callable[[FloatArray], FloatArray]
-"""Brings (n, dimension) vectors to where others are kept, without changing cosines among them."""
+"""Function that rotates (n, dimension) vectors into the coordinates of stored ones, preserving cosines."""
 
 
 def as_they_are(vectors: FloatArray) -> FloatArray:
-    """The same vectors."""
+    """Return the vectors unchanged."""
     return vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Likenesses:
-    """Faces of people, as they are kept.
+    """Reference embeddings of persons.
 
     Attributes:
-        vectors: (n, dimension) float32 of unit length, turned by a secret where they come from a gallery.
-        turn: turns what is compared with them likewise.
+        vectors: (n, dimension) float32 of unit length; rotated by a secret rotation if they come from a
+            gallery.
+        turn: Applies the same rotation to vectors to be compared.
     """
 
     vectors: FloatArray
@@ -41,12 +42,12 @@ class Likenesses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """Some people.
+    """A set of persons with reference faces.
 
     Attributes:
-        reference: what a manifest calls them: the id of a gallery, or the digest of a folder's pictures.
-        space: what their faces were recognised with.
-        likenesses: their faces.
+        reference: Name in the manifest: the id of a gallery, or the digest of a folder's images.
+        space: Embedding space of the faces.
+        likenesses: Reference embeddings.
     """
 
     reference: str
@@ -55,11 +56,11 @@ class People:
 
     @property
     def faces(self) -> int:
-        """How many faces of them are known."""
-        return sum(len(one.vectors) for one in self.likenesses)
+        """Number of reference faces."""
+        return sum(len(group.vectors) for group in self.likenesses)
 
     def similarities(self, vectors: FloatArray) -> FloatArray:
-        """How much each of some faces is like the face of theirs that it is most like.
+        """Return the highest similarity of each vector to any reference face.
 
         Args:
             vectors: (n, dimension) float32 of unit length.
@@ -68,27 +69,27 @@ class People:
             (n,) float32 cosines.
         """
         best = np.full(len(vectors), -1.0, np.float32)
-        for one in self.likenesses:
-            if len(one.vectors):
-                best = np.maximum(best, (one.turn(vectors) @ one.vectors.T).max(axis=1))
+        for group in self.likenesses:
+            if len(group.vectors):
+                best = np.maximum(best, (group.turn(vectors) @ group.vectors.T).max(axis=1))
         return np.asarray(np.clip(best, -1, 1), np.float32)
 
 
 def people_in_pictures(
     pictures: Sequence[FrameSource], detector: FaceDetector, recognizer: FaceRecognizer
 ) -> People:
-    """The people that pictures show: of each picture, the largest face.
+    """Build the reference persons from photos, using the largest face of each.
 
     Args:
-        pictures: at least one.
-        detector: finds faces.
-        recognizer: turns them into vectors.
+        pictures: At least one image.
+        detector: Face detector.
+        recognizer: Computes the embeddings.
 
     Raises:
-        FaceNotFoundError: a picture shows no face.
-        FaceTooSmallError: its largest face is too small to be recognised.
-        InvalidImageError: it cannot be read.
-        ExaminationError: a model failed.
+        FaceNotFoundError: An image shows no face.
+        FaceTooSmallError: The largest face of an image is too small to be recognised.
+        InvalidImageError: An image cannot be read.
+        ExaminationError: A model failed.
     """
     chips = [_largest_face(picture, detector, recognizer) for picture in pictures]
     vectors = np.concatenate([recognizer.embed(chip) for chip in chips])
@@ -101,16 +102,16 @@ def _largest_face(picture: FrameSource, detector: FaceDetector, recognizer: Face
     name = picture.info.name
     with closing(picture.frames(0, 1)) as frames:
         frame = next(frames)
-    found = look(detector, frame)
-    if not len(found):
+    detections = look(detector, frame)
+    if not len(detections):
         raise FaceNotFoundError(
-            f"{name} shows no face", "take it out, or use a picture that shows one clearly"
+            f"{name} shows no face", "remove it, or use an image that shows a face clearly"
         )
-    sides = found.boxes[:, 2:] - found.boxes[:, :2]
+    sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
     largest = int(sides.prod(axis=1).argmax())
     if sides[largest].min() < MIN_FACE:
         raise FaceTooSmallError(
             f"the largest face in {name} is {sides[largest].min():.0f} pixels wide or high",
-            f"{MIN_FACE} are needed at least",
+            f"use an image whose face has at least {MIN_FACE} pixels",
         )
-    return recognizer.align(frame.rgb(frame.width, frame.height), found.landmarks[[largest]])
+    return recognizer.align(frame.rgb(frame.width, frame.height), detections.landmarks[[largest]])

@@ -1,4 +1,4 @@
-"""Threads for calls of models, as many as the machine has use for."""
+"""Threads for model calls, shared by several queues."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ Outcome = TypeVar("Outcome")
 
 
 class Queue(Protocol):
-    """Work of one kind that waits for lanes."""
+    """Queue of work of one kind that runs in lanes."""
 
     @property
     def urgent(self) -> bool:
-        """Whether nothing is gained by waiting any longer."""
+        """True if the work gains nothing by waiting any longer."""
         ...
 
     def start(self) -> None:
-        """Run what waits, as far as lanes are free."""
+        """Start waiting work in the free lanes."""
         ...
 
 
 class Lanes:
-    """A number of threads that kinds of work share; it belongs to one event loop.
+    """Fixed number of threads shared by several queues. An instance belongs to one event loop.
 
-    Threads of its own for each kind of work would be too many: they would take the cores, and Python's lock,
-    from each other. When a lane is free, what is urgent goes first, then what joined first.
+    Separate threads for each kind of work would compete for the cores and for Python's global lock. When a
+    lane becomes free, urgent queues are started first, then the others in the order of joining.
 
     Args:
-        count: calls at the same time.
-        name: of the threads.
+        count: Number of threads.
+        name: Prefix of the thread names.
     """
 
     def __init__(self, count: int, name: str) -> None:
@@ -43,27 +43,27 @@ class Lanes:
 
     @property
     def free(self) -> int:
-        """Lanes that nothing runs in."""
+        """Number of idle lanes."""
         return self.count - self._busy
 
     def join(self, queue: Queue) -> None:
-        """Have a queue started whenever a lane has become free."""
+        """Register a queue to be started whenever a lane becomes free."""
         self._queues.append(queue)
 
     def run(
         self, work: Callable[[Sequence[Item]], Outcome], items: Sequence[Item]
     ) -> asyncio.Future[Outcome]:
-        """Run something in a free lane."""
+        """Run a call in a free lane."""
         self._busy += 1
         return asyncio.get_running_loop().run_in_executor(self._pool, work, items)
 
     def leave(self) -> None:
-        """Say that what ``run`` began has ended."""
+        """Release the lane of a call started by ``run``, and start waiting work."""
         self._busy -= 1
         for queue in sorted(self._queues, key=lambda queue: not queue.urgent):
             queue.start()
 
     def close(self) -> None:
-        """Stop the threads, after what they are at."""
+        """Finish running calls and stop the threads."""
         self._queues.clear()
         self._pool.shutdown()

@@ -1,4 +1,4 @@
-"""Canonical JSON (RFC 8785): one value, one sequence of bytes, so that it can be hashed and signed."""
+"""Canonical JSON (RFC 8785): equal values give equal bytes, so that they can be hashed and signed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from json.encoder import encode_basestring
 from typing import Any
 
 LARGEST_WHOLE = 2**53 - 1
-"""Whole numbers up to here are read the same by every JSON parser."""
+"""Largest integer that every JSON parser reads exactly."""
 
 
 def canonical(value: object) -> bytes:
-    """A value as RFC 8785 writes it: keys sorted, no blanks, numbers as ECMAScript prints them, UTF-8.
+    """Serialise a value as RFC 8785: sorted keys, no whitespace, numbers as in ECMAScript, UTF-8.
 
     Args:
-        value: None, truth values, numbers, text, and mappings with text as keys and sequences of them.
+        value: None, booleans, numbers, strings, and mappings with string keys and sequences of them.
 
     Raises:
-        ValueError: a number is not finite or too large, or a text holds half a surrogate pair.
-        TypeError: something that JSON has no form for.
+        ValueError: a number is not finite or too large, or a string contains an unpaired surrogate.
+        TypeError: a value cannot be represented in JSON.
     """
     out: list[str] = []
     _write(value, out)
@@ -37,7 +37,7 @@ def _write(value: Any, out: list[str]) -> None:  # noqa: ANN401 - whatever JSON 
             out.append(encode_basestring(value))
         case int():
             if abs(value) > LARGEST_WHOLE:
-                raise ValueError(f"{value} is too large a number for JSON")
+                raise ValueError(f"{value} is too large for an integer in JSON")
             out.append(str(value))
         case float():
             out.append(_number(value))
@@ -45,31 +45,31 @@ def _write(value: Any, out: list[str]) -> None:  # noqa: ANN401 - whatever JSON 
             _write_mapping(value, out)
         case list() | tuple():
             out.append("[")
-            for place, item in enumerate(value):
-                out.append("," if place else "")
+            for index, item in enumerate(value):
+                out.append("," if index else "")
                 _write(item, out)
             out.append("]")
         case _:
-            raise TypeError(f"JSON has no form for {type(value).__name__}")
+            raise TypeError(f"values of type {type(value).__name__} cannot be represented in JSON")
 
 
 def _write_mapping(value: Mapping[str, object], out: list[str]) -> None:
     out.append("{")
-    for place, key in enumerate(sorted(value, key=lambda key: key.encode("utf-16-be"))):
-        out.append(("," if place else "") + encode_basestring(key) + ":")
+    for index, key in enumerate(sorted(value, key=lambda key: key.encode("utf-16-be"))):
+        out.append(("," if index else "") + encode_basestring(key) + ":")
         _write(value[key], out)
     out.append("}")
 
 
 def _number(value: float) -> str:
-    """A number as ECMA-262's Number::toString prints it; both find the same, shortest digits."""
+    """Format a number like ECMA-262's Number::toString; Python's repr gives the same, shortest digits."""
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no number in JSON")
+        raise ValueError(f"{value} cannot be represented in JSON")
     text = repr(value)
     if "e" not in text:
         return "0" if value == 0 else text.removesuffix(".0")
-    sign, places, exponent = Decimal(text).normalize().as_tuple()
-    digits = "".join(map(str, places))
+    sign, digit_values, exponent = Decimal(text).normalize().as_tuple()
+    digits = "".join(map(str, digit_values))
     point = len(digits) + int(exponent)
     if len(digits) <= point <= 21:
         written = digits.ljust(point, "0")

@@ -1,4 +1,4 @@
-"""Not asking somebody who has stopped to answer."""
+"""Circuit breaker: stops calls to a server that does not respond."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Value = TypeVar("Value")
 
 
 class CircuitBreaker:
-    """Passes calls on to a server, until it fails several times in a row; then refuses them for a while.
+    """Circuit breaker that refuses calls to a server for a while after several consecutive failures.
 
-    After that pause one call is let through as a trial while others are still refused. If it succeeds, all
-    are passed on again; if it fails, the next pause is twice as long. After M. Nygard, "Release It!", 2007.
-    It belongs to one event loop.
+    After the pause one call is let through as a trial while the others are still refused. If it succeeds, all
+    calls are forwarded again; if it fails, the next pause is twice as long. After M. Nygard, "Release It!",
+    2007. An instance belongs to one event loop.
 
     Args:
-        failures: in a row, after which calls are refused.
-        pause: seconds until the first trial.
-        longest_pause: seconds that no pause exceeds.
-        clock: seconds that never go back.
+        failures: Number of consecutive failures after which calls are refused.
+        pause: Seconds until the first trial.
+        longest_pause: Maximum pause in seconds.
+        clock: Monotonic time in seconds.
     """
 
     def __init__(
@@ -43,22 +43,22 @@ class CircuitBreaker:
 
     @property
     def refuses(self) -> bool:
-        """Whether a call would be refused now."""
+        """True if a call would be refused now."""
         return self._open_until is not None and (self._trial or self._clock() < self._open_until)
 
     async def run(self, action: Callable[[], Awaitable[Value]], failure: type[DomainError]) -> Value:
-        """Do something, unless it is known to be in vain.
+        """Run an action unless the circuit is open.
 
         Args:
-            action: does it; awaited at most once.
-            failure: what it raises when the server does not answer. Other errors are answers, and whoever
-                cancels a call has learnt nothing of the server.
+            action: The call; awaited at most once.
+            failure: Error that the action raises when the server does not respond. Any other domain error
+                counts as a response. A cancelled call counts as neither.
 
         Raises:
-            DomainError: that one; from the action, or at once because the call was refused.
+            DomainError: ``failure``, either from the action or because the call was refused.
         """
         if self.refuses:
-            raise failure("it has failed several times and is left alone for a while", "try again later")
+            raise failure("the server failed several times and is not called for a while", "try again later")
         is_trial = self._trial = self._open_until is not None
         try:
             value = await action()
@@ -79,7 +79,7 @@ class CircuitBreaker:
         if is_trial:
             self._pause = min(2 * self._pause, self._longest_pause)
         elif self._open_until is not None or self._failures < self._most_failures:
-            # Begun before the pause, or not yet often enough.
+            # Started before the pause, or too few failures so far.
             return
         self._open_until = self._clock() + self._pause
 

@@ -1,4 +1,4 @@
-"""How to bring something to its end although callers go away and servers are down for a while."""
+"""Completion of work despite cancelled callers and temporary outages of servers."""
 
 from __future__ import annotations
 
@@ -12,36 +12,37 @@ from framecloak.domain.errors import DatabaseUnavailableError, DomainError
 Value = TypeVar("Value")
 
 _ASK_AGAIN = 0.5
-"""Seconds after which a task that was cancelled and goes on is cancelled again."""
+"""Seconds after which a task that ignored its cancellation is cancelled again."""
 
 
 async def uninterrupted(work: Awaitable[Value]) -> Value:
-    """What the work gives. However often this task is cancelled meanwhile, the work is done first.
+    """Run work to its end even if this task is cancelled meanwhile, and return its result.
 
     Raises:
-        CancelledError: this task was cancelled; the work came to its end before.
+        CancelledError: This task was cancelled; raised after the work has ended.
     """
     future = asyncio.ensure_future(work)
     cancellation: asyncio.CancelledError | None = None
     while not future.done():
         try:
-            # Unlike awaiting the future itself, waiting for it does not cancel it.
+            # Unlike awaiting the future, asyncio.wait does not cancel it when this task is cancelled.
             await asyncio.wait([future])
         except asyncio.CancelledError as error:
             cancellation = error
     if cancellation is None:
         return future.result()
     if not future.cancelled():
-        # Looked at, or asyncio would log it as never retrieved.
+        # Retrieved, because asyncio logs exceptions that are never retrieved.
         future.exception()
     raise cancellation
 
 
 async def ended(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks until they have come to their end, whatever that is.
+    """Cancel tasks until all of them have ended, whatever their outcome.
 
-    Once is not always enough: a client library that turns a time-out of its own into an error can swallow a
-    cancellation that comes at the same moment. So this is for tasks that may be cancelled at any point.
+    One cancellation is not always enough: a client library that converts its own timeout into an error can
+    swallow a cancellation that arrives at the same moment. Use this only for tasks that may be cancelled at
+    any point.
     """
     while unfinished := [task for task in tasks if not task.done()]:
         for task in unfinished:
@@ -52,12 +53,12 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Tries again, ever more slowly, while a server is away.
+    """Retries with exponential backoff while a server is unavailable.
 
     Attributes:
-        lasts: seconds after which no new try is made.
-        first_pause: seconds between the first two tries; each pause is twice as long as the one before.
-        longest_pause: seconds that no pause exceeds.
+        lasts: Seconds after which no further attempt is made.
+        first_pause: Seconds between the first two attempts; every further pause is twice as long.
+        longest_pause: Maximum pause in seconds.
     """
 
     lasts: float = 120.0
@@ -69,14 +70,14 @@ class Backoff:
         action: Callable[[], Awaitable[Value]],
         unavailable: type[DomainError] = DatabaseUnavailableError,
     ) -> Value:
-        """Do something that may be done twice.
+        """Run an idempotent action until it succeeds or the time is over.
 
         Args:
-            action: does it.
-            unavailable: the error that says that the server is away.
+            action: Action to run.
+            unavailable: Error of the action that means that the server is unavailable.
 
         Raises:
-            DomainError: that one; the server is still away.
+            DomainError: ``unavailable``; the server is still unavailable.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + self.lasts

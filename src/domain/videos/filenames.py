@@ -1,4 +1,4 @@
-"""Names that people give to their files."""
+"""Names of files given by users."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 LONGEST_FILENAME = 255
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode's categories of what must not get into a line of text: controls, formats, line separators."""
+"""Unicode categories that are removed from names: controls, formats, line separators."""
 
 
 def tidy(filename: str) -> str:
-    """What is left of a name that somebody sent: one printable line, no folders."""
+    """Reduce an untrusted file name to one printable line without folders."""
     name = PureWindowsPath(PurePosixPath(filename).name).name
-    visible = "".join(one for one in name if unicodedata.category(one) not in INVISIBLE).strip()
+    visible = "".join(char for char in name if unicodedata.category(char) not in INVISIBLE).strip()
     return visible[:LONGEST_FILENAME] if visible.strip(".") else "video"

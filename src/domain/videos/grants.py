@@ -1,4 +1,4 @@
-"""Use cases around grants: who else may use a video."""
+"""Use cases of grants: share videos with other accounts."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ class Sharing:
     """Grants on stored videos.
 
     Args:
-        database: where they are recorded.
+        database: Storage of the grants.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def grants(self, principal: Principal, video_id: int) -> Sequence[VideoGrant]:
-        """Who else may use a video; for its owner.
+        """Return the grants on a video; for its owner.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: it is not the caller's.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller does not own the video.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.OWNER)
             return await work.grants.list(video_id)
 
     async def share(self, principal: Principal, video_id: int, user_id: int, role: GrantRole) -> VideoGrant:
-        """Let somebody use a video; for its owner.
+        """Grant an account access to a video; for its owner.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: it is not the caller's.
-            UserNotFoundError: there is no such account.
-            InvalidOptionError: ownership cannot be granted, nor anything to the owner.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller does not own the video.
+            UserNotFoundError: The account does not exist.
+            InvalidOptionError: The role is ownership, or the account owns the video.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.OWNER)
             if role is GrantRole.OWNER or user_id == video.owner_id:
                 raise InvalidOptionError(
-                    "ownership is not granted", "grant viewer or editor to somebody else"
+                    "ownership cannot be granted", "grant viewer or editor to another account"
                 )
             grant = await work.grants.put(video_id, user_id, role)
             details = {"user_id": user_id, "role": role}
@@ -53,12 +53,12 @@ class Sharing:
         return grant
 
     async def unshare(self, principal: Principal, video_id: int, user_id: int) -> None:
-        """Take a grant back; for the video's owner.
+        """Revoke a grant; for the owner of the video.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: it is not the caller's.
-            GrantNotFoundError: there is none.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller does not own the video.
+            GrantNotFoundError: The account has no grant on the video.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.OWNER)

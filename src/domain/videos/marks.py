@@ -1,4 +1,4 @@
-"""Use cases around what people mark on stored videos: stretches of time and areas of the picture."""
+"""Use cases of marks on stored videos: time segments and image regions."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ LONGEST_LABEL = 200
 
 
 class Marking:
-    """Marks on videos; who may edit a video may mark it.
+    """Marks on videos. Callers who may edit a video may mark it.
 
     Args:
-        database: where they are recorded.
+        database: Storage of the marks.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def segments(self, principal: Principal, video_id: int) -> Sequence[MarkedSegment]:
-        """What is marked on a video, in order of time.
+        """Return the segments of a video, in order of time.
 
         Raises:
-            VideoNotFoundError: there is none that the caller may see.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.VIEWER)
             return await work.marks.segments(video_id)
 
     async def segment(self, principal: Principal, video_id: int, segment_id: int) -> MarkedSegment:
-        """One segment.
+        """Return one segment.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            SegmentNotFoundError: it has no such segment.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            SegmentNotFoundError: The video has no such segment.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.VIEWER)
@@ -48,13 +48,13 @@ class Marking:
     async def add_segment(
         self, principal: Principal, video_id: int, segment: Segment, label: str | None
     ) -> MarkedSegment:
-        """Mark a stretch of time.
+        """Mark a time range.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: the caller may see it and not mark it.
-            InvalidSegmentError: it reaches beyond the video.
-            InvalidOptionError: the label is too long.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller may see the video but not mark it.
+            InvalidSegmentError: The segment reaches beyond the video.
+            InvalidOptionError: The label is too long.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -74,14 +74,16 @@ class Marking:
         end_frame: int | None = None,
         label: str | None = None,
     ) -> MarkedSegment:
-        """Move a segment's limits or change its label; what is None stays, and an empty label is none.
+        """Change the limits or the label of a segment.
+
+        Arguments that are None leave their field unchanged; an empty label removes the label.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: the caller may see it and not mark it.
-            SegmentNotFoundError: it has no such segment.
-            InvalidSegmentError: it would be empty or reach beyond the video.
-            InvalidOptionError: the label is too long.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller may see the video but not mark it.
+            SegmentNotFoundError: The video has no such segment.
+            InvalidSegmentError: The segment would be empty or reach beyond the video.
+            InvalidOptionError: The label is too long.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -101,9 +103,9 @@ class Marking:
         """Remove a segment.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: the caller may see it and not mark it.
-            SegmentNotFoundError: it has no such segment.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller may see the video but not mark it.
+            SegmentNotFoundError: The video has no such segment.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -113,10 +115,10 @@ class Marking:
             await work.commit()
 
     async def regions(self, principal: Principal, video_id: int) -> Sequence[MarkedRegion]:
-        """Areas marked on a video, oldest first.
+        """Return the regions of a video, oldest first.
 
         Raises:
-            VideoNotFoundError: there is none that the caller may see.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.VIEWER)
@@ -125,14 +127,14 @@ class Marking:
     async def add_region(
         self, principal: Principal, video_id: int, region: Region, label: str | None
     ) -> MarkedRegion:
-        """Mark an area.
+        """Mark a region.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: the caller may see it and not mark it.
-            InvalidRegionError: it reaches beyond the frame.
-            InvalidSegmentError: its frames reach beyond the video.
-            InvalidOptionError: the label is too long.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller may see the video but not mark it.
+            InvalidRegionError: The region reaches beyond the frame.
+            InvalidSegmentError: The frames of the region reach beyond the video.
+            InvalidOptionError: The label is too long.
         """
         async with self._database.unit_of_work() as work:
             facts = (await work.videos.get(video_id, principal, GrantRole.EDITOR)).facts
@@ -145,12 +147,12 @@ class Marking:
         return marked
 
     async def remove_region(self, principal: Principal, video_id: int, region_id: int) -> None:
-        """Remove an area.
+        """Remove a region.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: the caller may see it and not mark it.
-            RegionNotFoundError: it has no such region.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller may see the video but not mark it.
+            RegionNotFoundError: The video has no such region.
         """
         async with self._database.unit_of_work() as work:
             await work.videos.get(video_id, principal, GrantRole.EDITOR)
@@ -161,7 +163,7 @@ class Marking:
 
 
 async def _record(work: UnitOfWork, principal: Principal, action: str, marked: MarkedSegment) -> None:
-    """Record what became of a segment, without its label: that may name a patient."""
+    """Record a change of a segment in the audit log, without its label, which may name a patient."""
     limits = marked.segment
     details = {"segment_id": marked.id, "start_frame": limits.start_frame, "end_frame": limits.end_frame}
     await work.audit.add(principal, action, f"video:{marked.video_id}", details)
@@ -169,5 +171,5 @@ async def _record(work: UnitOfWork, principal: Principal, action: str, marked: M
 
 def _label(label: str | None) -> str | None:
     if label is not None and len(label) > LONGEST_LABEL:
-        raise InvalidOptionError(f"a label has at most {LONGEST_LABEL} characters", "shorten it")
+        raise InvalidOptionError(f"a label has at most {LONGEST_LABEL} characters", "shorten the label")
     return label or None

@@ -1,4 +1,4 @@
-"""Stored videos, what is marked on them, and who may see them."""
+"""Stored videos, their marked segments and regions, and grants."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from framecloak.domain.videos.segments import Region, Segment
 
 
 class GrantRole(StrEnum):
-    """What a grant on a video allows, from least to most."""
+    """Permission given by a grant on a video, in ascending order."""
 
     VIEWER = "viewer"
-    """May look at the video and what is marked on it."""
+    """May view the video with its segments and regions."""
     EDITOR = "editor"
-    """May also mark it and have it anonymised."""
+    """May also mark segments and regions, and request anonymisation."""
     OWNER = "owner"
-    """May also delete and share it; not granted, but had by whoever uploaded it and by administrators."""
+    """May also delete and share the video. Not granted: the uploader and administrators have it."""
 
     def allows(self, needed: GrantRole) -> bool:
-        """Whether this role includes another."""
+        """Return True if this role includes the needed role."""
         order = list(GrantRole)
         return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What a video file is, as found when it was uploaded.
+    """Properties of a video file, determined at upload.
 
     Attributes:
-        sha256: hex digest of its bytes.
-        size_bytes: of the file.
-        width, height: pixels of a frame as displayed.
-        frame_rate: average frames a second.
-        frame_count: frames in presentation order.
-        duration: seconds.
-        rotation: degrees clockwise that are applied to show it upright.
+        sha256: Hex digest of the file.
+        size_bytes: Size of the file in bytes.
+        width, height: Size of a frame in pixels as displayed.
+        frame_rate: Average frames per second.
+        frame_count: Number of frames in presentation order.
+        duration: Duration in seconds.
+        rotation: Clockwise rotation in degrees that makes the frames upright.
     """
 
     sha256: str
@@ -54,13 +54,13 @@ class Video:
     """A stored video.
 
     Attributes:
-        id: positive.
-        owner_id: the account that uploaded it.
-        filename: what its owner calls it; never part of a path.
-        object_key: where its bytes lie in the object store.
-        facts: what it is.
+        id: Positive.
+        owner_id: Id of the account that uploaded it.
+        filename: Name given by the owner; never part of a path.
+        object_key: Key of its bytes in the object store.
+        facts: Properties of the file.
         created_at: UTC.
-        access: what whoever asked for it may do with it.
+        access: Role of the requesting caller.
     """
 
     id: int
@@ -74,7 +74,7 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class MarkedSegment:
-    """A stretch of a stored video that somebody marked."""
+    """A time range marked on a stored video."""
 
     id: int
     video_id: int
@@ -84,7 +84,7 @@ class MarkedSegment:
 
 @dataclass(frozen=True, slots=True)
 class MarkedRegion:
-    """An area of a stored video that somebody marked; it is redacted at every level."""
+    """A region marked on a stored video; it is redacted at every level."""
 
     id: int
     video_id: int
@@ -94,7 +94,7 @@ class MarkedRegion:
 
 @dataclass(frozen=True, slots=True)
 class VideoGrant:
-    """What an account may do with a video of somebody else."""
+    """Permission of an account on a video that it does not own."""
 
     video_id: int
     user_id: int
@@ -104,14 +104,14 @@ class VideoGrant:
 
 @dataclass(frozen=True, slots=True)
 class PendingUpload:
-    """An upload that goes past the API, straight into the object store.
+    """An upload that bypasses the API and goes directly to the object store.
 
     Attributes:
         id: 128 random bits, hex.
-        owner_id: who asked for it.
-        filename: of the video to be.
-        object_key: where the bytes are to lie.
-        expires_at: UTC; afterwards it cannot be completed.
+        owner_id: Id of the account that started it.
+        filename: Name of the future video.
+        object_key: Key for its bytes in the object store.
+        expires_at: UTC; it cannot be completed afterwards.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Parts of a video that people mark: stretches of time and areas of the picture."""
+"""Segments and regions of a video."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Segment:
     """The frames ``[start_frame, end_frame)`` of a video.
 
     Raises:
-        InvalidSegmentError: it is empty or begins before the video.
+        InvalidSegmentError: The segment is empty or begins before frame 0.
     """
 
     start_frame: int
@@ -33,10 +33,10 @@ class Segment:
         return self.end_frame - self.start_frame
 
     def require_within(self, frame_count: int) -> None:
-        """Refuse a segment that reaches beyond the video.
+        """Require that the segment ends within the video.
 
         Raises:
-            InvalidSegmentError: it does.
+            InvalidSegmentError: The segment reaches beyond the video.
         """
         if self.end_frame > frame_count:
             raise InvalidSegmentError(
@@ -46,7 +46,7 @@ class Segment:
 
 
 def union(segments: Iterable[Segment]) -> list[Segment]:
-    """The same frames as disjoint, ascending segments, so that no frame is processed twice."""
+    """Merge segments into disjoint, ascending ones, so that no frame is processed twice."""
     joined: list[Segment] = []
     for segment in sorted(segments):
         if joined and segment.start_frame <= joined[-1].end_frame:
@@ -59,15 +59,15 @@ def union(segments: Iterable[Segment]) -> list[Segment]:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """An area marked by hand, in pixels of the displayed frame.
+    """A rectangle marked by hand, in pixels of the displayed frame.
 
     Attributes:
-        x, y: upper left corner.
-        width, height: extent.
-        segment: the frames it applies to; None for the whole video.
+        x, y: Upper left corner.
+        width, height: Size.
+        segment: Frames that the region applies to; None for the whole video.
 
     Raises:
-        InvalidRegionError: it has no extent or begins outside the frame.
+        InvalidRegionError: The region is empty or begins outside the frame.
     """
 
     x: int
@@ -79,7 +79,7 @@ class Region:
     def __post_init__(self) -> None:
         if self.x < 0 or self.y < 0 or self.width < 1 or self.height < 1:
             raise InvalidRegionError(
-                f"region {self} has no extent or begins outside the frame",
+                f"region {self} is empty or begins outside the frame",
                 "give x,y,width,height in pixels with x, y >= 0 and width, height >= 1",
             )
 
@@ -89,18 +89,18 @@ class Region:
 
     @property
     def xyxy(self) -> tuple[float, float, float, float]:
-        """The corners ``x1, y1, x2, y2``."""
+        """Corners ``x1, y1, x2, y2``."""
         return self.x, self.y, self.x + self.width, self.y + self.height
 
     def applies_to(self, frame: int) -> bool:
-        """Whether the frame with this number is covered."""
+        """Return True if the region applies to the frame with this index."""
         return self.segment is None or self.segment.start_frame <= frame < self.segment.end_frame
 
     def require_within(self, width: int, height: int) -> None:
-        """Refuse a region that reaches beyond the frame.
+        """Require that the region lies within the frame.
 
         Raises:
-            InvalidRegionError: it does.
+            InvalidRegionError: The region reaches beyond the frame.
         """
         if self.x + self.width > width or self.y + self.height > height:
             raise InvalidRegionError(
@@ -116,17 +116,17 @@ def require_within(
     size: tuple[int, int],
     frame_count: int,
 ) -> None:
-    """Refuse marks that do not fit a video.
+    """Require that segments and regions fit a video.
 
     Args:
-        segments: stretches of time.
-        regions: areas, perhaps with stretches of their own.
-        size: width and height of the displayed frame.
-        frame_count: frames of the video.
+        segments: Time segments.
+        regions: Regions, which may have segments of their own.
+        size: Width and height of the displayed frame in pixels.
+        frame_count: Number of frames of the video.
 
     Raises:
-        InvalidSegmentError: a segment, or that of a region, reaches beyond the video.
-        InvalidRegionError: a region reaches beyond the frame.
+        InvalidSegmentError: A segment, or the segment of a region, reaches beyond the video.
+        InvalidRegionError: A region reaches beyond the frame.
     """
     for segment in segments:
         segment.require_within(frame_count)

@@ -1,4 +1,4 @@
-"""Use cases around stored videos: upload, look at, delete."""
+"""Use cases of stored videos: upload, view, delete."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from framecloak.domain.videos.model import GrantRole, PendingUpload, Video, Vide
 
 UPLOAD_LASTS = timedelta(hours=1)
 VIDEOS = "videos/"
-"""What the keys of videos begin with."""
+"""Prefix of the object keys of videos."""
 UPLOADS = "uploads/"
-"""What the keys of bytes that were put straight into the object store begin with."""
+"""Prefix of the object keys of pending uploads."""
 
 VERDICTS = (
     EmptyFileError,
@@ -47,16 +47,16 @@ VERDICTS = (
     UnreadableVideoError,
     UploadTooLargeError,
 )
-"""What is wrong with the bytes themselves, so that the same bytes need not be tried again."""
+"""Errors of the bytes themselves; repeating the attempt with the same bytes is pointless."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartedUpload:
-    """Where to put the bytes of a video.
+    """A pending upload with its address.
 
     Attributes:
-        upload: to be completed when they are there.
-        url: takes them by HTTP PUT.
+        upload: Upload to be completed once the bytes have arrived.
+        url: Presigned URL for the HTTP PUT.
     """
 
     upload: PendingUpload
@@ -64,15 +64,15 @@ class StartedUpload:
 
 
 class Collection:
-    """The stored videos.
+    """Use cases of stored videos.
 
     Args:
-        database: where they are recorded.
-        store: where their bytes are.
-        prober: looks at what was uploaded.
-        clock: tells the time.
-        scratch: folder for files that are needed for a moment.
-        max_upload_bytes: the largest upload to take.
+        database: Storage of the records.
+        store: Storage of the bytes.
+        prober: Reads the properties of uploaded files.
+        clock: Current time (UTC).
+        scratch: Folder for temporary files.
+        max_upload_bytes: Maximum size of an upload in bytes.
     """
 
     def __init__(
@@ -93,17 +93,17 @@ class Collection:
 
     @property
     def max_upload_bytes(self) -> int:
-        """The largest upload to take."""
+        """Maximum size of an upload in bytes."""
         return self._max_upload_bytes
 
     async def upload(self, principal: Principal, filename: str, chunks: AsyncIterator[bytes]) -> Video:
-        """Store a video as it arrives; nothing is kept when it turns out to be none.
+        """Store a video as it arrives; the bytes are deleted if they are not a valid video.
 
         Raises:
-            UploadTooLargeError: it has more bytes than allowed.
-            UnreadableVideoError: it is no video; and the other errors of opening one.
-            StorageUnavailableError: the store cannot be reached.
-            StorageFullError: it is full.
+            UploadTooLargeError: The upload is larger than allowed.
+            UnreadableVideoError: The bytes are not a video; also the other errors of opening a video.
+            StorageUnavailableError: The store cannot be reached.
+            StorageFullError: The store is full.
         """
         key = f"{VIDEOS}{uuid4().hex}"
         digest = sha256()
@@ -111,10 +111,10 @@ class Collection:
         return await self._register(principal, tidy(filename), key, digest.hexdigest())
 
     async def begin_upload(self, principal: Principal, filename: str) -> StartedUpload:
-        """Have a video put straight into the object store.
+        """Start an upload that goes directly to the object store.
 
         Raises:
-            StorageUnavailableError: the store cannot be reached.
+            StorageUnavailableError: The store cannot be reached.
         """
         upload_id = uuid4().hex
         expires_at = self._clock.now() + UPLOAD_LASTS
@@ -127,55 +127,55 @@ class Collection:
         return StartedUpload(upload, url)
 
     async def receive(self, object_key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Store bytes that were put to the address of an upload.
+        """Store bytes that were PUT to the address of a pending upload.
 
         Raises:
-            UploadNotFoundError: no upload expects them (any more); nothing is kept.
-            StorageUnavailableError: the store cannot be reached.
-            StorageFullError: it is full.
+            UploadNotFoundError: No pending upload has this address; nothing is stored.
+            StorageUnavailableError: The store cannot be reached.
+            StorageFullError: The store is full.
         """
         await self._require_expected(object_key)
         await self._store.put(object_key, chunks)
         try:
             await self._require_expected(object_key)
         except UploadNotFoundError:
-            # Completed while they arrived: nobody else would look for them again.
+            # Completed while the bytes arrived: nothing else would delete them.
             await self._store.remove(object_key)
             raise
 
     async def complete_upload(self, principal: Principal, upload_id: str) -> Video:
-        """Turn bytes that were put into the object store into a video.
+        """Turn the bytes of a pending upload into a video.
 
-        They are kept until they are one, or are found to be none: after any other error this can be
-        repeated.
+        The bytes are kept until they have become a video or are found to be invalid; after any other error
+        the call can be repeated.
 
         Raises:
-            UploadNotFoundError: the caller has no such upload, or somebody else was quicker to complete it;
-                or its bytes have not arrived, and it can still be completed when they have.
-            UploadTooLargeError: it has more bytes than allowed.
-            UnreadableVideoError: it is no video; and the other errors of opening one.
-            StorageUnavailableError: the store cannot be reached.
-            StorageFullError: it is full.
+            UploadNotFoundError: The caller has no such upload, it was completed concurrently, or its bytes
+                have not arrived. In the last case it can still be completed later.
+            UploadTooLargeError: The upload is larger than allowed.
+            UnreadableVideoError: The bytes are not a video; also the other errors of opening a video.
+            StorageUnavailableError: The store cannot be reached.
+            StorageFullError: The store is full.
         """
-        begun = self._clock.now()
+        started_at = self._clock.now()
         async with self._database.unit_of_work() as work:
-            upload = await work.uploads.get(upload_id, principal.user_id, begun)
+            upload = await work.uploads.get(upload_id, principal.user_id, started_at)
 
         async def take(work: UnitOfWork) -> None:
-            # As of the beginning: a long upload must not expire while it is being copied.
-            await work.uploads.take(upload_id, principal.user_id, begun)
+            # Checked against the start time: a long upload must not expire while it is being copied.
+            await work.uploads.take(upload_id, principal.user_id, started_at)
 
         key = f"{VIDEOS}{uuid4().hex}"
         digest = sha256()
         try:
-            # Read through, so that what is hashed and probed cannot be replaced by a later PUT.
+            # Copied, so that a later PUT cannot replace what was hashed and probed.
             await self._store.put(key, self._measured(self._store.read(upload.object_key), digest.update))
             video = await self._register(principal, upload.filename, key, digest.hexdigest(), take)
         except ObjectNotFoundError as error:
             raise UploadNotFoundError("nothing was uploaded", "PUT the file to the address first") from error
         except VERDICTS:
             async with self._database.unit_of_work() as work:
-                with suppress(UploadNotFoundError):  # another completion came to the same verdict
+                with suppress(UploadNotFoundError):  # a concurrent completion failed the same way
                     await take(work)
                     await work.commit()
             await self._discard(upload)
@@ -184,47 +184,47 @@ class Collection:
         return video
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Video]:
-        """Videos that the caller may see, newest first."""
+        """Return a page of the videos that the caller may see, newest first."""
         async with self._database.unit_of_work() as work:
             return await work.videos.list(principal, limit, offset)
 
     async def get(self, principal: Principal, video_id: int) -> Video:
-        """One that the caller may see.
+        """Return a video that the caller may see.
 
         Raises:
-            VideoNotFoundError: there is none.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
         """
         async with self._database.unit_of_work() as work:
             return await work.videos.get(video_id, principal, GrantRole.VIEWER)
 
     async def delete(self, principal: Principal, video_id: int) -> None:
-        """Delete a video and everything marked on it.
+        """Delete a video with its segments, regions and grants.
 
         Raises:
-            VideoNotFoundError: there is none that the caller may see.
-            ForbiddenError: it is not the caller's.
-            VideoInUseError: an unfinished request needs it.
-            StorageUnavailableError: its bytes cannot be deleted now; the video is still there.
+            VideoNotFoundError: The video does not exist, or the caller may not see it.
+            ForbiddenError: The caller does not own the video.
+            VideoInUseError: An unfinished request needs the video.
+            StorageUnavailableError: The bytes cannot be deleted now; the video still exists.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.OWNER)
             await work.videos.remove(video_id)
             await work.audit.add(principal, "video.delete", f"video:{video_id}", {})
-            # Before the commit: what cannot be deleted must stay known, so that it can be tried again.
+            # Before the commit: if the deletion fails, the record must remain so that it can be retried.
             await self._store.remove(video.object_key)
             await work.commit()
 
     async def frame(self, principal: Principal, video_id: int, index: int, width: int | None) -> bytes:
-        """One original frame as JPEG, for marking; whoever gets to see one is recorded.
+        """Return an original frame as JPEG, for marking; each access is recorded in the audit log.
 
         Raises:
-            VideoNotFoundError: there is none that the caller may see, or its file is gone.
-            FrameNotFoundError: it has no such frame.
+            VideoNotFoundError: The caller may see no such video, or its file is gone.
+            FrameNotFoundError: The video has no such frame.
         """
         video = await self.get(principal, video_id)
         try:
             async with self._store.kept(video.object_key, self._scratch) as path:
-                picture = await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
+                jpeg = await asyncio.to_thread(self._prober.frame_jpeg, path, index, width)
         except (ObjectNotFoundError, InputNotFoundError) as error:
             raise VideoNotFoundError(
                 f"the file of video {video_id} is gone", "upload the video again"
@@ -232,16 +232,16 @@ class Collection:
         async with self._database.unit_of_work() as work:
             await work.audit.add(principal, "frame.view", f"video:{video_id}", {"index": index})
             await work.commit()
-        return picture
+        return jpeg
 
     async def _require_expected(self, object_key: str) -> None:
         async with self._database.unit_of_work() as work:
             if not await work.uploads.expects(object_key):
-                raise UploadNotFoundError("no upload expects these bytes", "begin a new one")
+                raise UploadNotFoundError("no pending upload has this address", "begin a new upload")
 
     async def _discard(self, upload: PendingUpload) -> None:
-        """Remove the bytes of an upload that was dealt with, whatever came of it."""
-        with suppress(StorageUnavailableError):  # the next cleaning finds them
+        """Remove the bytes of an upload that was completed or found to be invalid."""
+        with suppress(StorageUnavailableError):  # the next clean-up deletes them
             await self._store.remove(upload.object_key)
 
     async def _register(
@@ -252,14 +252,14 @@ class Collection:
         digest: str,
         take: Callable[[UnitOfWork], Awaitable[None]] | None = None,
     ) -> Video:
-        """Look at stored bytes and record them as a video; delete them when that fails.
+        """Probe stored bytes and record them as a video; delete them if that fails.
 
         Args:
-            principal: whose video it is to be.
-            filename: what they call it.
-            key: of the bytes.
-            digest: of the bytes.
-            take: part of recording it, where only one of several callers may.
+            principal: Owner of the video.
+            filename: Name given by the owner.
+            key: Key of the bytes in the object store.
+            digest: SHA-256 of the bytes, hex.
+            take: Run in the same transaction; fails for all but one of several concurrent callers.
         """
         try:
             async with self._store.local(key, self._scratch) as path:
@@ -290,20 +290,20 @@ class Collection:
         try:
             return await asyncio.to_thread(self._prober.probe, path)
         except DomainError as error:
-            # What the store calls it says nothing to whoever uploaded it.
+            # The name in the store means nothing to the user.
             error.message = error.message.replace(path.name, filename)
             raise
 
     async def _measured(
         self, chunks: AsyncIterator[bytes], update: Callable[[bytes], None]
     ) -> AsyncIterator[bytes]:
-        """The same chunks, hashed on the way, as long as there are not too many of them."""
+        """Yield the chunks unchanged while hashing them; enforce the size limit."""
         total = 0
         async for chunk in chunks:
             total += len(chunk)
             if total > self._max_upload_bytes:
                 limit = self._max_upload_bytes
                 raise UploadTooLargeError(f"uploads may have at most {limit} bytes", "cut the video")
-            # hashlib lets other threads run, but not the event loop's other tasks.
+            # hashlib releases the GIL for other threads, but would block the event loop.
             await asyncio.to_thread(update, chunk) if len(chunk) > 1 << 20 else update(chunk)
             yield chunk

@@ -1,4 +1,4 @@
-"""One log line for each request: what was asked for, by whom, and how that ended."""
+"""Access log: one line for each request, with its caller, status and duration."""
 
 from __future__ import annotations
 
@@ -20,31 +20,29 @@ logger = logging.getLogger(__name__)
 ASKED_BY_MACHINES = frozenset(
     {"/health", "/metrics", "/api/frames/anonymize/health", "/web/{release}/{name}"}
 )
-"""Paths that something asks for every few seconds, or dozens of times for one page; lines about them are for
-debugging."""
+"""Paths that are polled often or requested dozens of times by one page; logged at DEBUG."""
 
 _SUBJECT = "framecloak_subject"
 
 UNKNOWN = "unknown"
-"""In place of a path that is none of ours, which may be anything: a mistyped download link is a secret."""
+"""Logged instead of an unknown path, which may contain a secret, such as a mistyped download link."""
 
 
 def with_access_log(app: ASGIApp) -> ASGIApp:
-    """The same application, with a line for each request.
+    """Wrap an application to log one line for each request.
 
-    Every line that is logged while a request is answered carries its id as ``http_request_id``. Of addresses
-    the template is told, as in ``/api/videos/{video_id}``: paths of download links and queries of signed
-    addresses are secrets.
+    All lines logged during a request carry its id as ``http_request_id``. Paths are logged as templates,
+    such as ``/api/videos/{video_id}``: paths of download links and queries of signed URLs are secrets.
     """
 
-    async def logged(scope: Scope, receive: Receive, send: Send) -> None:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         scope.setdefault("state", {})
-        began, status = monotonic(), 0
+        started_at, status = monotonic(), 0
 
-        async def watched(message: Message) -> None:
+        async def send_and_record(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -52,33 +50,33 @@ def with_access_log(app: ASGIApp) -> ASGIApp:
 
         with bound(http_request_id=request_id(scope)):
             try:
-                await app(scope, receive, watched)
+                await app(scope, receive, send_and_record)
             finally:
-                _tell(scope, status, monotonic() - began)
+                _tell(scope, status, monotonic() - started_at)
 
-    return logged
+    return wrapped
 
 
 def name_subject(scope: Scope, request_id: UUID) -> None:
-    """Have the line of an HTTP request tell which anonymisation request came of it."""
+    """Add the id of the anonymisation request that an HTTP request created to its log line."""
     scope["state"][_SUBJECT] = request_id
 
 
 def _tell(scope: HTTPScope, status: int, seconds: float) -> None:
-    found: object = scope.get("path_template") or UNKNOWN
-    path = str(found)
+    template: object = scope.get("path_template") or UNKNOWN
+    path = str(template)
     caller: object = scope.get("user")
     subject = scope["state"].get(_SUBJECT) or scope.get("path_params", {}).get("request_id")
-    about = {"request_id": str(subject)} if subject else {}
-    facts: Mapping[str, object] = {
-        **about,
+    subject_field = {"request_id": str(subject)} if subject else {}
+    fields: Mapping[str, object] = {
+        **subject_field,
         "method": scope["method"],
         "path": path,
-        # None when the client went away before there was an answer.
+        # None if the client disconnected before the response started.
         "status": status or None,
         "milliseconds": round(1000 * seconds, 1),
         "user_id": caller.user_id if isinstance(caller, Principal) else None,
         "client": client_address(scope),
     }
     level = logging.DEBUG if path.rstrip("/") in ASKED_BY_MACHINES else logging.INFO
-    logger.log(level, "request", extra=facts)
+    logger.log(level, "request", extra=fields)

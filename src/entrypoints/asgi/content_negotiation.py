@@ -1,4 +1,4 @@
-"""JSON and msgpack, in and out: what ``Content-Type`` says comes in, and what ``Accept`` prefers goes out."""
+"""Content negotiation: bodies in JSON or msgpack by ``Content-Type``, responses by ``Accept``."""
 
 from __future__ import annotations
 
@@ -35,73 +35,73 @@ _DECODERS: dict[str, Callable[..., Any]] = {
 }
 
 _UNDECIDED = {None, MediaType.JSON, JSON}
-"""Media types of answers that msgpack can give as well."""
+"""Media types of responses that can also be sent as msgpack."""
 
 LARGE = 1024**2
-"""Bytes of a body from which on it is worth to treat it with care: copies of it, and who waits for it."""
+"""Size in bytes from which copies of a body are avoided and decoding it must not block other requests."""
 
 Model = TypeVar("Model")
 Encoded: TypeAlias = bytes | msgspec.Raw
 
 
 class UnsupportedMediaTypeError(HTTPException):
-    """A body of a kind that the endpoint does not take."""
+    """Error for a body of a media type that the endpoint does not accept."""
 
     status_code = 415
 
 
 class ApiRequest(Request[Any, Any, State]):
-    """A request whose sender may go away before all of it has come, which is no failure of ours."""
+    """Request that treats a disconnect of the client during the body as a client error."""
 
     async def body(self) -> bytes:
-        """The body.
+        """Return the body.
 
-        Large ones are gathered where they are to stay, once that much is known to be allowed: pieces that are
-        joined in the end take twice the memory, and most of the time goes into getting it.
+        Large bodies are collected in a buffer of the announced size, allocated after the first chunk has
+        passed the size check. Joining chunks at the end would take twice the memory and most of the time.
 
         Raises:
-            ClientException: the client went away.
-            RequestEntityTooLarge: there is more than the endpoint takes.
+            ClientException: the client disconnected.
+            RequestEntityTooLarge: the body exceeds the limit of the endpoint.
         """
         announced = self.content_length or 0
         if self._body is not Empty or announced < LARGE:
             return await super().body()
-        gathered, length = bytearray(), 0
+        buffer, length = bytearray(), 0
         async for chunk in self.stream():
-            gathered = gathered or bytearray(announced)
-            gathered[length : length + len(chunk)] = chunk
+            buffer = buffer or bytearray(announced)
+            buffer[length : length + len(chunk)] = chunk
             length += len(chunk)
-        del gathered[length:]
-        self._body = self._connection_state.body = cast("bytes", gathered)
+        del buffer[length:]
+        self._body = self._connection_state.body = cast("bytes", buffer)
         return self._body
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """The body in chunks.
+        """Yield the body in chunks.
 
         Raises:
-            ClientException: the client went away.
-            RequestEntityTooLarge: there is more than the endpoint takes.
+            ClientException: the client disconnected.
+            RequestEntityTooLarge: the body exceeds the limit of the endpoint.
         """
         chunks = super().stream()
         try:
             async for chunk in chunks:
                 yield chunk
         except InternalServerException as error:
-            raise ClientException("the request ended before all of it had come") from error
+            raise ClientException("the connection closed before the whole request was received") from error
 
 
 class BodyDTO(AbstractDTO[Model]):
-    """Decodes a body strictly, by the annotation of the handler's ``data``."""
+    """DTO that decodes a body strictly by the annotation of the handler's ``data``."""
 
-    model_type = object  # type: ignore[assignment]  # any: the annotation decides
+    model_type = object  # type: ignore[assignment]  # the annotation determines the type
 
     def decode_bytes(self, value: bytes) -> Any:  # noqa: ANN401 - as declared by litestar
-        """The body as what the handler wants.
+        """Decode the body as the type that the handler declares.
 
         Raises:
-            UnsupportedMediaTypeError: it is neither JSON nor msgpack.
-            ClientException: it is not even that.
-            InvalidBodyError: it does not say what it should.
+            UnsupportedMediaTypeError: the body is neither JSON nor msgpack.
+            ClientException: the body cannot be decoded.
+            InvalidBodyError: the body does not match the schema.
         """
         return decode(value, self._media_type, self._wanted)
 
@@ -119,60 +119,60 @@ class BodyDTO(AbstractDTO[Model]):
     def create_for_field_definition(
         cls, field_definition: FieldDefinition, handler_id: str, backend_cls: type[DTOBackend] | None = None
     ) -> None:
-        """Nothing to prepare: structs are decoded as they are."""
+        """Do nothing: structs are decoded without a transfer model."""
 
     @classmethod
     def create_openapi_schema(
         cls, field_definition: FieldDefinition, handler_id: str, schema_creator: SchemaCreator
     ) -> Reference | Schema:
-        """The schema of the annotation."""
+        """Return the schema of the annotation."""
         del handler_id
         return schema_creator.for_field_definition(field_definition)
 
     @classmethod
     def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition, None, None]:
-        """None: nothing is transferred field by field."""
+        """Yield nothing: there is no transfer model."""
         del model_type
         yield from ()
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
-        """Never asked for."""
+        """Return False: there are no nested transfer models."""
         del field_definition
         return False
 
 
 def decode(value: Encoded, media_type: str, wanted: Any, at: str = "") -> Any:  # noqa: ANN401 - of any type
-    """A body as what is wanted, without any leniency.
+    """Decode a body strictly as a type.
 
     Args:
-        value: the body, or a part of it that was left for later.
-        media_type: what it is written in.
-        wanted: a type.
-        at: where that part was, for what is wrong with it.
+        value: the body, or a part of it that was not decoded yet.
+        media_type: media type of the body.
+        wanted: type of the result.
+        at: path of that part in the body, for error messages.
 
     Raises:
-        UnsupportedMediaTypeError: it is neither JSON nor msgpack.
-        ClientException: it is not even that.
-        InvalidBodyError: it does not say what it should.
+        UnsupportedMediaTypeError: the body is neither JSON nor msgpack.
+        ClientException: the body cannot be decoded.
+        InvalidBodyError: the body does not match the schema.
     """
     decoder = _DECODERS.get(media_type)
     if decoder is None:
-        raise UnsupportedMediaTypeError(f"send {JSON} or {MSGPACK}, and say so in Content-Type")
+        raise UnsupportedMediaTypeError(f"send {JSON} or {MSGPACK}, with a matching Content-Type")
     try:
         return decoder(value, type=wanted, strict=True)
     except msgspec.ValidationError as error:
         raise InvalidBodyError((invalid_value(error, at),)) from error
     except msgspec.DecodeError as error:
-        raise ClientException(f"the body cannot be read: {error}") from error
+        raise ClientException(f"the body cannot be decoded: {error}") from error
     except UnicodeDecodeError as error:
-        raise ClientException("the body is not UTF-8") from error
+        raise ClientException("the body is not valid UTF-8") from error
     except RecursionError as error:
         raise ClientException("the body is nested too deeply") from error
 
 
 class BatchDTO(BodyDTO[Model]):
-    """Decodes a list whose items are looked at later: one that is wrong must not stop the others."""
+    """DTO for a list whose items are validated later: an invalid one must not reject the others."""
 
     @property
     def _wanted(self) -> Any:  # noqa: ANN401 - as above
@@ -180,15 +180,15 @@ class BatchDTO(BodyDTO[Model]):
 
 
 def convert(value: object, wanted: type[Model], *, as_text: bool = False) -> Model:
-    """Something that was decoded already as what is wanted.
+    """Convert decoded data to a type.
 
     Args:
         value: plain values, lists and dictionaries.
-        wanted: a type.
-        as_text: whether numbers may be text, as those of forms and addresses are.
+        wanted: type of the result.
+        as_text: whether numbers may be strings, as in forms and query parameters.
 
     Raises:
-        InvalidBodyError: it does not say what it should.
+        InvalidBodyError: the data does not match the schema.
     """
     try:
         return msgspec.convert(value, wanted, strict=not as_text)
@@ -197,10 +197,10 @@ def convert(value: object, wanted: type[Model], *, as_text: bool = False) -> Mod
 
 
 class NegotiatedResponse(Response[Any]):
-    """Answers in msgpack whoever prefers it to JSON."""
+    """Response in msgpack for clients that prefer it to JSON."""
 
     def render(self, content: Any, media_type: str, enc_hook: Serializer = default_serializer) -> bytes:  # noqa: ANN401 - as declared by litestar
-        """The content as bytes; litestar knows msgpack by an older name only."""
+        """Encode the content; litestar supports msgpack under an older media type only."""
         if media_type == MSGPACK:
             return msgspec.msgpack.encode(content, enc_hook=enc_hook)
         return super().render(content, media_type, enc_hook)
@@ -219,7 +219,7 @@ class NegotiatedResponse(Response[Any]):
         status_code: int | None = None,
         type_encoders: TypeEncodersMap | None = None,
     ) -> ASGIResponse:
-        """The response as bytes, in the format that the client prefers."""
+        """Return the response encoded in the format that the client prefers."""
         if self.media_type in _UNDECIDED and media_type in _UNDECIDED:
             self.media_type = media_type = _preferred(request)
         return super().to_asgi_response(
@@ -241,7 +241,7 @@ def _preferred(request: Request[Any, Any, Any]) -> str:
 
 
 def prefers_msgpack(request: Request[Any, Any, Any]) -> bool:
-    """Whether a client would rather have msgpack than JSON."""
+    """Return True if the client prefers msgpack to JSON."""
     if "msgpack" not in request.headers.get("accept", ""):
         return False
     best = request.accept.best_match([JSON, MSGPACK, "application/x-msgpack"], JSON)

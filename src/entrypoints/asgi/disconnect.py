@@ -1,4 +1,4 @@
-"""Work for a client that may hang up before it is done."""
+"""Cancellation of work when the client disconnects."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ Result = TypeVar("Result")
 
 
 class ClientGoneError(HTTPException):
-    """Nobody waits for the answer any more.
+    """Error raised when the client has disconnected.
 
-    The status is the one that nginx logs for this; nobody but our own log and metrics gets to see it.
+    The status 499 is the one that nginx logs in this case; it appears only in logs and metrics.
     """
 
     status_code = 499
 
     def __init__(self) -> None:
-        super().__init__("the client went away before it was answered")
+        super().__init__("the client disconnected before the response")
 
 
 async def unless_client_leaves(request: ApiRequest, work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of some work, which is cancelled when the client hangs up.
+    """Return the result of some work, and cancel it if the client disconnects.
 
-    Neither the server nor the framework does that by itself. Only for work that takes long and leaves nothing
-    behind: what is being stored is better stored to its end.
+    Neither the server nor the framework does that. Use it for long work without side effects only: writes
+    must not be interrupted.
 
     Args:
-        request: all of its body has been read.
-        work: to be done.
+        request: request whose body has been read completely.
+        work: coroutine to run.
 
     Raises:
-        ClientGoneError: the client hung up first; the work is no longer going on.
-        Exception: what the work raised.
+        ClientGoneError: the client disconnected first; the work has ended.
+        Exception: any exception of the work.
     """
-    leaving = asyncio.create_task(_hang_up(request))
-    working = asyncio.create_task(work)
+    disconnect = asyncio.create_task(_hang_up(request))
+    task = asyncio.create_task(work)
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        await asyncio.wait((task, disconnect), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
             raise ClientGoneError
-        return working.result()
+        return task.result()
     finally:
-        await ended(working, leaving)
+        await ended(task, disconnect)
 
 
 async def _hang_up(request: ApiRequest) -> None:
-    """Until the client hangs up; the server says so where the rest of the body would be."""
+    """Wait until the client disconnects, which the server signals in place of further body messages."""
     while (await request.receive())["type"] != "http.disconnect":
         continue

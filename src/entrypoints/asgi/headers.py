@@ -1,4 +1,4 @@
-"""Headers that every response carries, errors included: a request id, and what keeps browsers careful."""
+"""Headers of every response, including errors: a request id and the security headers."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ _CONSOLE_POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What browsers are told beside what nobody has a reason to change.
+    """Configurable security headers.
 
     Attributes:
-        hsts_seconds: how long to insist on HTTPS; 0 where clients come over plain HTTP.
-        frame_ancestors: origins that may show the service inside a page of theirs, with spaces.
+        hsts_seconds: duration in seconds for which browsers require HTTPS; 0 if clients use plain HTTP.
+        frame_ancestors: origins that may embed the service in a page, separated by spaces.
     """
 
     hsts_seconds: int = 0
     frame_ancestors: str = ""
 
     def console_policy(self) -> str:
-        """What the console's page may do: run, load and show what this service sends, and talk to it alone.
+        """Return the content security policy of the console: everything it loads comes from this service.
 
-        No script is in the page itself, and none can be made out of text.
+        Inline scripts and scripts created from text are forbidden.
         """
         return "; ".join((*_CONSOLE_POLICY, f"frame-ancestors {self._ancestors}"))
 
@@ -62,30 +62,30 @@ class Policies:
         return self.frame_ancestors or "'none'"
 
     def headers(self) -> Iterator[tuple[bytes, bytes]]:
-        """What is sent with every response."""
+        """Yield the security headers of every response."""
         policy = f"default-src 'none'; frame-ancestors {self._ancestors}"
         yield b"content-security-policy", policy.encode("ascii")
         if not self.frame_ancestors:
-            # For browsers that do not know the newer way; it cannot name sites.
+            # For older browsers without support for frame-ancestors; it cannot list origins.
             yield b"x-frame-options", b"DENY"
         yield from _POLICIES
         if self.hsts_seconds:
-            lasting = f"max-age={self.hsts_seconds}; includeSubDomains"
-            yield b"strict-transport-security", lasting.encode("ascii")
+            hsts = f"max-age={self.hsts_seconds}; includeSubDomains"
+            yield b"strict-transport-security", hsts.encode("ascii")
 
 
 def request_id(scope: Scope) -> str:
-    """The id of a request: what its sender calls it if that is short and plain, else a random one."""
+    """Return the id of a request: the one sent by the client if it is valid, else a random one."""
     state = scope["state"]
     if _STATE_KEY not in state:
         sent = next((value for name, value in scope["headers"] if name == _REQUEST_ID_KEY), b"")
         state[_STATE_KEY] = sent.decode("ascii") if _ACCEPTABLE_ID.fullmatch(sent) else uuid4().hex
-    found: str = state[_STATE_KEY]
-    return found
+    result: str = state[_STATE_KEY]
+    return result
 
 
 def standard_headers(policies: Policies) -> BeforeMessageSendHookHandler:
-    """A hook that adds the headers to whatever is sent, unless a handler has set them."""
+    """Return a hook that adds the headers to each response unless a handler has set them."""
     lines = tuple(policies.headers())
 
     async def add_headers(message: Message, scope: Scope) -> None:

@@ -1,4 +1,4 @@
-"""Which status an error is answered with, and problem details (RFC 9457) for every one of them."""
+"""HTTP statuses of errors, and their responses as problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "webhook_failed": 502,
     "workers_disagree": 500,
 }
-"""The one place that knows statuses; a test holds it against every code that errors have."""
+"""HTTP status by error code; a test checks that it covers the codes of all errors."""
 
 PUBLIC_CODES: Mapping[str, str] = {
     "empty_file": "unreadable_video",
@@ -108,7 +108,7 @@ PUBLIC_CODES: Mapping[str, str] = {
     "no_video_stream": "unreadable_video",
     "truncated_video": "unreadable_video",
 }
-"""What the contract has one code for and exit codes tell apart; the detail says which it is."""
+"""Public code of errors that have distinct exit codes only; the detail distinguishes them."""
 
 CODE_BY_STATUS: Mapping[int, str] = {
     400: "bad_request",
@@ -120,7 +120,7 @@ CODE_BY_STATUS: Mapping[int, str] = {
     422: "validation_failed",
     499: "client_gone",
 }
-"""Codes of errors that are about HTTP itself."""
+"""Codes of errors of HTTP itself, by status."""
 
 _CODE_KEY = "framecloak_error_code"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
@@ -129,41 +129,41 @@ AnyRequest: TypeAlias = Request[Any, Any, State]
 
 
 class InvalidBodyError(HTTPException):
-    """A body that can be read and does not say what it should.
+    """Error for a body that can be decoded but does not match the schema.
 
     Args:
-        errors: what is wrong, and where.
+        errors: the invalid fields with a message for each.
     """
 
     status_code = 422
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
-        super().__init__("what was sent is not valid")
+        super().__init__("the request is not valid")
         self.errors = errors
 
 
 class RateExceededError(TooManyAttemptsError):
-    """More calls than the limit allows.
+    """Error for more requests than the rate limit allows.
 
     Args:
-        limit: calls allowed in a window.
-        retry_after: seconds until the next is welcome.
+        limit: maximum number of requests in a window.
+        retry_after: seconds until the next request is accepted.
     """
 
     def __init__(self, limit: int, retry_after: int) -> None:
-        super().__init__("too many calls", f"wait {retry_after} s", retry_after)
+        super().__init__("too many requests", f"wait {retry_after} s", retry_after)
         self.limit = limit
 
 
 def title_of(code: str) -> str:
-    """A code as a title, as in ``Video not found``."""
+    """Return the title of a code, such as ``Video not found``."""
     return code.replace("_", " ").capitalize()
 
 
 def problem(
     code: str, status: int, detail: str, *, hint: str = "", errors: tuple[FieldError, ...] = ()
 ) -> Problem:
-    """Problem details with a stable code."""
+    """Build problem details with a stable code."""
     return Problem(
         type=f"urn:framecloak:problem:{code}",
         title=title_of(code),
@@ -176,36 +176,36 @@ def problem(
 
 
 def domain_problem(error: DomainError) -> Problem:
-    """Problem details of an error that has a name.
+    """Build the problem details of a domain error.
 
-    Of one that is about the installation, the caller is told what its users may know; the log has all of it.
+    For an error of the installation, they contain only what its users may see; the log has the details.
     """
     code = PUBLIC_CODES.get(error.code, error.code)
     status = STATUS_BY_CODE.get(code, 500)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", error.code, error)
-    told = error.told()
-    return problem(code, status, told.message, hint=told.hint)
+    public = error.told()
+    return problem(code, status, public.message, hint=public.hint)
 
 
 def invalid_body_problem(error: InvalidBodyError) -> Problem:
-    """Problem details of a body that does not say what it should."""
+    """Build the problem details of a body that does not match the schema."""
     return problem("validation_failed", 422, error.detail, errors=error.errors)
 
 
 def invalid_value(error: msgspec.ValidationError, at: str = "") -> FieldError:
-    """Where a body is wrong, from the message that msgspec has for it.
+    """Return the invalid field of a body and the reason, from the error message of msgspec.
 
     Args:
-        error: what msgspec says.
-        at: where in the body it was looking.
+        error: validation error of msgspec.
+        at: path in the body of the part that was validated.
     """
     message, _, path = str(error).partition(" - at `$")
     return FieldError(field=f"{at}{path.rstrip('`')}".lstrip("."), message=message)
 
 
 def error_code(scope: Scope) -> str | None:
-    """The code of the error that a request is answered with; None when it is none."""
+    """Return the error code of a response; None if the request succeeded."""
     code: str | None = scope["state"].get(_CODE_KEY)
     return code
 
@@ -218,8 +218,8 @@ def _answer(
 
 
 def _on_domain_error(request: AnyRequest, error: DomainError) -> Response[Problem]:
-    found = domain_problem(error)
-    return _answer(request, found, dict(_domain_headers(error, found.status)))
+    details = domain_problem(error)
+    return _answer(request, details, dict(_domain_headers(error, details.status)))
 
 
 def _domain_headers(error: DomainError, status: int) -> Iterator[tuple[str, str]]:
@@ -243,7 +243,7 @@ def _on_http_exception(request: AnyRequest, error: HTTPException) -> Response[Pr
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _on_unexpected(request, error)
     code = CODE_BY_STATUS.get(status, "bad_request")
-    detail = "what was sent is not valid" if errors else _CONTROL_CHARACTERS.sub(" ", error.detail)
+    detail = "the request is not valid" if errors else _CONTROL_CHARACTERS.sub(" ", error.detail)
     return _answer(request, problem(code, status, detail, errors=errors), error.headers)
 
 
@@ -253,20 +253,20 @@ def _field_errors(error: HTTPException) -> tuple[FieldError, ...]:
     if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
         return ()
     return tuple(
-        FieldError(field=str(one.get("key", "")), message=_explained(one))
-        for one in error.extra
-        if isinstance(one, dict)
+        FieldError(field=str(entry.get("key", "")), message=_explained(entry))
+        for entry in error.extra
+        if isinstance(entry, dict)
     )
 
 
 def _explained(one: Mapping[str, object]) -> str:
-    # Litestar reports a body that was not sent as the missing key of a dictionary.
-    return "a body is needed" if one.get("key") == "data" else str(one.get("message", ""))
+    # Litestar reports a missing body as a missing key of a dictionary.
+    return "a body is required" if one.get("key") == "data" else str(one.get("message", ""))
 
 
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Problem]:
     logger.error("request %s failed", request_id(request.scope), exc_info=error)
-    hint = f"quote {request_id(request.scope)} when you report it"
+    hint = f"quote {request_id(request.scope)} when you report the error"
     return _answer(request, problem("internal_error", 500, UNEXPECTED.message, hint=hint))
 
 

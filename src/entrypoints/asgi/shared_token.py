@@ -1,4 +1,4 @@
-"""One token that all who know it share, as the settings name it."""
+"""Check of a bearer token shared by several clients and configured in the settings."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from litestar.connection import ASGIConnection
 
 
 def shows_token(connection: ASGIConnection[Any, Any, Any, Any], token: str) -> bool:
-    """Whether a call carries a token; never so where that is empty.
+    """Return True if a request carries a bearer token; False if the expected token is empty.
 
     Args:
-        connection: whose ``Authorization`` header is looked at.
-        token: what has to be shown; the time it takes tells nothing of it.
+        connection: request with the ``Authorization`` header.
+        token: expected token; compared in constant time.
     """
-    scheme, _, shown = connection.headers.get("authorization", "").strip().partition(" ")
-    # Headers come decoded as Latin-1, whatever they were encoded in.
-    same = hmac.compare_digest(shown.strip().encode("latin-1"), token.encode())
-    return bool(token) and scheme.lower() == "bearer" and same
+    scheme, _, sent = connection.headers.get("authorization", "").strip().partition(" ")
+    # The server decodes headers as Latin-1, whatever their encoding.
+    is_equal = hmac.compare_digest(sent.strip().encode("latin-1"), token.encode())
+    return bool(token) and scheme.lower() == "bearer" and is_equal

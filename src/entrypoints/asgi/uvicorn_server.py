@@ -1,4 +1,4 @@
-"""An application behind a listening socket, until it is told to stop."""
+"""Uvicorn server of an application on a listening socket."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from litestar.types import ASGIApp
 from framecloak.domain.errors import InvalidSettingError
 
 BACKLOG = 2048
-"""Connections that may wait to be accepted."""
+"""Maximum number of connections that wait to be accepted."""
 
 DRAIN_SECONDS = 5
-"""How long requests that are being answered may take once the process is told to stop."""
+"""Seconds that running requests have to finish after a stop."""
 
 IDLE_SECONDS = 65
-"""How long an idle connection is kept; longer than the minute that load balancers reuse theirs for."""
+"""Seconds that an idle connection is kept; more than the minute for which load balancers reuse theirs."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections from now on, even before anybody answers them.
+    """Return a listening socket; clients can connect before the application is ready.
 
     Args:
-        host: name or address, IPv4 or IPv6.
-        port: 0 for any free one.
+        host: host name or address, IPv4 or IPv6.
+        port: port; 0 for any free one.
 
     Raises:
-        InvalidSettingError: it cannot be had.
+        InvalidSettingError: the address is invalid or in use.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -47,13 +47,14 @@ def listening_socket(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise InvalidSettingError(
-            f"cannot listen on port {port} of {host} ({error.strerror})", "choose another with --port or PORT"
+            f"cannot listen on port {port} of {host} ({error.strerror})",
+            "choose another port with --port or PORT",
         ) from error
     return listener
 
 
 def address_of(listener: socket.socket) -> str:
-    """The address that a browser on this machine reaches a listening socket under."""
+    """Return the URL under which a browser on this machine reaches a listening socket."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 -- compared with, not bound to
         host = "127.0.0.1"
@@ -63,13 +64,13 @@ def address_of(listener: socket.socket) -> str:
 async def serve_app(
     app: ASGIApp, listener: socket.socket, stop: asyncio.Event, trusted_proxies: str = ""
 ) -> None:
-    """Answer requests until told to stop; those that are being answered are finished.
+    """Serve an application until `stop` is set; running requests are finished first.
 
     Args:
-        app: what answers.
-        listener: where requests come in.
-        stop: set when the process is to end.
-        trusted_proxies: addresses whose word on where requests come from is taken, with commas.
+        app: application to serve.
+        listener: listening socket.
+        stop: event that ends the server.
+        trusted_proxies: addresses of proxies whose forwarding headers are trusted, separated by commas.
     """
     server = _Server(
         uvicorn.Config(
@@ -95,13 +96,13 @@ async def serve_app(
 
 
 def _leave_what_lasts_out_of_garbage_collection() -> None:
-    """Modules, routes and schemas live as long as the process; looking through them stops it for 0.1 s."""
+    """Exclude permanent objects such as modules and routes, whose scan pauses the process for 0.1 s."""
     gc.collect()
     gc.freeze()
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the process."""
+    """Uvicorn server that leaves signal handling to the entry point of the process."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

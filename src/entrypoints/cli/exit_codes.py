@@ -1,4 +1,4 @@
-"""From errors to exit codes and to the one line that is printed."""
+"""Exit codes of the command line, and the printed form of errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REQUEST_FAILED = 5
 CLEANUP_INCOMPLETE = 6
 INTERNAL = 70
 KILLED_BY = 128
-"""Plus the number of the signal, as shells have it."""
+"""Exit code after a signal, minus the number of the signal, as in shells."""
 
 EXIT_CODES = {
     "input_not_found": 10,
@@ -51,7 +51,7 @@ EXIT_CODES = {
     "storage_full": 41,
     "internal_error": INTERNAL,
 }
-"""Exit code by ``DomainError.code``, for what redacting files can end with."""
+"""Exit codes by ``DomainError.code`` of the commands that redact files."""
 
 REID_EXIT_CODES = {
     "invalid_image": 116,
@@ -61,7 +61,7 @@ REID_EXIT_CODES = {
     "invalid_embedding": 120,
     "overloaded": 121,
 }
-"""Exit code by ``DomainError.code``, for what recognising faces adds."""
+"""Additional exit codes by ``DomainError.code`` of the commands that recognise faces."""
 
 SERVICE_EXIT_CODES = {
     "schema_outdated": 50,
@@ -108,7 +108,7 @@ SERVICE_EXIT_CODES = {
     "identities_lost": 122,
     "workers_disagree": 123,
 }
-"""Exit code by ``DomainError.code``, for what the service and its management commands add."""
+"""Additional exit codes by ``DomainError.code`` of the service and its management commands."""
 
 
 VERDICT_EXIT_CODES = {
@@ -124,14 +124,14 @@ VERDICT_EXIT_CODES = {
     "archive_changed": 71,
     "unknown_signer": 69,
 }
-"""Exit code of ``verify`` by the worst problem of a result, worst first."""
+"""Exit codes of ``verify`` by the most severe problem of a result, most severe first."""
 
 
 def describe_exit_codes() -> str:
-    """The table for ``redact --help``: one line per code."""
+    """Return the table of exit codes for ``redact --help``, one line per code."""
     rows = [
         (SUCCESS, "every frame was examined"),
-        (USAGE, "the command line was not understood"),
+        (USAGE, "invalid command line"),
         (FRAMES_BLANKED, "done, but some frames could not be examined and are black"),
         *((code, name.replace("_", " ")) for name, code in EXIT_CODES.items()),
         (130, "interrupted with Ctrl-C"),
@@ -141,25 +141,25 @@ def describe_exit_codes() -> str:
 
 
 def describe_service_exit_codes() -> str:
-    """What the service and its management commands add to that table."""
+    """Return the table of exit codes that the service and its management commands add."""
     rows = [
         (ITEMS_REJECTED, "some items of the batch were rejected"),
         (REQUEST_FAILED, "a request failed; its error is printed"),
-        (CLEANUP_INCOMPLETE, "some of what has had its time could not be removed"),
+        (CLEANUP_INCOMPLETE, "some expired data could not be deleted"),
         *((code, name.replace("_", " ")) for name, code in SERVICE_EXIT_CODES.items()),
     ]
     return _table(rows)
 
 
 def describe_reid_exit_codes() -> str:
-    """What recognising faces adds to that table."""
+    """Return the table of exit codes that the commands for face recognition add."""
     return _table((code, name.replace("_", " ")) for name, code in REID_EXIT_CODES.items())
 
 
 def describe_verdict_exit_codes() -> str:
-    """The table for ``verify --help``."""
+    """Return the table of exit codes for ``verify --help``."""
     rows = [
-        (SUCCESS, "genuine: everything is as it was signed"),
+        (SUCCESS, "genuine: everything matches the signature"),
         *((code, name.replace("_", " ")) for name, code in VERDICT_EXIT_CODES.items()),
     ]
     return _table(rows)
@@ -170,7 +170,14 @@ def _table(rows: Iterable[tuple[int, str]]) -> str:
 
 
 def report(code: str, message: str, hint: str, *, as_json: bool) -> None:
-    """Print one line on standard error, for people or for programs."""
+    """Print an error as one line on standard error, as text or as JSON.
+
+    Args:
+        code: Stable code of the error.
+        message: Fact.
+        hint: Action that solves the problem; empty for none.
+        as_json: True to print JSON.
+    """
     if as_json:
         line = json.dumps({"code": code, "message": message, "hint": hint})
     else:
@@ -180,13 +187,13 @@ def report(code: str, message: str, hint: str, *, as_json: bool) -> None:
 
 
 def report_domain_error(error: DomainError, *, as_json: bool) -> int:
-    """Print what went wrong and return its exit code."""
+    """Print an error of the domain and return its exit code."""
     report(error.code, error.message, error.hint, as_json=as_json)
     return (EXIT_CODES | REID_EXIT_CODES | SERVICE_EXIT_CODES)[error.code]
 
 
 def report_usage_error(error: click.ClickException, *, as_json: bool) -> int:
-    """Print what is wrong with the command line and return its exit code."""
+    """Print an error in the command line and return its exit code."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "framecloak"
     report("usage", error.format_message().rstrip("."), f"see `{command} --help`", as_json=as_json)
@@ -194,8 +201,8 @@ def report_usage_error(error: click.ClickException, *, as_json: bool) -> int:
 
 
 def report_internal_error(error: Exception, *, as_json: bool) -> int:
-    """Print that the program is at fault and return the exit code for that."""
-    what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
-    hint = "please report it; with FRAMECLOAK_DEBUG=1 in the environment it shows where it happened"
-    report("internal_error", f"internal error ({what})", hint, as_json=as_json)
+    """Print an unexpected error and return its exit code."""
+    description = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
+    hint = "please report it; set FRAMECLOAK_DEBUG=1 in the environment to see the traceback"
+    report("internal_error", f"internal error ({description})", hint, as_json=as_json)
     return INTERNAL

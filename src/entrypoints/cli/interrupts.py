@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives, turned into an exception that cleans up on its way out."""
+"""Termination signals, turned into an exception or an event."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal asked the program to end; no ``except Exception`` may get in its way.
+    """A termination signal was received; a ``BaseException``, so that ``except Exception`` does not catch it.
 
     Args:
-        number: of the signal.
+        number: Number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -27,13 +27,13 @@ class Interrupted(BaseException):
 
 
 def heeded_signals() -> list[signal.Signals]:
-    """Those that ask us to end; what the parent process made us ignore, as ``nohup`` does, stays ignored."""
+    """Return the termination signals, except those that the parent process ignores, as with ``nohup``."""
     return [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
 def signals_raise() -> Generator[None, None, None]:
-    """Raise ``Interrupted`` on the first signal to end; later ones wait for the clean-up it starts."""
+    """Raise ``Interrupted`` on the first termination signal, and ignore later ones during the clean-up."""
 
     def interrupt(number: int, _: FrameType | None) -> NoReturn:
         for ending in previous:
@@ -52,11 +52,11 @@ def signals_raise() -> Generator[None, None, None]:
 
 @contextmanager
 def signals_set(stop: asyncio.Event) -> Generator[None, None, None]:
-    """Set an event on every signal to end, for processes that serve until they are told to stop.
+    """Set an event on every termination signal, for processes that serve until they are stopped.
 
-    Must be entered inside the event loop that is to learn of it.
+    Must be entered inside the event loop that the event belongs to.
     """
-    # Every command imports this module, and most of them have no event loop to wait for.
+    # Every command imports this module, but most of them need no event loop.
     from asyncio import get_running_loop  # noqa: PLC0415 - as the comment says
 
     loop = get_running_loop()

@@ -1,4 +1,4 @@
-"""The command ``framecloak``."""
+"""Entry point of the command ``framecloak``."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ _DEBUG_VARIABLE = "FRAMECLOAK_DEBUG"
 
 
 class _LazyGroup(click.Group):
-    """Imports a command when it is called: what one needs must not slow the others down."""
+    """Command group that imports a command only when it is called, to keep the others fast."""
 
     summaries: ClassVar = {
-        "redact": "Redact videos, pictures and folders of them.",
-        "render": "Redact again where an edited manifest says.",
-        "verify": "Check that a result is what was signed.",
-        "overlays": "Propose regions for what a device writes over its picture.",
-        "demo": "See the whole service work on a short film, or on your own.",
+        "redact": "Redact videos, images and folders.",
+        "render": "Redact again from an edited manifest.",
+        "verify": "Check a result against its signature.",
+        "overlays": "Propose regions for text and logos that a device overlays.",
+        "demo": "Try the whole service on a short video, or on your own.",
         "serve": "Run the whole service on this machine.",
-        "api": "Answer HTTP requests.",
-        "worker": "Work on requests.",
-        "clip-service": "Say what faces express.",
-        "anonymize-frames": "Submit, follow and look after requests.",
-        "reid": "Recognise faces in pictures.",
+        "api": "Serve the HTTP API.",
+        "worker": "Process requests.",
+        "clip-service": "Serve emotion recognition (CLIP).",
+        "anonymize-frames": "Submit, follow and manage requests.",
+        "reid": "Recognise faces in images.",
         "videos": "Import and list stored videos.",
         "users": "Create, list and disable accounts.",
-        "audit": "Show who did what.",
+        "audit": "Show the audit log.",
         "db": "Upgrade, downgrade and inspect the database.",
-        "settings": "Show what this installation is set up for.",
-        "galleries": "Change the key of galleries.",
-        "signing-key": "Print the key that results are checked with.",
-        "webhook-secret": "Print the secret that webhooks are signed with.",
-        "healthcheck": "Say whether a process on this machine is well.",
-        "models": "List, verify, build and fetch model weights, and try what they run on.",
+        "settings": "Show the settings of this installation.",
+        "galleries": "Change the encryption key of galleries.",
+        "signing-key": "Print the public key that verifies results.",
+        "webhook-secret": "Print the secret that signs webhooks.",
+        "healthcheck": "Check a process of the service on this machine.",
+        "models": "List, verify, build and download models, and test providers.",
     }
 
     modules: ClassVar = {
@@ -74,7 +74,7 @@ class _LazyGroup(click.Group):
         "healthcheck": "cli.admin.healthcheck",
         "models": "cli.models",
     }
-    """The module of each command, below ``framecloak.entrypoints``."""
+    """Module of each command, below ``framecloak.entrypoints``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return list(self.summaries)
@@ -93,7 +93,7 @@ class _LazyGroup(click.Group):
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        from importlib.metadata import version  # noqa: PLC0415 - takes longer to import than all the rest
+        from importlib.metadata import version  # noqa: PLC0415 - this import is slower than all others here
 
         click.echo(f"framecloak {version('framecloak')}")
         context.exit()
@@ -101,14 +101,19 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
 )
 def framecloak() -> None:
-    """Remove people's identities from video frames.
+    """Anonymise people in videos and images.
 
-    An error is one line on standard error and an exit code of its own; `framecloak redact --help` and
-    `framecloak anonymize-frames --help` list them. Set FRAMECLOAK_DEBUG=1 to see where in the program an
-    error comes from.
+    Every error prints one line on standard error and has its own exit code; `framecloak redact --help` and
+    `framecloak anonymize-frames --help` list the codes. Set FRAMECLOAK_DEBUG=1 to see the traceback of an
+    error.
     """
 
 
@@ -116,10 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: without the program's name; None for those of the process.
+        arguments: Arguments without the program name; None for those of the process.
 
     Returns:
-        The exit code.
+        Exit code.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
@@ -127,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with signals_raise():
             return _run(arguments, as_json=as_json)
     except Interrupted as interruption:
-        report("interrupted", "interrupted", "nothing half-done is left behind", as_json=as_json)
+        report("interrupted", "interrupted", "no incomplete output was left behind", as_json=as_json)
         return KILLED_BY + interruption.number
 
 
@@ -144,7 +149,7 @@ def _run(arguments: Sequence[str], *, as_json: bool) -> int:
             raise
         return report_domain_error(error, as_json=as_json)
     except Exception as error:
-        # Whatever it is, people get one line and scripts a code.
+        # Any other error is reported in one line, with an exit code for scripts.
         if os.environ.get(_DEBUG_VARIABLE):
             raise
         return report_internal_error(error, as_json=as_json)

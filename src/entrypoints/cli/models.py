@@ -1,4 +1,4 @@
-"""``framecloak models``: which weights there are, whether they are intact, and how to get more."""
+"""Command ``framecloak models``: list, verify, build and download model weights."""
 
 from __future__ import annotations
 
@@ -50,14 +50,23 @@ _models_folder = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=lambda: models_folder(os.environ),
     show_default="$MODEL_PATH, or the user's cache folder",
-    help="Folder that holds the models.",
+    help="Folder of the models.",
 )
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One line of ``models list``; the path of what is not there says how to get it."""
+    """One row of ``models list``.
+
+    Attributes:
+        name: Name of the model.
+        present: True if the model is installed.
+        path: Path of the installed model; otherwise the source or the command that provides it.
+        licence: Licence of the weights.
+        precision: Numeric precision on a CPU.
+        purpose: Task of the model.
+    """
 
     name: str
     present: bool
@@ -69,7 +78,13 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What became of running a model on a provider; the detail says how it ran, or why it did not."""
+    """Result of a trial run of a model on a provider.
+
+    Attributes:
+        provider: Name of the provider.
+        works: True if the model ran.
+        detail: Description of the run, or the reason for the failure.
+    """
 
     provider: str
     works: bool
@@ -78,14 +93,14 @@ class _Trial:
 
 @click.group()
 def models() -> None:
-    """List, verify, build and fetch model weights, and try what they run on."""
+    """List, verify, build and download models, and test providers."""
 
 
 @models.command("list")
 @_models_folder
 @_as_json
 def list_models(models: Path, *, as_json: bool) -> None:
-    """Show which models there are and which can be had."""
+    """List the installed and the available models."""
     rows = [
         _wheel_row(CENTERFACE, centerface.published_weights, choose_precision(Precision.AUTO, Provider.CPU)),
         _wheel_row(DLIB_RESNET, dlib_resnet.published_weights, Precision.FP32),
@@ -96,7 +111,7 @@ def list_models(models: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    # Whatever else has to be cut: names are what people type.
+    # Users type the names, so names are not truncated, whatever else is.
     name = Column("name", min_width=max(len(row.name) for row in rows))
     table = Table(name, "present", "precision", "licence", "path", title=f"Models in {models}")
     for row in rows:
@@ -115,7 +130,7 @@ def list_models(models: Path, *, as_json: bool) -> None:
 @_as_json
 @click.pass_context
 def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
-    """Hash every model file again; exits with 1 when one has changed or is missing."""
+    """Hash every model file again; exit with 1 if a file has changed or is missing."""
     checks = [*_text_check(), *verify_files(models), *clip_files.check_files(models)]
     if as_json:
         rows = [{"path": str(check.path), "state": check.state} for check in checks]
@@ -125,7 +140,7 @@ def verify(context: click.Context, models: Path, *, as_json: bool) -> None:
     else:
         table = Table("file", "state")
         for check in checks:
-            # What is not in the folder lies deep in a wheel.
+            # A file outside the folder is deep inside a wheel.
             in_folder = check.path.is_relative_to(models)
             shown = check.path.relative_to(models) if in_folder else check.path.name
             table.add_row(str(shown), _STATES[check.state])
@@ -138,7 +153,7 @@ _STATES = {
     FileState.UNCHANGED: "[green]unchanged[/]",
     FileState.CHANGED: "[bold red]changed[/]: remove it and build or pull it again",
     FileState.MISSING: "[bold red]missing[/]: pull the pack again",
-    FileState.RECORDED: "[yellow]recorded[/]: its digest was unknown and is trusted from now on",
+    FileState.RECORDED: "[yellow]recorded[/]: its digest was unknown; it is trusted from now on",
 }
 
 
@@ -146,7 +161,7 @@ _STATES = {
 @_models_folder
 @_as_json
 def build(models: Path, *, as_json: bool) -> None:
-    """Build the graphs of CenterFace and of dlib's network now, rather than on first use."""
+    """Build the graphs of CenterFace and of the dlib network now instead of on first use."""
     built = {
         f"{CENTERFACE.name} {precision}": centerface.build_graph(models, precision)
         for precision in (Precision.FP32, Precision.FP16, Precision.INT8)
@@ -164,26 +179,26 @@ def build(models: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        _console.print(f"{row['name']}: {row['path'] or 'built, but the folder cannot be written to'}")
+        _console.print(f"{row['name']}: {row['path'] or 'built but not saved: the folder is not writable'}")
 
 
 @models.command("providers")
 @_models_folder
 @_as_json
 def providers(models: Path, *, as_json: bool) -> None:
-    """Try on what models run here: TensorRT, CUDA and the CPU. `auto` takes the first that works."""
+    """Test which providers work: TensorRT, CUDA and CPU. `auto` uses the first one that works."""
     trials = [_try(provider, models) for provider in PREFERENCE]
     if as_json:
         click.echo(json.dumps([asdict(trial) for trial in trials], indent=2))
         return
-    table = Table("provider", "works", "how, or why not")
+    table = Table("provider", "works", "details")
     for trial in trials:
         table.add_row(trial.provider, "[green]yes[/]" if trial.works else "no", trial.detail)
     _console.print(table)
 
 
 def _try(provider: Provider, models: Path) -> _Trial:
-    """Look for faces in a black picture: a device that can be opened may still fail to calculate."""
+    """Detect faces in a black image, because a device can be opened and still fail to compute."""
     try:
         detector = centerface.CenterFace.load(models, provider)
         detector.detect([np.zeros((64, 64, 3), np.uint8)], 0.5)
@@ -194,12 +209,14 @@ def _try(provider: Provider, models: Path) -> _Trial:
 
 @models.command("pull")
 @click.argument("name", metavar="NAME")
-@click.option("--accept-license", is_flag=True, help="You have read the licence terms and agree to them.")
-@click.option("--url", help="Fetch the ZIP from this mirror.")
+@click.option(
+    "--accept-license", is_flag=True, help="Confirm that you have read and accept the licence terms."
+)
+@click.option("--url", help="Download the ZIP from this mirror.")
 @_models_folder
 @_as_json
 def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_json: bool) -> None:
-    """Fetch the InsightFace pack NAME, after showing its licence."""
+    """Show the licence of the InsightFace pack NAME and download the pack."""
     pack = find_pack(name)
     notes = Console(stderr=True)
     notes.print(f"[bold]{pack.name}[/]: {pack.licence}\n{pack.terms}")
@@ -219,22 +236,26 @@ def pull(name: str, url: str | None, models: Path, *, accept_license: bool, as_j
         _console.print(f"{pack.name} is in {folder}")
 
 
-@models.command("export-clip", short_help="Make the graph that reads emotions from a CLIP of open_clip.")
-@click.option("--model", default="ViT-B-32", show_default=True, help="open_clip's name, or a JSON file.")
+@models.command("export-clip", short_help="Export a CLIP model of open_clip for emotion recognition.")
 @click.option(
-    "--pretrained", required=True, metavar="FILE|TAG", help="A file with the weights, or open_clip's tag."
+    "--model", default="ViT-B-32", show_default=True, help="Model name in open_clip, or a JSON file."
 )
-@click.option("--allow-download", is_flag=True, help="Let a tag be fetched from a model hub.")
+@click.option(
+    "--pretrained", required=True, metavar="FILE|TAG", help="File with the weights, or a tag in open_clip."
+)
+@click.option(
+    "--allow-download", is_flag=True, help="Allow the weights of a tag to be downloaded from a model hub."
+)
 @_models_folder
 @_as_json
 def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bool, as_json: bool) -> None:
-    """Write what reads emotions into the folder `clip` of the models folder, and check it against torch.
+    """Export a CLIP model to the folder `clip` of the models folder, and check it against torch.
 
-    Needs the extra: pip install 'framecloak[clip]'. What comes out runs without. CLIP_EMOTIONS and
-    CLIP_PROMPTS say what it tells apart and how it is asked. Weights of OpenAI want a model whose name
-    ends in -quickgelu. See the licence of the weights before you use them.
+    Needs the extra: pip install 'framecloak[clip]'. The exported model runs without it. CLIP_EMOTIONS sets
+    the emotions and CLIP_PROMPTS the prompts. Weights of OpenAI need a model whose name ends in -quickgelu.
+    See the licence of the weights before you use them.
     """
-    # Settings and Pillow are needed for this command alone.
+    # Only this command needs the settings and Pillow.
     from framecloak.adapters.vision.emotions.clip_export import ClipSource, export  # noqa: PLC0415
     from framecloak.entrypoints.settings import Settings  # noqa: PLC0415
 
@@ -254,12 +275,12 @@ def export_clip(model: str, pretrained: str, models: Path, *, allow_download: bo
         )
     else:
         _console.print(
-            f"{description.model} is in {folder} and tells {', '.join(description.emotions)} apart"
+            f"{description.model} is in {folder} and distinguishes {', '.join(description.emotions)}"
         )
 
 
 def _text_check() -> list[FileCheck]:
-    """The graph that finds text, which is used where it lies; nothing where it is not installed."""
+    """Check the text detection graph, which is used inside its wheel; empty if it is not installed."""
     try:
         path = text.published_text_weights()
     except ModelMissingError:
@@ -287,9 +308,9 @@ def _wheel_row(weights: Weights, find: Callable[[], Path], precision: Precision)
 def _pack_rows(models: Path) -> list[_Row]:
     present = installed_packs(models)
     purposes = {pack.name: pack.purpose for pack in PACKS}
-    finds_plates = "licence plate detection"
+    plate_purpose = "licence plate detection"
     plates = plate_detectors(models)
-    own = {path.parent.name: finds_plates for path in plates if path.parent != models}
+    own = {path.parent.name: plate_purpose for path in plates if path.parent != models}
     loose = [
         _Row(
             name=path.stem,
@@ -297,7 +318,7 @@ def _pack_rows(models: Path) -> list[_Row]:
             path=str(path),
             licence=licence_of(path.stem),
             precision=Precision.FP32,
-            purpose=finds_plates,
+            purpose=plate_purpose,
         )
         for path in plates
         if path.parent == models

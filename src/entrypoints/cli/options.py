@@ -1,4 +1,4 @@
-"""Options that the service's commands share."""
+"""Options and settings shared by the commands of the service."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ from framecloak.entrypoints.settings import Settings
 data_dir_option = click.option(
     "--data-dir",
     metavar="DIR",
-    help="Folder of the embedded servers and of stored files; DATA_DIR, or the user's data folder, when left "
-    "out.",
+    help="Folder of the embedded servers and of stored files; default: $DATA_DIR, or the user's data folder.",
 )
 
 
 def service_settings(
     *, data_dir: str | None = None, host: str | None = None, port: int | None = None
 ) -> Settings:
-    """The settings of the environment, with what was given on the command line instead.
+    """Read the settings from the environment, with overrides from the command line.
+
+    Args:
+        data_dir: Value of ``--data-dir``; None for the setting.
+        host: Value of ``--host``; None for the setting.
+        port: Value of ``--port``; None for the setting.
 
     Raises:
-        InvalidSettingError: one has a value that is not allowed.
+        InvalidSettingError: A setting has a value that is not allowed.
     """
-    given = {"DATA_DIR": data_dir, "HOST": host, "PORT": None if port is None else str(port)}
+    overrides = {"DATA_DIR": data_dir, "HOST": host, "PORT": None if port is None else str(port)}
     return Settings.from_environment(
-        {**os.environ, **{name: value for name, value in given.items() if value}}
+        {**os.environ, **{name: value for name, value in overrides.items() if value}}
     )
 
 
 def require_addresses(settings: Settings) -> None:
-    """Refuse to run one role alone without the servers that all roles share.
+    """Check that the servers shared by all processes are configured.
 
     Raises:
-        InvalidSettingError: one has no address.
+        InvalidSettingError: DATABASE_URL or REDIS_URL is not set.
     """
     for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
         if not value:

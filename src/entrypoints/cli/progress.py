@@ -1,4 +1,4 @@
-"""What people see while the work goes on, and what they see of it afterwards."""
+"""Progress bar and final report of the commands that redact."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Voice(Enum):
-    """How much is said, and to whom."""
+    """Form of the output: text, JSON or none."""
 
     HUMAN = auto()
     JSON = auto()
@@ -41,29 +41,29 @@ class Voice(Enum):
 
 
 class Monitor:
-    """Tells of the work: a bar on standard error, the report on standard output.
+    """Progress bar on standard error, and report on standard output.
 
     Args:
-        voice: how to speak.
+        voice: Form of the output.
     """
 
     def __init__(self, voice: Voice = Voice.HUMAN) -> None:
         self._voice = voice
 
     def say(self, line: str) -> None:
-        """Tell a person something that is worth knowing."""
+        """Print a line, in text output only."""
         if self._voice is Voice.HUMAN:
             click.echo(line)
 
     @contextmanager
     def progress(self, frames: int) -> Generator[Callable[[], None], None, None]:
-        """Show a bar for so many frames; what it gives is to be called after each of them."""
+        """Show a progress bar; yields a function to call after each frame."""
         with self._bar(frames) as (bar, task):
             yield lambda: bar.advance(task)
 
     @contextmanager
     def distant_progress(self, frames: int) -> Generator[Callable[[int], None], None, None]:
-        """Show a bar for work done elsewhere; what it gives is to be told how many frames are done."""
+        """Show a progress bar for remote work; yields a function to call with the number of frames done."""
         with self._bar(frames) as (bar, task):
             yield lambda done: bar.update(task, completed=done)
 
@@ -83,7 +83,7 @@ class Monitor:
             yield bar, bar.add_task("frames", total=frames)
 
     def report(self, outcome: Outcome) -> None:
-        """Sum up what was done."""
+        """Print the report."""
         if self._voice is Voice.JSON:
             click.echo(json.dumps(_as_json(outcome)))
         elif self._voice is Voice.HUMAN:
@@ -91,7 +91,7 @@ class Monitor:
 
 
 class _FramesPerSecond(ProgressColumn):
-    """The rate of the last seconds."""
+    """Column with the frame rate of the last seconds."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f} frames/s" if task.speed else "")

@@ -1,4 +1,4 @@
-"""``framecloak verify`` and ``signing-key``: what a result is signed with, and whether it still fits."""
+"""Commands ``framecloak verify`` and ``signing-key``: check the signature of a result."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PRINTED = 20
 
 _EPILOG = f"""\
 \b
-Exit codes, by the worst that was found
+Exit codes, by the most severe problem
 {describe_verdict_exit_codes()}
 """
 
 
-@click.command(epilog=_EPILOG, short_help="Check that a result is what was signed.")
+@click.command(epilog=_EPILOG, short_help="Check a result against its signature.")
 @click.argument("archive", metavar="OUT.zip", type=click.Path(path_type=Path))
 @click.option(
     "--key",
@@ -36,44 +36,44 @@ Exit codes, by the worst that was found
     metavar="FILE",
     type=click.Path(path_type=Path),
     show_default="the key of this installation, if it has one",
-    help="Public key in PEM of who should have signed it, as `framecloak signing-key` prints it.",
+    help="Public key of the expected signer in PEM, as `framecloak signing-key` prints it.",
 )
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a report.")
 def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_json: bool) -> int:
-    """Compare every file in OUT.zip with its manifest, and the manifest with its signature.
+    """Check every file in OUT.zip against the manifest, and the manifest against its signature.
 
-    Nothing but the ZIP and the key is needed, and no network. What was changed is named: the manifest, a
-    frame that was changed, is missing, was added or lies where another one belongs. A key that came together
-    with the ZIP proves nothing: get it from whoever made the result.
+    Needs only the ZIP and the key, and no network. The report names each change: a changed manifest, and
+    frames that are changed, missing, added or reordered. A key that came with the ZIP is no evidence: get the
+    key from the signer.
     """
-    # The models' libraries are not needed, and take a moment to import.
+    # The model libraries are not needed, and importing them is slow.
     from framecloak.adapters.media.video.mp4_reader import Mp4Reader  # noqa: PLC0415
     from framecloak.adapters.media.zip.archive import ZipReader  # noqa: PLC0415
     from framecloak.adapters.security.signing import is_signed  # noqa: PLC0415
     from framecloak.domain.anonymization.results import verification  # noqa: PLC0415
 
-    given, own = _given_key(key_file), _own_key(data_dir)
+    expected_key, own_key = _given_key(key_file), _own_key(data_dir)
     if not archive.is_file():
         raise InputNotFoundError(f"there is no file {archive}", "check the path")
     try:
         reader = ZipReader(archive)
     except ObjectNotFoundError as error:
-        hint = "give a ZIP that framecloak has made"
-        raise UnreadableArchiveError(f"{archive.name} is no ZIP that can be read", hint) from error
+        hint = "give a result ZIP of framecloak"
+        raise UnreadableArchiveError(f"{archive.name} is not a readable ZIP", hint) from error
     with reader:
-        verdict = verification.verify(reader, is_signed, Mp4Reader(), given, own)
+        verdict = verification.verify(reader, is_signed, Mp4Reader(), expected_key, own_key)
     _print(archive, verdict, as_json=as_json)
     return SUCCESS if verdict.worst is None else VERDICT_EXIT_CODES[verdict.worst]
 
 
-@click.command("signing-key", short_help="Print the key that results are checked with.")
+@click.command("signing-key", short_help="Print the public key that verifies results.")
 @data_dir_option
 def signing_key(*, data_dir: str | None) -> None:
-    """Print the public key of this installation, in PEM, for those who check its results.
+    """Print the public key of this installation in PEM, for recipients who verify its results.
 
-    It is no secret. The private key is derived from SECRET_KEY, or from the secret in DATA_DIR, which is made
-    when there is none.
+    The public key is not secret. The private key is derived from SECRET_KEY or, if it is not set, from the
+    secret in DATA_DIR, which is generated if missing.
     """
     from framecloak.adapters.security.signing import to_pem  # noqa: PLC0415
     from framecloak.entrypoints.composition.keys import result_signer  # noqa: PLC0415
@@ -94,7 +94,7 @@ def _given_key(file: Path | None) -> bytes | None:
 
 
 def _own_key(data_dir: str | None) -> bytes | None:
-    """The key of this installation; None where it has none, and none is made."""
+    """Return the public key of this installation; None if it has no secret (none is generated)."""
     from framecloak.entrypoints.composition.keys import has_secret, result_signer  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir)
@@ -110,23 +110,23 @@ def _print(archive: Path, verdict: Verdict, *, as_json: bool) -> None:
             "frames": verdict.frames,
             "files": verdict.files,
             "findings": [
-                {"problem": one.problem, "subject": one.subject, "detail": one.detail}
-                for one in verdict.findings
+                {"problem": finding.problem, "subject": finding.subject, "detail": finding.detail}
+                for finding in verdict.findings
             ],
         }
         click.echo(json.dumps(document))
         return
     if verdict.worst is None:
-        click.echo(f"{archive.name} is genuine: {verdict.frames} frames, as signed with key {verdict.key_id}")
+        click.echo(f"{archive.name} is genuine: {verdict.frames} frames, signed with key {verdict.key_id}")
         return
     click.echo(f"{archive.name}: {verdict.worst.replace('_', ' ')}")
-    for one in verdict.findings[:_PRINTED]:
-        click.echo(f"  {_printable(one.subject)}: {_printable(one.detail)}")
-    left = len(verdict.findings) - _PRINTED
-    if left > 0:
-        click.echo(f"  and {left} more; --json names them all")
+    for finding in verdict.findings[:_PRINTED]:
+        click.echo(f"  {_printable(finding.subject)}: {_printable(finding.detail)}")
+    remaining = len(verdict.findings) - _PRINTED
+    if remaining > 0:
+        click.echo(f"  and {remaining} more; --json lists all of them")
 
 
 def _printable(text: str) -> str:
-    """A text in one line: a line break in a name out of the archive could pretend to be a verdict."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    """Replace unprintable characters, because a line break in an archived name could fake a verdict."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

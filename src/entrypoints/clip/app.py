@@ -1,6 +1,6 @@
-"""The CLIP service: reads emotions for API processes that have no model of their own.
+"""CLIP service: reads emotions for API processes without a model of their own.
 
-A small application beside the API. It keeps nothing, logs no pictures, and asks nobody else for anything.
+A small HTTP application beside the API. It stores nothing, logs no images and calls no other service.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClipServiceConfig:
-    """Settings of the application.
+    """Configuration of the CLIP service.
 
     Attributes:
-        card: which model it serves, and on what.
-        token: that callers have to show; empty for none.
-        max_images: the most pictures of one request.
-        max_body_bytes: the largest request.
+        card: name and provider of the model.
+        token: bearer token that clients must send; empty to accept requests without one.
+        max_images: maximum number of images in a request.
+        max_body_bytes: maximum size of a request body in bytes.
     """
 
     card: ModelCard
@@ -61,26 +61,30 @@ TheReader: TypeAlias = NamedDependency[SkipValidation[EmotionReader]]
 
 
 class ClipHealthView(View, frozen=True, kw_only=True):
-    """Whether emotions can be read, and with what."""
+    """Health of the CLIP service and its model."""
 
-    status: Annotated[Literal["healthy", "unhealthy"], Meta(description="Whether it would answer now.")]
-    model: Annotated[str, Meta(description="Which CLIP.", examples=["clip/ViT-B-32"])]
-    provider: Annotated[str, Meta(description="What it runs on.", examples=["CPU"])]
-    emotions: Annotated[tuple[str, ...], Meta(description="What it tells apart.")]
-    version: Annotated[str, Meta(description="Of the program.", examples=["0.1.0"])]
+    status: Annotated[
+        Literal["healthy", "unhealthy"], Meta(description="Whether the service can read emotions now.")
+    ]
+    model: Annotated[str, Meta(description="Name of the CLIP model.", examples=["clip/ViT-B-32"])]
+    provider: Annotated[str, Meta(description="Execution provider of the model.", examples=["CPU"])]
+    emotions: Annotated[
+        tuple[str, ...], Meta(description="Names of the emotions that the model distinguishes.")
+    ]
+    version: Annotated[str, Meta(description="Version of the service.", examples=["0.1.0"])]
 
 
 def _require_token(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse who does not show the shared token, before the body is read.
+    """Require the shared token; guards run before the body is read.
 
     Raises:
-        NotAuthenticatedError: it is another, or none.
+        NotAuthenticatedError: the token is missing or wrong.
     """
     del handler
     token: str = connection.app.state.token
     if token and not shows_token(connection, token):
         raise NotAuthenticatedError(
-            "this is not for everybody", "send CLIP_SERVICE_TOKEN of the service as bearer token"
+            "a valid token is required", "send CLIP_SERVICE_TOKEN of the service as bearer token"
         )
 
 
@@ -88,7 +92,7 @@ def _require_token(connection: ASGIConnection[Any, Any, Any, Any], handler: Base
 async def read_emotions(
     data: JSONBody[EmotionsOrder], request: ApiRequest, reader: TheReader, config: TheConfig
 ) -> EmotionsAnswer:
-    """What each face expresses; requests that come at the same time share calls of the model."""
+    """Read the emotions of each face; concurrent requests are batched into shared model calls."""
     images = _images(data, config.max_images)
     probabilities = await unless_client_leaves(request, reader.read(images))
     return EmotionsAnswer(
@@ -100,28 +104,28 @@ async def read_emotions(
 
 @get("/health", operation_id="getHealth")
 async def health(reader: TheReader, config: TheConfig) -> Response[ClipHealthView]:
-    """For containers and clients; needs no token."""
-    well = await reader.available()
+    """Health check for containers and clients; needs no token."""
+    available = await reader.available()
     view = ClipHealthView(
-        status="healthy" if well else "unhealthy",
+        status="healthy" if available else "unhealthy",
         model=config.card.name,
         provider=config.card.provider,
         emotions=reader.emotions,
         version=version("framecloak"),
     )
-    return NegotiatedResponse(view, status_code=200 if well else 503)
+    return NegotiatedResponse(view, status_code=200 if available else 503)
 
 
 def _images(order: EmotionsOrder, most: int) -> list[Image]:
-    """The pictures of an order.
+    """Return the images of a request.
 
     Raises:
-        InvalidBodyError: there are too many, or one has another number of bytes than of pixels.
+        InvalidBodyError: there are too many images, or the data of one does not match its size.
     """
     if len(order.images) > most:
-        raise InvalidBodyError((FieldError(field="images", message=f"at most {most} are taken"),))
+        raise InvalidBodyError((FieldError(field="images", message=f"at most {most} images are allowed"),))
     incomplete = tuple(
-        FieldError(field=f"images[{index}].rgb", message="three bytes for each pixel are needed")
+        FieldError(field=f"images[{index}].rgb", message="must have three bytes for each pixel")
         for index, picture in enumerate(order.images)
         if not picture.is_complete
     )
@@ -131,7 +135,7 @@ def _images(order: EmotionsOrder, most: int) -> list[Image]:
 
 
 def create_clip_app(reader: EmotionReader, config: ClipServiceConfig) -> Litestar:
-    """The application on top of a reader, which may be a fake."""
+    """Create the application for an emotion reader."""
     app = Litestar(
         [read_emotions, health],
         dependencies={
@@ -154,18 +158,20 @@ def create_clip_app(reader: EmotionReader, config: ClipServiceConfig) -> Litesta
 
 
 async def serve_clip(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Read emotions for whoever asks, until told to stop.
+    """Serve the CLIP service until `stop` is set.
 
     Args:
-        settings: say which model, and what is taken.
-        listener: where requests come in.
-        stop: set when the process is to end.
+        settings: model, token and limits.
+        listener: listening socket.
+        stop: event that ends the service.
 
     Raises:
         DomainError: as for `local_emotion_reader`.
     """
     if not settings.clip_service_token and not ip_address(listener.getsockname()[0]).is_loopback:
-        logger.warning("anybody who reaches this address may use it; set CLIP_SERVICE_TOKEN to change that")
+        logger.warning(
+            "any client that reaches this address may use the service; set CLIP_SERVICE_TOKEN to prevent that"
+        )
     async with await local_emotion_reader(settings) as reader:
         config = ClipServiceConfig(
             reader.card,

@@ -1,4 +1,4 @@
-"""Who says what faces express: a service, an exported CLIP, or nobody."""
+"""Choice of the emotion reader: CLIP service, exported CLIP model, or none."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from framecloak.entrypoints.settings import Settings
 async def choose_emotion_reader(
     settings: Settings, meter: ModelMeter = NULL_MODEL_METER
 ) -> AsyncIterator[EmotionReader | None]:
-    """The service when it has an address, else the exported CLIP when there is one, else None.
+    """Yield the CLIP service if it is configured, else the exported CLIP model if installed, else None.
 
-    A service need not answer yet; an export has to work.
+    The service need not be reachable yet; an exported model must load.
 
     Args:
-        settings: say which.
-        meter: told what is asked of it.
+        settings: address of the service or folder of the model.
+        meter: metrics of the calls.
 
     Raises:
-        ModelCorruptError: the export is not what was written.
-        ProviderUnavailableError: it cannot run where the settings say.
+        ModelCorruptError: the files of the exported model are damaged.
+        ProviderUnavailableError: the model cannot run on the configured provider.
     """
     if settings.clip_service_url:
         async with HttpEmotionReader(
@@ -48,16 +48,16 @@ async def choose_emotion_reader(
 
 
 async def local_emotion_reader(settings: Settings, meter: ModelMeter = NULL_MODEL_METER) -> OnnxEmotionReader:
-    """The exported CLIP of the models folder.
+    """Load the exported CLIP model of the models folder.
 
     Args:
-        settings: say which.
-        meter: told what is asked of it.
+        settings: folder, provider and number of threads.
+        meter: metrics of the calls.
 
     Raises:
-        ModelMissingError: there is none.
-        ModelCorruptError: it is not what was written.
-        ProviderUnavailableError: it cannot run where the settings say.
+        ModelMissingError: no model was exported.
+        ModelCorruptError: the files of the exported model are damaged.
+        ProviderUnavailableError: the model cannot run on the configured provider.
     """
     provider = Provider(settings.provider)
     return await OnnxEmotionReader.open(settings.models, provider, settings.threads, meter)

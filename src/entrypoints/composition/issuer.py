@@ -1,4 +1,4 @@
-"""Who answers for the results of this installation."""
+"""Issuer of this installation's results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from framecloak.entrypoints.settings import Settings
 
 
 def imprint(settings: Settings) -> Imprint:
-    """This program, with the installation's key.
+    """Return the issuer: program version, signing key of the installation, and report renderer.
 
     Raises:
         InvalidSettingError: as for `framecloak.entrypoints.composition.keys.installation_secret`.

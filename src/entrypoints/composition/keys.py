@@ -1,4 +1,4 @@
-"""What an installation signs with: one secret, and the keys that are made from it."""
+"""The secret of an installation and the keys derived from it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from framecloak.adapters.security.vault import Vault
 from framecloak.entrypoints.settings import Settings
 
 KEY_FILE = "secret-key"
-"""In the data folder: what all signatures are derived from, unless SECRET_KEY is set."""
+"""File in the data folder with the secret, used unless SECRET_KEY is set."""
 
 
 def installation_secret(settings: Settings) -> InstallationSecret:
-    """What keys for signatures are derived from.
+    """Return the secret from which all keys are derived.
 
     Raises:
-        InvalidSettingError: its file cannot be read or created, or others can read it.
+        InvalidSettingError: the key file cannot be read or created, or other users can read it.
     """
     if settings.secret_key:
         return InstallationSecret.from_text(settings.secret_key)
@@ -23,7 +23,7 @@ def installation_secret(settings: Settings) -> InstallationSecret:
 
 
 def webhook_secret(settings: Settings) -> str:
-    """What webhooks are signed with; receivers need it too, so it is text that can be handed on.
+    """Return the key that signs webhooks, as text, because receivers need it to verify them.
 
     Raises:
         InvalidSettingError: as for `installation_secret`.
@@ -32,10 +32,11 @@ def webhook_secret(settings: Settings) -> str:
 
 
 def gallery_vault(settings: Settings) -> Vault:
-    """What keeps galleries secret.
+    """Return the cipher that encrypts galleries.
 
-    Everything is derived in one way from the text of a setting, whichever it is: a SECRET_KEY that was in use
-    before GALLERY_KEY was set goes on opening what it sealed, and an earlier one can be given as an old key.
+    Keys are derived in the same way from the text of each setting. Galleries encrypted under SECRET_KEY
+    before GALLERY_KEY was set can therefore still be decrypted, and a former SECRET_KEY can be listed in
+    GALLERY_OLD_KEYS.
 
     Raises:
         InvalidSettingError: as for `installation_secret`.
@@ -44,7 +45,7 @@ def gallery_vault(settings: Settings) -> Vault:
     current = InstallationSecret.from_text(settings.gallery_key) if settings.gallery_key else installation
     texts = settings.gallery_old_keys.split(",") if settings.gallery_old_keys else []
     old = [installation, *map(InstallationSecret.from_text, texts)]
-    return Vault(_gallery_key(current), [_gallery_key(one) for one in old])
+    return Vault(_gallery_key(current), [_gallery_key(secret) for secret in old])
 
 
 def _gallery_key(secret: InstallationSecret) -> bytes:
@@ -52,7 +53,7 @@ def _gallery_key(secret: InstallationSecret) -> bytes:
 
 
 def result_signer(settings: Settings) -> Ed25519Signer:
-    """What manifests of results are signed with; its public key can be given to anybody.
+    """Return the signer of result manifests; its public key may be published.
 
     Raises:
         InvalidSettingError: as for `installation_secret`.
@@ -61,5 +62,5 @@ def result_signer(settings: Settings) -> Ed25519Signer:
 
 
 def has_secret(settings: Settings) -> bool:
-    """Whether the installation has a secret already, so that asking for it creates none."""
+    """Return True if the installation already has a secret; none is created."""
     return bool(settings.secret_key) or (settings.data_dir / KEY_FILE).exists()

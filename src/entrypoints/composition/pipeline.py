@@ -1,4 +1,4 @@
-"""The composition root: which adapter stands behind which port."""
+"""Composition root of the pipeline: the adapter of each port."""
 
 from __future__ import annotations
 
@@ -39,30 +39,31 @@ from framecloak.entrypoints.composition.issuer import imprint
 from framecloak.entrypoints.settings import Settings
 
 SWITCH_INTERVAL = 0.0005
-"""Seconds after which a thread gives way to one that waits for the interpreter's lock.
+"""Seconds after which a thread yields to another one that waits for the global interpreter lock.
 
-Worker threads spend most of their time in native code and need the lock for moments; with Python's default
-of 5 ms those moments queue up behind the tracker, and small frames lose a quarter of their speed.
+Worker threads spend most of their time in native code and need the lock only briefly. With Python's default
+of 5 ms they queue up behind the tracker, and throughput on small frames drops by a quarter.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Everything that a command needs; what is costly is made when it is asked for.
+    """Adapters and factories of the commands; costly ones are created on first use.
 
     Attributes:
-        threads: frames worked on at the same time.
-        open_source: opens a video or a picture.
-        load_detector: loads the model that looks for faces.
-        load_recognizer: loads the model that tells faces apart; once, however often it is asked for.
-        find_recognizer: the same; gives None where there is none, and none was asked for by name.
-        load_area_detectors: loads what looks for text and plates, by what it finds.
+        threads: number of frames processed at the same time.
+        open_source: opens a video or an image.
+        load_detector: loads the face detector.
+        load_recognizer: loads the face recognition model; the process loads it only once.
+        find_recognizer: as `load_recognizer`, but returns None if no model is installed and none is named
+            in the settings.
+        load_area_detectors: loads the detectors of text and number plates, by kind.
         redactor: removes pixels.
-        encoder: writes picture files.
-        create_archive: starts the file that people take away.
-        describe_model: says which model it is, where and how it runs.
-        film_studio: makes films, which lie in a folder while they are written.
-        imprint: says who answers for a result; makes the installation's key when there is none.
+        encoder: encodes image files.
+        create_archive: creates the archive of a result.
+        describe_model: returns the name of a model, its device and its precision.
+        film_studio: creates the encoder of result videos, given the folder for unfinished files.
+        imprint: returns the issuer of results; creates the installation's key if there is none.
     """
 
     threads: int
@@ -80,7 +81,7 @@ class Container:
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
-        """The adapters that the settings ask for; ``dataclasses.replace`` puts others in their place."""
+        """Build the container from the settings; tests replace adapters with ``dataclasses.replace``."""
         use_one_thread_per_call()
         sys.setswitchinterval(SWITCH_INTERVAL)
         load_recognizer = recognizer_of(settings)
@@ -100,15 +101,19 @@ class Container:
         )
 
     def instruments(self, level: Level, verify: Verify = Verify.NONE) -> Instruments:
-        """What the pipeline works with at a level, and to search what it redacted.
+        """Return the tools of the pipeline for a level of redaction.
+
+        Args:
+            level: determines which detectors are loaded.
+            verify: whether the tools of the residual check are included.
 
         Raises:
             ModelMissingError: the detector is not installed.
-            ModelCorruptError: its file is damaged.
-            ProviderUnavailableError: it cannot run where it was asked to.
-            InvalidOptionError: there is no such detector, or it has no such precision.
-            LevelUnavailableError: text is to be looked for, and there is nothing to do it with; or plates,
-                and there is more than one model that could.
+            ModelCorruptError: the file of a model is damaged.
+            ProviderUnavailableError: a model cannot run on the configured provider.
+            InvalidOptionError: the detector does not exist, or not with this precision.
+            LevelUnavailableError: the level includes text and no text detector is installed, or it includes
+                plates and several plate detectors are installed.
         """
         detector = None if level is Level.MINIMAL else self.load_detector()
         areas = self.load_area_detectors() if level is Level.FULL else {}
@@ -119,12 +124,13 @@ class Container:
 
 
 def require_detector(settings: Settings) -> None:
-    """Make sure that what the settings name can look for faces.
+    """Check that the configured face detector can be loaded.
 
-    With nothing but ``auto`` in them a service may start without: requests then say what is missing.
+    Nothing is checked if all settings of the detector are ``auto``: the service then starts without one,
+    and requests fail with an error that names the missing model.
 
     Raises:
-        DomainError: as for `Container.instruments`.
+        DomainError: the detector cannot be loaded.
     """
     if {settings.detector, settings.provider, settings.precision} != {"auto"}:
         _load_detector(settings)
@@ -140,34 +146,34 @@ def _load_detector(settings: Settings) -> FaceDetector:
 
 
 def recognizer_of(settings: Settings) -> Callable[[], FaceRecognizer]:
-    """Gives the model that tells faces apart, which is loaded when it is first asked for.
+    """Return a function that loads the face recognition model once, on its first call.
 
-    What it gives raises:
-        ModelMissingError: there is none.
-        ModelCorruptError: its file is damaged.
-        ProviderUnavailableError: it cannot run where it was asked to.
+    The returned function raises:
+        ModelMissingError: no model is installed.
+        ModelCorruptError: the file of the model is damaged.
+        ProviderUnavailableError: the model cannot run on the configured provider.
     """
     return _recognizer_of(settings.recognizer, settings.models, Provider(settings.provider))
 
 
 @cache
 def _recognizer_of(name: str, models: Path, provider: Provider) -> Callable[[], FaceRecognizer]:
-    # One for the whole process: requests by identity and the search of what was redacted share it.
+    # One model for the whole process: redaction by identity and the residual check share it.
     loading = Lock()
 
     @cache
     def load() -> FaceRecognizer:
         return choose_recognizer(name, models, provider)
 
-    def give() -> FaceRecognizer:
+    def load_once() -> FaceRecognizer:
         with loading:
             return load()
 
-    return give
+    return load_once
 
 
 def _find_recognizer(settings: Settings, load: Callable[[], FaceRecognizer]) -> FaceRecognizer | None:
-    """What the settings name; None where ``auto`` finds nothing."""
+    """Load the configured model; return None if the setting is ``auto`` and no model is installed."""
     try:
         return load()
     except ModelMissingError:
@@ -177,17 +183,17 @@ def _find_recognizer(settings: Settings, load: Callable[[], FaceRecognizer]) -> 
 
 
 def level_is_available(level: Level) -> bool:
-    """Whether this installation has what it takes to deliver a level; nothing is loaded."""
+    """Return True if the models for a level are installed, without loading them."""
     return level is not Level.FULL or text_is_installed()
 
 
 def load_text_detector(settings: Settings) -> AreaDetector:
-    """What finds text, and nothing else.
+    """Load the text detector.
 
     Raises:
-        LevelUnavailableError: it is not installed.
-        ModelCorruptError: its file is damaged.
-        ProviderUnavailableError: it cannot run where it was asked to.
+        LevelUnavailableError: the text detector is not installed.
+        ModelCorruptError: the file of the model is damaged.
+        ProviderUnavailableError: the model cannot run on the configured provider.
     """
     require_available(Level.FULL, level_is_available)
     return PpOcrText.load(Provider(settings.provider))

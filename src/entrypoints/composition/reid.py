@@ -1,4 +1,4 @@
-"""The composition root of re-identification: the same use case for the API and the commands."""
+"""Composition root of re-identification, for the API and the command line."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from framecloak.entrypoints.composition.pipeline import SWITCH_INTERVAL
 from framecloak.entrypoints.settings import Settings
 
 _LONGER = 2.0
-"""Seconds that an analysis waits longer than whoever asks the CLIP service.
+"""Seconds by which the timeout of an analysis exceeds that of the CLIP service's client.
 
-The service is left alone for a while when its client has given it up several times. Nothing is learnt of the
-service when the client itself is given up.
+The client's circuit breaker opens after several of its own timeouts. If the analysis cancelled the client
+first, the breaker would not count the failure.
 """
 
 
@@ -33,15 +33,15 @@ service when the client itself is given up.
 async def build_faces(
     settings: Settings, meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS
 ) -> AsyncIterator[Faces]:
-    """Face analysis for as long as the block lasts; its models are loaded when it is first asked for.
+    """Yield face analysis and close it at the end of the block; the models are loaded on first use.
 
     Args:
-        settings: say which.
-        meters: told what is asked of each.
+        settings: names of the models.
+        meters: metrics of the calls, by model.
 
     Raises:
-        ModelCorruptError: an exported CLIP is not what was written.
-        ProviderUnavailableError: it cannot run where the settings say.
+        ModelCorruptError: the files of the exported CLIP model are damaged.
+        ProviderUnavailableError: the CLIP model cannot run on the configured provider.
     """
     async with choose_emotion_reader(settings, meters[Model.EMOTIONS]) as emotions:
         faces = Faces(lambda: load_analysis(settings, emotions, meters), emotions)
@@ -56,18 +56,18 @@ def load_analysis(
     emotions: EmotionReader | None = None,
     meters: Mapping[Model, ModelMeter] = NULL_MODEL_METERS,
 ) -> FaceAnalysis:
-    """Load the models that the settings name.
+    """Load the configured models of face analysis.
 
     Args:
-        settings: name them.
-        emotions: says what faces express; None where nobody can.
-        meters: told what is asked of the models.
+        settings: names of the models, provider and precision.
+        emotions: emotion reader; None if none is available.
+        meters: metrics of the calls, by model.
 
     Raises:
-        ModelMissingError: one is not installed.
-        ModelCorruptError: its file is damaged.
-        ProviderUnavailableError: it cannot run where it was asked to.
-        InvalidOptionError: it has no such precision.
+        ModelMissingError: a model is not installed.
+        ModelCorruptError: the file of a model is damaged.
+        ProviderUnavailableError: a model cannot run on the configured provider.
+        InvalidOptionError: the detector is not available with this precision.
     """
     use_one_thread_per_call()
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -83,7 +83,7 @@ def load_analysis(
 
 
 def capacity_of(settings: Settings) -> Capacity:
-    """How much of the machine analyses may use, and how long they wait for others."""
+    """Return the limits of face analysis: threads, queue length, batch delay and timeout."""
     capacity = Capacity(
         threads=settings.threads,
         max_waiting=settings.recognition_queue,

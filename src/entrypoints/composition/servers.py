@@ -1,7 +1,7 @@
-"""The servers behind the service: those that the settings name, or embedded ones in the data folder.
+"""Servers behind the service: those in the settings, or embedded ones in the data folder.
 
-One process starts the embedded servers of a data folder, and stops them. Commands that come meanwhile use
-them too, as guests: each holds a shared lock, and the servers stop when nobody holds one any more.
+One process, the owner, starts and stops the embedded servers of a data folder. Other commands may use them
+meanwhile as guests: each guest holds a shared lock, and the servers stop when no guest holds it any more.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ PATIENCE = 30.0
 
 _ADDRESSES = "servers.json"
 _HOST = "stack.lock"
-"""Whoever has it exclusively may start and stop the servers."""
+"""Lock of the owner: the process that holds it exclusively may start and stop the servers."""
 _GUESTS = "guests.lock"
-"""Whoever has it shared uses servers of another process; whoever has it exclusively may stop them."""
+"""Lock of the guests: held shared by each guest, and exclusively by the owner to stop the servers."""
 _POLL = 0.1
-"""Seconds between two looks at a lock."""
+"""Seconds between two attempts to get a lock."""
 
 logger = logging.getLogger(__name__)
 
 
 class _Addresses(TypedDict, total=False):
-    """Of embedded servers that run."""
+    """Addresses of the running embedded servers."""
 
     database_url: str
     redis_url: str
@@ -47,14 +47,14 @@ class _Addresses(TypedDict, total=False):
 
 @asynccontextmanager
 async def own_stack(settings: Settings) -> AsyncIterator[Settings]:
-    """The settings with the addresses of servers that nobody stops before the block ends.
+    """Yield the settings with the addresses of servers that this process owns.
 
-    Embedded servers are started for what has no address, the database brought up to date, and their addresses
-    written where commands of the same user find them. Such commands are waited for as long as a worker may
-    take to stop.
+    An embedded server is started for each missing address, the schema of an embedded database is upgraded,
+    and the addresses are published for other commands of the same user. At the end of the block those
+    commands have WORKER_GRACE_SECONDS to finish before the servers stop.
 
     Raises:
-        DatabaseUnavailableError: another process runs the embedded servers of this data folder, or they do
+        DatabaseUnavailableError: another process owns the embedded servers of this data folder, or they do
             not start.
         QueueUnavailableError: Redis does not start.
         OutputUnwritableError: the data folder cannot be written.
@@ -62,8 +62,8 @@ async def own_stack(settings: Settings) -> AsyncIterator[Settings]:
     if settings.database_url and settings.redis_url:
         yield settings
         return
-    with _locked(settings.data_dir / _HOST, fcntl.LOCK_EX) as mine:
-        if not mine:
+    with _locked(settings.data_dir / _HOST, fcntl.LOCK_EX) as is_owner:
+        if not is_owner:
             raise DatabaseUnavailableError(
                 f"another Framecloak runs on {settings.data_dir}",
                 "stop it, or choose another data folder with --data-dir",
@@ -74,13 +74,14 @@ async def own_stack(settings: Settings) -> AsyncIterator[Settings]:
 
 @asynccontextmanager
 async def any_stack(settings: Settings) -> AsyncIterator[Settings]:
-    """As `own_stack`, but embedded servers that run already are used as they are, and not stopped.
+    """Yield the settings with the addresses of servers, as a guest of those that run or as their owner.
 
-    Servers that were started here and that other commands use by now are stopped when the last of these ends.
+    Running embedded servers are used and left running. Servers that this process has to start are stopped
+    when the last command that uses them ends.
 
     Raises:
-        DatabaseUnavailableError: the embedded servers do not start, do not come up in another process, or are
-            others there than are needed here.
+        DatabaseUnavailableError: the embedded servers do not start, do not become ready in another process,
+            or the other process runs only some of the needed servers.
         QueueUnavailableError: Redis does not start.
         OutputUnwritableError: the data folder cannot be written.
     """
@@ -90,37 +91,39 @@ async def any_stack(settings: Settings) -> AsyncIterator[Settings]:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
     while True:
-        with _locked(settings.data_dir / _HOST, fcntl.LOCK_EX) as mine:
-            if mine:
+        with _locked(settings.data_dir / _HOST, fcntl.LOCK_EX) as is_owner:
+            if is_owner:
                 async with _hosted(settings, None) as running:
                     yield running
                 return
-        with _locked(settings.data_dir / _GUESTS, fcntl.LOCK_SH) as welcome:
-            found = _read_addresses(settings) if welcome else None
-            if found is not None:
-                yield found
+        with _locked(settings.data_dir / _GUESTS, fcntl.LOCK_SH) as is_guest:
+            complete = _read_addresses(settings) if is_guest else None
+            if complete is not None:
+                yield complete
                 return
         if loop.time() > deadline:
             raise DatabaseUnavailableError(
-                f"another Framecloak uses {settings.data_dir} and its servers do not come up",
+                f"another Framecloak uses {settings.data_dir}, but its servers are not ready",
                 "stop it and try again",
             )
         await asyncio.sleep(_POLL)
 
 
 def remove_data_folder(folder: Path) -> None:
-    """Remove what an earlier run left there, if anything.
+    """Remove the data folder of an earlier run, if it exists.
 
     Raises:
-        DatabaseUnavailableError: another process runs on it.
-        OutputUnwritableError: it is something else than a data folder, or cannot be removed.
+        DatabaseUnavailableError: another process uses the folder.
+        OutputUnwritableError: the folder is not a data folder, or it cannot be removed.
     """
     if not folder.exists():
         return
     if not (folder / _HOST).is_file():
-        raise OutputUnwritableError(f"{folder} is there and not Framecloak's", "choose another folder")
-    with _locked(folder / _HOST, fcntl.LOCK_EX) as mine:
-        if not mine:
+        raise OutputUnwritableError(
+            f"{folder} exists and is not a data folder of Framecloak", "choose another folder"
+        )
+    with _locked(folder / _HOST, fcntl.LOCK_EX) as is_owner:
+        if not is_owner:
             raise DatabaseUnavailableError(
                 f"another Framecloak runs on {folder}", "stop it, or choose another folder"
             )
@@ -134,21 +137,21 @@ def remove_data_folder(folder: Path) -> None:
 
 @asynccontextmanager
 async def _hosted(settings: Settings, patience: float | None) -> AsyncIterator[Settings]:
-    """Start what has no address, tell others, and stop it when they are done.
+    """Start the servers without an address, publish their addresses, and stop them at the end of the block.
 
     Args:
-        settings: some addresses are missing.
-        patience: seconds that guests may take to end; None for as long as they want.
+        settings: settings with at least one missing address.
+        patience: seconds to wait for guests before the servers stop; None to wait indefinitely.
     """
     addresses = settings.data_dir / _ADDRESSES
-    # Left behind by a process that was killed, and its servers with it.
+    # A killed process leaves the addresses of servers behind that were killed with it.
     _withdraw_now(addresses)
     started = _Addresses()
     async with AsyncExitStack() as servers:
         if not settings.database_url:
             postgres = EmbeddedPostgres(settings.data_dir / "postgres")
             started["database_url"] = await servers.enter_async_context(postgres)
-            # An embedded database belongs to this version alone; one with an address is the operator's.
+            # Only an embedded database is upgraded here; the operator upgrades any other one.
             await Schema(started["database_url"]).upgrade()
         if not settings.redis_url:
             redis = EmbeddedRedis(settings.data_dir / "redis")
@@ -161,28 +164,28 @@ async def _hosted(settings: Settings, patience: float | None) -> AsyncIterator[S
 
 
 async def _withdraw(addresses: Path, patience: float | None) -> None:
-    """Take the addresses away once nobody uses them; at the latest when patience runs out."""
+    """Remove the addresses once no guest uses the servers, or when the timeout has passed."""
     limit = "Ctrl-C stops them now" if patience is None else f"they stop in {patience:g} s at the latest"
-    told = False
+    is_logged = False
     try:
         async with asyncio.timeout(patience):
             while not _withdrawn_unused(addresses):
-                if not told:
+                if not is_logged:
                     logger.warning("waiting for another command that uses these servers; %s", limit)
-                    told = True
+                    is_logged = True
                 await asyncio.sleep(_POLL)
     except TimeoutError:
-        logger.warning("another command still uses these servers; they stop all the same")
+        logger.warning("another command still uses these servers; they stop anyway")
     finally:
         _withdraw_now(addresses)
 
 
 def _withdrawn_unused(addresses: Path) -> bool:
-    """Take the addresses away if nobody uses them now; while it is being found out, nobody can begin to."""
-    with _locked(addresses.with_name(_GUESTS), fcntl.LOCK_EX) as alone:
-        if alone:
+    """Remove the addresses if there is no guest; holding the lock keeps new guests out meanwhile."""
+    with _locked(addresses.with_name(_GUESTS), fcntl.LOCK_EX) as is_unused:
+        if is_unused:
             _withdraw_now(addresses)
-    return alone
+    return is_unused
 
 
 def _withdraw_now(addresses: Path) -> None:
@@ -191,11 +194,11 @@ def _withdraw_now(addresses: Path) -> None:
 
 @contextmanager
 def _locked(path: Path, kind: int) -> Iterator[bool]:
-    """Whether a lock could be had at once; if so, it is kept while the block lasts.
+    """Try to get a lock without waiting; yield True if it is held during the block.
 
     Args:
-        path: of the lock; made when missing, with the folder that it is in.
-        kind: ``fcntl.LOCK_EX``, or ``fcntl.LOCK_SH`` to share it.
+        path: path of the lock file; created with its folder if missing.
+        kind: ``fcntl.LOCK_EX`` for an exclusive lock, ``fcntl.LOCK_SH`` for a shared one.
     """
     folder = path.parent
     try:
@@ -207,17 +210,17 @@ def _locked(path: Path, kind: int) -> Iterator[bool]:
         ) from error
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        got = True
+        is_held = True
     except BlockingIOError:
-        got = False
+        is_held = False
     try:
-        yield got
+        yield is_held
     finally:
         os.close(lock)
 
 
 def _write_addresses(path: Path, started: _Addresses) -> None:
-    """Write the addresses, passwords included, for the eyes of this user alone."""
+    """Write the addresses, which include passwords, to a file that only this user can read."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -226,23 +229,23 @@ def _write_addresses(path: Path, started: _Addresses) -> None:
 
 
 def _read_addresses(settings: Settings) -> Settings | None:
-    """The settings with what they lack; None while another process is starting its servers.
+    """Return the settings completed with published addresses; None if none are published yet.
 
     Raises:
-        DatabaseUnavailableError: the other process does not run what they lack.
+        DatabaseUnavailableError: the other process does not run all missing servers.
     """
     try:
-        found: _Addresses = json.loads((settings.data_dir / _ADDRESSES).read_text("utf-8"))
+        addresses: _Addresses = json.loads((settings.data_dir / _ADDRESSES).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     complete = replace(
         settings,
-        database_url=settings.database_url or found.get("database_url", ""),
-        redis_url=settings.redis_url or found.get("redis_url", ""),
+        database_url=settings.database_url or addresses.get("database_url", ""),
+        redis_url=settings.redis_url or addresses.get("redis_url", ""),
     )
     if not complete.database_url or not complete.redis_url:
         raise DatabaseUnavailableError(
-            f"another Framecloak runs on {settings.data_dir} with servers of its own choice",
-            "set DATABASE_URL and REDIS_URL as it has them, or choose another data folder with --data-dir",
+            f"another Framecloak runs on {settings.data_dir} and uses other servers",
+            "set DATABASE_URL and REDIS_URL to its values, or choose another data folder with --data-dir",
         )
     return complete

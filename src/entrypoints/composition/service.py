@@ -1,4 +1,4 @@
-"""The composition root of the service: the same use cases for the API, the worker and the commands."""
+"""Composition root of the service: use cases for the API, the worker and the command line."""
 
 from __future__ import annotations
 
@@ -71,46 +71,47 @@ from framecloak.entrypoints.composition.pipeline import level_is_available, load
 from framecloak.entrypoints.settings import Settings
 
 SCRATCH = "process-"
-"""What the names of the folders begin with that processes have for themselves."""
+"""Name prefix of the scratch folders of processes."""
 
 OWN_FOLDERS = (SCRATCH, PREVIEWS)
-"""All that a killed process may leave in the folder for temporary files; unredacted videos are in each."""
+"""Name prefixes of folders with unredacted videos that a killed process may leave behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Everything that an entry point of the service may call.
+    """Use cases and adapters for the entry points of the service.
 
     Attributes:
-        settings: what it was made from.
-        secret: what keys for signatures are derived from.
-        clock: tells the time.
-        database: where everything is recorded.
-        store: where videos and results are.
-        scratch: this process's folder for files that are needed for a moment.
-        signed_urls: checks the addresses of a folder store; None where the store serves its objects itself.
-        queue: hands work to workers.
-        call_limiter: counts calls, over all processes.
-        identity: accounts, sessions, keys.
+        settings: settings of the installation.
+        secret: secret from which keys are derived.
+        clock: current time (UTC).
+        database: database.
+        store: object store of videos and results.
+        scratch: folder of this process for short-lived temporary files.
+        signed_urls: checks the signed URLs of a folder store; None if the object store serves its objects
+            itself.
+        queue: job queue of the workers.
+        call_limiter: rate limiter shared by all processes.
+        identity: accounts, sessions and API keys.
         collection: videos.
-        sharing: who may use them.
-        marking: segments and regions.
-        board: tells whoever listens how far requests are.
-        dispatcher: says which request is next.
-        submissions: takes in orders.
-        overlays: proposes regions.
-        resubmissions: takes in edits of results.
-        reviewing: results, to be looked over.
-        anonymization: requests for frames.
-        delivery: results behind download links.
-        health: how the installation is doing.
-        vitals: the numbers that are watched.
-        auditing: who did what.
-        cleaner: removes what has had its time.
-        webhooks: tells receivers about the end of requests.
-        galleries: faces that are to be found again.
-        gallery_upkeep: their indexes and keys.
-        people: who is meant by a gallery that an order names.
+        sharing: access grants to videos.
+        marking: segments and marked regions of videos.
+        board: publishes the progress of requests.
+        dispatcher: decides which request is served next.
+        submissions: accepts new requests.
+        overlays: proposes regions of static overlays.
+        resubmissions: accepts requests to render a result again with edits.
+        reviewing: review of results.
+        anonymization: anonymisation requests.
+        delivery: downloads of results by token.
+        health: health checks of the installation.
+        vitals: metrics of the installation.
+        auditing: audit log.
+        cleaner: deletes expired results, uploads and tokens.
+        webhooks: notifies receivers when requests end.
+        galleries: galleries of known faces.
+        gallery_upkeep: maintains the indexes and encryption keys of galleries.
+        people: resolves the people of a gallery that a request names.
     """
 
     settings: Settings
@@ -146,12 +147,12 @@ class Service:
     def worker(
         self, name: str, instruments: Callable[[Level], Instruments], meter: Meter = NULL_METER
     ) -> SliceWorker:
-        """What does slices; only workers need it, and the models behind it.
+        """Build the slice worker; only worker processes need it and its models.
 
         Args:
-            name: tells this worker from all others.
-            instruments: what the pipeline works with at a level.
-            meter: told how the work goes.
+            name: unique name of the worker.
+            instruments: returns the tools of the pipeline for a level of redaction.
+            meter: metrics of the work.
         """
         workshop = Workshop(
             imprint=imprint(self.settings),
@@ -172,24 +173,25 @@ class Service:
 
 @asynccontextmanager
 async def build_service(settings: Settings) -> AsyncIterator[Service]:
-    """The service as the settings want it, for as long as the block lasts.
+    """Yield the service built from the settings; its connections are closed at the end of the block.
 
     Args:
-        settings: with the addresses of a database and a Redis; see `entrypoints/stack.py` for embedded ones.
+        settings: settings with the addresses of a database and a Redis server, which may be embedded ones.
 
     Raises:
-        SchemaOutdatedError: the database has another schema; the hint names the command that upgrades it.
+        SchemaOutdatedError: the schema of the database is of another version; the hint names the command
+            that upgrades it.
         DatabaseUnavailableError: the database cannot be reached.
         StorageUnavailableError: the object store cannot be reached.
-        InvalidSettingError: a setting makes no sense to what it is for.
-        OutputUnwritableError: the folder for temporary files cannot be made.
+        InvalidSettingError: an adapter rejects the value of a setting.
+        OutputUnwritableError: the folder for temporary files cannot be created.
     """
     await Schema(settings.database_url).require_current()
     _make_private(settings.temp_storage_path)
     clock = SystemClock()
     secret = installation_secret(settings)
     async with AsyncExitStack() as resources:
-        with suppress(StorageUnavailableError):  # clean-ups tell what cannot be removed
+        with suppress(StorageUnavailableError):  # the regular clean-up reports it
             sweep(settings.temp_storage_path, *OWN_FOLDERS)
         scratch = resources.enter_context(OwnFolder(settings.temp_storage_path, SCRATCH))
         database = PostgresDatabase(settings.database_url)
@@ -296,7 +298,7 @@ async def build_service(settings: Settings) -> AsyncIterator[Service]:
 async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncExitStack) -> ObjectStore:
     if not settings.minio_endpoint:
         return FilesystemStore(settings.data_dir / "objects", urls)
-    # Its SDK, with a cryptography library of its own, takes a moment to import that a folder does not cost.
+    # Imported only if needed: the SDK with its cryptography library is slow to import.
     from framecloak.adapters.storage.minio import MinioStore  # noqa: PLC0415
 
     store = MinioStore(
@@ -307,11 +309,11 @@ async def _object_store(settings: Settings, urls: SignedUrls, resources: AsyncEx
         secure=settings.minio_secure,
         region=settings.minio_region,
         public_endpoint=settings.minio_public_endpoint or None,
-        # Room for any one video, so that leafing through it fetches it once.
+        # Large enough for any video, which is then fetched only once while its frames are viewed.
         cache=LocalCache(settings.temp_storage_path, settings.max_upload_bytes),
     )
     resources.push_async_callback(store.close)
-    # Makes the bucket when it is missing, and shows at once whether the credentials are good.
+    # Creates the bucket if it is missing, and fails early if the credentials are wrong.
     await store.ping()
     return store
 
@@ -321,14 +323,14 @@ async def _models_present(settings: Settings) -> bool:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder that unredacted frames may lie in for a moment.
+    """Create a folder for unredacted temporary files, accessible to this user only.
 
     Raises:
-        OutputUnwritableError: it cannot be made.
+        OutputUnwritableError: the folder cannot be created.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OutputUnwritableError(
-            f"cannot make the folder {folder} ({error.strerror})", "set TEMP_STORAGE_PATH to another"
+            f"cannot create the folder {folder} ({error.strerror})", "set TEMP_STORAGE_PATH to another folder"
         ) from error

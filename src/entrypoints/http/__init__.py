@@ -1,1 +1,1 @@
-"""The HTTP API: Litestar and its idioms live here and nowhere else."""
+"""HTTP API; together with the CLIP service the only package that uses Litestar."""

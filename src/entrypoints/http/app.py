@@ -51,7 +51,7 @@ CONTROLLERS: tuple[ControllerRouterHandler, ...] = (
 
 
 def create_app(services: Services, config: HttpConfig) -> Litestar:
-    """The application on top of some use cases, which may be on fakes."""
+    """Create the ASGI application for the given use cases."""
     authenticator = Authenticator(services.identity, RateLimiter(services.limiter, config.rates), config)
     return Litestar(
         [
@@ -70,12 +70,13 @@ def create_app(services: Services, config: HttpConfig) -> Litestar:
         request_max_body_size=config.max_body_bytes,
         response_headers=[
             ResponseHeader(
-                REQUEST_ID, documentation_only=True, description="Names this request in the service's logs."
+                REQUEST_ID,
+                documentation_only=True,
+                description="Id of this request in the logs of the service.",
             )
         ],
         openapi_config=openapi_config(config),
-        # The service's own logging is set up by whoever starts the process; errors are logged where they are
-        # answered.
+        # The entry point of the process configures logging; the exception handlers log errors.
         logging_config=None,
         debug=False,
     )

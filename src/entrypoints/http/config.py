@@ -1,4 +1,4 @@
-"""What the HTTP API can be set up with."""
+"""Configuration of the HTTP API."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from framecloak.entrypoints.asgi.headers import Policies
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """How often somebody may call; 0 lifts a limit.
+    """Rate limits; 0 disables a limit.
 
     Attributes:
-        per_principal: calls of one account in a window.
-        per_address: calls from one network address in a window that come without a credential, or with one
-            that was not seen to be good a moment ago. Who is signed in is counted as a principal.
-        window: how long calls are counted.
+        per_principal: maximum number of requests of an account in a window.
+        per_address: maximum number of requests from a network address in a window that carry no credential
+            or one that was not validated recently. Other requests count for their account.
+        window: length of the window.
     """
 
     per_principal: int = 3000
@@ -27,35 +27,36 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class HttpConfig:
-    """Settings of the HTTP API.
+    """Configuration of the HTTP API.
 
     Attributes:
-        csrf_secret: key that CSRF tokens are made with, derived for this purpose alone.
-        base_url: scheme, host and port that clients reach the API under, for absolute addresses in answers;
-            empty for relative ones.
-        secure: whether clients come over HTTPS: cookies are marked ``Secure``.
-        policies: what browsers are told with every response.
-        session_cookie: name of the session cookie; over HTTPS it is prefixed with ``__Host-``, so that no
-            other host of the domain can set it.
-        csrf_cookie: name of the cookie that tells scripts of our own page the CSRF token.
-        rates: how often somebody may call.
-        max_upload_bytes: the largest video to take.
-        max_body_bytes: the largest JSON or msgpack body to take.
-        default_level: of an order that names none.
-        default_format: likewise.
-        default_language: of its report, likewise.
-        default_verify: which of its frames are searched again, likewise.
-        signing_key: the public key that results are checked with, Ed25519.
+        csrf_secret: key from which CSRF tokens are derived; used for this purpose only.
+        base_url: scheme, host and port under which clients reach the API, for absolute URLs in responses;
+            empty for relative URLs.
+        secure: whether clients use HTTPS; cookies are then marked ``Secure``.
+        policies: security headers of every response.
+        session_cookie: name of the session cookie; with HTTPS it is prefixed with ``__Host-`` to keep other
+            hosts of the domain from setting it.
+        csrf_cookie: name of the cookie from which scripts of the console read the CSRF token.
+        rates: rate limits.
+        max_upload_bytes: maximum size of a video in bytes.
+        max_body_bytes: maximum size of a JSON or msgpack body in bytes.
+        default_level: level of redaction of a request that names none.
+        default_format: output format of a request that names none.
+        default_language: language of the report of a request that names none.
+        default_verify: selection of frames for the residual check of a request that names none.
+        signing_key: public Ed25519 key with which results are verified.
         docs: whether the OpenAPI document is served.
-        metrics_public: whether anybody may read the metrics.
-        metrics_token: who shows it may read them too; empty for nobody.
-        principal_lasts: how long a credential that was found good is not looked up again.
-        session_lasts: how long a browser keeps its session cookie.
-        fresh: how long a request counts as new; its status is told once it is taken up, or after this time.
-        event_interval: time at least between two events of a stream.
-        stream_lasts: after this time an event stream ends, and its client connects again.
-        heartbeat: time after which a silent event stream gives a sign of life.
-        version: of the program, as told by the liveness check.
+        metrics_public: whether metrics can be read without a credential.
+        metrics_token: bearer token that grants access to metrics; empty for none.
+        principal_lasts: time for which a validated credential is cached.
+        session_lasts: lifetime of the session cookie in the browser.
+        fresh: time for which a pending request counts as new; a query of its status waits until a worker has
+            started it or this time has passed.
+        event_interval: minimum time between two events of a stream.
+        stream_lasts: maximum duration of an event stream; the client then reconnects.
+        heartbeat: time without an event after which an event stream sends a comment to stay alive.
+        version: version of the service, as returned by the liveness check.
     """
 
     csrf_secret: bytes = field(repr=False)
@@ -85,5 +86,5 @@ class HttpConfig:
 
     @property
     def session_cookie_name(self) -> str:
-        """The session cookie as browsers know it."""
+        """Name of the session cookie, including its prefix."""
         return f"__Host-{self.session_cookie}" if self.secure else self.session_cookie

@@ -1,4 +1,4 @@
-"""The web console: its page at ``/`` and the files that the page is made of."""
+"""Web console: the page at ``/`` and its static files."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ CONTENT_TYPES: Mapping[str, str] = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
-"""Of everything that the console is made of; what has another ending is not served."""
+"""Content types by file suffix; files with another suffix are not served."""
 
 UNCHANGEABLE = "public, max-age=31536000, immutable"
-"""For files under the address of their release, which never means anything else."""
+"""Cache-Control of files under the URL of the current release, whose content never changes."""
 
 ASK_AGAIN = "no-cache"
-"""For the page itself, and for files under the address of another release."""
+"""Cache-Control of the page itself and of files under the URL of another release."""
 
 _PAGE = "index.html"
 _RELEASE = "{release}"
-"""In the page: where its files are. An address for each release keeps browsers from mixing two of them."""
+"""Placeholder in the page for the release, which is part of file URLs: browsers never mix two releases."""
 
 AnyRequest = Request[object, object, State]
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file as it is sent.
+    """Static file with its headers.
 
     Attributes:
-        content: all of it.
-        content_type: for the header of that name.
-        tag: names this content among all, for the header ``ETag``.
+        content: content of the file.
+        content_type: value of the header ``Content-Type``.
+        tag: value of the header ``ETag``, a digest of the content.
     """
 
     content: bytes
@@ -57,13 +57,13 @@ class StaticFile:
 
     @classmethod
     def of(cls, name: str, content: bytes) -> StaticFile:
-        """A file of the console by its name, whose ending says what it is."""
+        """Create a file from its name, whose suffix determines the content type, and its content."""
         digest = sha256(content).hexdigest()[:32]
         return cls(content, CONTENT_TYPES[PurePosixPath(name).suffix], f'"{digest}"')
 
 
 class Console:
-    """The console's files, read once: they are small, and change only with the program."""
+    """Files of the console, read once at start: they are small and change only with the program."""
 
     def __init__(self) -> None:
         contents = dict(_contents(files("framecloak.entrypoints.http") / "web"))
@@ -75,52 +75,52 @@ class Console:
 
 
 def console_router(policies: Policies) -> Router:
-    """Serves the console to anybody: whoever is not signed in is asked to by the page itself.
+    """Create the router of the console, which needs no credential: the page itself asks users to sign in.
 
     Args:
-        policies: what browsers are told with the page.
+        policies: security headers of the page.
     """
     console = Console()
     policy = policies.console_policy()
 
     @get("/", sync_to_thread=False)
     def page(request: AnyRequest) -> Response[bytes]:
-        """The page."""
+        """Serve the page of the console."""
         headers = {"Content-Security-Policy": policy, "Cache-Control": ASK_AGAIN}
         return _sent(request, console.page, headers)
 
     @get(FILES_PATH + "/{release:str}/{name:path}", sync_to_thread=False)
     def file(
         request: AnyRequest,
-        release: Annotated[str, PathParameter(description="Which release it belongs to.")],
-        name: Annotated[str, PathParameter(description="Of the file.")],
+        release: Annotated[str, PathParameter(description="Release of the console.")],
+        name: Annotated[str, PathParameter(description="Path of the file.")],
     ) -> Response[bytes]:
-        """One of its files."""
-        found = console.files.get(name.lstrip("/"))
-        if found is None:
+        """Serve a static file of the console."""
+        static_file = console.files.get(name.lstrip("/"))
+        if static_file is None:
             raise NotFoundException("the console has no such file")
-        kept = UNCHANGEABLE if release == console.release else ASK_AGAIN
-        return _sent(request, found, {"Cache-Control": kept})
+        cache_control = UNCHANGEABLE if release == console.release else ASK_AGAIN
+        return _sent(request, static_file, {"Cache-Control": cache_control})
 
-    # A page is some forty files: counted as calls, a ward behind one address would lock itself out.
+    # The page loads about forty files: rate limits would lock out a group of users behind one address.
     return Router("/", route_handlers=[page, file], opt={"unlimited": True}, include_in_schema=False)
 
 
 def _sent(request: AnyRequest, file: StaticFile, headers: dict[str, str]) -> Response[bytes]:
-    # As a header: litestar would add a second charset to a media type.
-    described = {**headers, "ETag": file.tag, "Content-Type": file.content_type}
+    # Content-Type is set as a header because litestar would add a second charset to a media type.
+    all_headers = {**headers, "ETag": file.tag, "Content-Type": file.content_type}
     if names_tag(request.headers.get("if-none-match", ""), file.tag):
-        return Response(b"", status_code=304, headers=described)
-    return Response(file.content, headers=described)
+        return Response(b"", status_code=304, headers=all_headers)
+    return Response(file.content, headers=all_headers)
 
 
 def names_tag(wanted: str, tag: str) -> bool:
-    """Whether an ``If-None-Match`` header names a tag (RFC 9110, section 13.1.2)."""
-    return any(one.strip().removeprefix("W/") in {tag, "*"} for one in wanted.split(","))
+    """Return True if an ``If-None-Match`` header matches a tag (RFC 9110, section 13.1.2)."""
+    return any(entry.strip().removeprefix("W/") in {tag, "*"} for entry in wanted.split(","))
 
 
 def _contents(folder: Traversable, prefix: str = "") -> Iterable[tuple[str, bytes]]:
-    """Names below a folder, with slashes, and contents of all files that are of a known kind."""
+    """Yield path relative to the folder and content of all files of a known type."""
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _contents(entry, f"{prefix}{entry.name}/")

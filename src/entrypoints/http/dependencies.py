@@ -1,4 +1,4 @@
-"""What handlers are given by name: the caller, and the use cases."""
+"""Dependencies of the handlers: the caller and the use cases."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ TheVitals: TypeAlias = NamedDependency[SkipValidation[Vitals]]
 
 
 def dependencies(services: Services, config: HttpConfig, authenticator: Authenticator) -> dict[str, Provide]:
-    """Every dependency under the name that handlers ask for it by."""
-    made: dict[str, Any] = {
+    """Return the dependencies by the parameter name that handlers use."""
+    values: dict[str, Any] = {
         "anonymization": services.anonymization,
         "authenticator": authenticator,
         "board": services.board,
@@ -78,7 +78,7 @@ def dependencies(services: Services, config: HttpConfig, authenticator: Authenti
         "submissions": services.submissions,
         "vitals": services.vitals,
     }
-    provided = {name: _constant(value) for name, value in made.items()}
+    provided = {name: _constant(value) for name, value in values.items()}
     return provided | {"caller": Provide(_caller, sync_to_thread=False)}
 
 
@@ -89,5 +89,5 @@ def _constant(value: Any) -> Provide:  # noqa: ANN401 - each dependency has its 
     return Provide(provide, sync_to_thread=False)
 
 
-def _caller(request: Request[Principal | None, Any, State]) -> Any:  # noqa: ANN401 - see MaybeCaller
+def _caller(request: Request[Principal | None, Any, State]) -> Any:  # noqa: ANN401 - injected as two types
     return request.user

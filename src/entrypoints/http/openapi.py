@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond types: errors by code, security schemes, bodies that are streams."""
+"""OpenAPI document: error responses by code, security schemes and streamed bodies."""
 
 from __future__ import annotations
 
@@ -51,21 +51,21 @@ Responses = dict[int, ResponseSpec]
 def problems(
     *codes: str, strangers: bool = False, writes: bool = False, body: bool = False, parameters: bool = False
 ) -> Responses:
-    """The errors of an endpoint, by status, each with the codes that it can have.
+    """Return the error responses of an endpoint by status, each with its possible codes.
 
     Args:
-        codes: of the errors that are its own.
-        strangers: whether it can be called without a credential.
-        writes: whether it changes something, so that browsers need a CSRF token.
-        body: whether it takes one.
-        parameters: whether it has any in its address that can be wrong.
+        codes: codes of the errors that are specific to the endpoint.
+        strangers: whether the endpoint can be called without a credential.
+        writes: whether the endpoint changes data, for which browsers need a CSRF token.
+        body: whether the endpoint accepts a body.
+        parameters: whether the endpoint has path or query parameters that can be invalid.
     """
-    found = [*_ALWAYS, *codes]
-    found += () if strangers else _SIGNED_IN
-    found += ("csrf_failed",) if writes and not strangers else ()
-    found += _WITH_BODY if body else _WITH_PARAMETERS if parameters else ()
+    all_codes = [*_ALWAYS, *codes]
+    all_codes += () if strangers else _SIGNED_IN
+    all_codes += ("csrf_failed",) if writes and not strangers else ()
+    all_codes += _WITH_BODY if body else _WITH_PARAMETERS if parameters else ()
     by_status: defaultdict[int, list[str]] = defaultdict(list)
-    for code in dict.fromkeys(found):
+    for code in dict.fromkeys(all_codes):
         by_status[_STATUS_BY_CODE[code]].append(code)
     return {
         status: ResponseSpec(
@@ -82,7 +82,7 @@ _FILE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 _FORM = Schema(
     type=OpenAPIType.OBJECT,
     properties={
-        "file": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The video.")
+        "file": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The video file.")
     },
     required=["file"],
 )
@@ -90,13 +90,13 @@ _FORM = Schema(
 
 @dataclass
 class UploadOperation(Operation):
-    """An operation whose body is read as it arrives, so that no parameter of its handler describes it."""
+    """Operation with a streamed video as its body, which no parameter of the handler describes."""
 
     def __post_init__(self) -> None:
-        """Say what is taken."""
+        """Describe the body."""
         self.request_body = RequestBody(
             required=True,
-            description="The video: as it is, or as the field `file` of a form.",
+            description="The video, as the body itself or as the field `file` of a form.",
             content={
                 "video/*": OpenAPIMediaType(schema=_FILE),
                 "application/octet-stream": OpenAPIMediaType(schema=_FILE),
@@ -105,22 +105,22 @@ class UploadOperation(Operation):
         )
 
 
-_PICTURE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The picture.")
+_PICTURE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The image file.")
 
 
 @dataclass
 class ImageOperation(Operation):
-    """An operation that takes a picture in whatever way clients find easiest."""
+    """Operation that accepts an image in several encodings."""
 
     struct: ClassVar[type[Body]] = AnalyzeBody
     described: ClassVar[str] = (
-        "The picture: in base64 (in msgpack, binary), as the field `image` of a form, or as it is."
+        "The image, in base64 (in msgpack, binary), as the field `image` of a form, or as the body itself."
     )
     fields: ClassVar[Mapping[str, Schema]] = {}
     required: ClassVar[Sequence[str]] = ()
 
     def __post_init__(self) -> None:
-        """Say what is taken."""
+        """Describe the body."""
         form = Schema(
             type=OpenAPIType.OBJECT,
             properties={"image": _PICTURE, **self.fields},
@@ -140,24 +140,24 @@ class ImageOperation(Operation):
 
 
 _FACE_BODY = (
-    "A picture in base64 (in msgpack, binary), or an embedding; or a picture as the field `image` of a form,"
-    " or as it is."
+    "An image in base64 (in msgpack, binary) or an embedding; or an image as the field `image` of a form or"
+    " as the body itself."
 )
 
 
 @dataclass
 class EnrolOperation(ImageOperation):
-    """One that takes the picture of somebody with a name, or an embedding."""
+    """Operation that enrols a face from an image or an embedding, with its label."""
 
     struct = EnrolBody
     described = _FACE_BODY
     fields: ClassVar[Mapping[str, Schema]] = {
         "label": Schema(
-            type=OpenAPIType.STRING, min_length=1, max_length=200, description="Whose face it is."
+            type=OpenAPIType.STRING, min_length=1, max_length=200, description="Name or label of the person."
         ),
         "metadata": Schema(
             type=OpenAPIType.OBJECT,
-            description="What else is to be kept with it, as JSON; at most 4096 bytes.",
+            description="Additional data stored with the face, as JSON; at most 4096 bytes.",
         ),
     }
     required = ("label",)
@@ -165,7 +165,7 @@ class EnrolOperation(ImageOperation):
 
 @dataclass
 class SearchOperation(ImageOperation):
-    """One that takes the picture of somebody without a name, or an embedding."""
+    """Operation that searches for a face from an image or an embedding."""
 
     struct = SearchBody
     described = _FACE_BODY
@@ -174,20 +174,23 @@ class SearchOperation(ImageOperation):
             type=OpenAPIType.NUMBER,
             minimum=-1,
             maximum=1,
-            description="The least cosine; what is usual for the model if left out.",
+            description="Minimum cosine similarity; the default depends on the model.",
         ),
         "top_k": Schema(
-            type=OpenAPIType.INTEGER, minimum=1, maximum=1000, description="The most people; 10 if left out."
+            type=OpenAPIType.INTEGER,
+            minimum=1,
+            maximum=1000,
+            description="Maximum number of people; default 10.",
         ),
     }
 
 
 _READ_BY_HANDLERS = (AnalyzeBody, EnrolBody, SearchBody)
-"""Bodies that no parameter of a handler names."""
+"""Schemas of bodies that no parameter of a handler declares."""
 
 
 def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
-    """The document at ``/schema/openapi.json``; None where it is not served."""
+    """Return the configuration of ``/schema/openapi.json``; None if the document is not served."""
     if not config.docs:
         return None
     schemes: dict[str, Any] = {
@@ -195,8 +198,8 @@ def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
             type="apiKey",
             security_scheme_in="cookie",
             name=config.session_cookie_name,
-            description="Set by `POST /api/auth/login`. Requests that change something also need the header "
-            f"`X-CSRFToken` with what the cookie `{config.csrf_cookie}` holds.",
+            description="Set by `POST /api/auth/login`. Requests that change data also need the header "
+            f"`X-CSRFToken` with the value of the cookie `{config.csrf_cookie}`.",
         ),
         "bearer": SecurityScheme(
             type="http",
@@ -208,27 +211,27 @@ def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
             type="apiKey",
             security_scheme_in="header",
             name=API_KEY_HEADER,
-            description="An API key; `Authorization: Token <key>` says the same.",
+            description="An API key; `Authorization: Token <key>` is equivalent.",
         ),
     }
     return OpenAPIConfig(
         title="Framecloak",
         version=config.version,
         description="Removes people's identities from video frames. Every error is "
-        "`application/problem+json` (RFC 9457) with a stable `code`; JSON and msgpack are taken and given "
-        "alike.",
+        "`application/problem+json` (RFC 9457) with a stable `code`. Requests and responses may be JSON or "
+        "msgpack.",
         contact=Contact(name="Framecloak"),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         components=Components(security_schemes=schemes),
         security=[{name: []} for name in schemes],
         tags=[
-            Tag("Frame anonymization", "Orders for anonymised frames, their progress and their results."),
-            Tag("Videos", "Stored videos and who may use them."),
-            Tag("Marks", "Stretches of time and areas of the picture that people mark on videos."),
-            Tag("Re-identification", "Faces in pictures: where they are, whose they might be."),
-            Tag("Galleries", "Enrolled faces, to be found again."),
-            Tag("Accounts", "Signing in, API keys, and accounts."),
-            Tag("Operation", "How the installation is doing."),
+            Tag("Frame anonymization", "Requests for anonymised frames, their progress and their results."),
+            Tag("Videos", "Stored videos and access to them."),
+            Tag("Marks", "Time ranges and image regions marked in videos."),
+            Tag("Re-identification", "Detection, comparison and emotions of faces in images."),
+            Tag("Galleries", "Enrolled faces and search for people."),
+            Tag("Accounts", "Sign-in, API keys and accounts."),
+            Tag("Operation", "Health and statistics of the installation."),
         ],
         use_handler_docstrings=True,
         path="/schema",
@@ -237,14 +240,14 @@ def openapi_config(config: HttpConfig) -> OpenAPIConfig | None:
 
 
 class ExactDocument(JsonRenderPlugin):
-    """Serves the document with what litestar does not know put right."""
+    """Renderer of the document that corrects what litestar cannot describe."""
 
     def __init__(self) -> None:
         super().__init__(path="/openapi.json")
         self._rendered: bytes | None = None
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """The document; made once."""
+        """Return the document, which is rendered once."""
         del request
         if self._rendered is None:
             self._rendered = msgspec.json.encode(completed(openapi_schema))
@@ -252,14 +255,14 @@ class ExactDocument(JsonRenderPlugin):
 
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """The same document, with exact schemas and with msgpack wherever JSON is.
+    """Return the document with exact schemas, and with msgpack wherever it has JSON.
 
-    msgspec, which decodes and encodes, says itself what it takes and gives: litestar loses limits of union
-    members, rounds large integers, and does not say that unknown fields are refused.
+    The schemas are generated by msgspec, which decodes and encodes the bodies: litestar loses the limits of
+    union members, rounds large integers and omits that unknown fields are rejected.
     """
     schemas = document["components"]["schemas"]
-    wanted = {*schemas, *(struct.__name__ for struct in _READ_BY_HANDLERS)}
-    structs = [kind for kind in _descendants(Struct) if kind.__name__ in wanted]
+    names = {*schemas, *(struct.__name__ for struct in _READ_BY_HANDLERS)}
+    structs = [struct for struct in _descendants(Struct) if struct.__name__ in names]
     _, exact = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     for item in document["paths"].values():
         for operation in item.values():
@@ -269,27 +272,27 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             _offer_msgpack(operation)
             _name_pictures(operation)
     exact = {name: _with_constants(schema) for name, schema in exact.items()}
-    for answer in _descendants(View):
-        if answer.__name__ in exact:
-            _say_that_all_is_there(exact[answer.__name__])
+    for view in _descendants(View):
+        if view.__name__ in exact:
+            _say_that_all_is_there(exact[view.__name__])
     return document | {"components": document["components"] | {"schemas": schemas | exact}}
 
 
 def _forget_validation_answer(operation: dict[str, Any]) -> None:
-    """Take out the 400 that litestar adds wherever there are parameters: ours are 422, as documented."""
+    """Remove the 400 response that litestar adds for parameters; invalid ones are answered with 422."""
     if JSON in operation["responses"].get("400", {}).get("content", {}):
         del operation["responses"]["400"]
 
 
 def _forget_bodies_of_redirects(operation: dict[str, Any]) -> None:
-    """Take out the empty schema that litestar gives them: generated clients would parse a body by it."""
+    """Remove the empty schema of redirects, which would make generated clients parse a body."""
     for status, answer in operation["responses"].items():
         if status.startswith("3"):
             answer.pop("content", None)
 
 
 def _say_what_is_binary(operation: dict[str, Any]) -> None:
-    """Tell bytes from text, which litestar calls a string alike."""
+    """Mark binary responses, which litestar describes as strings."""
     for answer in operation["responses"].values():
         for media_type, content in (answer.get("content") or {}).items():
             if media_type.startswith(_BINARY):
@@ -297,23 +300,23 @@ def _say_what_is_binary(operation: dict[str, Any]) -> None:
 
 
 def _say_that_all_is_there(schema: dict[str, Any]) -> None:
-    """Mark every field of an answer as required: a default is what we say, not what we leave out."""
+    """Mark every field of a response as required: fields with default values are always sent."""
     if "properties" in schema:
         schema["required"] = sorted(schema["properties"])
 
 
 def _with_constants(schema: Any) -> Any:  # noqa: ANN401 - JSON
-    """The same schema, where what has one value alone is a constant, which more generators understand."""
+    """Return the schema with single-value enums as constants, which more client generators support."""
     if isinstance(schema, list):
-        return [_with_constants(one) for one in schema]
+        return [_with_constants(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {name: _with_constants(one) for name, one in schema.items()}
-    match found.get("enum"):
+    result = {name: _with_constants(value) for name, value in schema.items()}
+    match result.get("enum"):
         case [only]:
-            del found["enum"]
-            found["const"] = only
-    return found
+            del result["enum"]
+            result["const"] = only
+    return result
 
 
 def _offer_msgpack(operation: dict[str, Any]) -> None:
@@ -324,7 +327,7 @@ def _offer_msgpack(operation: dict[str, Any]) -> None:
 
 
 def _name_pictures(operation: dict[str, Any]) -> None:
-    """Say which pictures are given: generators of clients do not know ranges of media types in answers."""
+    """List the image types of a response: client generators do not support wildcard media types there."""
     for answer in operation["responses"].values():
         content = answer.get("content") or {}
         if _ANY_PICTURE in content:
@@ -333,8 +336,8 @@ def _name_pictures(operation: dict[str, Any]) -> None:
 
 
 def _descendants(kind: type[Struct]) -> Iterator[type[Struct]]:
-    """All structs of this package that derive from one."""
+    """Yield all subclasses of a struct that are schemas of the API."""
     for child in kind.__subclasses__():
-        if child.__module__.startswith("framecloak.entrypoints.http.schemas"):
+        if child.__module__.startswith("framecloak.entrypoints.schemas"):
             yield child
         yield from _descendants(child)

@@ -1,4 +1,4 @@
-"""One API process: the application on top of the service, until it is told to stop."""
+"""Composition root of an API process."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from framecloak.entrypoints.settings import Settings
 
 
 async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Answer requests until told to stop; those that are being answered are finished.
+    """Serve the API until `stop` is set; running requests are finished first.
 
     Args:
-        settings: with the addresses of a database and a Redis.
-        listener: where requests come in.
-        stop: set when the process is to end.
+        settings: settings with the addresses of a database and a Redis server.
+        listener: listening socket.
+        stop: event that ends the server.
 
     Raises:
         DomainError: as for `build_service` and `build_faces`.
@@ -41,7 +41,7 @@ async def serve_api(settings: Settings, listener: socket.socket, stop: asyncio.E
 
 
 def services_of(service: Service, faces: Faces, metrics: ApiMetrics) -> Services:
-    """What the application is handed."""
+    """Return the use cases and adapters of the application."""
     objects = None
     if service.signed_urls is not None:
         objects = ObjectServer(service.signed_urls, service.store, service.clock)
@@ -69,7 +69,7 @@ def services_of(service: Service, faces: Faces, metrics: ApiMetrics) -> Services
 
 
 def http_config(service: Service) -> HttpConfig:
-    """What the application is set up with."""
+    """Return the configuration of the application."""
     settings = service.settings
     return HttpConfig(
         csrf_secret=service.secret.derive_key("csrf tokens"),

@@ -1,4 +1,4 @@
-"""What the HTTP API is handed: the use cases, and what only an API process needs beside them."""
+"""Use cases and adapters behind the HTTP API."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from framecloak.domain.videos.service import Collection
 
 
 class UrlVerifier(Protocol):
-    """Checks addresses that carry their own permission; ``SignedUrls`` does."""
+    """Verifier of signed URLs, implemented by ``SignedUrls`` of the storage adapter."""
 
     def verify(self, method: str, key: str, query: Mapping[str, str], now: datetime) -> str:
-        """The file name that an address was signed for; may be empty.
+        """Verify a signed URL and return the file name that it was signed for, which may be empty.
 
         Raises:
-            ForbiddenError: the address was altered, is incomplete, or is for another method.
-            TokenExpiredError: it came too late.
+            ForbiddenError: the URL was altered, is incomplete, or is for another method.
+            TokenExpiredError: the URL has expired.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectServer:
-    """Hands out and takes in objects under signed addresses, for a store that cannot do so itself.
+    """Access to objects under signed URLs, for a store that does not serve them itself.
 
     Attributes:
-        urls: checks the addresses.
-        store: holds the objects.
-        clock: tells whether an address has expired.
+        urls: verifier of the signed URLs.
+        store: object store.
+        clock: current time (UTC), to check the expiry of URLs.
     """
 
     urls: UrlVerifier
@@ -55,28 +55,28 @@ class ObjectServer:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything behind the HTTP API.
+    """Use cases and adapters of the HTTP API.
 
     Attributes:
-        identity: accounts, sessions, keys.
+        identity: accounts, sessions and API keys.
         collection: videos.
-        sharing: who may use them.
-        marking: segments and regions.
-        submissions: takes in orders.
-        overlays: proposes regions.
-        resubmissions: takes in edits of results.
-        reviewing: results, to be looked over.
-        anonymization: requests for frames.
-        board: tells whoever listens how far requests are.
-        delivery: results behind download links.
-        health: how the installation is doing.
-        vitals: the numbers that are watched.
-        faces: analyses pictures of faces.
-        galleries: faces that are to be found again.
-        clock: tells the time.
-        metrics: tells them, and what this process counts.
-        limiter: counts calls, over all processes.
-        objects: set for the folder store, None where clients fetch objects from the store itself.
+        sharing: access grants to videos.
+        marking: segments and marked regions of videos.
+        submissions: accepts new requests.
+        overlays: proposes regions of static overlays.
+        resubmissions: accepts requests to render a result again with edits.
+        reviewing: review of results.
+        anonymization: anonymisation requests.
+        board: publishes the progress of requests.
+        delivery: downloads of results by token.
+        health: health checks of the installation.
+        vitals: metrics of the installation.
+        faces: analysis of faces in images.
+        galleries: galleries of known faces.
+        clock: current time (UTC).
+        metrics: metrics of this process and their text format.
+        limiter: rate limiter shared by all processes.
+        objects: access to the folder store; None if clients fetch objects from the object store itself.
     """
 
     identity: Identity

@@ -1,4 +1,4 @@
-"""``framecloak clip-service``: reads emotions for API processes elsewhere."""
+"""Command ``framecloak clip-service``: serve emotion recognition to API processes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from framecloak.entrypoints.cli.options import service_settings
 from framecloak.entrypoints.settings import Settings
 
 
-@click.command(short_help="Say what faces express.")
-@click.option("--host", help="Address to listen on; HOST, or 127.0.0.1, when left out.")
+@click.command(short_help="Serve emotion recognition (CLIP).")
+@click.option("--host", help="Address to listen on; default: $HOST, or 127.0.0.1.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help="Port to listen on; CLIP_SERVICE_PORT, or 8500, when left out.",
+    help="Port to listen on; default: $CLIP_SERVICE_PORT, or 8500.",
 )
 def clip_service(*, host: str | None, port: int | None) -> None:
-    """Read emotions with the CLIP that `framecloak models export-clip` wrote, until told to stop.
+    """Recognise emotions with the CLIP model that `framecloak models export-clip` wrote, until stopped.
 
-    API processes ask it when CLIP_SERVICE_URL names it. CLIP_SERVICE_TOKEN, the same for both, keeps others
-    out. Needs neither database nor Redis. Prints `listening on http://HOST:PORT` when it takes requests.
+    API processes call the service if CLIP_SERVICE_URL is set to its address. Set CLIP_SERVICE_TOKEN to the
+    same value for both to keep other callers out. The service needs neither a database nor Redis. It prints
+    `listening on http://HOST:PORT` when it accepts requests.
     """
-    # Litestar takes a moment to import; `--help` does not need it.
+    # Importing Litestar is slow, and `--help` does not need it.
     from framecloak.entrypoints.asgi.uvicorn_server import address_of, listening_socket  # noqa: PLC0415
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""``framecloak api`` and ``framecloak worker``: one role of the service alone."""
+"""Commands ``framecloak api`` and ``framecloak worker``: run one process of the service."""
 
 from __future__ import annotations
 
@@ -15,20 +15,18 @@ from framecloak.entrypoints.settings import Settings
 from framecloak.entrypoints.worker.duty import Duty
 
 
-@click.command(short_help="Answer HTTP requests.")
-@click.option("--host", help="Address to listen on; HOST, or 127.0.0.1, when left out.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port to listen on; PORT, or 8000, when left out."
-)
-@click.option("--listen-fd", type=int, hidden=True, help="A listening socket that this process was handed.")
+@click.command(short_help="Serve the HTTP API.")
+@click.option("--host", help="Address to listen on; default: $HOST, or 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; default: $PORT, or 8000.")
+@click.option("--listen-fd", type=int, hidden=True, help="File descriptor of an inherited listening socket.")
 @data_dir_option
 def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: str | None) -> None:
-    """Answer HTTP requests until told to stop.
+    """Serve the HTTP API until stopped.
 
-    Needs DATABASE_URL and REDIS_URL, and a database that `framecloak db upgrade` has brought up to date.
-    Start as many as you like, behind a load balancer.
+    Needs DATABASE_URL and REDIS_URL, and a database that `framecloak db upgrade` has upgraded. Any number of
+    API processes can run behind a load balancer.
     """
-    # Litestar and SQLAlchemy take a moment to import; `--help` needs none of it.
+    # Importing Litestar and SQLAlchemy is slow, and `--help` does not need them.
     from framecloak.entrypoints.asgi.uvicorn_server import address_of, listening_socket  # noqa: PLC0415
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
 
@@ -45,20 +43,20 @@ def api(*, host: str | None, port: int | None, listen_fd: int | None, data_dir: 
         runner.run(_serve_api(settings, listener))
 
 
-@click.command(short_help="Work on requests.")
+@click.command(short_help="Process requests.")
 @click.option(
     "--duty",
     type=click.Choice([duty.value for duty in Duty]),
     default=Duty.ALL.value,
     show_default=True,
-    help="What this worker does: slices of videos, upkeep (clean-ups, webhooks, gallery indexes), or all.",
+    help="Tasks of this worker: slices of videos, upkeep (clean-up, webhooks, gallery indexes), or all.",
 )
 @data_dir_option
 def worker(*, duty: str, data_dir: str | None) -> None:
-    """Work on requests until told to stop; what is unfinished then goes back into the queue.
+    """Process requests until stopped; unfinished work then returns to the queue.
 
-    Needs DATABASE_URL and REDIS_URL, and the same DATA_DIR or MINIO_ENDPOINT as the API. Start as many as you
-    like; where all have --duty slices, one with --duty upkeep must run beside them.
+    Needs DATABASE_URL and REDIS_URL, and the same DATA_DIR or MINIO_ENDPOINT as the API. Any number of
+    workers can run; if all of them have --duty slices, one more with --duty upkeep is required.
     """
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415 - as above
 

@@ -1,4 +1,4 @@
-"""``framecloak serve``: the whole service on one machine, with one command."""
+"""Command ``framecloak serve``: run the whole service on one machine."""
 
 from __future__ import annotations
 
@@ -20,25 +20,24 @@ ADMINISTRATOR = "admin"
 """Name of the first account."""
 
 START_SECONDS = 60.0
-"""How long API and worker may take to give their first sign of life."""
+"""Time limit in seconds for the start of the API and the worker."""
 
 
 @click.command(short_help="Run the whole service on this machine.")
-@click.option("--host", help="Address to listen on; HOST, or 127.0.0.1, when left out.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port to listen on; PORT, or 8000, when left out."
-)
+@click.option("--host", help="Address to listen on; default: $HOST, or 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; default: $PORT, or 8000.")
 @data_dir_option
 def serve(*, host: str | None, port: int | None, data_dir: str | None) -> None:
-    """Start everything that the service needs, and stop all of it on Ctrl-C. Nothing is lost on restart.
+    """Start all processes of the service, and stop them on Ctrl-C. No data is lost on restart.
 
-    Without any setting, Postgres and Redis run out of wheels and everything is kept in the data folder. With
-    DATABASE_URL, REDIS_URL, MINIO_ENDPOINT and so on, those are used instead; see `framecloak settings`.
+    Without any settings, embedded Postgres and Redis servers run, and all data is kept in the data folder.
+    DATABASE_URL, REDIS_URL, MINIO_ENDPOINT and others select external servers; see `framecloak settings`.
 
-    The first time an administrator's account is made; its password is FRAMECLOAK_ADMIN_PASSWORD, or one that
-    is made up and printed this once. Prints `ready http://HOST:PORT` when it can serve.
+    The first start creates an administrator account. Its password is FRAMECLOAK_ADMIN_PASSWORD, or a
+    generated one that is printed only once. The command prints `ready http://HOST:PORT` when the service is
+    available.
     """
-    # structlog takes a moment to import; `--help` does not need it.
+    # Importing structlog is slow, and `--help` does not need it.
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
 
     settings = service_settings(data_dir=data_dir, host=host, port=port)
@@ -58,14 +57,14 @@ async def _serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def running_service(settings: Settings) -> AsyncIterator[str]:
-    """The whole service, from here to the end of the block; gives its address.
+    """Run the whole service until the end of the ``with`` block, and yield its address.
 
     Raises:
-        InvalidSettingError: the port is taken.
-        DomainError: the settings name a model or a device that is not there, or the servers behind it do not
-            start or cannot be reached.
+        InvalidSettingError: The port is in use.
+        DomainError: A model or a device in the settings is not available, or a server does not start or
+            cannot be reached.
     """
-    # SQLAlchemy, Litestar and the models' runtime take a moment to import; `--help` needs none of it.
+    # Importing SQLAlchemy, Litestar and ONNX Runtime is slow, and `--help` does not need them.
     from framecloak.entrypoints.asgi.uvicorn_server import address_of, listening_socket  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import require_detector  # noqa: PLC0415
     from framecloak.entrypoints.composition.servers import own_stack  # noqa: PLC0415
@@ -85,18 +84,20 @@ async def _first_administrator(settings: Settings) -> None:
 
     password = settings.admin_password or new_secret()
     async with build_service(settings) as service:
-        made = await service.identity.first_administrator(ADMINISTRATOR, password)
-    if made is None:
+        created = await service.identity.first_administrator(ADMINISTRATOR, password)
+    if created is None:
         return
-    click.echo(f"administrator {made.username}")
+    click.echo(f"administrator {created.username}")
     if not settings.admin_password:
         click.echo(f"password      {password}")
-        click.echo("Keep it: it is not shown again. `framecloak users password admin` sets another.")
+        click.echo(
+            "Save the password: it is not shown again. `framecloak users password admin` sets a new one."
+        )
 
 
 @asynccontextmanager
 async def _processes(settings: Settings, listener: socket, address: str) -> AsyncIterator[None]:
-    """API and worker, each in a process of its own, once both have given a sign of life."""
+    """Run the API and the worker in separate processes; enter the block when both are ready."""
     from framecloak.entrypoints.runtime.supervisor import Role, SupervisedProcess, environment  # noqa: PLC0415 - as above
 
     variables = environment(
@@ -111,7 +112,7 @@ async def _processes(settings: Settings, listener: socket, address: str) -> Asyn
     descriptor = listener.fileno()
     api = Role("api", ("--listen-fd", str(descriptor)), patience=10.0, inherits=(descriptor,))
     worker = Role("worker", (), patience=settings.worker_grace_seconds + 10.0)
-    # In this order they stop: nothing new comes in while the worker puts back what it has.
+    # They stop in this order, so that no requests arrive while the worker returns its slices to the queue.
     processes = [SupervisedProcess(role, variables) for role in (api, worker)]
     running = [asyncio.create_task(process.run()) for process in processes]
     try:
@@ -126,10 +127,10 @@ async def _processes(settings: Settings, listener: socket, address: str) -> Asyn
 
 
 async def _until_ready(settings: Settings, address: str) -> None:
-    """Wait until the API answers and a worker listens.
+    """Wait until the API responds and a worker is registered.
 
     Raises:
-        QueueUnavailableError: they do not.
+        QueueUnavailableError: They are not ready within the time limit.
     """
     from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - as above
 
@@ -139,22 +140,22 @@ async def _until_ready(settings: Settings, address: str) -> None:
             await _until(queue.workers)
     except TimeoutError as error:
         raise QueueUnavailableError(
-            "the API or the worker does not come up",
-            "the lines above say why; FRAME_ANONYMIZATION_DEBUG=true says more",
+            "the API or the worker did not start",
+            "see the log lines above for the reason; FRAME_ANONYMIZATION_DEBUG=true logs more",
         ) from error
 
 
 async def _until(question: Callable[[], Awaitable[object]]) -> None:
-    """Ask until the answer is yes."""
-    answer = await question()
-    while not answer:
+    """Poll a condition until it is true."""
+    satisfied = await question()
+    while not satisfied:
         await asyncio.sleep(0.05)
-        answer = await question()
+        satisfied = await question()
 
 
 def _answers(address: str) -> bool:
     try:
-        with urlopen(f"{address}/health", timeout=1.0):  # noqa: S310 -- our own address, which is http
+        with urlopen(f"{address}/health", timeout=1.0):  # noqa: S310 -- the address of this service, which is http
             return True
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""What must never be in a log line is taken out of it here: secrets, pixels and embeddings."""
+"""Masking of secrets, pixels and embeddings in log lines."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 MASK = "***"
 
 MOST_ITEMS = 64
-"""Items of a list that are shown; an embedding has hundreds."""
+"""Maximum length of a list that is logged in full; an embedding has hundreds of items."""
 
 _DEEPEST = 8
 _SECRET_NAME = re.compile(
     r"token|passw|secret|authorization|cookie|csrf|credential|embedding|signature|(^|[_-])key$", re.IGNORECASE
 )
-# Bounded, so that a long word costs no more than its length: some of what is logged was sent by strangers.
+# Repetitions are bounded to keep matching linear in the length: some logged text comes from clients.
 _ASSIGNED = re.compile(
     r"""(?ix)
         (?P<name> (?: token | passw(?:or)?d | secret | csrf | credential | signature
-            | api[_-]?key(?!:\d+\b) )  # api_key:7 is the number of one
+            | api[_-]?key(?!:\d+\b) )  # api_key:7 is the id of a key
         [\w-]{0,40} ["']? ) (?P<sign> = | :\s? ) (?! \s | \*{3} ) [^\s&,;)]+"""
 )
 _HEADER = re.compile(r"(?i)\b((?:set-)?cookie|authorization)(['\"]?\s*[:=,]\s*)\S[^\r\n]*")
@@ -29,40 +29,40 @@ _CREDENTIALS = re.compile(r"(?<=://)\S{1,500}@")
 _JWT = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*)*")
 _API_KEY = re.compile(r"\bfck?_[\w-]{6,}")
 _RANDOM = re.compile(r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])")
-"""256 random bits in Base64 for addresses: sessions, download links, signatures."""
+"""256 random bits in URL-safe Base64: sessions, download links, signatures."""
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (_HEADER, rf"\1\2{MASK}"),
     (_CREDENTIALS, f"{MASK}@"),
     (_JWT, MASK),
     (_API_KEY, MASK),
-    (_ASSIGNED, lambda found: f"{found['name']}{found['sign']}{MASK}"),
+    (_ASSIGNED, lambda match: f"{match['name']}{match['sign']}{MASK}"),
     (_RANDOM, MASK),
 )
 
 
 def masked_text(text: str) -> str:
-    """The same text without what looks like a credential."""
+    """Return the text with everything masked that looks like a credential."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
 
 
-def masked(value: object, name: str = "") -> Any:  # noqa: ANN401 - whatever a log line may hold
-    """What may be shown of a value.
+def masked(value: object, name: str = "") -> Any:  # noqa: ANN401 - log lines hold any type
+    """Return a value that may be logged, of types that JSON supports.
 
     Args:
-        value: anything; JSON can hold what comes back.
-        name: that it goes by; a telling one hides it whatever it looks like.
+        value: any value.
+        name: name of the field; if it suggests a secret, the whole value is masked.
     """
     return _masked(value, name, 0)
 
 
 def described(value: object) -> object:
-    """Bytes and arrays by kind and length, anything else as it is."""
+    """Return type and size of bytes and arrays, any other value unchanged."""
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{type(value).__name__} of {len(value)}>"
-    # NumPy is not imported for this: a process that has arrays has imported it.
+    # Duck typing avoids importing NumPy, which not every process needs.
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and hasattr(value, "dtype"):
         size = "x".join(map(str, shape)) or "1"
@@ -70,7 +70,7 @@ def described(value: object) -> object:
     return value
 
 
-def _masked(value: object, name: str, depth: int) -> object:  # noqa: PLR0911 - one for each kind of value
+def _masked(value: object, name: str, depth: int) -> object:  # noqa: PLR0911 - one return for each type
     if value is None or isinstance(value, bool):
         return value
     if name and _SECRET_NAME.search(name):
@@ -83,9 +83,9 @@ def _masked(value: object, name: str, depth: int) -> object:  # noqa: PLR0911 - 
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping) and depth < _DEEPEST:
-        return {masked_text(str(key)): _masked(one, str(key), depth + 1) for key, one in value.items()}
+        return {masked_text(str(key)): _masked(item, str(key), depth + 1) for key, item in value.items()}
     if isinstance(value, Sequence | AbstractSet) and depth < _DEEPEST:
         if len(value) > MOST_ITEMS:
             return f"<{type(value).__name__} of {len(value)}>"
-        return [_masked(one, name, depth + 1) for one in value]
+        return [_masked(item, name, depth + 1) for item in value]
     return masked_text(str(value))

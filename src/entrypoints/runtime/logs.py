@@ -1,6 +1,6 @@
-"""Where log lines go and how they look. All code logs with ``logging``; structlog is known here alone.
+"""Configuration of logging. All code logs with ``logging``; only this module uses structlog.
 
-Facts go into ``extra``, from where they become fields of the line.
+Values passed in ``extra`` become fields of the log line.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from framecloak.entrypoints.runtime.log_masking import described, masked
 from framecloak.entrypoints.settings import Settings
 
 OWN = ("framecloak",)
-"""Loggers of our own packages; those of others say less."""
+"""Loggers of this program; those of libraries log warnings only."""
 
 TALKATIVE = ("sqlalchemy", "urllib3", "httpcore", "httpx")
-"""Loggers that tell statements and addresses as they are, at any level below a warning."""
+"""Loggers that log unmasked SQL statements and addresses at levels below WARNING."""
 
 _AUDIT = "audit"
 
 
 def configure_logging(settings: Settings) -> None:
-    """One line for each event on standard error: JSON, or for people when that is a terminal.
+    """Log one line for each event to standard error: JSON, or readable text if it is a terminal.
 
-    Every record of `logging`, of whatever library, goes the same way and loses its secrets on it. With
-    FRAME_ANONYMIZATION_DEBUG there are more lines, and each says where in the program it comes from.
+    The records of all libraries go through the same handler, which masks secrets. FRAME_ANONYMIZATION_DEBUG
+    adds debug messages, and the source file and line number to each log line.
 
     Args:
-        settings: say how much, and in which format.
+        settings: level and format.
     """
     handler = logging.StreamHandler(sys.stderr)
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     handler.setFormatter(
         ProcessorFormatter(
             processors=_processors(as_json=as_json, detailed=settings.debug),
-            # Bytes that are an argument must be seen before they are part of the text.
+            # Arguments of type bytes must be masked before they become part of the text.
             use_get_message=False,
             pass_foreign_args=True,
         )
@@ -61,10 +61,10 @@ def configure_logging(settings: Settings) -> None:
 
 @contextmanager
 def bound(**context: object) -> Iterator[None]:
-    """Have every line that is logged in this block, and in tasks it starts, carry these fields.
+    """Add fields to every line logged in this block and in tasks that it starts.
 
     Args:
-        **context: ``request_id`` for the id of an anonymisation request; names as in other lines.
+        **context: names and values of the fields, e.g. ``request_id`` for the id of an anonymisation request.
     """
     with bound_contextvars(**context):
         yield
@@ -80,8 +80,8 @@ def _processors(*, as_json: bool, detailed: bool) -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if detailed:
-        places = [CallsiteParameter.PATHNAME, CallsiteParameter.LINENO, CallsiteParameter.PROCESS]
-        chain.append(CallsiteParameterAdder(places))
+        call_site = [CallsiteParameter.PATHNAME, CallsiteParameter.LINENO, CallsiteParameter.PROCESS]
+        chain.append(CallsiteParameterAdder(call_site))
     chain.append(ProcessorFormatter.remove_processors_meta)
     if as_json:
         transformer = ExceptionDictTransformer(show_locals=False)
@@ -93,19 +93,19 @@ def _processors(*, as_json: bool, detailed: bool) -> list[Processor]:
 
 
 def _interpolated(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Put the arguments of a record into its text, bytes and arrays by their length."""
-    given = event.pop("positional_args", ())
-    if not given:
+    """Format the message of a record with its arguments; bytes and arrays appear as type and size."""
+    positional = event.pop("positional_args", ())
+    if not positional:
         return event
     arguments: Mapping[str, object] | tuple[object, ...]
-    if isinstance(given, Mapping):
-        arguments = {name: described(value) for name, value in given.items()}
+    if isinstance(positional, Mapping):
+        arguments = {name: described(value) for name, value in positional.items()}
     else:
-        arguments = tuple(described(value) for value in given)
+        arguments = tuple(described(value) for value in positional)
     try:
         event["event"] = str(event["event"]) % arguments
     except (TypeError, ValueError, KeyError):
-        # A slip in a line must not cost the line; `logging` would print the arguments as they are.
+        # A wrong format string must not lose the message; `logging` would print the arguments unmasked.
         event["arguments"] = list(arguments.values() if isinstance(arguments, Mapping) else arguments)
     return event
 

@@ -1,4 +1,4 @@
-"""What this process may use of the machine."""
+"""CPU cores and memory available to this process."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _STATM = Path("/proc/self/statm")
 
 
 def available_cores() -> int:
-    """Cores that this process may use: its affinity, and the quota of its control group if that is less."""
+    """Return the number of usable cores: CPU affinity, or the quota of the control group if less."""
     cores = len(os.sched_getaffinity(0))
     quota = _cgroup_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
 def available_memory() -> int | None:
-    """Bytes that this process may use: the machine's memory, and the limit of its control group if less.
+    """Return the usable memory in bytes: memory of the machine, or the limit of the control group if less.
 
     Returns:
-        None where the system does not say.
+        None if the system does not report it.
     """
     limits = [limit for limit in (_memory_line("MemTotal"), *map(_limit, _CGROUP_MEMORY)) if limit]
     return min(limits, default=None)
 
 
 def resident_memory() -> int | None:
-    """Bytes of memory that this process holds; None where the system does not say."""
+    """Return the resident memory of this process in bytes; None if the system does not report it."""
     try:
         return int(_STATM.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
@@ -43,7 +43,7 @@ def resident_memory() -> int | None:
 
 
 def free_memory_share() -> float | None:
-    """How much of the machine's memory could be had now, in 0..1; None where the system does not say."""
+    """Return the share of the machine's memory that is available, 0..1; None if not reported."""
     total, available = _memory_line("MemTotal"), _memory_line("MemAvailable")
     return available / total if total and available is not None else None
 
@@ -63,12 +63,12 @@ def _limit(file: Path) -> int | None:
     try:
         return int(file.read_text("ascii"))
     except (OSError, ValueError):
-        # No control groups here, or "max": no limit.
+        # No control groups on this system, or "max", which means no limit.
         return None
 
 
 def _cgroup_quota() -> float | None:
-    """Cores' worth of time that the control group grants; None without a limit."""
+    """Return the CPU quota of the control group in cores; None without a quota."""
     try:
         if _CGROUP_V2_QUOTA.is_file():
             quota, period = _CGROUP_V2_QUOTA.read_text("ascii").split()
@@ -76,6 +76,6 @@ def _cgroup_quota() -> float | None:
             quota, period = _CGROUP_V1_QUOTA.read_text("ascii"), _CGROUP_V1_PERIOD.read_text("ascii")
         granted = int(quota) / int(period)
     except (OSError, ValueError):
-        # No control groups here, or "max": no limit.
+        # No control groups on this system, or "max", which means no limit.
         return None
     return granted if granted > 0 else None

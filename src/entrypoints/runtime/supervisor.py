@@ -1,4 +1,4 @@
-"""Processes of our own program that are started, watched, started again when they die, and stopped."""
+"""Supervision of child processes of this program: start, restart after a crash, and stop."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from framecloak.adapters.embedded.processes import command_line
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before a process that died is started again; twice as long each time."""
+"""Minimum and maximum delay in seconds before a crashed process restarts; doubled after each crash."""
 
 HEALTHY_AFTER = 60.0
-"""Seconds after which a process counts as having started well."""
+"""Seconds of run time after which the restart delay is reset to its minimum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one process does.
+    """Command of a child process and how to stop it.
 
     Attributes:
-        name: the subcommand of ``framecloak``.
-        arguments: of the subcommand.
-        patience: seconds that it may take to stop in good order.
-        inherits: file descriptors that it is handed.
+        name: subcommand of ``framecloak``.
+        arguments: arguments of the subcommand.
+        patience: seconds for a graceful stop before the process is killed.
+        inherits: file descriptors that the process inherits.
     """
 
     name: str
@@ -39,14 +39,14 @@ class Role:
 
 
 class SupervisedProcess:
-    """One process of a role, replaced when it dies; ends when we do.
+    """Child process that is restarted after a crash and ends with its parent.
 
-    It is in a session of its own, so that Ctrl-C in the terminal reaches us alone and everything stops in
-    order.
+    It runs in a session of its own: Ctrl-C in the terminal reaches only the parent, which then stops its
+    children in order.
 
     Args:
-        role: what it does.
-        environment: its variables.
+        role: command of the process.
+        environment: environment variables of the process.
     """
 
     def __init__(self, role: Role, environment: Mapping[str, str]) -> None:
@@ -56,23 +56,23 @@ class SupervisedProcess:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Keep it running until `stop`."""
+        """Keep the process running until `stop` is called."""
         pause = FIRST_PAUSE
         clock = asyncio.get_running_loop().time
         while not self._stopping.is_set():
-            began = clock()
+            started_at = clock()
             self._process = await self._start()
             code = await self._process.wait()
             if self._stopping.is_set():
                 return
-            if clock() - began > HEALTHY_AFTER:
+            if clock() - started_at > HEALTHY_AFTER:
                 pause = FIRST_PAUSE
-            logger.error("the %s ended with code %s; it starts again in %.1f s", self._role.name, code, pause)
+            logger.error("the %s ended with code %s; it restarts in %.1f s", self._role.name, code, pause)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 
     async def stop(self) -> None:
-        """Have it end in good order; kill it when that takes too long."""
+        """Stop the process gracefully; kill it when it exceeds its stop timeout."""
         self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
@@ -82,12 +82,12 @@ class SupervisedProcess:
             async with asyncio.timeout(self._role.patience):
                 await process.wait()
         except TimeoutError:
-            logger.warning("the %s does not stop and is killed", self._role.name)
+            logger.warning("the %s did not stop in time and is killed", self._role.name)
             process.kill()
             await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
-        # -P: a folder of the user's that happens to be named like a package of ours must not be imported.
+        # -P keeps folders of the working directory that share a name with our packages from being imported.
         program = [sys.executable, "-P", "-m", "framecloak", self._role.name, *self._role.arguments]
         return await asyncio.create_subprocess_exec(
             *command_line(program, None, signal.SIGTERM),
@@ -99,5 +99,5 @@ class SupervisedProcess:
 
 
 def environment(overrides: Mapping[str, str]) -> dict[str, str]:
-    """Our own variables, some of them replaced."""
+    """Return the environment of this process with some variables replaced."""
     return {**os.environ, **overrides}

@@ -1,1 +1,1 @@
-"""What goes over the wire, as msgspec structs with documented fields."""
+"""Schemas of request and response bodies, as msgspec structs with documented fields."""

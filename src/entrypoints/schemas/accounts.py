@@ -1,4 +1,4 @@
-"""Accounts, sessions, tokens and API keys."""
+"""Schemas of accounts, sessions, tokens and API keys."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ NewPassword = Annotated[
 
 
 class Credentials(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who wants to sign in."""
+    """Credentials to sign in with."""
 
     username: Username
     password: Password
 
 
 class RefreshBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What earns new tokens."""
+    """Refresh token to exchange for new tokens."""
 
-    refresh_token: Annotated[Secret, Meta(description="From the last answer; used up by this.")]
+    refresh_token: Annotated[Secret, Meta(description="Refresh token of the latest token pair; valid once.")]
 
 
 class CreateUserBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to open."""
+    """An account to create."""
 
     username: Username
     password: NewPassword
-    role: Annotated[Role, Meta(description="What kind of account it is.", examples=["user"])] = Role.USER
+    role: Annotated[Role, Meta(description="Role of the account.", examples=["user"])] = Role.USER
 
 
 class ChangeUserBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to change about an account; what is left out stays. All its browsers are signed out."""
+    """Changes to an account; omitted fields stay unchanged. All its browser sessions are ended."""
 
-    role: Annotated[Role, Meta(description="What kind of account it is to be.")] | UnsetType = UNSET
-    disabled: Annotated[bool, Meta(description="Whether it is to be locked out.")] | UnsetType = UNSET
+    role: Annotated[Role, Meta(description="New role of the account.")] | UnsetType = UNSET
+    disabled: Annotated[bool, Meta(description="Whether the account is disabled.")] | UnsetType = UNSET
     password: NewPassword | UnsetType = UNSET
 
 
 class CreateApiKeyBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An API key to make."""
+    """An API key to create."""
 
     name: Annotated[
         str,
@@ -64,12 +64,12 @@ class CreateApiKeyBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             min_length=1,
             max_length=100,
             pattern=NO_NUL,
-            description="What it is for.",
+            description="Purpose of the key.",
             examples=["nightly export"],
         ),
     ]
     expires_at: (
-        Annotated[datetime, Meta(tz=True, description="From then on it is worthless; never when null.")]
+        Annotated[datetime, Meta(tz=True, description="Time of expiry; null for a key that never expires.")]
         | None
     ) = None
 
@@ -79,13 +79,15 @@ class UserView(View, frozen=True, kw_only=True):
 
     id: Annotated[int, Meta(examples=[1])]
     username: Annotated[str, Meta(examples=["ada"])]
-    role: Annotated[Role, Meta(description="`admin` sees and may do everything.", examples=["user"])]
-    disabled: Annotated[bool, Meta(description="Whether it is locked out.", examples=[False])]
+    role: Annotated[
+        Role, Meta(description="Role of the account; `admin` has full access.", examples=["user"])
+    ]
+    disabled: Annotated[bool, Meta(description="Whether the account is disabled.", examples=[False])]
     created_at: datetime
 
     @classmethod
     def of(cls, user: User) -> Self:
-        """As shown to administrators."""
+        """Build the view of an account for administrators."""
         return cls(
             id=user.id,
             username=user.username,
@@ -102,16 +104,18 @@ class UserPage(PageBase, frozen=True, kw_only=True):
 
 
 class MeView(View, frozen=True, kw_only=True):
-    """Who is calling."""
+    """The account of the caller."""
 
-    id: Annotated[int, Meta(description="Number of the account.", examples=[1])]
+    id: Annotated[int, Meta(description="Id of the account.", examples=[1])]
     username: Annotated[str, Meta(examples=["ada"])]
     role: Annotated[Role, Meta(examples=["user"])]
-    authenticated_by: Annotated[Means, Meta(description="How the caller proved it.", examples=["session"])]
+    authenticated_by: Annotated[
+        Means, Meta(description="Authentication method of this request.", examples=["session"])
+    ]
 
     @classmethod
     def of(cls, principal: Principal) -> Self:
-        """As the caller sees itself."""
+        """Build the view from the principal of the request."""
         return cls(
             id=principal.user_id,
             username=principal.username,
@@ -121,31 +125,31 @@ class MeView(View, frozen=True, kw_only=True):
 
 
 class SessionView(View, frozen=True, kw_only=True):
-    """A browser that is signed in; the session itself is in a cookie that scripts cannot read."""
+    """A browser session; its secret is in a cookie that scripts cannot read."""
 
     user: UserView
     csrf_token: Annotated[
-        str, Meta(description="To be sent as `X-CSRFToken` with every request that changes something.")
+        str, Meta(description="CSRF token to send as `X-CSRFToken` with every request that changes data.")
     ]
     expires_at: datetime
 
     @classmethod
     def of(cls, signed_in: SignedIn, csrf_token: str) -> Self:
-        """What a browser may know of its session."""
+        """Build the view of a new session."""
         return cls(user=UserView.of(signed_in.user), csrf_token=csrf_token, expires_at=signed_in.expires_at)
 
 
 class TokenView(View, frozen=True, kw_only=True):
-    """JSON Web Tokens for a program."""
+    """JSON Web Tokens of a program."""
 
-    access_token: Annotated[str, Meta(description="For `Authorization: Bearer`.")]
-    refresh_token: Annotated[str, Meta(description="Earns the next pair, once.")]
+    access_token: Annotated[str, Meta(description="Access token for `Authorization: Bearer`.")]
+    refresh_token: Annotated[str, Meta(description="Token to exchange for the next pair; valid once.")]
     token_type: Annotated[Literal["Bearer"], Meta(description="Always `Bearer`.")] = "Bearer"  # noqa: S105 - a name
-    expires_in: Annotated[int, Meta(description="Seconds that the access token is good for.", examples=[900])]
+    expires_in: Annotated[int, Meta(description="Lifetime of the access token in seconds.", examples=[900])]
 
     @classmethod
     def of(cls, pair: TokenPair) -> Self:
-        """In the words of RFC 6749."""
+        """Build the token response of RFC 6749."""
         return cls(access_token=pair.access, refresh_token=pair.refresh, expires_in=pair.expires_in)
 
 
@@ -154,14 +158,17 @@ class ApiKeyView(View, frozen=True, kw_only=True):
 
     id: Annotated[int, Meta(examples=[1])]
     name: Annotated[str, Meta(examples=["nightly export"])]
-    prefix: Annotated[str, Meta(description="How the secret begins.", examples=["fck_4fQz1x"])]
+    prefix: Annotated[str, Meta(description="First characters of the secret.", examples=["fck_4fQz1x"])]
     created_at: datetime
     expires_at: datetime | None
-    last_used_at: Annotated[datetime | None, Meta(description="To the minute.")]
+    last_used_at: Annotated[
+        datetime | None,
+        Meta(description="Time of the last use, with a resolution of one minute; null if never used."),
+    ]
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
-        """As shown to its owner."""
+        """Build the view of a key for its owner."""
         return cls(
             id=key.id,
             name=key.name,
@@ -173,13 +180,13 @@ class ApiKeyView(View, frozen=True, kw_only=True):
 
 
 class NewApiKeyView(ApiKeyView, frozen=True, kw_only=True):
-    """An API key that was just made."""
+    """A new API key with its secret."""
 
-    key: Annotated[str, Meta(description="The secret; shown this once.")]
+    key: Annotated[str, Meta(description="Secret of the key; returned only once.")]
 
     @classmethod
     def made(cls, key: ApiKey, secret: str) -> Self:
-        """As shown once."""
+        """Build the view of a new key with its secret."""
         return cls(
             id=key.id,
             name=key.name,

@@ -1,4 +1,4 @@
-"""Faces: what is found in pictures, and how alike two are."""
+"""Schemas of face analysis and comparison."""
 
 from __future__ import annotations
 
@@ -23,61 +23,61 @@ from framecloak.entrypoints.schemas.problems import Problem
 EmbeddingFormat: TypeAlias = Annotated[
     Literal["list", "base64"],
     Meta(
-        description="How embeddings are written: as numbers, or as little-endian float32, which is base64 in"
-        " JSON and binary in msgpack.",
+        description="Format of embeddings: lists of numbers, or little-endian float32 as base64 in JSON and"
+        " as binary in msgpack.",
     ),
 ]
 Picture: TypeAlias = Annotated[
     msgspec.Raw,
     Meta(
-        description="A picture file: base64 (a data URL does, too), or binary in msgpack.",
+        description="Image file: base64, also as a data URL, or binary in msgpack.",
         extra_json_schema={"type": "string", "contentEncoding": "base64"},
     ),
 ]
 Vector: TypeAlias = Annotated[
     list[float] | bytes,
-    Meta(description="As numbers, or as little-endian float32: base64 in JSON, binary in msgpack."),
+    Meta(description="Embedding as numbers, or as little-endian float32: base64 in JSON, binary in msgpack."),
 ]
-Cosine: TypeAlias = Annotated[float, Meta(ge=-1, le=1, description="Cosine.", examples=[0.85])]
+Cosine: TypeAlias = Annotated[float, Meta(ge=-1, le=1, description="Cosine similarity.", examples=[0.85])]
 Threshold: TypeAlias = Annotated[
-    float, Meta(ge=-1, le=1, description="The least cosine of a match.", examples=[0.5])
+    float, Meta(ge=-1, le=1, description="Minimum cosine similarity of a match.", examples=[0.5])
 ]
 Decode: TypeAlias = Callable[[msgspec.Raw, int], list[float]]
-"""Makes a row of what was sent, told which row it is."""
+"""Decodes a row of a list, given its encoded value and its index."""
 
 _LITTLE_ENDIAN = np.dtype("<f4")
 
 
 class AnalyzeBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A picture of a face."""
+    """An image to analyse."""
 
     image_data: Picture
     embedding_format: EmbeddingFormat = "list"
 
 
 class AnalyzeBatchBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Pictures of faces."""
+    """Images to analyse."""
 
-    images: Annotated[list[Picture], Meta(description="1 to 32 of them.", min_length=1)]
+    images: Annotated[list[Picture], Meta(description="1 to 32 images.", min_length=1)]
     embedding_format: EmbeddingFormat = "list"
 
 
 class QualityView(View, frozen=True, kw_only=True):
-    """Signals by which a client can refuse to enrol a bad picture."""
+    """Quality of a face, to keep poor images from being enrolled."""
 
     sharpness: Annotated[
-        float, Meta(description="0 (a smear) to 1; faces in focus have 0.5 and more.", examples=[0.71])
+        float, Meta(description="Sharpness, 0 to 1; faces in focus have at least 0.5.", examples=[0.71])
     ]
     yaw: Annotated[
-        float, Meta(description="Degrees turned towards the right side of the picture.", examples=[-4.0])
+        float, Meta(description="Rotation in degrees towards the right side of the image.", examples=[-4.0])
     ]
-    pitch: Annotated[float, Meta(description="Degrees raised.", examples=[2.5])]
-    roll: Annotated[float, Meta(description="Degrees tilted clockwise.", examples=[0.4])]
-    size: Annotated[float, Meta(description="Pixels of the shorter side of the box.", examples=[140.0])]
+    pitch: Annotated[float, Meta(description="Upward rotation in degrees.", examples=[2.5])]
+    roll: Annotated[float, Meta(description="Clockwise tilt in degrees.", examples=[0.4])]
+    size: Annotated[float, Meta(description="Shorter side of the box in pixels.", examples=[140.0])]
 
     @classmethod
     def of(cls, quality: Quality) -> Self:
-        """As it was measured."""
+        """Build the view of measured values."""
         return cls(
             sharpness=quality.sharpness,
             yaw=quality.yaw,
@@ -88,33 +88,39 @@ class QualityView(View, frozen=True, kw_only=True):
 
 
 class FaceView(View, frozen=True, kw_only=True):
-    """A face in a picture."""
+    """A detected face."""
 
-    face_id: Annotated[UUID, Meta(description="Names this finding; it is not stored.")]
+    face_id: Annotated[UUID, Meta(description="Id of this detection; it is not stored.")]
     bbox: Annotated[
         list[float],
         Meta(
-            description="`x, y, width, height` in pixels of the upright picture.",
+            description="`x, y, width, height` in pixels of the upright image.",
             examples=[[412.0, 95.5, 118.0, 151.0]],
         ),
     ]
     landmarks: Annotated[
         list[list[float]],
-        Meta(description="Left eye, right eye, nose, left and right corner of the mouth, as seen: `x, y`."),
+        Meta(
+            description="Left eye, right eye, nose, left and right corner of the mouth in the image: `x, y`."
+        ),
     ]
     embedding: Annotated[
-        list[float] | bytes, Meta(description="Unit length; to be compared within one `model` only.")
+        list[float] | bytes,
+        Meta(description="Embedding of unit length; comparable only within the same `model`."),
     ]
-    confidence: Annotated[float, Meta(description="How sure the detector is, 0 to 1.", examples=[0.95])]
+    confidence: Annotated[float, Meta(description="Confidence of the detector, 0 to 1.", examples=[0.95])]
     quality: QualityView
     emotions: Annotated[
         dict[str, float] | None,
-        Meta(description="Probability of each; null when no CLIP is available.", examples=[{"happy": 0.8}]),
+        Meta(
+            description="Probability by emotion; null if no CLIP model is available.",
+            examples=[{"happy": 0.8}],
+        ),
     ]
 
     @classmethod
     def of(cls, face: Face, embedding_format: EmbeddingFormat) -> Self:
-        """As shown to whoever sent the picture."""
+        """Build the view of a detected face."""
         x1, y1, x2, y2 = face.box.tolist()
         return cls(
             face_id=uuid4(),
@@ -128,87 +134,100 @@ class FaceView(View, frozen=True, kw_only=True):
 
 
 class AnalysisView(FaceView, frozen=True, kw_only=True):
-    """The most prominent face of a picture."""
+    """The most prominent face of an image."""
 
     timestamp: datetime
-    model: Annotated[str, Meta(description="Whose embedding it is.", examples=["buffalo_l"])]
-    faces_detected: Annotated[int, Meta(description="Faces in the picture, small ones too.", examples=[1])]
+    model: Annotated[str, Meta(description="Model of the embedding.", examples=["buffalo_l"])]
+    faces_detected: Annotated[
+        int, Meta(description="Number of faces in the image, including small ones.", examples=[1])
+    ]
 
     @classmethod
     def of_analysis(
         cls, analysis: Analysis, embedding_format: EmbeddingFormat, model: str, now: datetime
     ) -> Self:
-        """As shown to whoever sent the picture."""
+        """Build the view of the most prominent face of an analysis."""
         face: dict[str, Any] = msgspec.structs.asdict(FaceView.of(analysis.faces[0], embedding_format))
         return cls(**face, timestamp=now, model=model, faces_detected=analysis.detected)
 
 
 class PictureAnalysisView(View, frozen=True, kw_only=True):
-    """What was found in one picture of several."""
+    """Faces of one image of a batch."""
 
-    index: Annotated[int, Meta(description="Which picture, from 0.", examples=[0])]
-    faces: Annotated[list[FaceView], Meta(description="The largest first.")]
-    faces_detected: Annotated[int, Meta(description="Faces in the picture, small ones too.", examples=[2])]
-    error: Annotated[Problem | None, Meta(description="Why there are no faces; null when there are.")]
+    index: Annotated[int, Meta(description="Index of the image in the batch, from 0.", examples=[0])]
+    faces: Annotated[list[FaceView], Meta(description="Detected faces, largest first.")]
+    faces_detected: Annotated[
+        int, Meta(description="Number of faces in the image, including small ones.", examples=[2])
+    ]
+    error: Annotated[
+        Problem | None, Meta(description="Reason why no faces are returned; null if there are faces.")
+    ]
 
 
 class LikenessView(View, frozen=True, kw_only=True):
-    """What cosines of a model mean."""
+    """Reference values for the cosine similarities of a model."""
 
     unrelated: Annotated[
-        float, Meta(description="About the cosine of two people who have nothing in common.", examples=[0.0])
+        float, Meta(description="Typical similarity of two unrelated people.", examples=[0.0])
     ]
     possible: Annotated[
-        float, Meta(description="From here on two faces may be of one person.", examples=[0.3])
+        float, Meta(description="Similarity from which two faces may show the same person.", examples=[0.3])
     ]
     usual: Annotated[
         float,
-        Meta(description="From here on they are usually taken for one person's.", examples=[0.4]),
+        Meta(
+            description="Similarity from which two faces are usually considered the same person.",
+            examples=[0.4],
+        ),
     ]
 
     @classmethod
     def of(cls, space: EmbeddingSpace) -> Self | None:
-        """Of the embeddings of a space; None for a model that nobody has looked into."""
-        known = likeness(space)
-        return cls(unrelated=known.unrelated, possible=known.possible, usual=known.usual) if known else None
+        """Build the view of an embedding space; return None for a model without measured values."""
+        reference = likeness(space)
+        return (
+            cls(unrelated=reference.unrelated, possible=reference.possible, usual=reference.usual)
+            if reference
+            else None
+        )
 
 
 LikenessOfModel: TypeAlias = Annotated[
     LikenessView | None,
-    Meta(description="What cosines mean to the model; null for one that nobody has looked into."),
+    Meta(description="Reference similarities of the model; null if they were not measured."),
 ]
 
 
 class BatchAnalysisView(View, frozen=True, kw_only=True):
-    """What was found in several pictures."""
+    """Faces of a batch of images."""
 
     results: list[PictureAnalysisView]
     timestamp: datetime
-    model: Annotated[str, Meta(description="Whose embeddings they are.", examples=["buffalo_l"])]
+    model: Annotated[str, Meta(description="Model of the embeddings.", examples=["buffalo_l"])]
     likeness: LikenessOfModel
 
 
 class CompareBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Two embeddings of one model."""
+    """Two embeddings of the same model."""
 
     face1_embedding: Vector
     face2_embedding: Vector
 
 
 class SimilarityView(View, frozen=True, kw_only=True):
-    """How alike two faces are."""
+    """Similarity of two faces."""
 
     similarity: Cosine
 
 
 class FindMatchesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One embedding, and many of the same model to look for it in."""
+    """An embedding, and embeddings of the same model to compare it with."""
 
     target_embedding: Vector
     embeddings: Annotated[
         list[msgspec.Raw] | memoryview,
         Meta(
-            description="Lists of numbers; or row-major little-endian float32, as base64 in JSON and binary"
+            description="Lists of numbers; or row-major little-endian float32 as base64 in JSON and as binary"
             " in msgpack, which is many times faster.",
             extra_json_schema={
                 "anyOf": [
@@ -219,62 +238,62 @@ class FindMatchesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ]
     threshold: Threshold = 0.5
-    top_k: Annotated[int, Meta(ge=1, description="The most matches that are wanted.")] | None = None
+    top_k: Annotated[int, Meta(ge=1, description="Maximum number of matches.")] | None = None
 
 
 class MatchView(View, frozen=True, kw_only=True):
-    """An embedding that is like the one that was looked for."""
+    """An embedding that matches the target."""
 
-    index: Annotated[int, Meta(description="Where it is in `embeddings`, from 0.", examples=[0])]
+    index: Annotated[int, Meta(description="Index in `embeddings`, from 0.", examples=[0])]
     similarity: Cosine
 
     @classmethod
     def of(cls, match: Match) -> Self:
-        """As it was found."""
+        """Build the view of a match."""
         return cls(index=match.index, similarity=match.similarity)
 
 
 def numbers(vector: list[float] | bytes) -> Numbers:
-    """One embedding as it was sent.
+    """Return the numbers of an embedding in a request.
 
     Raises:
-        InvalidEmbeddingError: the bytes are no float32.
+        InvalidEmbeddingError: the bytes are not a sequence of float32.
     """
     return vector if isinstance(vector, list) else _floats(vector)
 
 
 def rows(vectors: list[msgspec.Raw] | memoryview, width: int, decode: Decode) -> FloatArray:
-    """Embeddings as they were sent, as (n, width) float32.
+    """Return the embeddings of a request as a matrix of shape (n, width), float32.
 
-    Row by row: a list of all numbers at once would take ten times the memory, most of the time to get it from
-    the operating system, and the interpreter for itself meanwhile.
+    Rows are decoded one by one: a list of all numbers would take ten times the memory, spend most of the time
+    on its allocation, and hold the global interpreter lock meanwhile.
 
     Args:
-        vectors: rows that are not decoded yet, or the bytes of a matrix.
-        width: numbers of an embedding.
-        decode: makes a row of what was sent.
+        vectors: encoded rows, or the bytes of a matrix.
+        width: length of an embedding.
+        decode: decodes a row.
 
     Raises:
-        InvalidEmbeddingError: a row has another width, or the bytes are no matrix of that width.
-        InvalidBodyError: a row is no list of numbers.
+        InvalidEmbeddingError: a row has another length, or the bytes are not a matrix of that width.
+        InvalidBodyError: a row is not a list of numbers.
     """
     if not width:
         raise InvalidEmbeddingError("the target embedding is empty", "send what an analysis returned")
     if isinstance(vectors, memoryview):
         return _matrix(vectors, width)
     pack, packed = struct.Struct(f"{width}f").pack, []
-    for number, sent in enumerate(vectors):
-        row = decode(sent, number)
+    for index, encoded in enumerate(vectors):
+        row = decode(encoded, index)
         if len(row) != width:
             raise InvalidEmbeddingError(
-                f"embedding {number} has {len(row)} numbers, and the target has {width}",
+                f"embedding {index} has {len(row)} numbers, but the target has {width}",
                 "compare embeddings of one model only",
             )
         try:
             packed.append(pack(*row))
         except OverflowError as error:
             raise InvalidEmbeddingError(
-                f"embedding {number} holds a number that float32 does not", "send what an analysis returned"
+                f"embedding {index} has a number out of range of float32", "send what an analysis returned"
             ) from error
     return np.frombuffer(b"".join(packed), np.float32).reshape(-1, width)
 
@@ -283,23 +302,23 @@ def _matrix(data: memoryview, width: int) -> FloatArray:
     floats = _floats(data)
     if len(floats) % width:
         raise InvalidEmbeddingError(
-            f"{len(floats)} numbers are no whole rows of {width}, which the target has",
+            f"{len(floats)} numbers are not a multiple of {width}, the length of the target",
             "send all numbers of all rows, one row after the other",
         )
     return floats.reshape(-1, width)
 
 
 def written(vector: FloatArray, embedding_format: EmbeddingFormat) -> list[float] | bytes:
-    """An embedding in the form that was asked for."""
+    """Encode an embedding in the requested format."""
     if embedding_format == "base64":
         return vector.astype(_LITTLE_ENDIAN, copy=False).tobytes()
-    as_numbers: list[float] = vector.tolist()
-    return as_numbers
+    values: list[float] = vector.tolist()
+    return values
 
 
 def _floats(data: bytes | memoryview) -> FloatArray:
     if len(data) % _LITTLE_ENDIAN.itemsize:
         raise InvalidEmbeddingError(
-            f"{len(data)} bytes are no whole float32 numbers", "send little-endian float32"
+            f"{len(data)} bytes are not a whole number of float32 values", "send little-endian float32"
         )
     return np.frombuffer(data, _LITTLE_ENDIAN)

@@ -1,4 +1,4 @@
-"""Galleries of enrolled faces."""
+"""Schemas of galleries of enrolled faces."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from framecloak.entrypoints.schemas.faces import (
     Vector,
 )
 
-GalleryId: TypeAlias = Annotated[UUID, PathParameter(description="From when it was made.")]
-FaceId: TypeAlias = Annotated[UUID, PathParameter(description="From when it was enrolled.")]
+GalleryId: TypeAlias = Annotated[UUID, PathParameter(description="Id of the gallery.")]
+FaceId: TypeAlias = Annotated[UUID, PathParameter(description="Id of the enrolled face.")]
 
 Name: TypeAlias = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="What people call it.")
+    str, Meta(min_length=1, max_length=200, pattern=NO_NUL, description="Display name.")
 ]
 Person: TypeAlias = Annotated[
     str,
@@ -35,53 +35,56 @@ Person: TypeAlias = Annotated[
         min_length=1,
         max_length=200,
         pattern=NO_NUL,
-        description="Whose face it is; several faces may have the same label.",
+        description="Name or label of the person; several faces may have the same label.",
         examples=["patient 17"],
     ),
 ]
 
-_WHERE_IT_IS_THE_BODY = "Where the body is the picture"
+_WHERE_IT_IS_THE_BODY = "If the body is the image"
 LabelOfPicture: TypeAlias = Annotated[
     str | None,
     QueryParameter(
         max_length=200,
-        description=f"{_WHERE_IT_IS_THE_BODY}: whose face it is. Addresses are often logged on their way;"
-        " forms are not.",
+        description=f"{_WHERE_IT_IS_THE_BODY}: name or label of the person. Proxies often log URLs, but not"
+        " forms.",
     ),
 ]
 MetadataOfPicture: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description=f"{_WHERE_IT_IS_THE_BODY}: what else is to be kept with it, a JSON object."),
+    QueryParameter(description=f"{_WHERE_IT_IS_THE_BODY}: additional data, a JSON object."),
 ]
 ThresholdOfPicture: TypeAlias = Annotated[
     float | None,
-    QueryParameter(ge=-1, le=1, description=f"{_WHERE_IT_IS_THE_BODY}: the least cosine of a match."),
+    QueryParameter(
+        ge=-1, le=1, description=f"{_WHERE_IT_IS_THE_BODY}: minimum cosine similarity of a match."
+    ),
 ]
 TopOfPicture: TypeAlias = Annotated[
     int | None,
-    QueryParameter(ge=1, le=1000, description=f"{_WHERE_IT_IS_THE_BODY}: the most people that are wanted."),
+    QueryParameter(ge=1, le=1000, description=f"{_WHERE_IT_IS_THE_BODY}: maximum number of people."),
 ]
 
 
 class CreateGalleryBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A gallery for embeddings of the installation's model."""
+    """A gallery to create, for embeddings of the installation's model."""
 
     name: Name
     expires_at: (
-        Annotated[datetime, Meta(tz=True, description="When it is deleted, with every face in it.")] | None
+        Annotated[datetime, Meta(tz=True, description="Time at which the gallery is deleted with its faces.")]
+        | None
     ) = None
 
 
 class GalleryView(View, frozen=True, kw_only=True):
-    """A gallery."""
+    """A gallery of enrolled faces."""
 
     id: UUID
     name: Annotated[str, Meta(examples=["staff"])]
-    model: Annotated[str, Meta(description="Whose embeddings it takes.", examples=["buffalo_l"])]
-    dimension: Annotated[int, Meta(description="Numbers of an embedding.", examples=[512])]
+    model: Annotated[str, Meta(description="Model of the embeddings.", examples=["buffalo_l"])]
+    dimension: Annotated[int, Meta(description="Length of an embedding.", examples=[512])]
     threshold: Annotated[
         Threshold,
-        Meta(description="The least cosine at which two faces are usually taken for one person's."),
+        Meta(description="Similarity from which two faces are usually considered the same person."),
     ]
     likeness: LikenessOfModel
     face_count: Annotated[int, Meta(examples=[3])]
@@ -90,7 +93,7 @@ class GalleryView(View, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, gallery: Gallery) -> Self:
-        """As shown to whoever may use it."""
+        """Build the view of a gallery."""
         return cls(
             id=gallery.id,
             name=gallery.name,
@@ -111,7 +114,7 @@ class GalleryPage(PageBase, frozen=True, kw_only=True):
 
 
 class FaceSource(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A face: the largest one of a picture, or an embedding."""
+    """A face: the largest one of an image, or an embedding."""
 
     image_data: Picture | UnsetType = UNSET
     embedding: Vector | UnsetType = UNSET
@@ -120,8 +123,8 @@ class FaceSource(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             str,
             Meta(
                 max_length=200,
-                description="What the analysis called the embedding's model. Without it only its length can"
-                " be checked.",
+                description="Model of the embedding, as returned by the analysis. Without it, only the length"
+                " of the embedding is checked.",
             ),
         ]
         | None
@@ -129,17 +132,19 @@ class FaceSource(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class EnrolBody(FaceSource, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A face to be enrolled."""
+    """A face to enrol."""
 
     label: Person
     metadata: Annotated[
         dict[str, Any],
-        Meta(description="What else is to be kept with it; at most 4096 bytes.", examples=[{"ward": "3b"}]),
+        Meta(
+            description="Additional data stored with the face; at most 4096 bytes.", examples=[{"ward": "3b"}]
+        ),
     ] = msgspec.field(default_factory=dict)
 
 
 class EnrolledFaceView(View, frozen=True, kw_only=True):
-    """An enrolled face; its embedding is not given out again."""
+    """An enrolled face; its embedding is never returned."""
 
     id: UUID
     label: Annotated[str, Meta(examples=["patient 17"])]
@@ -148,16 +153,19 @@ class EnrolledFaceView(View, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, face: EnrolledFace) -> Self:
-        """As shown to whoever may use the gallery."""
+        """Build the view of an enrolled face."""
         return cls(id=face.id, label=face.label, metadata=dict(face.metadata), created_at=face.created_at)
 
 
 class EnrolmentView(EnrolledFaceView, frozen=True, kw_only=True):
-    """A face that was enrolled just now."""
+    """A newly enrolled face."""
 
-    quality: Annotated[QualityView | None, Meta(description="Of the picture; null for an embedding.")]
+    quality: Annotated[
+        QualityView | None, Meta(description="Quality of the face in the image; null for an embedding.")
+    ]
     faces_detected: Annotated[
-        int | None, Meta(description="Faces in the picture, of which the largest was taken.")
+        int | None,
+        Meta(description="Number of faces in the image; the largest was enrolled. Null for an embedding."),
     ]
 
 
@@ -168,17 +176,17 @@ class EnrolledFacePage(PageBase, frozen=True, kw_only=True):
 
 
 class SearchBody(FaceSource, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A face to look for."""
+    """A face to search for."""
 
     threshold: (
-        Annotated[Threshold, Meta(description="The least cosine; what is usual for the model if left out.")]
+        Annotated[Threshold, Meta(description="Minimum cosine similarity; the default depends on the model.")]
         | None
     ) = None
-    top_k: Annotated[int, Meta(ge=1, le=1000, description="The most people that are wanted.")] = 10
+    top_k: Annotated[int, Meta(ge=1, le=1000, description="Maximum number of people.")] = 10
 
 
 class GalleryMatchView(View, frozen=True, kw_only=True):
-    """A person that the face may be of, by the most alike of the enrolled faces."""
+    """A person who matches the face, with their most similar enrolled face."""
 
     face_id: UUID
     label: Annotated[str, Meta(examples=["patient 17"])]
@@ -187,7 +195,7 @@ class GalleryMatchView(View, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, match: GalleryMatch) -> Self:
-        """As it was found."""
+        """Build the view of a match."""
         face = match.face
         return cls(
             face_id=face.id, label=face.label, metadata=dict(face.metadata), similarity=match.similarity

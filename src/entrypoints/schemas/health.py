@@ -1,4 +1,4 @@
-"""How the installation is doing."""
+"""Schemas of health checks and the signing key."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 class ModelsView(View, frozen=True, kw_only=True):
-    """What faces are analysed with; null until somebody needed it."""
+    """Loaded models of face analysis; null until first used."""
 
-    detector: Annotated[str | None, Meta(description="Finds faces.", examples=["centerface"])]
-    recognizer: Annotated[str | None, Meta(description="Tells them apart.", examples=["buffalo_l"])]
+    detector: Annotated[str | None, Meta(description="Face detector.", examples=["centerface"])]
+    recognizer: Annotated[str | None, Meta(description="Face recognition model.", examples=["buffalo_l"])]
 
 
 class LivenessView(View, frozen=True, kw_only=True):
-    """The process answers."""
+    """Liveness of the process."""
 
-    status: Annotated[Literal["healthy"], Meta(description="Always `healthy`: it answers.")] = "healthy"
+    status: Annotated[
+        Literal["healthy"], Meta(description="Always `healthy`, because the process responds.")
+    ] = "healthy"
     clip_service: Annotated[
-        Literal["available", "unavailable"], Meta(description="Whether emotions are told.")
+        Literal["available", "unavailable"], Meta(description="Whether emotions can be read.")
     ]
     models: ModelsView
     provider: Annotated[
-        str | None, Meta(description="What the models run on; null until they do.", examples=["CPU"])
+        str | None,
+        Meta(description="Execution provider of the models; null until they are loaded.", examples=["CPU"]),
     ]
-    version: Annotated[str, Meta(description="Of the program.", examples=["0.1.0"])]
+    version: Annotated[str, Meta(description="Version of the service.", examples=["0.1.0"])]
 
     @classmethod
     def of(cls, health: RecognitionHealth, version: str) -> Self:
-        """As shown to anybody."""
+        """Build the view of the liveness check."""
         detector, recognizer = health.detector, health.recognizer
         return cls(
             clip_service="available" if health.emotions else "unavailable",
@@ -51,61 +54,69 @@ class LivenessView(View, frozen=True, kw_only=True):
 
 
 class SigningKeyView(View, frozen=True, kw_only=True):
-    """What the results of this installation are checked with."""
+    """Public key with which results of this installation are verified."""
 
-    algorithm: Annotated[Literal["Ed25519"], Meta(description="Of the signatures (RFC 8032).")] = "Ed25519"
+    algorithm: Annotated[Literal["Ed25519"], Meta(description="Signature algorithm (RFC 8032).")] = "Ed25519"
     key_id: Annotated[
         str,
         Meta(
-            description="As manifests name it: 32 hex digits of the SHA-256 of the key's 32 bytes.",
+            description="Id of the key in manifests: first 32 hex digits of the SHA-256 of its 32 bytes.",
             examples=["04ff90d71fb289c0e657aae015dbf4bb"],
         ),
     ]
-    public_key: Annotated[str, Meta(description="In PEM (RFC 8410).")]
+    public_key: Annotated[str, Meta(description="Public key in PEM (RFC 8410).")]
 
     @classmethod
     def of(cls, public_key: bytes) -> Self:
-        """As told to anybody who may use the API."""
+        """Build the view of a public key."""
         return cls(key_id=key_id(public_key), public_key=to_pem(public_key))
 
 
 class HealthView(View, frozen=True, kw_only=True):
-    """How the installation is doing; a stranger sees `status` alone."""
+    """Health of the installation; callers without a credential see only `status`."""
 
     status: Annotated[
         Condition,
-        Meta(description="`degraded`: what is submitted waits; `unhealthy`: nothing can be taken in."),
+        Meta(
+            description="`degraded`: requests are accepted but wait; `unhealthy`: no request can be accepted."
+        ),
     ]
-    workers: Annotated[int, Meta(description="Processes that work.", examples=[3])] | UnsetType = UNSET
+    workers: Annotated[int, Meta(description="Number of worker processes.", examples=[3])] | UnsetType = UNSET
     pending_requests: (
-        Annotated[int | None, Meta(description="Submitted and not begun; null when unknown.", examples=[5])]
+        Annotated[
+            int | None,
+            Meta(description="Number of requests that have not started; null if unknown.", examples=[5]),
+        ]
         | UnsetType
     ) = UNSET
     average_processing_time: (
-        Annotated[float | None, Meta(description="Seconds a request, of the last ones.", examples=[89.5])]
+        Annotated[float | None, Meta(description="Mean seconds per recent request.", examples=[89.5])]
         | UnsetType
     ) = UNSET
     storage_usage: (
         Annotated[
             str | None,
-            Meta(description="What videos and results take; null until known.", examples=["15.2 GB"]),
+            Meta(description="Storage used by videos and results; null if unknown.", examples=["15.2 GB"]),
         ]
         | UnsetType
     ) = UNSET
     storage_bytes: (
-        Annotated[int | None, Meta(description="The same as a number.", examples=[15200000000])] | UnsetType
+        Annotated[
+            int | None, Meta(description="Storage used in bytes; null if unknown.", examples=[15200000000])
+        ]
+        | UnsetType
     ) = UNSET
     checks: (
         Annotated[
             dict[str, str],
-            Meta(description="`ok` or `failed` for each part.", examples=[{"database": "ok", "redis": "ok"}]),
+            Meta(description="`ok` or `failed` by component.", examples=[{"database": "ok", "redis": "ok"}]),
         ]
         | UnsetType
     ) = UNSET
 
     @classmethod
     def of(cls, report: HealthReport) -> Self:
-        """Everything, for whoever is signed in."""
+        """Build the complete view, for authenticated callers."""
         return cls(
             status=report.condition,
             workers=report.workers,
@@ -118,12 +129,12 @@ class HealthView(View, frozen=True, kw_only=True):
 
     @classmethod
     def for_strangers(cls, report: HealthReport) -> Self:
-        """No more than a load balancer needs."""
+        """Build the view for callers without a credential, such as load balancers."""
         return cls(status=report.condition)
 
 
 def readable_size(size: int) -> str:
-    """A number of bytes as people read it, in powers of 1000, as in ``15.2 GB``."""
+    """Format a number of bytes with a decimal unit, such as ``15.2 GB``."""
     amount = float(size)
     for unit in _UNITS[:-1]:
         if amount < 999.95:

@@ -1,4 +1,4 @@
-"""Whose faces an order redacts."""
+"""Schemas of the identity rule of a request."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from framecloak.entrypoints.schemas.common import Body, View
 
 
 class IdentitiesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whose faces are redacted."""
+    """Rule that selects the faces to redact by identity."""
 
     mode: Annotated[
         IdentityMode,
         Meta(
-            description="`except`: everybody's but those of the gallery's people; `only`: theirs.",
+            description="`except`: redact all faces but those of the gallery's people; `only`: only those.",
             examples=["except"],
         ),
     ]
-    gallery_id: Annotated[UUID, Meta(description="Of a gallery that you may use.")]
+    gallery_id: Annotated[UUID, Meta(description="Id of a gallery that you may use.")]
     threshold: Annotated[
         Annotated[float, Meta(gt=0, le=1)] | None,
         Meta(
             description=(
-                "Least cosine at which two faces are taken for one person's; the gallery's `threshold`, "
-                "which is the usual one of its model, when left out: the best choice for most. It is refused "
-                "in mode `except` below the `likeness.possible` of the gallery's model, where other people "
-                "would be kept, and with `unknown: keep` above the usual one."
+                "Minimum cosine similarity at which two faces are considered the same person. The default, "
+                "which is recommended, is the `threshold` of the gallery. Mode `except` rejects values below "
+                "`likeness.possible` of the gallery's model, which would leave other people unredacted; "
+                "`unknown: keep` rejects values above the default."
             ),
             examples=[0.93],
         ),
@@ -38,33 +38,35 @@ class IdentitiesBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True
         Unknown,
         Meta(
             description=(
-                "What becomes of a face of which it is not sure whose it is, in mode `only`; mode `except` "
-                "redacts it."
+                "Treatment of faces that cannot be identified with confidence in mode `only`; mode `except` "
+                "always redacts them."
             ),
             examples=["redact"],
         ),
     ] = Unknown.REDACT
 
     def identities(self) -> Identities:
-        """As an order has it.
+        """Return the identity rule of the domain.
 
         Raises:
-            InvalidOptionError: uncertain faces should be kept in mode ``except``.
+            InvalidOptionError: mode ``except`` is combined with keeping faces that cannot be identified.
         """
         return Identities(self.mode, self.gallery_id, self.threshold, self.unknown)
 
 
 class IdentitiesView(View, frozen=True, kw_only=True):
-    """Whose faces are redacted."""
+    """Rule that selects the redacted faces by identity."""
 
     mode: Annotated[IdentityMode, Meta(examples=["except"])]
     gallery_id: UUID
-    threshold: Annotated[float | None, Meta(description="As it was asked for.", examples=[0.93])]
+    threshold: Annotated[
+        float | None, Meta(description="Requested threshold; null for the default.", examples=[0.93])
+    ]
     unknown: Annotated[Unknown, Meta(examples=["redact"])]
 
     @classmethod
     def of(cls, identities: Identities) -> Self:
-        """As shown to whoever submitted it."""
+        """Build the view of an identity rule."""
         return cls(
             mode=identities.mode,
             gallery_id=identities.gallery_id,

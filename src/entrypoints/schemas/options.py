@@ -1,4 +1,4 @@
-"""What an order may say here, and what is taken where it says nothing."""
+"""Schemas of the defaults and limits of requests."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from framecloak.entrypoints.schemas.common import View
 
 
 class EffortsView(View, frozen=True, kw_only=True):
-    """What a frame takes, beside a usual one: level times check, and something more for a film."""
+    """Relative processing time of a frame: `level` times `verify`, plus `film` for a video."""
 
-    level: Annotated[dict[str, float], Meta(description="By level.", examples=[{"faces": 1.0, "full": 1.75}])]
+    level: Annotated[
+        dict[str, float], Meta(description="Factor by level.", examples=[{"faces": 1.0, "full": 1.75}])
+    ]
     verify: Annotated[
         dict[str, float],
         Meta(
-            description="By how much is searched again, except at level `minimal`.",
+            description="Factor by extent of the residual check; not used at level `minimal`.",
             examples=[{"sample": 1.0, "all": 1.8}],
         ),
     ]
-    film: Annotated[float, Meta(description="More, for a film instead of pictures.", examples=[0.4])]
+    film: Annotated[float, Meta(description="Added for a video instead of images.", examples=[0.4])]
 
     @classmethod
     def known(cls) -> Self:
-        """As estimates use them."""
+        """Build the view of the factors used by estimates."""
         return cls(
             level={str(level): effort for level, effort in LEVEL_EFFORTS.items()},
             verify={str(verify): effort for verify, effort in VERIFY_EFFORTS.items()},
@@ -37,39 +39,40 @@ class EffortsView(View, frozen=True, kw_only=True):
 
 
 class OptionsView(View, frozen=True, kw_only=True):
-    """Defaults and limits of this installation, and how busy it is."""
+    """Defaults, limits and current load of the installation."""
 
-    anonymization_level: Annotated[
-        Level, Meta(description="Of an order that names none.", examples=["faces"])
-    ]
-    output_format: Annotated[OutputFormat, Meta(description="Likewise.", examples=["jpg"])]
-    language: Annotated[Language, Meta(description="Of its report, likewise.", examples=["en"])]
+    anonymization_level: Annotated[Level, Meta(description="Default level.", examples=["faces"])]
+    output_format: Annotated[OutputFormat, Meta(description="Default output format.", examples=["jpg"])]
+    language: Annotated[Language, Meta(description="Default language of the report.", examples=["en"])]
     verify: Annotated[
         Verify,
-        Meta(description="Which of its redacted frames are searched again, likewise.", examples=["sample"]),
+        Meta(description="Default selection of redacted frames for the residual check.", examples=["sample"]),
     ]
     levels: Annotated[
         list[Level],
-        Meta(description="That can be delivered here.", examples=[["minimal", "faces", "full"]]),
+        Meta(description="Levels available in this installation.", examples=[["minimal", "faces", "full"]]),
     ]
-    max_frames: Annotated[int, Meta(description="That one request may have.", examples=[10000])]
+    max_frames: Annotated[int, Meta(description="Maximum number of frames of a request.", examples=[10000])]
     frames_per_second: Annotated[
         float,
         Meta(
-            description="Usual ones (at level `faces`, a sample searched again, pictures), from the requests"
-            " completed last; what is to be expected, before the first.",
+            description="Throughput at level `faces` with images and `verify: sample`, measured on recently"
+            " completed requests; an estimate before the first.",
             examples=[80.5],
         ),
     ]
     frames_waiting: Annotated[
-        int, Meta(description="Frames of unfinished requests, which come before a new one.", examples=[0])
+        int,
+        Meta(description="Number of frames of unfinished requests, which precede a new one.", examples=[0]),
     ]
-    seconds_waiting: Annotated[float, Meta(description="What these will take.", examples=[12.5])]
+    seconds_waiting: Annotated[
+        float, Meta(description="Estimated seconds to process these frames.", examples=[12.5])
+    ]
     efforts: EffortsView
 
     @classmethod
     def of(cls, outlook: Outlook, config: HttpConfig) -> Self:
-        """As told to whoever is about to submit an order."""
+        """Build the view of the options for new requests."""
         return cls(
             anonymization_level=config.default_level,
             output_format=config.default_format,

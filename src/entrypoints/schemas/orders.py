@@ -1,4 +1,4 @@
-"""Orders for anonymised frames, and whether they were taken in."""
+"""Schemas for submitting anonymisation requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ from framecloak.entrypoints.schemas.problems import Problem
 from framecloak.entrypoints.schemas.videos import AreaBody
 
 SegmentIds = (
-    list[int] | Annotated[str, Meta(max_length=4096, description="The same as text.", examples=["1,2,3"])]
+    list[int]
+    | Annotated[
+        str, Meta(max_length=4096, description="The ids as text, separated by commas.", examples=["1,2,3"])
+    ]
 )
 
 Name = Annotated[str, Meta(max_length=200)]
@@ -39,31 +42,33 @@ WebhookUrl = Annotated[
     Meta(
         max_length=2000,
         pattern=r"^https?://[!-~]+$",
-        description="Told about the end of the request.",
+        description="URL that is called when the request ends.",
         examples=["https://example.org/hooks/frames"],
     ),
 ]
 
 MOST_KEPT = 100
-"""Areas of one order in which text stays."""
+"""Maximum number of regions of a request in which text is kept."""
 
 _NUMBERS = re.compile(r" *[0-9]{1,19} *(, *[0-9]{1,19} *)*", re.ASCII)
 
 
 class KeepTextBody(AreaBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An area in which text stays; in the whole video where no frames are given."""
+    """A region in which text is kept; in the whole video if no frames are given."""
 
 
 class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An order for anonymised frames."""
+    """A request for anonymised frames."""
 
-    video_id: Annotated[Id, Meta(description="Number of a video that you may edit.", examples=[123])]
+    video_id: Annotated[Id, Meta(description="Id of a video that you may edit.", examples=[123])]
     segment_ids: Annotated[
         SegmentIds,
-        Meta(description="Numbers of 1 to 100 segments of the video.", examples=[[1, 2, 3], "1,2,3"]),
+        Meta(description="Ids of 1 to 100 segments of the video.", examples=[[1, 2, 3], "1,2,3"]),
     ]
     anonymization_level: (
-        Annotated[Name, Meta(description="`minimal`, `faces` or `full`, in any case.", examples=["faces"])]
+        Annotated[
+            Name, Meta(description="`minimal`, `faces` or `full`; not case-sensitive.", examples=["faces"])
+        ]
         | None
     ) = None
     output_format: (
@@ -71,8 +76,8 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             Name,
             Meta(
                 description=(
-                    "`jpg`, `jpeg`, `png` or `webp` for a picture of every frame; `mp4` for a film of "
-                    "every segment, where segments that touch become one. In any case."
+                    "`jpg`, `jpeg`, `png` or `webp` for an image of each frame; `mp4` for a video of each "
+                    "segment, with adjacent segments joined. Not case-sensitive."
                 ),
                 examples=["jpg"],
             ),
@@ -81,30 +86,32 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ) = None
     redaction: Annotated[
         RedactionStyle,
-        Meta(description="What replaces the pixels. Only `solid` cannot be undone.", examples=["solid"]),
+        Meta(description="Style that replaces the pixels. Only `solid` is irreversible.", examples=["solid"]),
     ] = RedactionStyle.SOLID
-    quality: Annotated[int, Meta(ge=1, le=100, description="Of JPEG, WebP and MP4.", examples=[90])] = (
-        DEFAULT_QUALITY
-    )
+    quality: Annotated[
+        int, Meta(ge=1, le=100, description="Quality of JPEG, WebP and MP4.", examples=[90])
+    ] = DEFAULT_QUALITY
     audio: Annotated[
         Audio,
-        Meta(description="Sound of films: left out, or copied. Voices tell people apart.", examples=["drop"]),
+        Meta(
+            description="Audio of videos: dropped or copied. Voices can identify people.", examples=["drop"]
+        ),
     ] = Audio.DROP
     language: Annotated[
         Language | None,
-        Meta(description="Of the report; of this installation, when left out.", examples=["en"]),
+        Meta(description="Language of the report; default: setting of the installation.", examples=["en"]),
     ] = None
     verify: Annotated[
         Verify | None,
         Meta(
             description=(
-                "Which redacted frames are searched again for faces: `sample` is every tenth and what is "
-                "next to a filled gap; the setting of this installation, when left out."
+                "Redacted frames that are checked again for faces: `sample` is every tenth frame and those "
+                "next to a filled gap. Default: setting of the installation."
             ),
             examples=["sample"],
         ),
     ] = None
-    priority: Annotated[Priority, Meta(description="Which queue it waits in.", examples=["normal"])] = (
+    priority: Annotated[Priority, Meta(description="Queue of the request.", examples=["normal"])] = (
         Priority.NORMAL
     )
     webhook_url: WebhookUrl | None = None
@@ -112,13 +119,13 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         list[KeepTextBody],
         Meta(
             max_length=MOST_KEPT,
-            description="Areas in which level `full` leaves text readable; faces in them are redacted.",
+            description="Regions in which level `full` keeps text readable; faces in them are redacted.",
             examples=[[{"x": 20, "y": 12, "width": 210, "height": 20}]],
         ),
     ] = msgspec.field(default_factory=list)
     identities: Annotated[
         IdentitiesBody | None,
-        Meta(description="Whose faces are redacted; everybody's, when left out. Not at level `minimal`."),
+        Meta(description="Identity rule; default: all faces are redacted. Not allowed at level `minimal`."),
     ] = None
 
     def order(
@@ -128,14 +135,14 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         default_language: Language = Language.ENGLISH,
         default_verify: Verify = Verify.SAMPLE,
     ) -> Order:
-        """The order as the use case takes it.
+        """Return the request of the domain.
 
         Raises:
-            InvalidLevelError: there is no such level.
-            InvalidFormatError: there is no such format.
-            InvalidSegmentsError: a number of a segment is none.
-            InvalidOptionError: the webhook has no host, or pictures should keep the sound.
-            InvalidRegionError, InvalidSegmentError: an area to keep text in is none.
+            InvalidLevelError: the level does not exist.
+            InvalidFormatError: the format does not exist.
+            InvalidSegmentsError: an id of a segment is invalid.
+            InvalidOptionError: the webhook has no host, or audio is to be copied to an image format.
+            InvalidRegionError, InvalidSegmentError: a region in which text is kept is invalid.
         """
         level = default_level if self.anonymization_level is None else Level.parse(self.anonymization_level)
         output = default_format if self.output_format is None else OutputFormat.parse(self.output_format)
@@ -159,46 +166,49 @@ class SubmitBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SubmittedView(View, frozen=True, kw_only=True):
-    """An order that was taken in."""
+    """An accepted request."""
 
     success: Annotated[Literal[True], Meta(description="Always true.")] = True
-    request_id: Annotated[UUID, Meta(description="To ask about it.")]
+    request_id: Annotated[UUID, Meta(description="Id of the request, to query its status.")]
     message: Annotated[str, Meta(examples=["Frame anonymization started"])] = "Frame anonymization started"
     estimated_processing_time: Annotated[
-        int, Meta(description="Whole seconds until it should be done, the queue included.", examples=[120])
+        int,
+        Meta(
+            description="Estimated seconds until completion, including the time in the queue.", examples=[120]
+        ),
     ]
 
     @classmethod
     def of(cls, submitted: Submitted) -> Self:
-        """As told to whoever submitted it."""
+        """Build the view of an accepted request."""
         return cls(request_id=submitted.request.id, estimated_processing_time=submitted.estimated_seconds)
 
 
 class BatchResult(View, frozen=True, kw_only=True):
-    """What became of one order of a batch."""
+    """Outcome of one request of a batch."""
 
-    index: Annotated[int, Meta(description="Which one, counting from 0.", examples=[0])]
+    index: Annotated[int, Meta(description="Index of the request in the batch, from 0.", examples=[0])]
     status: Annotated[Literal["accepted", "rejected"], Meta(examples=["accepted"])]
-    request_id: Annotated[UUID | None, Meta(description="Null when it was rejected.")] = None
-    error: Annotated[Problem | None, Meta(description="Why it was rejected; null when it was accepted.")] = (
-        None
-    )
+    request_id: Annotated[UUID | None, Meta(description="Id of the request; null if it was rejected.")] = None
+    error: Annotated[
+        Problem | None, Meta(description="Reason of the rejection; null if it was accepted.")
+    ] = None
 
 
 def _segment_ids(given: list[int] | str) -> tuple[int, ...]:
     if isinstance(given, str) and not _NUMBERS.fullmatch(given):
-        raise InvalidSegmentsError("Invalid segments", 'name them by number, as in [1, 2, 3] or "1,2,3"')
+        raise InvalidSegmentsError("Invalid segments", 'list their ids, as in [1, 2, 3] or "1,2,3"')
     ids = tuple(map(int, given.split(","))) if isinstance(given, str) else tuple(given)
-    if any(one < 1 for one in ids):
-        raise InvalidSegmentsError("Invalid segments", "numbers of segments are positive")
+    if any(segment_id < 1 for segment_id in ids):
+        raise InvalidSegmentsError("Invalid segments", "ids of segments are positive")
     return ids
 
 
 def webhook(url: str | None) -> str | None:
-    """The address of a webhook, if there is one.
+    """Validate the URL of a webhook and return it; return None for None.
 
     Raises:
-        InvalidOptionError: nobody can be called there.
+        InvalidOptionError: the URL has no host, contains a credential or has an invalid port.
     """
     if url is None:
         return None
@@ -208,5 +218,5 @@ def webhook(url: str | None) -> str | None:
     except ValueError:
         usable = False
     if not usable:
-        raise InvalidOptionError("the webhook's address cannot be used", "give one like https://host/path")
+        raise InvalidOptionError("the URL of the webhook is not valid", "give a URL like https://host/path")
     return url

@@ -1,4 +1,4 @@
-"""Requests for anonymised frames: where they stand, what came of them, all of them in numbers."""
+"""Schemas of anonymisation requests: status, results and statistics."""
 
 from __future__ import annotations
 
@@ -26,41 +26,45 @@ BlankedFrames: TypeAlias = Annotated[
     int | None,
     Meta(
         description=(
-            "Frames of the result that are black, because they could not be examined, showed too much, or "
-            "somebody made them so; null until it is completed. Above 0, have somebody look at the result."
+            "Number of blanked (black) frames in the result, because they could not be analysed, failed the "
+            "residual check, or were blanked in a review; null until the request is completed. Review the "
+            "result if it is above 0."
         ),
         examples=[0],
     ),
 ]
 ErrorCode: TypeAlias = Annotated[
     str | None,
-    Meta(description="The same as a stable code; null where nobody noted one.", examples=[None]),
+    Meta(description="Stable code of the error; null if there is none.", examples=[None]),
 ]
 
 
 class StatusView(View, frozen=True, kw_only=True):
-    """Where a request stands."""
+    """Status of a request."""
 
     request_id: UUID
     status: Annotated[Status, Meta(examples=["processing"])]
     progress: Annotated[
-        int, Meta(description="Whole percent, rounded down; 100 only when completed.", examples=[65])
+        int, Meta(description="Progress in percent, rounded down; 100 only when completed.", examples=[65])
     ]
     total_frames: Annotated[int, Meta(examples=[150])]
     processed_frames: Annotated[int, Meta(examples=[98])]
     blanked_frames: BlankedFrames
     estimated_remaining_time: Annotated[
-        int | None, Meta(description="Whole seconds; null when it is over.", examples=[45])
+        int | None,
+        Meta(
+            description="Estimated seconds until completion; null when the request has ended.", examples=[45]
+        ),
     ]
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
-    error: Annotated[str | None, Meta(description="Why it failed; null otherwise.", examples=[None])]
+    error: Annotated[str | None, Meta(description="Reason of the failure; null otherwise.", examples=[None])]
     error_code: ErrorCode
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
-        """As told to whoever submitted it."""
+        """Build the view of the progress of a request."""
         request = progress.request
         return cls(
             request_id=request.id,
@@ -79,25 +83,25 @@ class StatusView(View, frozen=True, kw_only=True):
 
 
 class EventView(View, frozen=True, kw_only=True):
-    """One server-sent event."""
+    """A server-sent event."""
 
     event: Annotated[
         Literal["message", "problem"],
         Meta(
             description=(
-                "`message`, which is not written out, tells the state; `problem` that the request can "
-                "be seen no more, and the stream ends."
+                "`message`, sent without a name, contains the status; `problem` means that the request is "
+                "no longer accessible, and ends the stream."
             )
         ),
     ] = "message"
     data: Annotated[
         str,
-        Meta(description="JSON: what `getRequestStatus` answers, or problem details."),
+        Meta(description="JSON: the response of `getRequestStatus`, or problem details."),
     ]
 
 
 class RequestView(View, frozen=True, kw_only=True):
-    """A request in a list."""
+    """An anonymisation request."""
 
     request_id: UUID
     video_id: Annotated[int, Meta(examples=[123])]
@@ -105,17 +109,17 @@ class RequestView(View, frozen=True, kw_only=True):
     anonymization_level: Annotated[Level, Meta(examples=["faces"])]
     output_format: Annotated[OutputFormat, Meta(examples=["jpg"])]
     redaction: Annotated[RedactionStyle, Meta(examples=["solid"])]
-    quality: Annotated[int, Meta(description="Of JPEG, WebP and MP4, 1 to 100.", examples=[90])]
-    audio: Annotated[Audio, Meta(description="Sound of films.", examples=["drop"])]
-    language: Annotated[Language, Meta(description="Of the report.", examples=["en"])]
+    quality: Annotated[int, Meta(description="Quality of JPEG, WebP and MP4, 1 to 100.", examples=[90])]
+    audio: Annotated[Audio, Meta(description="Handling of the audio of videos.", examples=["drop"])]
+    language: Annotated[Language, Meta(description="Language of the report.", examples=["en"])]
     keep_text: Annotated[
-        list[AreaView], Meta(description="Areas in which level `full` leaves text readable.")
+        list[AreaView], Meta(description="Regions in which level `full` keeps text readable.")
     ]
     identities: Annotated[
-        IdentitiesView | None, Meta(description="Null where everybody's faces are redacted.")
+        IdentitiesView | None, Meta(description="Identity rule; null if all faces are redacted.")
     ]
     verify: Annotated[
-        Verify, Meta(description="Which redacted frames are searched again for faces.", examples=["sample"])
+        Verify, Meta(description="Redacted frames that are checked again for faces.", examples=["sample"])
     ]
     priority: Annotated[Priority, Meta(examples=["normal"])]
     status: Annotated[Status, Meta(examples=["completed"])]
@@ -128,11 +132,11 @@ class RequestView(View, frozen=True, kw_only=True):
     completed_at: datetime | None
     error: str | None
     error_code: ErrorCode
-    result_bytes: Annotated[int | None, Meta(description="Size of the ZIP; null while there is none.")]
+    result_bytes: Annotated[int | None, Meta(description="Size of the ZIP archive; null if there is none.")]
 
     @classmethod
     def of(cls, request: AnonymizationRequest) -> Self:
-        """As shown to whoever submitted it."""
+        """Build the view of a request."""
         order = request.order
         return cls(
             request_id=request.id,
@@ -169,47 +173,56 @@ class RequestPage(PageBase, frozen=True, kw_only=True):
 
 
 class CancelledView(View, frozen=True, kw_only=True):
-    """A request that is not done any further."""
+    """Confirmation of a cancelled request."""
 
     success: Annotated[Literal[True], Meta(description="Always true.")] = True
     message: Annotated[str, Meta(examples=["Request cancelled"])] = "Request cancelled"
 
 
 class DownloadView(View, frozen=True, kw_only=True):
-    """The right to fetch a result once."""
+    """A download link of a result, valid once."""
 
-    token: Annotated[str, Meta(description="Good for one download.")]
-    url: Annotated[str, Meta(description="Where to use it; needs no other credential.")]
+    token: Annotated[str, Meta(description="Download token, valid for one download.")]
+    url: Annotated[str, Meta(description="URL of the download; needs no other credential.")]
     expires_at: datetime
 
     @classmethod
     def of(cls, download: Download, url: str) -> Self:
-        """As shown once to whoever asked for it."""
+        """Build the view of a new download link."""
         return cls(token=download.token, url=url, expires_at=download.expires_at)
 
 
 class StatisticsView(View, frozen=True, kw_only=True):
-    """What the installation has done."""
+    """Statistics of the installation."""
 
     requests: Annotated[
-        dict[Status, int], Meta(description="How many requests, by status.", examples=[{"completed": 12}])
+        dict[Status, int], Meta(description="Number of requests by status.", examples=[{"completed": 12}])
     ]
     frames_per_second: Annotated[
         float | None,
-        Meta(description="Of the requests completed last; null before the first.", examples=[80.5]),
+        Meta(
+            description="Throughput of recently completed requests; null before the first.", examples=[80.5]
+        ),
     ]
     average_processing_time: Annotated[
-        float | None, Meta(description="Seconds a request, likewise.", examples=[89.5])
+        float | None,
+        Meta(description="Mean seconds per recent request; null before the first.", examples=[89.5]),
     ]
-    frames_waiting: Annotated[int, Meta(description="Frames of unfinished requests.", examples=[0])]
-    frames_processed: Annotated[int, Meta(description="Frames of all requests.", examples=[180000])]
+    frames_waiting: Annotated[int, Meta(description="Number of frames of unfinished requests.", examples=[0])]
+    frames_processed: Annotated[
+        int, Meta(description="Number of processed frames of all requests.", examples=[180000])
+    ]
     error_rate: Annotated[
-        float | None, Meta(description="Failed among all that ended; null before the first.", examples=[0.01])
+        float | None,
+        Meta(
+            description="Share of failed requests among all ended ones; null before the first.",
+            examples=[0.01],
+        ),
     ]
 
     @classmethod
     def of(cls, statistics: Statistics) -> Self:
-        """As shown to administrators."""
+        """Build the statistics for administrators."""
         counts = dict(statistics.requests)
         ended = counts[Status.COMPLETED] + counts[Status.FAILED]
         return cls(

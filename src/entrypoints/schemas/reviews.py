@@ -1,4 +1,4 @@
-"""Results that are looked over, and rendered again with edited boxes."""
+"""Schemas of reviews: results, and edits with which they are rendered again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Number = Annotated[int, Meta(ge=0, le=LARGEST)]
 
 
 class BoxBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An area of one frame."""
+    """A region of a frame."""
 
     xyxy: Annotated[
         list[Pixel],
@@ -42,52 +42,53 @@ class BoxBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             min_length=4,
             max_length=4,
             description=(
-                "Left, top, right, bottom in whole pixels; right and bottom are exclusive. Cut at the "
-                "borders of the frame; refused outside it."
+                "Left, top, right, bottom in whole pixels; right and bottom are exclusive. Clipped to the "
+                "frame; rejected if completely outside."
             ),
             examples=[[311, 40, 402, 161]],
         ),
     ]
-    kind: Annotated[BoxKind, Meta(description="What it is.", examples=["face"])] = "face"
+    kind: Annotated[BoxKind, Meta(description="Kind of the redacted object.", examples=["face"])] = "face"
     track: Annotated[
         Number | None,
-        Meta(description="Number in the manifest of the face, text or plate that it is.", examples=[3]),
+        Meta(description="Track number of the face, text or plate in the manifest.", examples=[3]),
     ] = None
 
     def drawn(self) -> DrawnBox:
-        """The box as the use case takes it."""
+        """Return the box of the domain."""
         x1, y1, x2, y2 = self.xyxy
         return DrawnBox((x1, y1, x2, y2), None if self.kind == "region" else Kind(self.kind), self.track)
 
 
 class FrameEditBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that is redacted in one frame, in place of what was."""
+    """Redactions of a frame that replace the previous ones."""
 
-    index: Annotated[Number, Meta(description="Number of the frame in the video.", examples=[12])]
+    index: Annotated[Number, Meta(description="Index of the frame in the video.", examples=[12])]
     boxes: Annotated[
         list[BoxBody],
         Meta(
             max_length=MOST_BOXES_OF_A_FRAME,
-            description="All of them; those that are left out are not redacted any more.",
+            description="All boxes of the frame; boxes that are omitted are no longer redacted.",
         ),
     ]
     blanked: Annotated[
-        bool | None, Meta(description="Whether the frame is black; null for as it was.", examples=[None])
+        bool | None,
+        Meta(description="Whether the frame is blanked (black); null to keep its state.", examples=[None]),
     ] = None
 
     def edit(self) -> FrameEdit:
-        """The edit as the use case takes it."""
+        """Return the edit of the domain."""
         return FrameEdit(self.index, tuple(box.drawn() for box in self.boxes), self.blanked)
 
 
 class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to be different from a result; what is left out stays."""
+    """Changes to a result; omitted fields stay unchanged."""
 
     frames: Annotated[
         list[FrameEditBody],
         Meta(
             max_length=MOST_EDITED_FRAMES,
-            description="Frames whose boxes change, in any order, each once; all others keep theirs.",
+            description="Frames whose boxes change, in any order, each once; others stay unchanged.",
         ),
     ]
     source_sha256: (
@@ -95,7 +96,7 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
             str,
             Meta(
                 pattern="^[0-9a-f]{64}$",
-                description="Of the video that the edits were made for; those of another one are refused.",
+                description="SHA-256 of the video that the edits were made for; rejected if it differs.",
             ),
         ]
         | None
@@ -104,23 +105,25 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[Name, Meta(description="`jpg`, `jpeg`, `png`, `webp` or `mp4`.", examples=["jpg"])] | None
     ) = None
     redaction: Annotated[
-        RedactionStyle | None, Meta(description="What replaces the pixels.", examples=["solid"])
+        RedactionStyle | None, Meta(description="Style that replaces the pixels.", examples=["solid"])
     ] = None
     quality: (
-        Annotated[int, Meta(ge=1, le=100, description="Of JPEG, WebP and MP4.", examples=[90])] | None
+        Annotated[int, Meta(ge=1, le=100, description="Quality of JPEG, WebP and MP4.", examples=[90])] | None
     ) = None
-    audio: Annotated[Audio | None, Meta(description="Sound of films.", examples=["drop"])] = None
-    language: Annotated[Language | None, Meta(description="Of the report.", examples=["en"])] = None
-    priority: Annotated[Priority, Meta(description="Which queue it waits in.", examples=["normal"])] = (
+    audio: Annotated[
+        Audio | None, Meta(description="Handling of the audio of videos.", examples=["drop"])
+    ] = None
+    language: Annotated[Language | None, Meta(description="Language of the report.", examples=["en"])] = None
+    priority: Annotated[Priority, Meta(description="Queue of the request.", examples=["normal"])] = (
         Priority.NORMAL
     )
     webhook_url: WebhookUrl | None = None
 
     def rework(self) -> Rework:
-        """The edits as the use case takes them.
+        """Return the specification of the domain for rendering the result again.
 
         Raises:
-            InvalidFormatError: there is no such format.
+            InvalidFormatError: the format does not exist.
             InvalidOptionError: the webhook has no host.
         """
         return Rework(
@@ -139,18 +142,22 @@ class RenderBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class BoxView(View, frozen=True, kw_only=True):
-    """What is redacted in a frame."""
+    """A redacted box of a frame."""
 
-    xyxy: Annotated[list[int], Meta(description="Left, top, right, bottom.", examples=[[311, 40, 402, 161]])]
+    xyxy: Annotated[
+        list[int], Meta(description="Left, top, right, bottom in pixels.", examples=[[311, 40, 402, 161]])
+    ]
     kind: Annotated[BoxKind, Meta(examples=["face"])]
     track: Annotated[int | None, Meta(examples=[3])]
     score: Annotated[float | None, Meta(examples=[0.91])]
     origin: Annotated[Origin, Meta(examples=["detected"])]
-    basis: Annotated[Basis | None, Meta(description="Why it counts as a licence plate.", examples=["shape"])]
+    basis: Annotated[
+        Basis | None, Meta(description="Criterion by which the box is a licence plate.", examples=["shape"])
+    ]
 
     @classmethod
     def of(cls, box: RedactedBox) -> Self:
-        """As in the manifest."""
+        """Build the view of a box, with the values of the manifest."""
         return cls(
             xyxy=list(box.xyxy),
             kind="region" if box.kind is None else box.kind.value,
@@ -162,30 +169,33 @@ class BoxView(View, frozen=True, kw_only=True):
 
 
 class FrameRiskView(View, frozen=True, kw_only=True):
-    """One frame of a result, and how much it should be looked at."""
+    """A frame of a result and its review priority."""
 
-    index: Annotated[int, Meta(description="Number of the frame in the video.", examples=[12])]
+    index: Annotated[int, Meta(description="Index of the frame in the video.", examples=[12])]
     risk: Annotated[
         float,
-        Meta(description="In 0 to 1: 1 for a black frame, else of its weakest box.", examples=[0.9]),
+        Meta(
+            description="Risk, 0 to 1: 1 for a blanked frame, otherwise that of its weakest box.",
+            examples=[0.9],
+        ),
     ]
     reason: Annotated[
         Reason | None,
         Meta(
             description=(
-                "`blanked`: black. `residual`: a face that the first search missed. `filled`, `extended`: a "
-                "box where nothing was found. `unsure`: the track decided. `score`: all were certain. Null "
-                "where nothing was found."
+                "`blanked`: the frame is black. `residual`: the residual check found a face. `filled`, "
+                "`extended`: a box was interpolated or extrapolated. `unsure`: a detection was accepted only "
+                "because of its track. `score`: all detections were certain. Null if there are no detections."
             ),
             examples=["filled"],
         ),
     ]
-    lowest_score: Annotated[float | None, Meta(description="Of its boxes.", examples=[0.31])]
-    boxes: Annotated[list[BoxView], Meta(description="Everything that is redacted in it.")]
+    lowest_score: Annotated[float | None, Meta(description="Lowest score of its boxes.", examples=[0.31])]
+    boxes: Annotated[list[BoxView], Meta(description="All redacted boxes of the frame.")]
 
     @classmethod
     def of(cls, risk: FrameRisk) -> Self:
-        """As shown to whoever reviews."""
+        """Build the view of a ranked frame."""
         boxes = [BoxView.of(box) for box in risk.boxes]
         return cls(
             index=risk.index,
@@ -197,30 +207,30 @@ class FrameRiskView(View, frozen=True, kw_only=True):
 
 
 class ReviewPage(PageBase, frozen=True, kw_only=True):
-    """Frames of a result, those with the weakest evidence first."""
+    """Frames of a result, highest risk first."""
 
     items: list[FrameRiskView]
 
 
 class StretchView(View, frozen=True, kw_only=True):
-    """Frames that follow each other: from `start_frame` up to, and without, `end_frame`."""
+    """Consecutive frames from `start_frame` up to but excluding `end_frame`."""
 
     start_frame: Annotated[int, Meta(examples=[0])]
     end_frame: Annotated[int, Meta(examples=[100])]
 
 
 class BoxesView(View, frozen=True, kw_only=True):
-    """What is redacted in some frames of a result."""
+    """Redacted boxes of some frames of a result."""
 
     stretches: Annotated[
-        list[StretchView], Meta(description="All frames that the result has, in the order of the film.")
+        list[StretchView], Meta(description="All ranges of frames of the result, in the order of the video.")
     ]
-    items: Annotated[list[FrameRiskView], Meta(description="Those that were asked for, in the same order.")]
+    items: Annotated[list[FrameRiskView], Meta(description="Requested frames, in the same order.")]
 
     @classmethod
     def of(cls, excerpt: Excerpt) -> Self:
-        """As shown to whoever reviews."""
+        """Build the view of an excerpt."""
         stretches = [
-            StretchView(start_frame=one.start_frame, end_frame=one.end_frame) for one in excerpt.stretches
+            StretchView(start_frame=part.start_frame, end_frame=part.end_frame) for part in excerpt.stretches
         ]
         return cls(stretches=stretches, items=[FrameRiskView.of(risk) for risk in excerpt.frames])

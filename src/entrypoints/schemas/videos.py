@@ -1,4 +1,4 @@
-"""Videos, what is marked on them, and who may use them."""
+"""Schemas of videos, segments, marked regions and access grants."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ Filename = Annotated[
     str,
     Meta(
         max_length=16384,
-        description="What its owner calls it; folders and control characters are dropped, the rest is cut.",
+        description="File name; folders and control characters are removed, and long names are shortened.",
         examples=["street.mp4"],
     ),
 ]
-Frame = Annotated[int, Meta(description="Frames count from 0.", examples=[0])]
-EndFrame = Annotated[int, Meta(description="The first frame that does not belong to it.", examples=[100])]
-Seconds = Annotated[float, Meta(description="Moved to the nearest beginning of a frame.", examples=[4.0])]
-Pixels = Annotated[int, Meta(description="In pixels of the displayed frame.", examples=[64])]
+Frame = Annotated[int, Meta(description="Index of the first frame, from 0.", examples=[0])]
+EndFrame = Annotated[int, Meta(description="Index after the last frame (exclusive).", examples=[100])]
+Seconds = Annotated[float, Meta(description="Seconds, rounded to the nearest frame.", examples=[4.0])]
+Pixels = Annotated[int, Meta(description="Pixels of the displayed frame.", examples=[64])]
 
 
 class VideoView(View, frozen=True, kw_only=True):
     """A stored video."""
 
     id: Annotated[int, Meta(examples=[123])]
-    filename: Annotated[str, Meta(description="What its owner calls it.", examples=["street.mp4"])]
-    sha256: Annotated[str, Meta(description="Hex digest of its bytes.")]
+    filename: Annotated[str, Meta(description="File name.", examples=["street.mp4"])]
+    sha256: Annotated[str, Meta(description="SHA-256 of the file, in hexadecimal.")]
     size_bytes: Annotated[int, Meta(examples=[1048576])]
-    width: Annotated[int, Meta(description="Pixels, as displayed.", examples=[1920])]
-    height: Annotated[int, Meta(description="Pixels, as displayed.", examples=[1080])]
-    frame_rate: Annotated[float, Meta(description="Average frames a second.", examples=[25.0])]
+    width: Annotated[int, Meta(description="Displayed width in pixels.", examples=[1920])]
+    height: Annotated[int, Meta(description="Displayed height in pixels.", examples=[1080])]
+    frame_rate: Annotated[float, Meta(description="Average frames per second.", examples=[25.0])]
     frame_count: Annotated[int, Meta(examples=[250])]
-    duration: Annotated[float, Meta(description="Seconds.", examples=[10.0])]
-    rotation: Annotated[int, Meta(description="Degrees clockwise that show it upright.", examples=[0])]
+    duration: Annotated[float, Meta(description="Duration in seconds.", examples=[10.0])]
+    rotation: Annotated[int, Meta(description="Degrees clockwise to display it upright.", examples=[0])]
     created_at: datetime
     access: Annotated[
         Literal["viewer", "editor", "owner"],
         Meta(
-            description="What you may do: a viewer looks, an editor also marks and submits, an owner also"
-            " shares and deletes.",
+            description="Your access: a viewer may view the video, an editor may also mark it and submit"
+            " requests, an owner may also share and delete it.",
             examples=["owner"],
         ),
     ]
@@ -56,7 +56,7 @@ class VideoView(View, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, video: Video, caller: Principal) -> Self:
-        """As shown to whoever may see it."""
+        """Build the view of a video for a caller."""
         facts = video.facts
         return cls(
             id=video.id,
@@ -82,27 +82,27 @@ class VideoPage(PageBase, frozen=True, kw_only=True):
 
 
 class BeginUploadBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A video that is to be put into the object store."""
+    """A video to upload to the object store."""
 
     filename: Filename
 
 
 class UploadView(View, frozen=True, kw_only=True):
-    """Where to put the bytes of a video."""
+    """Target of the upload of a video."""
 
-    id: Annotated[str, Meta(description="To be completed when they are there.")]
-    url: Annotated[str, Meta(description="Takes them by HTTP PUT.")]
+    id: Annotated[str, Meta(description="Id of the upload, to complete it after the transfer.")]
+    url: Annotated[str, Meta(description="URL that accepts the file by HTTP PUT.")]
     method: Annotated[Literal["PUT"], Meta(description="Always `PUT`.")] = "PUT"
     expires_at: datetime
 
     @classmethod
     def of(cls, started: StartedUpload) -> Self:
-        """As shown to whoever asked for it."""
+        """Build the view of a started upload."""
         return cls(id=started.upload.id, url=started.url, expires_at=started.upload.expires_at)
 
 
 class _SegmentEnds(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The ends of a stretch, each in frames or in seconds."""
+    """Start and end of a range, each in frames or in seconds."""
 
     start_frame: Frame | UnsetType = UNSET
     end_frame: EndFrame | UnsetType = UNSET
@@ -111,23 +111,23 @@ class _SegmentEnds(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def in_seconds(self) -> bool:
-        """Whether the video's frame rate is needed to make sense of it."""
+        """True if an end is given in seconds, so that the frame rate of the video is needed."""
         return self.start_time is not UNSET or self.end_time is not UNSET
 
 
 class CreateSegmentBody(_SegmentEnds, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A stretch of a video: in frames, or in seconds."""
+    """A segment to create, in frames or in seconds."""
 
     label: Label | None = None
 
     def segment(self, frame_rate: float | None) -> Segment:
-        """The frames that are meant.
+        """Return the segment in frames.
 
         Args:
-            frame_rate: of the video; None where everything is in frames.
+            frame_rate: frame rate of the video; None if both ends are in frames.
 
         Raises:
-            InvalidSegmentError: it is empty, or not said in one of the two ways.
+            InvalidSegmentError: the segment is empty, or not given in one of the two units.
         """
         match (self.start_frame, self.end_frame, self.start_time, self.end_time):
             case int(start), int(end), UnsetType(), UnsetType():
@@ -140,15 +140,15 @@ class CreateSegmentBody(_SegmentEnds, frozen=True, kw_only=True, forbid_unknown_
 
 
 class ChangeSegmentBody(_SegmentEnds, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to change about a segment; what is left out stays. A label of null is removed."""
+    """Changes to a segment; omitted fields stay unchanged. A label of null removes the label."""
 
     label: Label | UnsetType | None = UNSET
 
     def limits(self, frame_rate: float | None) -> tuple[int | None, int | None]:
-        """First frame and end as they are to be; None for what stays.
+        """Return the new start and end frame; None for an end that stays unchanged.
 
         Args:
-            frame_rate: of the video; None where everything is in frames.
+            frame_rate: frame rate of the video; None if both ends are in frames.
 
         Raises:
             InvalidSegmentError: one end is given both in frames and in seconds.
@@ -158,7 +158,7 @@ class ChangeSegmentBody(_SegmentEnds, frozen=True, kw_only=True, forbid_unknown_
 
 
 class SegmentView(View, frozen=True, kw_only=True):
-    """A marked stretch of a video: the frames from `start_frame` up to, and without, `end_frame`."""
+    """A segment of a video: the frames from `start_frame` up to but excluding `end_frame`."""
 
     id: Annotated[int, Meta(examples=[1])]
     video_id: Annotated[int, Meta(examples=[123])]
@@ -168,7 +168,7 @@ class SegmentView(View, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, marked: MarkedSegment) -> Self:
-        """As shown to whoever may see the video."""
+        """Build the view of a segment."""
         return cls(
             id=marked.id,
             video_id=marked.video_id,
@@ -179,7 +179,7 @@ class SegmentView(View, frozen=True, kw_only=True):
 
 
 class AreaBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An area of the picture; in the whole video where no frames are given."""
+    """A region of the frame; in the whole video if no frames are given."""
 
     x: Pixels
     y: Pixels
@@ -189,11 +189,11 @@ class AreaBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     end_frame: EndFrame | None = None
 
     def region(self) -> Region:
-        """The area that is meant.
+        """Return the region.
 
         Raises:
-            InvalidRegionError: it has no extent, or only one end of a stretch.
-            InvalidSegmentError: its stretch is empty.
+            InvalidRegionError: the region is empty, or has only one end of its range of frames.
+            InvalidSegmentError: the range of frames is empty.
         """
         match (self.start_frame, self.end_frame):
             case None, None:
@@ -208,13 +208,13 @@ class AreaBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CreateRegionBody(AreaBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An area that is redacted at every level; in the whole video where no frames are given."""
+    """A region that is redacted at every level; in the whole video if no frames are given."""
 
     label: Label | None = None
 
 
 class AreaView(View, frozen=True, kw_only=True):
-    """An area of the picture, for as long as it was meant."""
+    """A region of the frame in a range of frames."""
 
     x: Pixels
     y: Pixels
@@ -225,12 +225,12 @@ class AreaView(View, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, region: Region) -> Self:
-        """As it was ordered."""
+        """Build the view of a region of a request."""
         return cls(**_placed(region))
 
 
 class RegionView(View, frozen=True, kw_only=True):
-    """A marked area of a video."""
+    """A marked region of a video."""
 
     id: Annotated[int, Meta(examples=[1])]
     video_id: Annotated[int, Meta(examples=[123])]
@@ -244,36 +244,36 @@ class RegionView(View, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, marked: MarkedRegion) -> Self:
-        """As shown to whoever may see the video."""
+        """Build the view of a marked region."""
         return cls(id=marked.id, video_id=marked.video_id, label=marked.label, **_placed(marked.region))
 
 
 class ProposedRegion(View, frozen=True, kw_only=True):
-    """A body for `createRegion`, ready to be sent."""
+    """A body for `createRegion`."""
 
     x: Pixels
     y: Pixels
     width: Pixels
     height: Pixels
-    label: Annotated[str, Meta(description="What people call it; to be changed.", examples=["text overlay"])]
+    label: Annotated[str, Meta(description="Suggested display name.", examples=["text overlay"])]
 
 
 class ProposalView(View, frozen=True, kw_only=True):
-    """An area that never moves while the picture does."""
+    """A region that stays constant while the rest of the frame changes."""
 
     region: Annotated[ProposedRegion, Meta(description="Send it to `createRegion` to accept it.")]
-    confidence: Annotated[float, Meta(description="That it is an overlay, in 0 to 1.", examples=[0.97])]
+    confidence: Annotated[float, Meta(description="Confidence of an overlay, 0 to 1.", examples=[0.97])]
     reason: Annotated[
         Literal["text", "drawing"],
         Meta(
-            description="`text`: something is written in it. `drawing`: lines stand still, as of a logo.",
+            description="`text`: the region contains text. `drawing`: it contains lines, such as a logo.",
             examples=["text"],
         ),
     ]
 
     @classmethod
     def of(cls, proposal: Proposal) -> Self:
-        """As shown to whoever may mark the video."""
+        """Build the view of a proposal."""
         area = proposal.region
         region = ProposedRegion(
             x=area.x, y=area.y, width=area.width, height=area.height, label=proposal.label
@@ -282,23 +282,23 @@ class ProposalView(View, frozen=True, kw_only=True):
 
 
 class PutGrantBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What somebody else may do with a video."""
+    """Access to a video to grant to another account."""
 
-    user_id: Annotated[Id, Meta(description="Number of the account.", examples=[2])]
+    user_id: Annotated[Id, Meta(description="Id of the account.", examples=[2])]
     role: Annotated[
         Literal["viewer", "editor"],
-        Meta(description="A viewer looks; an editor also marks and submits.", examples=["viewer"]),
+        Meta(description="A viewer may view; an editor may also mark and submit.", examples=["viewer"]),
     ]
 
 
 class GrantView(View, frozen=True, kw_only=True):
-    """What an account may do with a video of somebody else."""
+    """Access of an account to a video of another owner."""
 
     user_id: Annotated[int, Meta(examples=[2])]
     username: Annotated[
         str | None,
         Meta(
-            description="For administrators; null for others, to whom a number must not give away a name.",
+            description="User name, for administrators only; null for other callers.",
             examples=["grace"],
         ),
     ]
@@ -306,20 +306,20 @@ class GrantView(View, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, grant: VideoGrant, caller: Principal) -> Self:
-        """As shown to the owner, who knows the number, or to an administrator."""
+        """Build the view of a grant; only administrators see the user name."""
         username = grant.username if caller.is_admin else None
         return cls(user_id=grant.user_id, username=username, role=grant.role.value)
 
 
 def nearest_frame(seconds: float, frame_rate: float) -> int:
-    """The frame that begins nearest to a time; the later one when two are as near.
+    """Return the frame whose start is nearest to a time; the later one of two equally near frames.
 
     Raises:
-        InvalidSegmentError: there is no such moment in any video.
+        InvalidSegmentError: the time is not finite.
     """
     frames = seconds * frame_rate
     if not math.isfinite(frames):
-        raise InvalidSegmentError(f"no video has a moment {seconds}", "give seconds from the beginning")
+        raise InvalidSegmentError(f"{seconds} is not a time in a video", "give seconds from its start")
     return math.floor(frames + 0.5)
 
 
@@ -331,11 +331,11 @@ def _one_of(frame: int | UnsetType, seconds: float | UnsetType, frame_rate: floa
             return number
         case UnsetType(), float(moment) if frame_rate is not None:
             return nearest_frame(moment, frame_rate)
-    raise InvalidSegmentError("an end is given in frames and in seconds", "give one of them")
+    raise InvalidSegmentError("an end is given both in frames and in seconds", "give one of them")
 
 
 def _placed(region: Region) -> dict[str, Any]:
-    """Where an area is, and in which frames."""
+    """Return the fields of a region and its range of frames."""
     segment = region.segment
     return {
         "x": region.x,

@@ -1,6 +1,7 @@
-"""The environment, read once into one frozen struct; options of the command line override it.
+"""Settings: environment variables, read once into one frozen dataclass.
 
-Each file has the variables of one concern, in the order that they are documented in.
+Each module defines the variables of one topic, in the order in which they are documented. Command-line
+options override them.
 """
 
 from __future__ import annotations
@@ -25,17 +26,20 @@ __all__ = ["MAX_THREADS", "PRECISIONS", "PROVIDERS", "Settings", "data_folder", 
 class Settings(  # a dataclass has the fields of its last base first
     TellingSettings, RecognitionSettings, AnonymizationSettings, ApiSettings, PlaceSettings, ModelSettings
 ):
-    """What an installation is set up for; every field describes its variable.
+    """Settings of an installation; every field carries the description of its variable.
 
-    `framecloak settings` prints this table with the values in force.
+    `framecloak settings` prints them as a table with the values in force.
     """
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read and check the variables; an empty one counts as not set.
+        """Read and check the variables; an empty variable counts as not set.
+
+        Args:
+            environment: Environment variables by name.
 
         Raises:
-            InvalidSettingError: a variable has a value that is not allowed; the message names it.
+            InvalidSettingError: A variable has a value that is not allowed; the message names the variable.
         """
         values: dict[str, Any] = {name: described.read(environment) for name, described in variables()}
         settings = cls(**values)
@@ -43,10 +47,10 @@ class Settings(  # a dataclass has the fields of its last base first
         return settings
 
     def require_consistent(self) -> None:
-        """Refuse values that are allowed each and make no sense together.
+        """Reject values that are valid on their own but not in combination.
 
         Raises:
-            InvalidSettingError: some do not.
+            InvalidSettingError: Two settings contradict each other.
         """
         if not self.minio_endpoint:
             return
@@ -57,17 +61,17 @@ class Settings(  # a dataclass has the fields of its last base first
             if not value:
                 raise InvalidSettingError(f"MINIO_ENDPOINT is set and {name} is not", f"set {name} too")
         scheme = "https" if self.minio_secure else "http"
-        reached = self.minio_public_endpoint or self.minio_endpoint
-        if "://" in reached:
-            scheme = reached.partition("://")[0]
+        endpoint = self.minio_public_endpoint or self.minio_endpoint
+        if "://" in endpoint:
+            scheme = endpoint.partition("://")[0]
         if self.base_url.startswith("https://") and scheme == "http":
             raise InvalidSettingError(
-                "BASE_URL is https, and videos would go between browsers and the object store in clear",
+                "BASE_URL is https, but videos would travel to and from the object store in clear text",
                 "set MINIO_PUBLIC_ENDPOINT to an address that begins with https://",
             )
 
 
 def variables() -> Iterator[tuple[str, Variable]]:
-    """The name of every field of ``Settings`` with its variable, in the order they are documented in."""
-    for one in fields(Settings):
-        yield one.name, one.metadata["variable"]
+    """Yield the name of every field of ``Settings`` and its variable, in the order of the documentation."""
+    for setting_field in fields(Settings):
+        yield setting_field.name, setting_field.metadata["variable"]

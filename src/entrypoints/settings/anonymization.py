@@ -1,4 +1,4 @@
-"""What a request may be, and how long things are kept."""
+"""Requests, workers, retention and webhooks."""
 
 # ruff: noqa: RUF009 -- `setting` makes a field, as `dataclasses.field` does, and no default
 
@@ -18,101 +18,110 @@ from framecloak.entrypoints.settings.variables import (
 )
 
 _YEAR = 24 * 366.0
-"""Hours."""
+"""Length of a leap year in hours."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnonymizationSettings:
-    """What a request may be, and how long things are kept."""
+    """Requests, workers, retention and webhooks."""
 
     max_concurrent_requests: int = setting(
         "MAX_CONCURRENT_REQUESTS",
-        "Requests in work at the same time, over all workers.",
+        "Maximum number of requests processed at the same time, over all workers.",
         whole(1, 1000),
         "5",
         unit="requests",
     )
     default_level: Level = setting(
         "DEFAULT_ANONYMIZATION_LEVEL",
-        "The level of requests that name none.",
+        "Anonymisation level of requests that do not set one.",
         parsed_by(Level.parse, Level),
         Level.FACES.value,
     )
     default_output_format: OutputFormat = setting(
         "DEFAULT_OUTPUT_FORMAT",
-        "The format of requests that name none.",
+        "Output format of requests that do not set one.",
         parsed_by(OutputFormat.parse, OutputFormat),
         OutputFormat.JPG.value,
     )
     report_language: Language = setting(
         "REPORT_LANGUAGE",
-        "What reports of results are written in when a request does not say: en or de.",
+        "Language of the report, en or de, of requests that do not set one.",
         parsed_by(Language.parse, Language),
         Language.ENGLISH.value,
     )
     default_verify: Verify = setting(
         "DEFAULT_VERIFY",
-        "Which redacted frames are searched again when a request does not say: none, sample or all.",
+        "Redacted frames to search again for faces, none, sample or all, in requests that do not set it.",
         parsed_by(Verify.parse, Verify),
         Verify.SAMPLE.value,
     )
     max_frames_per_request: int = setting(
         "MAX_FRAMES_PER_REQUEST",
-        "The most frames of one request.",
+        "Maximum number of frames of one request.",
         whole(1, 100_000_000),
         "10000",
         unit="frames",
     )
     slice_frames: int = setting(
         "SLICE_FRAMES",
-        "The most frames that a worker does in one go; what is lost with a worker is done again.",
+        "Maximum number of frames of a slice, the unit of work of a worker; if a worker dies, its slice is"
+        " processed again.",
         whole(1, 1_000_000),
         "250",
         unit="frames",
     )
     slice_timeout_seconds: float = setting(
         "SLICE_TIMEOUT_SECONDS",
-        "How long they may take; a request fails when it takes longer three times.",
+        "Time limit for a slice; its request fails when the slice exceeds the limit three times.",
         positive(7 * 24 * 3600),
         "1800",
         unit="seconds",
     )
     lease_seconds: int = setting(
         "LEASE_SECONDS",
-        "How long a worker may be silent before others take over what it does.",
+        "Time without a sign of life after which other workers take over the slices of a worker.",
         whole(2, 3600),
         f"{LEASE.total_seconds():.0f}",
         unit="seconds",
     )
     download_token_expiry_hours: float = setting(
         "DOWNLOAD_TOKEN_EXPIRY_HOURS",
-        "How long a download link waits to be used.",
+        "Lifetime of a download link that has not been used.",
         positive(_YEAR),
         "24",
         unit="hours",
     )
     result_retention_hours: float = setting(
-        "RESULT_RETENTION_HOURS", "How long results are kept.", positive(100 * _YEAR), "168", unit="hours"
+        "RESULT_RETENTION_HOURS",
+        "How long results are kept before they are deleted.",
+        positive(100 * _YEAR),
+        "168",
+        unit="hours",
     )
     cleanup_interval_hours: float = setting(
-        "CLEANUP_INTERVAL_HOURS", "How often what expired is removed.", positive(_YEAR), "6", unit="hours"
+        "CLEANUP_INTERVAL_HOURS",
+        "Interval between clean-ups of expired data.",
+        positive(_YEAR),
+        "6",
+        unit="hours",
     )
     webhook_secret: str = setting(
         "WEBHOOK_SECRET",
-        "What webhooks are signed with; `framecloak webhook-secret` prints it for receivers.",
+        "Secret that signs webhooks; `framecloak webhook-secret` prints it for receivers.",
         at_least(32),
         secret=True,
         default_text="derived from SECRET_KEY",
     )
     webhook_allow_private: bool = setting(
         "WEBHOOK_ALLOW_PRIVATE",
-        "Whether webhooks may call this machine and private networks.",
+        "Allow webhooks to call this machine and private networks.",
         switch,
         "false",
     )
     worker_grace_seconds: float = setting(
         "WORKER_GRACE_SECONDS",
-        "How long a worker that is told to stop goes on with its slice before it gives it back.",
+        "Time that a stopping worker has to finish its slice before it returns the slice to the queue.",
         positive(3600),
         "5",
         unit="seconds",
@@ -120,13 +129,13 @@ class AnonymizationSettings:
 
     worker_metrics_port: int = setting(
         "WORKER_METRICS_PORT",
-        "Port on HOST where a worker tells its metrics to whoever asks; 0 is none.",
+        "Port on HOST on which a worker serves its metrics, without authentication; 0 turns it off.",
         whole(0, 65535),
         "0",
     )
     worker_memory_mb: int = setting(
         "WORKER_MEMORY_MB",
-        "Memory at which a worker takes no more work; 0 is 80 % of what there is.",
+        "Memory use above which a worker accepts no more work; 0 means 80 % of the available memory.",
         whole(0, 1 << 30),
         "0",
         unit="MiB",

@@ -1,4 +1,4 @@
-"""The HTTP API and who may use it."""
+"""HTTP API, sessions, tokens and rate limits."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from framecloak.entrypoints.settings.variables import (
 )
 
 _YEAR = 24 * 366.0
-"""Hours."""
+"""Length of a leap year in hours."""
 
 
 def _password(value: str) -> str:
-    # Passwords come with NumPy in tow, which `redact --help` need not wait for.
+    # This import also imports NumPy, which would slow `redact --help` down.
     from framecloak.domain.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD  # noqa: PLC0415 - as the comment says
 
     if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
@@ -31,97 +31,102 @@ def _password(value: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings:
-    """The HTTP API and who may use it."""
+    """HTTP API, sessions, tokens and rate limits."""
 
-    host: str = setting("HOST", "Address that the API listens on.", text, "127.0.0.1")
-    port: int = setting("PORT", "Port that the API listens on; 0 is any free one.", whole(0, 65535), "8000")
+    host: str = setting("HOST", "Address on which the API listens.", text, "127.0.0.1")
+    port: int = setting(
+        "PORT", "Port on which the API listens; 0 chooses a free port.", whole(0, 65535), "8000"
+    )
     base_url: str = setting(
         "BASE_URL",
-        "The API as its users reach it, when that is through a proxy.",
+        "Public address of the API; set it when clients reach it through a proxy.",
         Address("http", "https"),
-        default_text="addresses are relative",
+        default_text="none: links are relative",
     )
     secret_key: str = setting(
         "SECRET_KEY",
-        "What tokens and links are signed with; the same for all processes of an installation.",
+        "Key that signs tokens and links; must be the same for all processes of an installation.",
         at_least(32),
         secret=True,
-        default_text="made once and kept in DATA_DIR",
+        default_text="generated once and kept in DATA_DIR",
     )
     session_cookie_secure: bool = setting(
         "SESSION_COOKIE_SECURE",
-        "Whether browsers send the session over HTTPS only.",
+        "Restrict the session cookie to HTTPS.",
         switch,
         lambda environment: environment.get("BASE_URL", "").startswith("https://"),
-        default_text="whether BASE_URL is https",
+        default_text="true if BASE_URL is https",
     )
     session_lifetime_hours: float = setting(
-        "SESSION_LIFETIME_HOURS", "How long a browser stays signed in.", positive(_YEAR), "12", unit="hours"
+        "SESSION_LIFETIME_HOURS", "Lifetime of a browser session.", positive(_YEAR), "12", unit="hours"
     )
     access_token_minutes: float = setting(
-        "ACCESS_TOKEN_MINUTES", "How long an access token is good.", positive(24 * 60), "15", unit="minutes"
+        "ACCESS_TOKEN_MINUTES", "Lifetime of an access token.", positive(24 * 60), "15", unit="minutes"
     )
     refresh_token_hours: float = setting(
-        "REFRESH_TOKEN_HOURS", "How long a refresh token is good.", positive(_YEAR), "168", unit="hours"
+        "REFRESH_TOKEN_HOURS", "Lifetime of a refresh token.", positive(_YEAR), "168", unit="hours"
     )
     rate_limit_per_account: int = setting(
         "RATE_LIMIT_PER_ACCOUNT",
-        "Requests in a window that one account may make; 0 is any number.",
+        "Maximum number of requests per window from one account; 0 means no limit.",
         whole(0, 10_000_000),
         "100000",
         unit="requests",
     )
     rate_limit_per_address: int = setting(
         "RATE_LIMIT_PER_ADDRESS",
-        "Requests in a window that strangers may make from one address; 0 is any number.",
+        "Maximum number of unauthenticated requests per window from one IP address; 0 means no limit.",
         whole(0, 10_000_000),
         "600",
         unit="requests",
     )
     rate_limit_window_seconds: int = setting(
         "RATE_LIMIT_WINDOW_SECONDS",
-        "The window that these are counted in.",
+        "Length of the window of the two rate limits.",
         whole(1, 86400),
         "60",
         unit="seconds",
     )
     hsts_seconds: int = setting(
         "HSTS_SECONDS",
-        "How long browsers shall insist on HTTPS once they came by it; 0 does not ask them to.",
+        "How long browsers must use HTTPS only (HSTS), if SESSION_COOKIE_SECURE is true; 0 turns it off.",
         whole(0, 10 * 366 * 86400),
         "63072000",
         unit="seconds",
     )
     frame_ancestors: str = setting(
         "FRAME_ANCESTORS",
-        "Sites that may show the service inside a page of theirs, as https://portal.example, with spaces.",
+        "Sites that may embed the console in a frame, separated by spaces, such as https://portal.example.",
         origins,
-        default_text="nobody",
+        default_text="none",
     )
     trusted_proxies: str = setting(
         "TRUSTED_PROXIES",
-        "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, with commas.",
+        "IP addresses or networks, separated by commas, of the proxies whose headers X-Forwarded-For and"
+        " X-Forwarded-Proto are trusted.",
         network_names,
-        default_text="nobody is believed",
+        default_text="none",
     )
     metrics_public: bool = setting(
-        "METRICS_PUBLIC", "Whether anybody may read /metrics of the API.", switch, "false"
+        "METRICS_PUBLIC", "Serve /metrics of the API without authentication.", switch, "false"
     )
     metrics_token: str = setting(
         "METRICS_TOKEN",
-        "What Prometheus shows as bearer token to read /metrics; administrators may always read it.",
+        "Bearer token with which Prometheus reads /metrics; administrators can always read it.",
         at_least(16),
         secret=True,
         default_text="administrators only",
     )
-    api_docs: bool = setting("API_DOCS", "Whether /schema/openapi.json is served.", switch, "true")
+    api_docs: bool = setting(
+        "API_DOCS", "Serve the OpenAPI document at /schema/openapi.json.", switch, "true"
+    )
     max_upload_bytes: int = setting(
-        "MAX_UPLOAD_BYTES", "The largest upload.", whole(1, 1 << 50), str(10 * 1024**3), unit="bytes"
+        "MAX_UPLOAD_BYTES", "Maximum size of an upload.", whole(1, 1 << 50), str(10 * 1024**3), unit="bytes"
     )
     admin_password: str = setting(
         "FRAMECLOAK_ADMIN_PASSWORD",
         "Password of the first administrator.",
         _password,
         secret=True,
-        default_text="made and printed once",
+        default_text="generated and printed once",
     )

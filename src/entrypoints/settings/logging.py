@@ -1,4 +1,4 @@
-"""What is told about all that."""
+"""Logging settings."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 @dataclass(frozen=True, kw_only=True)
 class TellingSettings:
-    """What is told about all that."""
+    """Logging settings."""
 
     log_format: str = setting(
         "LOG_FORMAT",
-        f"How log lines look: {', '.join(LOG_FORMATS)}; auto is console on a terminal.",
+        f"Format of log lines: {', '.join(LOG_FORMATS)}; auto is console on a terminal and json elsewhere.",
         one_of(LOG_FORMATS),
         "auto",
     )
     log_level: str = setting(
         "LOG_LEVEL",
-        f"The least that is logged: {', '.join(LOG_LEVELS)}.",
+        f"Lowest level that is logged: {', '.join(LOG_LEVELS)}.",
         one_of(LOG_LEVELS),
         "info",
     )
     debug: bool = setting(
         "FRAME_ANONYMIZATION_DEBUG",
-        "Whether everything that happens is logged, and the parts of results are kept.",
+        "Log at level debug, with source locations, and keep the intermediate parts of results.",
         switch,
         "false",
     )

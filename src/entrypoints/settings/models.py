@@ -1,4 +1,4 @@
-"""What looks for faces, text and plates, what tells faces apart, and how much of the machine it has."""
+"""Models for detection and recognition, and the hardware that they run on."""
 
 # ruff: noqa: RUF009 -- `setting` makes a field, as `dataclasses.field` does, and no default
 
@@ -24,53 +24,56 @@ MAX_THREADS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """What looks for faces, text and plates, what tells faces apart, and how much of the machine it has."""
+    """Models for detection and recognition, and the hardware that they run on."""
 
     models: Path = setting(
         "MODEL_PATH",
-        "Folder that holds the model files.",
+        "Folder of the model files.",
         path,
         models_folder,
         default_text="the user's cache folder",
     )
     detector: str = setting(
-        "FRAMECLOAK_DETECTOR", "What finds faces: auto, centerface or the name of a pack.", text, "auto"
+        "FRAMECLOAK_DETECTOR", "Face detector: auto, centerface or the name of a pack.", text, "auto"
     )
     recognizer: str = setting(
         "RECOGNIZER",
-        "What tells faces apart: auto, dlib-resnet, the name of a pack or the path of one.",
+        "Face recogniser: auto, dlib-resnet, or the name or path of a pack.",
         text,
         "auto",
     )
     recognition_queue: int = setting(
         "RECOGNITION_QUEUE",
-        "Pictures that may wait in one process to be looked at; more are refused, but for a batch that finds"
-        " none waiting.",
+        "Maximum number of images waiting for a model in one process; a request beyond it is refused, unless"
+        " the queue is empty.",
         whole(1, 100_000),
         "64",
-        unit="pictures",
+        unit="images",
     )
     recognition_linger_ms: int = setting(
         "RECOGNITION_LINGER_MS",
-        "How long faces wait for others to share a model call with, while models are busy.",
+        "Longest time that a face waits to share a model call with others, while other calls are running.",
         whole(0, 1000),
         "3",
         unit="milliseconds",
     )
     provider: str = setting(
-        "FRAMECLOAK_PROVIDER", f"What models run on: {', '.join(PROVIDERS)}.", one_of(PROVIDERS), "auto"
+        "FRAMECLOAK_PROVIDER",
+        f"Execution provider of the models: {', '.join(PROVIDERS)}.",
+        one_of(PROVIDERS),
+        "auto",
     )
     precision: str = setting(
         "FRAMECLOAK_PRECISION",
-        f"What models calculate with: {', '.join(PRECISIONS)}.",
+        f"Numeric precision of the models: {', '.join(PRECISIONS)}.",
         one_of(PRECISIONS),
         "auto",
     )
     threads: int = setting(
         "FRAMECLOAK_THREADS",
-        "Frames worked on at the same time.",
+        "Number of frames processed in parallel.",
         whole(1, MAX_THREADS),
         lambda _: available_cores(),
         unit="threads",
-        default_text="all cores there are",
+        default_text="all available cores",
     )

@@ -1,4 +1,4 @@
-"""Galleries of faces, and who reads emotions."""
+"""Face galleries and emotion recognition."""
 
 from __future__ import annotations
 
@@ -19,82 +19,89 @@ from framecloak.entrypoints.settings.variables import (
 
 @dataclass(frozen=True, kw_only=True)
 class RecognitionSettings:
-    """Galleries of faces, and who reads emotions."""
+    """Face galleries and emotion recognition."""
 
-    # Galleries of faces that are to be found again.
+    # Face galleries.
     gallery_key: str = setting(
         "GALLERY_KEY",
-        "What galleries are sealed with; `framecloak galleries rotate-key` changes it.",
+        "Key that encrypts galleries; to change it, see `framecloak galleries rotate-key --help`.",
         comma_free(32),
         secret=True,
         default_text="derived from SECRET_KEY",
     )
     gallery_old_keys: str = setting(
         "GALLERY_OLD_KEYS",
-        "Earlier ones that galleries may still be sealed with, with commas.",
+        "Earlier gallery keys, separated by commas, with which galleries may still be encrypted.",
         list_of(comma_free(32)),
         secret=True,
         default_text="none",
     )
     gallery_capacity: int = setting(
         "GALLERY_CAPACITY",
-        "The most faces of one gallery.",
+        "Maximum number of faces in one gallery.",
         whole(1, 100_000_000),
         "1000000",
         unit="faces",
     )
     gallery_hnsw_above: int = setting(
         "GALLERY_HNSW_ABOVE",
-        "Faces above which a gallery is searched through an index, and not exactly.",
+        "Number of faces above which a gallery is searched with an approximate index (HNSW), not exactly.",
         whole(0, 100_000_000),
         "20000",
         unit="faces",
     )
 
-    # Emotions: who reads them, and what the service that does so alone takes.
+    # Emotion recognition: the CLIP model and the separate CLIP service.
     clip_emotions: str = setting(
         "CLIP_EMOTIONS",
-        "What an exported CLIP tells apart, with commas.",
+        "Emotions that an exported CLIP model distinguishes, separated by commas.",
         distinct_words,
         "happy,sad,angry,surprised,fearful,disgusted,neutral",
     )
     clip_prompts: str = setting(
         "CLIP_PROMPTS",
-        "How it is asked, with | between what is averaged; each has {emotion} in it.",
+        "Prompts of the CLIP model, separated by |; their results are averaged; each contains {emotion}.",
         templates("emotion"),
         "a photo of a {emotion} face|a portrait of a {emotion} person|a close-up photo of a {emotion} face"
         "|a person with a {emotion} facial expression|a face that looks {emotion}",
     )
     clip_service_url: str = setting(
         "CLIP_SERVICE_URL",
-        "The service that reads emotions.",
+        "Address of the CLIP service, which recognises emotions.",
         Address("http", "https"),
         secret=True,
-        default_text="an exported CLIP in MODEL_PATH, or nobody",
+        default_text="an exported CLIP in MODEL_PATH, if there is one",
     )
     clip_service_token: str = setting(
         "CLIP_SERVICE_TOKEN",
-        "What it wants to be shown; the same for it and for those who ask it.",
+        "Bearer token of the CLIP service; set it for the service and for its clients.",
         at_least(16),
         secret=True,
-        default_text="nothing",
+        default_text="none",
     )
     clip_service_port: int = setting(
-        "CLIP_SERVICE_PORT", "Port that it listens on; 0 is any free one.", whole(0, 65535), "8500"
+        "CLIP_SERVICE_PORT",
+        "Port on which the CLIP service listens; 0 chooses a free port.",
+        whole(0, 65535),
+        "8500",
     )
     clip_service_timeout_seconds: float = setting(
         "CLIP_SERVICE_TIMEOUT_SECONDS",
-        "How long it is waited for, all tries together; then emotions are left out.",
+        "Time limit for a call of the CLIP service, including retries; after it, emotions are left out.",
         positive(60),
         "3",
         unit="seconds",
     )
     clip_service_max_images: int = setting(
-        "CLIP_SERVICE_MAX_IMAGES", "The most faces of one request to it.", whole(1, 1024), "32", unit="faces"
+        "CLIP_SERVICE_MAX_IMAGES",
+        "Maximum number of faces in one request to the CLIP service.",
+        whole(1, 1024),
+        "32",
+        unit="faces",
     )
     clip_service_max_body_bytes: int = setting(
         "CLIP_SERVICE_MAX_BODY_BYTES",
-        "The largest request to it; the default holds one picture of the largest size.",
+        "Maximum body size of a request to the CLIP service; the default fits one image of the largest size.",
         whole(1 << 20, 1 << 30),
         str(64 * 1024**2),
         unit="bytes",

@@ -1,4 +1,4 @@
-"""Environment variables: how one is described, read and checked."""
+"""Description, parsing and validation of environment variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 _ORIGIN = re.compile(r"'self'|https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 
 Parser = Callable[[str], Any]
-"""Turns text into a value; raises ``ValueError`` whose text says what is allowed."""
+"""Function from text to a value; raises ``ValueError`` with a text that describes the allowed values."""
 
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -31,13 +31,13 @@ class Variable:
     """One environment variable.
 
     Attributes:
-        name: of the variable; a secret may also be in a file that ``{name}_FILE`` names.
-        description: one sentence, for people who operate the service.
-        parse: reads it.
-        default: as one would write it; or what computes it from the other variables. An empty one means none.
-        unit: of the value, or an empty string.
-        secret: whether it must not be shown.
-        default_text: the default in words, where it is computed.
+        name: Name of the variable; a secret may also be in a file named by ``{name}_FILE``.
+        description: One sentence for operators of the service.
+        parse: Parser of the value.
+        default: Default in text form, or a function that computes it from the environment; empty for none.
+        unit: Unit of the value; empty for none.
+        secret: True if the value must not be shown.
+        default_text: Description of a computed default.
     """
 
     name: str
@@ -50,33 +50,36 @@ class Variable:
 
     @property
     def documented_default(self) -> str:
-        """The default, for people."""
+        """Default value in the form shown in the documentation."""
         return self.default_text or (self.default if isinstance(self.default, str) else "")
 
     def is_set(self, environment: Mapping[str, str]) -> bool:
-        """Whether the environment has a value; an empty one counts as none."""
+        """Return True if the environment sets the variable; an empty value counts as not set."""
         return bool(environment.get(self.name) or (self.secret and environment.get(f"{self.name}_FILE")))
 
     def read(self, environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - each variable has its own type
-        """Its value, or the default.
+        """Return the parsed value, or the default if the variable is not set.
+
+        Args:
+            environment: Environment variables by name.
 
         Raises:
-            InvalidSettingError: the value is not allowed; the message names the variable.
+            InvalidSettingError: The value is not allowed; the message names the variable.
         """
-        given = environment.get(self.name) or self._from_file(environment)
-        if not given and not isinstance(self.default, str):
+        configured = environment.get(self.name) or self._from_file(environment)
+        if not configured and not isinstance(self.default, str):
             return self.default(environment)
-        words = given or str(self.default)
-        if not words:
+        raw = configured or str(self.default)
+        if not raw:
             return ""
         try:
-            return self.parse(words)
+            return self.parse(raw)
         except ValueError as error:
-            shown = _MASK if self.secret else repr(words)
+            shown = _MASK if self.secret else repr(raw)
             raise InvalidSettingError(f"{self.name} is {shown}", f"set it to {error}") from error
 
     def shown(self, value: object) -> str:
-        """The value as text that may be shown to anybody who operates the service."""
+        """Return the value as text that operators may see; secrets are masked."""
         if value is None or value == "":
             return ""
         if isinstance(value, bool):
@@ -92,7 +95,7 @@ class Variable:
         try:
             return Path(path).read_text("utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise InvalidSettingError(
                 f"{self.name}_FILE is {path!r}, which cannot be read: {reason}", "name a readable file"
             ) from error
@@ -108,18 +111,22 @@ def setting(
     secret: bool = False,
     default_text: str = "",
 ) -> Any:  # noqa: ANN401 - as for `dataclasses.field`, so that the annotation beside it counts
-    """A field of a dataclass that is read from a variable; the arguments are those of `Variable`."""
+    """Return a dataclass field that is read from a variable; the arguments are those of `Variable`."""
     described = Variable(name, description, parse, default, unit, secret, default_text)
     return field(repr=not secret, metadata={"variable": described})
 
 
 def text(value: str) -> str:
-    """Any text."""
+    """Return the text unchanged."""
     return value
 
 
 def path(value: str) -> Path:
-    """A path; ``~`` is the user's home."""
+    """Parse a path, expand ``~`` and make it absolute.
+
+    Raises:
+        ValueError: The home folder in it does not exist.
+    """
     try:
         return Path(value).expanduser().absolute()
     except RuntimeError as error:
@@ -127,7 +134,11 @@ def path(value: str) -> Path:
 
 
 def switch(value: str) -> bool:
-    """On or off."""
+    """Parse a Boolean: true, false, yes, no, on, off, 1 or 0.
+
+    Raises:
+        ValueError: The text is none of these.
+    """
     if value.strip().lower() in _TRUE:
         return True
     if value.strip().lower() in _FALSE:
@@ -136,7 +147,7 @@ def switch(value: str) -> bool:
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """A whole number within limits."""
+    """Return a parser of integers within inclusive limits."""
 
     def parse(value: str) -> int:
         if not (value.isascii() and value.isdecimal() and len(value) < 20) or not least <= int(value) <= most:
@@ -147,7 +158,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def positive(most: float) -> Callable[[str], float]:
-    """A number above 0, fractions allowed."""
+    """Return a parser of numbers greater than 0, up to and including a maximum."""
 
     def parse(value: str) -> float:
         try:
@@ -162,7 +173,7 @@ def positive(most: float) -> Callable[[str], float]:
 
 
 def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
-    """One of some words."""
+    """Return a parser that accepts only the allowed words."""
 
     def parse(value: str) -> str:
         if value not in allowed:
@@ -173,29 +184,38 @@ def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
 
 
 def parsed_by(parse: Callable[[str], Choice], kind: type[Choice]) -> Callable[[str], Choice]:
-    """A word that the domain knows how to read."""
+    """Return a parser that applies a domain parser to a member of an enumeration.
+
+    Args:
+        parse: Parser that raises ``DomainError``.
+        kind: Enumeration whose values the error message lists.
+    """
 
     def checked(value: str) -> Choice:
         try:
             return parse(value)
         except DomainError as error:
-            raise ValueError(f"one of {', '.join(str(one.value) for one in kind)}") from error
+            raise ValueError(f"one of {', '.join(str(member.value) for member in kind)}") from error
 
     return checked
 
 
 class Address:
-    """Parses an address with one of some schemes, without a slash at its end.
+    """Parser of URLs with an allowed scheme; removes trailing slashes.
 
     Args:
-        schemes: allowed ones.
+        schemes: Allowed schemes.
     """
 
     def __init__(self, *schemes: str) -> None:
         self._schemes = schemes
 
     def __call__(self, value: str) -> str:
-        """Check one."""
+        """Return the URL without trailing slashes.
+
+        Raises:
+            ValueError: It is malformed or has another scheme.
+        """
         try:
             parts = urlsplit(value)
             complete = (
@@ -204,52 +224,68 @@ class Address:
         except ValueError:
             complete = False
         if not complete or not value.isprintable() or " " in value:
-            schemes = " or ".join(f"{one}://" for one in self._schemes)
+            schemes = " or ".join(f"{scheme}://" for scheme in self._schemes)
             raise ValueError(f"an address that begins with {schemes}")
         return value.rstrip("/")
 
 
 def network_names(value: str) -> str:
-    """Addresses and networks of IP with commas between them, or ``*`` for all."""
+    """Parse a comma-separated list of IP addresses and networks; ``*`` stands for all.
+
+    Raises:
+        ValueError: An item is neither.
+    """
     names = [name.strip() for name in value.split(",")]
     try:
         for name in names:
             if name != "*":
                 ip_network(name)
     except ValueError as error:
-        raise ValueError("IP addresses or networks with commas, as in 10.0.0.1,10.1.0.0/16") from error
+        raise ValueError(
+            "IP addresses or networks separated by commas, such as 10.0.0.1,10.1.0.0/16"
+        ) from error
     return ",".join(names)
 
 
 def origins(value: str) -> str:
-    """Origins of web pages with spaces between them, as a Content-Security-Policy names them."""
+    """Parse a space-separated list of origins in the syntax of Content-Security-Policy.
+
+    Raises:
+        ValueError: An item is not an origin.
+    """
     if not all(_ORIGIN.fullmatch(origin) for origin in value.split()):
-        raise ValueError("origins with spaces, as in https://portal.example https://*.clinic.example:8443")
+        raise ValueError(
+            "origins separated by spaces, such as https://portal.example https://*.clinic.example:8443"
+        )
     return " ".join(value.split())
 
 
 def distinct_words(value: str) -> str:
-    """Two or more different words with commas between them."""
+    """Parse a comma-separated list of two or more distinct words.
+
+    Raises:
+        ValueError: There are fewer than two, or a word is empty or repeated.
+    """
     names = [name.strip() for name in value.split(",")]
     if len(names) < 2 or "" in names or len(set(names)) < len(names):
-        raise ValueError("two or more different words with commas, as in happy,sad")
+        raise ValueError("two or more different words separated by commas, such as happy,sad")
     return ",".join(names)
 
 
 def templates(placeholder: str) -> Callable[[str], str]:
-    """Texts with ``|`` between them, each of which has a placeholder in braces."""
+    """Return a parser of templates separated by ``|``, each of which contains ``{placeholder}``."""
 
     def parse(value: str) -> str:
-        found = [one.strip() for one in value.split("|")]
-        if any(f"{{{placeholder}}}" not in one for one in found):
-            raise ValueError(f"texts with | between them, each with {{{placeholder}}} in it")
-        return "|".join(found)
+        parsed = [template.strip() for template in value.split("|")]
+        if any(f"{{{placeholder}}}" not in template for template in parsed):
+            raise ValueError(f"texts separated by |, each with {{{placeholder}}} in it")
+        return "|".join(parsed)
 
     return parse
 
 
 def at_least(length: int) -> Callable[[str], str]:
-    """Text of some length."""
+    """Return a parser of texts that have a minimum length."""
 
     def parse(value: str) -> str:
         if len(value) < length:
@@ -260,34 +296,34 @@ def at_least(length: int) -> Callable[[str], str]:
 
 
 def comma_free(length: int) -> Callable[[str], str]:
-    """Text of some length that can stand in a list with commas."""
+    """Return a parser of texts without commas that have a minimum length."""
     parse_text = at_least(length)
 
     def parse(value: str) -> str:
         if "," in parse_text(value):
-            raise ValueError("something without commas")
+            raise ValueError("a text without commas")
         return value
 
     return parse
 
 
 def list_of(parse_one: Callable[[str], str]) -> Callable[[str], str]:
-    """Such texts with commas between them."""
+    """Return a parser of comma-separated lists from a parser of their items."""
 
     def parse(value: str) -> str:
-        return ",".join(parse_one(one.strip()) for one in value.split(","))
+        return ",".join(parse_one(item.strip()) for item in value.split(","))
 
     return parse
 
 
 def _without_password(address: str) -> str:
-    """An address with everything but the password."""
+    """Return the address with its password and query masked; mask all of it if that is unsafe."""
     parts = urlsplit(address)
-    # An unescaped slash in a password ends the part of the address that credentials are looked for in.
+    # An unescaped slash in a password ends the network location, which then lacks the credentials.
     if not parts.netloc or "@" in f"{parts.path}{parts.query}{parts.fragment}":
         return _MASK
     credentials, at, host = parts.netloc.rpartition("@")
     user, colon, _ = credentials.partition(":")
     shown = f"{user}{colon}{_MASK if colon else ''}{at}{host}"
-    # A query can carry credentials too, and nobody needs it to recognise the address.
+    # A query can carry credentials too, and is not needed to recognise the address.
     return urlunsplit((parts.scheme, shown, parts.path, _MASK if parts.query else "", ""))

@@ -1,1 +1,1 @@
-"""Worker processes: thin ARQ tasks that call the domain's use cases."""
+"""Worker processes: thin ARQ tasks that call the use cases of the domain."""

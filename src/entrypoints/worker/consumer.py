@@ -1,4 +1,4 @@
-"""Takes jobs out of one queue of ARQ."""
+"""Consumer of one ARQ queue that survives outages of Redis."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from framecloak.domain.support.resilience import uninterrupted
 logger = logging.getLogger(__name__)
 
 POLL = 0.1
-"""Seconds between two looks into a queue that people wait for."""
+"""Poll interval in seconds of a queue whose jobs clients wait for."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""Seconds until Redis is tried again; twice as long each time."""
+"""Minimum and maximum delay in seconds before Redis is retried; doubled after each failure."""
 
 LONGEST_JOB = timedelta(hours=1)
-"""ARQ ends jobs that take longer, and for so long remembers those of a worker that was killed."""
+"""Job timeout of ARQ; also how long ARQ keeps the in-progress mark of a killed worker's job."""
 
 Task = Callable[[str], Awaitable[None]]
 
 
 class Consumer:
-    """Takes the jobs of one queue, and goes on doing so when Redis comes back.
+    """Consumer of the jobs of one queue; reconnects when Redis is available again.
 
     Args:
-        redis_url: of the Redis.
+        redis_url: URL of the Redis server.
         queue: name of the queue.
-        name: of its task.
-        task: what to do for each job, with its argument.
-        is_welcome: whether a job may be taken now.
-        poll: seconds between two looks into the queue.
+        name: name of the task.
+        task: handler of a job, called with its argument.
+        is_welcome: returns True if a job may be started now.
+        poll: poll interval in seconds.
     """
 
     def __init__(
@@ -62,18 +62,18 @@ class Consumer:
         self._worker: Worker | None = None
 
     async def run(self) -> None:
-        """Take jobs until cancelled."""
+        """Process jobs until cancelled."""
         pause = FIRST_PAUSE
         clock = asyncio.get_running_loop().time
         while True:
-            began = clock()
+            started_at = clock()
             self._worker = _ChoosyWorker(
                 self._redis_url, self._queue, self._function, self._is_welcome, self._poll
             )
             try:
                 await self._worker.main()
             except (RedisError, OSError) as error:
-                if clock() - began > LONGEST_PAUSE:
+                if clock() - started_at > LONGEST_PAUSE:
                     pause = FIRST_PAUSE
                 logger.warning(
                     "cannot take jobs from %s: %s; trying again in %.1f s", self._queue, error, pause
@@ -83,7 +83,7 @@ class Consumer:
             pause = min(LONGEST_PAUSE, 2 * pause)
 
     async def put_back(self) -> None:
-        """Cancel what is in work; its jobs are left for others."""
+        """Cancel the running jobs; they stay in the queue for other workers."""
         worker, self._worker = self._worker, None
         if worker is not None:
             running = [task for task in worker.tasks.values() if not task.done()]
@@ -94,7 +94,7 @@ class Consumer:
 
 
 class _ChoosyWorker(Worker):
-    """An ARQ worker that takes a job only when it is welcome, so that others can have it."""
+    """ARQ worker that starts a job only if there is capacity, and else leaves it to other workers."""
 
     def __init__(
         self,
@@ -122,9 +122,9 @@ class _ChoosyWorker(Worker):
         self._is_welcome = is_welcome
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Start the first that nobody has, unless nobody is welcome now.
+        """Start the first job that no other worker runs, if there is capacity.
 
-        What a killed worker had begun stays at the head of the queue for as long as a job may last: those
+        The job of a killed worker stays at the head of the queue until the job timeout has passed; the jobs
         behind it must not wait for that.
         """
         for job_id in job_ids:

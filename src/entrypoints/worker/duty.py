@@ -1,4 +1,4 @@
-"""What workers are there for: one may do everything, or leave a part to others."""
+"""Duties of a worker: all of them, or only slices or upkeep."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Duty(StrEnum):
-    """What one worker does."""
+    """Duty of a worker process."""
 
     ALL = "all"
     SLICES = "slices"
@@ -14,10 +14,10 @@ class Duty(StrEnum):
 
     @property
     def has_slices(self) -> bool:
-        """Whether it examines and redacts frames, for which it needs models."""
+        """True if the worker processes frames, for which it needs models."""
         return self is not Duty.UPKEEP
 
     @property
     def has_upkeep(self) -> bool:
-        """Whether it removes what expired, calls webhooks and indexes large galleries."""
+        """True if the worker deletes expired data, calls webhooks and indexes large galleries."""
         return self is not Duty.SLICES

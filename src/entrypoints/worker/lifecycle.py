@@ -1,4 +1,4 @@
-"""What a worker process does until it is told to stop."""
+"""Lifecycle of a worker process: consumers, periodic tasks and shutdown."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ from framecloak.entrypoints.worker.slice_loop import Desk
 logger = logging.getLogger(__name__)
 
 SIGN_OF_LIFE = 2.0
-"""Seconds between two of them."""
+"""Interval in seconds at which a worker announces that it is alive."""
 
 LOOK = 2.0
-"""Seconds between two looks for what nobody was called for."""
+"""Interval in seconds at which a worker searches for slices, in case a wake-up was lost."""
 
 CLEANUP_LOOK = 2.0
-"""Seconds between two looks into the queue of clean-ups, for which nobody waits."""
+"""Poll interval in seconds of the clean-up queue, for which no client waits."""
 
 NEWS = 2.0
-"""Seconds between two looks for webhooks to call."""
+"""Interval in seconds at which due webhooks are called."""
 
 TENDING = 60.0
-"""Seconds between two looks for galleries that have grown large."""
+"""Interval in seconds at which large galleries are indexed."""
 
 STUCK = 70
-"""Exit code of a worker that had to end itself; EX_SOFTWARE of sysexits.h."""
+"""Exit code of a worker that ends itself because a thread hangs; EX_SOFTWARE of sysexits.h."""
 
 
 SLICE_QUEUES = (HIGH_QUEUE, NORMAL_QUEUE)
@@ -58,34 +58,34 @@ Chore = Coroutine[Any, Any, None]
 
 
 def end_at_once() -> None:
-    """End the process although a thread of it hangs, for its supervisor to start another one."""
+    """End the process immediately, although a thread of it hangs; its supervisor restarts it."""
     os._exit(STUCK)
 
 
 def queues_of(duty: Duty) -> tuple[str, ...]:
-    """Where the jobs of a worker come from."""
+    """Return the names of the queues of a worker."""
     return (SLICE_QUEUES if duty.has_slices else ()) + (UPKEEP_QUEUES if duty.has_upkeep else ())
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """What a worker is made of.
+    """Collaborators and options of a worker.
 
     Attributes:
-        slices: does slices.
-        dispatcher: says what is next.
-        webhooks: told about the ends of requests.
-        cleaner: removes what has had its time.
-        gallery_upkeep: makes indexes for large galleries.
-        queue: where this worker announces itself.
-        redis_url: where tickets come from.
-        cleanup_interval: between two clean-ups of the whole installation.
-        grace: how long a slice in work may go on once the worker is told to stop.
-        name: tells this worker from all others.
-        duty: what of all this it does.
-        has_room: whether the machine can bear another slice.
-        give_up: ends the process when a thread of it hangs for good.
-        meter: told what clean-ups removed.
+        slices: leases and processes slices.
+        dispatcher: decides which request is served next.
+        webhooks: calls the webhooks of ended requests.
+        cleaner: deletes expired results, uploads and tokens.
+        gallery_upkeep: indexes large galleries.
+        queue: job queue to which the worker announces itself.
+        redis_url: URL of the Redis server of the job queues.
+        cleanup_interval: time between two clean-ups of the whole installation.
+        grace: time that the current slice has to finish after a stop.
+        name: unique name of the worker.
+        duty: duty of the worker.
+        has_room: returns True if there is memory for another slice.
+        give_up: ends the process when one of its threads hangs.
+        meter: metrics of clean-ups.
     """
 
     slices: SliceWorker
@@ -105,14 +105,14 @@ class WorkerParts:
 
 
 async def run_worker(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Do what this worker is there for until told to stop.
+    """Run the worker until `stop` is set.
 
-    Neither Redis nor the database going away ends it. Once told to stop it begins nothing new, gives what is
-    in work some time, and gives back what is unfinished then.
+    Outages of Redis or the database do not end it. After the stop it starts nothing new, gives the current
+    slice a grace period, and releases it if it is not finished by then.
 
     Args:
-        parts: what to work with.
-        stop: set when the process is to end.
+        parts: collaborators and options.
+        stop: event that ends the worker.
     """
     desk = Desk(parts.slices, parts.dispatcher, parts.has_room, parts.give_up)
     consumers = [*_slice_consumers(parts, desk), *_upkeep_consumers(parts)]
@@ -148,8 +148,10 @@ def _upkeep_consumers(parts: WorkerParts) -> list[Consumer]:
         report = await parts.cleaner.run()
         parts.meter.cleaned_up(report.counts(), report.failures())
         logger.info("cleaned up", extra={"removed": report.counts()})
-        for short in report.shortfalls:
-            logger.error("cannot clean up %s: %s", short.concern, short.first, extra={"count": short.count})
+        for shortfall in report.shortfalls:
+            logger.error(
+                "cannot clean up %s: %s", shortfall.concern, shortfall.first, extra={"count": shortfall.count}
+            )
 
     return [Consumer(parts.redis_url, CLEANUP_QUEUE, CLEAN_UP, clean_up, lambda: True, poll=CLEANUP_LOOK)]
 
@@ -169,25 +171,25 @@ def _upkeep_chores(parts: WorkerParts) -> list[Chore]:
 
 
 async def _repeat(seconds: float, chore: Callable[[], Awaitable[object]]) -> None:
-    """Do something now and then, whatever becomes of it."""
+    """Call a function periodically; its errors are logged and do not end the repetition."""
     while True:
         try:
             await chore()
         except DomainError as error:
             logger.warning("%s", error)
         except Exception:
-            logger.exception("a chore failed unexpectedly")
+            logger.exception("a periodic task failed unexpectedly")
         await asyncio.sleep(seconds)
 
 
 async def _order_cleanup(parts: WorkerParts) -> None:
-    """Order a clean-up unless another worker has done so in this interval."""
+    """Queue a clean-up unless another worker has done so in this interval."""
     if await parts.queue.claim_slot("cleanup", parts.cleanup_interval):
         await parts.queue.clean_up()
 
 
 def _slot(interval: timedelta) -> float:
-    """How often to see whether an interval is over, in seconds."""
+    """Return the interval in seconds at which to check whether the clean-up interval has passed."""
     return max(1.0, min(60.0, interval.total_seconds() / 4))
 
 

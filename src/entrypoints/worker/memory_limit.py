@@ -1,4 +1,4 @@
-"""Whether there is memory for another slice."""
+"""Memory limit above which a worker accepts no further slice."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from framecloak.entrypoints.runtime.resources import available_memory, free_memo
 logger = logging.getLogger(__name__)
 
 SHARE = 0.8
-"""Of the memory there is, how much a worker may hold unless it is told otherwise."""
+"""Default limit of a worker, as a share of the available memory."""
 
 LEAST_FREE = 0.05
-"""Of the machine's memory, how much must be free, whoever takes the rest."""
+"""Share of the machine's memory that must be free, whichever process uses the rest."""
 
 _MIB = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Where numbers about memory come from; each gives None where the system does not say.
+    """Sources of memory readings; each returns None if the system does not report the value.
 
     Attributes:
-        resident: bytes that this process holds.
-        available: bytes that it may use.
-        free_share: of the machine's memory, how much could be had now, in 0..1.
+        resident: resident memory of this process in bytes.
+        available: memory that this process may use, in bytes.
+        free_share: available share of the machine's memory, 0..1.
     """
 
     resident: Callable[[], int | None] = resident_memory
@@ -35,11 +35,11 @@ class Readings:
 
 
 class MemoryWatermark:
-    """Turns work away while memory is short, so that a worker is not killed with a slice in its hands.
+    """Memory limit that keeps a worker from being killed for memory in the middle of a slice.
 
     Args:
-        limit: bytes that the process may hold; 0 for a share of what there is.
-        readings: where the numbers come from.
+        limit: limit of the process in bytes; 0 for 80 % of the available memory.
+        readings: sources of the memory readings.
     """
 
     def __init__(self, limit: int = 0, readings: Readings | None = None) -> None:
@@ -49,15 +49,15 @@ class MemoryWatermark:
 
     @property
     def limit(self) -> int:
-        """Bytes at which no more work is taken; 0 where there is no limit because none is known."""
+        """Limit in bytes; 0 if there is none because the available memory is unknown."""
         return self._limit
 
     def is_roomy(self) -> bool:
-        """Whether there is memory for another slice now."""
+        """Return True if there is memory for another slice now."""
         return self._shortage() is None
 
     def has_room(self) -> bool:
-        """As `is_roomy`, for who takes work: says once in the log when it stops, and when it goes on."""
+        """Return True if there is memory for another slice, and log each change of this state."""
         shortage = self._shortage()
         if shortage and self._was_roomy:
             logger.warning("takes no more work: %s", shortage)

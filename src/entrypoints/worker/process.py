@@ -1,4 +1,4 @@
-"""One worker process, put together from the settings."""
+"""Composition root of a worker process."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from framecloak.entrypoints.worker.memory_limit import MemoryWatermark
 logger = logging.getLogger(__name__)
 
 NICENESS = 5
-"""How much the worker yields to whoever else is on the machine: people wait for the API."""
+"""Niceness of a worker process; the API, whose clients wait, has priority."""
 
 
 async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = Duty.ALL) -> None:
-    """Work on requests until told to stop.
+    """Run a worker until `stop` is set.
 
     Args:
-        settings: with the addresses of a database and a Redis.
-        stop: set when the process is to end.
-        name: tells this worker from all others.
-        duty: what it does; upkeep alone needs no models.
+        settings: settings with the addresses of a database and a Redis server.
+        stop: event that ends the worker.
+        name: unique name of the worker.
+        duty: duty of the worker; upkeep alone needs no models.
 
     Raises:
         DomainError: as for `build_service`, `require_detector` and `MetricsServer`.
@@ -56,7 +56,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
     memory = MemoryWatermark(settings.worker_memory_mb * 1024**2)
     watch_memory(registry, memory.limit, memory.is_roomy)
 
-    # One set of model sessions for the whole process, however many requests are in work.
+    # One set of model sessions for the whole process, however many requests are being processed.
     @cache
     def instruments(level: Level) -> Instruments:
         return replace(container.instruments(level, Verify.ALL), meter=meter)
@@ -65,7 +65,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
     metrics = MetricsServer(registry, settings.host, port) if port else nullcontext()
     with metrics:
         async with build_service(settings) as service:
-            warming = asyncio.create_task(
+            warm_up = asyncio.create_task(
                 asyncio.to_thread(_warm_up, instruments, duty, container.describe_model)
             )
             parts = WorkerParts(
@@ -84,19 +84,19 @@ async def work(settings: Settings, stop: asyncio.Event, name: str, duty: Duty = 
                 meter=meter,
             )
             await run_worker(parts, stop)
-            await warming
+            await warm_up
 
 
 def _warm_up(
     instruments: Callable[[Level], Instruments], duty: Duty, describe: Callable[[ModelCard], str]
 ) -> None:
-    """Load the models before the first request needs them, and say what they run on."""
+    """Load the models before the first request needs them, and log the name and device of the detector."""
     if not duty.has_slices:
         return
     try:
         detector = instruments(Level.FACES).detector
     except DomainError as error:
-        logger.warning("no faces can be looked for: %s", error)
+        logger.warning("face detection is unavailable: %s", error)
         return
     if detector:
-        logger.info("looks for faces", extra={"model": describe(detector.card)})
+        logger.info("face detector loaded", extra={"model": describe(detector.card)})

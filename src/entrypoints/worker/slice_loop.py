@@ -1,4 +1,4 @@
-"""Where a worker does slices: one after the other, and it tidies up while the next is being made."""
+"""Loop of a worker over slices; the clean-up of one overlaps with the processing of the next."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from framecloak.entrypoints.runtime.logs import bound
 logger = logging.getLogger(__name__)
 
 PAUSE_AFTER_TROUBLE = 1.0
-"""Seconds before a worker goes on when a server was away."""
+"""Seconds to wait after an error, for example while a server is unavailable."""
 
 
 class Desk:
-    """Does slices until there are none.
+    """Loop that processes slices until there are none left.
 
-    All cores work on one slice. Once it counts as finished, its lease has to be let go and its files have to
-    be deleted, which needs hardly any of them: meanwhile the next one is begun. A worker that dies takes
-    no more than one slice with it.
+    All cores work on one slice. Once it is recorded as finished, its lease is released and its files are
+    deleted, which takes hardly any CPU time; meanwhile the next slice starts. A crash of the worker loses
+    the work of at most one slice.
 
     Args:
-        slices: does them.
-        dispatcher: says what is next.
-        has_room: whether the machine can bear another slice.
-        give_up: ends the process when a thread of it hangs for good.
+        slices: leases and processes slices.
+        dispatcher: decides which request is served next.
+        has_room: returns True if there is memory for another slice.
+        give_up: ends the process when one of its threads hangs.
     """
 
     def __init__(
@@ -49,20 +49,20 @@ class Desk:
         self._closed = False
 
     def is_idle(self) -> bool:
-        """Whether nothing is done here, and something may be."""
+        """Return True if the loop neither runs nor is closed."""
         return not self._closed and (self._working is None or self._working.done())
 
     def is_welcoming(self) -> bool:
-        """Whether a ticket would lead to work here; others are to have those that would not."""
+        """Return True if a wake-up would start work here; otherwise it is left to other workers."""
         return self.is_idle() and self._has_room()
 
     async def wake(self, _ticket: str = "") -> None:
-        """Begin to work, until there is nothing left to do; nothing new if that is going on."""
+        """Start the loop, which ends when no slice is left; do nothing if it is running."""
         if self.is_idle():
             self._working = asyncio.create_task(self._work())
 
     async def close(self, grace: timedelta) -> None:
-        """Begin nothing new; give back what is not done within some time."""
+        """Start no further slice, and release the current one if it exceeds the grace period."""
         self._closed = True
         working = self._working
         if working is not None:
@@ -78,9 +78,9 @@ class Desk:
             self._slices.rest()
 
     async def _work_on(self, group: asyncio.TaskGroup) -> None:
-        last: asyncio.Task[None] | None = None
+        previous: asyncio.Task[None] | None = None
         while not self._closed and self._has_room():
-            ending = last if last and not last.done() else None
+            unfinished = previous if previous and not previous.done() else None
             try:
                 lease = await self._next()
             except DomainError as error:
@@ -88,44 +88,44 @@ class Desk:
                 await asyncio.sleep(PAUSE_AFTER_TROUBLE)
                 continue
             if lease:
-                doing = await self._finish(lease, group)
-                if ending:
-                    await asyncio.wait([ending])
-                last = doing
-            elif ending:
-                await asyncio.wait([ending])
+                cleaning_up = await self._finish(lease, group)
+                if unfinished:
+                    await asyncio.wait([unfinished])
+                previous = cleaning_up
+            elif unfinished:
+                await asyncio.wait([unfinished])
             else:
                 return
 
     async def _finish(self, lease: Lease, group: asyncio.TaskGroup) -> asyncio.Task[None]:
-        """Do a slice until it counts as finished, or is given up; what is left to do is in the task."""
+        """Process a slice until it is recorded as finished or has failed; the task returned cleans up."""
         finished = asyncio.Event()
-        doing = group.create_task(self._do(lease, finished.set))
-        doing.add_done_callback(lambda _: finished.set())
+        task = group.create_task(self._do(lease, finished.set))
+        task.add_done_callback(lambda _: finished.set())
         await finished.wait()
-        return doing
+        return task
 
     async def _do(self, lease: Lease, on_counted: Callable[[], None]) -> None:
         with bound(request_id=str(lease.request_id), slice=lease.number, attempt=lease.attempt):
             if lease.recovered:
-                logger.warning("took over a slice whose worker fell silent")
-            logger.debug("begins %s %s", lease.kind, lease.segment)
+                logger.warning("took over a slice of a worker that stopped responding")
+            logger.debug("started %s %s", lease.kind, lease.segment)
             try:
                 await self._slices.do(lease, on_counted)
             except DomainError as error:
-                # What is unfinished stands in the database, from where it is taken up again.
-                logger.warning("given back: %s", error)
+                # The database records the slice as unfinished, so a worker will lease it again.
+                logger.warning("slice released: %s", error)
                 await asyncio.sleep(PAUSE_AFTER_TROUBLE)
             except WorkerStuckError as error:
-                logger.critical("%s; this worker ends itself", error)
+                logger.critical("%s; this worker process exits", error)
                 self._give_up()
             except Exception:
-                logger.exception("failed unexpectedly")
+                logger.exception("slice failed unexpectedly")
             else:
-                logger.debug("done")
+                logger.debug("slice done")
 
     async def _next(self) -> Lease | None:
-        """What to do now; somebody else may be quicker with one or the other."""
+        """Lease the next slice; None if other workers have leased all of them."""
         for request_id in await self._dispatcher.run():
             lease = await self._slices.lease(request_id)
             if lease is not None:

@@ -218,8 +218,8 @@ def test_an_archive_that_was_packed_anew_is_told_in_two_lines(tmp_path: Path) ->
         for name in "abc":
             archive.writestr(name, b"content")
     assert [(one.subject, one.detail) for one in misfits(path)] == [
-        ("a", "its header is not the one that it was written with, and neither are those of 2 more"),
-        ("a", "the directory says of it what it was not written with"),
+        ("a", "its header is not as Framecloak writes it, nor are those of 2 more"),
+        ("a", "its part of the ZIP directory is not as Framecloak writes it"),
     ]
 
 
@@ -267,7 +267,7 @@ def test_a_directory_that_names_an_entry_twice_is_told(tmp_path: Path) -> None:
         entry.external_attr, entry.create_system = 0o644 << 16, 3
         archive.writestr(entry, b"content")
         archive.filelist.append(entry)
-    assert "inside of what comes before it" in misfits(path)[0].detail
+    assert "overlaps the entry before it" in misfits(path)[0].detail
 
 
 def test_an_entry_that_broke_off_leaves_nothing(tmp_path: Path) -> None:

@@ -123,21 +123,21 @@ MISTAKES = {
     "missing file": Mistake(missing, 10, "missing.mp4: No such file"),
     "empty file": Mistake(empty_file, 11, "empty.mp4 is empty"),
     "text renamed to mp4": Mistake(text, 12, "notes.mp4 is not a video"),
-    "text renamed to jpg": Mistake(text_as_picture, 12, "notes.jpg is not a picture"),
+    "text renamed to jpg": Mistake(text_as_picture, 12, "notes.jpg is not an image"),
     "damaged picture": Mistake(damaged_picture, 12, "damaged.jpg is damaged"),
     "sound only": Mistake(sound, 13, "sound.m4a holds no video"),
     "no frames": Mistake(video_without_frames, 14, "nothing.avi holds no frames"),
-    "folder without media": Mistake(empty_folder, 14, "neither pictures nor videos"),
+    "folder without media": Mistake(empty_folder, 14, "neither images nor videos"),
     "index cut off": Mistake(video_with_its_index_cut_off, 15, "truncated.mp4 is cut off"),
     "pictures cut off": Mistake(video_with_its_pictures_cut_off, 15, "of 40 frames can be read"),
     "16k x 16k picture": Mistake(huge_picture, 16, "16384x16384"),
-    "segment outside": Mistake(video, 20, "reaches beyond good.mp4", ["--segments", "5:11"]),
-    "segment that makes no sense": Mistake(video, 20, "cannot be understood", ["--segments", "5-11"]),
+    "segment outside": Mistake(video, 20, "extends beyond good.mp4", ["--segments", "5:11"]),
+    "segment that makes no sense": Mistake(video, 20, "is malformed", ["--segments", "5-11"]),
     "region outside": Mistake(video, 21, "beyond the frame of 128x96", ["--region", "100,0,29,10"]),
-    "region that makes no sense": Mistake(video, 21, "cannot be understood", ["--region", "1,2,3"]),
-    "region's segment outside": Mistake(video, 20, "reaches beyond", ["--region", "1,2,3,4@8:12"]),
+    "region that makes no sense": Mistake(video, 21, "is malformed", ["--region", "1,2,3"]),
+    "region's segment outside": Mistake(video, 20, "extends beyond", ["--region", "1,2,3,4@8:12"]),
     "unknown level": Mistake(video, 22, "unknown level 'most'", ["--level", "most"]),
-    "text kept that nobody redacts": Mistake(video, 25, "leaves text alone", ["--keep-text", "1,2,3,4"]),
+    "text kept that nobody redacts": Mistake(video, 25, "does not redact text", ["--keep-text", "1,2,3,4"]),
     "kept text outside": Mistake(
         video, 21, "beyond the frame of 128x96", ["--level", "full", "--keep-text", "100,0,29,10"]
     ),
@@ -189,7 +189,7 @@ def test_an_output_that_is_there_is_replaced_only_by_force(folders: Path) -> Non
     output.write_bytes(b"precious")
     refused = command.run("redact", source, "-o", output)
     assert refused.code == 40
-    assert_one_clear_line(refused, "is there already")
+    assert_one_clear_line(refused, "already exists")
     assert output.read_bytes() == b"precious"
     assert command.run("redact", source, "-o", output, "--force").code == 0
     assert len(command.Output(output).manifest["frames"]) == 10
@@ -211,7 +211,7 @@ def test_damaged_frames_are_black_and_counted_and_the_rest_is_there(folders: Pat
     output = folders / "out" / "redacted.zip"
     result = command.run("redact", source, "-o", output, "--format", "png")
     assert result.code == 3
-    assert_one_clear_line(result, "of 40 frames could not be examined, or showed too much; they are black in")
+    assert_one_clear_line(result, "of 40 frames could not be examined or still showed too much; they are")
     frames = list(command.Output(output).frames())
     blanked = [entry["index"] for entry, _ in frames if entry["blanked"]]
     assert 1 <= len(blanked) <= 20

@@ -42,15 +42,15 @@ def test_the_demo_takes_a_film_of_its_own_through_the_service_and_shows_it(tmp_p
     assert "Traceback" not in result.err
     told = [line.split()[0] for line in result.out.splitlines() if line and line[0] != " "]
     assert told == [
-        *("Making", "Starting", "administrator", "ready"),
+        *("Generating", "Starting", "administrator", "ready"),
         *("Uploaded", "Marked", "Marked", "Submitted", "Downloaded"),
-        *("Analysed", "Enrolled", "Found"),
-        *("Look", "Show", "Take"),
+        *("Analysed", "Enrolled", "Searched"),
+        *("Look", "Share", "Keep"),
     ]
     assert "ready http://127.0.0.1:" in result.out
-    assert f"{folder / 'demo.zip'} by its one-time link" in result.out
+    assert f"{folder / 'demo.zip'} with its one-time link" in result.out
     assert "6 faces" in result.out
-    similarities = re.search(r"one face has similarity (\S+), and the others (.+)", result.out)
+    similarities = re.search(r"the most similar face has similarity (\S+), the others (.+)", result.out)
     assert similarities is not None
     # The one who was enrolled stands out from the five others.
     assert float(similarities[1]) > max(map(float, similarities[2].split(", "))) + 0.05
@@ -117,7 +117,7 @@ def test_the_demo_takes_a_video_of_ones_own(tmp_path: Path) -> None:
         result = command.run("demo", video, "--once", "--output", folder)
         assert result.code == 0
         assert f"Uploaded    mine.mp4: video 1, {frames} frames" in result.out
-        assert "Analysed    frame 0: no face that could be enrolled" in result.out
+        assert "Analysed    frame 0: no face to enrol" in result.out
         assert sorted(path.name for path in folder.iterdir()) == [one for one in RESULTS if one != "demo.mp4"]
         assert len(command.Output(folder / "demo.zip").manifest["frames"]) == frames
         assert_private_and_at_rest(folder / "service")
@@ -193,7 +193,7 @@ def test_the_demo_does_not_touch_a_folder_that_is_not_its_own(tmp_path: Path) ->
     thesis.write_text("years of work")
     result = command.run("demo", "--once", "--output", tmp_path)
     assert result.code == 40
-    assert f"{thesis.parent} is there and not Framecloak's" in result.err
+    assert f"{thesis.parent} exists and is not a data folder of Framecloak" in result.err
     assert thesis.read_text() == "years of work"
 
 

@@ -33,7 +33,7 @@ def test_a_signal_leaves_nothing_half_done(
         process.send_signal(number)
         error = process.stderr.read()
         assert process.wait() == code
-    assert error == "framecloak: interrupted: nothing half-done is left behind\n"
+    assert error == "framecloak: interrupted: no incomplete output was left behind\n"
     assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
     assert output.read_bytes() == b"what was there before"
 

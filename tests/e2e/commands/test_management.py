@@ -52,7 +52,7 @@ def test_a_password_is_replaced_and_never_on_a_command_line(installation: Instal
     other = "a better horse battery"
     changed = installation.run("users", "password", "bob", "--password-stdin", stdin=f"{other}\n")
     assert (changed.code, changed.err) == (0, "")
-    assert changed.out.endswith(": bob has another password\n")
+    assert changed.out.endswith(": bob has a new password\n")
     assert (
         installation.portal.call(installation.service.identity.sign_in, "bob", other, "::1").user.username
         == "bob"
@@ -64,7 +64,7 @@ def test_a_password_is_replaced_and_never_on_a_command_line(installation: Instal
         assert PASSWORD not in refused.out
         assert refused.code == 2
     no_terminal = installation.run("users", "create", "eve", stdin="")
-    assert "there is no terminal to type the password at" in error_line(no_terminal, 2)
+    assert "there is no terminal to read the password from" in error_line(no_terminal, 2)
 
 
 def test_the_last_administrator_cannot_be_locked_out(installation: Installation) -> None:
@@ -151,11 +151,11 @@ def test_a_database_with_an_address_is_upgraded_only_when_told(
         assert (done.code, done.err) == (0, "")
         return done.out
 
-    advice = f"(this version works with {wanted}: run `framecloak db upgrade`)"
+    advice = f"(this version requires {wanted}: run `framecloak db upgrade`)"
     assert db("current") == f"none {advice}\n"
     for _ in range(2):
         assert db("upgrade") == f"the database has schema {wanted}\n"
-    assert db("current") == f"{wanted} (this version works with {wanted}: up to date)\n"
+    assert db("current") == f"{wanted} (this version requires {wanted}: up to date)\n"
     assert command.run("users", "list", "--json", environment=environment).out == "[]\n"
 
     unknown = command.run("db", "downgrade", "unheard-of", environment=environment)
@@ -215,7 +215,7 @@ def test_galleries_are_sealed_with_another_key(installation: Installation) -> No
     for count in (sealed, 0):
         environment = {**installation.environment, **keys}
         done = command.run("galleries", "rotate-key", environment=environment, installed=count > 0)
-        assert (done.code, done.out, done.err) == (0, f"galleries that were sealed anew: {count}\n", "")
+        assert (done.code, done.out, done.err) == (0, f"re-encrypted galleries: {count}\n", "")
     # This process does not know the new key, as one that was not started anew.
     with pytest.raises(GalleryKeyMissingError, match="GALLERY_OLD_KEYS"):
         call(service.galleries.get, owner, gallery.id)

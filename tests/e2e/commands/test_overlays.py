@@ -38,7 +38,7 @@ def test_what_is_accepted_is_kept_in_a_file_that_redact_reads(film: Path, tmp_pa
     kept = tmp_path / "regions.json"
     shown = command.run("overlays", film, "--accept", "2", "-o", kept)
     assert (shown.code, shown.err) == (0, "")
-    assert f"accepted 1 of 2; they are in {kept}, for" in shown.out
+    assert f"accepted 1 of 2 regions and wrote them to {kept}, for" in shown.out
     assert json.loads(kept.read_text()) == [proposed[1]["region"]]
     accepted = command.run("overlays", film, "--accept", "all", "-o", kept, "--json")
     assert json.loads(accepted.out) == [row | {"accepted": True} for row in proposed]
@@ -59,11 +59,11 @@ def test_what_is_accepted_is_kept_in_a_file_that_redact_reads(film: Path, tmp_pa
         (None, 10, "cannot be read"),
         ("{", 21, "is not JSON"),
         ("[" * 100_000, 21, "is not JSON"),
-        ('{"regions": []}', 21, "holds no list of regions"),
-        ("[[1, 2, 3, 4]]", 21, "holds no list of regions"),
-        ('["1,2,3"]', 21, "cannot be understood"),
+        ('{"regions": []}', 21, "does not contain a list of regions"),
+        ("[[1, 2, 3, 4]]", 21, "does not contain a list of regions"),
+        ('["1,2,3"]', 21, "is malformed"),
         ('["600,0,900,10"]', 21, "reaches beyond"),
-        ('["1,2,3,4@x"]', 20, "cannot be understood"),
+        ('["1,2,3,4@x"]', 20, "is malformed"),
     ],
 )
 def test_a_file_of_regions_that_cannot_be_used_is_refused(
@@ -82,16 +82,16 @@ def test_a_file_of_regions_that_cannot_be_used_is_refused(
     [
         ((), 2, "give either VIDEO or --video-id"),
         (("FILM", "--video-id", "1"), 2, "give either VIDEO or --video-id"),
-        (("FILM", "--accept", "all"), 2, "--accept and --output go together"),
-        (("FILM", "-o", "regions.json"), 2, "--accept and --output go together"),
-        (("FILM", "--as", "root"), 2, "--as goes with --video-id"),
+        (("FILM", "--accept", "all"), 2, "--accept and --output require each other"),
+        (("FILM", "-o", "regions.json"), 2, "--accept and --output require each other"),
+        (("FILM", "--as", "root"), 2, "--as requires --video-id"),
         (
             ("--video-id", "1", "--accept", "all", "-o", "regions.json"),
             2,
-            "--output and --draw go with VIDEO",
+            "--output and --draw require VIDEO",
         ),
-        (("--video-id", "1", "--draw", "a.jpg"), 2, "--output and --draw go with VIDEO"),
-        (("FILM", "--accept", "first", "-o", "regions.json"), 2, "a list of numbers, such as 1,3"),
+        (("--video-id", "1", "--draw", "a.jpg"), 2, "--output and --draw require VIDEO"),
+        (("FILM", "--accept", "first", "-o", "regions.json"), 2, "a list of numbers such as 1,3"),
         (("FILM", "--accept", "1,7", "-o", "regions.json"), 25, "there is no proposal 7: there are 2"),
         (("FILM", "--accept", "0", "-o", "regions.json"), 25, "there is no proposal 0: there are 2"),
         (("FILM", "--accept", "all", "-o", "FILM"), 40, "is one of the inputs"),
@@ -128,7 +128,7 @@ def test_what_is_accepted_for_a_stored_video_is_marked_on_it(
     assert marked() == []
     first = installation.run("overlays", "--video-id", number, "--accept", "1")
     assert (first.code, first.err) == (0, "")
-    assert f"accepted 1 of 2; they are marked on video {number}" in first.out
+    assert f"accepted 1 of 2 regions and marked them on video {number}" in first.out
     (region,) = marked()
     assert (str(region.region), region.label) == (proposed[0]["region"], "text overlay")
     both = json.loads(installation.run("overlays", "--video-id", number, "--accept", "all", "--json").out)
@@ -140,4 +140,4 @@ def test_what_is_accepted_for_a_stored_video_is_marked_on_it(
     missing = installation.run("overlays", "--video-id", "99", "--accept", "all")
     assert "99" in error_line(missing, 80)
     none = installation.run("overlays", "--video-id", "1", "--accept", "1")
-    assert "nothing is proposed" in error_line(none, 25)
+    assert "there are no proposals" in error_line(none, 25)

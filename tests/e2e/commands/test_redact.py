@@ -100,7 +100,7 @@ def test_people_are_kept_or_redacted_by_who_they_are(
     arguments = ("redact", group_film, "-o", tmp_path / "out.zip", "--segments", "0:15")
     result = command.run(*arguments, *options, people)
     assert (result.code, result.err) == (0, "")
-    assert "Telling people apart with dlib-resnet" in result.out
+    assert "Recognising people with dlib-resnet" in result.out
     output = validated(tmp_path / "out.zip")
     for entry, image in output.frames():
         places = GROUP_BOXES - np.array([2, 0, 2, 0]) * entry["index"]
@@ -219,7 +219,7 @@ def test_a_folder_is_its_pictures_and_videos_by_name(
     (album / "notes.txt").write_text("not a picture")
     (album / ".hidden.jpg").write_text("not to be looked at")
     assert redact(album, "-o", tmp_path / "out.zip", "--format", "png") == 0
-    assert "Ignored, being neither pictures nor videos: notes.txt" in capsys.readouterr().out
+    assert "Ignoring files that are neither images nor videos: notes.txt" in capsys.readouterr().out
     output = validated(tmp_path / "out.zip")
     assert output.names == [
         *(f"frames/frame_{n:07d}.png" for n in range(4)),
@@ -343,5 +343,5 @@ def test_pictures_make_no_film(tmp_path: Path) -> None:
     picture = write_picture(tmp_path / "a.png", numbered_picture(1))
     result = command.run("redact", picture, "-o", tmp_path / "out.zip", "--format", "mp4")
     assert result.code == 24
-    assert "pictures make no film" in result.err
+    assert "cannot become a video" in result.err
     assert not (tmp_path / "out.zip").exists()

@@ -34,7 +34,7 @@ def test_analyze_shows_and_draws_every_face(
     out = tmp_path / "drawn.png"
     assert main(["reid", "analyze", str(files[0]), "--draw", str(out)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "6 of 6 faces, told apart by dlib-resnet"
+    assert lines[0] == "6 of 6 detected faces; embeddings by dlib-resnet"
     assert len(lines) == 7
     drawn, plain = cv2.imread(str(out)), cv2.imread(str(files[0]))
     assert drawn is not None

@@ -71,8 +71,8 @@ def test_people_are_enrolled_from_files_and_found_again(
     assert f"{nobody}: no face was found" in enrolled.err
     assert enrolled.code == 117
     made, first, second = enrolled.out.splitlines()
-    assert made.startswith("made gallery ")
-    assert made.endswith("told apart by dlib-resnet")
+    assert made.startswith("created gallery ")
+    assert made.endswith("for embeddings of dlib-resnet")
     assert first.startswith(f"{faces[0]}: enrolled as 'person0'")
     assert second.startswith(f"{faces[1]}: enrolled as 'person1'")
     more = installation.run("reid", "enroll", "colleagues", faces[1], "--label", "Grace")
@@ -82,7 +82,7 @@ def test_people_are_enrolled_from_files_and_found_again(
     everybody = installation.run("reid", "search", made.split()[2].rstrip(","), faces[0], "--threshold", "-1")
     assert everybody.out.splitlines()[0] == " 1.000  person0"
     missing = installation.run("reid", "search", "strangers", faces[0])
-    assert "the first administrator has no gallery 'strangers'" in error_line(missing, 110)
+    assert "the first administrator has no gallery named 'strangers'" in error_line(missing, 110)
 
 
 def test_a_name_is_that_of_a_gallery_of_the_owner(
@@ -110,9 +110,9 @@ def test_a_name_that_only_others_use_is_nobodys(
 ) -> None:
     theirs = make(installation, "joan", "visitors", space)
     refused = installation.run("reid", "search", "visitors", faces[0])
-    assert "the first administrator has no gallery 'visitors'" in error_line(refused, 110)
+    assert "the first administrator has no gallery named 'visitors'" in error_line(refused, 110)
     made = installation.run("reid", "enroll", "visitors", faces[0])
-    assert (made.code, made.out.startswith("made gallery ")) == (0, True)
+    assert (made.code, made.out.startswith("created gallery ")) == (0, True)
     assert labels(installation, theirs) == []
 
 
@@ -140,7 +140,7 @@ def test_a_name_that_means_several_galleries_is_refused(
     two = [make(installation, "root", "twice", space) for _ in range(2)]
     for command in ("enroll", "search"):
         line = error_line(installation.run("reid", command, "twice", faces[0]), 25)
-        assert "root has 2 galleries 'twice'" in line
+        assert "root has 2 galleries named 'twice'" in line
         assert all(str(gallery.id) in line for gallery in two)
     assert [labels(installation, gallery) for gallery in two] == [[], []]
 

@@ -75,7 +75,7 @@ def test_what_was_not_edited_gives_the_same_frames(folder: Path, tmp_path: Path)
     based_on = manifest_of(output)["settings"]["based_on"]
     assert (based_on["signature"], based_on["edited"]) == ("genuine", False)
     report = after["report.html"].decode()
-    assert ("taken from another result, unchanged" in report, "looked over" in report) == (True, False)
+    assert ("taken unchanged from another result" in report, "looked over" in report) == (True, False)
     assert command.run("verify", output, environment=home(folder)).code == 0
     # Started, so that its hashes of strings are others.
     assert render(folder, folder / "manifest.json", tmp_path / "c.zip", installed=True).code == 0
@@ -114,7 +114,7 @@ def test_a_region_that_was_added_is_covered(folder: Path, tmp_path: Path) -> Non
     output = tmp_path / "out.zip"
     result = render(folder, manifest, output)
     assert result.code == 0
-    assert "Covering regions of the manifest 4 times" in result.out
+    assert "Adding 4 boxes for regions of the manifest" in result.out
     assert area in manifest_of(output)["sources"][0]["regions"]
     for entry, frame in command.Output(output).frames():
         assert frame[40:70, 40:60].any() == (entry["index"] not in range(5, 9))
@@ -136,7 +136,7 @@ def test_another_look(folder: Path, tmp_path: Path) -> None:
     assert render(folder, folder / "out.zip", output, *options).code == 0
     contents = entries(output)
     assert list(contents) == ["films/film_0000003.mp4", *command.RECORDS]
-    assert b"Es wurde nach nichts gesucht" in contents["report.html"]
+    assert b"Es fand keine Suche statt" in contents["report.html"]
     assert manifest_of(output)["settings"]["format"] == "mp4"
 
 

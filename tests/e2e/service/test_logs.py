@@ -267,13 +267,13 @@ def test_the_id_of_a_request_leads_all_the_way(run: Run) -> None:
         ("POST", "/api/frames/anonymize", 202)
     ]
     assert answered[0]["request_id"] == run.request
-    called = run.of(event="calls a worker", request_id=run.request)
+    called = run.of(event="waking a worker", request_id=run.request)
     assert run.submitted_by in {line.get("http_request_id") for line in called}
-    worked = [line for line in run.of(request_id=run.request) if line["logger"].endswith("worker.desk")]
+    worked = [line for line in run.of(request_id=run.request) if line["logger"].endswith("worker.slice_loop")]
     assert {line["process"] for line in worked}.isdisjoint({submitted["process"]})
     assert [(line["event"], line["slice"]) for line in worked] == [
-        *(("begins frames 0:12", 0), ("done", 0)),
-        *(("begins assembly 0:12", 1), ("done", 1)),
+        *(("started frames 0:12", 0), ("slice done", 0)),
+        *(("started assembly 0:12", 1), ("slice done", 1)),
     ]
     recorded = run.of(event="audit", subject=f"request:{run.request}")
     assert [line["action"] for line in recorded] == ["request.submit", "download.mint", "download.redeem"]
@@ -281,7 +281,7 @@ def test_the_id_of_a_request_leads_all_the_way(run: Run) -> None:
 
 
 def test_a_worker_says_what_its_models_run_on(run: Run) -> None:
-    (told,) = run.of(event="looks for faces")
+    (told,) = run.of(event="face detector loaded")
     assert told["level"] == "info"
     assert told["model"].startswith("CenterFace on ")
 

@@ -89,7 +89,7 @@ def go_all_the_way(environment: dict[str, str], tmp_path: Path) -> None:
 
 def assert_is_well(part: str, environment: dict[str, str]) -> None:
     asked = command.run("healthcheck", part, environment=environment)
-    assert (asked.code, asked.out, asked.err) == (0, f"the {part} is well\n", "")
+    assert (asked.code, asked.out, asked.err) == (0, f"the {part} is healthy\n", "")
 
 
 def test_a_process_that_is_not_there_is_not_well_and_a_redis_that_is_away_is_not_held_against_a_worker(
@@ -103,9 +103,9 @@ def test_a_process_that_is_not_there_is_not_well_and_a_redis_that_is_away_is_not
     for part, port in (("api", "PORT"), ("clip-service", "CLIP_SERVICE_PORT")):
         asked = command.run("healthcheck", part, environment=nobody | {port: "1", "HOST": "127.0.0.1"})
         assert (asked.code, asked.out) == (1, "")
-        assert asked.err.startswith(f"the {part} is not well: ")
+        assert asked.err.startswith(f"the {part} is unhealthy: ")
     asked = command.run("healthcheck", "worker", environment=nobody)
-    assert (asked.code, asked.err.startswith("the worker cannot be asked: ")) == (0, True)
+    assert (asked.code, asked.err.startswith("the worker cannot be checked: ")) == (0, True)
 
 
 def test_upkeep_alone_is_well_and_counts_as_no_worker(

@@ -19,7 +19,7 @@ class FakeUsers:
     async def add(self, username: str, password_hash: str, role: Role) -> User:
         rows = await self._tx.write()
         if await self.by_name(username):
-            raise UsernameTakenError(f"there is an account called {username!r}", "choose another name")
+            raise UsernameTakenError(f"the username {username!r} is taken", "choose another name")
         user_id = self._tx.store.new_id()
         created_at = self._tx.store.now()
         rows.users[user_id] = User(user_id, username, password_hash, role, False, created_at, 0)

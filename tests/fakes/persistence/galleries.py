@@ -209,7 +209,7 @@ class FakeVault:
         self._roll(key_id)
         prefix = f"{key_id}|{place}|".encode()
         if not sealed.startswith(prefix):
-            raise GalleryDamagedError(f"{place} was changed, moved, or sealed with another key")
+            raise GalleryDamagedError(f"{place} was changed, moved, or encrypted with another key")
         return base64.b64decode(sealed.removeprefix(prefix))
 
     def pseudonym(self, key_id: str, gallery_id: UUID, label: str) -> bytes:
@@ -224,5 +224,5 @@ class FakeVault:
 
     def _roll(self, key_id: str) -> int:
         if key_id not in self.keys:
-            raise GalleryKeyMissingError(f"a gallery is sealed with key {key_id}")
+            raise GalleryKeyMissingError(f"a gallery is encrypted with key {key_id}")
         return self.keys[key_id]

@@ -51,7 +51,9 @@ class FakeVideos:
         if video is None or role is None:
             raise VideoNotFoundError(f"there is no video {video_id}")
         if not role.allows(needed):
-            raise ForbiddenError(f"a {role} of video {video_id} may not do that", f"ask for {needed} rights")
+            raise ForbiddenError(
+                f"the role {role} on video {video_id} does not allow this", f"ask for {needed} rights"
+            )
         return replace(video, access=role)
 
     async def frame_index(self, video_id: int) -> bytes:

@@ -74,7 +74,7 @@ class FakeRequests:
             return None
         if earlier[1] != digest:
             raise IdempotencyConflictError(
-                "the idempotency key was used with a different order", "use a new key for a new order"
+                "the idempotency key was used for a different request", "use a new key for a new request"
             )
         return self._tx.rows.requests[earlier[0]]
 
@@ -207,7 +207,7 @@ class FakeDownloadTokens:
         if token is None or token.request_id != request_id:
             raise TokenNotFoundError("there is no such download link", "ask for a new one")
         if token.used_at is not None:
-            raise TokenUsedError("the download link was used already", "ask for a new one")
+            raise TokenUsedError("the download link has already been used", "ask for a new one")
         if token.expires_at <= now:
             raise TokenExpiredError("the download link has expired", "ask for a new one")
         return self._tx.rows.requests[request_id]

@@ -140,7 +140,7 @@ def test_a_truncated_picture_is_refused(
 ) -> None:
     path = write_picture(tmp_path / f"cut{suffix}", numbered_picture(5, (640, 480)))
     cut(path, share)
-    with pytest.raises(UnreadableVideoError, match="picture"):
+    with pytest.raises(UnreadableVideoError, match="image"):
         open_picture(path).frames(0, 1)
     assert capfd.readouterr() == ("", "")
 
@@ -153,13 +153,13 @@ def test_a_truncated_picture_is_refused(
 def test_what_is_no_picture_is_said_so(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(content)
-    with pytest.raises(UnreadableVideoError, match="is not a picture that can be read"):
+    with pytest.raises(UnreadableVideoError, match="is not an image that can be read"):
         open_picture(path)
 
 
 def test_a_tiff_that_wraps_a_jpeg_is_refused(tmp_path: Path) -> None:
     pillow().save(tmp_path / "wrapped.tiff", compression="jpeg")
-    with pytest.raises(UnreadableVideoError, match="is not a picture that can be read"):
+    with pytest.raises(UnreadableVideoError, match="is not an image that can be read"):
         open_picture(tmp_path / "wrapped.tiff")
 
 

@@ -110,7 +110,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize(("brand", "name"), [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF")])
 def test_pictures_of_telephones_are_refused_by_name(brand: bytes, name: str) -> None:
-    with pytest.raises(InvalidImageError, match=f"{name} pictures are not read") as refused:
+    with pytest.raises(InvalidImageError, match=f"{name} images are not supported") as refused:
         StrangersPictures().read(b"\0\0\0\x18ftyp" + brand + b"\0" * 64)
     assert "JPEG" in refused.value.hint
 

@@ -169,7 +169,7 @@ def test_a_folder_that_cannot_be_written_to_still_gives_a_detector(
     occupied.write_text("a file where the folder should be")
     detector = CenterFace.load(occupied, Provider.CPU, Precision.FP32)
     assert len(detector.detect([images.group_photograph()], 0.5)[0]) == 6
-    assert "cannot be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
 
 
 def test_int8_on_auto_means_the_cpu_and_on_a_gpu_is_refused(models: Path) -> None:

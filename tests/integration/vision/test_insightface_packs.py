@@ -130,7 +130,7 @@ def test_a_batch_gives_each_picture_its_own_faces() -> None:
     np.testing.assert_allclose(found[2].boxes, [boxes[2]], atol=1e-3)
 
 
-@pytest.mark.parametrize(("output", "message"), [(0, "scores"), (1, "place"), (2, "place")])
+@pytest.mark.parametrize(("output", "message"), [(0, "scores"), (1, "position"), (2, "position")])
 def test_numbers_that_are_none_fail_closed(output: int, message: str) -> None:
     outputs = [
         np.zeros(((64 // stride) ** 2 * 2, channels), np.float32)

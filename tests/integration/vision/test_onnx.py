@@ -192,7 +192,7 @@ def test_precision_follows_the_provider() -> None:
     assert choose_precision(Precision.AUTO, Provider.CPU) is Precision.INT8
     with pytest.raises(InvalidOptionError, match="CUDA"):
         choose_precision(Precision.INT8, Provider.CUDA)
-    with pytest.raises(InvalidOptionError, match="GPUs alone"):
+    with pytest.raises(InvalidOptionError, match="GPUs only"):
         choose_precision(Precision.FP16, Provider.CPU)
 
 

@@ -58,7 +58,7 @@ def test_what_users_can_do_something_about_is_told() -> None:
 
 
 def test_nothing_is_told_of_what_has_no_name() -> None:
-    assert DomainError("the database refuses a row by its constraint 'x'").told() == UNEXPECTED
+    assert DomainError("the database rejected a row by constraint 'x'").told() == UNEXPECTED
 
 
 def test_operators_are_told_everything(capsys: pytest.CaptureFixture[str]) -> None:

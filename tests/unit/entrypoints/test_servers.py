@@ -123,7 +123,7 @@ async def test_a_service_waits_for_commands_as_long_as_for_its_worker(
         assert not await answers(address)
         assert caplog.messages == [
             "waiting for another command that uses these servers; they stop in 0.2 s at the latest",
-            "another command still uses these servers; they stop all the same",
+            "another command still uses these servers; they stop anyway",
         ]
 
 
@@ -148,7 +148,7 @@ async def test_commands_with_other_servers_do_not_share_a_folder_by_mistake(sett
     async with any_stack(settings) as running:
         async with any_stack(other) as guest:
             assert guest == replace(other, redis_url=running.redis_url)
-        with pytest.raises(DatabaseUnavailableError, match="with servers of its own choice"):
+        with pytest.raises(DatabaseUnavailableError, match="and uses other servers"):
             async with any_stack(embedded):
                 pass
 
@@ -160,7 +160,7 @@ async def test_servers_that_do_not_come_up_are_waited_for_in_vain(
     settings.data_dir.mkdir()
     with (settings.data_dir / "stack.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(DatabaseUnavailableError, match="its servers do not come up"):
+        with pytest.raises(DatabaseUnavailableError, match="its servers are not ready"):
             async with any_stack(settings):
                 pass
 
@@ -191,6 +191,6 @@ async def test_only_a_data_folder_that_nobody_uses_is_removed(settings: Settings
 
     folder.mkdir()
     (folder / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputUnwritableError, match="is there and not Framecloak's"):
+    with pytest.raises(OutputUnwritableError, match="is not a data folder of Framecloak"):
         remove_data_folder(folder)
     assert (folder / "thesis.txt").exists()

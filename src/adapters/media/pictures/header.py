@@ -1,4 +1,4 @@
-"""Size and orientation of a still picture, read from its header without decoding a pixel."""
+"""Reader of image headers: format, size and orientation, without decoding any pixels."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from framecloak.adapters.media.orientation import Orientation
 _PNG = b"\x89PNG\r\n\x1a\n"
 _EXIF = b"Exif\0\0"
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_COMPRESSION, _TIFF_ORIENTATION = 256, 257, 259, 274
-_TIFF_JPEG = {6, 7}  # libav decodes these to wrong colours
+_TIFF_JPEG = {6, 7}  # JPEG compression, which libav decodes with wrong colours
 _TIFF_FORMATS = {3: "H", 4: "I"}
-# Start-of-frame markers C0..CF, without the tables DHT (C4), JPG (C8) and DAC (CC) among them.
+# Start-of-frame markers C0..CF, except DHT (C4), JPG (C8) and DAC (CC).
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_STANDALONE = {0x01, *range(0xD0, 0xD9)}
 
 _MOST_PARTS = 10_000
-"""Segments or chunks of a file that are looked at; photographs have dozens, animations one for each frame."""
+"""Maximum number of segments or chunks to read; photographs have dozens, animations one per frame."""
 
 _BLOCK = 4096
-"""Bytes that are searched at once."""
+"""Bytes per read when skipping fill bytes."""
 
 
 class UnknownPictureError(ValueError):
-    """The bytes are not the header of a picture in one of the formats."""
+    """Bytes that are not the header of an image in a supported format."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureHeader:
-    """What the first bytes of a picture say.
+    """Header of an image file.
 
     Attributes:
         codec: libav's name of the decoder.
-        width, height: pixels as stored.
-        orientation: how stored pixels are turned upright.
-        animated: whether it holds several pictures, in a way that libav's decoder does not read.
+        width, height: size in pixels as stored.
+        orientation: orientation that turns the stored pixels upright.
+        animated: True for an animation that libav's decoder cannot read.
     """
 
     codec: str
@@ -47,13 +47,13 @@ class PictureHeader:
 
 
 def read_header(file: BinaryIO) -> PictureHeader:
-    """Recognise a JPEG, PNG, WebP, BMP or TIFF by its bytes and read its header.
+    """Recognise a JPEG, PNG, WebP, BMP or TIFF by its first bytes and read its header.
 
     Args:
-        file: opened for reading; its position is changed.
+        file: file opened for reading; its position is changed.
 
     Raises:
-        UnknownPictureError: it is none of these, or its header is broken.
+        UnknownPictureError: the format is not one of these, or the header is broken.
     """
     magic = file.read(12)
     try:
@@ -69,7 +69,7 @@ def read_header(file: BinaryIO) -> PictureHeader:
             return _tiff(file)
     except (struct.error, IndexError) as error:
         raise UnknownPictureError("the header ends early") from error
-    raise UnknownPictureError("no known picture format")
+    raise UnknownPictureError("the image format is not known")
 
 
 def _jpeg(file: BinaryIO) -> PictureHeader:
@@ -101,7 +101,10 @@ def _jpeg(file: BinaryIO) -> PictureHeader:
 
 
 def _end_of_fill(file: BinaryIO) -> int:
-    """Where the last byte 0xFF lies of those that the file is in; any number may stand before a marker."""
+    """Return the offset of the last 0xFF of a run at the file's position.
+
+    Any number of fill bytes 0xFF may precede a JPEG marker.
+    """
     while block := file.read(_BLOCK):
         if rest := block.lstrip(b"\xff"):
             return file.tell() - len(rest) - 1
@@ -109,7 +112,7 @@ def _end_of_fill(file: BinaryIO) -> int:
 
 
 def _too_many_parts() -> UnknownPictureError:
-    return UnknownPictureError(f"the picture does not begin within {_MOST_PARTS} parts of its file")
+    return UnknownPictureError(f"the image does not begin within the first {_MOST_PARTS} parts of the file")
 
 
 def _png(file: BinaryIO) -> PictureHeader:
@@ -142,21 +145,21 @@ def _webp(file: BinaryIO) -> PictureHeader:
         kind, length = struct.unpack("<4sI", head)
         animated |= kind == b"ANMF"
         if kind in {b"VP8 ", b"VP8L", b"VP8X"}:
-            found = _webp_size(kind, file.read(10))
-            # The canvas of an extended file and its picture may disagree.
-            size = found if size is None else (max(size[0], found[0]), max(size[1], found[1]))
+            stated = _webp_size(kind, file.read(10))
+            # The canvas size of an extended file may differ from the size of its image.
+            size = stated if size is None else (max(size[0], stated[0]), max(size[1], stated[1]))
         if kind == b"EXIF" and orientation is None:
             orientation = _exif_orientation(file.read(length))
         offset += 8 + length + length % 2
     else:
         raise _too_many_parts()
     if size is None:
-        raise UnknownPictureError("a WebP without a picture")
+        raise UnknownPictureError("the WebP contains no image")
     return PictureHeader("webp", *size, orientation or Orientation.UPRIGHT, animated)
 
 
 def _webp_size(kind: bytes, content: bytes) -> tuple[int, int]:
-    """Width and height of a chunk, as the WebP container specification and RFC 6386, 9.1 lay them out."""
+    """Return the width and height stated in a chunk (WebP container specification; RFC 6386, 9.1)."""
     if kind == b"VP8X":
         width, height = content[4:7], content[7:10]
         return 1 + int.from_bytes(width, "little"), 1 + int.from_bytes(height, "little")
@@ -183,14 +186,14 @@ def _tiff(file: BinaryIO) -> PictureHeader:
     (entries,) = struct.unpack(order + "H", file.read(2))
     tags = _tiff_tags(order, file.read(12 * entries))
     if _TIFF_WIDTH not in tags or _TIFF_HEIGHT not in tags:
-        raise UnknownPictureError("a TIFF without a size")
+        raise UnknownPictureError("the TIFF states no size")
     if tags.get(_TIFF_COMPRESSION) in _TIFF_JPEG:
-        raise UnknownPictureError("a TIFF that wraps a JPEG")
+        raise UnknownPictureError("the TIFF uses JPEG compression")
     return PictureHeader("tiff", tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT], _orientation(tags))
 
 
 def _exif_orientation(content: bytes) -> Orientation:
-    """Orientation in an EXIF block; upright where the block is broken, as viewers take it."""
+    """Return the orientation in an EXIF block; like viewers, treat a broken block as upright."""
     block = content.removeprefix(_EXIF)
     try:
         order, directory = _tiff_start(block)
@@ -202,19 +205,19 @@ def _exif_orientation(content: bytes) -> Orientation:
 
 
 def _tiff_start(head: bytes) -> tuple[str, int]:
-    """Byte order, as `struct` writes it, and where the first directory lies."""
+    """Return the byte order as a `struct` prefix, and the offset of the first directory."""
     order = "<" if head.startswith(b"II") else ">"
     (directory,) = struct.unpack(order + "I", head[4:8])
     return order, directory
 
 
 def _tiff_tags(order: str, directory: bytes) -> dict[int, int]:
-    """Tags of a TIFF directory that hold one whole number (TIFF 6.0, section 2)."""
+    """Return the tags of a TIFF directory that hold a single integer (TIFF 6.0, section 2)."""
     tags: dict[int, int] = {}
-    for at in range(0, len(directory) - 11, 12):
-        tag, kind, count = struct.unpack_from(order + "HHI", directory, at)
+    for offset in range(0, len(directory) - 11, 12):
+        tag, kind, count = struct.unpack_from(order + "HHI", directory, offset)
         if kind in _TIFF_FORMATS and count == 1:
-            (tags[tag],) = struct.unpack_from(order + _TIFF_FORMATS[kind], directory, at + 8)
+            (tags[tag],) = struct.unpack_from(order + _TIFF_FORMATS[kind], directory, offset + 8)
     return tags
 
 

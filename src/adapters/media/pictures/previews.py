@@ -1,4 +1,4 @@
-"""Small pictures of large ones, for lists and for looking."""
+"""Downscaled previews of images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
 
 
 def shrunk(picture: Image, width: int) -> Image:
-    """A picture (h, w, 3) at most ``width`` pixels wide, its proportions kept; never enlarged."""
+    """Scale an image (h, w, 3) down to at most ``width`` pixels across, keeping its aspect ratio."""
     height, full_width = picture.shape[:2]
     if width >= full_width:
         return picture
@@ -23,12 +23,16 @@ def shrunk(picture: Image, width: int) -> Image:
 
 
 def preview(picture: bytes, width: int) -> bytes:
-    """A picture of this program as JPEG, at most ``width`` pixels wide.
+    """Return a result image as JPEG, at most ``width`` pixels wide.
+
+    Args:
+        picture: content of a JPEG, PNG or WebP file that Framecloak wrote.
+        width: maximum width in pixels; narrower images keep their size.
 
     Raises:
-        ObjectNotFoundError: it is damaged.
+        ObjectNotFoundError: the image is damaged.
     """
     decoded = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if picture else None
     if decoded is None:
-        raise ObjectNotFoundError("the picture is damaged")
+        raise ObjectNotFoundError("the image is damaged")
     return OpenCvEncoder().encode(shrunk(np.asarray(decoded, np.uint8), width), _PREVIEW)

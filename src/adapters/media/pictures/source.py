@@ -1,4 +1,4 @@
-"""Still pictures: JPEG, PNG, WebP, BMP and TIFF, as sources of one frame."""
+"""Image files (JPEG, PNG, WebP, BMP and TIFF) as sources of a single frame."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file's name says that it is a still picture."""
+    """Return True if the file name has the suffix of a supported image format."""
     return path.suffix.lower() in SUFFIXES
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures that lie directly in a folder, sorted by name; hidden files are left out.
+    """List the image files directly in a folder, sorted by name, without hidden files.
 
     Raises:
         InputNotFoundError: the folder cannot be read.
     """
     try:
-        found = [path for path in folder.iterdir() if is_picture(path) and path.is_file()]
+        images = [path for path in folder.iterdir() if is_picture(path) and path.is_file()]
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputNotFoundError(f"cannot open {folder}: {reason}", "name a folder") from error
-    return sorted((path for path in found if path.name[0] != "."), key=lambda path: path.name)
+    return sorted((path for path in images if path.name[0] != "."), key=lambda path: path.name)
 
 
 def open_picture(path: Path) -> PictureSource:
-    """Open a still picture by its header; the format is told by the bytes, not by the name.
+    """Open an image file and read its header. The content determines the format, not the file name.
 
     Raises:
-        InputNotFoundError: there is no such file, or it may not be read.
-        EmptyFileError: the file holds no bytes.
-        UnreadableVideoError: the bytes are no picture.
-        ImageTooLargeError: the picture has more pixels than can be examined.
+        InputNotFoundError: the file does not exist or is not readable.
+        EmptyFileError: the file is empty.
+        UnreadableVideoError: the content is not a supported image.
+        ImageTooLargeError: the image has more pixels than can be processed.
     """
     check_file(path)
     try:
         with path.open("rb") as file:
             header = read_header(file)
     except UnknownPictureError as error:
-        message = f"{path.name} is not a picture that can be read"
+        message = f"{path.name} is not an image that can be read"
         raise UnreadableVideoError(message, "give a JPEG, PNG, WebP, BMP or TIFF file") from error
     check_size(path.name, header.width, header.height)
     return PictureSource(path, header)
 
 
 class PictureSource:
-    """A still picture, upright as its EXIF orientation says; made by `open_picture`."""
+    """Image file as a source of one frame. Its EXIF orientation is applied."""
 
     def __init__(self, path: Path, header: PictureHeader) -> None:
         self._path = path
@@ -83,38 +83,39 @@ class PictureSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known before decoding."""
+        """Metadata read from the header."""
         return self._info
 
     @property
     def sound(self) -> Sound | None:
-        """A picture has none."""
+        """Always None; an image has no audio."""
         return None
 
     def timing(self, start: int, stop: int) -> Timing:
-        """As if it were shown for a second."""
+        """Return the timing of a frame that is shown for one second."""
         return Timing.steady(Fraction(1), start, stop)
 
     def sha256(self) -> str:
-        """Hex digest of the file's bytes.
+        """Return the SHA-256 hex digest of the file.
 
         Raises:
-            InputNotFoundError: the file cannot be read any more.
+            InputNotFoundError: the file can no longer be read.
         """
         return hashlib.sha256(self._read()).hexdigest()
 
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
-        """The picture as frame 0 when the segment is ``[0, 1)``; it is decoded at once.
+        """Decode the image immediately and yield it as frame 0, if the segment is ``[0, 1)``.
 
-        Alpha is laid on black, so that what was transparent stays hidden.
+        Transparent pixels are blended with black, so that hidden content stays hidden.
 
         Raises:
-            InvalidSegmentError: the segment lies outside ``[0, 1)``.
-            UnreadableVideoError: the picture is damaged, cut off, or not of the size that its header says.
+            InvalidSegmentError: the segment is not within ``[0, 1)``.
+            UnreadableVideoError: the image is damaged or truncated, or does not have the size that its
+                header states.
         """
         if not 0 <= start <= stop <= 1:
             message = f"frames {start}:{stop} lie outside {self._info.name}"
-            raise InvalidSegmentError(message, "a picture has one frame")
+            raise InvalidSegmentError(message, "an image has one frame")
         frames = [self._decode()] if start < stop else []
         return (frame for frame in frames)
 
@@ -122,10 +123,10 @@ class PictureSource:
         try:
             decoded = decode_picture(self._header.codec, self._read(), MAX_PIXELS)
         except DamagedPictureError as error:
-            message = f"the picture {self._info.name} is damaged or cut off"
+            message = f"the image {self._info.name} is damaged or cut off"
             raise UnreadableVideoError(message, "copy or export it again") from error
         if (decoded.width, decoded.height) != (self._header.width, self._header.height):
-            message = f"the picture {self._info.name} is not of the size that its header says"
+            message = f"the image {self._info.name} does not have the size that its header states"
             raise UnreadableVideoError(message, "export it again")
         return DecodedFrame(0, decoded, self._header.orientation)
 
@@ -138,26 +139,27 @@ class PictureSource:
 
 
 class DamagedPictureError(ValueError):
-    """The bytes are not the whole picture that their header promises."""
+    """Image data that is damaged or incomplete."""
 
 
 def decode_picture(codec: str, data: bytes, max_pixels: int) -> av.VideoFrame:
-    """Decode a still picture.
+    """Decode an image file from memory.
 
     Args:
         codec: libav's name of the decoder.
-        data: the bytes of the file.
-        max_pixels: holds against a picture that says one size in its header and another further in.
+        data: content of the file.
+        max_pixels: maximum number of pixels; enforced by the decoder, because an image may state one size
+            in its header and another in its data.
 
     Raises:
-        DamagedPictureError: the picture is damaged, cut off, or has more pixels.
+        DamagedPictureError: the image is damaged or truncated, or has more than ``max_pixels`` pixels.
     """
-    # PyAV's hints know the class for a few literal names only.
+    # PyAV's type hints give this class only for a few literal codec names.
     decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
     decoder.options = {"max_pixels": str(max_pixels)}
     if codec != "tiff":
-        # Damage is an error, not something to guess over. For TIFF, libav counts any tag that it does not
-        # know as damage, and refuses missing data in any case.
+        # Report damage as an error instead of concealing it. Not for TIFF: there libav also treats unknown
+        # tags as damage, and it rejects missing data in any case.
         decoder.options |= {"err_detect": "explode"}
     try:
         decoded = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]

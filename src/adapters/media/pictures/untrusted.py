@@ -1,4 +1,4 @@
-"""Pictures that strangers send: decoded from memory, after their size was read from the header."""
+"""Decoding of untrusted images from memory, after a check of the size stated in the header."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from framecloak.domain.errors import ImageTooLargeError, InvalidImageError
 from framecloak.domain.ports import Frame
 
 MAX_SIDE = 4096
-"""Pixels across or down; larger pictures are refused."""
+"""Maximum width and height in pixels; larger images are refused."""
 
 _BLOCK = 64
-"""Pixels that decoders may round a side up to."""
+"""Pixels by which a decoder may round up the sides of an image."""
 _GIF = (b"GIF87a", b"GIF89a")
 _HINT = "send a JPEG, PNG, WebP, GIF, BMP or TIFF file"
 _REFUSED_BRANDS = {
@@ -32,29 +32,36 @@ _REFUSED_BRANDS = {
 
 @dataclass(frozen=True, slots=True)
 class StrangersPictures:
-    """Reads JPEG, PNG, WebP, GIF, BMP and TIFF. Safe to call from several threads at once.
+    """Decoder of untrusted JPEG, PNG, WebP, GIF, BMP and TIFF images. It is thread-safe.
 
     Attributes:
-        max_side: the most pixels across or down.
+        max_side: maximum width and height in pixels.
     """
 
     max_side: int = MAX_SIDE
 
     def read(self, data: bytes) -> Frame:
-        """See ``framecloak.domain.ports.recognition.PictureReader``.
+        """Decode an image; of an animation, its first frame.
+
+        Args:
+            data: content of the image file.
+
+        Returns:
+            The image as an upright frame.
 
         Raises:
-            InvalidImageError: the bytes are no picture, a damaged one, or one in a format that is not read.
-            ImageTooLargeError: more than ``max_side`` pixels across or down, found before any is decoded.
+            InvalidImageError: the bytes are not an image, or are a damaged or unsupported one.
+            ImageTooLargeError: the header states a side of more than ``max_side`` pixels; nothing was
+                decoded.
         """
         header = _header(data)
         if max(header.width, header.height) > self.max_side:
             raise ImageTooLargeError(
-                f"the picture has {header.width}x{header.height} pixels",
+                f"the image has {header.width}x{header.height} pixels",
                 f"scale it to at most {self.max_side}x{self.max_side}",
             )
         if min(header.width, header.height) < 1:
-            raise InvalidImageError("the picture has no pixels", _HINT)
+            raise InvalidImageError("the image has no pixels", _HINT)
         if header.animated:
             decoded = _first_frame(data)
         else:
@@ -63,13 +70,13 @@ class StrangersPictures:
             except DamagedPictureError as error:
                 raise _damaged() from error
         if (decoded.width, decoded.height) != (header.width, header.height):
-            raise InvalidImageError("the picture is not of the size that its header says", _HINT)
+            raise InvalidImageError("the image does not have the size that its header states", _HINT)
         return DecodedFrame(0, decoded, header.orientation)
 
 
 def _header(data: bytes) -> PictureHeader:
     if not data:
-        raise InvalidImageError("the picture is empty", _HINT)
+        raise InvalidImageError("the image is empty", _HINT)
     if data.startswith(_GIF) and len(data) >= 10:
         width, height = struct.unpack("<HH", data[6:10])
         return PictureHeader("gif", width, height, Orientation.UPRIGHT, animated=True)
@@ -78,20 +85,20 @@ def _header(data: bytes) -> PictureHeader:
     except UnknownPictureError as error:
         brand = _REFUSED_BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
         if brand:
-            raise InvalidImageError(f"{brand} pictures are not read", "convert it to JPEG") from error
-        raise InvalidImageError("the bytes are not a picture that can be read", _HINT) from error
+            raise InvalidImageError(f"{brand} images are not supported", "convert it to JPEG") from error
+        raise InvalidImageError("the data is not an image that can be read", _HINT) from error
 
 
 def _first_frame(data: bytes) -> av.VideoFrame:
-    """The first picture of an animation, on black where it is transparent."""
+    """Decode the first frame of an animation, with black in place of transparent pixels."""
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise _damaged() from error
-    if picture is None:
+    if image is None:
         raise _damaged()
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture, np.uint8), format="bgr24")
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(image, np.uint8), format="bgr24")
 
 
 def _damaged() -> InvalidImageError:
-    return InvalidImageError("the picture is damaged or cut off", "copy or export it again")
+    return InvalidImageError("the image is damaged or cut off", "copy or export it again")

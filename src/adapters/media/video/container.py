@@ -1,4 +1,4 @@
-"""Opening a media file with libav: what may be opened, which stream is meant, what goes wrong."""
+"""Opening of media files with libav: permitted formats, choice of the video stream, error translation."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from framecloak.domain.errors import (
     UnreadableVideoError,
 )
 
-# A playlist or script could name other files and hosts, and libav renders plain text as video: only
-# containers that hold their own data are let in, and the file protocol is the only one.
+# A playlist or script could refer to other files and hosts, and libav renders plain text as video.
+# Therefore only containers that hold their own data are permitted, and only the file protocol.
 _DEMUXERS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,mjpeg,flv,asf,ogg,mxf,"
     "nut,gif,dv,wtv,yuv4mpegpipe,wav,mp3,aac,flac,ac3,aiff"
@@ -29,16 +29,16 @@ _DEMUXERS = (
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 _MAX_READ_ERRORS = 64
 
-# A string, because the class takes no type argument at run time.
+# A string, because the class accepts no type argument at run time.
 Packet: TypeAlias = "av.Packet[VideoStream]"
 
 
 def check_file(path: Path) -> None:
-    """Make sure that a path is a file with something in it.
+    """Raise an error unless a path names a readable, non-empty file.
 
     Raises:
-        InputNotFoundError: there is no such file, or it may not be read.
-        EmptyFileError: it holds no bytes.
+        InputNotFoundError: the file does not exist or is not readable.
+        EmptyFileError: the file is empty.
     """
     try:
         if path.is_dir():
@@ -53,12 +53,12 @@ def check_file(path: Path) -> None:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a media file for reading; nothing but this one file is ever touched.
+    """Open a media file for reading. No other file is ever opened on its behalf.
 
     Raises:
-        InputNotFoundError: the file is not there any more.
+        InputNotFoundError: the file no longer exists.
         TruncatedVideoError: the file ends before its list of frames.
-        UnreadableVideoError: it is no media file.
+        UnreadableVideoError: the file is not a media file.
     """
     try:
         return av.open(f"file:{path}", "r", container_options=_OPTIONS)
@@ -72,12 +72,12 @@ def open_container(path: Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The stream of moving pictures that a player would show; cover art is none.
+    """Return the video stream that a player would show; cover art does not count.
 
     Raises:
-        NoVideoStreamError: there is none.
-        TruncatedVideoError: the file ends before it names one.
-        UnreadableVideoError: there is no decoder for it.
+        NoVideoStreamError: the file has no video stream.
+        TruncatedVideoError: the file ends before its list of streams.
+        UnreadableVideoError: no decoder for the stream is installed.
     """
     moving = [
         stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
@@ -88,8 +88,10 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             raise TruncatedVideoError(message, "copy or export the file again")
         raise NoVideoStreamError(f"{path.name} holds no video", "give a file with a video stream")
     best = container.streams.best("video")
-    stream = next((one for one in moving if best is not None and one.index == best.index), moving[0])
-    # PyAV looks these up in the decoder; its type hints leave out that there may be none.
+    stream = next(
+        (candidate for candidate in moving if best is not None and candidate.index == best.index), moving[0]
+    )
+    # PyAV reads this attribute from the decoder; its type hints ignore that there may be no decoder.
     if not hasattr(stream, "pix_fmt"):
         message = f"{path.name} uses a codec that this installation cannot decode"
         raise UnreadableVideoError(message, "convert it to H.264")
@@ -97,11 +99,11 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def read_packets(container: InputContainer, stream: VideoStream) -> Generator[Packet | None, None, None]:
-    """The packets of a stream from the current position to the end of the file.
+    """Yield the packets of a stream from the current position to the end of the file.
 
     Yields:
-        Packets; None where the container is damaged and packets may be missing; at the end the empty
-        packet that makes a decoder give out what it holds back.
+        A packet, or None where the container is damaged and packets may be missing. The last packet is
+        empty and makes the decoder output its delayed frames.
     """
     for _ in range(_MAX_READ_ERRORS):
         try:
@@ -109,8 +111,8 @@ def read_packets(container: InputContainer, stream: VideoStream) -> Generator[Pa
         except av.FFmpegError:
             yield None
         except IndexError:
-            # A stream that appears half-way (as in a damaged TS) makes PyAV stumble at the very end,
-            # after it has flushed the streams that were there from the beginning.
+            # A stream that first appears half-way (as in a damaged TS) makes PyAV fail at the very end,
+            # after it has flushed the streams that were present from the beginning.
             return
         else:
             return
@@ -120,7 +122,7 @@ def decode(packet: Packet | None) -> tuple[list[av.VideoFrame], bool]:
     """Decode one packet.
 
     Returns:
-        The frames that came out, and whether something was wrong with what went in.
+        The decoded frames, and whether the packet was damaged or could not be decoded.
     """
     if packet is None:
         return [], True

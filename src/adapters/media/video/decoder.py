@@ -1,4 +1,4 @@
-"""Running a video decoder from any keyframe, and keeping track of what damage may have spoilt."""
+"""Video decoding from any keyframe, with tracking of the frames that damage may have affected."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from framecloak.adapters.media.video.frame_index import FrameIndex
 
 
 class Output(NamedTuple):
-    """A frame out of the decoder.
+    """A decoded frame with its decoding state.
 
     Attributes:
-        frame: as decoded.
-        keyframe: whether it was decoded from nothing but its own packet.
-        suspect: whether something went wrong that may have harmed it.
+        frame: frame as delivered by the decoder.
+        keyframe: True if the frame was decoded from its own packet alone.
+        suspect: True if a decoding error may have affected the frame.
     """
 
     frame: av.VideoFrame
@@ -38,13 +38,13 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """Decodes one video, each run with a decoder of its own.
+    """Decoder of one video file. Every run opens the file and a codec context of its own.
 
     Attributes:
-        path: the file.
-        index: its packets; None where decoding can only begin at the first one.
-        threads: threads that one run decodes with.
-        cut_off: whether the file ends inside a packet, which is then left out.
+        path: path of the video file.
+        index: index of its packets; None if decoding can only begin at the first packet.
+        threads: decoding threads per run.
+        cut_off: True if the file is truncated; a partial last packet is then skipped.
     """
 
     path: Path
@@ -53,13 +53,13 @@ class Decoder:
     cut_off: bool
 
     def run(self, entry: int) -> Generator[Output, None, None]:
-        """Frames in the order in which they are shown, decoded from a packet on.
+        """Yield frames in presentation order, decoded from a given packet on.
 
-        The decoder reports trouble as soon as it meets it, while it still holds back frames that went
-        in before; so everything is suspect from a report to the first keyframe that went in after it.
+        The decoder reports an error as soon as it occurs, while it still holds back earlier frames. So
+        every frame is suspect from a report up to the first keyframe that was submitted after it.
 
         Args:
-            entry: place of a keyframe in decoding order, or 0.
+            entry: index of a keyframe packet in decoding order, or 0.
         """
         trouble: int | None = None
         keyframes_in = keyframes_out = 0
@@ -72,7 +72,7 @@ class Decoder:
                 for frame in frames:
                     keyframe = self._is_keyframe(frame)
                     keyframes_out += keyframe
-                    # Should a keyframe be lost, this count lags behind, and trouble lasts longer.
+                    # If a keyframe is lost, this count lags behind and frames stay suspect for longer.
                     if keyframe and trouble is not None and keyframes_out > trouble:
                         trouble = None
                     yield Output(frame, keyframe, trouble is not None)
@@ -83,7 +83,7 @@ class Decoder:
         return self.index.is_keyframe(frame.pts)
 
     def _packets(self, entry: int) -> Generator[Packet | None, None, None]:
-        """Packets from a place in decoding order on, or from the first where seeking is not exact."""
+        """Yield packets from an index in decoding order on, or from the first if seeking is not exact."""
         if self.index is not None and entry:
             with closing(open_container(self.path)) as container:
                 stream = self._stream(container)
@@ -108,7 +108,7 @@ class Decoder:
 
 
 def _seek(container: InputContainer, stream: VideoStream, index: FrameIndex, entry: int) -> Packet | None:
-    """Read up to a keyframe; None when the container does not lead there."""
+    """Seek to a keyframe packet and return it; None if the container cannot seek to it exactly."""
     try:
         container.seek(index.seek_target(entry), stream=stream)
     except av.FFmpegError:

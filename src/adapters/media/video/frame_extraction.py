@@ -1,4 +1,4 @@
-"""Single frames of films that lie in an archive, without unpacking it."""
+"""Extraction of single frames from videos inside a result archive, without unpacking it."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ _PREVIEW = Appearance(OutputFormat.JPG, quality=90)
 
 
 def film_frame(archive: Path, name: str, position: int) -> bytes:
-    """One frame of a film of this program, as JPEG; decodes from the group's first frame on.
+    """Return one frame of a result video as JPEG, decoded from the first frame of its group on.
 
     Args:
-        archive: the file.
-        name: of the film in it.
-        position: of the frame in the film, from 0.
+        archive: path of the archive.
+        name: name of the video entry in the archive.
+        position: index of the frame in the video, from 0.
 
     Raises:
-        ObjectNotFoundError: there is no such film or frame, or it is damaged.
+        ObjectNotFoundError: there is no such video or frame, or it is damaged.
     """
     try:
         with archive.open("rb") as file, av.open(_window(file, name), "r", format="mp4") as container:
             stream = container.streams.video[0]
-            # Without B-frames they are stored in the order they are shown in.
-            moment = stream.index_entries[position].timestamp
-            container.seek(moment, stream=stream)
+            # Result videos have no B-frames, so decoding order is presentation order.
+            timestamp = stream.index_entries[position].timestamp
+            container.seek(timestamp, stream=stream)
             for frame in container.decode(stream):
-                if frame.pts is not None and frame.pts >= moment:
-                    picture = frame.to_ndarray(format="bgr24", src_colorspace=Colorspace.ITU709)
-                    return OpenCvEncoder().encode(np.asarray(picture, np.uint8), _PREVIEW)
+                if frame.pts is not None and frame.pts >= timestamp:
+                    image = frame.to_ndarray(format="bgr24", src_colorspace=Colorspace.ITU709)
+                    return OpenCvEncoder().encode(np.asarray(image, np.uint8), _PREVIEW)
     except (OSError, KeyError, IndexError, BadZipFile, struct.error, av.FFmpegError) as error:
         raise ObjectNotFoundError(f"frame {position} of {name} is gone or damaged") from error
     raise ObjectNotFoundError(f"{name} has no frame {position}")
 
 
 def _window(file: BinaryIO, name: str) -> _Window:
-    """The bytes of an entry that is stored as it is.
+    """Return a file object over the bytes of an uncompressed archive entry.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such entry, or it is compressed.
     """
     with ZipFile(file) as zipped:
         entry = zipped.getinfo(name)
@@ -62,7 +62,7 @@ def _window(file: BinaryIO, name: str) -> _Window:
 
 
 class _Window(io.RawIOBase):
-    """A part of a file, to be read as if it were a file of its own."""
+    """Read-only file object over a byte range of another file."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         self._file, self._start, self._size = file, start, size
@@ -83,8 +83,8 @@ class _Window(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        left = max(0, self._size - self._at)
+        remaining = max(0, self._size - self._at)
         self._file.seek(self._start + self._at)
-        data = self._file.read(left if size < 0 else min(size, left))
+        data = self._file.read(remaining if size < 0 else min(size, remaining))
         self._at += len(data)
         return data

@@ -1,4 +1,4 @@
-"""Which packet of a video stream holds which frame, and where decoding has to begin for it."""
+"""Index of a video stream: the packet of each frame, and the packet at which decoding it begins."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PacketTable:
-    """The packets of one video stream in decoding order; all arrays are (n,).
+    """Packets of one video stream in decoding order; all arrays have shape (n,).
 
     Attributes:
-        pts: when the packet's frame is shown, in ticks of the stream; every value occurs once.
-        dts: when the packet is decoded, in ticks; what containers are sought by.
-        keyframe: whether decoding can begin here.
-        shown: whether the packet gives a frame to show; edit lists and codecs hide some.
+        pts: presentation timestamps in ticks of the stream, each unique.
+        dts: decoding timestamps in ticks, by which containers seek.
+        keyframe: True where decoding can begin.
+        shown: True where the packet gives a visible frame; edit lists and codecs hide some.
     """
 
     pts: Stamps
@@ -32,10 +32,10 @@ class PacketTable:
 
 
 class FrameIndex:
-    """Frames of a video numbered in presentation order from 0, by their timestamps.
+    """Index of a video's frames, numbered from 0 in the order of their presentation timestamps.
 
     Args:
-        packets: every packet of the stream.
+        packets: all packets of the stream.
     """
 
     def __init__(self, packets: PacketTable) -> None:
@@ -45,72 +45,73 @@ class FrameIndex:
         shown = packets.shown[self._order]
         self._number = np.where(shown, np.cumsum(shown) - 1, -1)
         self._slot_of_frame = np.flatnonzero(shown)
-        # For each slot in presentation order: the first packet needed to show it and all later ones.
+        # A slot is a position in presentation order, hidden packets included. For each slot, the first
+        # packet that is needed to show it and all later ones.
         self._first_packet = np.minimum.accumulate(self._order[::-1])[::-1]
         self._keyframes = np.flatnonzero(packets.keyframe)
         self._keyframe_slots = np.argsort(self._order)[self._keyframes]
 
     def __len__(self) -> int:
-        """How many frames are shown."""
+        """Return the number of visible frames."""
         return len(self._slot_of_frame)
 
     @property
     def span(self) -> int:
-        """Ticks from the first frame's timestamp to the last one's."""
+        """Ticks from the first frame's timestamp to the last frame's."""
         stamps = self._sorted_pts[self._slot_of_frame]
         return int(stamps[-1] - stamps[0]) if len(stamps) else 0
 
     def stamps(self, start: int, stop: int) -> list[int]:
-        """Timestamps of the frames ``[start, stop)``."""
+        """Return the presentation timestamps of the frames ``[start, stop)`` in ticks."""
         stamps: list[int] = self._sorted_pts[self._slot_of_frame[start:stop]].tolist()
         return stamps
 
     def pts(self, packet: int) -> int:
-        """The presentation timestamp of a packet, given by its place in decoding order."""
+        """Return the presentation timestamp of a packet, given its index in decoding order."""
         return int(self._packets.pts[packet])
 
     def seek_target(self, packet: int) -> int:
-        """The timestamp to seek to so that reading begins at or before a packet."""
+        """Return the timestamp to seek to so that reading begins at or before a packet."""
         return int(min(self._packets.dts[packet], self._packets.pts[packet]))
 
     def number(self, pts: int) -> int | None:
-        """The number of the frame with a timestamp; None when no shown frame has it."""
+        """Return the number of the frame with a timestamp; None if no visible frame has it."""
         slot = self._slot(pts)
         return None if slot is None or self._number[slot] < 0 else int(self._number[slot])
 
     def packet(self, pts: int) -> int | None:
-        """The place in decoding order of the packet with a timestamp; None when there is none."""
+        """Return the index in decoding order of the packet with a timestamp; None if there is none."""
         slot = self._slot(pts)
         return None if slot is None else int(self._order[slot])
 
     def is_keyframe(self, pts: int) -> bool:
-        """Whether decoding can begin at the packet with a timestamp."""
+        """Return True if decoding can begin at the packet with a timestamp."""
         packet = self.packet(pts)
         return packet is not None and bool(self._packets.keyframe[packet])
 
     def entry(self, number: int) -> int:
-        """The packet at which decoding begins in order to show a frame and all that follow it.
+        """Return the packet at which decoding must begin to show a frame and all frames after it.
 
-        It is the last keyframe that is neither shown nor decoded after any of them. The frames that an
-        open group of pictures shows before its own keyframe thus begin one group earlier.
+        It is the last keyframe that is neither shown nor decoded after any of these frames. For leading
+        frames, which an open GOP shows before its own keyframe, decoding begins one GOP earlier.
 
         Returns:
-            A place in decoding order; 0, the very first packet, where no keyframe comes before.
+            Index in decoding order; 0, the first packet, if no keyframe precedes the frame.
         """
         slot = self._slot_of_frame[number]
         usable = (self._keyframe_slots <= slot) & (self._keyframes <= self._first_packet[slot])
         return int(self._keyframes[usable][-1]) if usable.any() else 0
 
     def frames_before(self, broken: Flags) -> int:
-        """How many frames from the first on can be shown without any of the packets that are broken.
+        """Return the number of frames, from the first on, that need none of the broken packets.
 
         Args:
-            broken: (n,) in decoding order.
+            broken: (n,) flags in decoding order, True for a broken packet.
         """
         slots = np.flatnonzero(broken[self._order])
         return int(np.searchsorted(self._slot_of_frame, slots[0])) if len(slots) else len(self)
 
     def _slot(self, pts: int) -> int | None:
         slot = int(np.searchsorted(self._sorted_pts, pts))
-        found = slot < len(self._sorted_pts) and self._sorted_pts[slot] == pts
-        return slot if found else None
+        exists = slot < len(self._sorted_pts) and self._sorted_pts[slot] == pts
+        return slot if exists else None

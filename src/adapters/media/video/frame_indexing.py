@@ -1,7 +1,7 @@
-"""Numbering the frames of a video without decoding it, or, where that cannot be exact, by decoding it.
+"""Numbering of a video's frames, without decoding it where that is exact.
 
-Three ways, from quick to slow: the sample tables of an MP4 (no picture data is read), the timestamps of
-all packets (the file is read once), and counting what comes out of the decoder (raw streams and others
+There are three methods, from fast to slow: the sample tables of an MP4 (no image data is read), the
+timestamps of all packets (the file is read once), and counting decoded frames (raw streams and others
 without timestamps).
 """
 
@@ -34,13 +34,13 @@ _VP8_SHOW_FRAME = 0x10
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """How the frames of a video are numbered.
+    """Numbering of a video's frames.
 
     Attributes:
-        index: timestamps and keyframes; None where frames can only be counted as they come out.
-        frame_count: frames that the video has, or claims to have.
-        readable: frames from the first on that the file really holds.
-        span: ticks from the first frame to the last; 0 where timestamps are missing.
+        index: timestamps and keyframes; None if frames can only be counted by decoding.
+        frame_count: number of frames that the video has, or that its header promises.
+        readable: number of frames, from the first on, that the file contains.
+        span: ticks from the first frame to the last; 0 if timestamps are missing.
     """
 
     index: FrameIndex | None
@@ -50,14 +50,14 @@ class Numbering:
 
 
 def number_frames(path: Path, first: av.VideoFrame) -> Numbering:
-    """Find out how many frames a video has and which packet holds which.
+    """Count the frames of a video and map each to its packet, by the fastest method that is exact.
 
     Args:
-        path: a video that opens and has a video stream.
-        first: the first frame that its decoder delivers.
+        path: path of a video that opens and has a video stream.
+        first: first frame that its decoder delivers.
 
     Raises:
-        DomainError: as `open_container` and `video_stream`.
+        DomainError: see `open_container` and `video_stream`.
     """
     return _from_sample_tables(path, first) or _from_packets(path, first) or _by_decoding(path)
 
@@ -94,10 +94,10 @@ def _agreed_shift(
     pts: np.ndarray[tuple[int], np.dtype[np.int64]],
     keyframe: Flags,
 ) -> int | None:
-    """What libav adds to the timestamps of the sample tables, asked at both ends of the stream.
+    """Return the offset that libav adds to the sample tables' timestamps, measured at both ends.
 
     Returns:
-        Ticks; None when the packets that libav delivers do not fit the tables.
+        Offset in ticks; None if the packets that libav delivers do not match the tables.
     """
     if not np.all(np.diff(dts) > 0) or not keyframe.any():
         return None
@@ -112,10 +112,10 @@ def _agreed_shift(
                 break
             if packet.pts is None or packet.dts is None:
                 return None
-            at = int(np.searchsorted(dts, packet.dts))
-            if at == len(dts) or dts[at] != packet.dts:
+            sample = int(np.searchsorted(dts, packet.dts))
+            if sample == len(dts) or dts[sample] != packet.dts:
                 return None
-            shifts.add(packet.pts - int(pts[at]))
+            shifts.add(packet.pts - int(pts[sample]))
     return shifts.pop() if len(shifts) == 1 else None
 
 
@@ -140,7 +140,7 @@ def _from_packets(path: Path, first: av.VideoFrame) -> Numbering | None:
     index = FrameIndex(packets)
     if not is_cut_short(path):
         return Numbering(index, len(index), len(index), index.span)
-    # What is missing is decoded, and so shown, after the last packet that is there.
+    # Missing packets would be decoded, and so shown, after the last packet that is present.
     readable = index.frames_before(packets.pts >= packets.dts[-1])
     return Numbering(index, max(promised, len(index) + 1), readable, index.span)
 
@@ -148,13 +148,13 @@ def _from_packets(path: Path, first: av.VideoFrame) -> Numbering | None:
 def _is_shown(packet: Packet) -> bool:
     if packet.is_discard:
         return False
-    # VP8 keeps pictures that are only referred to in packets of their own (RFC 6386, 9.1).
+    # VP8 has packets for frames that serve only as references and are not shown (RFC 6386, 9.1).
     is_vp8 = packet.stream.codec.canonical_name == "vp8"
     return not is_vp8 or bool(memoryview(packet)[0] & _VP8_SHOW_FRAME)
 
 
 def _promised_frames(container: InputContainer, stream: VideoStream) -> int:
-    """How many frames a container's header speaks of; an estimate where it only states a duration."""
+    """Return the number of frames stated in the container's header, or estimated from its duration."""
     if stream.frames:
         return stream.frames
     if container.duration is None or stream.average_rate is None:
@@ -163,10 +163,11 @@ def _promised_frames(container: InputContainer, stream: VideoStream) -> int:
 
 
 def _visible_from(first: av.VideoFrame, packets: PacketTable) -> PacketTable | None:
-    """Hide what lies before the first keyframe and does not decode, as after a cut in a recording.
+    """Hide undecodable packets before the first keyframe, as after a cut in a recording.
 
     Returns:
-        The table; None when timestamps repeat or the decoder uses others, so that they number nothing.
+        The table; None if its timestamps repeat or do not match the decoder's, so that they cannot number
+        the frames.
     """
     if first.pts is None or len(np.unique(packets.pts)) != len(packets):
         return None
@@ -178,27 +179,27 @@ def _visible_from(first: av.VideoFrame, packets: PacketTable) -> PacketTable | N
 
 
 def _decodes_as_stamped(path: Path, packets: PacketTable) -> bool:
-    """Whether each packet gives one frame, in the order of the timestamps; tried out at the start.
+    """Return True if the first packets give one frame each, in the order of their timestamps.
 
-    Interlaced streams may hold two packets a frame, one for each field, and an AVI knows the order of
-    decoding only.
+    Interlaced streams may hold two packets per frame, one for each field, and an AVI stores the decoding
+    order only.
     """
     sample = slice(0, _SAMPLED_PACKETS)
     expected: list[int] = sorted(packets.pts[sample][packets.shown[sample]].tolist())
-    came_out: list[int | None] = []
+    decoded: list[int | None] = []
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
         reader = read_packets(container, stream)
         for packet, _ in zip(reader, range(min(_SAMPLED_PACKETS, len(packets))), strict=False):
             frames, damaged = decode(packet)
             if damaged or any(frame.is_corrupt for frame in frames):
-                return True  # a damaged file says nothing about its kind
-            came_out += [frame.pts for frame in frames]
+                return True  # damage at the start gives no evidence against the timestamps
+            decoded += [frame.pts for frame in frames]
         try:
-            came_out += [frame.pts for frame in stream.codec_context.decode(None)]
+            decoded += [frame.pts for frame in stream.codec_context.decode(None)]
         except av.FFmpegError:
             return True
-    return came_out == expected
+    return decoded == expected
 
 
 def _by_decoding(path: Path) -> Numbering:

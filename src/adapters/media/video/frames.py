@@ -1,4 +1,4 @@
-"""The two kinds of frame a source delivers: one that was decoded, and one that was not."""
+"""Implementations of the ``Frame`` port: decoded frames, frames in memory and damaged frames."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.detections import Image
 
 MOST_DISTORTION = 1.45
-"""How much wider or higher stretching may make things: 4:3 as 16:9, PAL as widescreen. Of 47 faces of a
-street none is missed at 1.34, one at 1.5, a quarter at 2."""
+"""Maximum change of the aspect ratio by resizing, as a factor; enough for 4:3 shown as 16:9 and for PAL shown
+as widescreen. Of 47 faces in a street scene, detection misses none at 1.34, one at 1.5 and a quarter at 2."""
 
 
 class DecodedFrame:
-    """A frame that came out of the decoder whole; converted in the thread that asks for its pixels.
+    """Intact decoded frame, converted in the thread that reads its pixels.
 
-    Some streams change their size on the way. Their frames are stretched to one size, so that what is marked
-    in one of them is in the same place in all. A frame of too different a shape gives no pixels: nobody can
-    say where in it that place is, and stretched faces are missed.
+    Some streams change their size midway. Their frames are resized to one size, so that a marked region
+    has the same coordinates in all of them. A frame whose aspect ratio differs too much gives no pixels:
+    the position of a marked region in it is unknown, and detectors miss distorted faces.
 
     Args:
         index: number of the frame in presentation order, from 0.
-        decoded: what the decoder delivered, as stored.
-        orientation: how stored pixels are turned upright.
-        size: pixels across and down, upright, at which it is delivered; its own where nothing is said.
+        decoded: frame as delivered by the decoder, not yet rotated.
+        orientation: orientation that turns the stored pixels upright.
+        size: width and height in pixels, upright, to resize to; None for the frame's own size.
     """
 
     def __init__(
@@ -57,24 +57,25 @@ class DecodedFrame:
 
     @property
     def width(self) -> int:
-        """Pixels across, upright."""
+        """Width in pixels, upright."""
         return self._size[0]
 
     @property
     def height(self) -> int:
-        """Pixels down, upright."""
+        """Height in pixels, upright."""
         return self._size[1]
 
     @property
     def nbytes(self) -> int:
-        """Memory that the decoded planes take."""
+        """Memory that the decoded planes occupy, in bytes."""
         return sum(plane.buffer_size for plane in self._decoded.planes)
 
     def bgr(self) -> Image:
-        """The frame upright at full size, (height, width, 3) uint8 BGR; the array is the caller's own.
+        """Return the upright frame at full size, (height, width, 3) uint8 BGR, as a new array.
 
         Raises:
-            ExaminationError: the pixel format cannot be converted, or the size cannot.
+            ExaminationError: the pixel format cannot be converted, or the frame's size differs too much
+                from the video's.
         """
         self._require_fit()
         try:
@@ -85,10 +86,11 @@ class DecodedFrame:
         return stretched(self._orientation.apply(stored), *self._size)
 
     def rgb(self, width: int, height: int) -> Image:
-        """The frame upright and stretched, (height, width, 3) uint8 RGB.
+        """Return the upright frame resized to the given size, (height, width, 3) uint8 RGB.
 
         Raises:
-            ExaminationError: the pixel format cannot be converted, or the size cannot.
+            ExaminationError: the pixel format cannot be converted, or the frame's size differs too much
+                from the video's.
         """
         self._require_fit()
         size = (height, width) if self._orientation.swaps_sides else (width, height)
@@ -113,11 +115,11 @@ class DecodedFrame:
 
 
 class ArrayFrame:
-    """A frame whose pixels are in memory.
+    """Frame backed by an array in memory.
 
     Args:
         index: number of the frame in presentation order, from 0.
-        image: (height, width, 3) uint8 BGR; not written to.
+        image: (height, width, 3) uint8 BGR; never written to.
     """
 
     def __init__(self, index: int, image: Image) -> None:
@@ -127,22 +129,22 @@ class ArrayFrame:
         self._image = image
 
     def bgr(self) -> Image:
-        """The frame at full size, (height, width, 3) uint8 BGR; the array is the caller's own."""
+        """Return the frame at full size, (height, width, 3) uint8 BGR, as a new array."""
         return self._image.copy()
 
     def rgb(self, width: int, height: int) -> Image:
-        """The frame stretched, (height, width, 3) uint8 RGB."""
+        """Return the frame resized to the given size, (height, width, 3) uint8 RGB."""
         resized = cv2.resize(self._image, (width, height), interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 class DamagedFrame:
-    """A frame that the decoder lost or damaged: it has a number and a size, and no pixels.
+    """Frame that could not be decoded intact: it has an index and a size, but no pixels.
 
     Args:
         index: number of the frame in presentation order, from 0.
-        width: pixels across, upright.
-        height: pixels down, upright.
+        width: width in pixels, upright.
+        height: height in pixels, upright.
     """
 
     nbytes = 0
@@ -153,7 +155,7 @@ class DamagedFrame:
         self.height = height
 
     def bgr(self) -> Image:
-        """Never returns pixels.
+        """Raise an error, because the frame has no pixels.
 
         Raises:
             ExaminationError: always.
@@ -161,7 +163,7 @@ class DamagedFrame:
         raise self._error()
 
     def rgb(self, width: int, height: int) -> Image:  # noqa: ARG002 (the port's signature)
-        """Never returns pixels.
+        """Raise an error, because the frame has no pixels.
 
         Raises:
             ExaminationError: always.

@@ -1,4 +1,4 @@
-"""The little of the ISO base media format (ISO 14496-12) that libav does not hand on."""
+"""Reader for the parts of the ISO base media file format (ISO/IEC 14496-12) that libav does not expose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ _CTTS_ENTRY = np.dtype([("count", ">u4"), ("offset", ">i4")])
 
 
 class Box(NamedTuple):
-    """One box: its four-character kind and where its content lies in the file, ``[start, end)``."""
+    """Box of an MP4 file.
+
+    Attributes:
+        kind: four-character type.
+        start: offset of the first byte of the content in the file.
+        end: offset after the last byte of the content.
+    """
 
     kind: bytes
     start: int
@@ -22,9 +28,9 @@ class Box(NamedTuple):
 
 
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    """The boxes that lie one after the other in ``[start, end)``; stops at what is no box.
+    """Yield the consecutive boxes in ``[start, end)`` up to the first bytes that are not a box.
 
-    A box may claim an end behind ``end``: that is how a file that was cut short shows.
+    A box may extend beyond ``end``; this is the sign of a truncated file.
     """
     while start + 8 <= end:
         file.seek(start)
@@ -44,16 +50,16 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
 
 
 def composition_offsets(path: Path, track_id: int, samples: int) -> NDArray[np.int64] | None:
-    """By how much each sample of a track is shown after it is decoded (box ``ctts``, 8.6.1.3).
+    """Return the delay between decoding and presentation of each sample (box ``ctts``, 8.6.1.3).
 
     Args:
-        path: the file.
-        track_id: the track's number, which libav gives as the id of a stream.
-        samples: how many samples the track has.
+        path: path of the file.
+        track_id: track number, which libav exposes as the id of a stream.
+        samples: number of samples in the track.
 
     Returns:
         (samples,) int64 in the track's time scale; zeros for a track that is shown in decoding order;
-        None where the file says something else than a plain, unfragmented track does.
+        None if the file is fragmented, or its table does not fit the track.
     """
     with path.open("rb") as file:
         top = {box.kind: box for box in boxes(file, 0, path.stat().st_size)}

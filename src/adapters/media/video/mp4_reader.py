@@ -1,4 +1,4 @@
-"""Takes films apart again, to tell which of their frames were changed."""
+"""Demultiplexing of result videos, to compare their frames with recorded digests."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from framecloak.domain.errors import DomainError
 
 
 class Mp4Reader:
-    """Reads MP4 without decoding any of it."""
+    """MP4 reader that extracts encoded samples without decoding them."""
 
     def samples(self, pieces: Iterable[bytes]) -> list[str] | None:
-        """SHA-256 of every frame's sample, in hex; None when it cannot be taken apart.
+        """Return the SHA-256 hex digest of each frame's sample; None if the video cannot be parsed.
 
-        Whatever the iterator raises comes through.
+        Errors of the iterator are passed on to the caller.
+
+        Args:
+            pieces: bytes of the MP4 file, in chunks.
         """
         with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-            for piece in pieces:
-                file.write(piece)
+            for chunk in pieces:
+                file.write(chunk)
             file.flush()
             path = Path(file.name)
             try:

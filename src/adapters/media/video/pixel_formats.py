@@ -1,7 +1,7 @@
-"""From what a decoder delivers to 8-bit BGR and RGB arrays.
+"""Conversion of decoded frames to 8-bit BGR and RGB arrays.
 
-Colours follow the stream's own tags: matrix (BT.601, BT.709, BT.2020) and range. An untagged stream is
-read as BT.601, as ffmpeg and OpenCV read it. The heavy part of every function runs without the GIL.
+Colours follow the tags of the stream: matrix (BT.601, BT.709, BT.2020) and range. An untagged stream is
+treated as BT.601, as in ffmpeg and OpenCV. The expensive part of every function runs without the GIL.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WITH_ALPHA = {"pal8", "ya8", "ya16be", "ya16le"}
 
 
 class _Reformatters(threading.local):
-    """Scalers to use again: a scaler belongs to one thread and is set up anew when its sizes change."""
+    """Reusable scalers of the current thread; a scaler is reinitialised when its sizes change."""
 
     def __init__(self) -> None:
         self.full_size = VideoReformatter()
@@ -31,9 +31,9 @@ _reformatters = _Reformatters()
 
 
 def to_bgr(frame: av.VideoFrame) -> Image:
-    """Convert a decoded frame at its own size.
+    """Convert a decoded frame to BGR at its own size.
 
-    What alpha hides stays hidden: transparent pixels are laid on black.
+    Transparent pixels are blended with black, so that hidden content stays hidden.
 
     Returns:
         (height, width, 3) uint8 BGR, a new contiguous array.
@@ -47,7 +47,7 @@ def to_bgr(frame: av.VideoFrame) -> Image:
 
 
 def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
-    """Convert a decoded frame, stretched to another size.
+    """Convert a decoded frame to RGB, resized to the given width and height in pixels.
 
     Returns:
         (height, width, 3) uint8 RGB, contiguous.
@@ -67,12 +67,12 @@ def to_rgb(frame: av.VideoFrame, width: int, height: int) -> Image:
 
 
 def stretched(image: Image, width: int, height: int) -> Image:
-    """Another size of a picture (h, w, 3): a new contiguous array, or the same one where it has that size."""
+    """Resize an image (h, w, 3) into a new contiguous array; return it unchanged if the size is the same."""
     if image.shape[:2] == (height, width):
         return image
     shrinks = width * height < image.shape[0] * image.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
 
 
 def _packed(frame: av.VideoFrame, pixel_format: str) -> Image:
@@ -88,7 +88,7 @@ def _as_image(frame: av.VideoFrame) -> Image:
 
 
 def _resized_planes(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
-    """Stretch Y, U and V each on its own: three times less work than stretching after conversion."""
+    """Resize the Y, U and V planes separately: a third of the work of resizing after conversion."""
     planar = np.empty((height * 3 // 2, width), np.uint8)
     chroma = planar[height:].reshape(2, height // 2, width // 2)
     for plane, target in zip(frame.planes, (planar[:height], chroma[0], chroma[1]), strict=True):
@@ -103,7 +103,7 @@ def _resized_planes(frame: av.VideoFrame, width: int, height: int) -> av.VideoFr
 
 def _stretch(source: Image, target: Image) -> None:
     height, width = target.shape
-    # Linear interpolation looks at two pixels only; halving first lets every pixel count.
+    # Linear interpolation uses two pixels per axis only; halving first takes every pixel into account.
     while source.shape[0] >= 2 * height and source.shape[1] >= 2 * width:
         half = source.shape[1] // 2, source.shape[0] // 2
         even = source[: 2 * half[1], : 2 * half[0]]

@@ -1,4 +1,4 @@
-"""What an uploaded file is, and what its frames look like."""
+"""Probing of uploaded video files: metadata, frame index and single frames."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _MAGIC = b"FCI1"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameTimes:
-    """When each frame of a video is shown, and where decoding can begin; arrays are (n,).
+    """Timestamps and keyframes of a video's frames in presentation order; arrays have shape (n,).
 
     Attributes:
-        time_base: seconds a tick.
-        pts: ticks, in presentation order.
-        keyframe: whether decoding can begin with this frame.
+        time_base: duration of a tick in seconds.
+        pts: presentation timestamps in ticks.
+        keyframe: True where decoding can begin.
     """
 
     time_base: Fraction
@@ -42,7 +42,10 @@ class FrameTimes:
     keyframe: Flags
 
     def to_bytes(self) -> bytes:
-        """A few bytes a frame: steps between timestamps repeat, and so compress well."""
+        """Serialise to a compact frame index.
+
+        It takes a few bytes per frame, because the differences between timestamps compress well.
+        """
         ratio = (self.time_base.numerator, self.time_base.denominator)
         header = np.array((_MAGIC, len(self.pts), *ratio), _HEADER)
         steps = np.diff(self.pts, prepend=0).astype("<i8")
@@ -50,13 +53,13 @@ class FrameTimes:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Undo `to_bytes`.
+        """Deserialise the result of `to_bytes`.
 
         Raises:
-            ValueError: these are other bytes.
+            ValueError: the data is not a frame index.
         """
         if data[:4] != _MAGIC or len(data) < _HEADER.itemsize:
-            raise ValueError("these bytes are no frame index")
+            raise ValueError("the data is not a frame index")
         header = np.frombuffer(data, _HEADER, count=1)[0]
         frames = int(header["frames"])
         body = zlib.decompress(data[_HEADER.itemsize :])
@@ -67,41 +70,41 @@ class FrameTimes:
 
 
 class VideoShelf:
-    """Keeps the videos that were looked at last open: they are looked at again, slice by slice."""
+    """Cache of opened videos, least recently used first out, because a video is read slice by slice."""
 
     def __init__(self) -> None:
         self._open = lru_cache(_VIDEOS_KEPT_OPEN)(_open_version)
 
     def open(self, path: Path) -> VideoSource:
-        """A video, as it is now.
+        """Return a video from the cache, or open it if it is not there or the file has changed.
 
         Raises:
-            InputNotFoundError: it cannot be opened.
-            DomainError: as for `open_video`.
+            InputNotFoundError: the file cannot be opened.
+            DomainError: see `open_video`.
         """
         try:
-            found = path.stat()
+            status = path.stat()
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputNotFoundError(f"cannot open {path.name}: {reason}", "check the path") from error
-        return self._open(path, found.st_ino, found.st_size, found.st_mtime_ns)
+        return self._open(path, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 class PyAvProber:
-    """Looks at video files with libav; blocking, and safe in several threads."""
+    """Prober of video files based on PyAV (libav). Its methods block and are thread-safe."""
 
     def __init__(self) -> None:
         self._shelf = VideoShelf()
 
     def probe(self, path: Path) -> ProbedVideo:
-        """Find out what a file is, reading its packets but decoding next to nothing.
+        """Read the metadata and the frame index of a video from its packets, decoding almost nothing.
 
         Returns:
-            What it is. The frame index is empty where frames can only be counted by decoding.
+            Metadata of the video. The frame index is empty if frames can only be counted by decoding.
 
         Raises:
-            TruncatedVideoError: it ends before the frames that its header promises.
-            DomainError: as for `open_video`.
+            TruncatedVideoError: the file has fewer frames than its header states.
+            DomainError: see `open_video`.
         """
         info = self._shelf.open(path).info
         if info.readable_frames < info.frame_count:
@@ -119,35 +122,40 @@ class PyAvProber:
         )
 
     def frame_jpeg(self, path: Path, index: int, width: int | None) -> bytes:
-        """One original frame as JPEG without metadata, upright, shrunk to a width when one is given.
+        """Return one original frame, upright, as JPEG without metadata.
+
+        Args:
+            path: path of the video file.
+            index: number of the frame in presentation order, from 0.
+            width: maximum width in pixels; None for the original size.
 
         Raises:
             FrameNotFoundError: there is no such frame.
             ExaminationError: the frame is damaged.
-            DomainError: as for `open_video`.
+            DomainError: see `open_video`.
         """
         source = self._shelf.open(path)
         if not 0 <= index < source.info.readable_frames:
             message = f"the video has no frame {index}"
             raise FrameNotFoundError(message, f"frames are numbered 0 to {source.info.readable_frames - 1}")
         with closing(source.frames(index, index + 1)) as frames:
-            picture = next(frames).bgr()
-        return OpenCvEncoder().encode(picture if width is None else shrunk(picture, width), _PREVIEW)
+            image = next(frames).bgr()
+        return OpenCvEncoder().encode(image if width is None else shrunk(image, width), _PREVIEW)
 
 
 def keyframes(frame_index: bytes) -> list[int]:
-    """Numbers of the frames that decoding can begin with, out of a frame index; none out of an empty one."""
+    """Return the numbers of the keyframes in a serialised frame index; an empty index has none."""
     return np.flatnonzero(FrameTimes.from_bytes(frame_index).keyframe).tolist() if frame_index else []
 
 
 def _open_version(path: Path, inode: int, size: int, modified: int) -> VideoSource:
-    """Open a video; the other arguments tell versions of a file apart."""
+    """Open a video. The other arguments are cache keys that change when the file is replaced."""
     del inode, size, modified
     return open_video(path)
 
 
 def _frame_times(path: Path) -> FrameTimes | None:
-    """The timestamps that packets carry; None where one has none."""
+    """Read the timestamps of all packets; None if a packet has no timestamp."""
     with closing(open_container(path)) as container:
         stream = video_stream(container, path)
         time_base = stream.time_base

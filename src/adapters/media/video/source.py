@@ -1,4 +1,4 @@
-"""Videos, read with PyAV (libav)."""
+"""Video files as frame sources, based on PyAV (libav)."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ from framecloak.domain.ports import Frame, Sound, SourceInfo
 DEFAULT_THREADS = 2
 _USUAL_RATE = Fraction(25)
 _LONGEST_LAST = 10
-"""Seconds; a container that has its last frame shown for longer is taken to be mistaken."""
+"""Maximum plausible duration of the last frame in seconds; a longer one in the container is ignored."""
 
 
 def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
-    """Open a video and number its frames; pictures are decoded only as far as to see the first.
+    """Open a video and number its frames. Only the first frame is decoded where that suffices.
 
-    A truncated MP4, Matroska, WebM or AVI opens: its info tells how many frames the header promises and
-    how many can be read, and `VideoSource.frames` refuses what the file does not hold.
+    A truncated MP4, Matroska, WebM or AVI can be opened. Its metadata gives the number of frames that the
+    header states and the number that can be read; `VideoSource.frames` refuses frames that are missing.
 
     Args:
-        path: the file.
-        threads: threads that one reader of frames decodes with.
+        path: path of the video file.
+        threads: decoding threads per frame iterator.
 
     Raises:
-        InputNotFoundError: there is no such file, or it may not be read.
-        EmptyFileError: the file holds no bytes.
-        UnreadableVideoError: the file is no video, or none of it can be decoded.
-        NoVideoStreamError: the file holds sound only.
-        NoFramesError: the video stream holds no frames.
-        TruncatedVideoError: the file ends before its list of frames, so that nothing can be read.
-        ImageTooLargeError: the frames have more pixels than can be examined.
+        InputNotFoundError: the file does not exist or is not readable.
+        EmptyFileError: the file is empty.
+        UnreadableVideoError: the file is not a video, or no frame can be decoded.
+        NoVideoStreamError: the file has no video stream.
+        NoFramesError: the video stream has no frames.
+        TruncatedVideoError: the file ends before its list of frames, so no frame can be read.
+        ImageTooLargeError: the frames have more pixels than can be processed.
     """
     check_file(path)
     with closing(open_container(path)) as container:
@@ -80,12 +80,12 @@ def open_video(path: Path, threads: int = DEFAULT_THREADS) -> VideoSource:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """What a container says of time.
+    """Timing information of a container.
 
     Attributes:
-        base: seconds that a tick takes.
-        end: the tick at which the stream is over, as the container has it; None where it does not say.
-        rate: frames a second, for streams whose frames have no times.
+        base: duration of a tick in seconds.
+        end: end of the stream in ticks; None if the container does not state it.
+        rate: frames per second, for streams without timestamps.
     """
 
     base: Fraction
@@ -94,7 +94,7 @@ class _Clock:
 
 
 class VideoSource:
-    """A video file whose frames can be read from any point; made by `open_video`."""
+    """Video file as a frame source with random access, created by `open_video`."""
 
     def __init__(
         self,
@@ -121,18 +121,18 @@ class VideoSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What is known before decoding."""
+        """Metadata available before decoding."""
         return self._info
 
     @property
     def sound(self) -> Sound | None:
-        """What can be heard with it, if anything."""
+        """Audio of the video; None if it has none."""
         return self._sound
 
     def timing(self, start: int, stop: int) -> Timing:
-        """When the frames ``[start, stop)`` are shown; at least one.
+        """Return the presentation times of the frames ``[start, stop)``, at least one frame.
 
-        A stream without timestamps is taken to run at its average rate, from 0.
+        A stream without timestamps is assumed to run at its average frame rate, from time 0.
         """
         index, clock = self._numbering.index, self._clock
         if index is None or not clock.base or stop > len(index):
@@ -143,32 +143,37 @@ class VideoSource:
         return Timing(clock.base, stamps, stamps[-1] + self._last_ticks(stamps[-1], len(index)))
 
     def _last_ticks(self, last: int, count: int) -> int:
-        """For how long the very last frame is shown: as the container says, or as long as the average one."""
+        """Return the duration of the video's last frame in ticks.
+
+        It is the duration that the container states, or the average duration if that is implausible.
+        """
         clock = self._clock
-        usual = max(1, round(self._numbering.span / max(1, count - 1)) or round(1 / clock.rate / clock.base))
-        said = 0 if clock.end is None else clock.end - last
-        return said if 0 < said * clock.base <= _LONGEST_LAST else usual
+        average = max(
+            1, round(self._numbering.span / max(1, count - 1)) or round(1 / clock.rate / clock.base)
+        )
+        stated = 0 if clock.end is None else clock.end - last
+        return stated if 0 < stated * clock.base <= _LONGEST_LAST else average
 
     def sha256(self) -> str:
-        """Hex digest of the file's bytes; computed in the background since the video was opened.
+        """Return the SHA-256 hex digest of the file, computed in the background since it was opened.
 
         Raises:
-            InputNotFoundError: the file cannot be read any more.
+            InputNotFoundError: the file can no longer be read.
         """
         return self._fingerprint.sha256()
 
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
-        """Every frame of ``[start, stop)`` exactly once, in presentation order.
+        """Yield every frame of ``[start, stop)`` exactly once, in presentation order.
 
-        Each call has a decoder of its own, so several may run at a time. What the decoder lost or
-        damaged is delivered as a frame without pixels, and so is everything after it up to the next
-        keyframe: those pictures are predicted from pixels that are not there, and a face smeared that
-        way is missed by a detector sooner than by a person. All are of the size that the info says; one
-        whose shape is another gives no pixels either.
+        Each call uses its own decoder, so several calls may run at the same time. A lost or damaged frame
+        is delivered as a frame without pixels, and so are all frames up to the next keyframe: they are
+        predicted from missing pixels, and a detector misses a face smeared that way sooner than a person
+        does. All frames have the size stated in `info`; a frame whose aspect ratio differs too much from
+        it gives no pixels either.
 
         Raises:
             InvalidSegmentError: the segment lies outside the video.
-            TruncatedVideoError: the file ends before frame ``stop - 1``; raised before any is decoded.
+            TruncatedVideoError: the file ends before frame ``stop - 1``; no frame is decoded.
         """
         if not 0 <= start <= stop <= self._info.frame_count:
             message = f"frames {start}:{stop} lie outside {self._info.name}"
@@ -189,7 +194,7 @@ class VideoSource:
         frames = self._complete(entry, start, stop)
         first = next(frames)
         if entry and isinstance(first, DamagedFrame):
-            # Not every keyframe can be decoded from: some streams refresh the picture bit by bit.
+            # Decoding cannot start at every keyframe: some streams refresh the image gradually.
             frames.close()
             frames = self._complete(0, start, stop)
             first = next(frames)
@@ -198,10 +203,10 @@ class VideoSource:
             yield from frames
 
     def _complete(self, entry: int, start: int, stop: int) -> Generator[Frame, None, None]:
-        """The frames of a segment without gaps, decoded from a packet on."""
+        """Yield the frames of a segment without gaps, decoded from a packet on."""
         due = start
-        with closing(self._examined(entry)) as examined:
-            for number, decoded in examined:
+        with closing(self._examined(entry)) as numbered:
+            for number, decoded in numbered:
                 if number < due:
                     continue
                 for lost in range(due, min(number, stop)):
@@ -220,22 +225,22 @@ class VideoSource:
             yield self._damaged(lost)
 
     def _examined(self, entry: int) -> Generator[tuple[int, av.VideoFrame | None], None, None]:
-        """Numbered frames from a packet on; None in place of those that damage may have spoilt."""
+        """Yield frame numbers and frames from a packet on, with None for frames that may be damaged."""
         index = self._numbering.index
         first = 0 if index is None or not entry else index.number(index.pts(entry))
         previous = None if first is None else first - 1
-        spoilt = False
+        damaged = False
         with closing(self._decoder.run(entry)) as outputs:
             for output in outputs:
                 following = 0 if previous is None else previous + 1
                 number = following if index is None else _number(index, output.frame)
                 if number is None or (first is not None and number < first):
-                    continue  # what an open group of pictures shows before its keyframe
+                    continue  # a leading frame, which an open GOP shows before its keyframe
                 lost = previous is not None and number != following
                 previous = number
                 broken = output.frame.is_corrupt
-                spoilt = broken or (not output.keyframe and (spoilt or lost))
-                yield number, None if spoilt or output.suspect else output.frame
+                damaged = broken or (not output.keyframe and (damaged or lost))
+                yield number, None if damaged or output.suspect else output.frame
 
     def _damaged(self, number: int) -> DamagedFrame:
         return DamagedFrame(number, self._info.width, self._info.height)
@@ -253,7 +258,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
         raise TruncatedVideoError(message, "copy or export the file again")
     if packets == 0:
         raise NoFramesError(f"{path.name} holds no frames", "export the video again")
-    message = f"{path.name} holds video of which nothing can be decoded"
+    message = f"no frame of {path.name} can be decoded"
     raise UnreadableVideoError(message, "copy or convert the file again")
 
 
@@ -282,7 +287,7 @@ def _orientation(frame: av.VideoFrame) -> Orientation:
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:
-        # PyAV refuses to list side data of a kind that it has no name for.
+        # PyAV raises an error on side data of a type that it does not support.
         return Orientation.from_degrees(-frame.rotation)
     if not isinstance(matrix, Buffer):
         return Orientation.UPRIGHT

@@ -1,4 +1,4 @@
-"""Whether a file stops before the end that its own header states."""
+"""Detection of media files that are shorter than their own header states."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from framecloak.adapters.media.video.mp4_boxes import boxes
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = 0x18538067
-# Bytes behind the last box are often padding; only a box of a known kind can be cut short.
+# Bytes after the last box are often padding; only a box of a known type counts as truncated.
 _MP4_KINDS = {b"ftyp", b"moov", b"moof", b"mdat", b"free", b"sidx"}
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether an MP4, Matroska, WebM or AVI file is shorter than its header says.
+    """Return True if an MP4, Matroska, WebM or AVI file is shorter than its header states.
 
-    Transport streams and raw streams do not state their length; for them the answer is no.
+    Transport streams and raw streams do not state their length; for them the result is False.
 
     Raises:
         OSError: the file cannot be read.
@@ -34,8 +34,8 @@ def is_cut_short(path: Path) -> bool:
 
 
 def _mp4_is_cut_short(file: BinaryIO, size: int) -> bool:
-    found = list(boxes(file, 0, size))
-    return any(box.kind in _MP4_KINDS and box.end > size for box in found)
+    top_level = list(boxes(file, 0, size))
+    return any(box.kind in _MP4_KINDS and box.end > size for box in top_level)
 
 
 def _matroska_is_cut_short(file: BinaryIO, size: int) -> bool:
@@ -53,7 +53,11 @@ def _matroska_is_cut_short(file: BinaryIO, size: int) -> bool:
 
 
 def _ebml_number(file: BinaryIO, *, keep_marker: bool) -> int | None:
-    """A number of variable length (RFC 8794, 4); None at the end and for a length left unknown."""
+    """Read a variable-length number (RFC 8794, section 4).
+
+    Returns:
+        The number; None at the end of the file and for the reserved value "unknown length".
+    """
     first = file.read(1)
     if not first or first == b"\0":
         return None
@@ -71,7 +75,7 @@ def _riff_is_cut_short(file: BinaryIO, size: int) -> bool:
     while offset + 8 <= size:
         file.seek(offset)
         kind, length = file.read(4), int.from_bytes(file.read(4), "little")
-        # An AVI that was never finished has a length of zero; it promises nothing.
+        # An AVI that was never finalised states a length of zero, so its real length is unknown.
         if kind != b"RIFF" or length == 0:
             return False
         offset += 8 + length + length % 2

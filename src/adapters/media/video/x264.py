@@ -1,4 +1,4 @@
-"""H.264 films in MP4 (x264 through PyAV), the same bytes whoever encodes their groups."""
+"""H.264 video in MP4 (x264 through PyAV). The same frames always give the same bytes, on any machine."""
 
 from __future__ import annotations
 
@@ -29,37 +29,41 @@ from framecloak.domain.ports.films import FilmFormat, FilmWriter, Group, GroupEn
 
 MAX_SIDE = 16384
 SOUNDS = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"})
-"""Codecs whose packets an MP4 can take over as they are."""
+"""Audio codecs whose packets can be copied into an MP4 unchanged."""
 
-# Fixed, because x264 writes other bytes with another number of threads.
+# Fixed, because the output of x264 depends on the number of threads.
 _THREADS = 4
 _BT709 = 1
 _SEI = 6
 _START_CODE = b"\x00\x00\x01"
 _PIECE = 1 << 20
 
-# A string, because the class takes no type argument at run time.
+# A string, because the class accepts no type argument at run time.
 Packet: TypeAlias = "av.Packet[av.AudioStream]"
 
 
 class X264Studio:
-    """Makes films.
+    """Video encoder based on x264 and PyAV.
 
-    Without B-frames, so that frames are stored in the order they are shown in and the time of each can be
-    said exactly, without an edit list that players read differently.
+    It uses no B-frames. So frames are stored in presentation order and their times are exact without an
+    edit list, which players interpret differently.
 
     Args:
-        folder: where films lie while they are written; None for the system's folder for such files.
+        folder: folder for videos while they are written; None for the system's temporary folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
 
     def require_possible(self, film: FilmFormat, sound: Sound | None) -> None:
-        """Refuse what cannot be made.
+        """Raise an error if a video of this format and sound cannot be written.
+
+        Args:
+            film: format of the video.
+            sound: audio to copy into it; None for a silent video.
 
         Raises:
-            InvalidFormatError: the frames are too large, or the sound cannot be in an MP4.
+            InvalidFormatError: the frames are too large, or MP4 cannot hold the audio codec.
         """
         if max(film.width, film.height) > MAX_SIDE:
             size = f"{film.width}x{film.height}"
@@ -70,18 +74,23 @@ class X264Studio:
             raise InvalidFormatError(message, "leave the sound out, or convert it to AAC first")
 
     def planes(self, film: FilmFormat) -> FrameEncoder:
-        """See ``framecloak.domain.ports.films``."""
+        """Return a converter from BGR images to the raw planes that group encoders accept."""
         return _Planes(film)
 
     def group(self, film: FilmFormat) -> GroupEncoder:
-        """See ``framecloak.domain.ports.films``."""
+        """Return an encoder for a new group of frames."""
         return _GroupEncoder(film)
 
     def frames(self, film: FilmFormat, group: Group, first: int) -> Iterator[Frame]:
-        """See ``framecloak.domain.ports.films``.
+        """Decode an encoded group and yield its frames as a player would show them.
+
+        Args:
+            film: format that the group was encoded for.
+            group: encoded frames.
+            first: index of the group's first frame.
 
         Raises:
-            ExaminationError: it cannot be decoded, or not to as many frames as it has.
+            ExaminationError: the group cannot be decoded, or gives the wrong number of frames.
         """
         decoder = av.CodecContext.create("h264", "r")
         decoder.thread_count = _THREADS
@@ -97,11 +106,16 @@ class X264Studio:
             raise ExaminationError(f"a group has {shown} frames instead of {len(group.samples)}")
 
     def film(self, film: FilmFormat, timing: Timing, sound: Sound | None) -> FilmWriter:
-        """See ``framecloak.domain.ports.films``.
+        """Return a writer for a new video file.
+
+        Args:
+            film: format that its groups were encoded for.
+            timing: presentation times of its frames.
+            sound: audio to copy for the same period; None for a silent video.
 
         Raises:
             StorageFullError: the disk is full.
-            OutputUnwritableError: the folder cannot be written to.
+            OutputUnwritableError: the folder is not writable.
         """
         return _FilmWriter(self._folder, film, timing, sound)
 
@@ -111,7 +125,7 @@ def _even(pixels: int) -> int:
 
 
 class _Scaler(threading.local):
-    """A scaler to use again: it belongs to one thread."""
+    """Reusable scaler of the current thread; scalers are not thread-safe."""
 
     def __init__(self) -> None:
         self.to_planar = VideoReformatter()
@@ -121,7 +135,7 @@ _scaler = _Scaler()
 
 
 class _Planes:
-    """Pictures as raw Y, U and V: BT.709, limited range, colours at half size."""
+    """Converter from BGR images to raw planar YUV 4:2:0, BT.709, limited range."""
 
     def __init__(self, film: FilmFormat) -> None:
         self._size = film.width, film.height
@@ -129,7 +143,7 @@ class _Planes:
     def encode(self, image: Image, appearance: Appearance) -> bytes:  # noqa: ARG002 (the port's signature)
         width, height = self._size
         if image.shape[:2] != (height, width):
-            raise ValueError(f"the film has frames of {width}x{height} pixels")
+            raise ValueError(f"the video has frames of {width}x{height} pixels")
         if width % 2 or height % 2:
             image = np.asarray(
                 cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8
@@ -151,7 +165,7 @@ class _GroupEncoder:
         encoder = av.CodecContext.create("libx264", "w")
         encoder.width, encoder.height = _even(film.width), _even(film.height)
         encoder.pix_fmt = "yuv420p"
-        # Groups count their frames; when each is shown is said by the film alone.
+        # A group only counts its frames; their presentation times are set by the video writer.
         encoder.framerate, encoder.time_base = film.rate, 1 / film.rate
         encoder.thread_count = _THREADS
         encoder.colorspace = encoder.color_primaries = encoder.color_trc = _BT709
@@ -181,27 +195,27 @@ class _GroupEncoder:
 
 
 def _sample(packet: bytes) -> bytes:
-    """A packet as an MP4 stores it: each unit after its length (ISO/IEC 14496-15).
+    """Convert a packet to an MP4 sample: each NAL unit preceded by its length (ISO/IEC 14496-15).
 
-    The unit in which x264 introduces itself is left out.
+    SEI units are dropped, because x264 writes its version and settings into one.
     """
     units = [unit.rstrip(b"\x00") for unit in packet.split(_START_CODE)]
-    kept = [unit for unit in units if unit and unit[0] & 0x1F != _SEI]
-    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in kept)
+    retained = [unit for unit in units if unit and unit[0] & 0x1F != _SEI]
+    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in retained)
 
 
 def _packet(sample: bytes) -> bytes:
-    """The sample as libav takes it: each unit after a start code."""
-    out, at = bytearray(), 0
-    while at < len(sample):
-        end = at + 4 + int.from_bytes(sample[at : at + 4], "big")
-        out += b"\x00" + _START_CODE + sample[at + 4 : end]
-        at = end
+    """Convert an MP4 sample to an Annex B packet for libav: each NAL unit preceded by a start code."""
+    out, offset = bytearray(), 0
+    while offset < len(sample):
+        end = offset + 4 + int.from_bytes(sample[offset : offset + 4], "big")
+        out += b"\x00" + _START_CODE + sample[offset + 4 : end]
+        offset = end
     return bytes(out)
 
 
 def _shown(index: int, decoded: av.VideoFrame, film: FilmFormat) -> Frame:
-    """A frame at the film's size: an odd one was given one more column or row."""
+    """Return a decoded frame at the video's size, without the row or column that padded an odd size."""
     if (decoded.width, decoded.height) == (film.width, film.height):
         return DecodedFrame(index, decoded, Orientation.UPRIGHT)
     try:
@@ -222,8 +236,8 @@ class _FilmWriter:
                 str(self._path),
                 "w",
                 format="mp4",
-                # Bit-exact: no name of the program that wrote it. The movie clock says when sound begins;
-                # its usual milliseconds are too coarse for that.
+                # `bitexact` omits the name of the writing program. The movie timescale limits how exactly
+                # the start of the audio is stored; the default of 1 ms is too coarse.
                 container_options={
                     "movflags": "+faststart",
                     "fflags": "+bitexact",
@@ -259,26 +273,26 @@ class _FilmWriter:
 
     def finish(self) -> Iterator[bytes]:
         if self._next + 1 != len(self._ticks):
-            raise ValueError("the film lacks frames")
+            raise ValueError("the video lacks frames")
         with translated(self._path):
             if self._sound:
                 self._sound.write_until(self._ticks[-1] * self._base)
             self._container.close()
         with self._path.open("rb") as file:
-            while piece := file.read(_PIECE):
-                yield piece
+            while chunk := file.read(_PIECE):
+                yield chunk
         self._path.unlink()
 
     def discard(self) -> None:
         if self._sound:
             self._sound.close()
-        with suppress(OSError, ValueError):  # what was still buffered is thrown away with the file
+        with suppress(OSError, ValueError):  # buffered data is lost with the file
             self._container.close()
         self._path.unlink(missing_ok=True)
 
 
 class _Track:
-    """Sound that is copied into a film, packet by packet, beside the frames it is heard with."""
+    """Audio track that is copied into a video packet by packet, interleaved with the frames."""
 
     def __init__(self, sound: Sound, timing: Timing, film: av.container.OutputContainer) -> None:
         self._film = film
@@ -286,14 +300,14 @@ class _Track:
         self._source = open_container(sound.path)
         track = self._source.streams.best("audio")
         if track is None:
-            raise InvalidFormatError(f"{sound.path.name} holds no sound any more", "leave the sound out")
+            raise InvalidFormatError(f"{sound.path.name} no longer holds sound", "leave the sound out")
         self._stream = film.add_stream_from_template(cast("av.AudioStream", track))
         self._stream.metadata.clear()
         self._packets = self._heard(cast("av.AudioStream", track))
         self._waiting = next(self._packets, None)
 
     def write_until(self, seconds: Fraction) -> None:
-        """Copy what begins before a moment of the film."""
+        """Copy the audio packets that begin before a time in the video, in seconds."""
         while self._waiting and _start_of(self._waiting) < seconds:
             self._film.mux_one(self._waiting)
             self._waiting = next(self._packets, None)
@@ -303,7 +317,7 @@ class _Track:
         self._source.close()
 
     def _heard(self, track: av.AudioStream) -> Generator[Packet, None, None]:
-        with suppress(av.FFmpegError):  # without an index it is read from the beginning
+        with suppress(av.FFmpegError):  # a file that cannot be seeked in is read from the beginning
             self._source.seek(max(0, int(self._start * av.time_base)))
         for packet in self._source.demux(track):
             if packet.pts is None or not packet.size or _start_of(packet) < self._start:

@@ -1,4 +1,4 @@
-"""ZIP archives that appear whole or not at all, and are the same bytes for the same frames."""
+"""Atomic, reproducible ZIP archives: the same entries always give the same bytes."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ _DAMAGE = (
     KeyError,
     LZMAError,
     OSError,
-    # Of entries with a password, or packed in a way that is not known here.
+    # Encrypted entries, and unsupported compression methods.
     RuntimeError,
     ValueError,
     struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a ZIP ends with that somebody else has made, or damaged."""
+"""Errors that reading a foreign or damaged ZIP can raise."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PIECE = 1 << 20
 
 
 class ZipArchive:
-    """Writes a ZIP beside its place under a hidden name and moves it there when it is complete.
+    """ZIP writer that works under a hidden name in the target folder and renames the complete file.
 
-    Entries are stored, not deflated: encoded pictures do not shrink. Archives and entries may be larger
-    than 4 GiB (ZIP64). As a context manager it discards what was not committed.
+    Entries are stored, not deflated, because encoded images do not shrink. Archives and entries may be
+    larger than 4 GiB (ZIP64). As a context manager it discards an archive that was not committed.
 
     Args:
-        path: where the archive is to appear; a file there is replaced at `commit`.
+        path: target path; `commit` replaces an existing file.
 
     Raises:
-        OutputUnwritableError: the folder does not exist or cannot be written to.
+        OutputUnwritableError: the folder does not exist or is not writable.
         StorageFullError: the disk is full.
     """
 
@@ -74,35 +74,35 @@ class ZipArchive:
 
         Args:
             name: path inside the archive, with ``/`` between folders.
-            data: its bytes.
+            data: content of the entry.
 
         Raises:
-            ValueError: the name was added before.
+            ValueError: the archive already has an entry of this name.
             StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            OutputUnwritableError: writing failed for any other reason.
         """
         self._write(name, (data,), is_long=len(data) > LIMIT)
 
     def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Append one entry of any length; an error of the iterator comes through.
+        """Append one entry of any length. Errors of the iterator are passed on to the caller.
 
         Args:
             name: path inside the archive, with ``/`` between folders.
-            pieces: its bytes.
+            pieces: content of the entry, in chunks.
 
         Raises:
-            ValueError: the name was added before.
+            ValueError: the archive already has an entry of this name.
             StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            OutputUnwritableError: writing failed for any other reason.
         """
         self._write(name, pieces, is_long=True)
 
     def commit(self) -> None:
-        """Write the directory, make sure that all of it is on the disk, and give it its name.
+        """Write the central directory, flush the file to disk and rename it to its final name.
 
         Raises:
             StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            OutputUnwritableError: writing failed for any other reason.
         """
         with translated(self._path):
             self._write_directory()
@@ -113,8 +113,8 @@ class ZipArchive:
             _sync_folder(self._path.parent)
 
     def discard(self) -> None:
-        """Remove every trace of an archive that was not committed; harmless after `commit`."""
-        with suppress(OSError):  # what was still buffered is thrown away with the file
+        """Remove the unfinished file of an archive that was not committed. Has no effect after `commit`."""
+        with suppress(OSError):  # buffered data is lost with the file
             self._file.close()
         self._partial.unlink(missing_ok=True)
 
@@ -137,13 +137,13 @@ class ZipArchive:
             raise ValueError(f"the archive already holds {name}")
         size = crc = 0
         with translated(self._path):
-            # Where an earlier entry came to its end; what is left of one that did not is written over.
+            # Continue after the last complete entry; this overwrites the rest of an entry that failed.
             self._file.seek(self._end)
             self._file.write(local_header(Entry(name, self._end, size, crc, is_long)))
-            for piece in pieces:
-                self._file.write(piece)
-                size += len(piece)
-                crc = zlib.crc32(piece, crc)
+            for chunk in pieces:
+                self._file.write(chunk)
+                size += len(chunk)
+                crc = zlib.crc32(chunk, crc)
             entry = Entry(name, self._end, size, crc, is_long)
             self._file.seek(entry.offset)
             self._file.write(local_header(entry))
@@ -159,13 +159,13 @@ class ZipArchive:
 
 
 class ZipReader:
-    """Reads the entries of a ZIP; what is read was checked against its CRC.
+    """Reader of ZIP entries. Every entry that is read to its end is checked against its CRC.
 
     Args:
-        path: of the ZIP.
+        path: path of the ZIP.
 
     Raises:
-        ObjectNotFoundError: it is not there, or no ZIP.
+        ObjectNotFoundError: the file does not exist or is not a ZIP.
     """
 
     def __init__(self, path: Path) -> None:
@@ -177,33 +177,33 @@ class ZipReader:
 
     @property
     def names(self) -> list[str]:
-        """Of all entries, in their order; a name may occur twice where somebody added to the archive."""
+        """Names of all entries, in directory order. A name may occur twice if the archive was extended."""
         return self._zip.namelist()
 
     def stream(self, name: str) -> Iterator[bytes]:
-        """One entry, in pieces.
+        """Yield the content of one entry in chunks.
 
         Raises:
-            ObjectNotFoundError: there is none, or the archive is damaged.
+            ObjectNotFoundError: there is no such entry, or the archive is damaged.
         """
         with _damage_translated(name), self._zip.open(name) as file:
-            while piece := file.read(_PIECE):
-                yield piece
+            while chunk := file.read(_PIECE):
+                yield chunk
 
     def read(self, name: str) -> bytes:
-        """One entry.
+        """Return the content of one entry.
 
         Raises:
-            ObjectNotFoundError: there is none, or the archive is damaged.
+            ObjectNotFoundError: there is no such entry, or the archive is damaged.
         """
         with _damage_translated(name):
             return self._zip.read(name)
 
     def misfits(self) -> list[Misfit]:
-        """What in it is neither an entry nor what `ZipArchive` writes around entries.
+        """List everything in the file that is neither an entry nor written by `ZipArchive` around entries.
 
         Raises:
-            ObjectNotFoundError: the file cannot be read any more.
+            ObjectNotFoundError: the file can no longer be read.
         """
         with _damage_translated(self._name):
             return list(misfits(self._file, self._zip.infolist()))
@@ -223,11 +223,11 @@ class ZipReader:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Say failures to write a file as the people who use Framecloak would.
+    """Translate errors of the operating system into domain errors about writing ``path``.
 
     Raises:
         StorageFullError: the disk is full.
-        OutputUnwritableError: any other failure.
+        OutputUnwritableError: writing failed for any other reason.
     """
     try:
         yield
@@ -253,7 +253,7 @@ def _translate(error: OSError, path: Path) -> DomainError:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename outlast a power cut, where the file system and the permissions allow it."""
+    """Make a rename survive a power failure, where the file system and the permissions allow it."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

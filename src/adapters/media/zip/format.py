@@ -1,7 +1,7 @@
-"""What archives of this program are made of, byte for byte.
+"""Byte layout of the ZIP archives that Framecloak writes.
 
-They follow from the names and contents of their entries alone: no times, no comments, nothing deflated. So
-whoever checks one can tell every byte that belongs in it. Layouts are those of PKWARE's APPNOTE.TXT 6.3.
+An archive is determined by the names and contents of its entries alone: there are no times and no comments,
+and nothing is deflated. So a verifier can predict every byte. The layouts follow PKWARE's APPNOTE.TXT 6.3.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import struct
 from dataclasses import dataclass
 
 LIMIT = (1 << 31) - 1
-"""Bytes; larger sizes and offsets are written as ZIP64 says, since some programs take 32 bits as signed."""
+"""Maximum size or offset in bytes without ZIP64; below 4 GiB, since some programs read 32 bits as signed."""
 
 MOST_ENTRIES = (1 << 16) - 1
-"""More than these are counted as ZIP64 says."""
+"""Maximum number of entries without ZIP64."""
 
 LONGEST_NAME = (1 << 16) - 1
-"""Bytes of a name."""
+"""Maximum length of an entry name in bytes."""
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _DIRECTORY_RECORD = struct.Struct("<4s4B4H3L5H2L")
@@ -29,7 +29,8 @@ _UNIX = 3
 _READABLE_BY_ALL = 0o644 << 16
 _UTF_8 = 0x800
 _STORED = 0
-# The earliest time that ZIP can say; a real one would make every archive different and tell when it ran.
+# The earliest time that ZIP can store. A real one would make every archive different and reveal the time
+# of the run.
 _TIME, _DATE = 0, 1 << 5 | 1
 _ELSEWHERE = 0xFFFFFFFF
 _LONG_FIELD = 1
@@ -37,15 +38,15 @@ _LONG_FIELD = 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of an archive.
+    """Entry of an archive.
 
     Attributes:
         name: path inside the archive, with ``/`` between folders.
-        offset: where its header starts, in bytes from the start of the archive.
-        size: bytes of its content.
+        offset: start of its local header, in bytes from the start of the archive.
+        size: size of its content in bytes.
         crc: CRC-32 of its content.
-        is_long: its header has room for a size of 64 bits; it needs that where its size is over the limit,
-            and has it where the size was not known beforehand.
+        is_long: True if its local header has a 64-bit size field (ZIP64). This is so if the size needs it,
+            or was not known when the header was written.
     """
 
     name: str
@@ -56,12 +57,12 @@ class Entry:
 
     @property
     def start(self) -> int:
-        """Where its content starts."""
+        """Start of its content, in bytes from the start of the archive."""
         return self.offset + len(local_header(self))
 
 
 def local_header(entry: Entry) -> bytes:
-    """What is in front of an entry's content."""
+    """Return the local header, which precedes an entry's content."""
     name, flags = _encoded(entry.name)
     extra, size, version = b"", entry.size, _VERSION
     if entry.is_long:
@@ -72,7 +73,7 @@ def local_header(entry: Entry) -> bytes:
 
 
 def directory_record(entry: Entry) -> bytes:
-    """What the directory behind the entries says of one of them."""
+    """Return the record of an entry in the central directory, which follows the entries."""
     name, flags = _encoded(entry.name)
     size, offset, long = entry.size, entry.offset, list[int]()
     if size > LIMIT:
@@ -85,20 +86,20 @@ def directory_record(entry: Entry) -> bytes:
     version = _LONG_VERSION if long or entry.is_long else _VERSION
     made_by = version, _UNIX, version, 0
     lengths = len(name), len(extra), 0
-    how = flags, _STORED, _TIME, _DATE, entry.crc
+    stored_as = flags, _STORED, _TIME, _DATE, entry.crc
     record = _DIRECTORY_RECORD.pack(
-        b"PK\1\2", *made_by, *how, size, size, *lengths, 0, 0, _READABLE_BY_ALL, offset
+        b"PK\1\2", *made_by, *stored_as, size, size, *lengths, 0, 0, _READABLE_BY_ALL, offset
     )
     return record + name + extra
 
 
 def end_of_directory(count: int, start: int, size: int) -> bytes:
-    """What is behind the directory.
+    """Return the records that follow the central directory and end the archive.
 
     Args:
-        count: entries of the archive.
-        start: where the directory starts, in bytes from the start of the archive.
-        size: bytes of the directory.
+        count: number of entries in the archive.
+        start: start of the directory, in bytes from the start of the archive.
+        size: size of the directory in bytes.
     """
     long = b""
     if count > MOST_ENTRIES or start > LIMIT or size > LIMIT:
@@ -114,5 +115,5 @@ def _long_field(*values: int) -> bytes:
 
 
 def _encoded(name: str) -> tuple[bytes, int]:
-    """A name as it is written, and the flag that says how."""
+    """Return the encoded name, and the general purpose flags that state its encoding."""
     return (name.encode(), 0) if name.isascii() else (name.encode(), _UTF_8)

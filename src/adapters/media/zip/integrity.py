@@ -1,9 +1,9 @@
-"""Whether an archive holds its entries and nothing else.
+"""Check that an archive holds its entries and nothing else.
 
-A reader of ZIPs follows the directory at the end. Between the entries, before and behind them, in comments
-and in attributes there is room for what no reader shows: an unredacted frame would travel in a result that
-looks whole. Archives of this program have no such room, so every byte is compared with the one that belongs
-there.
+ZIP readers follow the directory at the end of the file. Gaps between, before and after the entries, comments
+and attributes can hold data that no reader shows, such as an unredacted frame in a result that looks intact.
+Archives that Framecloak writes have no such gaps, so every byte outside of the contents can be compared with
+its expected value.
 """
 
 from __future__ import annotations
@@ -27,13 +27,17 @@ _ARCHIVE = "the archive"
 
 
 def misfits(file: IO[bytes], listed: Sequence[ZipInfo]) -> Iterator[Misfit]:
-    """What in an archive this program would not have written; nothing where it has.
+    """Yield everything in an archive that Framecloak would not have written.
 
-    The contents of entries are not looked at. Their CRC is, and whoever reads them compares it.
+    The contents of entries are not read here. Their stored CRC is checked, and readers compare it with the
+    content.
 
     Args:
-        file: the archive; it is read here and there, and left anywhere.
-        listed: the entries that its directory names, in its order.
+        file: archive opened for reading; its position is changed.
+        listed: entries of its directory, in directory order.
+
+    Yields:
+        One item per deviation.
 
     Raises:
         OSError: the file cannot be read.
@@ -42,51 +46,54 @@ def misfits(file: IO[bytes], listed: Sequence[ZipInfo]) -> Iterator[Misfit]:
     end = 0
     entries: list[Entry] = []
     rewritten: list[str] = []
-    for one in listed:
-        name, start = one.filename, one.header_offset
-        if not 0 <= start <= start + one.file_size <= total or len(name.encode()) > LONGEST_NAME:
-            yield Misfit(name, "it cannot be where the directory says")
+    for info in listed:
+        name, start = info.filename, info.header_offset
+        if not 0 <= start <= start + info.file_size <= total or len(name.encode()) > LONGEST_NAME:
+            yield Misfit(name, "the directory gives an impossible position, size or name for it")
             return
         if start > end:
             yield Misfit(name, f"there are {start - end} bytes before it that belong to no entry")
         elif start < end:
-            yield Misfit(name, "it starts inside of what comes before it")
-        forms = _forms(one)
+            yield Misfit(name, "it overlaps the entry before it")
+        forms = _forms(info)
         file.seek(start)
-        found = file.read(max(len(local_header(form)) for form in forms))
-        entry = next((form for form in forms if found.startswith(local_header(form))), None)
+        header = file.read(max(len(local_header(form)) for form in forms))
+        entry = next((form for form in forms if header.startswith(local_header(form))), None)
         if entry is None:
             rewritten.append(name)
             entry = forms[0]
         entries.append(entry)
         end = entry.start + entry.size
     if rewritten:
-        others = f", and neither are those of {len(rewritten) - 1} more" if len(rewritten) > 1 else ""
-        yield Misfit(rewritten[0], f"its header is not the one that it was written with{others}")
+        more = f", nor are those of {len(rewritten) - 1} more" if len(rewritten) > 1 else ""
+        yield Misfit(rewritten[0], f"its header is not as Framecloak writes it{more}")
     yield from _directory(file, entries, end, total)
 
 
 def _forms(listed: ZipInfo) -> list[Entry]:
-    """An entry as it may have been written: of any length that it has, or of a length known beforehand."""
+    """Return the forms in which Framecloak may have written an entry.
+
+    An entry whose size was not known in advance has a ZIP64 header, whatever its size is.
+    """
     fields = listed.filename, listed.header_offset, listed.file_size, listed.CRC
     long = Entry(*fields, is_long=True)
     return [long] if listed.file_size > LIMIT else [Entry(*fields, is_long=False), long]
 
 
 def _directory(file: IO[bytes], entries: Sequence[Entry], start: int, total: int) -> Iterator[Misfit]:
-    """Compare what is behind the entries, which has to start where the last one ends."""
+    """Compare the directory, which must start where the last entry ends."""
     file.seek(start)
-    size, odd = 0, None
+    size, mismatch = 0, None
     for entry in entries:
         record = directory_record(entry)
         size += len(record)
-        if odd is None and file.read(len(record)) != record:
-            odd = entry.name
+        if mismatch is None and file.read(len(record)) != record:
+            mismatch = entry.name
     end = end_of_directory(len(entries), start, size)
-    if odd is None and file.read(len(end) + 1) != end:
-        odd = _ARCHIVE
+    if mismatch is None and file.read(len(end) + 1) != end:
+        mismatch = _ARCHIVE
     surplus = total - start - size - len(end)
     if surplus > 0:
         yield Misfit(_ARCHIVE, f"it holds {surplus} bytes that belong to no entry")
-    elif odd is not None:
-        yield Misfit(odd, "the directory says of it what it was not written with")
+    elif mismatch is not None:
+        yield Misfit(mismatch, "its part of the ZIP directory is not as Framecloak writes it")

@@ -1,4 +1,4 @@
-"""Accounts, sessions and keys."""
+"""Postgres repositories of accounts, sessions, refresh tokens and API keys."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _API_KEY = (
     ApiKeyRow.expires_at,
     ApiKeyRow.last_used_at,
 )
-# Built once: these three run with every request that is authenticated.
+# Built once, because one of these statements runs with every authenticated request.
 _USER_BY_ID: Select[*tuple[Any, ...]] = select(*_USER).where(UserRow.id == bindparam("user_id"))
-# Key share: whoever adds a row that refers to the account need not wait.
+# FOR NO KEY UPDATE: transactions that add rows referring to the account need not wait.
 _USER_LOCKED = _USER_BY_ID.with_for_update(key_share=True)
 _USER_BY_SESSION: Select[*tuple[Any, ...]] = (
     select(*_USER)
@@ -54,7 +54,7 @@ _USER_BY_API_KEY: Select[*tuple[Any, ...]] = (
 
 
 class Users:
-    """Accounts; see the port."""
+    """Postgres repository of accounts; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -62,11 +62,11 @@ class Users:
     async def add(self, username: str, password_hash: str, role: Role) -> User:
         """See the port."""
         statement = upsert(UserRow).values(username=username, password_hash=password_hash, role=role)
-        # Rather than failing, which would end the transaction.
+        # A failing INSERT would abort the transaction.
         statement = statement.on_conflict_do_nothing(index_elements=[func.lower(UserRow.username)])
         row = (await self._connection.execute(statement.returning(*_USER))).one_or_none()
         if row is None:
-            raise UsernameTakenError(f"there is an account called {username!r}", "choose another name")
+            raise UsernameTakenError(f"the username {username!r} is taken", "choose another name")
         return _user(row)
 
     async def get(self, user_id: int) -> User:
@@ -85,7 +85,7 @@ class Users:
 
     async def lock_administrators(self) -> int:
         """See the port."""
-        # In one order, so that two who lock them never wait for each other.
+        # A fixed order prevents deadlocks between two transactions that lock the administrators.
         statement = (
             select(UserRow.id)
             .where(UserRow.role == Role.ADMIN, UserRow.disabled.is_(False))
@@ -121,7 +121,7 @@ class Users:
 
 
 class Sessions:
-    """Browsers that are signed in; see the port."""
+    """Postgres repository of browser sessions; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -156,7 +156,7 @@ class Sessions:
 
 
 class RefreshTokens:
-    """Refresh tokens that were used; see the port."""
+    """Postgres repository of used refresh tokens; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -164,7 +164,7 @@ class RefreshTokens:
     async def use(self, digest: bytes, user_id: int, expires_at: datetime) -> bool:
         """See the port."""
         values = {"digest": digest, "user_id": user_id, "expires_at": expires_at}
-        # Whoever comes second waits until the first has committed, and then finds its row.
+        # A second transaction waits until the first has committed, then conflicts with its row.
         statement = upsert(UsedRefreshTokenRow).values(values).on_conflict_do_nothing()
         return (await self._connection.execute(statement)).rowcount == 1
 
@@ -175,7 +175,7 @@ class RefreshTokens:
 
 
 class ApiKeys:
-    """Secrets for programs; see the port."""
+    """Postgres repository of API keys; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -211,9 +211,9 @@ class ApiKeys:
     async def touch(self, key_id: int, now: datetime) -> None:
         """See the port."""
         minute = now.replace(second=0, microsecond=0)
-        # Most calls within a minute change nothing and so need not wait for each other.
-        is_news = ApiKeyRow.last_used_at.is_distinct_from(minute)
-        statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id, is_news).values(last_used_at=minute)
+        # Most calls within a minute change nothing, so they need not wait for a row lock.
+        is_new_minute = ApiKeyRow.last_used_at.is_distinct_from(minute)
+        statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id, is_new_minute).values(last_used_at=minute)
         await self._connection.execute(statement)
 
     async def remove(self, key_id: int, user_id: int) -> ApiKey:

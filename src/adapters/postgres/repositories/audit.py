@@ -1,4 +1,4 @@
-"""The audit log: a table that only grows, and a line of the log for each of its rows."""
+"""Audit log: an append-only table, and one log message for each of its rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framecloak.domain.accounts.model import Principal
 from framecloak.domain.ports.audit import AuditEntry, AuditFilter
 
 LOGGER = "audit"
-"""Name of the logger; not that of this module, for it is what others look for."""
+"""Name of the logger; fixed, because operators filter the log by it."""
 
 _logger = logging.getLogger(LOGGER)
 _ENTRY = (
@@ -28,7 +28,7 @@ _ENTRY = (
 
 
 class AuditLog:
-    """Who did what; see the port."""
+    """Postgres repository of audit entries; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -61,7 +61,7 @@ class AuditLog:
         return [AuditEntry(*row) for row in await self._connection.execute(statement)]
 
     def tell(self) -> None:
-        """Log what was added; to be called once it is committed, for what was undone never happened."""
-        told, self._untold = self._untold, []
-        for values in told:
+        """Log the added entries; call it after the commit, so that rolled-back actions are not logged."""
+        entries, self._untold = self._untold, []
+        for values in entries:
             _logger.info("audit", extra=values)

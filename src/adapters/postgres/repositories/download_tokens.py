@@ -1,4 +1,4 @@
-"""The right to fetch the result of a request once."""
+"""Postgres repository of download tokens, which allow fetching a result once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from framecloak.domain.errors import DomainError, TokenExpiredError, TokenNotFou
 
 
 class DownloadTokens:
-    """Rights to fetch a result once; see the port."""
+    """Postgres repository of download tokens; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -40,7 +40,7 @@ class DownloadTokens:
 
     async def redeem(self, digest: bytes, request_id: UUID, now: datetime) -> AnonymizationRequest:
         """See the port."""
-        # Callers wait for each other at the row; all but the first find it used.
+        # Concurrent callers are serialised by the row lock; all but the first find the token used.
         statement = (
             update(DownloadTokenRow)
             .where(_is(digest, request_id), _is_good(now))
@@ -60,13 +60,13 @@ class DownloadTokens:
         return (await self._connection.execute(statement)).rowcount
 
     async def _refusal(self, digest: bytes, request_id: UUID) -> DomainError:
-        """Why a token is not good."""
+        """Return the error that explains why a token is not valid."""
         reason = select(DownloadTokenRow.used_at).where(_is(digest, request_id))
         token = (await self._connection.execute(reason)).one_or_none()
         if token is None:
             return TokenNotFoundError("there is no such download link", "ask for a new one")
         if token.used_at is not None:
-            return TokenUsedError("the download link was used already", "ask for a new one")
+            return TokenUsedError("the download link has already been used", "ask for a new one")
         return TokenExpiredError("the download link has expired", "ask for a new one")
 
 
@@ -75,7 +75,7 @@ def _is(digest: bytes, request_id: UUID) -> ColumnElement[bool]:
 
 
 def _is_good(now: datetime) -> ColumnElement[bool]:
-    """Of tokens joined with their requests."""
+    """Return the condition for valid tokens, including the join with their requests."""
     return and_(
         RequestRow.id == DownloadTokenRow.request_id,
         DownloadTokenRow.used_at.is_(None),

@@ -1,4 +1,4 @@
-"""Galleries and the faces in them."""
+"""Postgres repositories of galleries and of their faces."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from framecloak.domain.ports.paging import Page
 
 
 class Galleries:
-    """Galleries; see the port."""
+    """Postgres repository of galleries; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -61,10 +61,10 @@ class Galleries:
 
     async def list(self, principal: Principal, now: datetime, limit: int, offset: int) -> Page[SealedGallery]:
         """See the port."""
-        mine = _is_there_for(principal, now)
-        statement = select(*GALLERY).where(mine).order_by(GalleryRow.created_at.desc(), GalleryRow.id)
+        is_visible = _is_there_for(principal, now)
+        statement = select(*GALLERY).where(is_visible).order_by(GalleryRow.created_at.desc(), GalleryRow.id)
         rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
-        total = await self._connection.execute(select(func.count()).select_from(GalleryRow).where(mine))
+        total = await self._connection.execute(select(func.count()).select_from(GalleryRow).where(is_visible))
         return Page([gallery_of(row) for row in rows], total.scalar_one())
 
     async def remove(self, gallery_id: UUID) -> None:
@@ -105,16 +105,16 @@ class Galleries:
 
     async def finish_rekey(self, gallery_id: UUID) -> bool:
         """See the port."""
-        left = exists().where(
+        other_keys = exists().where(
             GalleryFaceRow.gallery_id == GalleryRow.id, GalleryFaceRow.key_id != GalleryRow.key_id
         )
-        is_done = and_(GalleryRow.id == gallery_id, GalleryRow.old_key_id.is_not(None), ~left)
-        statement = update(GalleryRow).where(is_done).values(old_key_id=None)
+        is_finished = and_(GalleryRow.id == gallery_id, GalleryRow.old_key_id.is_not(None), ~other_keys)
+        statement = update(GalleryRow).where(is_finished).values(old_key_id=None)
         return bool((await self._connection.execute(statement)).rowcount)
 
 
 class GalleryFaces:
-    """Faces of galleries; see the port."""
+    """Postgres repository of enrolled faces; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -138,8 +138,8 @@ class GalleryFaces:
 
     async def list(self, gallery_id: UUID, limit: int, offset: int) -> Page[SealedFace]:
         """See the port."""
-        its = GalleryFaceRow.gallery_id == gallery_id
-        statement = select(*FACE).where(its).order_by(GalleryFaceRow.created_at, GalleryFaceRow.id)
+        is_enrolled = GalleryFaceRow.gallery_id == gallery_id
+        statement = select(*FACE).where(is_enrolled).order_by(GalleryFaceRow.created_at, GalleryFaceRow.id)
         rows = (await self._connection.execute(statement.limit(limit).offset(offset))).all()
         total = select(GalleryRow.face_count).where(GalleryRow.id == gallery_id)
         count = (await self._connection.execute(total)).scalar_one_or_none()
@@ -158,8 +158,8 @@ class GalleryFaces:
 
     async def remove(self, gallery_id: UUID, face_id: UUID) -> None:
         """See the port."""
-        is_it = and_(GalleryFaceRow.id == face_id, GalleryFaceRow.gallery_id == gallery_id)
-        if not (await self._connection.execute(delete(GalleryFaceRow).where(is_it))).rowcount:
+        matches = and_(GalleryFaceRow.id == face_id, GalleryFaceRow.gallery_id == gallery_id)
+        if not (await self._connection.execute(delete(GalleryFaceRow).where(matches))).rowcount:
             raise GalleryFaceNotFoundError(f"gallery {gallery_id} has no face {face_id}")
         await self._count(gallery_id, -1)
 
@@ -197,10 +197,10 @@ class GalleryFaces:
 
 
 def _is_there_for(principal: Principal, now: datetime) -> ColumnElement[bool]:
-    """Of galleries: whose time is not over and which the caller may use."""
-    is_alive = or_(GalleryRow.expires_at.is_(None), GalleryRow.expires_at > now)
-    mine = literal(True) if principal.is_admin else GalleryRow.owner_id == principal.user_id
-    return and_(is_alive, mine)
+    """Return the condition for galleries that have not expired and that the caller may use."""
+    is_current = or_(GalleryRow.expires_at.is_(None), GalleryRow.expires_at > now)
+    is_allowed = literal(True) if principal.is_admin else GalleryRow.owner_id == principal.user_id
+    return and_(is_current, is_allowed)
 
 
 def _found(gallery_id: UUID, row: Record | None) -> SealedGallery:

@@ -1,4 +1,4 @@
-"""Segments and regions marked on videos."""
+"""Postgres repository of segments and regions marked on videos."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _REGION = (
 
 
 class Marks:
-    """Segments and regions; see the port."""
+    """Postgres repository of marked segments and regions; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -81,8 +81,8 @@ class Marks:
             "end_frame": marked.segment.end_frame,
             "label": marked.label,
         }
-        is_it = (SegmentRow.id == row_id(marked.id), SegmentRow.video_id == row_id(marked.video_id))
-        statement = update(SegmentRow).where(*is_it).values(changes)
+        matches = (SegmentRow.id == row_id(marked.id), SegmentRow.video_id == row_id(marked.video_id))
+        statement = update(SegmentRow).where(*matches).values(changes)
         if not (await self._connection.execute(statement)).rowcount:
             raise _no_segment(marked.video_id, marked.id)
 
@@ -125,7 +125,7 @@ class Marks:
 
 
 def _without_video(table: str, video_id: int) -> dict[str, DomainError]:
-    """What it means that a mark cannot be stored: its video was deleted meanwhile."""
+    """Return the error for a mark whose video was deleted meanwhile, by the name of the foreign key."""
     return {f"fk_{table}_video_id_videos": VideoNotFoundError(f"there is no video {video_id}")}
 
 

@@ -1,4 +1,4 @@
-"""Requests for anonymised frames."""
+"""Postgres repository of anonymisation requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WORKLOAD = (
     RequestRow.output_format,
     RequestRow.based_on_request_id.is_not(None),
 )
-# Built once: whoever waits for a result asks this again and again.
+# Built once, because clients that wait for a result poll this query.
 _VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST).where(
     RequestRow.id == bindparam("request_id"),
     or_(bindparam("is_admin", type_=Boolean), RequestRow.user_id == bindparam("user_id")),
@@ -40,7 +40,7 @@ _VISIBLE_BY_ID: Select[*tuple[Any, ...]] = select(*REQUEST).where(
 
 
 class Requests:
-    """Requests for anonymised frames; see the port."""
+    """Postgres repository of anonymisation requests; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -65,7 +65,7 @@ class Requests:
             "verify": order.verify,
             "priority": order.priority,
             "webhook_url": order.webhook_url,
-            "keep_text": [region_row(one) for one in order.keep_text],
+            "keep_text": [region_row(region) for region in order.keep_text],
             "based_on_request_id": order.based_on.request_id if order.based_on else None,
             "based_on_manifest": order.based_on.manifest_sha256 if order.based_on else None,
             "based_on_signature": order.based_on.signature if order.based_on else None,
@@ -76,7 +76,7 @@ class Requests:
             "total_frames": snapshot.frame_count,
             **identity_values(order.identities, snapshot.people),
         }
-        # Of many callers with the same key one inserts; the others wait for its end and find its row.
+        # Of concurrent callers with one key, one inserts; the others wait for its commit and find its row.
         statement = (
             insert(RequestRow)
             .values(values)
@@ -93,7 +93,7 @@ class Requests:
                 request = request_of(row)
                 await snapshots.add(self._connection, request.id, snapshot)
                 return request, True
-            # Without a key nothing can be in the way; and what is may be withdrawn before it is looked at.
+            # Only a row with the same key conflicts. It may vanish before it is read, hence the loop.
             earlier = await self.submitted_before(user_id, idempotency) if idempotency else None
             if earlier is not None:
                 return earlier, False
@@ -112,7 +112,7 @@ class Requests:
         *request, earlier_digest = row
         if earlier_digest != digest:
             raise IdempotencyConflictError(
-                "the idempotency key was used with a different order", "use a new key for a new order"
+                "the idempotency key was used for a different request", "use a new key for a new request"
             )
         return request_of(request)
 
@@ -210,24 +210,24 @@ class Requests:
             .limit(last)
         )
         rows = await self._connection.execute(statement)
-        return [Pace(_workload(*kind), frames, took.total_seconds()) for *kind, frames, took in rows]
+        return [Pace(_workload(*kind), frames, duration.total_seconds()) for *kind, frames, duration in rows]
 
     async def frames_waiting(self) -> Mapping[Workload, int]:
         """See the port."""
         left = func.sum(RequestRow.total_frames - RequestRow.processed_frames)
         statement = select(*_WORKLOAD, left).where(_IS_UNFINISHED).group_by(*_WORKLOAD)
         rows = await self._connection.execute(statement)
-        found = Counter[Workload]()
+        frames_by_workload = Counter[Workload]()
         for *kind, frames in rows:
-            # Formats differ that make no difference here.
-            found[_workload(*kind)] += int(frames)
-        return found
+            # Several output formats map to one workload.
+            frames_by_workload[_workload(*kind)] += int(frames)
+        return frames_by_workload
 
     async def waiting_since(self) -> datetime | None:
         """See the port."""
-        # The second condition is the index's: without it all requests that ever were would be looked at.
-        waits = and_(RequestRow.status == Status.PENDING, _IS_UNFINISHED)
-        statement = select(func.min(RequestRow.created_at)).where(waits)
+        # The second condition selects the partial index; without it, all requests would be scanned.
+        is_waiting = and_(RequestRow.status == Status.PENDING, _IS_UNFINISHED)
+        statement = select(func.min(RequestRow.created_at)).where(is_waiting)
         since: datetime | None = (await self._connection.execute(statement)).scalar_one()
         return since
 
@@ -262,8 +262,8 @@ class Requests:
 
     async def forget_result(self, request_id: UUID) -> None:
         """See the port."""
-        nothing = {"result_key": None, "result_bytes": None}
-        await self._connection.execute(update(RequestRow).where(RequestRow.id == request_id).values(nothing))
+        cleared = {"result_key": None, "result_bytes": None}
+        await self._connection.execute(update(RequestRow).where(RequestRow.id == request_id).values(cleared))
 
 
 def _conditions(principal: Principal, wanted: RequestFilter) -> list[ColumnElement[bool]]:

@@ -1,7 +1,7 @@
-"""Slices of requests, and the leases on them.
+"""Postgres repository of slices of requests and of the leases on them.
 
-Everything that changes a slice locks the row of its request first, so that what is done for one request
-happens one after the other, and whoever finishes the last slice sees all others finished.
+Every transaction that changes a slice first locks the row of its request. Changes to one request are thus
+serialised, and the worker that finishes the last slice sees all others finished.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, 
 from framecloak.domain.videos.segments import Segment
 
 _DISPATCHING = 7_203_518_264
-"""Key of the advisory lock that one dispatcher at a time holds; any number that nobody else uses."""
+"""Key of the advisory lock that admits one dispatcher at a time; arbitrary, but unique in the database."""
 
 _IS_READY = """
     slices.request_id = :request_id
@@ -133,7 +133,7 @@ _GIVE_BACK = text(
 )
 
 _COUNT_FRAMES = text(
-    # Work that is lost is done again; what was told to somebody once is not taken back.
+    # Lost work is repeated, but the progress that clients have seen never decreases.
     """
     UPDATE requests
     SET processed_frames = greatest(processed_frames, (
@@ -156,15 +156,15 @@ _IS_FINISHED = text(
 
 
 class Slices:
-    """Slices of requests; see the port."""
+    """Postgres repository of slices; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, request_id: UUID, segments: Sequence[Segment]) -> None:
         """See the port."""
-        whole = Segment(segments[0].start_frame, segments[-1].end_frame)
-        planned = [(SliceKind.FRAMES, segment) for segment in segments] + [(SliceKind.ASSEMBLY, whole)]
+        all_frames = Segment(segments[0].start_frame, segments[-1].end_frame)
+        planned = [(SliceKind.FRAMES, segment) for segment in segments] + [(SliceKind.ASSEMBLY, all_frames)]
         rows = [
             {
                 "request_id": request_id,
@@ -237,7 +237,7 @@ class Slices:
         return [FinishedSlice(number, key) for number, key in rows]
 
     async def _locked_in_work(self, request_id: UUID) -> bool:
-        """Whether it is; nobody else changes it, or its slices, until the transaction ends."""
+        """Lock the request and its slices until the transaction ends; return whether it is in work."""
         return bool((await self._connection.execute(_LOCK_REQUEST, {"request_id": request_id})).scalar())
 
     async def _changed(
@@ -245,8 +245,8 @@ class Slices:
     ) -> Standing:
         if not in_work:
             return Standing.CANCELLED
-        changed = await self._connection.execute(statement, values)
-        if changed.one_or_none() is None:
+        result = await self._connection.execute(statement, values)
+        if result.one_or_none() is None:
             return Standing.LOST
         await self._connection.execute(_COUNT_FRAMES, {"request_id": lease.request_id})
         return Standing.HELD

@@ -1,4 +1,4 @@
-"""Videos, who may use them, and uploads that are to become some."""
+"""Postgres repositories of videos, grants and pending uploads."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _UPLOAD = (
 
 
 class Videos:
-    """Stored videos; see the port."""
+    """Postgres repository of stored videos; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -80,7 +80,7 @@ class Videos:
         video = _seen(row, principal)
         if not video.access.allows(needed):
             raise ForbiddenError(
-                f"a {video.access} of video {video_id} may not do that", f"ask for {needed} rights"
+                f"the role {video.access} on video {video_id} does not allow this", f"ask for {needed} rights"
             )
         return video
 
@@ -130,7 +130,7 @@ class Videos:
 
 
 class Grants:
-    """Who else may use a video; see the port."""
+    """Postgres repository of grants on videos; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -169,7 +169,7 @@ class Grants:
 
 
 class Uploads:
-    """Uploads that go straight into the object store; see the port."""
+    """Postgres repository of pending uploads; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -204,7 +204,7 @@ def _is_grant_to(principal: Principal) -> ColumnElement[bool]:
 
 
 def _is_visible_to(principal: Principal) -> ColumnElement[bool]:
-    """Of videos joined with their grant to the caller, if any: which the caller may see."""
+    """Return the condition for videos, joined with any grant to the caller, that the caller may see."""
     if principal.is_admin:
         return literal(True)
     return or_(VideoRow.owner_id == principal.user_id, GrantRow.user_id.is_not(None))
@@ -216,7 +216,7 @@ def _video(row: Record | tuple[Any, ...]) -> Video:
 
 
 def _seen(row: Record, principal: Principal) -> Video:
-    """A video after the role that the principal was granted on it, if any."""
+    """Return the video in a row that begins with the role granted to the principal, or null."""
     role, *rest = row
     video = _video(tuple(rest))
     if principal.is_admin or video.owner_id == principal.user_id:

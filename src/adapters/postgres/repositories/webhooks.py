@@ -1,4 +1,4 @@
-"""Receivers that are to be told about the end of a request."""
+"""Postgres repository of notices for webhook receivers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framecloak.domain.ports.webhooks import Notice, NoticeState
 
 
 class Notices:
-    """Receivers that are to be told something; see the port."""
+    """Postgres repository of webhook notices; see the port."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -34,7 +34,7 @@ class Notices:
 
     async def take_due(self, now: datetime, lease_until: datetime, limit: int) -> Sequence[Notice]:
         """See the port."""
-        # Not in the condition of the update, where Postgres may ask for them more than once.
+        # A CTE, because Postgres may evaluate a subquery in the condition of the update more than once.
         due = (
             select(WebhookNoticeRow.id)
             .where(WebhookNoticeRow.due_at <= now)
@@ -56,9 +56,9 @@ class Notices:
 
     async def delivered(self, notice: Notice, now: datetime) -> None:
         """See the port."""
-        is_it = and_(WebhookNoticeRow.id == notice.id, WebhookNoticeRow.state == NoticeState.PENDING)
+        is_pending = and_(WebhookNoticeRow.id == notice.id, WebhookNoticeRow.state == NoticeState.PENDING)
         values = {"state": NoticeState.DELIVERED, "due_at": None, "settled_at": now}
-        await self._connection.execute(update(WebhookNoticeRow).where(is_it).values(values))
+        await self._connection.execute(update(WebhookNoticeRow).where(is_pending).values(values))
 
     async def postpone(self, notice: Notice, until: datetime, failure: str) -> None:
         """See the port."""
@@ -77,7 +77,7 @@ class Notices:
 
 
 def _is_held(notice: Notice) -> ColumnElement[bool]:
-    """Whether nobody has taken it since: whoever does counts an attempt."""
+    """Return the condition for a pending notice that no other worker has taken since (same attempt)."""
     return and_(
         WebhookNoticeRow.id == notice.id,
         WebhookNoticeRow.state == NoticeState.PENDING,

@@ -1,4 +1,4 @@
-"""Between rows of galleries and what the domain knows of them."""
+"""Conversion between rows of galleries and domain objects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GALLERY = (
     GalleryRow.created_at,
     GalleryRow.expires_at,
 )
-"""The columns that `gallery_of` wants."""
+"""Columns for `gallery_of`."""
 
 FACE = (
     GalleryFaceRow.id,
@@ -38,17 +38,17 @@ FACE = (
     GalleryFaceRow.notes,
     GalleryFaceRow.created_at,
 )
-"""The columns that `face_of` wants."""
+"""Columns for `face_of`."""
 
 
 def gallery_of(row: Record | Sequence[Any]) -> SealedGallery:
-    """A gallery from its columns."""
+    """Return the gallery in the columns ``GALLERY``."""
     gallery_id, owner_id, name, model, sha256, dimension, *rest = row
     return SealedGallery(gallery_id, owner_id, name, EmbeddingSpace(model, sha256, dimension), *rest)
 
 
 def gallery_values(gallery: SealedGallery) -> dict[str, object]:
-    """The columns of a gallery."""
+    """Return the column values of a gallery."""
     return {
         "id": gallery.id,
         "owner_id": gallery.owner_id,
@@ -66,15 +66,15 @@ def gallery_values(gallery: SealedGallery) -> dict[str, object]:
 
 
 def face_of(row: Record | Sequence[Any]) -> SealedFace:
-    """A face from its columns."""
+    """Return the face in the columns ``FACE``."""
     return SealedFace(*row)
 
 
 def sealed_values(face: SealedFace) -> dict[str, object]:
-    """The columns of a face that change with its key, but for the vector."""
+    """Return the column values of a face that depend on its key, without the vector."""
     return {"key_id": face.key_id, "person": face.person, "label": face.label, "metadata": face.metadata}
 
 
 def vectors_of(rows: Sequence[Sequence[float]]) -> FloatArray:
-    """Vectors as the domain has them: (n, dimension) float32; (0, 0) for none."""
+    """Return vectors as an array: (n, dimension) float32; (0, 0) for no rows."""
     return np.asarray(rows, np.float32).reshape(len(rows), -1 if rows else 0)

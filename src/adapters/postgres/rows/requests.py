@@ -1,4 +1,4 @@
-"""How requests come out of their table."""
+"""Conversion between rows of requests and domain objects."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ _STATE = (
     RequestRow.result_bytes,
 )
 REQUEST = (*ORDER, *_STATE)
-"""Columns for ``request_of``; those of its order, for ``order_of``, come first."""
+"""Columns for `request_of`; they begin with the columns ``ORDER`` for `order_of`."""
 
 
 def order_of(columns: Sequence[Any]) -> Order:
-    """The order in the columns ``ORDER``."""
-    video_id, segment_ids, level, *look, verify, priority, webhook_url = columns[:12]
-    keep_text, base, manifest, signature, edited_here, *people = columns[12:]
-    output_format, quality, style, shape, audio, language = look
+    """Return the request specification in the columns ``ORDER``."""
+    video_id, segment_ids, level, *appearance_columns, verify, priority, webhook_url = columns[:12]
+    keep_text, base, manifest, signature, edited_here, *identity_columns = columns[12:]
+    output_format, quality, style, shape, audio, language = appearance_columns
     appearance = Appearance(
         OutputFormat(output_format),
         quality,
@@ -85,9 +85,9 @@ def order_of(columns: Sequence[Any]) -> Order:
         appearance,
         Priority(priority),
         webhook_url,
-        tuple(_region(one) for one in keep_text),
+        tuple(_region(region) for region in keep_text),
         None if manifest is None else BasedOn(manifest, SignatureState(signature), base, edited_here),
-        _identities(*people),
+        _identities(*identity_columns),
         Verify(verify),
     )
 
@@ -101,9 +101,9 @@ def _identities(
 
 
 def region_row(region: Region) -> list[int | None]:
-    """A region in a column of JSON."""
-    limits = region.segment
-    ends = (limits.start_frame, limits.end_frame) if limits else (None, None)
+    """Return a region as a JSON array: x, y, width, height in pixels, then first and end frame or nulls."""
+    segment = region.segment
+    ends = (segment.start_frame, segment.end_frame) if segment else (None, None)
     return [region.x, region.y, region.width, region.height, *ends]
 
 
@@ -113,22 +113,26 @@ def _region(row: Sequence[Any]) -> Region:
 
 
 def request_of(row: Record | Sequence[Any]) -> AnonymizationRequest:
-    """The request in the columns ``REQUEST``."""
+    """Return the request in the columns ``REQUEST``."""
     order = order_of(row[: len(ORDER)])
     request_id, user_id, status, *rest = row[len(ORDER) :]
     return AnonymizationRequest(request_id, user_id, order, Status(status), *rest)
 
 
 def identity_values(wanted: Identities | None, people: PinnedPeople | None) -> dict[str, object]:
-    """The columns that say whose faces are redacted; none for everybody's.
+    """Return the column values of the identity rule; empty when all faces are redacted.
+
+    Args:
+        wanted: identity rule of the request.
+        people: state of its gallery at submission; required with a rule.
 
     Raises:
-        ValueError: a gallery is named, and who is enrolled in it is not said.
+        ValueError: there is an identity rule but no state of its gallery.
     """
     if wanted is None:
         return {}
     if people is None:
-        raise ValueError("a gallery is named, and who is enrolled in it is not said")
+        raise ValueError("an identity rule needs the people pinned from its gallery")
     return {
         "identity_mode": wanted.mode,
         "gallery_id": wanted.gallery_id,

@@ -1,4 +1,4 @@
-"""What was marked on the videos of requests when they were submitted."""
+"""Snapshots: the inputs of requests at the time of submission, such as segments and regions."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> N
 
 
 async def get(connection: Connection, request_id: UUID) -> Snapshot:
-    """The snapshot of a request; segments in order of time, regions as they were added.
+    """Return the snapshot of a request, with segments in order of time and regions in insertion order.
 
-    Boxes, and what was said of people with them, are there until it is over.
+    Boxes, and the identities that belong to them, are available until the request ends.
     """
     row = RequestSegmentRow
     statement = (
@@ -62,10 +62,10 @@ async def get(connection: Connection, request_id: UUID) -> Snapshot:
         .order_by(row.start_frame, row.end_frame, row.segment_id)
     )
     segments = {number: Segment(start, end) for number, start, end in await connection.execute(statement)}
-    known = select(RequestBoxesRow.boxes, RequestBoxesRow.identities).where(
+    boxes_statement = select(RequestBoxesRow.boxes, RequestBoxesRow.identities).where(
         RequestBoxesRow.request_id == request_id
     )
-    boxes, earlier = (await connection.execute(known)).one_or_none() or (None, None)
+    boxes, earlier = (await connection.execute(boxes_statement)).one_or_none() or (None, None)
     regions, people = await _regions(connection, request_id), await _people(connection, request_id)
     return Snapshot(segments, regions, boxes, people, earlier)
 
@@ -75,8 +75,8 @@ async def _people(connection: Connection, request_id: UUID) -> PinnedPeople | No
     statement = select(row.people_threshold, row.people_faces, row.people_digest).where(
         row.id == request_id, row.identity_mode.is_not(None)
     )
-    found = (await connection.execute(statement)).one_or_none()
-    return PinnedPeople(*found) if found else None
+    columns = (await connection.execute(statement)).one_or_none()
+    return PinnedPeople(*columns) if columns else None
 
 
 async def _regions(connection: Connection, request_id: UUID) -> tuple[Region, ...]:

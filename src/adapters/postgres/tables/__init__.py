@@ -1,7 +1,7 @@
-"""The tables, with everything that must hold for their rows whoever writes them.
+"""Database tables with their constraints.
 
-The classes name columns in statements; rows are never loaded as objects, because the domain's entities are
-immutable and a unit of work asks for each of them once.
+The classes name columns in statements. Rows are never loaded as ORM objects, because the domain's entities
+are immutable and a unit of work reads each of them once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from framecloak.adapters.postgres.tables.videos import VideoRow
 from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
 
 METADATA: MetaData
-"""Of all tables: those of every file here have the same."""
+"""Metadata of all tables, shared by the modules of this package."""
 (METADATA,) = {
     table.metadata for table in (UserRow, GalleryRow, VideoRow, RequestRow, SliceRow, WebhookNoticeRow)
 }

@@ -1,4 +1,4 @@
-"""The tables of accounts and of what they did."""
+"""Tables of accounts, sessions, tokens, API keys and the audit log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from framecloak.domain.accounts.model import Role
 
 
 class UserRow(IdentityBase):
-    """Accounts."""
+    """User accounts."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -44,7 +44,7 @@ class UserRow(IdentityBase):
 
 
 class SessionRow(DefaultBase):
-    """Browsers that are signed in."""
+    """Browser sessions."""
 
     __tablename__ = "sessions"
     __table_args__ = (digest_of(),)
@@ -55,7 +55,7 @@ class SessionRow(DefaultBase):
 
 
 class UsedRefreshTokenRow(DefaultBase):
-    """Refresh tokens that were exchanged, by the digest of their id; kept until they would have expired."""
+    """Used refresh tokens, by the digest of their id; kept until they would have expired."""
 
     __tablename__ = "used_refresh_tokens"
     __table_args__ = (digest_of(),)
@@ -66,7 +66,7 @@ class UsedRefreshTokenRow(DefaultBase):
 
 
 class ApiKeyRow(IdentityBase):
-    """Secrets for programs."""
+    """API keys of accounts."""
 
     __tablename__ = "api_keys"
     __table_args__ = (UniqueConstraint("digest"), digest_of())
@@ -81,7 +81,7 @@ class ApiKeyRow(IdentityBase):
 
 
 class AuditRow(IdentityBase):
-    """Who did what. A trigger refuses every change, so accounts are named and not referred to."""
+    """Audit entries. A trigger rejects every change, so they name accounts without a foreign key."""
 
     __tablename__ = "audit_log"
     __table_args__ = (Index("ix_audit_log_subject", "subject", "id"),)

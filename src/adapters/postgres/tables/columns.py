@@ -1,4 +1,4 @@
-"""What the columns of many tables have in common."""
+"""Column types, defaults and constraints shared by several tables."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Iterable
 from sqlalchemy import CheckConstraint, DateTime, text
 
 Time = DateTime(timezone=True)
-# Not now(), which is the same for everything in one transaction and would leave its rows without an order.
+# Not now(), which is constant within a transaction and would leave its rows without an order.
 CLOCK = text("clock_timestamp()")
 
 
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    """Nothing but these values."""
+    """Return a constraint that allows only these values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 def digest_of(column: str = "digest") -> CheckConstraint:
-    """A SHA-256."""
+    """Return a constraint for a SHA-256 digest (32 bytes)."""
     return CheckConstraint(f"octet_length({column}) = 32", name=column)
 
 
 def frames() -> CheckConstraint:
-    """A stretch of frames, the last of which does not count."""
+    """Return a constraint for a half-open range of frames (``end_frame`` excluded)."""
     return CheckConstraint("0 <= start_frame AND start_frame < end_frame", name="frames")
 
 
 def area() -> tuple[CheckConstraint, ...]:
-    """A box, in some frames or in all."""
+    """Return constraints for a box that applies to a range of frames, or to all (both ends null)."""
     return (
         CheckConstraint("x >= 0 AND y >= 0 AND width > 0 AND height > 0", name="area"),
         CheckConstraint("(start_frame IS NULL) = (end_frame IS NULL)", name="both_frames"),

@@ -1,11 +1,11 @@
-"""The tables of galleries.
+"""Tables of galleries and enrolled faces.
 
-What protects their contents, and what it does not protect, is written in `adapters/security/vault.py`.
+`adapters.security.vault` documents how their contents are protected, and the limits of that protection.
 
-Vectors of all models share one column without a dimension; a gallery has one model, so they never meet. An
-index of pgvector needs a dimension, and one over several galleries would have to be searched past the
-neighbours that other galleries contribute, so each large gallery gets a partial one of its own
-(`framecloak.adapters.postgres.vector_search.indexes`), on half-precision numbers to halve its size.
+Vectors of all models share one column without a fixed dimension. A gallery has one model, so vectors of
+different models are never compared. A pgvector index needs a fixed dimension, and an index over several
+galleries would return neighbours from other galleries. Therefore each large gallery gets a partial index of
+its own (`adapters.postgres.gallery_indexes`), with half-precision numbers to halve its size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from framecloak.adapters.postgres.vector_search.column_type import Vector
 
 
 class GalleryRow(DefaultBase):
-    """Sets of enrolled faces, each bound to one model."""
+    """Galleries: sets of enrolled faces, each bound to one model."""
 
     __tablename__ = "galleries"
     __table_args__ = (
@@ -49,7 +49,7 @@ class GalleryRow(DefaultBase):
 
 
 class GalleryFaceRow(DefaultBase):
-    """Enrolled faces; the vector is turned by a secret rotation, label and metadata are encrypted."""
+    """Enrolled faces; a secret rotation protects the vector, label and metadata are encrypted."""
 
     __tablename__ = "gallery_faces"
     __table_args__ = (
@@ -63,7 +63,7 @@ class GalleryFaceRow(DefaultBase):
     key_id: Mapped[str] = mapped_column(Text)
     person: Mapped[bytes] = mapped_column(LargeBinary)
     label: Mapped[bytes] = mapped_column(LargeBinary)
-    # Of JSON; "metadata" is a word that SQLAlchemy keeps for itself.
+    # Encrypted JSON. The attribute name "metadata" is reserved by SQLAlchemy.
     notes: Mapped[bytes] = mapped_column("metadata", LargeBinary)
     vector: Mapped[list[float]] = mapped_column(Vector)
     created_at: Mapped[datetime] = mapped_column(Time, server_default=CLOCK)

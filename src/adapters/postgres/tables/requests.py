@@ -1,4 +1,4 @@
-"""The tables of requests: what was ordered, as it was then, and what may be fetched."""
+"""Tables of requests, of their snapshots and of download tokens."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ _LIVE = "completed_at IS NULL"
 
 
 class RequestRow(DefaultBase):
-    """Requests for anonymised frames.
+    """Anonymisation requests.
 
-    ``video_id`` and ``segment_ids`` are copies and outlive what they name: a request is a record of what was
-    done. ``needed_video_id`` holds the video, by a foreign key, for as long as the request is unfinished.
+    ``video_id`` and ``segment_ids`` are copies that outlive the video and its segments: a request is a record
+    of work done. ``needed_video_id`` is a foreign key that prevents deleting the video while the request is
+    unfinished.
     """
 
     __tablename__ = "requests"
@@ -151,7 +152,7 @@ class RequestRow(DefaultBase):
 
 
 class RequestSegmentRow(DefaultBase):
-    """Segments of a request as they were when it was submitted; they outlive what they are copies of."""
+    """Segments of a request, copied at submission; they outlive the original segments."""
 
     __tablename__ = "request_segments"
     __table_args__ = (PrimaryKeyConstraint("request_id", "segment_id"), frames())
@@ -163,7 +164,7 @@ class RequestSegmentRow(DefaultBase):
 
 
 class RequestRegionRow(DefaultBase):
-    """Regions of the video of a request as they were when it was submitted."""
+    """Regions on the video of a request, copied at submission."""
 
     __tablename__ = "request_regions"
     __table_args__ = (
@@ -183,7 +184,7 @@ class RequestRegionRow(DefaultBase):
 
 
 class RequestBoxesRow(DefaultBase):
-    """What to redact for a request whose boxes are known; gone when it cannot be worked on any more."""
+    """Given boxes of requests that render again; deleted when the request ends."""
 
     __tablename__ = "request_boxes"
 
@@ -195,7 +196,7 @@ class RequestBoxesRow(DefaultBase):
 
 
 class DownloadTokenRow(DefaultBase):
-    """Rights to fetch a result once."""
+    """Download tokens, each of which allows fetching a result once."""
 
     __tablename__ = "download_tokens"
     __table_args__ = (digest_of(),)

@@ -1,4 +1,4 @@
-"""The table of what there is to do for requests."""
+"""Table of the slices of requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from framecloak.domain.anonymization.model.slices import SliceKind
 
 
 class SliceRow(DefaultBase):
-    """What there is to do for a request, leased to workers; only unfinished requests have any."""
+    """Slices of work on requests, leased to workers; only unfinished requests have slices."""
 
     __tablename__ = "slices"
     __table_args__ = (

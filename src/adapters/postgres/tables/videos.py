@@ -1,4 +1,4 @@
-"""The tables of stored videos and of what is marked on them."""
+"""Tables of stored videos, their marks, grants and uploads."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class VideoRow(IdentityBase):
 
 
 class FrameIndexRow(DefaultBase):
-    """Where the frames of a video are; apart from it, because it is large and seldom needed."""
+    """Frame indexes of videos; in a table of their own, because they are large and seldom needed."""
 
     __tablename__ = "frame_indexes"
 
@@ -62,7 +62,7 @@ class FrameIndexRow(DefaultBase):
 
 
 class SegmentRow(IdentityBase):
-    """Stretches of time marked on videos."""
+    """Segments: ranges of frames marked on videos."""
 
     __tablename__ = "segments"
     __table_args__ = (
@@ -77,7 +77,7 @@ class SegmentRow(IdentityBase):
 
 
 class RegionRow(IdentityBase):
-    """Areas marked on videos; for the whole of it where no frames are named."""
+    """Regions marked on videos; they apply to all frames when no range is given."""
 
     __tablename__ = "regions"
     __table_args__ = area()
@@ -93,7 +93,7 @@ class RegionRow(IdentityBase):
 
 
 class GrantRow(DefaultBase):
-    """Who else may use a video."""
+    """Grants: access to a video for accounts other than its owner."""
 
     __tablename__ = "grants"
     __table_args__ = (
@@ -107,7 +107,7 @@ class GrantRow(DefaultBase):
 
 
 class UploadRow(DefaultBase):
-    """Uploads that go straight into the object store."""
+    """Pending uploads directly into the object store."""
 
     __tablename__ = "uploads"
     __table_args__ = (UniqueConstraint("object_key"),)

@@ -1,4 +1,4 @@
-"""The table of webhooks to call."""
+"""Table of webhook notices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from framecloak.domain.ports.webhooks import NoticeState
 
 
 class WebhookNoticeRow(DefaultBase):
-    """Receivers that are to be told about the end of a request; ``due_at`` is a lease while one is called."""
+    """Notices of ended requests for webhook receivers; during a call, ``due_at`` is the end of its lease."""
 
     __tablename__ = "webhook_notices"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The column type of pgvector, spoken to through arrays of numbers that every driver knows."""
+"""Column type of pgvector, exchanged as arrays of numbers, which every driver supports."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from sqlalchemy.types import UserDefinedType
 
 
 class Vector(UserDefinedType[list[float]]):
-    """A ``vector`` of any dimension, single precision."""
+    """pgvector's ``vector`` of any dimension, in single precision."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: object) -> str:
-        """What the type is called in SQL."""
+        """Return the SQL name of the type."""
         return "vector"
 
     def bind_expression(self, bindvalue: BindParameter[list[float]]) -> ColumnElement[Any]:
-        """From an array, which drivers send as bytes; the text of a vector would take far longer."""
+        """Convert from an array, which drivers send in binary form, far faster than a vector's text form."""
         return cast(cast(bindvalue, ARRAY(REAL)), _Bare())
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """To an array."""
+        """Convert to an array."""
         return cast(column, ARRAY(REAL))
 
 
 class _Bare(UserDefinedType[Any]):
-    """The target of a cast, without casts of its own."""
+    """Type ``vector`` as the target of a cast, without conversions of its own."""
 
     cache_ok = True
 
@@ -36,5 +36,5 @@ class _Bare(UserDefinedType[Any]):
         return "vector"
 
 
-# Or a look at the tables, as migrations take, would find a column of an unknown type.
+# Registered for reflection, as in migrations, which would otherwise report a column of unknown type.
 postgresql.ischema_names["vector"] = Vector

@@ -1,9 +1,9 @@
-"""Searching a gallery: exactly by default, through its index where it has one.
+"""Search in a gallery: exact, or approximate where the gallery has an index.
 
-An index finds candidates by half-precision products (HNSW: Malkov and Yashunin, 2016, as pgvector has it);
-these are then compared exactly, so that what is answered is what an exact search would say of the same face.
-A walk through an index may miss a face, the more so the larger the gallery: it can say who is there, but that
-nobody is there is only said after an exact search.
+An index returns candidates by half-precision inner products (HNSW: Malkov and Yashunin, 2016, in pgvector's
+implementation). These are compared again exactly, so that every reported similarity equals that of an exact
+search. An index search may miss a face, more often in larger galleries. Therefore an empty result is only
+reported after an exact search.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow
 from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
 
 EFFORT = 100
-"""Least number of neighbours that a walk through the index keeps in sight."""
+"""Minimum candidate list size of an index search (pgvector's ``hnsw.ef_search``)."""
 
 FACES_PER_NEIGHBOUR = 1000
-"""One more for so many: the larger a gallery, the sooner a walk goes astray; see BENCHMARKS.md."""
+"""Faces in the gallery per list entry: larger galleries need a larger list; see BENCHMARKS.md."""
 
 CANDIDATES = 100
-"""Least number of faces that are compared exactly after such a walk."""
+"""Minimum number of faces that are compared exactly after an index search."""
 
 CANDIDATES_PER_PERSON = 4
-"""How many of them there are for each person that is asked for, because a person may have several."""
+"""Candidates per requested person, because a person may have several faces."""
 
 MOST_CANDIDATES = 1000
-"""What pgvector can keep in sight."""
+"""Maximum of pgvector's ``hnsw.ef_search``."""
 
 Best: TypeAlias = dict[UUID, float]
-"""Cosines of the best face of each person, by its id, the best first."""
+"""Cosine similarity of each person's best face, by face id, in descending order."""
 
 _QUERY = "CAST(CAST(:vector AS real[]) AS vector)"
 
@@ -49,7 +49,7 @@ _EXACT = f"""
     ORDER BY distance, id LIMIT :top_k
 """  # noqa: S608 -- literals from this file
 
-# The gallery's id is no parameter: Postgres uses a partial index only if it sees that the condition holds.
+# The gallery's id is a literal: Postgres uses a partial index only if the plan proves its condition.
 _APPROXIMATE = f"""
     SELECT id, person, vector <#> {_QUERY} AS distance FROM (
         SELECT id, person, key_id, vector FROM gallery_faces
@@ -61,7 +61,7 @@ _APPROXIMATE = f"""
     ORDER BY distance, id
 """  # noqa: S608 -- literals from this file
 
-# A walk goes on where it finds fewer than it should, as after many deletions.
+# Iterative scans continue while there are too few results, for example after many deletions.
 _TUNE = """
     SELECT set_config('hnsw.ef_search', CAST(:effort AS text), true),
            set_config('hnsw.iterative_scan', 'relaxed_order', true)
@@ -71,7 +71,18 @@ _TUNE = """
 async def search(
     connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
 ) -> Sequence[tuple[SealedFace, float]]:
-    """See the port of gallery faces."""
+    """Return the best face of each sufficiently similar person; see the port of gallery faces.
+
+    Args:
+        connection: connection of the transaction.
+        gallery: gallery to search.
+        query: query vector and its key id.
+        threshold: minimum cosine similarity.
+        top_k: maximum number of people.
+
+    Returns:
+        Faces with their cosine similarities, in descending order.
+    """
     best = None
     if gallery.indexed:
         best = await _approximate(connection, gallery, query, threshold, top_k)
@@ -79,7 +90,7 @@ async def search(
         best = await _exact(connection, gallery, query, threshold, top_k)
     statement = select(*FACE).where(GalleryFaceRow.id.in_(best))
     faces = {face.id: face for face in map(face_of, await connection.execute(statement))}
-    # Less a face that was deleted between the two statements.
+    # A face may have been deleted between the two statements.
     return [(faces[face_id], similarity) for face_id, similarity in best.items() if face_id in faces]
 
 
@@ -100,7 +111,7 @@ async def _exact(
 async def _approximate(
     connection: Connection, gallery: SealedGallery, query: Query, threshold: float, top_k: int
 ) -> Best | None:
-    """The best that an index finds; None where it finds nobody, or cannot find enough."""
+    """Return the best matches found by the index; None when there are none or some may be missing."""
     candidates = max(CANDIDATES, CANDIDATES_PER_PERSON * top_k)
     if candidates > MOST_CANDIDATES:
         return None
@@ -109,18 +120,18 @@ async def _approximate(
     statement = text(_APPROXIMATE % {"gallery_id": gallery.id, "dimension": gallery.space.dimension})
     parameters = {"key_id": query.key_id, "vector": query.vector.tolist(), "candidates": candidates}
     rows = (await connection.execute(statement, parameters)).all()
-    alike = [row for row in rows if -row[2] >= threshold]
+    similar = [row for row in rows if -row[2] >= threshold]
     people: set[bytes] = set()
     best: Best = {}
-    for face_id, person, distance in alike:
+    for face_id, person, distance in similar:
         if person not in people and len(best) < top_k:
             people.add(person)
             best[face_id] = _cosine(distance)
-    # All of them alike enough, and of too few people: others may be behind them.
-    hidden = len(alike) == candidates and len(best) < top_k
-    return best if best and not hidden else None
+    # All candidates are similar enough but belong to too few people: more people may follow.
+    is_truncated = len(similar) == candidates and len(best) < top_k
+    return best if best and not is_truncated else None
 
 
 def _cosine(distance: float) -> float:
-    """From pgvector's negative inner product, less what rounding adds to its range."""
+    """Return the cosine for pgvector's negative inner product, clipped to [-1, 1]."""
     return min(1.0, max(-1.0, -distance))

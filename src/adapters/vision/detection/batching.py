@@ -1,4 +1,4 @@
-"""Pictures on their way into a detector."""
+"""Batching of images for detectors."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from framecloak.domain.imaging.detections import Image
 
 
 def stack(images: Sequence[Image], max_batch: int, stride: int) -> NDArray[np.uint8]:
-    """Pictures of one size as one (n, height, width, 3) uint8 array; no copy is made of a single one.
+    """Stack images of one size into a (n, height, width, 3) uint8 array; a single image is not copied.
+
+    Args:
+        images: at least one image, each (height, width, 3) uint8.
+        max_batch: maximum number of images.
+        stride: number of pixels that height and width must be multiples of.
 
     Raises:
-        ValueError: too many pictures, of different shapes, or not multiples of ``stride``.
+        ValueError: there are too many images, their shapes differ, or a side is not a multiple of
+            ``stride``.
     """
     if len(images) > max_batch:
-        raise ValueError(f"{len(images)} pictures in one call, at most {max_batch} are taken")
+        raise ValueError(f"{len(images)} images in one call, but at most {max_batch} are allowed")
     height, width, channels = images[0].shape
     if height % stride or width % stride or channels != 3:
-        raise ValueError(f"a picture of {images[0].shape} is not (h, w, 3) in multiples of {stride}")
+        raise ValueError(f"an image of {images[0].shape} is not (h, w, 3) in multiples of {stride}")
     if any(image.shape != images[0].shape or image.dtype != np.uint8 for image in images):
-        raise ValueError("pictures of one call must be uint8 and of one shape")
+        raise ValueError("the images of one call must be uint8 and of one shape")
     return images[0][np.newaxis] if len(images) == 1 else np.stack(images)

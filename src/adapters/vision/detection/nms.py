@@ -1,4 +1,4 @@
-"""Greedy non-maximum suppression: of boxes that show one thing, the best one stays."""
+"""Greedy non-maximum suppression (NMS): of overlapping boxes, keep the one with the best score."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from framecloak.domain.imaging.detections import FloatArray
 
 
 def suppress(boxes: FloatArray, scores: FloatArray, max_iou: float) -> NDArray[np.intp]:
-    """Indices of the boxes to keep, best score first.
+    """Return the indices of the boxes to keep, best score first.
 
-    A box goes when its intersection over union with a better one that stays exceeds ``max_iou``. OpenCV
-    does it ten times as fast as a loop over numpy calls, and threads that examine frames need the
-    interpreter's lock for little else.
+    A box is removed if its intersection over union with a kept box of a better score exceeds ``max_iou``.
+    OpenCV is ten times as fast as a loop over NumPy calls, which would hold the GIL that detection threads
+    need for little else.
 
     Args:
-        boxes: (n, 4) ``x1, y1, x2, y2``.
-        scores: (n,), above 0.
-        max_iou: the largest overlap of two boxes that both stay.
+        boxes: (n, 4) ``x1, y1, x2, y2`` in pixels.
+        scores: (n,) scores above 0.
+        max_iou: maximum intersection over union of two kept boxes.
     """
     corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-    # Lists of numbers: OpenCV's wrapper takes a slow path for arrays.
-    kept = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), 0.0, max_iou)
-    return np.asarray(kept, np.intp).reshape(-1)
+    # Lists of numbers, because OpenCV's Python wrapper is slow for arrays.
+    indices = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), 0.0, max_iou)
+    return np.asarray(indices, np.intp).reshape(-1)

@@ -1,10 +1,11 @@
-"""Text detection with the PP-OCR graph that the ``rapidocr`` wheel carries.
+"""Text detection with the PP-OCR graph in the ``rapidocr`` wheel.
 
-Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", 2020: a map with the
-probability that a pixel belongs to the shrunken core of a line of text. Every connected core is enclosed in
-the smallest rotated rectangle and grown back by what training took away. The graph is run directly:
-importing the wheel takes a second, and it examines pictures at sizes of its own. A test holds both to the
-same answers.
+See Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", 2020. The network outputs
+the probability of each pixel to belong to the shrunken core of a text line. Every connected core is enclosed
+in its smallest rotated rectangle, which is then grown by the amount that training shrank the lines.
+
+The graph is run directly, because the wheel takes a second to import and chooses image sizes itself. A test
+compares the results of both.
 """
 
 from __future__ import annotations
@@ -26,23 +27,24 @@ from framecloak.domain.errors import ExaminationError, ModelCorruptError, ModelM
 from framecloak.domain.imaging.detections import Areas, FloatArray, Image, ModelCard
 
 _Rectangle: TypeAlias = tuple[Sequence[float], Sequence[float], float]
-"""Centre, width and height, and the angle in degrees, as OpenCV has it."""
+"""Rotated rectangle of OpenCV: centre, width and height, and angle in degrees."""
 
 _CORE = 0.3
-"""Probability from which on a pixel belongs to the core of a line."""
+"""Minimum probability of a pixel in the core of a line."""
 _UNCLIP = 1.6
-"""Growth of a core, in its area per length of outline; the value that the graph was trained with."""
+"""Growth of a core in units of its area divided by its perimeter, as in training."""
 _THINNEST_CORE = 3
-"""Pixels; thinner ones are noise."""
+"""Minimum thickness of a core in pixels; thinner cores are noise."""
 _BATCH = 1
 
 
 class PpOcrText:
-    """Finds lines of text. Safe to call from several threads at once.
+    """Detector of text lines with a PP-OCR graph. It is thread-safe.
 
     Args:
-        session: takes (n, 3, h, w) float32 BGR in -1..1, gives (n, 1, h, w) probabilities.
-        card: which file that is and how it runs.
+        session: session of a graph that maps (n, 3, h, w) float32 BGR in -1..1 to (n, 1, h, w)
+            probabilities.
+        card: description of the model file and its execution.
     """
 
     stride = 32
@@ -53,11 +55,11 @@ class PpOcrText:
 
     @classmethod
     def load(cls, provider: Provider = Provider.AUTO) -> Self:
-        """Open the graph in the ``rapidocr`` wheel.
+        """Load the graph in the ``rapidocr`` wheel.
 
         Raises:
             ModelMissingError: the wheel is not installed.
-            ModelCorruptError: its file is not the one that is known.
+            ModelCorruptError: its graph has an unknown digest.
             ProviderUnavailableError: the provider does not work on this machine.
         """
         path = published_text_weights()
@@ -72,14 +74,21 @@ class PpOcrText:
         return cls(session, card)
 
     def detect(self, image: Image, threshold: float) -> Areas:
-        """See ``framecloak.domain.ports.AreaDetector``.
+        """Detect the text lines in an image.
+
+        Args:
+            image: (h, w, 3) uint8 RGB.
+            threshold: minimum score of a detection, in 0..1.
+
+        Returns:
+            Upright boxes in pixels of the image, best score first; a slanted line is enclosed entirely.
 
         Raises:
-            ExaminationError: the model failed, or gave numbers that are none.
-            ValueError: the picture's sides are not multiples of ``stride``.
+            ExaminationError: the model failed, or its output is not finite.
+            ValueError: a side of the image is not a multiple of ``stride``.
         """
-        (picture,) = stack([image], _BATCH, self.stride)
-        blob = cv2.dnn.blobFromImages([picture], 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
+        (checked,) = stack([image], _BATCH, self.stride)
+        blob = cv2.dnn.blobFromImages([checked], 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
         (probabilities,) = self._session.run(np.asarray(blob, np.float32))
         if probabilities.shape != (1, 1, *image.shape[:2]):
             raise ExaminationError(f"the text model gave a map of {probabilities.shape} for {image.shape}")
@@ -89,11 +98,11 @@ class PpOcrText:
 
 
 def decode(probabilities: FloatArray, threshold: float) -> Areas:
-    """Turn a probability map into upright boxes.
+    """Convert a probability map to upright boxes.
 
     Args:
-        probabilities: (h, w) of a pixel lying in the core of a line.
-        threshold: the lowest mean probability of a core to report.
+        probabilities: (h, w) probabilities of a pixel to belong to the core of a line.
+        threshold: minimum mean probability of a core.
     """
     cores, _ = cv2.findContours(
         (probabilities > _CORE).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
@@ -113,18 +122,18 @@ def decode(probabilities: FloatArray, threshold: float) -> Areas:
 
 
 def _grown(rectangle: _Rectangle) -> _Rectangle:
-    """A rectangle around the core that holds the whole line.
+    """Grow the rectangle of a core to enclose the whole line.
 
-    Pushing the outline outwards by ``d``, as the paper does, and enclosing the result again adds ``2 d`` to
-    both sides of a rectangle.
+    The paper offsets the outline by ``d`` and encloses the result again. For a rectangle, this adds ``2 d``
+    to width and height.
     """
     centre, (width, height), angle = rectangle
-    by = _UNCLIP * width * height / (width + height)
-    return centre, (width + by, height + by), angle
+    growth = _UNCLIP * width * height / (width + height)
+    return centre, (width + growth, height + growth), angle
 
 
 def _mean_inside(probabilities: FloatArray, rectangle: _Rectangle) -> float:
-    """Mean probability within a rotated rectangle."""
+    """Return the mean probability within a rotated rectangle."""
     corners = cv2.boxPoints(rectangle)
     height, width = probabilities.shape
     limit = np.array([width - 1, height - 1])
@@ -136,7 +145,7 @@ def _mean_inside(probabilities: FloatArray, rectangle: _Rectangle) -> float:
 
 
 def text_is_installed() -> bool:
-    """Whether `PpOcrText.load` has a file to load; it is only looked for."""
+    """Return True if the file that `PpOcrText.load` would load exists; it is not loaded."""
     try:
         return _weights_path().is_file()
     except ModelMissingError:
@@ -144,11 +153,11 @@ def text_is_installed() -> bool:
 
 
 def published_text_weights() -> Path:
-    """The file in the ``rapidocr`` wheel, verified; the wheel itself is not imported.
+    """Return the verified path of the weights in the ``rapidocr`` wheel, without importing the wheel.
 
     Raises:
         ModelMissingError: the wheel is not installed.
-        ModelCorruptError: the file is not the one that is known.
+        ModelCorruptError: the file has an unknown digest.
     """
     path = _weights_path()
     if not path.is_file() or sha256_of(path) != TEXT.files[path.name]:

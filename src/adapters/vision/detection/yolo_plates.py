@@ -1,8 +1,8 @@
-"""Licence plates: YOLOv9 graphs that end in their own suppression, as ``open-image-models`` publishes them.
+"""Licence plate detection with YOLOv9 graphs that include NMS, as published by ``open-image-models``.
 
-Such a graph takes one square RGB picture, (1, 3, s, s) in 0..1, and gives a row per find: number of the
-picture in the batch, ``x1, y1, x2, y2`` in its pixels, class, score. The picture is shrunk or enlarged with
-its proportions kept, and what is left of the square is grey.
+Such a graph maps one square RGB image, (1, 3, s, s) in 0..1, to one row per detection: index of the image in
+the batch, ``x1, y1, x2, y2`` in its pixels, class, score. The image is scaled to fit the square with its
+aspect ratio kept, and the rest of the square is grey.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from framecloak.domain.errors import ExaminationError, LevelUnavailableError, Mo
 from framecloak.domain.imaging.detections import Areas, FloatArray, Image, ModelCard
 
 _GREY = 114
-"""Level of what surrounds the picture, as in training."""
+"""Grey level around the image, as in training."""
 _COLUMNS = 7
 _UNSET_SIDE = 640
-"""Pixels of the square where the graph leaves its size open."""
+"""Side of the square in pixels for graphs with a dynamic input size."""
 
 
 class YoloPlates:
-    """Finds licence plates. Safe to call from several threads at once.
+    """Licence plate detector with a YOLOv9 graph. It is thread-safe.
 
     Args:
-        session: a graph for which ``is_plate_detector`` holds.
-        card: which file that is and how it runs.
+        session: session of a graph for which ``is_plate_detector`` is True.
+        card: description of the model file and its execution.
     """
 
     stride = 1
@@ -44,15 +44,15 @@ class YoloPlates:
 
     @classmethod
     def load(cls, path: Path, models: Path, provider: Provider = Provider.AUTO) -> Self:
-        """Open a graph.
+        """Load a graph.
 
         Args:
-            path: of the graph.
-            models: the models folder; what a file in itself is called does not tell the folder's name.
-            provider: where to run.
+            path: path of the graph.
+            models: models folder; a graph directly in it is named without the folder.
+            provider: execution provider.
 
         Raises:
-            ModelCorruptError: it is not what it was, or not of this form.
+            ModelCorruptError: the digest of the file has changed, or it is not a plate detector.
             ProviderUnavailableError: the provider does not work on this machine.
         """
         session, card = open_graph(path, provider)
@@ -60,22 +60,29 @@ class YoloPlates:
             card = replace(card, name=path.stem)
         if not is_plate_detector(session):
             raise ModelCorruptError(
-                f"{path} is named like a plate detector and is none that is understood",
-                "take an end2end YOLOv9 graph, as of open-image-models, or move the file away",
+                f"{path} is named like a plate detector, but has none of the supported forms",
+                "use an end2end YOLOv9 graph, such as those of open-image-models, or move the file away",
             )
         return cls(session, card)
 
     def detect(self, image: Image, threshold: float) -> Areas:
-        """See ``framecloak.domain.ports.AreaDetector``.
+        """Detect the licence plates in an image.
+
+        Args:
+            image: (h, w, 3) uint8 RGB.
+            threshold: minimum score of a detection, in 0..1.
+
+        Returns:
+            Boxes in pixels of the image, best score first.
 
         Raises:
-            ExaminationError: the model failed, or gave numbers that are none.
+            ExaminationError: the model failed, or its output is not finite.
         """
         squared, scale, corner = _squared(image, self._side)
         blob = cv2.dnn.blobFromImages([squared], 1 / 255)
         rows = self._session.run(np.asarray(blob, np.float32))[0].reshape(-1, _COLUMNS)
         if not np.isfinite(rows).all():
-            raise ExaminationError("the plate detector gave numbers that are none")
+            raise ExaminationError("the plate detector gave values that are not finite")
         rows = rows[rows[:, 6] >= threshold]
         rows = rows[np.argsort(-rows[:, 6], kind="stable")]
         boxes: FloatArray = (rows[:, 1:5] - np.tile(corner, 2)) / np.float32(scale)
@@ -83,27 +90,27 @@ class YoloPlates:
 
 
 def load_plate_detector(models: Path, provider: Provider = Provider.AUTO) -> YoloPlates | None:
-    """What finds plates; None where nothing in the models folder is named like that.
+    """Load the plate detector in the models folder; return None if there is none.
 
     Raises:
-        LevelUnavailableError: there is more than one, and nobody has said which it is to be.
-        ModelCorruptError: it is not what it was, or not of the form that is understood.
+        LevelUnavailableError: there is more than one plate detector.
+        ModelCorruptError: the digest of the file has changed, or it is not a plate detector.
         ProviderUnavailableError: the provider does not work on this machine.
     """
-    found = plate_detectors(models)
-    if len(found) > 1:
-        names = ", ".join(str(path.relative_to(models)) for path in found)
+    paths = plate_detectors(models)
+    if len(paths) > 1:
+        names = ", ".join(str(path.relative_to(models)) for path in paths)
         raise LevelUnavailableError(
-            f"level full takes one plate detector, and there are {len(found)}: {names}",
+            f"level full needs exactly one plate detector, and there are {len(paths)}: {names}",
             f"leave one .onnx file with `plate` in its name, or in its folder's name, in {models}",
         )
-    return YoloPlates.load(found[0], models, provider) if found else None
+    return YoloPlates.load(paths[0], models, provider) if paths else None
 
 
 def plate_detectors(models: Path) -> list[Path]:
-    """The ``.onnx`` files in the models folder whose names, or whose folders' names, speak of plates.
+    """List the ``.onnx`` files with ``plate`` in their name or in their folder's name.
 
-    A file may lie in the models folder itself or in a pack's folder.
+    A file may be directly in the models folder or in a pack's folder.
     """
     loose = [path for path in sorted(models.glob("*.onnx")) if _speaks_of_plates(path.name)]
     folders = installed_packs(models).values()
@@ -116,7 +123,7 @@ def _speaks_of_plates(name: str) -> bool:
 
 
 def is_plate_detector(session: Session) -> bool:
-    """Whether a graph takes a square picture and gives rows of seven numbers."""
+    """Return True if a graph maps a square image to rows of seven numbers."""
     if len(session.input.shape) != 4 or len(session.outputs) != 1:
         return False
     _, channels, height, width = session.input.shape
@@ -125,7 +132,11 @@ def is_plate_detector(session: Session) -> bool:
 
 
 def _squared(image: Image, side: int) -> tuple[Image, float, FloatArray]:
-    """The picture in the middle of a square; its scale there, and its upper left corner (2,)."""
+    """Scale an image to fit a square and centre it.
+
+    Returns:
+        The square image, the scale factor, and the upper left corner (2,) of the image in the square.
+    """
     height, width = image.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))

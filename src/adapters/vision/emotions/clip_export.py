@@ -1,6 +1,6 @@
-"""From a CLIP of open_clip to what ``clip_onnx`` serves; the one file that knows torch.
+"""Export of an open_clip model to the files that ``clip_onnx`` serves; the only module that uses torch.
 
-What a service runs on needs neither torch nor a network: this is done once, on any machine.
+The export runs once, on any machine. The service itself needs neither torch nor a network.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from framecloak.domain.errors import InvalidOptionError, ModelExportError, Outpu
 from framecloak.domain.imaging.detections import FloatArray, Image
 
 TOLERANCE = 1e-4
-"""How far probabilities of the graph may be from torch's."""
+"""Maximum difference between the probabilities of the graph and those of torch."""
 
 _CONFIGURATION = ".json"
 _PROBES = ((48, 64), (300, 200), (224, 224), (7, 31), (640, 480))
-"""Height and width of the pictures that an export is tried on."""
+"""Heights and widths of the random images that an export is tested with, in pixels."""
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSource:
-    """Which CLIP to export, and what it is to tell apart.
+    """Parameters of a CLIP export.
 
     Attributes:
-        model: name of an architecture of open_clip, or the path of a JSON file in the format of its own.
-        pretrained: path of a file with weights, or a tag of open_clip's that names some to download.
-        emotions: in the order of the probabilities.
-        prompts: templates with ``{emotion}`` in them; their embeddings are averaged.
-        allow_download: whether a tag may be fetched from a model hub.
+        model: name of an open_clip architecture, or path of a JSON file in open_clip's format.
+        pretrained: path of a weights file, or an open_clip tag for weights to download.
+        emotions: emotions to distinguish, in the order of the probabilities.
+        prompts: prompt templates that contain ``{emotion}``; their embeddings are averaged.
+        allow_download: True if the weights of a tag may be downloaded from a model hub.
     """
 
     model: str
@@ -62,24 +62,24 @@ class ClipSource:
 
 
 def export(source: ClipSource, models: Path) -> ClipDescription:
-    """Write the visual tower, the embeddings of the prompts and a description into ``clip`` in a folder.
+    """Write the visual tower, the prompt embeddings and a description to the models folder's ``clip`` folder.
 
-    What was written is loaded again, and its probabilities for some pictures are held against those of
-    torch. Only then it takes the place of an earlier export; a service that runs keeps what it has loaded.
+    The files are loaded again, and their probabilities for some images are compared with those of torch. Only
+    then they replace an earlier export. A running service keeps the export that it has loaded.
 
     Args:
-        source: what to export.
-        models: the models folder.
+        source: parameters of the export.
+        models: models folder.
 
     Raises:
-        InvalidOptionError: the model is unknown, or the weights would have to be downloaded and may not.
-        ModelExportError: the extra is not installed, the weights are not those of the model, or the graph
-            does something else than the model.
-        OutputUnwritableError: the folder cannot be written to.
+        InvalidOptionError: the model is unknown, or its weights need a download that is not allowed.
+        ModelExportError: the extra is not installed, the weights do not fit the model, or the results of
+            the graph differ from those of the model.
+        OutputUnwritableError: the folder is not writable.
     """
     _require_local(source)
     if not source.allow_download:
-        # Read when the hub's library is imported, which is below.
+        # The hub's library reads these variables when it is imported, which happens below.
         os.environ.update(_OFFLINE)
     open_clip = _open_clip()
     try:
@@ -147,7 +147,7 @@ def _export(open_clip: Any, source: ClipSource, folder: Path) -> ClipDescription
 
 
 def _model_name(open_clip: Any, model: str) -> str:  # noqa: ANN401 - as above
-    """The name under which open_clip knows the architecture from now on."""
+    """Return the open_clip name of the architecture, after registering it if it is a JSON file."""
     path = Path(model)
     if path.suffix == _CONFIGURATION and path.is_file():
         open_clip.add_model_config(path)
@@ -158,13 +158,13 @@ def _model_name(open_clip: Any, model: str) -> str:  # noqa: ANN401 - as above
         return path.stem
     if model not in open_clip.list_models():
         raise InvalidOptionError(
-            f"open_clip knows no model {model}", "see open_clip.list_models(), or name a JSON file"
+            f"open_clip has no model {model}", "see open_clip.list_models(), or name a JSON file"
         )
     return model
 
 
 def _load(open_clip: Any, name: str, source: ClipSource) -> tuple[Any, Any]:  # noqa: ANN401 - as above
-    """The model in evaluation mode, and what it does to pictures."""
+    """Load the model in evaluation mode, and its preprocessing transform."""
     if not Path(source.pretrained).is_file():
         tags = open_clip.list_pretrained_tags_by_model(name)
         if source.pretrained not in tags:
@@ -175,7 +175,7 @@ def _load(open_clip: Any, name: str, source: ClipSource) -> tuple[Any, Any]:  # 
     try:
         model, transform = open_clip.create_model_from_pretrained(name, pretrained=source.pretrained)
     except Exception as error:
-        # Whatever open_clip comes across in a file: its own assertions as well as those of pickle and torch.
+        # An unsuitable file can raise anything: open_clip's own assertions, or errors of pickle and torch.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ModelExportError(
             f"{source.pretrained} cannot be loaded as {name}: {reason}",
@@ -185,7 +185,7 @@ def _load(open_clip: Any, name: str, source: ClipSource) -> tuple[Any, Any]:  # 
 
 
 def _text_embeddings(model: Any, tokenizer: Any, source: ClipSource) -> FloatArray:  # noqa: ANN401 - as above
-    """(emotions, dimension) float32 of unit length: the mean direction of each emotion's prompts."""
+    """Compute the mean direction of each emotion's prompts: (emotions, dimension) float32, unit length."""
     rows = []
     for emotion in source.emotions:
         prompts = [prompt.replace("{emotion}", emotion) for prompt in source.prompts]
@@ -195,7 +195,7 @@ def _text_embeddings(model: Any, tokenizer: Any, source: ClipSource) -> FloatArr
 
 
 def _write_visual(model: Any, folder: Path) -> ExportedFile:  # noqa: ANN401 - as above
-    """The visual tower as a graph for any number of pictures, with the length of its answers made 1."""
+    """Export the visual tower as a graph with a dynamic batch size and outputs of unit length."""
     import torch  # noqa: PLC0415 - as above
 
     class Visual(torch.nn.Module):  # type: ignore[misc]  # has no type hints where torch is not installed
@@ -212,7 +212,7 @@ def _write_visual(model: Any, folder: Path) -> ExportedFile:  # noqa: ANN401 - a
         with torch.no_grad():
             torch.onnx.export(
                 Visual().eval(),
-                # Two, because the exporter takes one for a number that never changes.
+                # A batch of two, because the exporter treats a dimension of one as constant.
                 (torch.zeros(2, 3, height, width),),
                 path,
                 dynamo=True,
@@ -231,49 +231,49 @@ def _write_visual(model: Any, folder: Path) -> ExportedFile:  # noqa: ANN401 - a
 
 
 def _square(config: dict[str, Any], name: str) -> int:
-    """Width and height of the pictures that the model takes.
+    """Return the side of the square images that the model accepts, in pixels.
 
     Raises:
-        ModelExportError: they are prepared in a way that is not served.
+        ModelExportError: the model needs a preprocessing that is not supported.
     """
     height, width = np.broadcast_to(config["size"], 2).tolist()
-    wanted = {"mode": "RGB", "interpolation": "bicubic", "resize_mode": "shortest"}
-    if height != width or any(config[key] != value for key, value in wanted.items()):
+    supported = {"mode": "RGB", "interpolation": "bicubic", "resize_mode": "shortest"}
+    if height != width or any(config[key] != value for key, value in supported.items()):
         raise ModelExportError(
-            f"{name} wants its pictures prepared in a way that is not served",
-            "take one that resizes the shorter side bicubically to a square",
+            f"{name} needs an image preprocessing that is not supported",
+            "choose a model that resizes the shorter side bicubically and crops to a square",
         )
     return int(height)
 
 
 def _require_equal(clip: Clip, model: Any, transform: Any, weights: FloatArray) -> None:  # noqa: ANN401 - as above
-    """Hold what was written against the model.
+    """Compare the probabilities of an export with those of the model.
 
     Raises:
-        ModelExportError: they do not agree.
+        ModelExportError: they differ by more than `TOLERANCE`.
     """
     import torch  # noqa: PLC0415 - as above
 
     random = np.random.default_rng(0)
-    pictures: list[Image] = [random.integers(0, 256, (*shape, 3), np.uint8) for shape in _PROBES]
+    images: list[Image] = [random.integers(0, 256, (*shape, 3), np.uint8) for shape in _PROBES]
     with torch.inference_mode():
-        pixels = torch.stack([transform(Pillow.fromarray(picture)) for picture in pictures])
+        pixels = torch.stack([transform(Pillow.fromarray(image)) for image in images])
         logits = model.encode_image(pixels, normalize=True) @ torch.from_numpy(weights).T
         expected = logits.softmax(-1).numpy()
-    apart = max(
-        float(np.abs(clip.classify(pictures) - expected).max()),
-        float(np.abs(clip.classify(pictures[:1]) - expected[:1]).max()),
+    difference = max(
+        float(np.abs(clip.classify(images) - expected).max()),
+        float(np.abs(clip.classify(images[:1]) - expected[:1]).max()),
     )
-    # Not a number is not within the tolerance either.
-    if not apart <= TOLERANCE:
+    # Written like this, the comparison also rejects NaN.
+    if not difference <= TOLERANCE:
         raise ModelExportError(
-            f"the graph's probabilities are {apart:.1g} from those of the model",
+            f"the graph's probabilities differ by {difference:.1g} from those of the model",
             "report it, with the model's name",
         )
 
 
 def _publish(description: ClipDescription, scratch: Path, folder: Path) -> None:
-    """Move an export to its place; the description last, which makes it the one that counts."""
+    """Move an export to its final folder; writing the description last activates it."""
     folder.mkdir(exist_ok=True)
     for file in (description.visual, description.text):
         (scratch / file.name).replace(folder / file.name)
@@ -283,7 +283,7 @@ def _publish(description: ClipDescription, scratch: Path, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the exporter and open_clip have to say about themselves from those who wait for a result."""
+    """Suppress the logs, warnings and standard output of the exporter and open_clip."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""An exported CLIP on disk: the visual tower, the emotions in its space, and what describes both."""
+"""Files of an exported CLIP: the visual tower, the embeddings of the emotions, and their description."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Channels = tuple[float, float, float]
 
 
 class ExportedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file beside the description.
+    """Reference to a file of an export.
 
     Attributes:
-        name: in the same folder.
-        sha256: hex digest of its bytes.
+        name: file name, in the folder of the description.
+        sha256: hex digest of the content.
     """
 
     name: FileName
@@ -45,21 +45,21 @@ class ExportedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ClipDescription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``clip.json`` says.
+    """Content of ``clip.json``, the description of an export.
 
     Attributes:
-        version: of this format.
-        model: name of the architecture, as open_clip has it.
-        weights: the tag or the file name that the weights came under.
-        weights_sha256: hex digest of that file; None for a tag.
-        size: width and height in pixels that the visual tower takes.
-        mean: of red, green and blue in 0..1; subtracted.
-        std: likewise; divided by.
-        logit_scale: what cosines are multiplied by before the softmax.
-        emotions: in the order of the rows of ``text``.
-        prompts: templates that were averaged, with ``{emotion}`` in them.
-        visual: the graph from (n, 3, size, size) to (n, dimension) of unit length.
-        text: (emotions, dimension) float32 of unit length, as NumPy stores it.
+        version: version of this format.
+        model: open_clip's name of the architecture.
+        weights: open_clip tag or file name of the weights.
+        weights_sha256: hex digest of the weights file; None for a tag.
+        size: width and height of the visual tower's input in pixels.
+        mean: means of red, green and blue in 0..1, subtracted from pixels.
+        std: standard deviations of red, green and blue in 0..1, by which pixels are divided.
+        logit_scale: factor for cosine similarities before the softmax.
+        emotions: names of the emotions, in the order of the rows of ``text``.
+        prompts: prompt templates that contain ``{emotion}`` and whose embeddings were averaged.
+        visual: graph that maps (n, 3, size, size) to (n, dimension) of unit length.
+        text: NumPy file with (emotions, dimension) float32 of unit length.
     """
 
     version: Literal[1] = 1
@@ -77,15 +77,18 @@ class ClipDescription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def named_by_content(kind: str, suffix: str, digest: str) -> ExportedFile:
-    """How a file is called whose content is known: an export never writes over the one that is in use."""
+    """Name a file after its content, so that an export never overwrites a file that is in use."""
     return ExportedFile(name=f"{kind}-{digest[:12]}.{suffix}", sha256=digest)
 
 
 def text_file(embeddings: FloatArray) -> tuple[ExportedFile, bytes]:
-    """The embeddings of the emotions as a file.
+    """Serialise the embeddings of the emotions.
 
     Args:
         embeddings: (emotions, dimension) float32 of unit length.
+
+    Returns:
+        The reference to the file, and its content.
     """
     buffer = io.BytesIO()
     np.save(buffer, embeddings, allow_pickle=False)
@@ -94,21 +97,21 @@ def text_file(embeddings: FloatArray) -> tuple[ExportedFile, bytes]:
 
 
 def write_description(folder: Path, description: ClipDescription) -> None:
-    """Write ``clip.json``: from now on the export is what it names.
+    """Write ``clip.json``, which activates the files that it names.
 
     Raises:
-        OSError: the folder cannot be written to, or the disk is full.
+        OSError: the folder is not writable, or the disk is full.
     """
     data = msgspec.json.format(msgspec.json.encode(description), indent=2) + b"\n"
     write_atomically(folder / DESCRIPTION, data)
 
 
 def read_description(folder: Path) -> ClipDescription:
-    """What ``clip.json`` in the folder says.
+    """Read ``clip.json`` from a folder.
 
     Raises:
-        ModelMissingError: there is none.
-        ModelCorruptError: it is not what an export writes.
+        ModelMissingError: there is no such file.
+        ModelCorruptError: the file cannot be read or is not a valid description.
     """
     path = folder / DESCRIPTION
     try:
@@ -122,15 +125,15 @@ def read_description(folder: Path) -> ClipDescription:
 
 
 def is_exported(models: Path) -> bool:
-    """Whether there is an export in the models folder."""
+    """Return True if the models folder contains an export."""
     return (models / CLIP_FOLDER / DESCRIPTION).is_file()
 
 
 def verified_file(folder: Path, file: ExportedFile) -> Path:
-    """The path of an exported file whose bytes are those that were written.
+    """Return the path of an exported file after checking its digest.
 
     Raises:
-        ModelCorruptError: they are not, or there is no such file.
+        ModelCorruptError: the file does not exist, or its digest differs.
     """
     path = folder / file.name
     if _state(path, file.sha256) is not FileState.UNCHANGED:
@@ -139,10 +142,10 @@ def verified_file(folder: Path, file: ExportedFile) -> Path:
 
 
 def read_text(folder: Path, description: ClipDescription) -> FloatArray:
-    """The embeddings of the emotions: (emotions, dimension) float32.
+    """Read the embeddings of the emotions, (emotions, dimension) float32.
 
     Raises:
-        ModelCorruptError: the file is not what was exported.
+        ModelCorruptError: the file has changed since the export, or does not fit the description.
     """
     path = verified_file(folder, description.text)
     try:
@@ -156,10 +159,10 @@ def read_text(folder: Path, description: ClipDescription) -> FloatArray:
 
 
 def check_files(models: Path) -> Iterator[FileCheck]:
-    """Rehash an export, if there is one.
+    """Verify the digests of an export's files. Without an export, yield nothing.
 
     Raises:
-        ModelCorruptError: its description cannot be read.
+        ModelCorruptError: the description cannot be read.
     """
     if is_exported(models):
         folder = models / CLIP_FOLDER
@@ -169,7 +172,7 @@ def check_files(models: Path) -> Iterator[FileCheck]:
 
 
 def remove_others(folder: Path, description: ClipDescription) -> None:
-    """Remove what earlier exports have left."""
+    """Remove the files of earlier exports."""
     current = {description.visual.name, description.text.name}
     for path in (*folder.glob("visual-*.onnx"), *folder.glob("text-*.npy")):
         if path.name not in current:

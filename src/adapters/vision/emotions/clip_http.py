@@ -1,4 +1,4 @@
-"""What faces express, asked of a CLIP service."""
+"""Emotion reader that calls a CLIP service over HTTP."""
 
 from __future__ import annotations
 
@@ -22,38 +22,39 @@ from framecloak.domain.support.resilience import Backoff
 
 MSGPACK = "application/msgpack"
 MOST_BYTES = 64 * 1024**2
-"""Of pixels in one request; one picture of the largest size fits."""
+"""Maximum size of a request body in bytes; an image of the maximum size fits."""
 
 _CONNECT_SECONDS = 1.0
 _HEALTH_SECONDS = 1.0
 _FRAMING_BYTES = 64 * 1024
-"""What a body may have beside pixels."""
+"""Bytes of a request body that are reserved for data other than pixels."""
 
 _BUSY = 429
 _SUM_TOLERANCE = 1e-3
 
 
 class _SilentError(EmotionsUnavailableError):
-    """The service did not answer, or not to the point; another try may help."""
+    """Missing answer or server error of the service; a retry may help."""
 
 
 class HttpEmotionReader:
-    """Asks a CLIP service; see the port. Safe to share between tasks of one event loop.
+    """Emotion reader that calls a CLIP service. It can be shared between tasks of one event loop.
 
-    A call is tried again for a moment when the service does not answer. After several calls in vain it is
-    left alone for a while: an analysis must not wait for what will not come. It follows no redirects and uses
-    no proxies, because it sends faces; nothing of what is sent gets into an error or a log line.
+    Requests are retried for a short time if the service does not answer. After several failed calls a circuit
+    breaker refuses further calls for a while, so that an analysis does not wait for a dead service. Because
+    requests contain faces, the client follows no redirects and uses no proxies, and their content never
+    appears in an error or a log line.
 
     Args:
-        url: of the service, without a slash at the end.
-        token: shared with it; empty for none.
-        total_seconds: after which a call counts as in vain, all its requests and tries together.
-        most_images: pictures in one request.
-        most_bytes: of the body of one request.
-        backoff: when to try again.
-        breaker: when to leave it alone.
-        meter: told of every request, all its tries together.
-        transport: what carries requests instead of the network.
+        url: base URL of the service, without a trailing slash.
+        token: shared bearer token; empty for none.
+        total_seconds: time limit of a call in seconds, including all its requests and retries.
+        most_images: maximum number of images per request.
+        most_bytes: maximum size of a request body in bytes.
+        backoff: retry policy.
+        breaker: circuit breaker.
+        meter: meter that records every request with its retries.
+        transport: HTTP transport; None for the network.
     """
 
     def __init__(
@@ -94,25 +95,31 @@ class HttpEmotionReader:
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """See the port: what the service told last; empty until it has answered once."""
+        """Emotions of the service's last answer; empty before the first answer."""
         return self._emotions
 
     async def read(self, crops: list[Image]) -> FloatArray:
-        """See the port.
+        """Return the probabilities of the emotions in face crops.
+
+        Args:
+            crops: faces with some surroundings, each (h, w, 3) uint8 RGB of any size.
+
+        Returns:
+            (n, emotions) float32; each row sums to 1.
 
         Raises:
-            EmotionsUnavailableError: the service does not answer, refuses, or is left alone for a while.
-            ValueError: a crop is not (h, w, 3) uint8 with pixels in it.
+            EmotionsUnavailableError: the service does not answer or refuses, or the circuit breaker is open.
+            ValueError: a crop is not a non-empty (h, w, 3) uint8 array.
         """
         require_crops(crops)
         end = asyncio.get_running_loop().time() + self._total_seconds
         rows = [await self._read_portion(portion, end) for portion in self._portions(crops)]
         if len({part.shape[1] for part in rows}) > 1:
-            raise EmotionsUnavailableError("the CLIP service was exchanged meanwhile", "try again")
+            raise EmotionsUnavailableError("the CLIP service was replaced during the call", "try again")
         return np.concatenate(rows) if rows else np.empty((0, len(self._emotions)), np.float32)
 
     async def available(self) -> bool:
-        """See the port."""
+        """Return True if the service is healthy and the circuit breaker is closed; never raise an error."""
         if self._breaker.refuses:
             return False
         try:
@@ -122,7 +129,7 @@ class HttpEmotionReader:
             return False
 
     def _portions(self, crops: list[Image]) -> Iterator[list[Image]]:
-        """The crops in lists that one request can take."""
+        """Split crops into lists that each fit into one request."""
         portion: list[Image] = []
         pixels = 0
         for crop in crops:
@@ -157,8 +164,8 @@ class HttpEmotionReader:
                 "/emotions", content=body, headers={"Content-Type": MSGPACK, "Accept": MSGPACK}
             )
         except (httpx.HTTPError, OSError) as error:
-            # Some errors of TLS come as they are, which is as those of the operating system.
-            raise _SilentError("the CLIP service could not be talked to", "see CLIP_SERVICE_URL") from error
+            # httpx does not wrap all TLS errors; those are raised as OSError.
+            raise _SilentError("the CLIP service could not be reached", "see CLIP_SERVICE_URL") from error
         if response.status_code == _BUSY or response.is_server_error:
             raise _SilentError(f"the CLIP service answered {response.status_code}")
         if not response.is_success:
@@ -170,22 +177,22 @@ class HttpEmotionReader:
             return msgspec.msgpack.decode(response.content, type=EmotionsAnswer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EmotionsUnavailableError(
-                "what answers is no CLIP service of ours", "see CLIP_SERVICE_URL"
+                "the server that answers is not a Framecloak CLIP service", "see CLIP_SERVICE_URL"
             ) from error
 
 
 def _checked(answer: EmotionsAnswer, count: int) -> FloatArray:
-    """Its probabilities as (n, emotions) float32.
+    """Return the probabilities of an answer as (n, emotions) float32.
 
     Raises:
-        EmotionsUnavailableError: they are not what was asked for.
+        EmotionsUnavailableError: their shape or their values are not valid.
     """
     lengths = {len(row) for row in answer.probabilities}
     probabilities = np.empty(0, np.float32)
     if len(answer.probabilities) == count and lengths == {len(answer.emotions)}:
         probabilities = np.array(answer.probabilities, np.float32)
-    sums_differ_by = np.abs(probabilities.sum(axis=-1) - 1)
-    # Not a number fails every comparison.
-    if not (probabilities.size and (probabilities >= 0).all() and (sums_differ_by < _SUM_TOLERANCE).all()):
-        raise EmotionsUnavailableError("the CLIP service gave numbers that are no probabilities")
+    deviations = np.abs(probabilities.sum(axis=-1) - 1)
+    # Written like this, the comparisons also reject NaN.
+    if not (probabilities.size and (probabilities >= 0).all() and (deviations < _SUM_TOLERANCE).all()):
+        raise EmotionsUnavailableError("the CLIP service gave numbers that are not probabilities")
     return probabilities

@@ -1,6 +1,6 @@
-"""What faces express, by CLIP's zero-shot classification, in this process: ONNX Runtime and nothing more.
+"""Emotion reader that runs CLIP's zero-shot classification in this process, with ONNX Runtime only.
 
-Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021, section 3.1.
+See Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021, 3.1.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from framecloak.domain.reid.batching import Batcher
 from framecloak.domain.reid.thread_lanes import Lanes
 
 LARGEST_BATCH = 32
-"""Faces of one call of the graph."""
+"""Maximum number of faces per inference."""
 
 MOST_WAITING = 512
-"""Faces that may wait behind it."""
+"""Maximum number of faces in the queue."""
 
 _LONGEST_SIDE = 8
-"""In shorter sides; what lies further from the middle is cut off before a crop is resized."""
+"""Maximum length of a crop in units of its shorter side; it is trimmed to this before it is resized."""
 
 
 class Clip:
-    """Faces in, probabilities out. Safe to call from several threads at once.
+    """Zero-shot classifier of face crops by emotion. It is thread-safe.
 
     Args:
-        session: the visual tower.
-        text: (emotions, dimension) float32, the emotions in its space.
-        description: of the export.
+        session: session of the visual tower.
+        text: (emotions, dimension) float32, embeddings of the emotions.
+        description: description of the export.
     """
 
     def __init__(self, session: Session, text: FloatArray, description: ClipDescription) -> None:
@@ -67,15 +67,15 @@ class Clip:
 
     @classmethod
     def load(cls, folder: Path, provider: Provider = Provider.AUTO) -> Self:
-        """Open an export.
+        """Load an export.
 
         Args:
-            folder: that ``framecloak models export-clip`` has written.
-            provider: where to run.
+            folder: folder that ``framecloak models export-clip`` has written.
+            provider: execution provider.
 
         Raises:
             ModelMissingError: there is no export.
-            ModelCorruptError: its files are not those that were written.
+            ModelCorruptError: a file has changed since the export.
             ProviderUnavailableError: the provider does not work on this machine.
         """
         description = read_description(folder)
@@ -84,28 +84,28 @@ class Clip:
         expected = (3, description.size, description.size)
         if session.input.shape[1:] != expected or session.outputs[0].shape[1:] != text.shape[1:]:
             raise ModelCorruptError(
-                f"the graph of {folder} is not the one that its description is about",
+                f"the graph in {folder} does not match its description",
                 "run `framecloak models export-clip` again",
             )
         return cls(session, text, description)
 
     def classify(self, crops: Sequence[Image]) -> FloatArray:
-        """Probabilities of the emotions.
+        """Return the probabilities of the emotions in face crops.
 
         Args:
-            crops: at least one, each (h, w, 3) uint8 RGB.
+            crops: at least one crop, each (h, w, 3) uint8 RGB.
 
         Returns:
             (n, emotions) float32; each row sums to 1.
 
         Raises:
-            ExaminationError: the runtime failed, or gave numbers that are none.
+            ExaminationError: the runtime failed, or its output is not finite.
         """
-        one = self._description
-        pixels = np.stack([prepare(crop, one.size, one.mean, one.std) for crop in crops])
+        export = self._description
+        pixels = np.stack([prepare(crop, export.size, export.mean, export.std) for crop in crops])
         logits: FloatArray = self._session.run(pixels)[0] @ self._weights
         if not np.isfinite(logits).all():
-            raise ExaminationError("CLIP gave numbers that are none")
+            raise ExaminationError("CLIP gave values that are not finite")
         odds: FloatArray = np.exp(logits - logits.max(axis=1, keepdims=True))
         totals: FloatArray = odds.sum(axis=1, keepdims=True)
         return odds / totals
@@ -114,25 +114,25 @@ class Clip:
 def prepare(
     crop: Image, size: int, mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> FloatArray:
-    """A crop as the visual tower takes it: its shorter side resized, the middle cut out, normalised.
+    """Preprocess a crop for the visual tower: resize its shorter side, crop its centre, normalise it.
 
-    Resizing is Pillow's bicubic with antialiasing and rounding is torchvision's, so that numbers are those of
-    open_clip to the last bit but one.
+    It uses Pillow's antialiased bicubic filter and the rounding of torchvision, so that the values equal
+    those of open_clip except for the last bit.
 
     Args:
         crop: (h, w, 3) uint8 RGB.
-        size: pixels of both sides of the result.
-        mean: of each channel, in 0..1.
-        std: likewise.
+        size: width and height of the result in pixels.
+        mean: means of the channels in 0..1.
+        std: standard deviations of the channels in 0..1.
 
     Returns:
         (3, size, size) float32.
     """
-    picture = Pillow.fromarray(_middle(crop))
-    shorter, longer = sorted(picture.size)
+    image = Pillow.fromarray(_middle(crop))
+    shorter, longer = sorted(image.size)
     resized = int(size * longer / shorter)
-    target = (size, resized) if picture.width <= picture.height else (resized, size)
-    pixels: FloatArray = np.asarray(picture.resize(target, Pillow.Resampling.BICUBIC), np.float32)
+    target = (size, resized) if image.width <= image.height else (resized, size)
+    pixels: FloatArray = np.asarray(image.resize(target, Pillow.Resampling.BICUBIC), np.float32)
     top, left = (round((side - size) / 2) for side in pixels.shape[:2])
     cut: FloatArray = pixels[top : top + size, left : left + size] / np.float32(255)
     centre: FloatArray = np.array(mean, np.float32)
@@ -141,7 +141,7 @@ def prepare(
 
 
 def _middle(crop: Image) -> Image:
-    """The part that the cut can reach: resizing all of a hair's breadth would take any amount of memory."""
+    """Trim a very elongated crop to its middle, because resizing it would need too much memory."""
     height, width = crop.shape[:2]
     longest = _LONGEST_SIDE * min(height, width)
     top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
@@ -149,10 +149,10 @@ def _middle(crop: Image) -> Image:
 
 
 def require_crops(crops: Sequence[Image]) -> None:
-    """Refuse what is no picture before it gets into one call with others.
+    """Raise an error if a crop is not an image, before it is batched with others.
 
     Raises:
-        ValueError: one is not (h, w, 3) uint8 with pixels in it.
+        ValueError: a crop is not a non-empty (h, w, 3) uint8 array.
     """
     for crop in crops:
         if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8 or not crop.size:
@@ -160,13 +160,13 @@ def require_crops(crops: Sequence[Image]) -> None:
 
 
 class OnnxEmotionReader:
-    """Reads emotions with an export in this process, off the event loop; concurrent calls share batches.
+    """Emotion reader that runs CLIP in worker threads and batches concurrent calls.
 
     Args:
-        clip: does it.
-        lanes: calls of it at the same time.
-        most_waiting: faces that may wait.
-        meter: told what is asked of it.
+        clip: classifier.
+        lanes: number of worker threads.
+        most_waiting: maximum number of faces in the queue.
+        meter: meter that records the inferences.
     """
 
     def __init__(
@@ -194,16 +194,16 @@ class OnnxEmotionReader:
         threads: int = 1,
         meter: ModelMeter = NULL_MODEL_METER,
     ) -> Self:
-        """Load the export of a models folder.
+        """Load the export in a models folder.
 
         Args:
-            models: the models folder.
-            provider: where to run.
-            threads: to run in at the same time on a CPU, where one for each call is fastest.
-            meter: told what is asked of it.
+            models: models folder.
+            provider: execution provider.
+            threads: number of worker threads on a CPU, each running one inference; a GPU uses one.
+            meter: meter that records the inferences.
 
         Raises:
-            DomainError: as for `Clip.load`.
+            DomainError: see `Clip.load`.
         """
         clip = await asyncio.to_thread(Clip.load, models / CLIP_FOLDER, provider)
         return cls(clip, threads if clip.card.provider == Provider.CPU.label else 1, meter=meter)
@@ -219,20 +219,26 @@ class OnnxEmotionReader:
 
     @property
     def card(self) -> ModelCard:
-        """Which weights, where they run."""
+        """Description of the model file and its execution."""
         return self._clip.card
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """See the port."""
+        """Emotions that are distinguished, in the order of the probabilities."""
         return self._clip.emotions
 
     async def read(self, crops: list[Image]) -> FloatArray:
-        """See the port.
+        """Return the probabilities of the emotions in face crops.
+
+        Args:
+            crops: faces with some surroundings, each (h, w, 3) uint8 RGB of any size.
+
+        Returns:
+            (n, emotions) float32; each row sums to 1.
 
         Raises:
-            EmotionsUnavailableError: the model failed, or more faces wait than can be read soon.
-            ValueError: a crop is not (h, w, 3) uint8 with pixels in it.
+            EmotionsUnavailableError: the model failed, or the queue is full.
+            ValueError: a crop is not a non-empty (h, w, 3) uint8 array.
         """
         require_crops(crops)
         if not crops:
@@ -240,8 +246,10 @@ class OnnxEmotionReader:
         try:
             return np.stack(await self._batcher.run_all(crops))
         except (ExaminationError, OverloadedError) as error:
-            raise EmotionsUnavailableError(f"emotions were not read: {error.message}", error.hint) from error
+            raise EmotionsUnavailableError(
+                f"the emotions could not be read: {error.message}", error.hint
+            ) from error
 
     async def available(self) -> bool:
-        """See the port; what is loaded answers."""
+        """Return True: a loaded model is always available."""
         return True

@@ -1,6 +1,6 @@
-"""What client and service of emotions say to each other, in msgpack or JSON.
+"""Protocol between the emotion client and the CLIP service, in msgpack or JSON.
 
-Pictures travel as plain pixels: both ends calculate with the same numbers, and there is nothing to decode.
+Images are sent as raw pixels. So both ends calculate with the same values, and nothing has to be decoded.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Side = Annotated[int, Meta(ge=1, le=LONGEST_SIDE, description="Pixels.", example
 
 
 class Picture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A face with some of its surroundings.
+    """Face crop with some surroundings.
 
     Attributes:
-        width: pixels.
-        height: pixels.
+        width: width in pixels.
+        height: height in pixels.
         rgb: red, green and blue of each pixel, row by row; base64 in JSON.
     """
 
@@ -32,7 +32,7 @@ class Picture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @classmethod
     def of(cls, image: Image) -> Picture:
-        """Pixels as they travel.
+        """Build a message from pixels.
 
         Args:
             image: (h, w, 3) uint8 RGB.
@@ -42,14 +42,14 @@ class Picture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def is_complete(self) -> bool:
-        """Whether there are as many bytes as pixels want."""
+        """True if the number of bytes matches width and height."""
         return len(self.rgb) == 3 * self.width * self.height
 
     def image(self) -> Image:
-        """The pixels, (h, w, 3) uint8 RGB.
+        """Return the pixels as (h, w, 3) uint8 RGB.
 
         Raises:
-            ValueError: it is not complete.
+            ValueError: the number of bytes does not match width and height.
         """
         return np.frombuffer(self.rgb, np.uint8).reshape(self.height, self.width, 3)
 
@@ -57,21 +57,21 @@ class Picture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class EmotionsOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of ``POST /emotions``."""
 
-    images: Annotated[tuple[Picture, ...], Meta(min_length=1, description="Faces to look at.")]
+    images: Annotated[tuple[Picture, ...], Meta(min_length=1, description="Face crops to classify.")]
 
 
 class EmotionsAnswer(Struct, frozen=True, kw_only=True):
-    """Answer to it.
+    """Answer to ``POST /emotions``.
 
     Attributes:
-        model: as people call it.
-        emotions: what is told apart.
-        probabilities: for each picture one of each emotion; they sum to 1.
+        model: name of the model.
+        emotions: emotions that are distinguished.
+        probabilities: one list per image with a probability per emotion; each list sums to 1.
     """
 
-    model: Annotated[str, Meta(description="Which CLIP it was.", examples=["clip/ViT-B-32"])]
-    emotions: Annotated[tuple[str, ...], Meta(description="What is told apart.")]
+    model: Annotated[str, Meta(description="Name of the model.", examples=["clip/ViT-B-32"])]
+    emotions: Annotated[tuple[str, ...], Meta(description="Emotions that are distinguished.")]
     probabilities: Annotated[
         tuple[tuple[float, ...], ...],
-        Meta(description="For each picture one of each emotion, in that order; they sum to 1."),
+        Meta(description="One list per image with a probability per emotion, in order; each sums to 1."),
     ]

@@ -1,4 +1,4 @@
-"""Cuts faces out upright: five landmarks are laid on a template by turning, scaling and shifting."""
+"""Face alignment: cut upright face crops (chips) by fitting five landmarks to a template."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from numpy.typing import NDArray
 
 from framecloak.domain.imaging.detections import FloatArray, Image
 
-_SMALLEST_SPREAD = 1e-6  # pixels squared; five landmarks in one point have no direction
+_SMALLEST_SPREAD = 1e-6  # square pixels; prevents a division by zero if all landmarks coincide
 
 
 def align(image: Image, landmarks: FloatArray, template: FloatArray, side: int) -> Image:
-    """Cut faces out of a picture.
+    """Cut aligned face crops (chips) out of an image.
 
-    A face that is larger than the chip is averaged down to it rather than sampled, so that fine patterns
-    do not turn into coarse ones.
+    A face that is larger than its chip is scaled down by averaging instead of sampling, to avoid aliasing.
 
     Args:
         image: (h, w, 3) uint8.
-        landmarks: (n, 5, 2) pixels of the picture.
-        template: (5, 2) pixels of the chip.
-        side: of the square chip; what lies outside the picture is black in it.
+        landmarks: (n, 5, 2) in pixels of the image.
+        template: (5, 2) landmark positions in pixels of the chip.
+        side: side of the square chip in pixels; areas outside the image are black.
 
     Returns:
         (n, side, side, 3) uint8.
@@ -32,7 +31,7 @@ def align(image: Image, landmarks: FloatArray, template: FloatArray, side: int) 
         matrix = similarity(points, template)
         zoom = np.hypot(matrix[0, 0], matrix[1, 0])
         level = 0
-        # Landmarks in one point have a zoom of 0, which no halving would end.
+        # Coinciding landmarks have a zoom of 0; the size limit ends the loop for them.
         while zoom <= 0.5 and min(halves[level].shape[:2]) > 1:
             level += 1
             zoom *= 2
@@ -44,17 +43,17 @@ def align(image: Image, landmarks: FloatArray, template: FloatArray, side: int) 
 
 
 def similarity(points: FloatArray, template: FloatArray) -> NDArray[np.float64]:
-    """The turn, scale and shift that lay points on a template with the least squared distance.
+    """Return the similarity transform that maps points to a template with the least squared error.
 
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991; in the
-    plane and without mirroring it has this closed form.
+    See Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991. In
+    the plane and without reflection, the solution has this closed form.
 
     Args:
         points: (n, 2).
         template: (n, 2).
 
     Returns:
-        (2, 3); a point ``p`` goes to ``m[:, :2] @ p + m[:, 2]``.
+        (2, 3) matrix ``m`` that maps a point ``p`` to ``m[:, :2] @ p + m[:, 2]``.
     """
     source, target = np.asarray(points, np.float64), np.asarray(template, np.float64)
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
@@ -72,7 +71,7 @@ def _half(image: Image) -> Image:
 
 
 def _on_smaller(matrix: NDArray[np.float64], image: Image, smaller: Image) -> NDArray[np.float64]:
-    """The same transformation for a picture that was scaled down; pixels have their centres at 0.5."""
+    """Adapt a transformation to a downscaled copy of the image. Pixel centres are at 0.5."""
     if smaller is image:
         return matrix
     zoom = np.array([image.shape[1] / smaller.shape[1], image.shape[0] / smaller.shape[0]])

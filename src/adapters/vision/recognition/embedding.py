@@ -1,4 +1,4 @@
-"""What recognisers have in common: from aligned faces to vectors of unit length."""
+"""Computation of unit-length embeddings from aligned face crops, shared by the recognisers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.detections import FloatArray, Image
 
 MAX_BATCH = 32
-"""Faces of one call."""
+"""Maximum number of faces per inference."""
 
 _SHORTEST = 1e-6
 
@@ -22,26 +22,26 @@ def unit_vectors(
     dimension: int,
     max_batch: int = MAX_BATCH,
 ) -> FloatArray:
-    """Run a model on aligned faces.
+    """Run a model on aligned face crops (chips) and normalise its output vectors.
 
     Args:
-        run: the model; gives one output of (n, dimension).
+        run: function that runs the model and returns one output (n, dimension).
         chips: (n, side, side, 3) uint8.
-        side: of a chip, in pixels.
-        dimension: numbers in a vector.
-        max_batch: the most faces that are taken.
+        side: side of a chip in pixels.
+        dimension: length of the vectors.
+        max_batch: maximum number of chips.
 
     Returns:
         (n, dimension) float32 of unit length.
 
     Raises:
-        ExaminationError: the model failed, or gave numbers that are none.
-        ValueError: too many faces, or of another shape.
+        ExaminationError: the model failed, or its output is not finite, has a wrong shape or a zero vector.
+        ValueError: there are too many chips, or their shape is wrong.
     """
     if chips.shape[1:] != (side, side, 3) or chips.dtype != np.uint8:
         raise ValueError(f"faces of {chips.shape[1:]} {chips.dtype} are not ({side}, {side}, 3) uint8")
     if len(chips) > max_batch:
-        raise ValueError(f"{len(chips)} faces in one call, at most {max_batch} are taken")
+        raise ValueError(f"{len(chips)} faces in one call, but at most {max_batch} are allowed")
     if not len(chips):
         return np.empty((0, dimension), np.float32)
     vectors = run(chips)[0]

@@ -1,7 +1,8 @@
-"""Turns a float graph into one that calculates in fp16, for GPUs.
+"""Conversion of a float32 graph to fp16, for GPUs.
 
-ONNX Runtime has a tool for it; it puts its folder of top-level modules on the path when it is imported, and
-would add a second cast behind the one that widens pixels. What a plain network needs is little.
+ONNX Runtime's own tool for this adds a folder of top-level modules to the import path when it is imported,
+and would add a second cast after the one that converts pixels. A plain network needs little, so this module
+does the conversion itself.
 """
 
 from __future__ import annotations
@@ -13,36 +14,36 @@ from onnx import TensorProto, helper, numpy_helper
 from framecloak.domain.errors import ModelCorruptError
 
 OPERATORS = frozenset({"Add", "BatchNormalization", "Conv", "ConvTranspose", "Relu", "Sigmoid"})
-"""Whose inputs and outputs are all of one kind of number, and stay near 1 where they were trained to."""
+"""Supported operators: all their inputs and outputs have one data type, and their values stay near 1."""
 
 
 def halve(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of the graph whose inputs and weights are float16; its outputs stay float32.
+    """Return a copy of the graph with float16 inputs and weights; its outputs stay float32.
 
     Args:
-        model: of ``OPERATORS`` alone.
+        model: graph that consists only of supported operators.
 
     Raises:
-        ModelCorruptError: it has another operator, or a weight that float16 cannot hold.
+        ModelCorruptError: the graph has another operator, or a weight exceeds the range of float16.
     """
     if foreign := {node.op_type for node in model.graph.node} - OPERATORS:
         raise ModelCorruptError(f"cannot calculate {', '.join(sorted(foreign))} in fp16", "use fp32")
     halved = onnx.ModelProto()
     halved.CopyFrom(model)
     graph = halved.graph
-    del graph.value_info[:]  # says float32 of what is float16 now
+    del graph.value_info[:]  # declares float32 for tensors that are float16 now
     for weight in graph.initializer:
         if weight.data_type == TensorProto.FLOAT:
             weight.CopyFrom(_halved(weight))
     for value in graph.input:
         value.type.tensor_type.elem_type = TensorProto.FLOAT16
-    given = {output.name: f"{output.name}_fp16" for output in graph.output}
+    half_names = {output.name: f"{output.name}_fp16" for output in graph.output}
     for node in graph.node:
         for names in (node.input, node.output):
-            names[:] = [given.get(name, name) for name in names]
+            names[:] = [half_names.get(name, name) for name in names]
     graph.node.extend(
         helper.make_node("Cast", [half], [name], f"widen_{name}", to=TensorProto.FLOAT)
-        for name, half in given.items()
+        for name, half in half_names.items()
     )
     return halved
 

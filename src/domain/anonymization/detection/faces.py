@@ -1,4 +1,4 @@
-"""Look for faces in frames, each at the sizes that its turn in the video asks for."""
+"""Face detection in frames, each at the scales that apply to it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from framecloak.domain.ports import FaceDetector, Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter
 
 SAME_FACE = 0.4
-"""IoU above which finds of two looks are one face."""
+"""IoU above which detections of two scales are the same face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination:
-    """What was seen in one frame.
+    """Results of all detectors and of template matching for one frame.
 
     Attributes:
         index: number of the frame in the video.
-        found: faces, in pixels of the displayed frame; None when the frame could not be examined.
-        impression: for finding cuts; None when the frame could not be examined.
-        areas: text and plates, likewise; empty where none were looked for in this frame.
-        patches: what lies in the boxes of areas, by their rows; empty where nothing was found, and in frames
-            that are not looked at whatever they show.
-        seen: where the areas of the looks around this frame are in it.
-        views: faces that can be recognised, by their rows; empty where nobody asked whose they are.
+        found: faces, in pixels of the displayed frame; None if the frame could not be analysed.
+        impression: coarse mean levels for detecting shot boundaries; None if the frame could not be analysed.
+        areas: text and plates, in pixels of the displayed frame; empty if they were not searched for here.
+        patches: templates of the text and plate boxes, in the order of their rows; empty if nothing was
+            detected, and in frames outside the regular detection interval.
+        seen: positions in this frame of the text and plates detected in the surrounding passes.
+        views: samples of faces that are good enough to recognise, by detection row; empty if identities are
+            not requested.
     """
 
     index: int
@@ -47,7 +48,7 @@ class Examination:
     views: Mapping[int, View] = field(default_factory=dict)
 
     def finds(self, kind: Kind) -> Found:
-        """What was found of one kind; nothing where that was not looked for, or could not be."""
+        """Return the detections of one kind; empty if it was not searched for or the frame failed."""
         found = self.found if kind is Kind.FACE else self.areas.get(kind)
         return found or Found.nothing()
 
@@ -61,66 +62,75 @@ def examine(
     *,
     shift: int = 0,
 ) -> list[Examination]:
-    """Find the faces of a few frames.
+    """Detect the faces in a few frames.
 
     Args:
-        frames: examined together, so that the detector may batch them.
-        detector: what to look with.
-        looks: those that are due are taken.
-        threshold: lowest score worth knowing.
-        meter: told how many pictures the detector is given at once.
-        shift: the looks are those of the frame so many numbers further on.
+        frames: frames that the detector may process as one batch.
+        detector: face detector.
+        looks: all scales of the video; those that apply to each frame are used.
+        threshold: lowest score to report.
+        meter: recorder of the detector's batch sizes.
+        shift: offset in frames: the scales applied are those of the frame that many numbers later.
 
     Returns:
-        One entry per frame, in their order. A frame that was not decoded, or on which the detector failed
-        at any size, counts as not examined; it does not take the others with it.
+        One entry per frame, in their order. A frame that was not decoded, or on which the detector failed at
+        any scale, counts as not analysed; the other frames are not affected.
     """
     batches: dict[tuple[int, ...], list[_View]] = {}
-    seen: list[list[Found] | None] = [[] for _ in frames]
-    impressions: list[Thumbnail | None] = [None for _ in frames]
+    per_frame: list[list[Found] | None] = [[] for _ in frames]
+    grids: list[Thumbnail | None] = [None for _ in frames]
     for position, frame in enumerate(frames):
-        due = sizes_due(frame.index + shift, (frame.width, frame.height), looks, detector.stride)
+        sizes = sizes_due(frame.index + shift, (frame.width, frame.height), looks, detector.stride)
         try:
-            for (width, height), smallest_face in due.items():
-                picture = frame.rgb(width, height)
-                if impressions[position] is None:
-                    impressions[position] = thumbnail(picture)
+            for (width, height), smallest_face in sizes.items():
+                image = frame.rgb(width, height)
+                if grids[position] is None:
+                    grids[position] = thumbnail(image)
                 zoom = frame.width / width, frame.height / height
                 for tile in tiles(width, height, detector.stride):
-                    view = _View(position, _cut_out(picture, tile), tile, zoom, smallest_face)
-                    batches.setdefault(view.picture.shape, []).append(view)
+                    frame_tile = _View(position, _cut_out(image, tile), tile, zoom, smallest_face)
+                    batches.setdefault(frame_tile.picture.shape, []).append(frame_tile)
         except ExaminationError:
-            seen[position] = None
-    for views in batches.values():
-        for start in range(0, len(views), detector.max_batch):
-            _detect(views[start : start + detector.max_batch], detector, threshold, seen, meter)
+            per_frame[position] = None
+    for frame_tiles in batches.values():
+        for start in range(0, len(frame_tiles), detector.max_batch):
+            _detect(frame_tiles[start : start + detector.max_batch], detector, threshold, per_frame, meter)
     return [
-        Examination(frame.index, _merged(finds), impression)
-        if finds is not None
+        Examination(frame.index, _merged(frame_detections), grid)
+        if frame_detections is not None
         else Examination(frame.index, None, None)
-        for frame, finds, impression in zip(frames, seen, impressions, strict=True)
+        for frame, frame_detections, grid in zip(frames, per_frame, grids, strict=True)
     ]
 
 
 def run_from(start: int, needed: int, examined: Sequence[Examination]) -> list[Examination]:
-    """Examinations from a frame on, without a gap; none unless they reach the frame that is needed."""
+    """Return the consecutive analyses from frame ``start`` on.
+
+    Args:
+        start: number of the first frame.
+        needed: end (exclusive) that the result must reach at least.
+        examined: analyses in ascending order of frames.
+
+    Returns:
+        The analyses without a gap; an empty list if they end before the required frame.
+    """
     run: list[Examination] = []
-    for one in examined:
-        if one.index == start + len(run):
-            run.append(one)
+    for analysis in examined:
+        if analysis.index == start + len(run):
+            run.append(analysis)
     return run if start + len(run) >= needed and run else []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """A tile of one frame at one size.
+    """One tile of one frame at one scale.
 
     Attributes:
-        position: of the frame among those examined together.
-        picture: the pixels to look at.
-        tile: where they are in the whole picture.
-        zoom: pixels of the frame per pixel of the picture, across and down.
-        smallest_face: smaller finds are ignored; in pixels of the picture.
+        position: index of the frame in the batch.
+        picture: pixels of the tile.
+        tile: position of the tile in the scaled image.
+        zoom: pixels of the frame per pixel of the scaled image, horizontally and vertically.
+        smallest_face: size in pixels of the scaled image below which detections are dropped.
     """
 
     position: int
@@ -130,7 +140,7 @@ class _View:
     smallest_face: int
 
     def found(self, detections: Detections) -> Found:
-        """What the tile answers for, in pixels of the frame."""
+        """Return the detections that this tile reports, in pixels of the frame."""
         offset = np.array([self.tile.x, self.tile.y], np.float64)
         boxes = bx.shift(detections.boxes.astype(np.float64), offset)
         kept = self.tile.answers_for(boxes) & (bx.size(boxes) >= self.smallest_face)
@@ -143,8 +153,8 @@ class _View:
 
 
 def _cut_out(picture: Image, tile: Tile) -> Image:
-    piece = picture[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
-    return np.ascontiguousarray(piece)
+    pixels = picture[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+    return np.ascontiguousarray(pixels)
 
 
 def _detect(
@@ -154,29 +164,34 @@ def _detect(
     seen: list[list[Found] | None],
     meter: Meter,
 ) -> None:
-    """Add what is found in views of one size; where that fails, tell which of them is to blame."""
+    """Add the detections in tiles of one size; if a batch fails, retry its tiles one by one.
+
+    A frame is marked as failed only if one of its own tiles fails.
+    """
     meter.model_batch(len(views))
     try:
-        detected = detector.detect([view.picture for view in views], threshold)
+        detected = detector.detect([frame_tile.picture for frame_tile in views], threshold)
     except ExaminationError:
         if len(views) == 1:
             seen[views[0].position] = None
             return
-        for view in views:
-            _detect([view], detector, threshold, seen, meter)
+        for frame_tile in views:
+            _detect([frame_tile], detector, threshold, seen, meter)
         return
-    for view, detections in zip(views, detected, strict=True):
-        finds = seen[view.position]
-        if finds is not None:
-            finds.append(view.found(detections))
+    for frame_tile, detections in zip(views, detected, strict=True):
+        collected = seen[frame_tile.position]
+        if collected is not None:
+            collected.append(frame_tile.found(detections))
 
 
 def _merged(finds: Sequence[Found]) -> Found:
-    """One list out of several looks: of finds of the same face, the most certain."""
+    """Merge the detections of several scales, keeping the highest-scoring one of each face."""
     if len(finds) == 1:
         return finds[0]
-    boxes = np.concatenate([one.boxes for one in finds])
-    scores = np.concatenate([one.scores for one in finds])
-    landmarks = np.concatenate([one.landmarks for one in finds if one.landmarks is not None])
+    boxes = np.concatenate([detections.boxes for detections in finds])
+    scores = np.concatenate([detections.scores for detections in finds])
+    landmarks = np.concatenate(
+        [detections.landmarks for detections in finds if detections.landmarks is not None]
+    )
     kept = bx.suppress(boxes, scores, SAME_FACE)
     return Found(boxes[kept], scores[kept], landmarks[kept])

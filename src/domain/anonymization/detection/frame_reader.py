@@ -1,7 +1,7 @@
-"""Reading the frames of a video once, also where two segments of it meet.
+"""Sequential decoding of a video, shared by consecutive segments.
 
-A segment is examined some way past its end. Who goes on with the next one would have to decode those frames
-again, from the keyframe before them; instead the decoder stays where it is, and the frames are kept.
+Analysis of a segment reads some frames past its end. The next segment would have to decode those again,
+starting from the keyframe before them. Instead, the decoder stays open and the frames are buffered.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from framecloak.domain.ports import Frame, FrameSource
 from framecloak.domain.ports.metrics import Meter, Stage, timed
 
 MOST_KEPT_BYTES = 256 << 20
-"""How much may lie in the memory of a worker between two segments; beyond that, decoding twice is better."""
+"""Memory for buffered frames between two segments; above this, decoding twice is cheaper."""
 
 
 class FrameReader:
-    """Decodes a video from one frame on. Close it, unless somebody else reads on.
+    """Decoder of the frames of a video from a given frame on.
+
+    It must be closed, unless it is passed on to the next segment.
 
     Args:
         source: the video.
-        start: the first frame to read.
-        stop: behind the last one that anybody may want.
-        meter: told how long decoding takes.
+        start: number of the first frame to read.
+        stop: end (exclusive) of the frames that this or a later segment may read.
+        meter: recorder of decoding time.
 
     Raises:
         TruncatedVideoError: the video ends before ``stop``.
@@ -37,20 +39,21 @@ class FrameReader:
         self._kept: deque[Frame] = deque()
 
     def close(self) -> None:
-        """Free the decoder and the frames."""
+        """Release the decoder and the buffered frames."""
         self._decoded.close()
         self._kept.clear()
 
     def is_at(self, source: FrameSource, start: int) -> bool:
-        """Whether the next frame to read is this one of that video."""
+        """Return whether the next frame to read is frame ``start`` of ``source``."""
         return self._source is source and self._next == start
 
     def frames(self, stop: int, end: int) -> Iterator[Frame]:
-        """Read on.
+        """Read the next frames.
 
         Args:
-            stop: behind the last frame to read now.
-            end: where somebody else may read on: frames from there on are kept, if they are not too large.
+            stop: end (exclusive) of the frames to read now.
+            end: number of the frame from which the next segment may continue. Frames from there on are
+                buffered, unless they take more than ``MAX_BUFFERED_BYTES``.
 
         Yields:
             Every frame up to ``stop`` once, in order.
@@ -58,22 +61,22 @@ class FrameReader:
         Raises:
             UnreadableVideoError: the video cannot be decoded.
         """
-        place = kept_bytes = 0
+        position = buffered_bytes = 0
         for index in range(self._next, stop):
-            if place == len(self._kept):
+            if position == len(self._kept):
                 self._kept.append(self._decode())
-            frame = self._kept[place]
+            frame = self._kept[position]
             if index < end:
                 self._kept.popleft()
                 self._next = index + 1
             else:
-                place += 1
-                kept_bytes += frame.nbytes
-            if kept_bytes > MOST_KEPT_BYTES:
-                # Nobody can read on at the end any more.
+                position += 1
+                buffered_bytes += frame.nbytes
+            if buffered_bytes > MOST_KEPT_BYTES:
+                # The next segment can no longer continue from here.
                 self._kept.clear()
                 self._next = index + 1
-                place, kept_bytes, end = 0, 0, stop
+                position, buffered_bytes, end = 0, 0, stop
             yield frame
 
     def _decode(self) -> Frame:

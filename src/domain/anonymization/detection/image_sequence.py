@@ -1,4 +1,4 @@
-"""Pictures, one after the other, as one source: so that the pipeline keeps every core busy with them."""
+"""Single images as one source, so that the pipeline processes them in parallel like frames of a video."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _BYTES_PER_PIXEL = 3
 
 
 class Album:
-    """A source whose frames are single pictures that have nothing to do with each other.
+    """Frame source of unrelated images.
 
     Args:
-        pictures: at least one source of one frame each; their sizes may differ.
+        pictures: sources of one frame each, at least one; their sizes may differ.
     """
 
     def __init__(self, pictures: Sequence[FrameSource]) -> None:
         self._pictures = tuple(pictures)
-        # The pipeline plans its memory by the first frame, so every one states the needs of the largest.
-        self._nbytes = max(one.info.width * one.info.height for one in pictures) * _BYTES_PER_PIXEL
+        # The pipeline plans its memory by the first frame, so every frame states the size of the largest.
+        self._nbytes = max(image.info.width * image.info.height for image in pictures) * _BYTES_PER_PIXEL
 
     @property
     def info(self) -> SourceInfo:
-        """Of all pictures together; the size is one that holds each of them."""
+        """Properties of the sequence; its width and height are the largest of any image."""
         return SourceInfo(
             name=f"{len(self._pictures)} pictures",
-            width=max(one.info.width for one in self._pictures),
-            height=max(one.info.height for one in self._pictures),
+            width=max(image.info.width for image in self._pictures),
+            height=max(image.info.height for image in self._pictures),
             frame_count=len(self._pictures),
             readable_frames=len(self._pictures),
             frame_rate=0.0,
@@ -44,31 +44,31 @@ class Album:
 
     @property
     def sound(self) -> Sound | None:
-        """Pictures have none."""
+        """None: images have no sound."""
         return None
 
     def timing(self, start: int, stop: int) -> Timing:
-        """One picture after the other, each for a second."""
+        """Return a timing that shows each image for one second."""
         return Timing.steady(Fraction(1), start, stop)
 
     def sha256(self) -> str:
-        """Hex digest of the pictures' digests, in order.
+        """Return the hex digest of the images' digests, in order.
 
         Raises:
             InputNotFoundError: a file cannot be read any more.
         """
-        return hashlib.sha256("".join(one.sha256() for one in self._pictures).encode()).hexdigest()
+        return hashlib.sha256("".join(image.sha256() for image in self._pictures).encode()).hexdigest()
 
     def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
-        """The pictures ``[start, stop)``; none is opened before its pixels are asked for."""
+        """Yield the images ``[start, stop)``; each is opened only when its pixels are read."""
         for index in range(start, stop):
             yield _Page(index, self._pictures[index], self._nbytes)
 
 
 class _Page:
-    """A picture that is decoded by the thread that first asks for its pixels.
+    """Frame whose image is decoded by the thread that first reads its pixels.
 
-    What was decoded for the examination is kept for ``bgr``, the last thing that is asked, and no longer.
+    The decoded image is kept for ``bgr``, which is the last call, and released there.
     """
 
     def __init__(self, index: int, picture: FrameSource, nbytes: int) -> None:
@@ -80,19 +80,19 @@ class _Page:
         self._decoded: Frame | None = None
 
     def bgr(self) -> Image:
-        """See ``framecloak.domain.ports.Frame``.
+        """Return the pixels; see ``domain.ports.Frame``.
 
         Raises:
-            ExaminationError: the picture was not decoded, or is not the one that was opened.
+            ExaminationError: the image was not decoded, or has changed since it was opened.
         """
         decoded, self._decoded = self._decoded or self._decode(), None
         return decoded.bgr()
 
     def rgb(self, width: int, height: int) -> Image:
-        """See ``framecloak.domain.ports.Frame``.
+        """Return the scaled pixels; see ``domain.ports.Frame``.
 
         Raises:
-            ExaminationError: the picture was not decoded, or is not the one that was opened.
+            ExaminationError: the image was not decoded, or has changed since it was opened.
         """
         self._decoded = self._decoded or self._decode()
         return self._decoded.rgb(width, height)
@@ -102,7 +102,7 @@ class _Page:
             with closing(self._picture.frames(0, 1)) as frames:
                 decoded = next(frames)
         except UnreadableVideoError as error:
-            # One damaged picture among many is what a damaged frame is to a video.
+            # A damaged image among many is treated like a damaged frame of a video.
             raise ExaminationError(error.message) from error
         if (decoded.width, decoded.height) != (self.width, self.height):
             raise ExaminationError(f"picture {self._picture.info.name} changed while it was read")

@@ -1,4 +1,4 @@
-"""At which sizes a frame is examined, and in which pieces."""
+"""Scales at which the detector runs on a frame, and the tiles that large images are cut into."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 
 LARGEST_TILE = 1024
-"""Pixels of a side above which a picture is examined in tiles: a detector's memory grows with the area."""
+"""Side in pixels above which an image is cut into tiles: a detector's memory grows with the area."""
 
 TILE_OVERLAP = 128
-"""Pixels that neighbouring tiles share. Larger faces are cut by a border; smaller looks are for those."""
+"""Pixels shared by neighbouring tiles. Larger faces are cut by a border; smaller scales detect those."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One size at which frames are examined.
+    """One scale at which the detector runs on frames.
 
     Attributes:
-        longest_side: pixels of the examined picture's longer side; frames are never enlarged to it.
-        every: the look is taken at frames whose number in the video is a multiple of this. Counting in
-            the video, not in the slice, makes every slice look alike.
-        smallest_face: finds smaller than this, in pixels of the examined picture, are ignored. A shrunken
-            picture is looked at for what is too large to be recognised at full size; the small things it
-            seems to hold are guesses.
-        smallest_frame: frames whose longer side is shorter than this do not get the look.
+        longest_side: longer side of the scaled image in pixels; frames are never enlarged to it.
+        every: detection interval in frames: the scale applies to frames whose number in the video is a
+            multiple of it. Counting in the video, not in the slice, gives the same result for every
+            division into slices.
+        smallest_face: size in pixels of the scaled image below which detections are dropped. A scaled-down
+            image serves to detect faces that are too large to be recognised at full size; small detections
+            in it are unreliable.
+        smallest_frame: longer side in pixels below which frames skip the scale.
     """
 
     longest_side: int
@@ -40,7 +41,7 @@ class Look:
     smallest_frame: int = 0
 
     def due(self, index: int, size: tuple[int, int]) -> bool:
-        """Whether the frame with this number and (width, height) gets the look."""
+        """Return whether the scale applies to the frame of this number and (width, height)."""
         return index % self.every == 0 and max(size) >= self.smallest_frame
 
 
@@ -49,51 +50,51 @@ VIDEO_LOOKS = (
     Look(1920, every=6),
     Look(320, every=2, smallest_face=64, smallest_frame=800),
 )
-"""Every frame at a middle size; at times full size for what is far away, small for what fills the frame.
+"""Medium scale in every frame; periodically full scale for distant faces and a small one for close-ups.
 
-The tracker carries what an occasional look found over the frames between. They are meant for `USUAL_RATE`.
+The tracker carries periodic detections over the frames between. The intervals are for `REFERENCE_FPS`.
 """
 
 USUAL_RATE = 24_000 / 1001
-"""Frames a second from which on two looks at one size are as far apart as `VIDEO_LOOKS` says."""
+"""Frames per second from which on the detection intervals are those of `VIDEO_SCALES`."""
 
 PICTURE_LOOKS = (Look(320, smallest_face=64), Look(640), Look(960), Look(1920), Look(3840))
-"""A single picture has no neighbours that could help, so it gets every look."""
+"""All scales for a single image, which has no neighbouring frames to fill gaps from."""
 
 
 def video_looks(frames_per_second: float) -> tuple[Look, ...]:
-    """The looks at a video.
+    """Return the scales for a video.
 
-    Between two looks people move as far as time allows, not as frames do: where frames are further apart,
-    occasional looks are taken more often.
+    People move with time, not with frames, so at lower frame rates the periodic scales apply to more of the
+    frames.
 
     Args:
-        frames_per_second: of the video; 0 where it is not known, which counts as the lowest.
+        frames_per_second: frame rate of the video; 0 if unknown, which is treated as the lowest rate.
     """
     share = min(1.0, frames_per_second / USUAL_RATE)
-    # Rounded down: no more time may pass than at the usual rate. Rates are quotients, and need some slack.
+    # Rounded down: no more time may pass than at the reference rate. Rates are quotients and need some slack.
     return tuple(replace(look, every=max(1, int(look.every * share + 1e-3))) for look in VIDEO_LOOKS)
 
 
 def longest_wait(looks: Sequence[Look]) -> int:
-    """Frames from one look to the next at the size that is looked at least often."""
+    """Return the longest detection interval of any scale, in frames."""
     return max(look.every for look in looks)
 
 
 def sizes_due(
     index: int, size: tuple[int, int], looks: Sequence[Look], stride: int
 ) -> dict[tuple[int, int], int]:
-    """The sizes to examine a frame at.
+    """Return the image sizes at which to run the detector on a frame.
 
     Args:
         index: number of the frame in the video.
-        size: width and height of the frame.
-        looks: all that the frame might get.
-        stride: sides of examined pictures are multiples of this.
+        size: width and height of the frame in pixels.
+        looks: all scales of the video.
+        stride: number of pixels that the sides of the scaled images must be multiples of.
 
     Returns:
-        Width and height of each examined picture, in proportion to the frame, with the smallest face to
-        report. Looks that come to the same size, because the frame is small, are taken once.
+        Width and height of each scaled image, in proportion to the frame, with the smallest face size to
+        report in it. Scales that coincide because the frame is small are returned once.
     """
     due: dict[tuple[int, int], int] = {}
     for look in looks:
@@ -106,13 +107,13 @@ def sizes_due(
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A piece of a picture that is examined by itself.
+    """Part of an image on which the detector runs separately.
 
     Attributes:
-        x, y: upper left corner in the picture.
-        width, height: extent; the same for all tiles of a picture.
-        core: ``x1, y1, x2, y2`` in the picture of the part whose faces this tile answers for; the cores of
-            all tiles fill the picture without overlap.
+        x, y: upper left corner in the image.
+        width, height: size in pixels, the same for all tiles of an image.
+        core: ``x1, y1, x2, y2`` in the image of the part whose faces are reported by this tile; the cores of
+            all tiles cover the image without overlap.
     """
 
     x: int
@@ -122,22 +123,22 @@ class Tile:
     core: tuple[float, float, float, float]
 
     def answers_for(self, boxes: Boxes) -> NDArray[np.bool_]:
-        """Which boxes (n, 4), in pixels of the picture, have their centre in the core."""
+        """Return which boxes (n, 4), in pixels of the image, have their centre in the core, as (n,) bool."""
         x1, y1, x2, y2 = self.core
         x, y = bx.centre(boxes).T
         return np.asarray((x >= x1) & (x < x2) & (y >= y1) & (y < y2))
 
 
 def tiles(width: int, height: int, stride: int) -> Iterator[Tile]:
-    """Cut a picture into as few equal, overlapping tiles as its size demands.
+    """Cut an image into the smallest possible number of equal, overlapping tiles.
 
     Args:
-        width: of the picture, a multiple of the stride.
-        height: likewise.
-        stride: sides of tiles are multiples of this.
+        width: width of the image in pixels, a multiple of the stride.
+        height: height of the image in pixels, a multiple of the stride.
+        stride: number of pixels that the sides of tiles must be multiples of.
 
     Yields:
-        The tiles, row by row; one that is the whole picture where that is small enough.
+        The tiles, row by row; a single tile if the image is small enough.
     """
     wide, columns = _cut(width, stride)
     tall, rows = _cut(height, stride)
@@ -147,10 +148,10 @@ def tiles(width: int, height: int, stride: int) -> Iterator[Tile]:
 
 
 def _cut(side: int, stride: int) -> tuple[int, list[tuple[int, float, float]]]:
-    """Length of the pieces of one side, and of each: its start and the limits of its core."""
+    """Return the length of the parts of one side, and the start and core limits of each part."""
     count = math.ceil((side - TILE_OVERLAP) / (LARGEST_TILE - TILE_OVERLAP)) if side > LARGEST_TILE else 1
     length = math.ceil((side + TILE_OVERLAP * (count - 1)) / count / stride) * stride
-    starts = [round(place) for place in np.linspace(0, side - length, count)]
+    starts = [round(position) for position in np.linspace(0, side - length, count)]
     seams = [(before + length + after) / 2 for before, after in pairwise(starts)]
     limits = pairwise([-math.inf, *seams, math.inf])
     return length, [(start, low, high) for start, (low, high) in zip(starts, limits, strict=True)]

@@ -1,4 +1,4 @@
-"""Where one scene ends and the next begins, judged from thumbnails."""
+"""Shot-boundary detection on coarse grids of mean levels."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from framecloak.domain.imaging.detections import Image
 Thumbnail: TypeAlias = NDArray[np.float32]
 
 GRID = (9, 16)
-"""Cells of a thumbnail, rows by columns."""
+"""Cells of a grid, as (rows, columns)."""
 
 LEAST_CHANGE = 20.0
-"""Mean change of a thumbnail, in grey levels, below which no cut is seen."""
+"""Mean change of a grid, in grey levels, below which a frame is never a cut."""
 
 PROMINENCE = 3.0
-"""How many times the change around it a cut must be: a shaking camera changes every frame, a cut one."""
+"""Ratio of a cut's change to the median change around it: a shaking camera changes every frame."""
 
 NEIGHBOURS = 3
-"""Changes on each side that a cut is compared with."""
+"""Number of changes on each side that a cut is compared with."""
 
 SCENE_HORIZON = NEIGHBOURS + 1
-"""What is said of a frame depends on frames at most this far away."""
+"""Margin in frames that a shot boundary depends on, on each side."""
 
 
 def thumbnail(picture: Image) -> Thumbnail:
-    """A coarse impression of a picture.
+    """Return the mean levels of a coarse grid of cells, for each of the three channels.
 
     Args:
         picture: (h, w, 3) uint8, at least as large as ``GRID``.
 
     Returns:
-        (rows * columns * 3,) float32 mean levels of a sparse sample of each cell.
+        (rows * columns * 3,) float32, each the mean of a sparse sample of the cell's pixels.
     """
     rows, columns = GRID
     height, width = picture.shape[0] // rows, picture.shape[1] // columns
@@ -47,16 +47,16 @@ def thumbnail(picture: Image) -> Thumbnail:
 
 
 def scene_numbers(thumbnails: Sequence[Thumbnail | None]) -> NDArray[np.intp]:
-    """Number the scenes of a run of consecutive frames.
+    """Number the shots of a run of consecutive frames.
 
-    A cut is a change that is large, stands out from the changes around it, and stays: a flash, or any
-    other disturbance of up to two frames, is followed by the picture that was there before.
+    A cut is a change that is large, stands out from the changes around it, and persists. After a flash, or
+    any other disturbance of up to two frames, the previous image returns, so it is no cut.
 
     Args:
-        thumbnails: one per frame; None where the frame could not be examined, where no cut is seen.
+        thumbnails: one grid per frame; None if the frame could not be analysed, where no cut is reported.
 
     Returns:
-        (frames,) ascending scene numbers from 0.
+        (frames,) ascending shot numbers from 0.
     """
     cuts = np.zeros(len(thumbnails), np.intp)
     changes = [_change(a, b) for a, b in pairwise(thumbnails)]
@@ -70,7 +70,7 @@ def scene_numbers(thumbnails: Sequence[Thumbnail | None]) -> NDArray[np.intp]:
 
 
 def _is_disturbance(thumbnails: Sequence[Thumbnail | None], t: int, change: float) -> bool:
-    """Whether the picture is, or soon will be, what it was before the change at frame ``t``."""
+    """Return whether the image reverts, within a few frames, to what it was before the change at ``t``."""
     before = range(max(0, t - 3), t)
     after = range(t, min(len(thumbnails), t + 3))
     pairs = [(a, b) for a in before for b in after if b - a > 1]
@@ -78,6 +78,7 @@ def _is_disturbance(thumbnails: Sequence[Thumbnail | None], t: int, change: floa
 
 
 def _change(first: Thumbnail | None, second: Thumbnail | None) -> float:
+    """Return the mean absolute difference of two grids; 0 if either is missing."""
     if first is None or second is None:
         return 0.0
     return float(np.abs(first - second).mean())

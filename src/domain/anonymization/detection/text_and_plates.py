@@ -1,7 +1,7 @@
-"""Look for text and licence plates, which change more slowly than faces and so are looked for less often.
+"""Detection of text and licence plates, which change more slowly than faces and are detected less often.
 
-A video's frames get a look at every ``AreaSettings.every``-th number; `closer_looks` adds those between two
-looks that do not agree, and `following` carries what was found over the frames that had none.
+Detectors run on every ``TextAndPlateSettings.every``-th frame of a video. Adaptive detection adds frames
+between two passes that disagree, and the tracker carries the detections over the remaining frames.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from framecloak.domain.imaging.detections import Kind
 from framecloak.domain.ports import AreaDetector, Frame
 
 SAME_AREA = 0.9
-"""Share of a box inside another from which on it adds nothing."""
+"""Share of a box inside another one from which on the smaller box is redundant."""
 
 PADDING = 0.2
-"""What a box is padded with on every side, in its shorter sides."""
+"""Padding on every side of a box, in units of its shorter side."""
 
 PLATE_PADDING = 0.4
-"""The same for text of a plate's shape: a plate has a rim and small print that are no part of its number."""
+"""Padding for text with the aspect ratio of a plate: the rim and small print lie outside the number."""
 
 PLATE_SHAPES = (1.2, 4.5)
-"""Width by height of what is written on a plate."""
+"""Smallest and largest ratio of width to height of the text on a plate."""
 
 
 @dataclass(frozen=True, slots=True)
 class AreaSettings:
-    """How text and plates are looked for.
+    """Settings of text and plate detection.
 
     Attributes:
-        longest_sides: sizes of the examined pictures; frames are never enlarged to them.
-        every: frames of a video whose number is a multiple of this are looked at whatever they show.
-        threshold: lowest score that the tracker gets to know.
-        tracking: what counts as text or as a plate, and how far evidence reaches; in frames.
+        longest_sides: longer sides of the scaled images in pixels; frames are never enlarged to them.
+        every: detection interval in frames: detectors always run on frames whose number is a multiple of it.
+        threshold: lowest score that is passed to the tracker.
+        tracking: tracker settings for text and plates; lengths are in frames.
     """
 
     longest_sides: tuple[int, ...]
@@ -53,7 +53,7 @@ VIDEO_AREAS = AreaSettings(
     longest_sides=(1280,),
     every=6,
     threshold=0.35,
-    # Two looks may miss it; both ends reach to the looks that did not show it.
+    # Two passes may miss it; both ends reach to the passes that did not detect it.
     tracking=TrackingSettings(accept=0.5, memory=24, max_gap=18, extension=6, margin=0.0, smoothing=0),
 )
 
@@ -68,95 +68,97 @@ PICTURE_AREAS = AreaSettings(
 def look_for_areas(
     frame: Frame, detectors: Mapping[Kind, AreaDetector], settings: AreaSettings
 ) -> dict[Kind, Found]:
-    """Find text and plates in a frame.
+    """Detect text and plates in a frame.
 
     Args:
-        frame: to look at, at every size in the settings.
-        detectors: what to look with, by what it finds.
-        settings: how to look.
+        frame: frame to search, at every scale in the settings.
+        detectors: detectors by the kind they detect.
+        settings: scales and thresholds.
 
     Returns:
-        Boxes in pixels of the frame by kind, padded.
+        Padded boxes in pixels of the frame, by kind.
 
     Raises:
         ExaminationError: the frame was not decoded, or a detector failed on it.
     """
-    finds: dict[Kind, list[Found]] = {kind: [] for kind in detectors}
+    by_kind: dict[Kind, list[Found]] = {kind: [] for kind in detectors}
     stride = max(detector.stride for detector in detectors.values())
-    looks = [Look(side) for side in settings.longest_sides]
-    for width, height in sizes_due(frame.index, (frame.width, frame.height), looks, stride):
-        picture = frame.rgb(width, height)
+    scales = [Look(side) for side in settings.longest_sides]
+    for width, height in sizes_due(frame.index, (frame.width, frame.height), scales, stride):
+        image = frame.rgb(width, height)
         zoom = np.tile([frame.width / width, frame.height / height], 2)
         for kind, detector in detectors.items():
-            areas = detector.detect(picture, settings.threshold)
-            boxes = areas.boxes * zoom
+            raw = detector.detect(image, settings.threshold)
+            boxes = raw.boxes * zoom
             like_plates = have_plate_shape(boxes)
-            found = Found(padded(boxes, like_plates), areas.scores.astype(np.float64))
-            finds[kind].append(replace(found, like_plates=like_plates) if kind is Kind.TEXT else found)
-    return {kind: _merged(several) for kind, several in finds.items()}
+            found = Found(padded(boxes, like_plates), raw.scores.astype(np.float64))
+            by_kind[kind].append(replace(found, like_plates=like_plates) if kind is Kind.TEXT else found)
+    return {kind: _merged(detections) for kind, detections in by_kind.items()}
 
 
 def have_plate_shape(boxes: Boxes) -> NDArray[np.bool_]:
-    """Which boxes (n, 4) are as wide for their height as what is written on a plate."""
+    """Return which boxes (n, 4) have the aspect ratio of the text on a plate, as (n,) bool."""
     width, height = (boxes[:, 2:] - boxes[:, :2]).T
     shape = width / np.maximum(height, 1e-9)
     return np.asarray((shape >= PLATE_SHAPES[0]) & (shape <= PLATE_SHAPES[1]))
 
 
 def padded(boxes: Boxes, like_plates: NDArray[np.bool_]) -> Boxes:
-    """Boxes (n, 4) with room for what belongs to the text and is not found: strokes, and a plate's rim.
+    """Pad boxes (n, 4) for parts of the text that are not detected: strokes, and the rim of a plate.
 
     Args:
-        boxes: what is written.
-        like_plates: (n,), which of them have the shape of a plate.
+        boxes: boxes of text, in pixels.
+        like_plates: (n,) bool, True for boxes with the aspect ratio of a plate.
     """
     shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
     return bx.pad(boxes, np.where(like_plates, PLATE_PADDING, PADDING) * shorter)
 
 
 def plates_among(tracks: Tracks, found: Sequence[Found], reach: int) -> list[list[TrackedBox]]:
-    """Take tracks of text for plates where most of their finds nearby have the shape of one.
+    """Reclassify tracks of text as plates if most of their detections nearby have the shape of a plate.
 
-    All finds within reach have a say, so that a plate that is seen at a slant for a moment stays one; those
-    further away have none, so that slices of a video agree with each other.
+    All detections within reach vote, so that a plate seen at a slant for a moment remains one. Detections
+    further away do not vote, so that the result does not depend on the division into slices.
 
     Args:
-        tracks: of text.
-        found: per frame, what was found.
-        reach: frames on each side.
+        tracks: tracks of text.
+        found: text detections per frame.
+        reach: number of frames on each side whose detections vote.
 
     Returns:
-        The boxes of every frame, in their order; what was taken for a plate says so.
+        The boxes of every frame, in their order; reclassified ones have kind plate and ``by_shape`` set.
     """
     votes = [
         [(frame, bool(like[row])) for frame, row in members if (like := found[frame].like_plates) is not None]
         for members in tracks.members
     ]
     boxes: list[list[TrackedBox]] = []
-    for index, there in enumerate(tracks.boxes):
-        near = [[like for frame, like in votes[box.track] if abs(frame - index) <= reach] for box in there]
+    for index, frame_boxes in enumerate(tracks.boxes):
+        near = [
+            [like for frame, like in votes[box.track] if abs(frame - index) <= reach] for box in frame_boxes
+        ]
         boxes.append(
             [
                 replace(box, kind=Kind.PLATE, by_shape=True) if 2 * sum(likes) > len(likes) else box
-                for box, likes in zip(there, near, strict=True)
+                for box, likes in zip(frame_boxes, near, strict=True)
             ]
         )
     return boxes
 
 
 def _merged(finds: Sequence[Found]) -> Found:
-    """One list out of several looks, without boxes that lie in a larger one.
+    """Merge the detections of several scales, dropping boxes that lie inside a larger one.
 
-    Nothing is suppressed for overlapping: of a line of which two looks find different words, all stay.
+    Overlapping boxes are not suppressed: if two scales detect different words of a line, both remain.
     """
     if len(finds) == 1:
         return finds[0]
-    boxes = np.concatenate([one.boxes for one in finds])
-    scores = np.concatenate([one.scores for one in finds])
-    likes = [one.like_plates for one in finds if one.like_plates is not None]
+    boxes = np.concatenate([detections.boxes for detections in finds])
+    scores = np.concatenate([detections.scores for detections in finds])
+    shape_flags = [detections.like_plates for detections in finds if detections.like_plates is not None]
     larger_first = np.argsort(-bx.area(boxes), kind="stable")
     boxes, scores = boxes[larger_first], scores[larger_first].copy()
-    like_plates = np.concatenate(likes)[larger_first] if likes else None
+    like_plates = np.concatenate(shape_flags)[larger_first] if shape_flags else None
     kept = np.ones(len(boxes), bool)
     inside = bx.shares_inside(boxes, boxes) >= SAME_AREA
     for small in range(1, len(boxes)):

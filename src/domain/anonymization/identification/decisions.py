@@ -1,13 +1,13 @@
-"""Whose a face is, decided from several views of its track.
+"""Identity decisions: classify the face of a track from several samples.
 
-The video is divided into slots, on a grid of frame numbers. Of each track the best view in every slot is
-recognised, and the face is decided upon anew in every slot, from the views in that one and in the three on
-each side: about one second each way. Nothing that is further away counts, so that slices of a video agree
-with each other wherever it was cut, as they do about tracks.
+The video is divided into slots on a grid of frame indices. The best sample of each track in each slot is
+recognised. The decision for a slot uses the samples of that slot and of the three on each side, which is
+about one second each way. Samples further away are ignored, so slices of a video agree on decisions, as on
+tracks, wherever the video is cut.
 
-A decision takes three views. They also have to be there on both sides, as far as the track goes on: where it
-passes from one person to another by mistake, views of both contradict each other, or those of the other are
-missing, and either makes the face uncertain.
+A decision needs three samples, and samples on every side on which the track continues. If a track switches
+from one person to another by mistake, the samples contradict each other, or those of one side are missing;
+both make the face uncertain.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from framecloak.domain.reid.model import EmbeddingSpace
 from framecloak.domain.reid.reference_people import People
 
 _Place = tuple[int, int]
-"""A detection: number of its frame in the video, and its row there."""
+"""Key of a detection: frame index and row among the detections of that frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """What faces are recognised with.
+    """Setup of the identification of faces.
 
     Attributes:
-        recognizer: turns faces into vectors.
-        people: who is looked for.
-        rule: which faces are redacted.
+        recognizer: Face recogniser that computes embeddings.
+        people: Reference embeddings of the people.
+        rule: Rule that maps decisions to redaction.
     """
 
     recognizer: FaceRecognizer
@@ -53,33 +53,33 @@ class Identification:
 def rule_for(
     space: EmbeddingSpace, mode: IdentityMode, threshold: float | None, unknown: Unknown
 ) -> IdentityRule:
-    """The rule for faces that are recognised with a model.
+    """Return the identity rule for an embedding model.
 
     Args:
-        space: of the model.
-        mode: whose faces are redacted.
-        threshold: the one that was asked for; None for the usual one of the model.
-        unknown: what becomes of uncertain faces.
+        space: Embedding space of the model.
+        mode: Whose faces are redacted.
+        threshold: Requested similarity threshold; None for the model's usual threshold.
+        unknown: Treatment of uncertain faces.
 
     Raises:
-        InvalidOptionError: as for `IdentityRule`; or with this model the threshold would leave faces visible
-            that are to be redacted.
+        InvalidOptionError: As for `IdentityRule`, or the threshold would leave faces visible that are to be
+            redacted with this model.
     """
     means = assumed_likeness(space)
-    wanted = means.usual if threshold is None else threshold
-    rule = IdentityRule(mode, wanted, min(means.possible, wanted), unknown)
-    if mode is IdentityMode.EXCEPT and wanted < means.possible:
+    effective = means.usual if threshold is None else threshold
+    rule = IdentityRule(mode, effective, min(means.possible, effective), unknown)
+    if mode is IdentityMode.EXCEPT and effective < means.possible:
         raise InvalidOptionError(
-            f"with {space.name}, a threshold of {wanted:g} would take other people for those whose faces are"
-            " kept",
-            f"leave the threshold out for the usual {means.usual:g}, or ask for {means.possible:g} to 1",
+            f"with {space.name}, a threshold of {effective:g} would mistake other people for those whose"
+            " faces are kept",
+            f"omit the threshold to use the usual {means.usual:g}, or choose {means.possible:g} to 1",
         )
-    if unknown is Unknown.KEEP and wanted > means.usual:
+    if unknown is Unknown.KEEP and effective > means.usual:
         raise InvalidOptionError(
-            f"with {space.name}, a threshold of {wanted:g} would leave people visible who are to be redacted,"
-            " as faces that are uncertain are kept",
-            f"leave the threshold out for the usual {means.usual:g}, ask for less, or have uncertain faces"
-            " redacted",
+            f"with {space.name}, a threshold of {effective:g} would leave people visible who are to be"
+            " redacted, because uncertain faces are kept",
+            f"omit the threshold to use the usual {means.usual:g}, choose a lower one, or redact uncertain"
+            " faces",
         )
     return rule
 
@@ -87,45 +87,47 @@ def rule_for(
 def decide(
     views: Sequence[float | None], seen: Sequence[bool], threshold: float, possible: float, needed: int
 ) -> Decision:
-    """What the views of a track say about one slot.
+    """Classify the face of a track in one slot.
 
     Args:
-        views: per slot the similarity of its best view to whoever of the people it is most like, or None;
-            the slot in question is in the middle.
-        seen: per slot, whether the track has a detection in it.
-        threshold: least similarity of one person.
-        possible: least similarity that may be one person's; a stranger stays below it in every view.
-        needed: views that a decision takes at least.
+        views: For each slot, the highest similarity of its best sample to any of the people; None without a
+            sample. The slot to decide is in the middle.
+        seen: For each slot, whether the track has a detection in it.
+        threshold: Minimum similarity of a known person.
+        possible: Minimum similarity that may belong to a known person; all samples of a stranger are below.
+        needed: Minimum number of samples for a decision.
     """
     middle = len(views) // 2
-    told = sorted(one for one in views if one is not None)
-    near = [one for one in views[max(0, middle - 1) : middle + 2] if one is not None]
+    known_similarities = sorted(similarity for similarity in views if similarity is not None)
+    nearby = [similarity for similarity in views[max(0, middle - 1) : middle + 2] if similarity is not None]
     sides = (slice(0, middle), slice(middle + 1, None))
-    one_sided = any(any(seen[side]) and all(one is None for one in views[side]) for side in sides)
-    if len(told) < needed or not near or one_sided:
+    one_sided = any(
+        any(seen[side]) and all(similarity is None for similarity in views[side]) for side in sides
+    )
+    if len(known_similarities) < needed or not nearby or one_sided:
         return Decision.UNCERTAIN
-    if told[-1] < possible:
+    if known_similarities[-1] < possible:
         return Decision.STRANGER
-    middling = told[(len(told) - 1) // 2]
-    return Decision.KNOWN if min(near) >= threshold and middling >= threshold else Decision.UNCERTAIN
+    median = known_similarities[(len(known_similarities) - 1) // 2]
+    return Decision.KNOWN if min(nearby) >= threshold and median >= threshold else Decision.UNCERTAIN
 
 
 def with_views(
     examined: Examination, frame: Frame, identification: Identification | None, plan: ViewPlan
 ) -> Examination:
-    """The same with the faces that can be recognised, in frames where that is due."""
+    """Add face samples to the analysis of a frame if the plan samples that frame."""
     if identification is None or examined.found is None or not plan.looks_at(frame.index):
         return examined
     return replace(examined, views=take_views(frame, examined.found, identification.recognizer))
 
 
 class Verdicts:
-    """Decides upon the faces of a video, block by block.
+    """Classifier of the faces of a video by identity, block by block.
 
     Args:
-        identification: what with.
-        plan: where evidence is looked for.
-        pool: where faces are recognised.
+        identification: Recogniser, people and rule.
+        plan: Sampling plan.
+        pool: Executor of the recognition calls.
     """
 
     def __init__(self, identification: Identification, plan: ViewPlan, pool: Executor) -> None:
@@ -135,12 +137,12 @@ class Verdicts:
         self._similarities: dict[int, Mapping[_Place, float]] = {}
 
     def judged(self, tracks: Tracks, examined: Sequence[Examination], due: range) -> Tracks:
-        """The same tracks, with a verdict upon every face of the frames that are due.
+        """Return the tracks with an identity decision for every face in the frames that are due.
 
         Args:
-            tracks: of a run of frames.
-            examined: those frames.
-            due: numbers in the video of the frames to decide upon.
+            tracks: Tracks of a run of frames.
+            examined: Analyses of these frames.
+            due: Indices in the video of the frames to decide.
         """
         first, plan = examined[0].index, self._plan
         slots = range(due.start // plan.slot - plan.context, (due.stop - 1) // plan.slot + plan.context + 1)
@@ -165,23 +167,23 @@ class Verdicts:
                 judged.append(replace(box, verdict=verdicts[key]))
             boxes[index - first] = judged
         self._similarities = {
-            slot: known
-            for slot, known in self._similarities.items()
+            slot: similarities
+            for slot, similarities in self._similarities.items()
             if slot >= due.stop // plan.slot - plan.context
         }
         return Tracks(boxes, tracks.members)
 
     def _verdict(self, history: _History, slot: int) -> Verdict:
-        around = range(slot - self._plan.context, slot + self._plan.context + 1)
+        window = range(slot - self._plan.context, slot + self._plan.context + 1)
         views: list[float | None] = []
         evidence: list[tuple[int, float]] = []
-        for one in around:
-            place = history.best.get(one)
-            similarity = None if place is None else self._similarities[one].get(place)
+        for window_slot in window:
+            detection = history.best.get(window_slot)
+            similarity = None if detection is None else self._similarities[window_slot].get(detection)
             views.append(similarity)
-            if place is not None and similarity is not None:
-                evidence.append((place[0], similarity))
-        seen = [one in history.seen for one in around]
+            if detection is not None and similarity is not None:
+                evidence.append((detection[0], similarity))
+        seen = [window_slot in history.seen for window_slot in window]
         rule = self._identification.rule
         decision = decide(views, seen, rule.threshold, rule.possible, self._plan.needed)
         return Verdict(decision, tuple(evidence))
@@ -189,40 +191,42 @@ class Verdicts:
     def _recognize(
         self, slots: range, histories: Mapping[int, _History], examined: Sequence[Examination]
     ) -> None:
-        """Find out the similarities of the views in slots where that was not done before."""
+        """Compute the similarities of the samples in slots that are not cached yet."""
         first = examined[0].index
-        begun: dict[int, tuple[list[_Place], list[Future[list[float]]]]] = {}
+        pending: dict[int, tuple[list[_Place], list[Future[list[float]]]]] = {}
         size = self._identification.recognizer.max_batch
         for slot in slots:
             if slot in self._similarities:
                 continue
-            # Who shares a call with whom depends on the slot alone, because it may show in the last digits.
-            places = sorted({one.best[slot] for one in histories.values() if slot in one.best})
-            chips = [examined[frame - first].views[row].chip for frame, row in places]
+            # The composition of a batch must depend on the slot alone: it can affect the last digits.
+            detections = sorted({each.best[slot] for each in histories.values() if slot in each.best})
+            chips = [examined[frame - first].views[row].chip for frame, row in detections]
             calls = [chips[start : start + size] for start in range(0, len(chips), size)]
-            begun[slot] = places, [self._pool.submit(self._compare, call) for call in calls]
-        for slot, (places, under_way) in begun.items():
-            told = [similarity for call in under_way for similarity in call.result()]
-            known = zip(places, told, strict=True)
-            self._similarities[slot] = {place: one for place, one in known if np.isfinite(one)}
+            pending[slot] = detections, [self._pool.submit(self._compare, call) for call in calls]
+        for slot, (detections, futures) in pending.items():
+            similarities = [similarity for call in futures for similarity in call.result()]
+            compared = zip(detections, similarities, strict=True)
+            self._similarities[slot] = {
+                detection: value for detection, value in compared if np.isfinite(value)
+            }
 
     def _compare(self, chips: Sequence[Image]) -> list[float]:
-        """Similarities of faces, to four digits; what cannot be recognised has none, and is uncertain."""
+        """Return similarities rounded to four digits; NaN if recognition fails, which means uncertain."""
         identification = self._identification
         try:
             vectors = identification.recognizer.embed(np.stack(chips))
         except ExaminationError:
             return [float("nan")] * len(chips)
-        return [round(float(one), 4) for one in identification.people.similarities(vectors)]
+        return [round(float(similarity), 4) for similarity in identification.people.similarities(vectors)]
 
 
 @dataclass(frozen=True, slots=True)
 class _History:
-    """Where a track was seen.
+    """Slots in which a track was detected and sampled.
 
     Attributes:
-        seen: slots with a detection of it.
-        best: its best view in each slot that has one.
+        seen: Slots with a detection of the track.
+        best: Best sample of the track in each slot that has one.
     """
 
     seen: frozenset[int]
@@ -230,7 +234,7 @@ class _History:
 
 
 def _is_face(members: Sequence[_Place], examined: Sequence[Examination]) -> bool:
-    """Whether a track is one of faces, which are counted first among the detections of a frame."""
+    """Return whether a track is one of faces; they come first among the detections of a frame."""
     frame, row = members[0]
     return row < len(examined[frame].finds(Kind.FACE).scores)
 

@@ -1,4 +1,7 @@
-"""Views of faces that are good enough to tell whose they are, cut out while frames are examined."""
+"""Face samples: aligned crops of good enough quality for identification, collected per frame.
+
+An aligned face crop is called a chip.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,19 @@ from framecloak.domain.ports.recognition import FaceRecognizer
 from framecloak.domain.reid.quality import Quality, assess
 
 SMALLEST = 32.0
-"""Pixels of a face's shorter side; smaller ones look alike."""
+"""Minimum shorter side of a face in pixels; smaller faces cannot be told apart reliably."""
 
 BLURRIEST = 0.2
-"""Least sharpness; faces in focus have 0.45 and more."""
+"""Minimum sharpness; faces in focus have 0.45 and more."""
 
 MOST_TURNED = 45.0
-"""Degrees that a head may be turned or raised."""
+"""Maximum yaw and pitch of a head in degrees."""
 
 MOST_TILTED = 60.0
-"""Degrees that it may be tilted; alignment turns it upright."""
+"""Maximum roll of a head in degrees; alignment compensates for it."""
 
 SUREST = 0.5
-"""Least score of a detection that shows a face as recognisers know them."""
+"""Minimum detection score of a face that a recogniser can handle."""
 
 _ENOUGH_PIXELS = 112.0
 _ENOUGH_DETAIL = 0.45
@@ -38,13 +41,13 @@ _ENOUGH_DETAIL = 0.45
 
 @dataclass(frozen=True, slots=True)
 class ViewPlan:
-    """Where evidence is looked for; lengths are in frames, and all of it lies on a grid of frame numbers.
+    """Sampling plan for identification; lengths are in frames on a grid of absolute frame indices.
 
     Attributes:
-        slot: one view is taken of each face in every so many frames, the best.
-        step: of those, every so many are looked at.
-        context: slots on each side that a decision rests on beside its own.
-        needed: views that it takes at least.
+        slot: Length of a slot; the best sample of each face in a slot is used.
+        step: Interval between sampled frames within a slot.
+        context: Slots on each side of a slot that its decision also uses.
+        needed: Minimum number of samples for a decision.
     """
 
     slot: int = 8
@@ -54,32 +57,32 @@ class ViewPlan:
 
     @classmethod
     def for_rate(cls, frames_per_second: float) -> Self:
-        """The defaults, which are meant for 25 frames a second, stretched to another rate."""
+        """Return the default plan for a frame rate; the defaults are tuned for 25 frames per second."""
         slot = max(2, round(8 * min(max(frames_per_second, 10.0), 60.0) / 25.0))
         return cls(slot=slot, step=max(1, slot // 4))
 
     @classmethod
     def for_pictures(cls) -> Self:
-        """For pictures without neighbours: each has to do alone."""
+        """Return the plan for still images, where one sample has to suffice."""
         return cls(slot=1, step=1, context=0, needed=1)
 
     @property
     def reach(self) -> int:
-        """Frames on each side of a frame that its decision may rest on."""
+        """Number of frames on each side of a frame that its decision may depend on."""
         return (self.context + 1) * self.slot if self.context else 0
 
     def looks_at(self, index: int) -> bool:
-        """Whether faces of a frame are considered."""
+        """Return whether faces of a frame are sampled."""
         return index % self.slot % self.step == 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A face in one frame.
+    """Sample of a face in one frame.
 
     Attributes:
         chip: (side, side, 3) uint8 RGB, aligned for the recogniser.
-        worth: how good a view it is; higher is better.
+        worth: Quality score; higher is better.
     """
 
     chip: Image
@@ -87,16 +90,16 @@ class View:
 
 
 def take_views(frame: Frame, found: Found, recognizer: FaceRecognizer) -> Mapping[int, View]:
-    """The faces of a frame that can be recognised.
+    """Collect samples of the faces in a frame that can be recognised.
 
     Args:
-        frame: where they are.
-        found: its faces, in pixels of the frame.
-        recognizer: what they are cut out for.
+        frame: Frame with the faces.
+        found: Face detections in pixels of the frame.
+        recognizer: Recogniser that aligns the faces.
 
     Returns:
-        Views by the row of the detection. Faces that are too small, turned away, blurred or unsure are
-        left out, and all of them are when the frame cannot be read.
+        Samples by detection row. Faces that are too small, turned away, blurred or of low score are left
+        out. Empty if the frame cannot be read.
     """
     if found.landmarks is None:
         return {}
@@ -118,11 +121,11 @@ def take_views(frame: Frame, found: Found, recognizer: FaceRecognizer) -> Mappin
 
 
 def _is_usable(quality: Quality) -> bool:
-    turned = max(abs(quality.yaw), abs(quality.pitch))
-    return quality.sharpness >= BLURRIEST and turned <= MOST_TURNED and abs(quality.roll) <= MOST_TILTED
+    rotation = max(abs(quality.yaw), abs(quality.pitch))
+    return quality.sharpness >= BLURRIEST and rotation <= MOST_TURNED and abs(quality.roll) <= MOST_TILTED
 
 
 def _worth(quality: Quality) -> float:
-    """Size, sharpness and frontality, each up to where more of it does not help any more."""
+    """Return the product of frontality, size and sharpness; the latter two saturate."""
     frontal = math.cos(math.radians(quality.yaw)) * math.cos(math.radians(quality.pitch))
     return frontal * min(1.0, quality.size / _ENOUGH_PIXELS) * min(1.0, quality.sharpness / _ENOUGH_DETAIL)

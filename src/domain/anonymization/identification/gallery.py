@@ -1,12 +1,12 @@
-"""The people of a gallery, for requests that ask whose faces are redacted.
+"""People of a gallery, for requests that redact by identity.
 
-Their vectors stay under the gallery's secret rotation, in a worker's memory too: what they are compared with
-is turned likewise. The comparison is exact whatever the size of the gallery, because an approximate one would
-not give every slice the same answer.
+Their embeddings stay under the gallery's secret rotation, even in a worker's memory: query embeddings are
+rotated with the same key before the comparison. The comparison is exact for any size of gallery, because an
+approximate search could give different slices different answers.
 
-Who submitted a request must be able to use the gallery when it is submitted, and whenever a part of it is
-made. Who is enrolled later does not count, and when somebody is removed the request fails: two parts of one
-result must not look for different people.
+The submitting user needs access to the gallery on submission and whenever a part of the result is made.
+People who are enrolled later are ignored. If a face is removed from the gallery, the request fails: all
+parts of a result must look for the same people.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from framecloak.domain.reid.galleries.encryption import open_gallery
 from framecloak.domain.reid.reference_people import Likenesses, People
 
 MOST_FACES = 20_000
-"""Of a gallery that is compared with every face of a video."""
+"""Maximum number of faces in a gallery that a request uses; all faces of a video are compared with it."""
 
 _LOST = (
     GalleryNotFoundError,
@@ -51,13 +51,13 @@ _LOST = (
 
 
 class GalleryPeople:
-    """Finds out who is meant by a gallery.
+    """Loader of the people in a gallery.
 
     Args:
-        database: where galleries are.
-        vault: keeps their contents secret.
-        clock: tells the time.
-        recognizer: gives what faces are recognised with; may take a while the first time.
+        database: Database with the galleries.
+        vault: Cipher of their contents.
+        clock: Current time (UTC).
+        recognizer: Returns the face recogniser; may load its model on the first call.
     """
 
     def __init__(
@@ -69,108 +69,110 @@ class GalleryPeople:
         self._load = recognizer
 
     async def recognizer(self) -> FaceRecognizer:
-        """What faces are recognised with.
+        """Return the face recogniser, loading it in a thread if necessary.
 
         Raises:
-            ModelMissingError: there is nothing to do it with.
-            ModelCorruptError: its file is damaged.
-            ProviderUnavailableError: it cannot run where it was asked to.
+            ModelMissingError: No recognition model is installed.
+            ModelCorruptError: The model file is damaged.
+            ProviderUnavailableError: The requested execution provider is unavailable.
         """
         return await asyncio.to_thread(self._load)
 
     async def pin(
         self, work: UnitOfWork, principal: Principal, wanted: Identities, recognizer: FaceRecognizer
     ) -> PinnedPeople:
-        """Who is enrolled at this moment.
+        """Return a fingerprint of the people who are enrolled now, with the effective threshold.
 
         Raises:
-            GalleryNotFoundError: there is no such gallery that the caller may use.
-            ModelMismatchError: it is of another model than faces are recognised with here.
-            GalleryKeyMissingError: it is sealed with a key that the settings do not name.
-            InvalidOptionError: nobody is enrolled, or too many are; or the threshold makes no sense with
-                that model.
+            GalleryNotFoundError: There is no such gallery, or the caller has no access to it.
+            ModelMismatchError: The gallery belongs to another recognition model than the installed one.
+            GalleryKeyMissingError: The gallery is encrypted with a key that is not configured.
+            InvalidOptionError: The gallery is empty or too large, or the threshold is unsafe with its model.
         """
         gallery = await work.galleries.get(wanted.gallery_id, principal, self._clock.now())
         open_gallery(self._vault, gallery).require_space(recognizer.space)
         faces = (await work.gallery_faces.list(gallery.id, MOST_FACES + 1, 0)).items
         if not faces:
-            raise InvalidOptionError(f"nobody is enrolled in gallery {gallery.id}", "enrol a face first")
+            raise InvalidOptionError(f"gallery {gallery.id} has no enrolled faces", "enrol a face first")
         if len(faces) > MOST_FACES:
             raise InvalidOptionError(
                 f"gallery {gallery.id} has more than {MOST_FACES} faces",
-                "put the people who matter to the video into a gallery of their own",
+                "create a smaller gallery with the people relevant to the video",
             )
         rule = rule_for(gallery.space, wanted.mode, wanted.threshold, wanted.unknown)
         return PinnedPeople(rule.threshold, len(faces), _digest(faces))
 
     async def require(self, request: AnonymizationRequest) -> None:
-        """Make sure that the gallery of a request may still be used, if it uses one.
+        """Require that the gallery of a request, if it uses one, is still accessible.
 
         Raises:
-            IdentitiesLostError: it may not.
+            IdentitiesLostError: The gallery is gone, or the user has lost access to it.
         """
-        wanted = request.order.identities
-        if wanted and request.order.tells_people_apart:
+        identities = request.order.identities
+        if identities and request.order.tells_people_apart:
             try:
                 async with self._database.unit_of_work() as work:
-                    await self._gallery(work, request, wanted)
+                    await self._gallery(work, request, identities)
             except _LOST as error:
-                raise _lost(wanted, str(error.told())) from error
+                raise _lost(identities, str(error.told())) from error
 
     async def identification(
         self, request: AnonymizationRequest, pinned: PinnedPeople | None
     ) -> Identification | None:
-        """What to tell faces of a request apart with; None where nobody is to. The use is recorded.
+        """Return the identification setup of a request and record the use of its gallery in the audit log.
+
+        Returns:
+            The setup; None if the request does not redact by identity.
 
         Raises:
-            IdentitiesLostError: the gallery is gone, may not be used any more, is of another model than
-                faces are recognised with here, or lacks a face that it had.
-            InvalidOptionError: the threshold makes no sense with that model; a program before this one may
-                have taken it in.
-            ModelMissingError: there is nothing to recognise faces with.
+            IdentitiesLostError: The gallery is gone, is no longer accessible, belongs to another model than
+                the installed one, or lacks a face that it had on submission.
+            InvalidOptionError: The threshold is unsafe with that model; an earlier version of the program may
+                have accepted it.
+            ModelMissingError: No recognition model is installed.
         """
-        wanted = request.order.identities
-        if wanted is None or not request.order.tells_people_apart:
+        identities = request.order.identities
+        if identities is None or not request.order.tells_people_apart:
             return None
         if pinned is None:
-            raise _lost(wanted, "who was enrolled in it is not known")
+            raise _lost(identities, "its enrolled faces were not recorded")
         recognizer = await self.recognizer()
         try:
             async with self._database.unit_of_work() as work:
-                principal, gallery = await self._gallery(work, request, wanted)
+                principal, gallery = await self._gallery(work, request, identities)
                 open_gallery(self._vault, gallery).require_space(recognizer.space)
                 faces, vectors = await work.gallery_faces.first(gallery.id, pinned.faces)
                 details = {"request": str(request.id), "faces": len(faces)}
                 await work.audit.add(principal, "gallery.identify", f"gallery:{gallery.id}", details)
                 await work.commit()
             if _digest(faces) != pinned.digest:
-                raise _lost(wanted, "a face was removed from it")
+                raise _lost(identities, "a face was removed from it")
             likenesses = await asyncio.to_thread(self._likenesses, gallery, faces, vectors)
         except _LOST as error:
-            raise _lost(wanted, str(error.told())) from error
+            raise _lost(identities, str(error.told())) from error
         people = People(f"gallery:{gallery.id}", gallery.space, likenesses)
-        rule = rule_for(gallery.space, wanted.mode, pinned.threshold, wanted.unknown)
+        rule = rule_for(gallery.space, identities.mode, pinned.threshold, identities.unknown)
         return Identification(recognizer, people, rule)
 
     async def _gallery(
         self, work: UnitOfWork, request: AnonymizationRequest, wanted: Identities
     ) -> tuple[Principal, SealedGallery]:
-        """Who submitted a request, and its gallery if that account may use it now."""
+        """Return the submitting principal of a request and its gallery, if still accessible to them."""
         principal = principal_of(enabled(await work.users.get(request.user_id)), Means.COMMAND)
         return principal, await work.galleries.get(wanted.gallery_id, principal, self._clock.now())
 
     def _likenesses(
         self, gallery: SealedGallery, faces: Sequence[SealedFace], vectors: np.ndarray
     ) -> list[Likenesses]:
-        """Faces by the key that they are under; while a key is changed there are two."""
-        found = []
+        """Group faces by encryption key; during a key rotation there are two keys."""
+        references = []
         for key_id in sorted({face.key_id for face in faces}):
-            rows = [number for number, face in enumerate(faces) if face.key_id == key_id]
+            rows = [row for row, face in enumerate(faces) if face.key_id == key_id]
             turn = partial(self._vault.turn, key_id, gallery.id)
-            # Makes the rotation now, where a key that is missing can still be told.
+            # Draws the rotation now, so that a missing key is reported here and not during the analysis.
             turn(np.zeros((1, gallery.space.dimension), np.float32))
-            found.append(Likenesses(vectors[rows], turn))
-        return found
+            references.append(Likenesses(vectors[rows], turn))
+        return references
 
 
 def _digest(faces: Sequence[SealedFace]) -> bytes:
@@ -179,6 +181,6 @@ def _digest(faces: Sequence[SealedFace]) -> bytes:
 
 def _lost(wanted: Identities, why: str) -> IdentitiesLostError:
     return IdentitiesLostError(
-        f"gallery {wanted.gallery_id} cannot be used as it was when the request was submitted: {why}",
-        "submit the order again with a gallery that is there",
+        f"gallery {wanted.gallery_id} is no longer usable as it was when the request was submitted: {why}",
+        "submit the order again with an existing gallery",
     )

@@ -1,4 +1,4 @@
-"""What a manifest says of people, taken over by a result that takes its boxes."""
+"""Identity decisions inherited from the manifest that supplies a result's boxes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _RUN_FIELDS = frozenset({"source", "track", "segment", "decision", "redacted", "
 
 @dataclass(frozen=True, slots=True)
 class EarlierIdentities:
-    """Whose faces the boxes of another result leave out on purpose.
+    """Identity settings and decisions of an earlier result.
 
     Attributes:
-        asked: what was asked about people then.
-        runs: what was decided then, and on which evidence.
+        asked: Identification settings of that result.
+        runs: Decisions of that result, with their evidence.
     """
 
     asked: RecordedIdentities
@@ -31,65 +31,65 @@ class EarlierIdentities:
 
     @classmethod
     def read(cls, document: object) -> Self:
-        """From what a manifest has under ``identities``, which somebody may have edited.
+        """Read the ``identities`` member of a manifest that may have been edited.
 
         Raises:
-            ValueError: it says something that cannot be.
+            ValueError: The member has invalid values.
         """
         if not isinstance(document, dict) or not isinstance(document.get("decisions"), list):
-            raise ValueError("what is said of people is no object with decisions")  # noqa: TRY004 - it is JSON
-        asked = {name: value for name, value in document.items() if name != "decisions"}
-        return cls(_asked(asked), tuple(_run(one) for one in document["decisions"]))
+            raise ValueError("identities must be an object with decisions")  # noqa: TRY004 - it is JSON
+        settings = {name: value for name, value in document.items() if name != "decisions"}
+        return cls(_asked(settings), tuple(_run(run) for run in document["decisions"]))
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Self:
-        """What was packed.
+        """Decode the result of `packed`.
 
         Raises:
-            ValueError: that is something else.
+            ValueError: The bytes are invalid.
         """
         return cls.read(json.loads(packed))
 
     def packed(self) -> bytes:
-        """For the database."""
+        """Encode for storage in the database."""
         return canonical(self.document())
 
     def document(self) -> dict[str, Any]:
-        """As a manifest has it."""
+        """Return the ``identities`` member of a manifest."""
         return {**asdict(self.asked), "decisions": [run.document() for run in self.runs]}
 
     def of_source(self, number: int) -> Self:
-        """What is said of one source, which is to be the only one."""
+        """Return the decisions of one source, renumbered to be the only source."""
         return replace(self, runs=tuple(replace(run, source=0) for run in self.runs if run.source == number))
 
 
 def _asked(document: Mapping[str, Any]) -> RecordedIdentities:
     if document.keys() - {"possible"} != _ASKED_FIELDS - {"possible"}:
-        raise ValueError("what was asked about people lacks fields, or has some that nobody knows")
+        raise ValueError("the identification settings lack fields, or have unknown ones")
     cosines = [document["threshold"], document.get("possible", document["threshold"])]
-    if not all(_is_number(one) and 0 < one <= 1 for one in cosines):
-        raise ValueError("a threshold for people is above 0, and 1 at most")
+    if not all(_is_number(cosine) and 0 < cosine <= 1 for cosine in cosines):
+        raise ValueError("a threshold for identities must be above 0 and at most 1")
     model, people, faces = document["model"], document["people"], document["faces"]
     if not isinstance(model, str) or not model or not _is_count(faces):
-        raise ValueError("people were recognised with some model, from a number of faces")
+        raise ValueError("identities must name a model and a number of faces")
     if not isinstance(people, str) or not _PEOPLE.fullmatch(people):
-        raise ValueError("people are those of a gallery or a folder")
+        raise ValueError("people must name a gallery or a folder")
     return RecordedIdentities.read(document)
 
 
 def _run(document: object) -> DecidedRun:
     if not isinstance(document, dict) or document.keys() != _RUN_FIELDS:
-        raise ValueError("a decision lacks fields, or has some that nobody knows")
+        raise ValueError("a decision lacks fields, or has unknown ones")
     segment, redacted, views = document["segment"], document["redacted"], document["views"]
     if not isinstance(segment, list) or len(segment) != 2 or not all(map(_is_count, segment)):
-        raise ValueError("a decision is about a segment of frames")
+        raise ValueError("the segment of a decision must be two frame indices")
     start, stop = segment
     if start >= stop or not isinstance(redacted, bool) or not isinstance(views, list):
-        raise ValueError("a decision is about some frames, in which a face was redacted or not")
+        raise ValueError("a decision must have a non-empty segment, redacted as true or false, and views")
     if not _is_count(document["source"]) or not _is_count(document["track"]):
-        raise ValueError("a decision is about a track of a source")
+        raise ValueError("a decision must name a source and a track")
     if not all(_is_view(view) for view in views):
-        raise ValueError("a view is the number of a frame, and a cosine")
+        raise ValueError("a view must be a frame index and a cosine similarity")
     return DecidedRun(
         document["source"],
         document["track"],
@@ -109,7 +109,7 @@ def _is_view(view: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    # Not isinstance: a truth value is an int to Python, and none to JSON.
+    # Not isinstance: in Python a bool is an int, in JSON it is not.
     return type(value) is int and value >= 0
 
 

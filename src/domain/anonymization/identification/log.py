@@ -1,4 +1,4 @@
-"""What a manifest says of people: on which evidence which faces were kept or redacted."""
+"""Identity decisions in a manifest, with the evidence on which faces were kept or redacted."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from framecloak.domain.anonymization.pipeline.render import Identified, Redacted
 
 @dataclass(frozen=True, slots=True)
 class RecordedIdentities:
-    """What was asked about people.
+    """Identification settings of a result.
 
     Attributes:
-        mode: whose faces were redacted.
-        threshold: least cosine at which two faces were taken for one person's.
-        possible: least cosine at which they might be one person's; below it a face was somebody else's.
-        unknown: what became of uncertain faces; always redacted in mode ``except``.
-        model: what their faces were recognised with.
-        people: id of their gallery, or digest of the folder with their pictures.
-        faces: how many faces of them were known.
+        mode: Whose faces were redacted.
+        threshold: Minimum cosine similarity of two faces of one person.
+        possible: Minimum cosine similarity that may be of one person; a face below it was a stranger's.
+        unknown: Treatment of uncertain faces; always ``redact`` in mode ``except``.
+        model: Name of the embedding model.
+        people: Id of the gallery, or digest of the folder with reference photos.
+        faces: Number of reference faces.
     """
 
     mode: IdentityMode
@@ -36,7 +36,7 @@ class RecordedIdentities:
 
     @classmethod
     def of(cls, identification: Identification) -> RecordedIdentities:
-        """What was asked with it."""
+        """Return the recorded settings of an identification setup."""
         rule, people = identification.rule, identification.people
         return cls(
             rule.mode,
@@ -50,24 +50,24 @@ class RecordedIdentities:
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> RecordedIdentities:
-        """From what ``asdict`` and JSON make of it."""
+        """Read the settings from the JSON form of ``asdict``."""
         mode, unknown = IdentityMode(document["mode"]), Unknown(document["unknown"])
-        # Where nothing is said of it, nothing below the threshold counted as possible.
+        # Older manifests lack this member; there, the threshold alone separated people.
         possible = document.get("possible", document["threshold"])
         return cls(**{**document, "mode": mode, "possible": possible, "unknown": unknown})
 
 
 @dataclass(slots=True)
 class DecidedRun:
-    """Frames of a track in which the same was decided.
+    """Run of frames of a track with the same identity decision.
 
     Attributes:
-        source: id of the source.
-        track: number of the track there.
-        start, stop: the frames ``[start, stop)``.
-        decision: what the evidence said.
-        redacted: what followed.
-        views: the evidence: frames, each with the highest similarity of the face in it.
+        source: Id of the source.
+        track: Track id within the source.
+        start, stop: Half-open range of frames ``[start, stop)``.
+        decision: Identity decision.
+        redacted: Whether the face was redacted.
+        views: Evidence: highest similarity of the face by sampled frame.
     """
 
     source: int
@@ -80,17 +80,17 @@ class DecidedRun:
 
     @property
     def similarity(self) -> float | None:
-        """The one in the middle of all views, the lower of two; None without any."""
+        """Median similarity of all samples, the lower one of two; None without samples."""
         ordered = sorted(self.views.values())
         return ordered[(len(ordered) - 1) // 2] if ordered else None
 
     def continues(self, index: int, face: Identified) -> bool:
-        """Whether a face in a frame belongs to it."""
-        same = (self.decision, self.redacted) == (face.verdict.decision, face.redacted)
-        return same and index == self.stop
+        """Return whether a face in a frame continues this run."""
+        same_decision = (self.decision, self.redacted) == (face.verdict.decision, face.redacted)
+        return same_decision and index == self.stop
 
     def document(self) -> dict[str, object]:
-        """As the manifest has it."""
+        """Return the manifest entry of the run."""
         return {
             "source": self.source,
             "track": self.track,
@@ -103,10 +103,10 @@ class DecidedRun:
 
 
 class IdentityLog:
-    """Gathers that while frames are written, in order.
+    """Collector of identity decisions; frames are added in the order in which they are written.
 
     Args:
-        earlier: what was decided before, where nothing is decided now.
+        earlier: Decisions of an earlier result, if this one takes its boxes from there.
     """
 
     def __init__(self, earlier: Sequence[DecidedRun] = ()) -> None:
@@ -121,7 +121,7 @@ class IdentityLog:
                 self.kept += run.stop - run.start
 
     def add(self, source: int, frame: RedactedFrame) -> None:
-        """Take in a frame that was written, numbered as in the manifest."""
+        """Add a written frame with its index and track ids as in the manifest."""
         for face in frame.identified:
             if face.redacted:
                 self.redacted[face.verdict.decision] += 1
@@ -140,10 +140,10 @@ class IdentityLog:
 
     @property
     def kept_tracks(self) -> int:
-        """How many tracks were kept in some frame."""
+        """Number of tracks with at least one frame in which the face was kept."""
         return len({(run.source, run.track) for run in self.runs() if not run.redacted})
 
     def runs(self) -> Sequence[DecidedRun]:
-        """All of them, in order of time."""
-        everything = [*self._done, *self._open.values()]
-        return sorted(everything, key=lambda run: (run.source, run.start, run.track, run.stop))
+        """Return all runs, ordered by source and first frame."""
+        runs = [*self._done, *self._open.values()]
+        return sorted(runs, key=lambda run: (run.source, run.start, run.track, run.stop))

@@ -1,4 +1,4 @@
-"""What to redact in every frame of a video, decided before: a few bytes a box."""
+"""Compact table of known boxes for every frame of a video, with a few bytes per box."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from framecloak.domain.imaging.detections import Kind
 from framecloak.domain.videos.segments import Segment
 
 MOST_BOXES = 2_000_000
-"""An hour of film with twenty faces in every frame."""
+"""Largest number of boxes in a table: an hour of video with twenty faces in every frame."""
 
 MOST_FRAMES = 1_000_000
-"""More than nine hours at thirty frames a second."""
+"""Largest number of frames in a table: more than nine hours at thirty frames per second."""
 
 LARGEST = 2**31 - 1
-"""The largest coordinate, and the largest number of a track."""
+"""Largest coordinate, frame number and track id."""
 
 _ORIGINS = tuple(Origin)
 _KINDS: tuple[tuple[Kind | None, bool], ...] = (
@@ -46,13 +46,13 @@ class BoxTable:
 
     Attributes:
         frames: (f,) int64, numbers of the frames that have an entry.
-        ends: (f,) int64, number of the box after the last one of each frame.
-        blanked: (f,) bool, whether the frame is to be black.
-        corners: (n, 4) int32, ``x1, y1, x2, y2`` whole pixels.
-        tracks: (n,) int32; -1 for none.
+        ends: (f,) int64, end (exclusive) of each frame's boxes.
+        blanked: (f,) bool, True for frames to be delivered black.
+        corners: (n, 4) int32, ``x1, y1, x2, y2`` in whole pixels.
+        tracks: (n,) int32, track ids; -1 for none.
         scores: (n,) float64; NaN for none.
-        marks: (n, 2) uint8, places of origin and kind in their lists; of kinds, a plate that was told by the
-            shape of its text is one of its own.
+        marks: (n, 2) uint8, codes of origin and kind; a plate inferred from the shape of its text has a kind
+            code of its own.
     """
 
     frames: NDArray[np.int64]
@@ -67,24 +67,24 @@ class BoxTable:
         return len(self.corners)
 
     def boxes(self, frame: int) -> tuple[RedactedBox, ...] | None:
-        """What to redact in a frame; None when it is to be black.
+        """Return the boxes to redact in a frame; None if the frame is to be black.
 
         Raises:
-            InvalidManifestError: nothing is said of it.
+            InvalidManifestError: the frame has no entry.
         """
-        place = int(np.searchsorted(self.frames, frame))
-        if place == len(self.frames) or self.frames[place] != frame:
+        index = int(np.searchsorted(self.frames, frame))
+        if index == len(self.frames) or self.frames[index] != frame:
             raise _missing(frame)
-        if self.blanked[place]:
+        if self.blanked[index]:
             return None
-        start = int(self.ends[place - 1]) if place else 0
-        return tuple(self._box(row) for row in range(start, int(self.ends[place])))
+        start = int(self.ends[index - 1]) if index else 0
+        return tuple(self._box(row) for row in range(start, int(self.ends[index])))
 
     def fitted(self, width: int, height: int) -> Self:
-        """The same boxes, cut at the borders of a picture.
+        """Return a table whose boxes are clipped to the frame.
 
         Raises:
-            InvalidManifestError: one lies outside altogether.
+            InvalidManifestError: a box lies entirely outside.
         """
         limits = np.array([width, height, width, height], np.int32)
         corners = np.clip(self.corners, 0, limits)
@@ -99,26 +99,26 @@ class BoxTable:
         return self._with(corners=corners)
 
     def within(self, segments: Iterable[Segment]) -> Self:
-        """The entries of the frames that are wanted, and no others.
+        """Return a table that is restricted to the frames of some segments.
 
         Raises:
-            InvalidManifestError: one of those frames has none: it would be shipped as it is.
+            InvalidManifestError: one of those frames has no entry; it would be delivered unredacted.
         """
-        kept = np.zeros(len(self.frames), np.bool_)
+        selected = np.zeros(len(self.frames), np.bool_)
         for segment in segments:
             first, last = np.searchsorted(self.frames, [segment.start_frame, segment.end_frame])
             numbers = self.frames[first:last]
             if len(numbers) < len(segment):
-                wanted = np.arange(segment.start_frame, segment.start_frame + len(numbers))
-                gap = np.flatnonzero(numbers != wanted)
+                expected = np.arange(segment.start_frame, segment.start_frame + len(numbers))
+                gap = np.flatnonzero(numbers != expected)
                 raise _missing(segment.start_frame + int(gap[0] if len(gap) else len(numbers)))
-            kept[first:last] = True
+            selected[first:last] = True
         counts = np.diff(self.ends, prepend=0)
-        rows = np.repeat(kept, counts)
+        rows = np.repeat(selected, counts)
         return type(self)(
-            self.frames[kept],
-            np.cumsum(counts[kept]),
-            self.blanked[kept],
+            self.frames[selected],
+            np.cumsum(counts[selected]),
+            self.blanked[selected],
             self.corners[rows],
             self.tracks[rows],
             self.scores[rows],
@@ -126,37 +126,37 @@ class BoxTable:
         )
 
     def origins(self) -> dict[Origin, NDArray[np.bool_]]:
-        """For every origin, (n,) bool: which boxes have it."""
-        return {origin: self.marks[:, 0] == place for origin, place in _ORIGIN_PLACES.items()}
+        """Return, for every origin, which boxes have it, as (n,) bool."""
+        return {origin: self.marks[:, 0] == code for origin, code in _ORIGIN_PLACES.items()}
 
     def of_kind(self, kind: Kind | None) -> NDArray[np.bool_]:
-        """(n,) bool: which boxes are of a kind; None for areas."""
-        places = [place for place, (one, _) in enumerate(_KINDS) if one is kind]
-        return np.isin(self.marks[:, 1], places)
+        """Return which boxes are of a kind, as (n,) bool; None selects regions."""
+        codes = [code for code, (coded_kind, _) in enumerate(_KINDS) if coded_kind is kind]
+        return np.isin(self.marks[:, 1], codes)
 
     def packed(self) -> bytes:
-        """A few bytes a box, for `unpacked`; the same table gives the same bytes."""
+        """Serialise the table for `unpacked`; equal tables give equal bytes."""
         header = _HEADER.pack(_MAGIC, len(self.frames), len(self.corners))
         return header + zlib.compress(b"".join(column.tobytes() for column in self._columns()), 6)
 
     @classmethod
     def unpacked(cls, data: bytes) -> Self:
-        """Undo `packed`.
+        """Deserialise the result of `packed`.
 
         Raises:
-            ValueError: these are other bytes.
+            ValueError: the bytes are not a packed table.
         """
         magic, frames, boxes = _HEADER.unpack_from(data)
         if magic != _MAGIC:
-            raise ValueError("these bytes are no table of boxes")
+            raise ValueError("not a packed table of boxes")
         body = zlib.decompress(data[_HEADER.size :])
         shapes = ((frames,), (frames,), (frames,), (boxes, 4), (boxes,), (boxes,), (boxes, 2))
         types = (np.int64, np.int64, np.bool_, np.int32, np.int32, np.float64, np.uint8)
-        columns, at = [], 0
+        columns, offset = [], 0
         for shape, kind in zip(shapes, types, strict=True):
             count = int(np.prod(shape))
-            columns.append(np.frombuffer(body, kind, count, at).reshape(shape))
-            at += columns[-1].nbytes
+            columns.append(np.frombuffer(body, kind, count, offset).reshape(shape))
+            offset += columns[-1].nbytes
         return cls(*columns)
 
     def _box(self, row: int) -> RedactedBox:
@@ -179,7 +179,7 @@ class BoxTable:
 
 
 class BoxTableBuilder:
-    """Gathers the boxes of frames, in any order of frames."""
+    """Builder of a box table; frames may be added in any order."""
 
     def __init__(self) -> None:
         self._frames, self._counts, self._blanked = array("q"), array("q"), array("B")
@@ -187,11 +187,11 @@ class BoxTableBuilder:
         self._scores, self._marks = array("d"), array("B")
 
     def add(self, frame: int, boxes: Sequence[RedactedBox] | None) -> None:
-        """Say what to redact in a frame; None for a frame that is to be black.
+        """Add the boxes to redact in a frame; None for a frame that is to be black.
 
         Raises:
             InvalidManifestError: a number is out of range.
-            TooManyBoxesError: there are more than one table holds.
+            TooManyBoxesError: the table is full.
         """
         if not 0 <= frame <= LARGEST:
             raise InvalidManifestError(f"there is no frame {frame}", "frames are numbered from 0")
@@ -211,7 +211,7 @@ class BoxTableBuilder:
             self._marks.append(_KIND_PLACES[box.kind, box.by_shape])
 
     def finish(self) -> BoxTable:
-        """The table.
+        """Return the table.
 
         Raises:
             InvalidManifestError: a frame occurs twice.
@@ -219,16 +219,16 @@ class BoxTableBuilder:
         frames = np.array(self._frames, np.int64)
         order = np.argsort(frames, kind="stable")
         ascending = frames[order]
-        twice = np.flatnonzero(np.diff(ascending) == 0)
-        if len(twice):
+        duplicates = np.flatnonzero(np.diff(ascending) == 0)
+        if len(duplicates):
             raise InvalidManifestError(
-                f"frame {ascending[twice[0]]} has two entries", "say once what to redact in it"
+                f"frame {ascending[duplicates[0]]} has two entries", "give each frame one entry"
             )
         counts = np.array(self._counts, np.int64)
         starts = np.cumsum(counts) - counts
         rows = np.arange(len(self._tracks))
         if (order[1:] < order[:-1]).any():
-            rows = np.concatenate([rows[starts[one] : starts[one] + counts[one]] for one in order])
+            rows = np.concatenate([rows[starts[row] : starts[row] + counts[row]] for row in order])
         return BoxTable(
             ascending,
             np.cumsum(counts[order]),
@@ -241,7 +241,7 @@ class BoxTableBuilder:
 
 
 def entries(table: BoxTable) -> Iterator[tuple[int, tuple[RedactedBox, ...] | None]]:
-    """Every frame of a table with what to redact in it, in order."""
+    """Yield every frame of a table with the boxes to redact in it, in order."""
     for frame in table.frames.tolist():
         yield frame, table.boxes(frame)
 
@@ -254,13 +254,13 @@ def _checked(frame: int, xyxy: bx.Corners) -> bx.Corners:
         )
     if min(x1, y1) < -LARGEST or max(x2, y2) > LARGEST:
         raise InvalidManifestError(
-            f"frame {frame}: no picture is as large as the box {list(xyxy)}", "correct its corners"
+            f"frame {frame}: the box {list(xyxy)} is larger than any picture", "correct its corners"
         )
     return xyxy
 
 
 def _missing(frame: int) -> InvalidManifestError:
     return InvalidManifestError(
-        f"frame {frame} has no entry, so nobody knows what to redact in it",
-        'give it one; with "boxes": [] and "blanked": false it is written as it is',
+        f"frame {frame} has no entry, so it is unknown what to redact in it",
+        'add one; with "boxes": [] and "blanked": false the frame is written unchanged',
     )

@@ -1,4 +1,4 @@
-"""Redact everybody but some people, or only some people: what may be asked, and what follows."""
+"""Options for redacting everyone except certain people, or certain people only."""
 
 from __future__ import annotations
 
@@ -10,45 +10,46 @@ from framecloak.domain.errors import InvalidOptionError
 
 
 class IdentityMode(StrEnum):
-    """Whose faces are redacted."""
+    """Selection of the faces to redact."""
 
     EXCEPT = "except"
-    """Everybody's but those of the people who are named."""
+    """All faces except those of the named people."""
     ONLY = "only"
-    """Those of the people who are named."""
+    """Only the faces of the named people."""
 
 
 class Unknown(StrEnum):
-    """What becomes of a face of which nobody can say whose it is."""
+    """Handling of faces that cannot be identified with confidence."""
 
     REDACT = "redact"
     KEEP = "keep"
 
 
 class Decision(StrEnum):
-    """What the evidence says of a face."""
+    """Conclusion from the evidence about a face."""
 
     KNOWN = "known"
-    """It is one of the people."""
+    """The face belongs to one of the people."""
     STRANGER = "stranger"
-    """It is none of them."""
+    """The face belongs to none of them."""
     UNCERTAIN = "uncertain"
-    """There is too little evidence, or it contradicts itself."""
+    """The evidence is insufficient or contradictory."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityRule:
-    """Which faces are redacted.
+    """Rule that selects the faces to redact.
 
     Attributes:
-        mode: whose.
-        threshold: least cosine at which two faces are taken for one person, above 0 and at most 1.
-        possible: least cosine at which two faces may be of one person, at most the threshold; only below it
-            a face is certainly somebody else's.
-        unknown: what becomes of uncertain faces where only some people are redacted.
+        mode: selection of the faces.
+        threshold: smallest cosine similarity at which two faces count as the same person, above 0 and at
+            most 1.
+        possible: smallest cosine similarity at which two faces may be of the same person, at most the
+            threshold; a face below it certainly belongs to another person.
+        unknown: handling of uncertain faces in mode ``only``.
 
     Raises:
-        InvalidOptionError: the threshold is out of range, or uncertain faces should be kept in mode
+        InvalidOptionError: the threshold is out of range, or uncertain faces are to be kept in mode
             ``except``, which fails closed.
     """
 
@@ -61,7 +62,7 @@ class IdentityRule:
         check_identities(self.mode, self.threshold, self.unknown)
 
     def redacts(self, decision: Decision) -> bool:
-        """Whether a face is redacted."""
+        """Return whether a face with this decision is redacted."""
         if self.mode is IdentityMode.EXCEPT:
             return decision is not Decision.KNOWN
         if decision is Decision.UNCERTAIN:
@@ -71,13 +72,13 @@ class IdentityRule:
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """What an order says about people.
+    """Identity options of a request.
 
     Attributes:
-        mode: whose faces are redacted.
-        gallery_id: of the gallery that the people are enrolled in.
-        threshold: as in `IdentityRule`; None for the usual one of the gallery's model. Whether it makes
-            sense with that model is found out by `rule_for`.
+        mode: selection of the faces to redact.
+        gallery_id: id of the gallery in which the people are enrolled.
+        threshold: as in `IdentityRule`; None for the default of the gallery's model. `rule_for` checks
+            whether it suits that model.
         unknown: as in `IdentityRule`.
 
     Raises:
@@ -95,12 +96,12 @@ class Identities:
 
 @dataclass(frozen=True, slots=True)
 class PinnedPeople:
-    """Who was enrolled in a gallery when an order was submitted.
+    """State of a gallery at the time of submission.
 
     Attributes:
-        threshold: the one that counts.
-        faces: how many there were; those that were enrolled later do not count.
-        digest: SHA-256 over their ids, in the order in which they were enrolled.
+        threshold: identity threshold in effect.
+        faces: number of enrolled faces; faces enrolled later are ignored.
+        digest: SHA-256 over their ids, in the order of enrolment.
     """
 
     threshold: float
@@ -109,17 +110,18 @@ class PinnedPeople:
 
 
 def check_identities(mode: IdentityMode, threshold: float | None, unknown: Unknown) -> None:
-    """Refuse what makes no sense.
+    """Raise an error if the identity options are invalid.
 
     Raises:
         InvalidOptionError: as for `IdentityRule`.
     """
     if threshold is not None and not 0 < threshold <= 1:
         raise InvalidOptionError(
-            f"the threshold for identities is {threshold}", "a cosine above 0 and up to 1 makes sense"
+            f"the identity threshold {threshold} is out of range",
+            "use a cosine similarity above 0 and up to 1",
         )
     if mode is IdentityMode.EXCEPT and unknown is Unknown.KEEP:
         raise InvalidOptionError(
-            "mode except redacts every face of which it is not sure whose it is",
-            "leave out unknown, or use mode only",
+            "mode 'except' redacts every face it cannot identify with confidence",
+            "leave out 'unknown', or use mode 'only'",
         )

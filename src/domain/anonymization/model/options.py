@@ -1,4 +1,4 @@
-"""What a person asks for: level, output format, how redaction looks."""
+"""Options of a redaction: level, output format, appearance, residual check and report language."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ DEFAULT_QUALITY = 90
 
 
 class Level(StrEnum):
-    """How much is redacted."""
+    """Extent of the redaction."""
 
     MINIMAL = "minimal"
-    """The regions given by hand, and nothing else."""
+    """Only the regions given by hand."""
     FACES = "faces"
-    """The regions given by hand and every face."""
+    """Regions given by hand, and all faces."""
     FULL = "full"
     """Regions, faces, licence plates and burned-in text."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a level from what a person typed.
+        """Parse a level as typed by a user; case does not matter.
 
         Raises:
             InvalidLevelError: there is no such level.
@@ -42,49 +42,49 @@ class Level(StrEnum):
 
 
 def require_available(level: Level, is_available: Callable[[Level], bool]) -> None:
-    """Refuse a level that this installation cannot deliver.
+    """Raise an error if this installation does not support the level.
 
     Raises:
-        LevelUnavailableError: it cannot; the hint says what to install.
+        LevelUnavailableError: it does not; the hint names what to install.
     """
     if not is_available(level):
         raise LevelUnavailableError(
             f"level {level} is not available here: the text detector is not installed",
-            "run `pip install 'framecloak[embedded]'`, or use level faces and mark texts as regions",
+            "run `pip install 'framecloak[embedded]'`, or use level faces and mark text as regions",
         )
 
 
 def require_faces(level: Level) -> None:
-    """Refuse to tell people apart at a level that leaves faces alone.
+    """Raise an error if the level redacts no faces, so that identities cannot be applied.
 
     Raises:
-        InvalidOptionError: it does.
+        InvalidOptionError: the level redacts no faces.
     """
     if level is Level.MINIMAL:
         raise InvalidOptionError(
-            f"level {level} redacts no faces, so it does not matter whose they are",
-            "use level faces or full, or say nothing about identities",
+            f"level {level} redacts no faces, so identities have no effect",
+            "use level faces or full, or leave out the identities",
         )
 
 
 class OutputFormat(StrEnum):
-    """The file format of the result: a picture for every frame, or films."""
+    """File format of the result: one image per frame, or videos."""
 
     JPG = "jpg"
     JPEG = "jpeg"
     PNG = "png"
     WEBP = "webp"
     MP4 = "mp4"
-    """One film for every segment instead of pictures."""
+    """One video per segment instead of images."""
 
     @property
     def is_film(self) -> bool:
-        """Whether frames become films instead of pictures."""
+        """True if the result consists of videos instead of images."""
         return self is OutputFormat.MP4
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a format from what a person typed; case does not matter.
+        """Parse a format as typed by a user; case does not matter.
 
         Raises:
             InvalidFormatError: there is no such format.
@@ -97,7 +97,7 @@ class OutputFormat(StrEnum):
 
 
 class RedactionStyle(StrEnum):
-    """What replaces the pixels. Only ``solid`` leaves nothing that an attack could work on."""
+    """Replacement of the pixels. Only ``solid`` leaves nothing that could be reconstructed."""
 
     SOLID = "solid"
     PIXELATE = "pixelate"
@@ -105,30 +105,30 @@ class RedactionStyle(StrEnum):
 
 
 class RedactionShape(StrEnum):
-    """The outline of what is replaced, inside each box."""
+    """Outline of the redacted area inside each box."""
 
     BOX = "box"
     ELLIPSE = "ellipse"
 
 
 class Audio(StrEnum):
-    """What becomes of the sound of a film. Voices tell people apart, so keeping it is a choice."""
+    """Handling of a video's sound. Voices identify people, so keeping it must be requested."""
 
     DROP = "drop"
     KEEP = "keep"
 
 
 class Verify(StrEnum):
-    """Which of the redacted frames are searched again before they are delivered."""
+    """Frames that undergo the residual check before delivery."""
 
     NONE = "none"
     SAMPLE = "sample"
-    """Every tenth frame, and what is next to a filled gap of a face."""
+    """Every tenth frame, and frames next to a filled gap of a face."""
     ALL = "all"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read it from what a person typed; case does not matter.
+        """Parse a choice as typed by a user; case does not matter.
 
         Raises:
             InvalidOptionError: there is no such choice.
@@ -141,14 +141,14 @@ class Verify(StrEnum):
 
 
 class Language(StrEnum):
-    """What the report is written in."""
+    """Language of the report."""
 
     ENGLISH = "en"
     GERMAN = "de"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a language from what a person typed; case does not matter.
+        """Parse a language as typed by a user; case does not matter.
 
         Raises:
             InvalidOptionError: there is no such language.
@@ -162,18 +162,18 @@ class Language(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How the result looks.
+    """Style and format of the result.
 
     Attributes:
         output_format: file format of the frames.
-        quality: 1..100 for JPEG, WebP and MP4; PNG is lossless at any value.
-        style: what replaces the pixels.
-        shape: outline of what is replaced; regions given by hand are always boxes.
-        audio: whether a film keeps the sound of its source; pictures have none.
-        language: of the report.
+        quality: 1..100 for JPEG, WebP and MP4; without effect on PNG, which is lossless.
+        style: replacement of the pixels.
+        shape: outline of the redacted areas; regions given by hand are always boxes.
+        audio: handling of the sound of the source; must be dropped for images.
+        language: language of the report.
 
     Raises:
-        InvalidOptionError: the quality is outside 1..100, or pictures should keep the sound.
+        InvalidOptionError: the quality is outside 1..100, or sound is to be kept in images.
     """
 
     output_format: OutputFormat = OutputFormat.JPG
@@ -188,13 +188,13 @@ class Appearance:
             raise InvalidOptionError(f"quality {self.quality} is outside 1 to 100", "choose 1 to 100")
         if self.audio is Audio.KEEP and not self.output_format.is_film:
             raise InvalidOptionError(
-                f"{self.output_format} files hold no sound", "choose mp4, or leave the sound out"
+                f"{self.output_format} files cannot contain sound", "choose mp4, or leave the sound out"
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What is to look otherwise than it did; None for what stays.
+    """Changes to an appearance; None keeps the previous value.
 
     Attributes:
         output_format, quality, style, shape, audio, language: as for ``Appearance``.
@@ -208,10 +208,12 @@ class Choices:
     language: Language | None = None
 
     def over(self, before: Appearance) -> Appearance:
-        """What is chosen, and the rest as it was; sound that was kept is dropped where pictures are chosen.
+        """Return a previous appearance with these changes.
+
+        A change from videos to images drops sound that was kept before.
 
         Raises:
-            InvalidOptionError: the quality is out of range, or pictures should keep the sound.
+            InvalidOptionError: the quality is out of range, or sound is to be kept in images.
         """
         output_format = self.output_format or before.output_format
         return Appearance(

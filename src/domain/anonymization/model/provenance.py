@@ -1,4 +1,4 @@
-"""Where the boxes of a result come from when nothing was looked for: another manifest, and how good it is."""
+"""Provenance of boxes that come from another manifest instead of detectors."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from uuid import UUID
 
 
 class SignatureState(StrEnum):
-    """What the signature beside a manifest says of it."""
+    """Result of checking a manifest against the signature beside it."""
 
     GENUINE = "genuine"
-    """It is signed with this installation's key, and unchanged."""
+    """Signed with this installation's key, and unchanged."""
     CHANGED = "changed"
-    """This installation signed another version of it."""
+    """This installation signed another version of the manifest."""
     FOREIGN = "foreign"
-    """It is signed with a key that this installation does not know, and unchanged."""
+    """Signed with a key unknown to this installation, and unchanged."""
     BAD = "bad"
-    """There is something in place of a signature that is none of this manifest."""
+    """The signature file does not contain a signature of this manifest."""
     NONE = "none"
     """There is no signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class BasedOn:
-    """A manifest that boxes were taken from.
+    """Manifest that supplied the boxes.
 
     Attributes:
-        manifest_sha256: hex digest of its bytes, as they were given.
-        signature: what the signature beside it says.
-        request_id: whose result it is; None where it was given as a file.
-        edited_here: whether boxes of it were changed on the way into this result.
+        manifest_sha256: hex digest of its bytes as received.
+        signature: state of its signature.
+        request_id: id of the request that it is the result of; None if it was given as a file.
+        edited_here: True if boxes were changed for this result.
     """
 
     manifest_sha256: str
@@ -40,13 +40,13 @@ class BasedOn:
 
     @property
     def edited(self) -> bool | None:
-        """Whether anything differs from what was signed; None where nobody can tell."""
+        """True if the boxes differ from the signed ones; None if that cannot be determined."""
         if self.edited_here or self.signature is SignatureState.CHANGED:
             return True
         return False if self.signature in {SignatureState.GENUINE, SignatureState.FOREIGN} else None
 
     def entry(self) -> dict[str, object]:
-        """As the manifest has it."""
+        """Return the entry in the manifest of the new result."""
         return {
             "manifest_sha256": self.manifest_sha256,
             "signature": self.signature,

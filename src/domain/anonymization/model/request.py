@@ -1,4 +1,4 @@
-"""A request for anonymised frames, from its submission to its end."""
+"""Requests for anonymised frames: specification, status, result and download tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framecloak.domain.videos.segments import Region, Segment, union
 
 
 class Status(StrEnum):
-    """Where a request stands."""
+    """Status of a request."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -26,12 +26,12 @@ class Status(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will change any more."""
+        """True if the status will not change any more."""
         return self in {Status.COMPLETED, Status.FAILED, Status.CANCELLED}
 
 
 class Priority(StrEnum):
-    """Which queue a request waits in."""
+    """Queue that a request waits in."""
 
     NORMAL = "normal"
     HIGH = "high"
@@ -39,19 +39,19 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody asks for; checked against the video and the limits before it becomes a request.
+    """Specification of a request, before it is checked against the video and the limits.
 
     Attributes:
-        video_id: of a video that the caller may edit.
-        segment_ids: of segments marked on that video, at least one.
-        level: what is redacted.
-        appearance: how the frames look.
-        priority: which queue it waits in.
-        webhook_url: where to tell about its end, or None.
-        keep_text: areas in which text stays readable; at level ``full`` only.
-        based_on: the manifest whose boxes, edited, are redacted; None where they are looked for.
-        identities: whose faces are redacted; None for everybody's.
-        verify: which of the redacted frames are searched again.
+        video_id: id of a video that the caller may edit.
+        segment_ids: ids of segments marked on that video, at least one.
+        level: extent of the redaction.
+        appearance: style and format of the frames.
+        priority: queue that the request waits in.
+        webhook_url: URL to notify when the request ends, or None.
+        keep_text: regions in which text stays readable; at level ``full`` only.
+        based_on: manifest that supplies the boxes, possibly edited; None to run the detectors.
+        identities: people whose faces are redacted or kept; None to redact all faces.
+        verify: frames that undergo the residual check.
     """
 
     video_id: int
@@ -67,21 +67,22 @@ class Order:
 
     @property
     def tells_people_apart(self) -> bool:
-        """Whether faces are recognised; those of known boxes were when the boxes were made."""
+        """True if faces are recognised. Boxes from a manifest were recognised when the manifest was made."""
         return self.identities is not None and self.based_on is None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was marked on the video when an order was submitted; this is worked on, whatever happens to marks.
+    """State of a video's marks at submission; later changes to the marks do not affect the request.
 
     Attributes:
-        segments: those of the order, by their ids.
-        regions: all of the video; of a result that is made again, without the frames that were uncovered.
-        boxes: what to redact where that is known, as `BoxTable.packed` has it; None where it is looked for.
-        earlier: what the result that they come from says of people, as `EarlierIdentities.packed` has it;
-            None where that says nothing.
-        people: who was enrolled in the order's gallery; None where it names none.
+        segments: segments of the request, by their ids.
+        regions: all regions of the video; for an edited result, without the frames in which they were
+            removed.
+        boxes: known boxes to redact, as written by `BoxTable.packed`; None to run the detectors.
+        earlier: identity decisions of the result that the boxes come from, as written by
+            `EarlierIdentities.packed`; None if it contains none.
+        people: people enrolled in the request's gallery; None if it names no gallery.
     """
 
     segments: Mapping[int, Segment]
@@ -92,33 +93,33 @@ class Snapshot:
 
     @property
     def stretches(self) -> tuple[Segment, ...]:
-        """The frames to deliver, each once: disjoint and ascending."""
+        """Frames to deliver, each once, as disjoint ascending ranges."""
         return tuple(union(self.segments.values()))
 
     @property
     def frame_count(self) -> int:
-        """Frames to deliver; overlaps between segments count once."""
-        return sum(len(stretch) for stretch in self.stretches)
+        """Number of frames to deliver; overlaps between segments count once."""
+        return sum(len(segment) for segment in self.stretches)
 
 
 @dataclass(frozen=True, slots=True)
 class AnonymizationRequest:
-    """An order that was accepted.
+    """Accepted request.
 
     Attributes:
-        id: random.
-        user_id: who submitted it.
-        order: what was asked for.
-        status: where it stands.
-        total_frames: frames to deliver; overlaps between segments count once.
-        processed_frames: of these, done.
-        blanked_frames: of these, black because they could not be examined, or showed too much; counted when
-            the result is put together.
-        created_at, started_at, completed_at: UTC; None for what has not happened.
-        error: why it failed, for people; None otherwise.
-        error_code: the same as a stable code; None where nothing failed, or nobody noted it.
-        result_key: where the ZIP lies in the object store; None until it is complete.
-        result_bytes: size of the ZIP.
+        id: random id.
+        user_id: id of the user who submitted it.
+        order: specification of the request.
+        status: current status.
+        total_frames: number of frames to deliver; overlaps between segments count once.
+        processed_frames: number of frames that are finished.
+        blanked_frames: number of frames that are black because they could not be analysed or failed the
+            residual check; set when the result is assembled.
+        created_at, started_at, completed_at: UTC; None if the event has not happened yet.
+        error: reason of the failure in plain language; None otherwise.
+        error_code: reason of the failure as a stable code; None if there is none or none was recorded.
+        result_key: key of the ZIP in the object store; None until it is complete.
+        result_bytes: size of the ZIP in bytes.
     """
 
     id: UUID
@@ -138,48 +139,48 @@ class AnonymizationRequest:
 
     @property
     def progress(self) -> int:
-        """Whole percent, rounded down; 100 only when completed."""
+        """Progress in whole percent, rounded down; 100 only once the request is completed."""
         if self.status is Status.COMPLETED:
             return 100
         return min(99, 100 * self.processed_frames // max(1, self.total_frames))
 
     @property
     def known_blanked_frames(self) -> int | None:
-        """How many frames of the result are black; None while there is none."""
+        """Number of black frames in the result; None until there is a result."""
         return self.blanked_frames if self.status is Status.COMPLETED else None
 
     def require_unfinished(self) -> None:
-        """Refuse to change what is over.
+        """Raise an error if the request has ended.
 
         Raises:
-            AlreadyFinishedError: it is.
+            AlreadyFinishedError: it has ended.
         """
         if self.status.is_final:
             raise AlreadyFinishedError(f"the request is {self.status} already")
 
     def require_result(self) -> str:
-        """The key of the ZIP.
+        """Return the key of the ZIP in the object store.
 
         Raises:
-            NotReadyError: there is none.
+            NotReadyError: there is no result.
         """
         if self.status is not Status.COMPLETED:
             hint = "submit the order again" if self.status.is_final else "wait until it is completed"
             raise NotReadyError(f"the request is {self.status}", hint)
         if self.result_key is None:
-            raise NotReadyError("the result was kept for its time and then deleted", "submit the order again")
+            raise NotReadyError("the result has expired and was deleted", "submit the order again")
         return self.result_key
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadToken:
-    """The right to fetch one result, once.
+    """Token that allows one download of one result.
 
     Attributes:
-        digest: SHA-256 of the secret; the secret itself is not kept.
-        request_id: whose result.
+        digest: SHA-256 of the secret; the secret itself is not stored.
+        request_id: id of the request whose result it gives access to.
         expires_at: UTC.
-        used_at: UTC, or None while it is good.
+        used_at: UTC, or None if it has not been used.
     """
 
     digest: bytes

@@ -1,4 +1,4 @@
-"""What is known of redacted frames because they were searched again."""
+"""Residual check of redacted frames: scope, pending work, results and totals."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from framecloak.domain.imaging.boxes import Corners
 from framecloak.domain.imaging.detections import Image, Kind
 
 SAMPLED = 10
-"""Of so many frames one is searched; counted in the video, so that every slice chooses alike."""
+"""Sampling interval in frames; it counts in the video, so that every slice samples the same frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Where a redacted frame is to be searched.
+    """Part of a redacted frame that the residual check searches.
 
     Attributes:
-        near: only around these boxes; the whole frame where there are none.
+        near: boxes to search around; empty to search the whole frame.
     """
 
     near: tuple[Corners, ...] = ()
 
     @property
     def whole(self) -> bool:
-        """Whether all of the frame is searched."""
+        """True if the whole frame is searched."""
         return not self.near
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Portrait:
-    """A removed face as it was, to compare with what is left of it. Never leaves the process.
+    """Crop of a removed face, for comparison with residuals. It never leaves the process.
 
     Attributes:
-        box: what was redacted.
-        area: what was cut out, the box and a little around it; inside the frame.
-        image: (h, w, 3) uint8 BGR, smaller than the area where that is large.
+        box: redacted box.
+        area: cropped region: the box and a margin, inside the frame.
+        image: (h, w, 3) uint8 BGR, scaled down if the region is large.
     """
 
     box: Corners
@@ -49,12 +49,12 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What a redacted frame is to be searched for, and where.
+    """Outstanding residual check of a frame.
 
     Attributes:
-        search: where.
-        size: width and height of the frame.
-        portraits: the faces that were removed from it.
+        search: part of the frame to search.
+        size: width and height of the frame in pixels.
+        portraits: crops of the faces that were removed from it.
     """
 
     search: Search
@@ -64,16 +64,16 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What came of searching one redacted frame.
+    """Result of the residual check of one frame.
 
     Attributes:
-        whole: all of it was searched, and not only what is next to a filled gap.
-        before: residual faces found in it; all that were redacted again.
-        after: those found when it was searched the last time.
-        similarity_before: highest cosine similarity between a removed face and what was left of it, before it
-            was redacted again if it was; None where nothing was compared.
-        similarity_after: the same in the frame that is delivered.
-        failed: it could not be searched, and is delivered black.
+        whole: True if the whole frame was searched, not only around faces next to a filled gap.
+        before: number of residual faces found in any round; all of them were redacted again.
+        after: number found in the last round.
+        similarity_before: highest cosine similarity between a removed face and its residual, before any
+            further redaction; None if nothing was compared.
+        similarity_after: highest cosine similarity in the delivered frame; None if nothing was compared.
+        failed: True if the frame could not be searched; it is delivered black.
     """
 
     whole: bool
@@ -85,11 +85,11 @@ class Check:
 
     @property
     def blanks(self) -> bool:
-        """Whether the frame must be delivered black."""
+        """True if the frame must be delivered black."""
         return self.failed or self.after > 0
 
     def row(self) -> list[Any]:
-        """As a part of a result carries it."""
+        """Return the row for the part of a result."""
         return [
             self.whole,
             self.before,
@@ -101,41 +101,46 @@ class Check:
 
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> Self:
-        """Out of a part of a result."""
+        """Build the check from a row of a part."""
         return cls(*row)
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A small picture of a redacted face, out of a redacted frame.
+    """Thumbnail of a redacted face, cut from the redacted frame.
 
     Attributes:
-        track: number of its track.
-        data: a JPEG file.
+        track: track id.
+        data: JPEG file.
     """
 
     track: int
     data: bytes
 
     def row(self) -> list[Any]:
-        """As a part of a result carries it."""
+        """Return the row for the part of a result."""
         return [self.track, base64.b64encode(self.data).decode()]
 
     @classmethod
     def of_row(cls, row: Sequence[Any], numbers: Sequence[int]) -> Self:
-        """Out of a part of a result, its track numbered through all parts."""
+        """Build the thumbnail from a row of a part.
+
+        Args:
+            row: row as returned by ``to_row``.
+            numbers: track ids in the whole result, by the ids within the part.
+        """
         return cls(numbers[row[0]], base64.b64decode(row[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How redacted frames were searched.
+    """Method of the residual check.
 
     Attributes:
-        verify: which of them.
-        threshold: lowest score of what was compared with removed faces.
-        recognizer: what compared them; None where none is installed.
-        strangers: the similarity that pictures of different people stay below; None without a recogniser.
+        verify: frames that are checked.
+        threshold: lowest detection score of faces that are compared with removed faces.
+        recognizer: name of the recogniser that compares them; None if none is installed.
+        strangers: similarity that images of different people stay below; None without a recogniser.
     """
 
     verify: Verify
@@ -146,17 +151,17 @@ class Method:
 
 @dataclass(slots=True)
 class Tally:
-    """The sums of all checks.
+    """Totals of all residual checks.
 
     Attributes:
-        frames: that were searched as a whole.
-        near_gaps: that were searched only around faces next to a filled gap.
-        residual_before, residual_after: faces found in them, before and after those were redacted again.
-        similarity_before, similarity_after: the highest cosine similarity between a removed face and what is
-            left of it; None where nothing was compared.
-        redacted_again: frames in which something was found.
-        blanked: frames that are black because something still showed, or because they could not be searched.
-        failed: of these, those that could not be searched.
+        frames: number of frames that were searched as a whole.
+        near_gaps: number of frames that were searched only around faces next to a filled gap.
+        residual_before, residual_after: number of faces found, before and after further redaction.
+        similarity_before, similarity_after: highest cosine similarity between a removed face and its
+            residual; None if nothing was compared.
+        redacted_again: number of frames with residual faces.
+        blanked: number of frames that are black because residuals remained or the search failed.
+        failed: number of frames that are black because the search failed.
     """
 
     frames: int = 0
@@ -170,7 +175,7 @@ class Tally:
     failed: int = 0
 
     def add(self, check: Check) -> None:
-        """Count one frame."""
+        """Add the result of one frame."""
         self.frames += check.whole
         self.near_gaps += not check.whole
         self.residual_before += check.before
@@ -184,11 +189,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a second search found in the redacted frames themselves.
+    """Summary of the residual check.
 
     Attributes:
-        method: how they were searched.
-        tally: what was found, in numbers.
+        method: method of the check.
+        tally: totals.
     """
 
     method: Method
@@ -196,48 +201,49 @@ class Proof:
 
 
 def highest(first: float | None, second: float | None) -> float | None:
-    """The higher of two similarities, either of which may be unknown."""
-    known = [one for one in (first, second) if one is not None]
+    """Return the higher of two similarities, either of which may be unknown."""
+    known = [similarity for similarity in (first, second) if similarity is not None]
     return max(known, default=None)
 
 
 def searches(
     verify: Verify, first: int, boxes: Sequence[Sequence[TrackedBox]], due: range
 ) -> list[Search | None]:
-    """Where frames are to be searched once they are redacted.
+    """Return which part of each redacted frame the residual check searches.
 
-    What is next to a filled gap of a face is searched around that face only: elsewhere the frame is as sure
-    as any other.
+    A frame next to a filled gap of a face is searched only around that face: the rest of the frame is no less
+    certain than any other frame.
 
     Args:
-        verify: which frames.
-        first: number of the first frame that was tracked.
-        boxes: what is redacted in each tracked frame; right in those that are due and their neighbours.
-        due: frames to decide on.
+        verify: frames to check.
+        first: number of the first tracked frame.
+        boxes: redacted boxes of each tracked frame; must be final for the frames that are due and their
+            neighbours.
+        due: numbers of the frames to decide on.
 
     Returns:
-        One entry for each frame that is due; None where it is not searched.
+        One entry per frame that is due; None if it is not searched.
     """
     if verify is Verify.NONE:
         return [None] * len(due)
     if verify is Verify.ALL:
         return [Search()] * len(due)
-    wanted: list[Search | None] = []
+    scopes: list[Search | None] = []
     for index in due:
         near = () if index % SAMPLED == 0 else _next_to_gaps(boxes, index - first)
-        wanted.append(Search(near) if near or index % SAMPLED == 0 else None)
-    return wanted
+        scopes.append(Search(near) if near or index % SAMPLED == 0 else None)
+    return scopes
 
 
 def _next_to_gaps(boxes: Sequence[Sequence[TrackedBox]], at: int) -> tuple[Corners, ...]:
-    """Boxes of faces that are there in one frame, and only inferred in the one before or after."""
-    neighbours = [boxes[place] for place in (at - 1, at + 1) if 0 <= place < len(boxes)]
+    """Return the boxes of faces in a frame that are interpolated in the one before or after."""
+    neighbours = [boxes[adjacent] for adjacent in (at - 1, at + 1) if 0 <= adjacent < len(boxes)]
     filled = {box.track for frame in neighbours for box in frame if _is_filled(box)}
     return tuple(_whole(box.xyxy) for box in boxes[at] if box.track in filled and not _is_filled(box))
 
 
 def _is_filled(box: TrackedBox) -> bool:
-    # Text is looked for at intervals; between them all of it is filled, and nothing is in doubt.
+    # Text is detected at intervals; between them all of it is interpolated, which is no sign of doubt.
     return box.kind is Kind.FACE and box.origin is Origin.FILLED
 
 

@@ -11,50 +11,51 @@ from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.videos.segments import Segment
 
 LEASE = timedelta(seconds=20)
-"""How long a worker may be silent before others take over what it does."""
+"""Time without renewal after which a lease expires and another worker may take over the slice."""
 
 MOST_FAILURES = 3
-"""How often a slice may fail for reasons of its own."""
+"""Failures caused by the slice itself after which its request fails."""
 
 MOST_ATTEMPTS = 20
-"""How often a slice may be begun: one that takes every worker down with it has to end too."""
+"""Attempts after which a slice is given up, so that one that crashes every worker ends as well."""
 
 
 class SliceKind(StrEnum):
-    """What there is to do."""
+    """Kind of work in a slice."""
 
     FRAMES = "frames"
     """Redact frames into a part."""
 
     ASSEMBLY = "assembly"
-    """Make the result out of all parts; the last thing to do."""
+    """Assemble the result from all parts; the last slice of a request."""
 
 
 class Standing(StrEnum):
-    """What became of a lease."""
+    """State of a lease."""
 
     HELD = "held"
     LOST = "lost"
-    """It ran out, and somebody else may have the slice."""
+    """It expired, and another worker may hold the slice."""
 
     CANCELLED = "cancelled"
-    """Nobody wants the request any more: it was cancelled, or it failed elsewhere."""
+    """The request was cancelled, or it failed in another slice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do one slice, for as long as it is renewed.
+    """Exclusive right to process one slice, valid as long as it is renewed.
 
     Attributes:
-        request_id: whose slice.
-        number: counts from 0 within the request; the assembly is the last.
-        kind: what there is to do.
-        segment: frames of the video, in presentation order; of the assembly, from the first to the last.
-        owner: the worker that holds it.
-        attempt: how often the slice was leased and not given back without blame, this time included; with
-            the owner it tells this lease from older ones that somebody may still work under.
-        failures: how often it has failed for reasons of its own.
-        recovered: whether the lease before ran out.
+        request_id: id of the request.
+        number: index of the slice within the request, from 0; the assembly is the last one.
+        kind: kind of work.
+        segment: frames of the video, in presentation order; for the assembly, from the first to the last.
+        owner: id of the worker that holds it.
+        attempt: number of leases on the slice, this one included, without those that were given back for
+            reasons outside the slice. Together with the owner it identifies the lease: a worker may still run
+            under an older one.
+        failures: number of failures caused by the slice itself.
+        recovered: True if the previous lease expired.
     """
 
     request_id: UUID
@@ -68,21 +69,21 @@ class Lease:
 
     @property
     def key(self) -> str:
-        """Where the part lies in the object store.
+        """Key of the part in the object store.
 
-        Every attempt has a place of its own: a worker that wakes up late must not write over what counts.
-        Who gives a lease back has ended its work, so the next attempt may have that place.
+        Every attempt has its own key, so that a worker that resumes late cannot overwrite the current part.
+        A worker that gives a lease back has ended its work, so the next attempt may reuse that key.
         """
         return f"requests/{self.request_id}/slices/{self.number:05d}-{self.attempt}.zip"
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedSlice:
-    """A part that counts.
+    """Completed part of a result.
 
     Attributes:
-        number: of the slice.
-        key: where the part lies in the object store.
+        number: index of the slice.
+        key: key of the part in the object store.
     """
 
     number: int
@@ -91,15 +92,15 @@ class FinishedSlice:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a request in work still asks for.
+    """Pending work of a request in progress.
 
     Attributes:
-        request_id: of the request.
-        user_id: who submitted it.
-        priority: which queue its tickets wait in.
+        request_id: id of the request.
+        user_id: id of the user who submitted it.
+        priority: queue of its wakeups.
         created_at: UTC.
-        ready: slices that could be begun now.
-        leased: slices that workers hold.
+        ready: number of slices that could be started now.
+        leased: number of slices that workers hold.
     """
 
     request_id: UUID

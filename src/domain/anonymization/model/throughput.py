@@ -1,4 +1,4 @@
-"""How fast an installation is, from what it completed last, and how long something else will take."""
+"""Throughput of an installation, measured on recent requests, and estimates of processing time."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.request import Order
 
 RATED_REQUESTS = 50
-"""Completed requests that estimates are made from."""
+"""Number of completed requests that estimates are based on."""
 
 PRIOR_RATE = 20.0
-"""Usual frames a second to expect of an installation that has not completed anything yet."""
+"""Assumed throughput of an installation without completed requests, in reference frames per second."""
 
 LEVEL_EFFORTS: Mapping[Level, float] = {Level.MINIMAL: 0.2, Level.FACES: 1.0, Level.FULL: 1.75}
-"""What a frame takes at a level, beside one at `faces`."""
+"""Processing time of a frame at a level, relative to level `faces`."""
 
 VERIFY_EFFORTS: Mapping[Verify, float] = {Verify.NONE: 0.9, Verify.SAMPLE: 1.0, Verify.ALL: 1.8}
-"""What a frame takes when so much is searched again, beside `sample`."""
+"""Processing time of a frame with a residual check of this extent, relative to `sample`."""
 
 FILM_EFFORT = 0.4
-"""What a frame of a film takes more than a picture."""
+"""Additional processing time of a video frame, relative to a reference frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What the time that a frame takes depends on, besides the machine and the video.
+    """Properties of a request that determine the processing time of a frame.
 
     Attributes:
-        level: what is redacted.
-        verify: which of the redacted frames are searched again.
-        is_film: whether films are made instead of pictures.
-        is_render: whether boxes are given, so that nothing is looked for.
+        level: extent of the redaction.
+        verify: frames that undergo the residual check.
+        is_film: True if videos are written instead of images.
+        is_render: True if the boxes are given, so that no detector runs.
     """
 
     level: Level
@@ -43,30 +43,31 @@ class Workload:
 
     @classmethod
     def of(cls, order: Order) -> Self:
-        """That of an order."""
+        """Build the workload of a request."""
         is_film = order.appearance.output_format.is_film
         return cls(order.level, order.verify, is_film, is_render=order.based_on is not None)
 
     @property
     def effort(self) -> float:
-        """What a frame takes, beside a usual one: at level `faces`, a sample of it searched again, a picture.
+        """Processing time of a frame, relative to a reference frame.
 
-        The ratios are those measured in BENCHMARKS.md, between the ends of what was seen.
+        The reference is an image at level `faces` with sampled residual checks. The ratios lie in the ranges
+        measured in BENCHMARKS.md.
         """
-        looking = LEVEL_EFFORTS[Level.MINIMAL]
+        effort = LEVEL_EFFORTS[Level.MINIMAL]
         if not self.is_render and self.level is not Level.MINIMAL:
-            looking = LEVEL_EFFORTS[self.level] * VERIFY_EFFORTS[self.verify]
-        return looking + (FILM_EFFORT if self.is_film else 0.0)
+            effort = LEVEL_EFFORTS[self.level] * VERIFY_EFFORTS[self.verify]
+        return effort + (FILM_EFFORT if self.is_film else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a request took.
+    """Duration of a completed request.
 
     Attributes:
-        workload: of its order.
-        frames: that were delivered.
-        seconds: from its first slice to its end.
+        workload: workload of the request.
+        frames: number of delivered frames.
+        seconds: time from its first slice to its end.
     """
 
     workload: Workload
@@ -75,17 +76,17 @@ class Pace:
 
 
 def usual_rate(recent: Sequence[Pace]) -> float:
-    """Usual frames a second over recent requests, whatever these were."""
-    work = sum(one.frames * one.workload.effort for one in recent)
-    seconds = sum(one.seconds for one in recent)
+    """Return the throughput over recent requests in reference frames per second."""
+    work = sum(request.frames * request.workload.effort for request in recent)
+    seconds = sum(request.seconds for request in recent)
     return work / seconds if work and seconds > 0 else PRIOR_RATE
 
 
 def seconds_for(frames: Mapping[Workload, int], rate: float) -> float:
-    """How long frames will take.
+    """Return the estimated processing time in seconds.
 
     Args:
-        frames: to be done, by their workload.
-        rate: as `usual_rate` has it.
+        frames: number of frames by workload.
+        rate: throughput as returned by `throughput`.
     """
     return sum(count * workload.effort for workload, count in frames.items()) / rate

@@ -1,4 +1,4 @@
-"""Use case: propose regions for what a device has burned over a stored video."""
+"""Use case: propose regions for overlays burned into a stored video."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ from framecloak.domain.videos.model import GrantRole
 
 
 def find_overlays(source: FrameSource, text: AreaDetector) -> list[Proposal]:
-    """Look at samples of a video; frames that cannot be examined are left out.
+    """Propose regions for overlays in a video, from samples; frames that cannot be analysed are skipped.
 
     Args:
-        source: the video.
-        text: finds what is written.
+        source: source video.
+        text: text detector.
 
     Returns:
-        As `propose` does.
+        The proposals of `propose`.
 
     Raises:
         DomainError: the video cannot be decoded.
     """
-    pictures: list[Image] = []
+    images: list[Image] = []
     texts: list[Boxes] = []
     for number in sample_numbers(source.info.readable_frames):
         with closing(source.frames(number, number + 1)) as frames:
             frame = next(frames)
         try:
-            picture = frame.bgr()
-            found = look_for_areas(frame, {Kind.TEXT: text}, VIDEO_AREAS)[Kind.TEXT]
+            image = frame.bgr()
+            detections = look_for_areas(frame, {Kind.TEXT: text}, VIDEO_AREAS)[Kind.TEXT]
         except ExaminationError:
             continue
-        pictures.append(picture)
-        texts.append(found.boxes)
-    return propose(pictures, texts)
+        images.append(image)
+        texts.append(detections.boxes)
+    return propose(images, texts)
 
 
 class OverlayProposals:
-    """Proposes regions for stored videos; nothing is stored.
+    """Use case that proposes regions for stored videos; the proposals are not stored.
 
     Args:
-        database: where videos are recorded.
-        store: where their bytes are.
-        scratch: folder for files that are needed for a moment.
-        open_video: opens a video that lies in a file.
-        load_text: loads what finds text; may take a while, and is asked once.
+        database: database of videos.
+        store: object store of video files.
+        scratch: folder for temporary files.
+        open_video: opens a video file.
+        load_text: loads the text detector; slow, so it is called once.
     """
 
     def __init__(
@@ -77,18 +77,25 @@ class OverlayProposals:
         self._open_video = open_video
         self._load_text = load_text
         self._text: AreaDetector | None = None
-        # One after the other: each takes seconds of a core and the memory of two dozen frames.
+        # One at a time: each call takes seconds of a CPU core and the memory of two dozen frames.
         self._turn = asyncio.Lock()
 
     async def propose(self, principal: Principal, video_id: int) -> Sequence[Proposal]:
-        """Look for what stands still; for whoever may mark the video.
+        """Propose regions for the overlays of a video; for users who may mark it.
+
+        Args:
+            principal: caller.
+            video_id: id of the video.
+
+        Returns:
+            Proposals from top to bottom.
 
         Raises:
-            VideoNotFoundError: there is none that the caller may see, or its file is gone.
-            ForbiddenError: the caller may see it and not mark it.
-            LevelUnavailableError: this installation has nothing that finds text.
+            VideoNotFoundError: no such video is visible to the caller, or its file is gone.
+            ForbiddenError: the caller may see the video but not mark it.
+            LevelUnavailableError: this installation has no text detector.
             DomainError: the video cannot be decoded.
-            StorageUnavailableError: its bytes cannot be fetched.
+            StorageUnavailableError: the video file cannot be fetched.
         """
         async with self._database.unit_of_work() as work:
             video = await work.videos.get(video_id, principal, GrantRole.EDITOR)

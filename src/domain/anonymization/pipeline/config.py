@@ -1,4 +1,4 @@
-"""What one stretch of a video is redacted with, and how."""
+"""Tools and specification of one run of the pipeline."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from framecloak.domain.videos.segments import Region
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """What redacted frames are searched with, beside the detector.
+    """Tools of the residual check, besides the detector.
 
     Attributes:
-        reader: opens pictures that were written.
-        thumbnailer: writes small pictures.
-        recognizer: compares what is left of faces with them; None where none is installed.
+        reader: decoder of encoded images.
+        thumbnailer: encoder of thumbnails.
+        recognizer: face recogniser that compares residuals with the removed faces; None if none is installed.
     """
 
     reader: FrameReader
@@ -38,18 +38,18 @@ class Lens:
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What the work is done with.
+    """Tools of the pipeline.
 
     Attributes:
-        detector: None where faces are not looked for.
-        redactor: removes pixels.
-        encoder: writes picture files.
-        threads: how many frames are examined, redacted or encoded at the same time.
-        meter: told how long all that takes.
-        films: makes films; None where pictures are all that is written.
-        areas: detectors of text and plates, by what they find; empty where those are not looked for.
-        identification: tells whose faces are redacted; None where everybody's are.
-        lens: what redacted frames are searched with; None where they are not.
+        detector: face detector; None if faces are not detected.
+        redactor: implementation of redaction.
+        encoder: encoder of image files.
+        threads: number of frames that are analysed, redacted or encoded in parallel.
+        meter: recorder of processing times.
+        films: encoder of videos; None if only images are written.
+        areas: detectors of text and plates, by the kind they detect; empty if those are not detected.
+        identification: setup of face identification; None if all faces are redacted.
+        lens: tools of the residual check; None if frames are not checked.
     """
 
     detector: FaceDetector | None
@@ -65,18 +65,18 @@ class Instruments:
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """What is to be redacted and how the result looks.
+    """Specification of what to redact and how the result looks.
 
     Attributes:
-        appearance: of the written frames.
-        regions: areas to redact whatever is in them.
-        tracking: what counts as a face.
-        looks: the sizes at which frames are examined.
-        threshold: lowest detection score that the tracker gets to know.
-        areas: how text and plates are looked for; None where they are not.
-        keep_text: areas in which text stays.
-        views: where it is found out whose faces are, if that is asked.
-        verify: which of the redacted frames are searched again; none without a detector.
+        appearance: style and format of the written frames.
+        regions: regions to redact whatever they contain.
+        tracking: tracker settings for faces.
+        looks: scales at which the face detector runs.
+        threshold: lowest face score that is passed to the tracker.
+        areas: settings of text and plate detection; None if those are not detected.
+        keep_text: regions in which text stays readable.
+        views: plan of the frames from which face samples are taken, for identification.
+        verify: frames that undergo the residual check; none without a detector.
     """
 
     appearance: Appearance
@@ -91,23 +91,24 @@ class Instructions:
 
 
 def prover(instructions: Instructions, instruments: Instruments, *, continuous: bool) -> Prover | None:
-    """What checks redacted frames; None where they are not to be checked.
+    """Build the residual check of redacted frames; None if they are not to be checked.
 
     Raises:
-        ValueError: they are, and there is nothing to do it with.
+        ValueError: the check is requested, but its tools are missing.
     """
     detector, lens = instruments.detector, instruments.lens
     if detector is None or instructions.verify is Verify.NONE:
         return None
     if lens is None:
-        raise ValueError("there is nothing to search redacted frames with")
+        raise ValueError("redacted frames cannot be checked without the tools of the residual check")
     sampled = continuous and instructions.verify is Verify.SAMPLE
     inspector = Inspector(
         detector,
         lens.recognizer,
         (SAMPLE_LOOK,) if sampled else instructions.looks,
         instructions.tracking.accept,
-        # What an occasional look saw is redacted; what it would have seen half way to the next may not be.
+        # Faces that a periodic scale detected are redacted. The check applies that scale half an
+        # interval away from those frames, where further faces may show.
         0 if sampled else longest_wait(instructions.looks) // 2,
     )
     return Prover(

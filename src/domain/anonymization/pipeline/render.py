@@ -1,4 +1,4 @@
-"""Turn one examined frame into a picture that may be shipped."""
+"""Rendering of one analysed frame into a redacted, encoded image."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from framecloak.domain.videos.segments import Region
 
 @dataclass(frozen=True, slots=True)
 class RedactedBox:
-    """What was replaced in a written frame.
+    """Box that was redacted in a written frame.
 
     Attributes:
-        xyxy: ``x1, y1, x2, y2`` whole pixels inside the frame; right and lower border are exclusive.
-        track: number of its track; None for a region, a residual, and where a person drew it.
-        score: of the detection behind it; None for a region, a residual, and where a person drew or moved it.
-        origin: why it was replaced.
-        kind: what it is; None for a region.
-        by_shape: a plate that no detector of plates has found; text on it has the shape of one.
+        xyxy: ``x1, y1, x2, y2`` in whole pixels inside the frame; right and lower border are exclusive.
+        track: track id; None for regions, residuals, and boxes drawn by hand.
+        score: detection score; None for regions, residuals, and boxes drawn or moved by hand.
+        origin: reason why it was redacted.
+        kind: kind of object; None for a region.
+        by_shape: True for a plate that was inferred from the shape of its text, not found by a plate
+            detector.
     """
 
     xyxy: tuple[int, int, int, int]
@@ -43,7 +44,7 @@ class RedactedBox:
 
     @property
     def basis(self) -> Basis | None:
-        """Why it counts as a licence plate; None for anything else, and where a person says so."""
+        """Reason why it counts as a licence plate; None for other kinds and for boxes set by hand."""
         if self.kind is not Kind.PLATE or self.origin not in FOUND:
             return None
         return Basis.SHAPE if self.by_shape else Basis.DETECTOR
@@ -51,13 +52,14 @@ class RedactedBox:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """A face of which it was asked whose it is.
+    """Face whose identity was requested.
 
     Attributes:
-        xyxy: where it is, as of a `RedactedBox`; a face found there again is no leak if it was kept.
-        track: number of its track.
-        verdict: what was found out.
-        redacted: what followed; another area that was redacted may cover a face that was kept.
+        xyxy: box as in `RedactedBox`; a face that was kept is no residual if it is detected there again.
+        track: track id.
+        verdict: identity decision.
+        redacted: True if the decision led to redaction. A face that is kept may still be covered by another
+            redacted box.
     """
 
     xyxy: tuple[int, int, int, int]
@@ -68,17 +70,17 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class RedactedFrame:
-    """A frame that may be shipped.
+    """Frame that is ready for delivery.
 
     Attributes:
         index: number in the video.
-        data: the encoded picture.
-        boxes: what was replaced; empty for a blanked frame.
-        blanked: the frame could not be examined, or shows too much, and is black.
-        identified: its faces, kept ones too, where it was asked whose they are.
-        pending: what it is still to be searched for; None where it is not.
-        check: what came of searching it; None where it was not searched.
-        thumbnails: of the redacted faces in it that are in doubt.
+        data: encoded image.
+        boxes: redacted boxes; empty for a blanked frame.
+        blanked: True if the frame is black, because it could not be analysed or failed the residual check.
+        identified: faces with an identity decision, kept ones included.
+        pending: outstanding residual check; None if there is none.
+        check: result of the residual check; None if the frame was not checked.
+        thumbnails: thumbnails of redacted faces that a reviewer should see.
     """
 
     index: int
@@ -93,11 +95,11 @@ class RedactedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a frame while it is rendered.
+    """Additional outputs of rendering a frame.
 
     Attributes:
-        search: where the result is to be searched; None where it is not, and removed faces are forgotten.
-        thumbnailer: writes small pictures of redacted faces; None where none are wanted.
+        search: scope of the residual check; None if the frame is not checked, so that no face crops are kept.
+        thumbnailer: encoder for thumbnails of redacted faces; None if none are requested.
     """
 
     search: Search | None = None
@@ -110,25 +112,28 @@ NOTHING_KEPT = Kept()
 def told_apart(
     frame: Frame, tracked: Sequence[TrackedBox], rule: IdentityRule | None
 ) -> tuple[list[TrackedBox], tuple[Identified, ...]]:
-    """Which boxes of a frame are redacted, and what was found out about its faces.
+    """Select the boxes to redact in a frame by the identity of its faces.
 
-    Whatever has no verdict is redacted. Boxes that overlap do not matter to each other: where a face that is
-    kept and one that is redacted do, the pixels that they share are replaced.
+    Boxes without an identity decision are redacted. Overlapping boxes are treated independently: pixels
+    shared by a kept and a redacted face are redacted.
 
     Args:
-        frame: where they are.
-        tracked: what was found.
-        rule: which faces are redacted; None for everybody's.
+        frame: frame that contains the boxes.
+        tracked: boxes found by the tracker.
+        rule: identity rule; None to redact all faces.
+
+    Returns:
+        The boxes to redact, and the faces with an identity decision.
     """
     if rule is None:
         return list(tracked), ()
-    wanted = [box for box in tracked if box.verdict is None or rule.redacts(box.verdict.decision)]
+    to_redact = [box for box in tracked if box.verdict is None or rule.redacts(box.verdict.decision)]
     identified = [
         Identified(_whole_pixels(box.xyxy, frame), box.track, box.verdict, rule.redacts(box.verdict.decision))
         for box in tracked
         if box.verdict
     ]
-    return wanted, tuple(one for one in identified if _has_pixels(one.xyxy))
+    return to_redact, tuple(face for face in identified if _has_pixels(face.xyxy))
 
 
 def boxes_to_redact(
@@ -137,33 +142,35 @@ def boxes_to_redact(
     regions: Iterable[Region],
     keep_text: Iterable[Region] = (),
 ) -> tuple[RedactedBox, ...]:
-    """Everything to replace in a frame, in whole pixels: rounded outwards, cut at the borders.
+    """Return all boxes to redact in a frame in whole pixels, rounded outwards and clipped to the frame.
 
     Args:
-        frame: where it is.
-        tracked: what was found.
-        regions: areas to replace whatever is in them.
-        keep_text: areas in which text stays, such of a plate's shape too; whatever else was found in them is
-            replaced.
+        frame: frame that contains the boxes.
+        tracked: boxes found by the tracker.
+        regions: regions to redact whatever they contain.
+        keep_text: regions in which text stays readable, including text with the shape of a plate; other kinds
+            are redacted there too.
     """
-    kept = [_whole_pixels(region.xyxy, frame) for region in keep_text if region.applies_to(frame.index)]
-    wanted = [
-        RedactedBox(piece, box.track, box.score, box.origin, box.kind, box.by_shape)
-        for box in tracked
-        for piece in _without(_whole_pixels(box.xyxy, frame), kept if _is_text(box) else [])
+    text_regions = [
+        _whole_pixels(region.xyxy, frame) for region in keep_text if region.applies_to(frame.index)
     ]
-    wanted += [
+    redacted = [
+        RedactedBox(part, box.track, box.score, box.origin, box.kind, box.by_shape)
+        for box in tracked
+        for part in _without(_whole_pixels(box.xyxy, frame), text_regions if _is_text(box) else [])
+    ]
+    redacted += [
         RedactedBox(_whole_pixels(region.xyxy, frame), None, None, Origin.REGION, None)
         for region in regions
         if region.applies_to(frame.index)
     ]
-    return tuple(box for box in wanted if _has_pixels(box.xyxy))
+    return tuple(box for box in redacted if _has_pixels(box.xyxy))
 
 
 def inside(frame: Frame, boxes: Iterable[RedactedBox]) -> tuple[RedactedBox, ...]:
-    """Boxes cut at the borders of a frame, without those that lie outside."""
-    cut = (replace(box, xyxy=_whole_pixels(box.xyxy, frame)) for box in boxes)
-    return tuple(box for box in cut if _has_pixels(box.xyxy))
+    """Clip boxes to a frame and drop those that lie outside."""
+    clipped = (replace(box, xyxy=_whole_pixels(box.xyxy, frame)) for box in boxes)
+    return tuple(box for box in clipped if _has_pixels(box.xyxy))
 
 
 def render(
@@ -178,16 +185,16 @@ def render(
     """Redact and encode a frame.
 
     Args:
-        frame: the original.
-        boxes: what to replace, or None when the frame could not be examined.
-        appearance: how the result looks.
-        redactor: removes the pixels.
-        encoder: writes the picture.
-        meter: told how long it takes.
-        kept: what is wanted beside the picture.
+        frame: original frame.
+        boxes: boxes to redact, or None if the frame could not be analysed.
+        appearance: style and format of the result.
+        redactor: implementation of redaction.
+        encoder: encoder of the image.
+        meter: recorder of processing times.
+        kept: additional outputs.
 
     Returns:
-        The redacted frame; all black when it was not examined or cannot be decoded.
+        The redacted frame; black if it was not analysed or cannot be decoded.
     """
     image, pending = None, None
     faces = [box for box in boxes or () if box.kind is Kind.FACE]
@@ -199,20 +206,23 @@ def render(
                 removed = portraits(image, [box.xyxy for box in faces])
                 pending = Pending(kept.search, (frame.width, frame.height), removed)
             _redact(image, frame, boxes or (), appearance, redactor)
-    shown = image if image is not None else np.zeros((frame.height, frame.width, 3), np.uint8)
-    small: tuple[Thumbnail, ...] = ()
+    output = image if image is not None else np.zeros((frame.height, frame.width, 3), np.uint8)
+    face_thumbnails: tuple[Thumbnail, ...] = ()
     with timed(meter, Stage.ENCODE):
-        data = encoder.encode(shown, appearance)
+        data = encoder.encode(output, appearance)
         if image is not None and kept.thumbnailer:
-            small = thumbnails(image, [(one.track, one.xyxy, one.score) for one in faces], kept.thumbnailer)
+            face_thumbnails = thumbnails(
+                image, [(face.track, face.xyxy, face.score) for face in faces], kept.thumbnailer
+            )
     if image is None:
         return RedactedFrame(frame.index, data, (), blanked=True)
     return RedactedFrame(
-        frame.index, data, tuple(boxes or ()), blanked=False, pending=pending, thumbnails=small
+        frame.index, data, tuple(boxes or ()), blanked=False, pending=pending, thumbnails=face_thumbnails
     )
 
 
 def _decoded(frame: Frame) -> Image | None:
+    """Return the pixels of a frame; None if it cannot be decoded."""
     try:
         return frame.bgr()
     except ExaminationError:
@@ -222,24 +232,26 @@ def _decoded(frame: Frame) -> Image | None:
 def _redact(
     image: Image, frame: Frame, boxes: Sequence[RedactedBox], appearance: Appearance, redactor: Redactor
 ) -> None:
-    """Replace everything, in place."""
-    # What was found in a redacted frame was not hidden well enough by the chosen style: it is black.
-    left = [box for box in boxes if box.origin is Origin.RESIDUAL]
+    """Redact all boxes, in place."""
+    # The chosen style did not hide residual faces well enough, so they become black boxes.
+    residuals = [box for box in boxes if box.origin is Origin.RESIDUAL]
     styled = [box for box in boxes if box.origin is not Origin.RESIDUAL]
     for shape in RedactionShape:
         corners = [box.xyxy for box in styled if _shape(box, frame, appearance) is shape]
         if corners:
             redactor.redact(image, np.array(corners, np.float32), appearance.style, shape)
-    if left:
-        corners = [box.xyxy for box in left]
+    if residuals:
+        corners = [box.xyxy for box in residuals]
         redactor.redact(image, np.array(corners, np.float32), RedactionStyle.SOLID, RedactionShape.BOX)
 
 
 def _is_text(box: TrackedBox) -> bool:
+    """Return whether a box is text, including text that was reclassified as a plate."""
     return box.kind is Kind.TEXT or box.by_shape
 
 
 def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tuple[int, int, int, int]:
+    """Round a box outwards to whole pixels, and clip it to the frame."""
     x1, y1, x2, y2 = xyxy
     return (
         max(0, math.floor(x1)),
@@ -252,14 +264,19 @@ def _whole_pixels(xyxy: tuple[float, float, float, float], frame: Frame) -> tupl
 def _without(
     box: tuple[int, int, int, int], holes: Iterable[tuple[int, int, int, int]]
 ) -> list[tuple[int, int, int, int]]:
-    pieces = [box]
+    """Return the part of a box outside all holes, as boxes that do not overlap."""
+    parts = [box]
     for hole in holes:
-        pieces = [rest for piece in pieces for rest in bx.subtract(piece, hole)]
-    return pieces
+        parts = [rest for part in parts for rest in bx.subtract(part, hole)]
+    return parts
 
 
 def _shape(box: RedactedBox, frame: Frame, appearance: Appearance) -> RedactionShape:
-    """Only faces are ellipses, and not at a border, where one would lie inside what is left of the face."""
+    """Return the shape to redact a box with.
+
+    Only faces may become ellipses. At a border of the frame the face is cut off, and an ellipse inscribed in
+    its box would not cover what is left of it.
+    """
     x1, y1, x2, y2 = box.xyxy
     at_border = x1 == 0 or y1 == 0 or x2 == frame.width or y2 == frame.height
     return RedactionShape.BOX if box.kind is not Kind.FACE or at_border else appearance.shape

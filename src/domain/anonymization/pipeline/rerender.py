@@ -1,4 +1,4 @@
-"""One stretch of a video whose boxes are known before: decode -> redact -> encode, without any detector."""
+"""Rendering of a segment from a table of known boxes, without detectors: decode -> redact -> encode."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from framecloak.domain.videos.segments import Segment
 def rerendered_frames(
     source: FrameSource, segment: Segment, table: BoxTable, appearance: Appearance, instruments: Instruments
 ) -> Generator[RedactedFrame, None, Continuation]:
-    """Redact one segment of a video where a table says.
+    """Redact one segment of a video with the boxes of a table.
 
     Args:
         source: the video.
         segment: frames to deliver; must lie inside the video.
-        table: has an entry for every frame of the segment.
-        appearance: how the frames look.
-        instruments: what to do it with; the detectors are not asked.
+        table: boxes, with an entry for every frame of the segment.
+        appearance: style and format of the frames.
+        instruments: tools of the pipeline; the detectors are not used.
 
     Yields:
         Every frame of the segment once, in order. Close the iterator to stop early.
 
     Returns:
-        An empty continuation: the ids of the tracks are those of the table already.
+        A continuation without track boundaries, because the table already contains the track ids.
 
     Raises:
         InvalidManifestError: a frame has no entry.
@@ -42,20 +42,20 @@ def rerendered_frames(
 
     def rendered(frame: Frame) -> RedactedFrame:
         boxes = table.boxes(frame.index)
-        shown = None if boxes is None else inside(frame, boxes)
+        visible = None if boxes is None else inside(frame, boxes)
         redactor, encoder, meter = instruments.redactor, instruments.encoder, instruments.meter
-        return render(frame, shown, appearance, redactor, encoder, meter)
+        return render(frame, visible, appearance, redactor, encoder, meter)
 
-    under_way: deque[Future[RedactedFrame]] = deque()
+    pending: deque[Future[RedactedFrame]] = deque()
     pool = ThreadPoolExecutor(instruments.threads, thread_name_prefix="frames")
     try:
         with closing(source.frames(segment.start_frame, segment.end_frame)) as decoded:
             for frame in decoded:
-                under_way.append(pool.submit(rendered, frame))
-                while len(under_way) > 2 * instruments.threads:
-                    yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+                pending.append(pool.submit(rendered, frame))
+                while len(pending) > 2 * instruments.threads:
+                    yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
     return Continuation.empty()

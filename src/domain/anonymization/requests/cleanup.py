@@ -1,4 +1,4 @@
-"""Use case: remove what has had its time."""
+"""Use case: delete expired and orphaned data."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from framecloak.domain.ports.services import Clock, ObjectStore
 from framecloak.domain.videos.service import UPLOAD_LASTS, UPLOADS, VIDEOS
 
 UPLOAD_KEPT = 2 * UPLOAD_LASTS
-"""Bytes older than that belong to no upload that can be, or is being, completed."""
+"""Retention of uploaded bytes; older ones cannot belong to an upload that is still open."""
 
 PARTIAL_KEPT = timedelta(days=1)
-"""What was begun to be stored earlier belongs to a process that was killed: no upload takes so long."""
+"""Retention of partly stored objects; older ones were left by a killed process, as no upload takes longer."""
 
 ORPHAN_KEPT = timedelta(days=1)
-"""Bytes of a video older than that are recorded, or never will be: looking at them takes minutes."""
+"""Minimum age of an orphaned video: a video is recorded within minutes of being stored, or never."""
 
 NOTICE_KEPT = timedelta(days=7)
-"""How long it can be looked up what became of a webhook."""
+"""Retention of the delivery state of webhooks."""
 
 LOOKED_UP_AT_ONCE = 500
-"""Objects that one question to the database is about."""
+"""Number of objects in one database query."""
 
 _VIDEO = re.compile(re.escape(VIDEOS) + "[0-9a-f]{32}")
-"""What the service calls videos; what somebody else put there is not its to remove."""
+"""Keys that the service gives to videos; objects with other keys are not deleted."""
 
 T = TypeVar("T")
 
@@ -40,15 +40,15 @@ logger = logging.getLogger(__name__)
 
 
 class Cleaner:
-    """Keeps an installation from growing for ever.
+    """Use case that deletes expired and orphaned data.
 
     Args:
-        database: where everything is recorded.
-        store: where results and uploads are.
-        clock: tells the time.
-        result_lasts: how long results are kept.
-        sweep: removes what killed processes left on this machine; returns how many did.
-        keep_parts: whether parts stay, to be looked into.
+        database: database of all records.
+        store: object store of results and uploads.
+        clock: current time (UTC).
+        result_lasts: retention period of results.
+        sweep: deletes folders that killed processes left on this machine; returns their number.
+        keep_parts: whether parts are kept for inspection.
     """
 
     def __init__(
@@ -69,14 +69,16 @@ class Cleaner:
         self._keep_parts = keep_parts
 
     async def run(self) -> CleanupReport:
-        """Remove it now, one concern after the other.
+        """Run all steps of the clean-up, one after the other.
 
-        Raises nothing for what it deals with: what goes wrong is in the report, and what could not be removed
-        is tried again the next time.
+        Errors do not propagate: they are in the report, and the next run tries again.
+
+        Returns:
+            What was deleted, and what could not be.
         """
         tally = CleanupTally()
         now = self._clock.now()
-        for concern, see_to in (
+        for concern, remove in (
             (Concern.RECORDS, self._forget_records),
             (Concern.GALLERIES, self._remove_galleries),
             (Concern.FOLDERS, self._sweep_folders),
@@ -88,14 +90,14 @@ class Cleaner:
             (Concern.UNFINISHED, self._remove_unfinished),
         ):
             with tally.about(concern):
-                await see_to(now, tally)
+                await remove(now, tally)
         return tally.report()
 
     async def _forget_records(self, now: datetime, tally: CleanupTally) -> None:
         async with self._database.unit_of_work() as work:
             sessions = await work.sessions.remove_expired(now)
             await work.refresh_tokens.remove_expired(now)
-            # One that expired just now may be in the middle of being completed.
+            # An upload that expired just now may still be completing.
             uploads = await work.uploads.remove_expired(now - (UPLOAD_KEPT - UPLOAD_LASTS))
             await work.notices.remove_settled(now - NOTICE_KEPT)
             await work.commit()
@@ -113,16 +115,17 @@ class Cleaner:
         tally.removed["folders"] += await self._sweep()
 
     async def _remove_uploads(self, now: datetime, tally: CleanupTally) -> None:
-        """Remove bytes by their age: some come after their upload was completed, or expired."""
+        """Delete uploaded bytes by age: some arrive after their upload was completed or has expired."""
         before = now - UPLOAD_KEPT
         old = [stored.key async for stored in self._store.list(UPLOADS) if stored.modified_at < before]
         await self._each(old, self._store.remove, Concern.UPLOADS, tally)
 
     async def _remove_orphans(self, now: datetime, tally: CleanupTally) -> None:
-        """Remove bytes of videos that nobody can see or delete, for they were never recorded.
+        """Delete stored videos that have no record in the database.
 
-        A process leaves them that was killed between the two, or that could not take them back. What is older
-        than the first account is of another database: a new one must not empty the store of an old one.
+        They are left by a process that was killed between storing and recording, or that could not undo the
+        storing. Videos older than the first account belong to another database: a new database must not empty
+        the object store of an old one.
         """
         async with self._database.unit_of_work() as work:
             first = (await work.users.list(1, 0)).items
@@ -140,9 +143,9 @@ class Cleaner:
             logger.warning("removed %s, which was stored and never recorded as a video", key)
             tally.removed["orphans"] += 1
 
-        for some in _batches(old):
+        for batch in _batches(old):
             async with self._database.unit_of_work() as work:
-                orphans = await work.videos.unclaimed(some)
+                orphans = await work.videos.unclaimed(batch)
             await self._each(sorted(orphans), remove, Concern.VIDEOS, tally)
 
     async def _remove_results(self, now: datetime, tally: CleanupTally) -> None:
@@ -151,7 +154,7 @@ class Cleaner:
 
         async def remove(result: tuple[UUID, str]) -> None:
             request_id, key = result
-            # First the bytes, then the note of them: a crash between leaves something to do, not to find.
+            # Bytes first, then the record: a crash in between leaves work for the next run, not an orphan.
             await self._store.remove(key)
             async with self._database.unit_of_work() as work:
                 await work.requests.forget_result(request_id)
@@ -163,21 +166,21 @@ class Cleaner:
 
     async def _forget_tokens(self, _now: datetime, tally: CleanupTally) -> None:
         async with self._database.unit_of_work() as work:
-            # Used and expired ones are told apart from unknown ones for as long as there is a result.
+            # While the result exists, used and expired tokens are distinguished from unknown ones.
             tally.removed["tokens"] += await work.download_tokens.remove_without_result()
             await work.commit()
 
     async def _remove_leftovers(self, _now: datetime, tally: CleanupTally) -> None:
-        """Remove what is there of requests that need it no more.
+        """Delete stored data of requests that no longer need it.
 
-        Everything of a request without a result, as after a cancellation without a store; of one that has a
-        result, the parts.
+        A request without a result, for example one cancelled while the store was unavailable, loses all its
+        data; a request with a result loses its parts.
         """
-        # Listed to the end first: an object store need not like it when a listed folder changes.
-        found: dict[UUID, bool] = {}
+        # List everything first: an object store may not tolerate changes during a listing.
+        has_parts: dict[UUID, bool] = {}
         async for stored in self._store.list(REQUESTS):
             if request_id := _request_id(stored.key):
-                found[request_id] = found.get(request_id, False) or stored.key.startswith(
+                has_parts[request_id] = has_parts.get(request_id, False) or stored.key.startswith(
                     parts_prefix(request_id)
                 )
 
@@ -189,14 +192,14 @@ class Cleaner:
             await self._store.remove_all(parts_prefix(request_id))
             tally.removed["parts"] += 1
 
-        for some in _batches(list(found)):
+        for batch in _batches(list(has_parts)):
             async with self._database.unit_of_work() as work:
-                doomed = await work.requests.without_result(some)
-                over = await work.requests.over(some)
-            await self._each(list(doomed), remove_all, Concern.REQUESTS, tally)
+                without_result = await work.requests.without_result(batch)
+                over = await work.requests.over(batch)
+            await self._each(list(without_result), remove_all, Concern.REQUESTS, tally)
             if not self._keep_parts:
-                bound = [one for one in over - doomed if found[one]]
-                await self._each(bound, remove_parts, Concern.REQUESTS, tally)
+                assembled = [request_id for request_id in over - without_result if has_parts[request_id]]
+                await self._each(assembled, remove_parts, Concern.REQUESTS, tally)
 
     async def _remove_unfinished(self, now: datetime, tally: CleanupTally) -> None:
         tally.removed["unfinished"] += await self._store.remove_partial(now - PARTIAL_KEPT)
@@ -208,20 +211,20 @@ class Cleaner:
         concern: Concern,
         tally: CleanupTally,
     ) -> None:
-        """Remove one after the other; one that cannot be removed does not keep the rest.
+        """Remove items one by one; a failed removal does not stop the others.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached; nor would it be for the rest.
-            StorageUnavailableError: likewise the object store.
+            DatabaseUnavailableError: the database cannot be reached, so the rest would fail too.
+            StorageUnavailableError: the object store cannot be reached, so the rest would fail too.
         """
-        for one in doomed:
+        for item in doomed:
             try:
-                await remove(one)
+                await remove(item)
             except DatabaseUnavailableError:
                 raise
-            except Exception as error:  # noqa: BLE001 - counted and told; whatever it is, the rest has to go
+            except Exception as error:  # noqa: BLE001 - counted and reported; the rest must still be removed
                 tally.failed(concern, error)
-                # Else each of thousands would be waited for as long as it takes to give up.
+                # Without this, each of thousands of removals would wait for its own timeout.
                 await self._store.ping()
 
 
@@ -230,10 +233,10 @@ def _batches(found: Sequence[T]) -> list[Sequence[T]]:
 
 
 def _request_id(key: str) -> UUID | None:
-    """Whose object it is; None for one that the service did not put there."""
+    """Return the id of the request that a key belongs to; None for a key that the service did not create."""
     name, slash, _ = key.removeprefix(REQUESTS).partition("/")
     try:
-        found = UUID(name)
+        request_id = UUID(name)
     except ValueError:
         return None
-    return found if slash and name == str(found) else None
+    return request_id if slash and name == str(request_id) else None

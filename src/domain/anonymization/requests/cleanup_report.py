@@ -1,4 +1,4 @@
-"""What a clean-up removed, and what it could not."""
+"""Report of a clean-up: what was deleted, and what could not be."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 
 
 class Concern(StrEnum):
-    """What is cleaned up; each on its own, so that trouble with one does not keep the others from going."""
+    """Steps of a clean-up; each runs on its own, so that the failure of one does not stop the others."""
 
     RECORDS = "records"
-    """Rows that have expired: of sessions, used refresh tokens, uploads and webhooks."""
+    """Expired rows: sessions, used refresh tokens, uploads and webhooks."""
     GALLERIES = "galleries"
     UPLOADS = "uploads"
     VIDEOS = "videos"
@@ -31,12 +31,12 @@ class Concern(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """What could not be cleaned up.
+    """Failures of one step of a clean-up.
 
     Attributes:
-        concern: what it was about.
-        count: how often something went wrong.
-        first: what went wrong first, with everything that is known of it; for operators.
+        concern: the step that failed.
+        count: number of failures.
+        first: details of the first failure, for operators.
     """
 
     concern: Concern
@@ -46,20 +46,20 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True)
 class CleanupReport:
-    """What was removed.
+    """Result of a clean-up: numbers of deleted items.
 
     Attributes:
-        tokens: download tokens of results that are gone.
-        sessions: browsers whose sign-in ran out.
-        results: ZIPs that were kept long enough.
-        uploads: uploads that were begun and never completed.
-        leftovers: requests without a result of which something was still in the object store.
-        parts: finished requests of which a part was; of a worker that was too late, or killed.
-        folders: of processes on this machine that were killed.
-        galleries: those whose time was over, with everybody enrolled in them.
-        unfinished: objects of which a part was stored; of processes that were killed.
-        orphans: videos whose bytes were stored and that were never recorded; likewise.
-        shortfalls: what should have been removed and could not be.
+        tokens: download tokens whose result no longer exists.
+        sessions: expired browser sessions.
+        results: ZIPs past their retention period.
+        uploads: expired uploads that were never completed.
+        leftovers: requests without a result that still had stored data.
+        parts: finished requests that still had stored parts, left by a late or killed worker.
+        folders: folders left on this machine by killed processes.
+        galleries: expired galleries, with all people enrolled in them.
+        unfinished: partly stored objects, left by killed processes.
+        orphans: stored videos without a record, left by killed processes.
+        shortfalls: failures by step.
     """
 
     tokens: int = 0
@@ -75,26 +75,26 @@ class CleanupReport:
     shortfalls: tuple[Shortfall, ...] = ()
 
     def removed(self) -> dict[str, int]:
-        """What was removed, by name."""
+        """Return the numbers of deleted items by name."""
         counted = asdict(self)
         del counted["shortfalls"]
         return counted
 
     def counts(self) -> dict[str, int]:
-        """The same for logs and metrics; tokens under a name that no log takes for that of a secret."""
+        """Return `removed` for logs and metrics, with ``tokens`` renamed so that logs do not mask it."""
         counted = self.removed()
         return {"download_rights": counted.pop("tokens"), **counted}
 
     def failures(self) -> Mapping[str, int]:
-        """How often something went wrong, by concern."""
-        return {one.concern.value: one.count for one in self.shortfalls}
+        """Return the numbers of failures by step."""
+        return {shortfall.concern.value: shortfall.count for shortfall in self.shortfalls}
 
 
 class CleanupTally:
-    """Counts while a clean-up goes on.
+    """Counter of deleted items and failures during a clean-up.
 
     Attributes:
-        removed: so many, by the names that `CleanupReport` has for them.
+        removed: numbers of deleted items, by field name of `CleanupReport`.
     """
 
     def __init__(self) -> None:
@@ -104,14 +104,14 @@ class CleanupTally:
 
     @contextmanager
     def about(self, concern: Concern) -> Iterator[None]:
-        """Note what goes wrong in the block, and go on behind it."""
+        """Record an error raised in the block, and suppress it."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - a slip about one concern must not keep the others from going
+        except Exception as error:  # noqa: BLE001 - the failure of one step must not stop the others
             self.failed(concern, error)
 
     def failed(self, concern: Concern, error: Exception) -> None:
-        """Note that something could not be removed; the report has the first of thousands."""
+        """Count a failure; only the first one of a step is kept for the report."""
         self._failures[concern] += 1
         if concern in self._first:
             return
@@ -122,6 +122,8 @@ class CleanupTally:
             logger.error("the clean-up of %s failed unexpectedly", concern, exc_info=error)
 
     def report(self) -> CleanupReport:
-        """What came of it."""
-        found = (Shortfall(concern, self._failures[concern], self._first[concern]) for concern in self._first)
-        return CleanupReport(**self.removed, shortfalls=tuple(found))
+        """Return the report."""
+        failures = (
+            Shortfall(concern, self._failures[concern], self._first[concern]) for concern in self._first
+        )
+        return CleanupReport(**self.removed, shortfalls=tuple(failures))

@@ -1,4 +1,4 @@
-"""Who is next: which requests are taken into work, and which of them workers are called for."""
+"""Scheduling: which requests are started, and for which of them idle workers are woken."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.services import JobQueue
 
 TICKETS_PER_WORKER = 2
-"""Tickets that wait for each worker: one is taken while the next is written."""
+"""Queued wake-ups per worker: one is taken while the next is written."""
 
 FEWEST_TICKETS = 4
-"""Tickets that may wait however few workers there are."""
+"""Minimum of queued wake-ups, however few workers there are."""
 
 logger = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Takes requests into work, calls workers for them, and says whose turn it is.
+    """Scheduler that starts requests, wakes workers for them, and decides whose turn it is.
 
-    A ticket wakes a worker that has nothing to do, and is no truth of its own: a lost one is written again,
-    and one too many finds nothing. Whoever is awake asks here what is next, so that a request that is more
-    urgent, or of somebody who has less in work, need not wait behind what came before it.
+    A wake-up is a message that makes an idle worker poll for work. It carries no state: a lost one is written
+    again, and a superfluous one has no effect. Every worker calls `run` before its next slice, so a request
+    that is more urgent, or whose owner has less work in progress, need not wait behind earlier ones.
 
     Args:
-        database: where requests are.
-        queue: where workers look.
-        max_requests: in work at the same time, over all workers.
+        database: database of requests.
+        queue: queue of wake-ups.
+        max_requests: maximum number of requests in progress, over all workers.
     """
 
     def __init__(self, database: Database, queue: JobQueue, max_requests: int) -> None:
@@ -41,12 +41,12 @@ class Dispatcher:
         self._max_requests = max_requests
 
     async def run(self) -> list[UUID]:
-        """Take requests into work and call workers for them.
+        """Start requests and wake workers for them.
 
-        The queue may be away: workers that have nothing to do ask here by themselves now and then.
+        The queue may be unavailable: idle workers also poll by calling this method from time to time.
 
         Returns:
-            Requests of which a slice could be begun now, in the order of their turn.
+            Ids of the requests that have a slice ready to start, in fair order.
 
         Raises:
             DatabaseUnavailableError: the database cannot be reached.
@@ -64,7 +64,7 @@ class Dispatcher:
         return turns
 
     async def try_run(self) -> None:
-        """As `run`; what cannot be done now is done when somebody runs it the next time."""
+        """Run `run`, but only log an unavailable database: a later run catches up."""
         try:
             await self.run()
         except DatabaseUnavailableError as error:
@@ -75,49 +75,62 @@ class Dispatcher:
         room = max(FEWEST_TICKETS, TICKETS_PER_WORKER * len(await self._queue.workers()))
         for request_id, priority in choose_tickets(demands, waiting, room):
             await self._queue.call_for(request_id, priority)
-            logger.debug("calls a worker", extra={"request_id": str(request_id)})
+            logger.debug("waking a worker", extra={"request_id": str(request_id)})
 
 
 def in_turn(demands: Sequence[Demand]) -> list[UUID]:
-    """Requests of which a slice could be begun, the one whose turn it is first.
+    """Return the ids of the requests that have a slice ready to start, in fair order.
 
-    The urgent come before all others; among equals whoever has the least in work, and of that person the
-    oldest request.
+    Urgent requests come first. Among equals, the user with the fewest slices in progress comes first, and
+    among the requests of one user the oldest.
+
+    Args:
+        demands: pending work of the requests in progress.
     """
     busy = Counter[int]()
-    for one in demands:
-        busy[one.user_id] += one.leased
-    ready = [one for one in demands if one.ready]
-    ready.sort(key=lambda one: (one.priority is not Priority.HIGH, busy[one.user_id], one.created_at))
-    return [one.request_id for one in ready]
+    for demand in demands:
+        busy[demand.user_id] += demand.leased
+    ready = [demand for demand in demands if demand.ready]
+    ready.sort(
+        key=lambda demand: (demand.priority is not Priority.HIGH, busy[demand.user_id], demand.created_at)
+    )
+    return [demand.request_id for demand in ready]
 
 
 def choose_tickets(
     demands: Sequence[Demand], waiting: Mapping[UUID, int], room: int
 ) -> list[tuple[UUID, Priority]]:
-    """Which tickets to write, in turns as `in_turn` has them; tickets that wait count as work.
+    """Choose the wake-ups to write, in fair order; queued wake-ups count as work in progress.
 
     Args:
-        demands: of the requests in work.
-        waiting: tickets in the queue already, by request.
-        room: tickets that may wait at most, for each priority.
+        demands: pending work of the requests in progress.
+        waiting: number of wake-ups already queued, by request.
+        room: maximum number of queued wake-ups for each priority.
+
+    Returns:
+        Request and priority of each wake-up to write.
     """
     chosen: list[tuple[UUID, Priority]] = []
     for priority in (Priority.HIGH, Priority.NORMAL):
-        mine = sorted((one for one in demands if one.priority is priority), key=lambda one: one.created_at)
-        open_slices = {one.request_id: one.ready - waiting.get(one.request_id, 0) for one in mine}
+        oldest_first = sorted(
+            (demand for demand in demands if demand.priority is priority),
+            key=lambda demand: demand.created_at,
+        )
+        open_slices = {
+            demand.request_id: demand.ready - waiting.get(demand.request_id, 0) for demand in oldest_first
+        }
         busy = Counter[int]()
-        for one in mine:
-            busy[one.user_id] += one.leased + min(one.ready, waiting.get(one.request_id, 0))
-        left = room - sum(waiting.get(one.request_id, 0) for one in mine)
-        while left > 0:
-            candidates = [one for one in mine if open_slices[one.request_id] > 0]
+        for demand in oldest_first:
+            busy[demand.user_id] += demand.leased + min(demand.ready, waiting.get(demand.request_id, 0))
+        remaining = room - sum(waiting.get(demand.request_id, 0) for demand in oldest_first)
+        while remaining > 0:
+            candidates = [demand for demand in oldest_first if open_slices[demand.request_id] > 0]
             if not candidates:
                 break
-            # `min` takes the first of equals, which is the oldest.
-            turn = min(candidates, key=lambda one: busy[one.user_id])
-            chosen.append((turn.request_id, turn.priority))
-            open_slices[turn.request_id] -= 1
-            busy[turn.user_id] += 1
-            left -= 1
+            # `min` returns the first of equals, which is the oldest.
+            selected = min(candidates, key=lambda demand: busy[demand.user_id])
+            chosen.append((selected.request_id, selected.priority))
+            open_slices[selected.request_id] -= 1
+            busy[selected.user_id] += 1
+            remaining -= 1
     return chosen

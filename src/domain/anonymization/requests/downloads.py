@@ -1,4 +1,4 @@
-"""Use case: look at what a download link leads to before it is used up."""
+"""Use case: inspect the result behind a download token before the token is used."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Delivery:
     """Results behind download tokens.
 
     Args:
-        database: where tokens are recorded.
-        store: where the results are.
-        clock: tells the time.
-        digest: what is stored in place of a secret.
+        database: database of download tokens.
+        store: object store of results.
+        clock: current time (UTC).
+        digest: returns the digest that is stored in place of a secret.
     """
 
     def __init__(
@@ -29,12 +29,16 @@ class Delivery:
         self._digest = digest
 
     async def result(self, request_id: UUID, token: str) -> StoredObject:
-        """The result that a token is good for. The token still is afterwards, unless somebody is quicker.
+        """Return the stored result that a download token is for. The token stays unused.
+
+        Args:
+            request_id: request whose result is downloaded.
+            token: download token.
 
         Raises:
-            TokenNotFoundError: there is none like that for this request.
-            TokenUsedError: it was used.
-            TokenExpiredError: it came too late.
+            TokenNotFoundError: the token does not exist for this request.
+            TokenUsedError: the token was used.
+            TokenExpiredError: the token has expired.
             NotReadyError: the result was deleted meanwhile, or its file is gone.
             StorageUnavailableError: the store cannot be reached.
         """

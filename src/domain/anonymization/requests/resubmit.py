@@ -1,4 +1,4 @@
-"""Use case: have a result made again with boxes that a person has edited, without looking for anything."""
+"""Use case: render a result again with boxes edited by a reviewer, without running detection again."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from framecloak.domain.videos.model import GrantRole, VideoFacts
 from framecloak.domain.videos.segments import Region
 
 MOST_AT_ONCE = 2
-"""Manifests that are edited at the same time: each takes memory and a core for a moment."""
+"""Maximum number of manifests edited concurrently: each takes memory and a CPU core for a moment."""
 
 _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Rework:
-    """What is to be different.
+    """Changes to make when a result is rendered again.
 
     Attributes:
-        edits: frames whose boxes are replaced; those of all others stay.
-        choices: how the result is to look.
-        priority: which queue it waits in.
-        webhook_url: where to tell about its end, or None.
-        source_sha256: of the video that the edits were made for, where the caller says so.
+        edits: frames whose boxes are replaced; all other frames keep theirs.
+        choices: changes to the appearance of the result.
+        priority: priority of the new request.
+        webhook_url: URL to call when the new request is over, or None.
+        source_sha256: SHA-256 of the video that the edits were made for, if the caller supplies it.
     """
 
     edits: tuple[FrameEdit, ...]
@@ -54,7 +54,7 @@ class Rework:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """What edits are made of."""
+    """The result that is edited: its request, the snapshot of that request, and the video."""
 
     request: AnonymizationRequest
     snapshot: Snapshot
@@ -62,14 +62,14 @@ class _Base:
 
 
 class Resubmissions:
-    """Takes in edits of results.
+    """Use case that accepts edits of results.
 
     Args:
-        database: where requests are recorded.
-        submissions: takes in orders.
-        archives: reads results.
-        own_key: this installation's public key.
-        is_signed: checks signatures.
+        database: database of requests.
+        submissions: accepts requests.
+        archives: reads single files of results.
+        own_key: returns the public signing key of this installation.
+        is_signed: verifies signatures.
     """
 
     def __init__(
@@ -90,35 +90,38 @@ class Resubmissions:
     async def submit(
         self, principal: Principal, request_id: UUID, rework: Rework, idempotency_key: str | None = None
     ) -> Submitted:
-        """Have the frames of a result made again, as a request of its own.
+        """Submit a request that renders an existing result again with edited boxes.
 
         Args:
-            principal: who asks.
-            request_id: of the result.
-            rework: what is to be different.
-            idempotency_key: the same key with the same edits of the same result gives the request of the
-                first time, whatever has happened to the result since.
+            principal: caller.
+            request_id: request whose result is edited.
+            rework: changes to make.
+            idempotency_key: a repeated key with the same edits of the same result returns the request of the
+                first call, even if the result has changed since.
+
+        Returns:
+            The new request, or the one accepted earlier with the same key.
 
         Raises:
-            RequestNotFoundError: there is none that the caller may see.
-            VideoNotFoundError: its video was deleted, or the caller may not see it any more.
-            ForbiddenError: the caller may see the video, and not have it anonymised.
+            RequestNotFoundError: no such request is visible to the caller.
+            VideoNotFoundError: the video was deleted, or is no longer visible to the caller.
+            ForbiddenError: the caller may see the video but not have it anonymised.
             NotReadyError: the request has no result.
             ManifestMismatchError: the edits are for another video.
             InvalidManifestError: an edit is not possible.
-            TooManyBoxesError: there are more boxes than can be held.
-            InvalidOptionError: pictures should keep the sound.
-            IdempotencyConflictError: the key was used with something different.
-            QueueUnavailableError: nobody could be told to do it; nothing was stored.
-            StorageUnavailableError: the result cannot be read now.
+            TooManyBoxesError: there are more boxes than a result can hold.
+            InvalidOptionError: sound is requested for an image format.
+            IdempotencyConflictError: the key was used with a different order.
+            QueueUnavailableError: no worker could be notified; nothing was stored.
+            StorageUnavailableError: the result cannot be read at the moment.
         """
         key = (idempotency_key, _fingerprint(request_id, rework)) if idempotency_key else None
-        before = await self._submissions.taken_before(principal, key) if key else None
-        if before:
-            return before
+        previous = await self._submissions.taken_before(principal, key) if key else None
+        if previous:
+            return previous
         async with self._database.unit_of_work() as work:
             base = await _base(work, principal, request_id)
-        # It takes a while to fetch and read a result, and no connection of the database is held meanwhile.
+        # Fetching and reading a result takes a while, so no database connection is held meanwhile.
         order, snapshot = await self._prepared(base, rework)
 
         async def still_allowed(work: UnitOfWork) -> tuple[Order, Snapshot]:
@@ -128,36 +131,36 @@ class Resubmissions:
         return await self._submissions.take(principal, still_allowed, key)
 
     async def _prepared(self, base: _Base, rework: Rework) -> tuple[Order, Snapshot]:
-        before, snapshot, facts = base.request.order, base.snapshot, base.facts
+        previous, snapshot, facts = base.request.order, base.snapshot, base.facts
         if rework.source_sha256 not in {None, facts.sha256}:
             raise ManifestMismatchError(
                 f"the edits are for the file with the SHA-256 {str(rework.source_sha256)[:_SHOWN]}..., and "
                 f"the video of the request has {facts.sha256[:_SHOWN]}...",
                 "edit the result of that video",
             )
-        appearance = rework.choices.over(before.appearance)
+        appearance = rework.choices.over(previous.appearance)
         async with self._places:
-            document, seal = await self._documents(base.request.require_result())
+            document, signature = await self._documents(base.request.require_result())
             manifest = await asyncio.to_thread(read_edited, document)
             size = facts.width, facts.height
             boxes, regions = await asyncio.to_thread(_packed, manifest, rework, snapshot, size)
-        state = signature_state(manifest.sha256, seal, self._own_key, self._is_signed)
+        state = signature_state(manifest.sha256, signature, self._own_key, self._is_signed)
         order = Order(
-            before.video_id,
-            before.segment_ids,
-            before.level,
+            previous.video_id,
+            previous.segment_ids,
+            previous.level,
             appearance,
             rework.priority,
             rework.webhook_url,
-            before.keep_text,
+            previous.keep_text,
             BasedOn(manifest.sha256, state, base.request.id, edited_here=bool(rework.edits)),
-            # Whose faces are to be seen was decided with the boxes.
-            before.identities,
-            # The boxes are decided; nothing is looked for again.
+            # The choice of faces to redact was made together with the boxes.
+            previous.identities,
+            # The boxes are final, so there is no residual check.
             verify=Verify.NONE,
         )
-        told = manifest.identities.of_source(*manifest.sources).packed() if manifest.identities else None
-        return order, Snapshot(snapshot.segments, regions, boxes, snapshot.people, told)
+        earlier = manifest.identities.of_source(*manifest.sources).packed() if manifest.identities else None
+        return order, Snapshot(snapshot.segments, regions, boxes, snapshot.people, earlier)
 
     async def _documents(self, key: str) -> tuple[bytes, bytes]:
         try:
@@ -168,10 +171,10 @@ class Resubmissions:
 
 
 async def _base(work: UnitOfWork, principal: Principal, request_id: UUID) -> _Base:
-    """What the caller wants to edit, once it is known that they may.
+    """Load the result to edit, after checking that the caller may edit it.
 
     Raises:
-        DomainError: they may not, or there is nothing to edit; see `Resubmissions.submit`.
+        DomainError: the caller may not, or there is no result; see `Resubmissions.submit`.
     """
     request = await work.requests.get(request_id, principal)
     video = await work.videos.get(request.order.video_id, principal, GrantRole.EDITOR)
@@ -182,19 +185,19 @@ async def _base(work: UnitOfWork, principal: Principal, request_id: UUID) -> _Ba
 def _packed(
     manifest: EditedManifest, rework: Rework, snapshot: Snapshot, size: tuple[int, int]
 ) -> tuple[bytes, tuple[Region, ...]]:
-    """What to redact in every frame, and what is left of the regions; takes a moment.
+    """Return the packed boxes of every frame, and the remaining regions. CPU-bound.
 
-    An edit says all that is redacted in its frame, so it may uncover a region there; then the region does not
-    apply to that frame any more. In every other frame it is covered, whatever the boxes say, and in one that
-    was black: nobody can have removed its box there.
+    An edit states everything that is redacted in its frame, so it may uncover a region there; the region then
+    no longer applies to that frame. In every other frame the region is covered, whatever the boxes say. It is
+    also covered in a frame that was black, because such a frame had no box that could have been removed.
     """
     (table,) = manifest.tables.values()
     base = covered(table.fitted(*size), snapshot.regions, size)
-    changed: BoxTable = edited(base, rework.edits).fitted(*size)
-    ordered = covered(changed, snapshot.regions, size, base.blanked).within(snapshot.stretches)
-    return ordered.packed(), still_covered(ordered, snapshot.regions, size)
+    edited_table: BoxTable = edited(base, rework.edits).fitted(*size)
+    final = covered(edited_table, snapshot.regions, size, base.blanked).within(snapshot.stretches)
+    return final.packed(), still_covered(final, snapshot.regions, size)
 
 
 def _fingerprint(request_id: UUID, rework: Rework) -> bytes:
-    """A digest that two orders share only when they are the same."""
+    """Return a digest that differs for different edits or different results."""
     return sha256(json.dumps([str(request_id), asdict(rework)], sort_keys=True).encode()).digest()

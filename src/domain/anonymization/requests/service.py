@@ -1,4 +1,4 @@
-"""Use cases around requests for anonymised frames: follow, cancel, fetch, look after."""
+"""Use cases on submitted requests: status, cancellation, download, statistics."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from framecloak.domain.ports.database import Database, Page, RequestFilter
 from framecloak.domain.ports.services import Clock, ObjectStore, ProgressBoard
 
 DELETION_SECONDS = 5.0
-"""How long anybody waits until an object store has deleted what the next cleaning would delete, too."""
+"""Maximum wait for the object store to delete something; the next clean-up deletes what remains."""
 
 LINK_LASTS = timedelta(minutes=1)
-"""How long the presigned address behind a download token is good for."""
+"""Validity of the presigned URL behind a download token."""
 
 
 REQUESTS = "requests/"
-"""What the keys of everything made for any request begin with."""
+"""Key prefix of everything stored for any request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept.
+    """Retention periods.
 
     Attributes:
-        token_lasts: how long a download token waits to be used.
-        result_lasts: how long results are kept.
+        token_lasts: validity of an unused download token.
+        result_lasts: retention period of results.
     """
 
     token_lasts: timedelta = timedelta(hours=24)
@@ -44,11 +44,11 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a request stands.
+    """State of a request with an estimate of its end.
 
     Attributes:
-        request: as stored.
-        estimated_seconds: whole seconds until it should be done; None when it is over.
+        request: the request as stored.
+        estimated_seconds: estimated whole seconds until it is completed; None when it is over.
     """
 
     request: AnonymizationRequest
@@ -57,12 +57,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A right to fetch a result once.
+    """Permission to download a result once.
 
     Attributes:
-        token: the secret; shown this once.
-        request_id: whose result.
-        expires_at: UTC.
+        token: secret token; shown only here.
+        request_id: request whose result may be downloaded.
+        expires_at: expiry of the token (UTC).
     """
 
     token: str = field(repr=False)
@@ -72,14 +72,14 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What an installation has done.
+    """Statistics of an installation.
 
     Attributes:
-        requests: by status.
-        frames_per_second: of the last completed requests; None before the first.
-        average_seconds: likewise, of a whole request.
-        frames_waiting: frames of unfinished requests.
-        frames_done: frames of everything, finished or not, that were processed.
+        requests: number of requests by status.
+        frames_per_second: average speed of the latest completed requests; None before the first.
+        average_seconds: average duration of the latest completed requests; None before the first.
+        frames_waiting: frames of unfinished requests that still have to be processed.
+        frames_done: number of frames ever processed, in finished and unfinished requests.
     """
 
     requests: Mapping[Status, int]
@@ -90,17 +90,17 @@ class Statistics:
 
 
 class Anonymization:
-    """Requests for anonymised frames, once they are submitted.
+    """Use cases on submitted requests: status, cancellation, download, statistics.
 
     Args:
-        database: where they are recorded.
-        store: where their results are.
-        dispatcher: has the next begun when one is over.
-        board: where listeners are told.
-        clock: tells the time.
-        retention: how long things are kept.
-        new_secret: makes 256 random bits, for download tokens.
-        digest: what is stored in place of a secret.
+        database: database of requests.
+        store: object store of results.
+        dispatcher: starts the next request when one is over.
+        board: announces changes to listeners.
+        clock: current time (UTC).
+        retention: retention periods.
+        new_secret: returns a random secret of 256 bits for a download token.
+        digest: returns the digest that is stored in place of a secret.
     """
 
     def __init__(
@@ -124,20 +124,20 @@ class Anonymization:
         self._digest = digest
 
     async def status(self, principal: Principal, request_id: UUID) -> Progress:
-        """Where a request stands.
+        """Return the state of a request with an estimate of its end.
 
         Raises:
-            RequestNotFoundError: there is none that the caller may see.
+            RequestNotFoundError: no such request is visible to the caller.
         """
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
             if request.status.is_final:
                 return Progress(request, None)
             if request.status is Status.PROCESSING and request.processed_frames and request.started_at:
-                # The worker's clock, which noted the start, may be ahead of this one.
+                # The start was recorded by the worker's clock, which may be ahead of this one.
                 elapsed = max(0.0, (self._clock.now() - request.started_at).total_seconds())
-                left = request.total_frames - request.processed_frames
-                return Progress(request, math.ceil(left * elapsed / request.processed_frames))
+                remaining = request.total_frames - request.processed_frames
+                return Progress(request, math.ceil(remaining * elapsed / request.processed_frames))
             rate = usual_rate(await work.requests.paces(RATED_REQUESTS))
             waiting = await work.requests.frames_waiting()
         return Progress(request, math.ceil(seconds_for(waiting, rate)))
@@ -145,18 +145,18 @@ class Anonymization:
     async def list(
         self, principal: Principal, wanted: RequestFilter, limit: int, offset: int
     ) -> Page[AnonymizationRequest]:
-        """Requests that the caller may see, newest first."""
+        """Return the requests visible to the caller, newest first."""
         async with self._database.unit_of_work() as work:
             return await work.requests.list(principal, wanted, limit, offset)
 
     async def cancel(self, principal: Principal, request_id: UUID) -> None:
-        """Have a request not done (any further).
+        """Cancel a request that is waiting or in progress.
 
         Raises:
-            RequestNotFoundError: there is none that the caller may see.
-            AlreadyFinishedError: it is over.
-            StorageUnavailableError: it is cancelled, and what was made of it could not be deleted (in time);
-                the next cleaning will.
+            RequestNotFoundError: no such request is visible to the caller.
+            AlreadyFinishedError: the request is over.
+            StorageUnavailableError: the request is cancelled, but its stored data could not be deleted in
+                time; the next clean-up deletes it.
         """
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(request_id, principal)
@@ -173,11 +173,11 @@ class Anonymization:
             await self._store.remove_all(result_prefix(request_id))
 
     async def mint_download(self, principal: Principal, request_id: UUID) -> Download:
-        """Give out the right to fetch a result once.
+        """Issue a token that permits one download of a result.
 
         Raises:
-            RequestNotFoundError: there is none that the caller may see.
-            NotReadyError: it has no result.
+            RequestNotFoundError: no such request is visible to the caller.
+            NotReadyError: the request has no result.
         """
         secret = self._new_secret()
         expires_at = self._clock.now() + self._retention.token_lasts
@@ -189,14 +189,21 @@ class Anonymization:
         return Download(secret, request_id, expires_at)
 
     async def redeem_download(self, request_id: UUID, token: str) -> str:
-        """Exchange a download token for the address of the result.
+        """Exchange a download token for the presigned URL of the result.
+
+        Args:
+            request_id: request whose result is downloaded.
+            token: download token.
+
+        Returns:
+            A URL that is valid for one minute.
 
         Raises:
-            TokenNotFoundError: there is none like that for this request.
-            TokenUsedError: it was used.
-            TokenExpiredError: it came too late.
+            TokenNotFoundError: the token does not exist for this request.
+            TokenUsedError: the token was used.
+            TokenExpiredError: the token has expired.
             NotReadyError: the result was deleted meanwhile.
-            StorageUnavailableError: the store cannot be reached; the token is still good.
+            StorageUnavailableError: the store cannot be reached; the token stays valid.
         """
         async with self._database.unit_of_work() as work:
             request = await work.download_tokens.redeem(self._digest(token), request_id, self._clock.now())
@@ -207,10 +214,10 @@ class Anonymization:
         return address
 
     async def statistics(self, principal: Principal) -> Statistics:
-        """What the installation has done; for administrators.
+        """Return the statistics of the installation; for administrators.
 
         Raises:
-            ForbiddenError: the caller is none.
+            ForbiddenError: the caller is not an administrator.
         """
         principal.require_admin()
         async with self._database.unit_of_work() as work:
@@ -218,7 +225,7 @@ class Anonymization:
             counts = await work.requests.counts()
             waiting = await work.requests.frames_waiting()
             done = await work.requests.frames_done()
-        frames, seconds = sum(one.frames for one in paces), sum(one.seconds for one in paces)
+        frames, seconds = sum(pace.frames for pace in paces), sum(pace.seconds for pace in paces)
         return Statistics(
             requests={status: counts.get(status, 0) for status in Status},
             frames_per_second=frames / seconds if seconds else None,
@@ -229,27 +236,29 @@ class Anonymization:
 
 
 def result_prefix(request_id: UUID) -> str:
-    """What the keys of everything made for a request begin with."""
+    """Return the key prefix of everything stored for a request."""
     return f"{REQUESTS}{request_id}/"
 
 
 def parts_prefix(request_id: UUID) -> str:
-    """What the keys of a request's parts begin with."""
+    """Return the key prefix of a request's parts."""
     return f"{result_prefix(request_id)}slices/"
 
 
 @asynccontextmanager
 async def deleted_in_time() -> AsyncIterator[None]:
-    """Delete something of a request that is over; not for long, because the object store may hang.
+    """Limit the time that the block may take to delete stored data of a request that is over.
+
+    The limit keeps a hanging object store from blocking the caller.
 
     Raises:
-        StorageUnavailableError: it took too long; the next cleaning deletes what is left.
+        StorageUnavailableError: the time is up; the next clean-up deletes what remains.
     """
     try:
         async with asyncio.timeout(DELETION_SECONDS):
             yield
     except TimeoutError as error:
         raise StorageUnavailableError(
-            "the request is over; what was made of it could not be deleted yet",
-            "nothing is left to do: the next cleaning deletes it",
+            "the request is over, but its stored data could not be deleted yet",
+            "no action is needed: the next clean-up deletes it",
         ) from error

@@ -1,4 +1,4 @@
-"""Use case: take in an order for anonymised frames."""
+"""Use case: accept requests for anonymised frames."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from framecloak.domain.videos.model import GrantRole
 from framecloak.domain.videos.segments import require_within
 
 MOST_SEGMENTS = 100
-"""Segments one order may name."""
+"""Maximum number of segments in one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A request that was taken in.
+    """An accepted request.
 
     Attributes:
-        request: as stored.
-        estimated_seconds: whole seconds until it should be done, those waiting before it included.
+        request: the request as stored.
+        estimated_seconds: estimated whole seconds until it is completed, including requests queued before it.
     """
 
     request: AnonymizationRequest
@@ -44,15 +44,15 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What somebody can expect who submits an order now.
+    """Capacity of the installation as seen by a client that is about to submit a request.
 
     Attributes:
-        levels: that this installation can deliver.
-        max_frames: that one request may have.
-        frames_per_second: that are usual (`rates.Workload.effort`), from the requests completed last, or what
-            is expected of a new installation.
-        frames_waiting: of unfinished requests, which come before a new one.
-        seconds_waiting: how long these will take.
+        levels: levels that the installation can deliver.
+        max_frames: maximum frames of one request.
+        frames_per_second: usual speed (`rates.Workload.effort`), from the latest completed requests; a
+            default for a new installation.
+        frames_waiting: frames of unfinished requests, which are processed before a new one.
+        seconds_waiting: estimated duration of processing those frames.
     """
 
     levels: tuple[Level, ...]
@@ -63,21 +63,21 @@ class Outlook:
 
 
 Preparation: TypeAlias = Callable[[UnitOfWork], Awaitable[tuple[Order, Snapshot]]]
-"""Makes an order, and what is to be worked on, once everything about it is allowed."""
+"""Checks permissions within a unit of work, then returns the order and the snapshot to work on."""
 
 
 class Submissions:
-    """Takes in orders.
+    """Use case that accepts requests.
 
     Args:
-        database: where requests are recorded.
-        queue: has to be there, or nobody would hear of what was submitted.
-        dispatcher: has the work begun.
-        keyframes: reads the numbers of keyframes out of a video's frame index.
-        max_frames: frames that one request may have.
-        slice_frames: frames that a slice may have.
-        level_is_available: whether the installation has the models that a level takes.
-        people: says who is meant by a gallery; None where nobody is to be told from others.
+        database: database of requests.
+        queue: job queue; must be reachable, or no worker would learn of a new request.
+        dispatcher: starts new requests.
+        keyframes: extracts keyframe indexes from a video's frame index.
+        max_frames: maximum frames of one request.
+        slice_frames: maximum frames of one slice.
+        level_is_available: returns whether the models for a level are installed.
+        people: resolves galleries to people; None where face recognition is not available.
     """
 
     def __init__(
@@ -103,34 +103,37 @@ class Submissions:
     async def submit(
         self, principal: Principal, order: Order, idempotency_key: str | None = None
     ) -> Submitted:
-        """Take in an order.
+        """Accept a request.
 
-        The result is made from what is marked on the video at this moment. Segments that are moved or
-        removed later are delivered as they were ordered, and a region that is marked later is not redacted.
-        An order is taken in as a whole, or not at all, even when the caller goes away meanwhile.
+        The result is based on the segments and regions marked on the video at this moment. Later changes to
+        segments do not affect it, and regions marked later are not redacted. The request is accepted as a
+        whole or not at all, even if the caller disconnects meanwhile.
 
         Args:
-            principal: who asks.
-            order: what for.
-            idempotency_key: the same key with the same order gives the request of the first time, whatever
-                has happened to the video and its segments since.
+            principal: caller.
+            order: specification of the result.
+            idempotency_key: a repeated key with the same order returns the request of the first call, even if
+                the video and its segments have changed since.
+
+        Returns:
+            The new request, or the one accepted earlier with the same key.
 
         Raises:
-            VideoNotFoundError: there is no such video that the caller may see.
-            ForbiddenError: the caller may see it and not have it anonymised.
-            InvalidSegmentsError: one is not of that video, or there are none or too many.
-            TooManyFramesError: more frames than one request may have.
+            VideoNotFoundError: no such video is visible to the caller.
+            ForbiddenError: the caller may see the video but not have it anonymised.
+            InvalidSegmentsError: a segment belongs to another video, or there are none or too many.
+            TooManyFramesError: the request exceeds the maximum number of frames.
             LevelUnavailableError: this installation cannot deliver the level.
-            InvalidOptionError: text is to be kept at a level that leaves it alone.
+            InvalidOptionError: text is to be kept at a level that does not redact text, or people cannot be
+                recognised at that level or with that gallery.
             InvalidRegionError, InvalidSegmentError: an area to keep text in does not fit the video.
-            GalleryNotFoundError: there is no such gallery that the caller may use.
-            ModelMismatchError: it is of another model than faces are recognised with here.
-            InvalidOptionError: nobody can be told apart at that level, or with that gallery.
-            ModelMissingError: there is nothing to recognise faces with.
+            GalleryNotFoundError: no such gallery is usable by the caller.
+            ModelMismatchError: the gallery was made with another recognition model.
+            ModelMissingError: no recognition model is installed.
             IdempotencyConflictError: the key was used with a different order.
-            QueueUnavailableError: nobody could be told to do it; nothing was stored.
+            QueueUnavailableError: no worker could be notified; nothing was stored.
         """
-        # Loading it takes longer than a connection of the database should be held.
+        # Loading the model takes longer than a database connection should be held.
         recognizer = await self._recognizer() if order.identities else None
 
         async def prepared(work: UnitOfWork) -> tuple[Order, Snapshot]:
@@ -140,7 +143,7 @@ class Submissions:
         return await uninterrupted(self._take_in(principal, prepared, key))
 
     async def outlook(self) -> Outlook:
-        """What somebody can expect who submits an order now."""
+        """Return the current capacity and backlog of the installation."""
         async with self._database.unit_of_work() as work:
             waiting = await work.requests.frames_waiting()
             rate = usual_rate(await work.requests.paces(RATED_REQUESTS))
@@ -151,25 +154,29 @@ class Submissions:
     async def take(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
     ) -> Submitted:
-        """Take in an order that is made from something else than what is marked on a video.
+        """Accept a request that is not based on the current marks of a video.
 
         Args:
-            principal: who asks; that they may has been found out by ``prepare``.
-            prepare: what for; only asked where the key has not been used before. Its errors come through.
-            key: an idempotency key, and a digest that two orders share only when they are the same.
+            principal: caller.
+            prepare: checks permissions and builds the order; called only if the key is new. Its errors are
+                passed on.
+            key: idempotency key, and a digest that differs for different orders.
+
+        Returns:
+            The new request, or the one accepted earlier with the same key.
 
         Raises:
             IdempotencyConflictError: the key was used with a different order.
-            QueueUnavailableError: nobody could be told to do it; nothing was stored.
+            QueueUnavailableError: no worker could be notified; nothing was stored.
         """
         return await uninterrupted(self._take_in(principal, prepare, key))
 
     async def taken_before(self, principal: Principal, key: tuple[str, bytes]) -> Submitted | None:
-        """What was taken in with a key, if anything was.
+        """Return the request accepted earlier with a key; None if there is none.
 
         Args:
-            principal: whose key it is.
-            key: an idempotency key, and a digest that two orders share only when they are the same.
+            principal: owner of the key.
+            key: idempotency key, and a digest that differs for different orders.
 
         Raises:
             IdempotencyConflictError: the key was used with a different order.
@@ -181,7 +188,7 @@ class Submissions:
     async def _take_in(
         self, principal: Principal, prepare: Preparation, key: tuple[str, bytes] | None
     ) -> Submitted:
-        # Asked first, because what is stored may be found by others at once and cannot be taken back.
+        # Ping first: a stored request is visible to others immediately and cannot be taken back.
         await self._queue.ping()
         async with self._database.unit_of_work() as work:
             request = await work.requests.submitted_before(principal.user_id, key) if key else None
@@ -199,13 +206,13 @@ class Submissions:
 
     async def _recognizer(self) -> FaceRecognizer:
         if self._people is None:
-            raise InvalidOptionError("people cannot be told apart here", "say nothing about identities")
+            raise InvalidOptionError("this installation cannot recognise people", "leave identities out")
         return await self._people.recognizer()
 
     async def _plan(
         self, work: UnitOfWork, principal: Principal, request: AnonymizationRequest, snapshot: Snapshot
     ) -> None:
-        """Say what there is to do for a new request."""
+        """Store the slices of a new request, and add it to the audit log."""
         order = request.order
         keyframes = self._keyframes(await work.videos.frame_index(order.video_id))
         unit = GROUP_FRAMES if order.appearance.output_format.is_film else 1
@@ -225,7 +232,7 @@ class Submissions:
     async def _snapshot(
         self, work: UnitOfWork, principal: Principal, order: Order, recognizer: FaceRecognizer | None
     ) -> Snapshot:
-        """What an order is to be made from, once everything about it is allowed."""
+        """Check an order, and return the marks, frames and people that it is based on."""
         require_available(order.level, self._level_is_available)
         if order.identities:
             require_faces(order.level)
@@ -233,22 +240,22 @@ class Submissions:
         if order.keep_text and order.level is not Level.FULL:
             raise InvalidOptionError(
                 f"level {order.level} leaves text alone, so there is none to keep",
-                "leave keep_text out, or ask for level full",
+                "leave keep_text out, or use level full",
             )
         size = facts.width, facts.height
         require_within([], order.keep_text, size=size, frame_count=facts.frame_count)
         if not 1 <= len(order.segment_ids) <= MOST_SEGMENTS:
             raise InvalidSegmentsError("Invalid segments", f"name 1 to {MOST_SEGMENTS} segments of the video")
-        marked = {one.id: one.segment for one in await work.marks.segments(order.video_id)}
-        unknown = [str(one) for one in order.segment_ids if one not in marked]
+        marked = {mark.id: mark.segment for mark in await work.marks.segments(order.video_id)}
+        unknown = [str(segment_id) for segment_id in order.segment_ids if segment_id not in marked]
         if unknown:
             hint = f"segments {', '.join(unknown)} do not belong to video {order.video_id}"
             raise InvalidSegmentsError("Invalid segments", hint)
-        regions = tuple(one.region for one in await work.marks.regions(order.video_id))
-        snapshot = Snapshot({one: marked[one] for one in order.segment_ids}, regions)
+        regions = tuple(mark.region for mark in await work.marks.regions(order.video_id))
+        snapshot = Snapshot({segment_id: marked[segment_id] for segment_id in order.segment_ids}, regions)
         frames = snapshot.frame_count
         if frames > self._max_frames:
-            message = f"the request has {frames} frames, and may have {self._max_frames}"
+            message = f"the request has {frames} frames, more than the maximum of {self._max_frames}"
             raise TooManyFramesError(message, "split it into several requests")
         if order.identities and self._people and recognizer:
             people = await self._people.pin(work, principal, order.identities, recognizer)
@@ -257,7 +264,7 @@ class Submissions:
 
 
 async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
-    """Whole seconds until a request should be done, those waiting before it included."""
+    """Estimate the whole seconds until a request is completed, including requests queued before it."""
     if request.status.is_final:
         return 0
     waiting = await work.requests.frames_waiting()
@@ -265,5 +272,5 @@ async def _estimate(work: UnitOfWork, request: AnonymizationRequest) -> int:
 
 
 def _fingerprint(order: Order) -> bytes:
-    """A digest that two orders share only when they are the same."""
+    """Return a digest that differs for different orders."""
     return hashlib.sha256(json.dumps(asdict(order), sort_keys=True, default=str).encode()).digest()

@@ -1,4 +1,4 @@
-"""Use case: tell receivers about the end of requests, with a signature that shows who does."""
+"""Use case: notify receivers of the end of requests, with signed webhook calls."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ RETRY_AFTER = (
     timedelta(hours=2),
     timedelta(hours=6),
 )
-"""How long after each failed attempt the next is made; after one more the notice is given up."""
+"""Delay after each failed attempt; after one more failure the notice is given up."""
 
 LEASE = timedelta(minutes=1)
-"""For one attempt and for writing down how it went; a worker that takes longer is taken for dead."""
+"""Time for one attempt and for recording its outcome; after it, another worker may take the notice."""
 
 AT_ONCE = 20
-"""Receivers that one process calls at the same time."""
+"""Maximum number of receivers that one process calls concurrently."""
 
-_UNFINISHED = "no worker came to the end of an attempt"
+_UNFINISHED = "no worker completed any attempt"
 
 logger = logging.getLogger(__name__)
 
 
 def status_object(request: AnonymizationRequest) -> dict[str, object]:
-    """What the API answers when it is asked where a request that is over stands."""
+    """Return the body of a webhook call: the status of a request that is over, as the API returns it."""
     return {
         "request_id": str(request.id),
         "status": request.status.value,
@@ -59,27 +59,27 @@ def status_object(request: AnonymizationRequest) -> dict[str, object]:
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """The signature of a body.
+    """Return the signature of a webhook body.
 
     Args:
-        secret: shared with the receiver.
-        timestamp: seconds since 1970, signed too, so that nobody can send an old body as a new one.
-        body: as it is sent.
+        secret: secret shared with the receiver.
+        timestamp: Unix time in seconds. It is signed too, so an old body cannot be replayed as a new one.
+        body: body as sent.
 
     Returns:
-        The value of the header: the version of the scheme, and HMAC-SHA256 in hexadecimal digits.
+        The header value: version of the scheme, and HMAC-SHA256 in hexadecimal digits.
     """
     return f"v1={hmac.new(secret.encode(), timestamp.encode() + b'.' + body, sha256).hexdigest()}"
 
 
 class Webhooks:
-    """Calls the webhooks of requests that are over: each at least once, and some more often.
+    """Sender of webhook calls for requests that are over, with at-least-once delivery.
 
     Args:
-        database: where notices wait.
-        sender: calls receivers.
-        clock: tells the time.
-        secret: what bodies are signed with.
+        database: database of notices.
+        sender: sends HTTP calls to receivers.
+        clock: current time (UTC).
+        secret: secret that signs bodies.
     """
 
     def __init__(self, database: Database, sender: WebhookSender, clock: Clock, secret: str) -> None:
@@ -89,22 +89,22 @@ class Webhooks:
         self._secret = secret
 
     async def deliver_due(self, limit: int = AT_ONCE) -> int:
-        """Call the receivers whose time has come, all at once. Many workers may do so at a time.
+        """Call all receivers whose notices are due, concurrently. Several workers may do so at the same time.
 
         Args:
-            limit: most to call.
+            limit: maximum number of receivers to call.
 
         Returns:
-            How many notices were taken; as many as the limit means that more may be due.
+            The number of notices taken; if it equals the limit, more may be due.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached; what was taken is due again soon.
+            DatabaseUnavailableError: the database cannot be reached; the notices taken become due again.
         """
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
             notices = await work.notices.take_due(now, now + LEASE, limit)
             await work.commit()
-        # To the end of all: that one fails is no reason to call the others twice.
+        # Wait for all: the failure of one call must not cause the others to be repeated.
         outcomes = await asyncio.gather(*map(self._deliver, notices), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -123,7 +123,7 @@ class Webhooks:
 
     async def _send(self, notice: Notice) -> None:
         if notice.attempt > len(RETRY_AFTER) + 1:
-            # Attempts count when they begin, so that one that kills its worker is not made for ever.
+            # Attempts count when they start, so one that kills its worker is not repeated indefinitely.
             raise WebhookFailedError(_UNFINISHED, retry=False)
         body = json.dumps(status_object(notice.request), separators=(",", ":")).encode()
         timestamp = str(int(self._clock.now().timestamp()))
@@ -145,7 +145,7 @@ class Webhooks:
                 await work.notices.postpone(notice, now + RETRY_AFTER[notice.attempt - 1], str(error))
             await work.commit()
         if is_last:
-            # Without its address, which may hold what only the receiver is to know.
+            # The URL is left out, because it may contain a secret of the receiver.
             logger.warning("the webhook of request %s was given up: %s", notice.request.id, error)
 
 

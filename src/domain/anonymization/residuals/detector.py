@@ -1,19 +1,19 @@
-"""Search one redacted frame for faces, and decide which finds show too much.
+"""Detector of residual faces: searches one redacted frame and decides which detections reveal too much.
 
-A detector finds faces where there are none: in a black box on a pair of shoulders, in a mosaic of the colours
-of a face. What counts as a residual therefore depends on what redaction leaves:
+A detector has false positives on redacted frames: a black box above a pair of shoulders, or a mosaic in the
+colours of a face. The criterion for a residual therefore depends on the redaction under the detection:
 
-- Where most of a find was not redacted, it is a residual when its score is nearly one that makes a face
-  in the source (``NEARLY``); with a lower score when it is like a face that was removed there.
-- Where most of it was filled with black, nothing is left to compare, and its score alone decides.
-- What lies in the box of a face that was kept on purpose, and was not redacted, is that face: no residual.
-- On a mosaic or a blur, a find is to be expected. It is a residual when what is left is more like the removed
-  face than strangers are, whatever its score.
+- Mostly unredacted: residual if its score is close to the acceptance threshold of the source (``NEARLY``).
+  A lower score suffices if it resembles a face that was removed there.
+- Mostly filled with black: nothing is left to compare, so the score alone decides.
+- Inside the box of a face that was kept on purpose, and not redacted: this is that face, not a residual.
+- On a mosaic or blur: a detection is to be expected. It is a residual, whatever its score, if what is left
+  resembles the removed face more than different people resemble each other.
 
-Two faces are alike when the cosine of their vectors reaches what usually makes them one person; see
-`reid.matching.usual_threshold`. What is left of a face is cut out by the landmarks of the face itself,
-so that the comparison knows where to look, as an attacker might. That is no bound on what a recogniser
-trained on mosaics can do, and only faces that the detector finds again are compared.
+Two faces match if the cosine similarity of their embeddings reaches the usual threshold for one person; see
+`domain.reid.matching.usual_threshold`. The remains of a face are aligned by the landmarks of the original
+face, so the comparison has the exact position, as an attacker might. This is no bound on the capability of a
+recogniser trained on mosaics, and only faces that the detector finds again are compared.
 """
 
 from __future__ import annotations
@@ -39,37 +39,38 @@ from framecloak.domain.ports.recognition import FaceRecognizer
 from framecloak.domain.reid.matching import usual_threshold
 
 SEARCH_THRESHOLD = 0.2
-"""Lowest score of a find worth comparing with the faces that were removed."""
+"""Minimum score of a detection that is compared with the removed faces."""
 
 SAMPLE_LOOK = Look(960)
-"""At what size samples are searched: that of the look that every frame of a video gets."""
+"""Detection scale of the sampled search: the scale applied to every frame of a video."""
 
 SMALLEST_VIEW = 128
-"""Pixels of a side of what is searched around a box."""
+"""Minimum side in pixels of the crop searched around a box."""
 
 NEARLY = 0.9
-"""Share of the score that makes a face in the source: other decoders and sizes see a little more."""
+"""Factor on the acceptance threshold of the source: other decoders and scales yield slightly more."""
 
 ON_REDACTED = 0.5
-"""Share of a find that must be redacted for it to be one on what redaction left."""
+"""Minimum redacted share of a detection for it to count as a detection on redacted pixels."""
 
 ON_KEPT = 0.8
-"""Share of a find that must lie in the box of one kept face for it to be that face."""
+"""Minimum share of a detection inside the box of a kept face for it to be that face."""
 
 LANDMARK_THRESHOLD = 0.2
-"""Lowest score of a face in the picture of a removed one; it was found there before."""
+"""Minimum score of a face in the crop of a removed face, where it was detected before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspector:
-    """Searches redacted frames. Safe to call from several threads at once.
+    """Detector of residual faces in redacted frames. Thread-safe.
 
     Attributes:
-        detector: looks for faces.
-        recognizer: compares them; None where none is installed.
-        looks: the sizes at which whole frames are searched.
-        accept: least score that makes a face in the source.
-        shift: by how many frames occasional looks are taken before those at the source.
+        detector: Face detector.
+        recognizer: Face recogniser for the comparison with removed faces; None if none is installed.
+        looks: Detection scales for whole frames.
+        accept: Score from which a detection in the source is accepted as a face.
+        shift: Offset in frames of the occasional detection passes; they run this many frames earlier than
+            in the source.
     """
 
     detector: FaceDetector
@@ -79,19 +80,19 @@ class Inspector:
     shift: int = 0
 
     def inspect(self, shipped: Frame, pending: Pending, redacted: Redaction) -> Inspected:
-        """Search a redacted frame.
+        """Search a redacted frame for residual faces.
 
         Args:
-            shipped: decoded from the bytes that will be delivered.
-            pending: what to search for, and where.
-            redacted: what was replaced in it.
+            shipped: Frame decoded from the bytes to deliver.
+            pending: Removed faces, and the scope of the search.
+            redacted: Mask of the replaced pixels.
 
         Raises:
-            ExaminationError: it cannot be decoded, or a model failed on it.
+            ExaminationError: The frame cannot be decoded, or a model fails on it.
         """
         found = self._found(shipped, pending)
-        wanted = ~redacted.kept(found.boxes)
-        found = Found(found.boxes[wanted], found.scores[wanted])
+        unintended = ~redacted.kept(found.boxes)
+        found = Found(found.boxes[unintended], found.scores[unintended])
         if not len(found.scores):
             return Inspected(np.empty((0, 4)), None)
         likeness = self._likeness(shipped, found.boxes, redacted, pending.portraits)
@@ -99,35 +100,35 @@ class Inspector:
         alike = likeness >= limit
         expected = redacted.mostly(found.boxes) & ~redacted.mostly_black(found.boxes)
         residual = np.where(expected, alike, alike | (found.scores >= NEARLY * self.accept))
-        most = float(likeness.max())
-        return Inspected(found.boxes[residual], round(most, 4) if math.isfinite(most) else None)
+        highest = float(likeness.max())
+        return Inspected(found.boxes[residual], round(highest, 4) if math.isfinite(highest) else None)
 
     def _found(self, shipped: Frame, pending: Pending) -> Found:
-        """Faces in a frame, or around the boxes that it is to be searched around."""
+        """Detect faces in the whole frame, or only around the boxes of the search scope."""
         if pending.search.near:
             return self._found_near(shipped, pending.search.near)
-        (seen,) = examine([shipped], self.detector, self.looks, SEARCH_THRESHOLD, shift=self.shift)
-        if seen.found is None:
+        (analysis,) = examine([shipped], self.detector, self.looks, SEARCH_THRESHOLD, shift=self.shift)
+        if analysis.found is None:
             raise ExaminationError(f"frame {shipped.index} cannot be searched again")
-        return seen.found
+        return analysis.found
 
     def _found_near(self, shipped: Frame, near: Sequence[Corners]) -> Found:
         stride = self.detector.stride
         size = shipped.width, shipped.height
         ((width, height),) = sizes_due(shipped.index, size, (SAMPLE_LOOK,), stride)
-        picture = shipped.rgb(width, height)
+        image = shipped.rgb(width, height)
         zoom = np.tile((shipped.width / width, shipped.height / height), 2)
-        finds = []
+        detections = []
         for box in near:
             x, y, side = _view(np.array(box) / zoom, stride)
-            view = np.ascontiguousarray(picture[y : y + side, x : x + side])
-            (seen,) = self.detector.detect([_padded(view, stride)], SEARCH_THRESHOLD)
-            there = bx.shift(seen.boxes.astype(np.float64), np.array([x, y], np.float64))
-            finds.append(Found(there * zoom, seen.scores.astype(np.float64)))
-        boxes = np.concatenate([one.boxes for one in finds])
-        scores = np.concatenate([one.scores for one in finds])
-        kept = bx.suppress(boxes, scores, SAME_FACE)
-        return Found(boxes[kept], scores[kept])
+            crop = np.ascontiguousarray(image[y : y + side, x : x + side])
+            (result,) = self.detector.detect([_padded(crop, stride)], SEARCH_THRESHOLD)
+            in_image = bx.shift(result.boxes.astype(np.float64), np.array([x, y], np.float64))
+            detections.append(Found(in_image * zoom, result.scores.astype(np.float64)))
+        boxes = np.concatenate([part.boxes for part in detections])
+        scores = np.concatenate([part.scores for part in detections])
+        selected = bx.suppress(boxes, scores, SAME_FACE)
+        return Found(boxes[selected], scores[selected])
 
     def _likeness(
         self,
@@ -136,36 +137,36 @@ class Inspector:
         redacted: Redaction,
         portraits: Sequence[Portrait],
     ) -> NDArray[np.float64]:
-        """How like a removed face each find is, (n,); minus infinity where nothing was compared."""
+        """Return each detection's highest similarity to a removed face, (n,); -inf if not compared."""
         likeness = np.full(len(finds), -np.inf)
         if self.recognizer is None or not portraits:
             return likeness
-        boxes = np.array([portrait.box for portrait in portraits], np.float64)
-        together = bx.iou(finds, boxes) > 0
+        removed_boxes = np.array([portrait.box for portrait in portraits], np.float64)
+        pairs = bx.iou(finds, removed_boxes) > 0
         on_redacted = redacted.mostly(finds)
-        # Of what is black there is nothing left to compare.
-        together[redacted.mostly_black(finds)] = False
-        together[np.ix_(on_redacted, redacted.mostly_black(boxes))] = False
-        if not together.any():
+        # Black pixels leave nothing to compare.
+        pairs[redacted.mostly_black(finds)] = False
+        pairs[np.ix_(on_redacted, redacted.mostly_black(removed_boxes))] = False
+        if not pairs.any():
             return likeness
         comparison = _Comparison(self.detector, self.recognizer, portraits, shipped.bgr())
-        for row in np.flatnonzero(together.any(axis=1)).tolist():
-            places = np.flatnonzero(together[row]).tolist()
+        for row in np.flatnonzero(pairs.any(axis=1)).tolist():
+            indices = np.flatnonzero(pairs[row]).tolist()
             if on_redacted[row]:
-                likeness[row] = max(comparison.left(place) for place in places)
+                likeness[row] = max(comparison.left(index) for index in indices)
             else:
-                likeness[row] = comparison.beside(finds[row], places)
+                likeness[row] = comparison.beside(finds[row], indices)
         return likeness
 
 
 class Redaction:
-    """What was replaced in a frame, to tell how much of a find was.
+    """Masks of the replaced pixels of a frame.
 
     Args:
-        size: width and height of the frame.
-        boxes: everything that was replaced.
-        black: those of them that were filled with black.
-        kept: faces that are to stay.
+        size: Width and height of the frame in pixels.
+        boxes: All replaced boxes.
+        black: Boxes that were filled with black.
+        kept: Boxes of faces that stay visible on purpose.
     """
 
     def __init__(
@@ -180,15 +181,15 @@ class Redaction:
         self._kept = np.array(kept, np.float64).reshape(-1, 4)
 
     def mostly(self, finds: Boxes) -> NDArray[np.bool_]:
-        """Which boxes, (n, 4), were redacted for the most part."""
+        """Return which boxes, (n, 4), were mostly redacted."""
         return _shares(self._redacted, finds) >= ON_REDACTED
 
     def mostly_black(self, finds: Boxes) -> NDArray[np.bool_]:
-        """Which boxes, (n, 4), are black for the most part."""
+        """Return which boxes, (n, 4), are mostly black."""
         return _shares(self._black, finds) >= ON_REDACTED
 
     def kept(self, finds: Boxes) -> NDArray[np.bool_]:
-        """Which boxes, (n, 4), are of faces that are to stay."""
+        """Return which boxes, (n, 4), show faces that stay visible on purpose."""
         if not len(self._kept):
             return np.zeros(len(finds), bool)
         inside = bx.shares_inside(finds, self._kept).max(axis=1, initial=0.0)
@@ -196,12 +197,12 @@ class Redaction:
 
 
 class _Comparison:
-    """Compares what is left in one frame with the faces that were removed from it.
+    """Comparison of a redacted frame with the faces that were removed from it.
 
     Args:
-        detector: finds their landmarks.
-        recognizer: compares them.
-        portraits: the removed faces.
+        detector: Detector of facial landmarks.
+        recognizer: Recogniser that computes the embeddings.
+        portraits: Crops of the removed faces.
         shipped: (height, width, 3) uint8 BGR, the redacted frame.
     """
 
@@ -220,42 +221,42 @@ class _Comparison:
         self._left: dict[int, float] = {}
 
     def left(self, place: int) -> float:
-        """The cosine between a removed face and what is in its place; minus infinity where it was no face."""
+        """Return the cosine similarity of a removed face and its redacted pixels; -inf if it is no face."""
         if place not in self._left:
             original = self._original(place)
             similarity = -math.inf
             if original is not None:
                 landmarks, vector = original
-                there = _rgb(cut(self._shipped, self._portraits[place].area))
-                similarity = float(vector @ self._vector(there, landmarks))
+                remains = _rgb(cut(self._shipped, self._portraits[place].area))
+                similarity = float(vector @ self._vector(remains, landmarks))
             self._left[place] = similarity
         return self._left[place]
 
     def beside(self, find: Boxes, places: Sequence[int]) -> float:
-        """The highest cosine between a find, (4,), and some removed faces; minus infinity without any."""
+        """Return the highest cosine similarity of a detection, (4,), to some removed faces; -inf if none."""
         corners = bx.clip(find, self._shipped.shape[1], self._shipped.shape[0]).round().astype(int).tolist()
         x1, y1, x2, y2 = around((corners[0], corners[1], corners[2], corners[3]), AROUND, self._shipped)
         if x1 >= x2 or y1 >= y2:
             return -math.inf
-        shown = _rgb(cut(self._shipped, (x1, y1, x2, y2)))
-        landmarks = self._landmarks(shown)
+        crop = _rgb(cut(self._shipped, (x1, y1, x2, y2)))
+        landmarks = self._landmarks(crop)
         if landmarks is None:
             return -math.inf
-        vector = self._vector(shown, landmarks)
-        originals = [self._original(place) for place in places]
-        return max((float(one[1] @ vector) for one in originals if one), default=-math.inf)
+        vector = self._vector(crop, landmarks)
+        originals = [self._original(index) for index in places]
+        return max((float(original[1] @ vector) for original in originals if original), default=-math.inf)
 
     def _original(self, place: int) -> tuple[FloatArray, FloatArray] | None:
-        """Landmarks and vector of a removed face; None where it is too hard to see."""
+        """Return landmarks and embedding of a removed face; None if no face is detected in its crop."""
         if place not in self._originals:
             face = _rgb(self._portraits[place].image)
             landmarks = self._landmarks(face)
-            known = None if landmarks is None else (landmarks, self._vector(face, landmarks))
-            self._originals[place] = known
+            original = None if landmarks is None else (landmarks, self._vector(face, landmarks))
+            self._originals[place] = original
         return self._originals[place]
 
     def _landmarks(self, face: Image) -> FloatArray | None:
-        """Of the best face in a picture, (1, 5, 2) pixels."""
+        """Return the landmarks of the best face in an image, (1, 5, 2) pixels; None without a face."""
         (found,) = self._detector.detect([_padded(face, self._detector.stride)], LANDMARK_THRESHOLD)
         return found.landmarks[:1] if len(found) else None
 
@@ -266,11 +267,11 @@ class _Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspected:
-    """What a search found.
+    """Result of the search of one frame.
 
     Attributes:
-        residuals: (n, 4) pixels of the frame: faces that show too much.
-        similarity: the highest to a removed face, residual or not; None where nothing was compared.
+        residuals: (n, 4) boxes in pixels of the frame: faces that reveal too much.
+        similarity: Highest similarity to a removed face, residual or not; None if nothing was compared.
     """
 
     residuals: Boxes
@@ -286,22 +287,22 @@ def _mask(size: tuple[int, int], boxes: Sequence[Corners]) -> NDArray[np.bool_]:
 
 
 def _shares(mask: NDArray[np.bool_], finds: Boxes) -> NDArray[np.float64]:
-    """How much of each box is in a mask, (n,)."""
+    """Return the share of each box that a mask covers, (n,)."""
     corners = bx.clip(finds, mask.shape[1], mask.shape[0]).round().astype(int).tolist()
     shares = [mask[y1:y2, x1:x2].mean() if x1 < x2 and y1 < y2 else 0.0 for x1, y1, x2, y2 in corners]
     return np.array(shares, np.float64)
 
 
 def _view(box: Boxes, stride: int) -> tuple[int, int, int]:
-    """Left, top and side of the square to search around a box; twice as wide as it is."""
-    wanted = max(SMALLEST_VIEW, 2 * float(np.max(box[2:] - box[:2])))
-    side = math.ceil(wanted / stride) * stride
+    """Return left, top and side of the square to search around a box, twice its longer side."""
+    min_side = max(SMALLEST_VIEW, 2 * float(np.max(box[2:] - box[:2])))
+    side = math.ceil(min_side / stride) * stride
     x, y = (max(0, round(middle - side / 2)) for middle in bx.centre(box).tolist())
     return x, y, side
 
 
 def _padded(picture: Image, stride: int) -> Image:
-    """A picture with black added at the right and below, up to multiples of the stride."""
+    """Pad an image with black at the right and bottom to multiples of the stride."""
     right, below = ((-side) % stride for side in (picture.shape[1], picture.shape[0]))
     return np.pad(picture, ((0, below), (0, right), (0, 0)))
 

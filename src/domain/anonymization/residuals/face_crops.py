@@ -1,4 +1,4 @@
-"""Cutting faces out of frames: removed ones for comparison, redacted ones to be looked at by people."""
+"""Face crops: of removed faces for comparison, and of redacted faces as thumbnails for review."""
 
 from __future__ import annotations
 
@@ -15,55 +15,55 @@ from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports import FrameEncoder
 
 AROUND = 0.25
-"""Share of a box that is cut out beyond each of its sides: a face fills half of the picture then."""
+"""Margin of a crop on each side, as a share of the box; the face then fills about half of the crop."""
 
 LARGEST_PORTRAIT = 320
-"""Pixels of a side; more than any recogniser takes."""
+"""Maximum side of a crop in pixels; more than the input size of any recogniser."""
 
 THUMBNAIL_SIDE = 96
 THUMBNAIL_EVERY = 5
-"""Frames from one thumbnail of a track to the next; no track is shorter."""
+"""Interval in frames between thumbnails of a track; no track is shorter."""
 THUMBNAILS_A_FRAME = 4
 DOUBTFUL = 0.75
-"""Score above which a find is not worth a thumbnail."""
+"""Score from which a detection gets no thumbnail."""
 
 WIDE = 0.8
-"""Share of a box that a thumbnail shows beyond each of its sides."""
+"""Margin of a thumbnail on each side, as a share of the box."""
 
 _LOOK = Appearance(OutputFormat.JPG, quality=60)
 
 
 def cut(image: Image, area: Corners, largest: int = LARGEST_PORTRAIT) -> Image:
-    """The pixels of an area; means of k x k of them where it is larger than wanted.
+    """Return the pixels of an area; averaged over k x k pixels if the area exceeds the maximum size.
 
     Args:
         image: (height, width, 3) uint8.
-        area: inside the image, with pixels.
-        largest: pixels that a side of the result may have.
+        area: Non-empty area inside the image.
+        largest: Maximum side of the result in pixels.
 
     Returns:
-        (h, w, 3) uint8, a fresh array.
+        (h, w, 3) uint8, a new array.
     """
     x1, y1, x2, y2 = area
     k = math.ceil(max(x2 - x1, y2 - y1) / largest)
-    piece = image[y1:y2, x1:x2]
-    if k == 1 or min(piece.shape[:2]) < k:
-        return piece.copy()
-    height, width = (side // k for side in piece.shape[:2])
-    cells = piece[: height * k, : width * k].reshape(height, k, width, k, 3)
+    pixels = image[y1:y2, x1:x2]
+    if k == 1 or min(pixels.shape[:2]) < k:
+        return pixels.copy()
+    height, width = (side // k for side in pixels.shape[:2])
+    cells = pixels[: height * k, : width * k].reshape(height, k, width, k, 3)
     means: Image = cells.mean(axis=(1, 3)).round().astype(np.uint8)
     return means
 
 
 def around(box: Corners, share: float, image: Image) -> Corners:
-    """A box with a share of its sides added on each side, cut at the borders of the image."""
+    """Expand a box by a share of its width and height on each side, clipped to the image."""
     grown = bx.grow(np.array(box, np.float64), share)
     x1, y1, x2, y2 = bx.clip(grown, image.shape[1], image.shape[0]).round().astype(int).tolist()
     return x1, y1, x2, y2
 
 
 def portraits(image: Image, faces: Iterable[Corners]) -> tuple[Portrait, ...]:
-    """Cut out faces that are about to be removed; ``image`` is (height, width, 3) uint8 BGR."""
+    """Crop the faces that are about to be removed; ``image`` is (height, width, 3) uint8 BGR."""
     areas = [(box, around(box, AROUND, image)) for box in faces]
     return tuple(Portrait(box, area, cut(image, area)) for box, area in areas)
 
@@ -71,12 +71,12 @@ def portraits(image: Image, faces: Iterable[Corners]) -> tuple[Portrait, ...]:
 def thumbnails(
     image: Image, faces: Iterable[tuple[int | None, Corners, float | None]], encoder: FrameEncoder
 ) -> tuple[Thumbnail, ...]:
-    """Small pictures of the redacted faces of a frame that are least certain to be faces.
+    """Return thumbnails of the redacted faces with the lowest scores in a frame.
 
     Args:
         image: (height, width, 3) uint8 BGR, redacted.
-        faces: track, box and score of each; those without a track are left out.
-        encoder: writes JPEG.
+        faces: Track, box and score of each face; faces without a track are skipped.
+        encoder: JPEG encoder.
     """
     doubtful = sorted(
         (score, track, box)

@@ -1,10 +1,10 @@
-"""See to it that redacted frames hold no face: search what will be delivered, redact again, or blank.
+"""Residual check of redacted frames: search the encoded output for faces, redact again, or blank.
 
-The bytes that will be delivered are decoded again. What is found in them is filled with black, whatever the
-style, with a wider margin; the frame is encoded and searched once more. What still shows where it was filled
-takes the frame with it. What is found elsewhere is filled in turn, a few times at most: encoding a frame
-again tips a detector over here and there. A frame that cannot be searched is blanked as well. So what a check
-says is always of the bytes that are delivered.
+The bytes to deliver are decoded again. Residual faces in them are filled with black, whatever the redaction
+style, with a wider margin; then the frame is encoded and searched again. If a face still shows where black
+was filled in, the frame is blanked. Residuals elsewhere are filled in turn, a limited number of times:
+encoding a frame again can push further detections over the threshold. A frame that cannot be searched is
+blanked too. So the result of a check always describes the bytes that are delivered.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from framecloak.domain.ports.films import FilmFormat, FilmStudio, Group
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
 
 WIDER = 0.5
-"""Share of a residual's box that is filled with black beyond each of its sides."""
+"""Margin of the black fill on each side of a residual, as a share of its box."""
 
 
 MOST_ROUNDS = 3
-"""How often a frame is redacted again before it is blanked."""
+"""Maximum number of times a frame is redacted again before it is blanked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prover:
-    """Checks redacted frames. Safe to call from several threads at once.
+    """Residual check of redacted frames. Thread-safe.
 
     Attributes:
-        inspector: searches them.
-        reader: opens pictures that were written.
-        redactor: removes pixels.
-        encoder: writes what was redacted again, as the frames were written.
-        appearance: how they look.
-        threads: frames of a film that are searched at the same time.
-        meter: told how long searching takes.
+        inspector: Detector of residual faces.
+        reader: Decoder of encoded images.
+        redactor: Redactor of residual boxes.
+        encoder: Encoder of frames that were redacted again; the same as for the first encoding.
+        appearance: Format, quality and redaction style of the output.
+        threads: Number of video frames searched in parallel.
+        meter: Meter of the time spent on the search.
     """
 
     inspector: Inspector
@@ -59,71 +59,74 @@ class Prover:
     meter: Meter = NULL_METER
 
     def picture(self, frame: RedactedFrame) -> RedactedFrame:
-        """Check a picture.
+        """Check a frame that is encoded as a still image.
 
         Args:
-            frame: redacted and encoded.
+            frame: Redacted and encoded frame.
 
         Returns:
-            What to deliver: the same, or redacted again, or black.
+            The frame to deliver: unchanged, redacted again, or black.
         """
         pending = frame.pending
         if pending is None:
             return frame
-        seen = [self._inspect_picture(frame)]
-        while wider := _due_again(frame, pending, seen):
+        reports = [self._inspect_picture(frame)]
+        while wider := _due_again(frame, pending, reports):
             shipped = self.reader.read(frame.data, frame.index)
             frame = replace(frame, data=self._edited(shipped, wider), boxes=frame.boxes + wider)
-            seen.append(self._inspect_picture(frame))
-        settled = _settled(frame, pending, seen)
+            reports.append(self._inspect_picture(frame))
+        settled = _settled(frame, pending, reports)
         return replace(settled, data=self._black(pending.size)) if settled.blanked else settled
 
     def group(
         self, frames: Sequence[RedactedFrame], group: Group, film: FilmFormat, studio: FilmStudio
     ) -> tuple[tuple[RedactedFrame, ...], Group]:
-        """Check a group of a film's frames.
+        """Check an encoded group of video frames.
 
-        What has to change is redacted again as it was decoded: the group is encoded twice then, and no
-        unredacted frame has to be kept for it. Whatever changed, every frame that is due is searched again
-        in the new bytes, as those are delivered; only black ones need no search.
+        Residuals are redacted in the decoded output and the group is encoded again, so no unredacted frame
+        needs to be kept. After each change, all frames due for a check are searched again in the new bytes,
+        since these are delivered; only black frames are skipped.
 
         Args:
-            frames: what is in the group.
-            group: as it would be delivered.
-            film: its format.
-            studio: made it.
+            frames: Frames of the group.
+            group: Encoded group.
+            film: Video format.
+            studio: Encoder and decoder of groups.
 
         Returns:
-            What to deliver instead.
+            The frames and the encoded group to deliver.
         """
-        due = {place: frame.pending for place, frame in enumerate(frames) if frame.pending}
-        seen: dict[int, list[Inspected | None]] = {place: [] for place in due}
+        due = {position: frame.pending for position, frame in enumerate(frames) if frame.pending}
+        reports: dict[int, list[Inspected | None]] = {position: [] for position in due}
         current = list(frames)
         blank: set[int] = set()
         try:
             while searched := due.keys() - blank:
-                # Encoding a group again changes every frame in it, so none keeps what was found before.
-                for place, one in self._inspect_group(group, film, studio, current, searched).items():
-                    seen[place].append(one)
-                wider = {place: _due_again(current[place], due[place], seen[place]) for place in searched}
-                wider = {place: more for place, more in wider.items() if more}
-                shows = {place for place in searched if _shows(seen[place][-1])}
-                if not shows:
+                # Encoding a group again changes every frame in it, so earlier reports are obsolete.
+                for position, report in self._inspect_group(group, film, studio, current, searched).items():
+                    reports[position].append(report)
+                wider = {
+                    position: _due_again(current[position], due[position], reports[position])
+                    for position in searched
+                }
+                wider = {position: boxes for position, boxes in wider.items() if boxes}
+                revealing = {position for position in searched if _shows(reports[position][-1])}
+                if not revealing:
                     break
-                blank |= shows - wider.keys()
-                for place, more in wider.items():
-                    current[place] = replace(current[place], boxes=current[place].boxes + more)
+                blank |= revealing - wider.keys()
+                for position, boxes in wider.items():
+                    current[position] = replace(current[position], boxes=current[position].boxes + boxes)
                 group = self._edited_group(group, film, studio, wider, blank)
         except ExaminationError:
-            # It cannot even be decoded; nobody can tell what is in it.
+            # The group cannot be decoded, so its content is unknown.
             group = self._black_group(len(frames), film, studio)
             return tuple(_settled(frame, frame.pending, [None]) for frame in frames), group
-        for place, pending in due.items():
-            current[place] = _settled(current[place], pending, seen[place])
+        for position, pending in due.items():
+            current[position] = _settled(current[position], pending, reports[position])
         return tuple(current), group
 
     def _inspect_picture(self, frame: RedactedFrame) -> Inspected | None:
-        """What is found in a picture; None where it cannot be searched."""
+        """Search an encoded image; return None if it cannot be searched."""
         try:
             return self._inspect(self.reader.read(frame.data, frame.index), frame)
         except ExaminationError:
@@ -137,10 +140,10 @@ class Prover:
         frames: Sequence[RedactedFrame],
         places: Collection[int],
     ) -> dict[int, Inspected | None]:
-        """What is found in some frames of a group; None where one cannot be searched.
+        """Search some frames of a group; the report of a frame that cannot be searched is None.
 
         Raises:
-            ExaminationError: the group cannot be decoded.
+            ExaminationError: The group cannot be decoded.
         """
 
         def inspect(place: int, shipped: Frame) -> Inspected | None:
@@ -149,13 +152,11 @@ class Prover:
             except ExaminationError:
                 return None
 
-        seen: dict[int, Inspected | None] = {}
+        reports: dict[int, Inspected | None] = {}
         with ThreadPoolExecutor(self.threads, thread_name_prefix="proof") as pool:
-            for several in _some(studio.frames(film, group, frames[0].index), places, 2 * self.threads):
-                seen |= dict(
-                    zip(several, pool.map(inspect, *zip(*several.items(), strict=True)), strict=True)
-                )
-        return seen
+            for batch in _some(studio.frames(film, group, frames[0].index), places, 2 * self.threads):
+                reports |= dict(zip(batch, pool.map(inspect, *zip(*batch.items(), strict=True)), strict=True))
+        return reports
 
     def _inspect(self, shipped: Frame, frame: RedactedFrame) -> Inspected | None:
         if frame.pending is None:
@@ -165,13 +166,13 @@ class Prover:
 
     def _redaction(self, frame: RedactedFrame, pending: Pending) -> Redaction:
         boxes = [box.xyxy for box in frame.boxes]
-        again = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
+        refilled = [box.xyxy for box in frame.boxes if box.origin is Origin.RESIDUAL]
         all_black = self.appearance.style is RedactionStyle.SOLID
-        kept = [face.xyxy for face in frame.identified if not face.redacted]
-        return Redaction(pending.size, boxes, boxes if all_black else again, kept)
+        kept_faces = [face.xyxy for face in frame.identified if not face.redacted]
+        return Redaction(pending.size, boxes, boxes if all_black else refilled, kept_faces)
 
     def _edited(self, shipped: Frame, boxes: Sequence[RedactedBox]) -> bytes:
-        """A frame encoded once more, some of it filled with black."""
+        """Return a frame encoded again with some boxes filled with black."""
         image = shipped.bgr()
         if boxes:
             corners = np.array([box.xyxy for box in boxes], np.float32)
@@ -187,9 +188,11 @@ class Prover:
         blank: Collection[int],
     ) -> Group:
         encoder = studio.group(film)
-        for place, frame in enumerate(studio.frames(film, group, 0)):
+        for position, frame in enumerate(studio.frames(film, group, 0)):
             size = frame.width, frame.height
-            encoder.add(self._black(size) if place in blank else self._edited(frame, wider.get(place, ())))
+            encoder.add(
+                self._black(size) if position in blank else self._edited(frame, wider.get(position, ()))
+            )
         return encoder.finish()
 
     def _black_group(self, count: int, film: FilmFormat, studio: FilmStudio) -> Group:
@@ -206,12 +209,12 @@ class Prover:
 def _due_again(
     frame: RedactedFrame, pending: Pending, seen: Sequence[Inspected | None]
 ) -> tuple[RedactedBox, ...]:
-    """What to fill with black before a frame is searched again; nothing where that is settled or hopeless.
+    """Return the boxes to fill before the next search; none if the frame is clean or must be blanked.
 
     Args:
-        frame: as it would be delivered.
-        pending: what it is searched for.
-        seen: what was found each time it was searched; None where it could not be.
+        frame: Frame as it would be delivered.
+        pending: Removed faces, and the scope of the search.
+        seen: Reports of all searches so far; None for a search that failed.
     """
     last = seen[-1]
     if last is None or len(seen) > MOST_ROUNDS:
@@ -223,22 +226,23 @@ def _due_again(
 
 
 def _shows(seen: Inspected | None) -> bool:
-    """Whether a frame may not be delivered as it was searched."""
+    """Return whether the searched version of a frame must not be delivered."""
     return seen is None or len(seen.residuals) > 0
 
 
 def _settled(
     frame: RedactedFrame, pending: Pending | None, seen: Sequence[Inspected | None]
 ) -> RedactedFrame:
-    """A frame with what came of its check; its picture may still have to be replaced by a black one.
+    """Return a frame with the result of its check; the caller replaces the image of a blanked one.
 
     Args:
-        frame: as it would be delivered.
-        pending: what it was searched for; None for one that cannot be delivered because of others.
-        seen: what was found each time it was searched, the last time as it would be delivered; None where it
-            could not be.
+        frame: Frame as it would be delivered.
+        pending: Removed faces, and the scope of the search; None if the frame is only blanked together with
+            its group.
+        seen: Reports of all searches; the last one is of the frame as it would be delivered. None for a
+            search that failed.
     """
-    counts = [0 if one is None else len(one.residuals) for one in seen]
+    counts = [0 if report is None else len(report.residuals) for report in seen]
     last = seen[-1]
     check = Check(
         whole=pending is None or pending.search.whole,
@@ -251,18 +255,20 @@ def _settled(
     if check.blanks:
         check = replace(check, similarity_after=None)
         return RedactedFrame(frame.index, frame.data, (), blanked=True, check=check)
-    # Thumbnails show the frame as it was before.
+    # Thumbnails were cut before the frame was redacted again.
     thumbnails = () if check.before else frame.thumbnails
     return replace(frame, pending=None, check=check, thumbnails=thumbnails)
 
 
 def _most_alike(seen: Sequence[Inspected | None]) -> float | None:
-    """The highest similarity in some searches; None where nothing was compared."""
-    return max((one.similarity for one in seen if one and one.similarity is not None), default=None)
+    """Return the highest similarity in some reports; None if nothing was compared."""
+    return max(
+        (report.similarity for report in seen if report and report.similarity is not None), default=None
+    )
 
 
 def _wider(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:
-    """What to fill with black where something was left; nothing where nothing was."""
+    """Return the boxes to fill with black around some residuals."""
     width, height = size
     grown = bx.clip(bx.grow(residuals, WIDER), width, height)
     corners = np.concatenate([np.floor(grown[:, :2]), np.ceil(grown[:, 2:])], axis=1).astype(int)
@@ -271,15 +277,15 @@ def _wider(residuals: Boxes, size: tuple[int, int]) -> tuple[RedactedBox, ...]:
 
 
 def _some(frames: Iterator[Frame], places: Collection[int], most: int) -> Iterator[dict[int, Frame]]:
-    """The frames at some places, a few at a time; those behind the last one are not decoded."""
-    several: dict[int, Frame] = {}
-    wanted = len(places)
-    for place, frame in enumerate(frames):
-        if place in places:
-            several[place] = frame
-            wanted -= 1
-        if several and (len(several) == most or not wanted):
-            yield several
-            several = {}
-        if not wanted:
+    """Yield the frames at some positions in batches; frames after the last position are not decoded."""
+    batch: dict[int, Frame] = {}
+    remaining = len(places)
+    for position, frame in enumerate(frames):
+        if position in places:
+            batch[position] = frame
+            remaining -= 1
+        if batch and (len(batch) == most or not remaining):
+            yield batch
+            batch = {}
+        if not remaining:
             return

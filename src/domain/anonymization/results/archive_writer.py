@@ -1,4 +1,4 @@
-"""Filling an archive: frames or films first, then the report, the manifest and its signature."""
+"""Writer of result archives: frames or videos first, then the report, the manifest and its signature."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ REPORT_FILE = "report.html"
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """All that a report is made from.
+    """Input data of a report.
 
     Attributes:
-        tool: name and version of the program.
-        key_id: of the key that the manifest is signed with.
-        settings: what was asked for.
-        models: what faces were looked for with.
-        sources: every input, in order of their ids.
-        summary: what was done, in numbers.
-        evidence: when, and how sure it is.
-        files: films in the archive.
-        proof: what a second search found; None where there was none.
-        people: what was decided about whose faces there are.
+        tool: Name and version of the program.
+        key_id: Id of the key that signs the manifest.
+        settings: Settings of the request.
+        models: Models used.
+        sources: All inputs, ordered by id.
+        summary: Counts of frames, tracks and boxes.
+        evidence: Timeline, gaps and detection confidence.
+        files: Videos in the archive.
+        proof: Results of the residual check; None without one.
+        people: Identity decisions.
     """
 
     tool: str
@@ -59,17 +59,17 @@ class ReportFacts:
 
 
 Reporter: TypeAlias = Callable[[ReportFacts], bytes]
-"""Writes a report as one HTML page, in the language of the settings."""
+"""Function that renders a report as one HTML page in the language of the settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imprint:
-    """Who answers for a result.
+    """Issuer of a result.
 
     Attributes:
-        tool: name and version of the program.
-        signer: holds the installation's key.
-        reporter: writes the report.
+        tool: Name and version of the program.
+        signer: Signer with the installation's key.
+        reporter: Renderer of the report.
     """
 
     tool: str
@@ -78,12 +78,14 @@ class Imprint:
 
 
 class Record:
-    """Writes a result into an archive and remembers what the manifest has to say of it.
+    """Writer of a result into an archive; collects the data of the manifest and of the report.
+
+    Errors of the archive propagate to the caller.
 
     Args:
-        imprint: who answers for it.
-        archive: open and empty; the caller discards it when anything here raises. Its errors come through.
-        earlier: what the manifest that the boxes come from says of people, if anything.
+        imprint: Issuer of the result.
+        archive: Open and empty archive; the caller discards it when a method raises.
+        earlier: Identity decisions in the manifest that supplied the boxes; None without any.
     """
 
     def __init__(self, imprint: Imprint, archive: Archive, earlier: EarlierIdentities | None = None) -> None:
@@ -95,26 +97,26 @@ class Record:
         self._files: list[RecordedFile] = []
 
     def picture(self, source: int, file: str, frame: RedactedFrame, data: bytes) -> None:
-        """Write the picture of a frame, numbered as in its source."""
+        """Write a frame as an image file and log it; its index is the one in its source."""
         self._archive.add(file, data)
         self.shot(source, file, frame, data)
 
     def shot(self, source: int, film: str, frame: RedactedFrame, sample: bytes) -> None:
-        """Remember a frame of a film."""
+        """Log a frame of a video file, given its encoded sample."""
         self._log.add(source, film, frame, sha256(sample).hexdigest())
         self._evidence.add(source, frame)
         self._people.add(source, frame)
 
     def file(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Write what is not the picture of one frame."""
+        """Write a file other than a frame image, and log its digest and size."""
         digest, size = sha256(), 0
 
         def hashed() -> Iterator[bytes]:
             nonlocal size
-            for piece in pieces:
-                digest.update(piece)
-                size += len(piece)
-                yield piece
+            for chunk in pieces:
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
 
         self._archive.add_stream(name, hashed())
         self._files.append(RecordedFile(name, digest.hexdigest(), size))
@@ -126,20 +128,20 @@ class Record:
         sources: Sequence[RecordedSource],
         method: Method | None = None,
     ) -> Summary:
-        """Write the report, the manifest and its signature, and give the archive its name.
+        """Write the report, the manifest and its signature, and publish the archive under its final name.
 
         Args:
-            settings: what was asked for.
-            models: what was looked with.
-            sources: every input, in order of their ids.
-            method: how redacted frames were searched; None where they were not.
+            settings: Settings of the request.
+            models: Models used.
+            sources: All inputs, ordered by id.
+            method: Method of the residual check; None without one.
         """
         proof = Proof(method, self._evidence.tally) if method else None
         signer, tool = self._imprint.signer, self._imprint.tool
         key, summary = key_id(signer.public_key), self._log.summary
-        films = tuple(self._files)
+        videos = tuple(self._files)
         facts = ReportFacts(
-            tool, key, settings, models, sources, summary, self._evidence, films, proof, self._people
+            tool, key, settings, models, sources, summary, self._evidence, videos, proof, self._people
         )
         self.file(REPORT_FILE, [self._imprint.reporter(facts)])
         digest = sha256()
@@ -153,6 +155,6 @@ class Record:
 
 
 def _fed(pieces: Iterable[bytes], feed: Callable[[bytes], object]) -> Iterator[bytes]:
-    for piece in pieces:
-        feed(piece)
-        yield piece
+    for chunk in pieces:
+        feed(chunk)
+        yield chunk

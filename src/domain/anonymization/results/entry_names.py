@@ -1,4 +1,4 @@
-"""What the frames and films of a request are called in its result."""
+"""Names of the archive entries of frames and videos."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from framecloak.domain.videos.segments import Segment
 
 
 def frame_names(segments: Mapping[int, Segment]) -> Callable[[int], str]:
-    """Names frames, without suffix, by the first segment, in time, that has them."""
+    """Return a function that names a frame, without suffix, after the earliest segment that contains it."""
     return lambda index: f"frames/segment_{_owner(segments, index)}/frame_{index:07d}"
 
 
 def film_names(segments: Mapping[int, Segment]) -> Callable[[Segment], str]:
-    """Names films by the first segment, in time, that they show."""
-    return lambda stretch: f"films/segment_{_owner(segments, stretch.start_frame)}.mp4"
+    """Return a function that names a video after the earliest segment that contains its first frame."""
+    return lambda segment: f"films/segment_{_owner(segments, segment.start_frame)}.mp4"
 
 
 def _owner(segments: Mapping[int, Segment], index: int) -> int:

@@ -1,4 +1,4 @@
-"""Use case: redact sources and put their frames, or films of them, into an archive with its manifest."""
+"""Use case: redact sources and write the frames or videos with their manifest to an archive."""
 
 from __future__ import annotations
 
@@ -52,28 +52,28 @@ from framecloak.domain.reid.matching import usual_threshold
 from framecloak.domain.videos.segments import Region, Segment
 
 ELLIPSE_MARGIN = 0.3
-"""Margin of boxes that ellipses are drawn in: one of 0.21 would just reach the corners of what was found."""
+"""Margin of boxes in which ellipses are drawn; 0.21 would just reach the corners of the detection."""
 
 
 def film_name(segment: Segment) -> str:
-    """What a film is called where there is nothing else to call it by."""
+    """Return the default archive entry name of the video of a segment."""
     return f"films/film_{segment.start_frame:07d}.mp4"
 
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """One input file and what becomes of it.
+    """One input file and how to export it.
 
     Attributes:
-        id: its place among the inputs, from 0.
-        source: the file.
-        name: its base name; None where names are kept out of the output.
-        stem: makes the name of a frame in the archive, without suffix, from its number.
-        segments: frames to write, disjoint and ascending; inside the source.
-        regions: areas to redact whatever is in them; inside the source.
-        film: makes the name of a film in the archive from the segment that it shows.
-        keep_text: areas in which text stays readable; inside the source.
-        boxes: what to redact, where that is known and nothing is to be looked for.
+        id: Index among the inputs, from 0.
+        source: Open source of its frames.
+        name: Base name of the file; None where file names are excluded from the output.
+        stem: Returns the archive entry name of a frame, without suffix, for a frame index.
+        segments: Frames to write, disjoint and ascending; inside the source.
+        regions: Regions to redact regardless of their content; inside the source.
+        film: Returns the archive entry name of the video of a segment.
+        keep_text: Regions in which text stays readable; inside the source.
+        boxes: Boxes to redact if they are already known; no detection takes place then.
     """
 
     id: int
@@ -88,12 +88,12 @@ class Exhibit:
 
     @property
     def looks(self) -> tuple[Look, ...]:
-        """The sizes at which its frames are examined."""
+        """Detection scales of its frames."""
         info = self.source.info
         return video_looks(info.frame_rate) if info.continuous else PICTURE_LOOKS
 
     def tracking(self, shape: RedactionShape) -> TrackingSettings:
-        """What counts as a face in it, and how much is redacted around one."""
+        """Return the tracking settings for this source and a redaction shape."""
         info = self.source.info
         settings = TrackingSettings.for_pictures()
         if info.continuous:
@@ -103,11 +103,11 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What goes through the pipeline in one go: one video, or pictures with the same regions.
+    """Inputs that go through the pipeline together: one video, or a run of still images.
 
     Attributes:
-        source: the one input itself, or an ``Album`` of pictures.
-        exhibits: the one input; or every picture, in the album's order.
+        source: The only input itself, or an image sequence of all inputs.
+        exhibits: The only input, or one entry for each image, in the order of the sequence.
     """
 
     source: FrameSource
@@ -115,28 +115,28 @@ class Batch:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The frames of ``source`` to write."""
+        """Frames of ``source`` to write."""
         if len(self.exhibits) == 1:
             return self.exhibits[0].segments
         return (Segment(0, len(self.exhibits)),)
 
     def origin(self, index: int) -> tuple[Exhibit, int]:
-        """The input that a frame of ``source`` comes from, and its number there."""
+        """Return the input that contains a frame of ``source``, and the frame's index in that input."""
         return (self.exhibits[0], index) if len(self.exhibits) == 1 else (self.exhibits[index], 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An order to redact.
+    """Specification of one export.
 
     Attributes:
-        imprint: who answers for the result.
-        level: what is redacted.
-        appearance: how the written frames look.
-        batches: what to redact, in the order of the output.
-        based_on: the manifest that the boxes of all inputs were taken from, if they were.
-        verify: which of the redacted frames are searched again.
-        earlier: what that manifest says of people, if anything.
+        imprint: Issuer of the result.
+        level: What is redacted.
+        appearance: Format, quality and redaction style of the output.
+        batches: Inputs in the order of the output.
+        based_on: Manifest that supplied the boxes of all inputs; None if they are detected.
+        verify: Which redacted frames are searched again for residual faces.
+        earlier: Identity decisions in that manifest; None without any.
     """
 
     imprint: Imprint
@@ -149,24 +149,24 @@ class Export:
 
     @property
     def frame_count(self) -> int:
-        """Frames that will be written."""
+        """Number of frames to write."""
         return sum(len(segment) for batch in self.batches for segment in batch.segments)
 
     def run(self, instruments: Instruments, archive: Archive, on_frame: Callable[[], None]) -> Summary:
-        """Write every frame, then the manifest, and give the archive its name.
+        """Write every frame and then the manifest, and publish the archive under its final name.
 
         Args:
-            instruments: what to do it with; the detector is None at level ``minimal``.
-            archive: open and empty; the caller discards it when this raises.
-            on_frame: called after each written frame.
+            instruments: Models and codecs; the detector is None at level ``minimal``.
+            archive: Open and empty archive; the caller discards it when this method raises.
+            on_frame: Called after each written frame.
 
         Raises:
-            TruncatedVideoError: a video ends before the frames that were asked for.
-            UnreadableVideoError: a video cannot be decoded.
-            InputNotFoundError: an input cannot be read any more.
-            InvalidFormatError: no film can be made of an input.
-            StorageFullError: the disk is full.
-            OutputUnwritableError: any other failure to write.
+            TruncatedVideoError: A video ends before the requested frames.
+            UnreadableVideoError: A video cannot be decoded.
+            InputNotFoundError: An input has become unreadable.
+            InvalidFormatError: An input cannot be written as a video.
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing fails for any other reason.
         """
         record = Record(self.imprint, archive, self.earlier)
         if instruments.films:
@@ -176,7 +176,7 @@ class Export:
             first_track = 0
             for segment in batch.segments:
                 run = self.frames(batch, segment, instruments)
-                # Closing ends the pipeline's threads at once when writing fails or a person interrupts.
+                # Closing stops the pipeline's threads immediately if writing fails or the user interrupts.
                 with closing(run), closing(_renumbered(run, first_track)) as frames:
                     continuation = self._write(batch, segment, frames, instruments, record, on_frame)
                 continuation.close()
@@ -186,14 +186,14 @@ class Export:
     def frames(
         self, batch: Batch, segment: Segment, instruments: Instruments, before: Continuation | None = None
     ) -> Generator[RedactedFrame, None, Continuation]:
-        """The redacted frames of one segment of a batch; arguments and errors as for `redacted_frames`."""
+        """Generate the redacted frames of one segment; arguments and errors as for `redacted_frames`."""
         prepared, table = self.prepared(batch, instruments), batch.exhibits[0].boxes
         if table is not None:
             return rerendered_frames(batch.source, segment, table, self.appearance, prepared)
         return redacted_frames(batch.source, segment, self.instructions(batch), prepared, before)
 
     def prepared(self, batch: Batch, instruments: Instruments) -> Instruments:
-        """The instruments for a batch: what encodes the frames of a film makes all of one size."""
+        """Return the instruments of a batch; for video output, with an encoder of its frame size."""
         studio = instruments.films
         if studio is None or not self.appearance.output_format.is_film:
             return instruments
@@ -208,7 +208,7 @@ class Export:
         record: Record,
         on_frame: Callable[[], None],
     ) -> Continuation:
-        """Write the frames of one segment, as pictures or as a film."""
+        """Write the frames of one segment as images or as a video."""
         suffix, studio = self.appearance.output_format, instruments.films
 
         def take(frame: RedactedFrame) -> None:
@@ -220,17 +220,17 @@ class Export:
         if studio is None or not suffix.is_film:
             return consume(frames, take)
         exhibit, source = batch.exhibits[0], batch.source
-        film, sound = film_format(source.info, self.appearance), film_sound(source, self.appearance)
+        video_format, sound = film_format(source.info, self.appearance), film_sound(source, self.appearance)
         timing = source.timing(segment.start_frame, segment.end_frame)
-        writer = studio.film(film, timing, sound)
+        writer = studio.film(video_format, timing, sound)
         with closing(Reel(record, exhibit.id, exhibit.film(segment), writer, on_frame)) as reel:
             prover = self.prover(batch, instruments)
-            continuation = consume(grouped(frames, segment, film, studio, prover), reel.add)
+            continuation = consume(grouped(frames, segment, video_format, studio, prover), reel.add)
             reel.finish()
         return continuation
 
     def instructions(self, batch: Batch) -> Instructions:
-        """What is to be redacted in a batch, and how."""
+        """Return what to redact in a batch, and how."""
         exhibit = batch.exhibits[0]
         continuous = batch.source.info.continuous
         return Instructions(
@@ -245,7 +245,7 @@ class Export:
         )
 
     def prover(self, batch: Batch, instruments: Instruments) -> Prover | None:
-        """What checks the frames of films once they are encoded; None where nothing does."""
+        """Return the residual check for encoded video frames; None if they are not checked."""
         instructions = self.instructions(batch)
         return prover(
             instructions, self.prepared(batch, instruments), continuous=batch.source.info.continuous
@@ -255,7 +255,7 @@ class Export:
         detector = instruments.detector
         exhibits = [exhibit for batch in self.batches for exhibit in batch.exhibits]
         sources = [
-            _recorded(one, one.tracking(self.appearance.shape) if detector else None) for one in exhibits
+            _recorded(each, each.tracking(self.appearance.shape) if detector else None) for each in exhibits
         ]
         models = [RecordedModel(card) for card in used_models(instruments, self.verify)]
         threshold = self.instructions(self.batches[0]).threshold if detector else None
@@ -271,7 +271,7 @@ def recorded_settings(
     based_on: BasedOn | None = None,
     identities: RecordedIdentities | None = None,
 ) -> RecordedSettings:
-    """What a manifest says of how its frames were made."""
+    """Return the settings for the manifest."""
     return RecordedSettings(
         level=level,
         appearance=appearance,
@@ -286,13 +286,13 @@ def recorded_settings(
 
 
 def recorded_identities(instruments: Instruments) -> RecordedIdentities | None:
-    """What a manifest says of the people that were asked for, if any were."""
+    """Return the identification settings for the manifest; None without identification."""
     identification = instruments.identification
     return RecordedIdentities.of(identification) if identification else None
 
 
 def used_models(instruments: Instruments, verify: Verify) -> list[ModelCard]:
-    """What faces, text and plates are looked for with, and what compares faces, and what is left of them."""
+    """Return the cards of all models used: detectors, and recognisers of faces and of their residuals."""
     cards = [instruments.detector.card] if instruments.detector else []
     cards += [detector.card for detector in instruments.areas.values()]
     if instruments.identification:
@@ -304,7 +304,7 @@ def used_models(instruments: Instruments, verify: Verify) -> list[ModelCard]:
 
 
 def search_method(verify: Verify, instruments: Instruments) -> Method | None:
-    """How redacted frames are searched; None where they are not."""
+    """Return the method of the residual check; None if redacted frames are not searched."""
     if verify is Verify.NONE or instruments.detector is None:
         return None
     recognizer = instruments.lens.recognizer if instruments.lens else None
@@ -319,21 +319,21 @@ def _areas(level: Level, *, continuous: bool) -> AreaSettings | None:
 
 
 def batches(exhibits: Sequence[Exhibit]) -> tuple[Batch, ...]:
-    """Order inputs into batches: every video alone, neighbouring pictures together."""
-    made: list[Batch] = []
-    for continuous, group in groupby(exhibits, lambda one: one.source.info.continuous):
+    """Group inputs into batches: each video alone, consecutive still images together."""
+    ordered: list[Batch] = []
+    for continuous, group in groupby(exhibits, lambda each: each.source.info.continuous):
         members = tuple(group)
         if continuous or len(members) == 1:
-            made += [Batch(one.source, (one,)) for one in members]
+            ordered += [Batch(exhibit.source, (exhibit,)) for exhibit in members]
         else:
-            made.append(Batch(Album([one.source for one in members]), members))
-    return tuple(made)
+            ordered.append(Batch(Album([exhibit.source for exhibit in members]), members))
+    return tuple(ordered)
 
 
 def _renumbered(
     frames: Generator[RedactedFrame, None, Continuation], first_track: int
 ) -> Generator[RedactedFrame, None, Continuation]:
-    """The same frames, their tracks numbered from a number on."""
+    """Generate the same frames with ``first_track`` added to their track ids."""
     while True:
         try:
             frame = next(frames)
@@ -343,21 +343,21 @@ def _renumbered(
         boxes = (
             box if box.track is None else replace(box, track=box.track + first_track) for box in frame.boxes
         )
-        identified = (replace(one, track=one.track + first_track) for one in frame.identified)
-        small = (replace(one, track=one.track + first_track) for one in frame.thumbnails)
-        yield replace(frame, boxes=tuple(boxes), identified=tuple(identified), thumbnails=tuple(small))
+        identified = (replace(item, track=item.track + first_track) for item in frame.identified)
+        thumbnails = (replace(item, track=item.track + first_track) for item in frame.thumbnails)
+        yield replace(frame, boxes=tuple(boxes), identified=tuple(identified), thumbnails=tuple(thumbnails))
 
 
 def _numbered_from(frame: RedactedFrame, first: int) -> RedactedFrame:
-    """The same frame, with numbers that count from another frame on."""
+    """Return the same frame with frame index ``first`` subtracted from its frame indices."""
     identified = (
         replace(
-            one,
+            face,
             verdict=replace(
-                one.verdict, evidence=tuple((index - first, like) for index, like in one.verdict.evidence)
+                face.verdict, evidence=tuple((index - first, like) for index, like in face.verdict.evidence)
             ),
         )
-        for one in frame.identified
+        for face in frame.identified
     )
     return replace(frame, index=frame.index - first, identified=tuple(identified))
 

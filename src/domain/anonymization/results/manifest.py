@@ -1,10 +1,11 @@
-"""The record of what was redacted: ``manifest.json``, described by ``manifest.schema.json`` beside this file.
+"""Manifest of a result: ``manifest.json``, described by ``manifest.schema.json`` beside this file.
 
-It holds no time, no file name and no machine, so that the same input, settings and key give the same bytes.
+It contains no timestamps, file names or machine names, so the same input, settings and key give the same
+bytes.
 
-It is one line of canonical JSON. Entries of frames are chained: the ``link`` of each is the SHA-256 of the
-link before it (32 bytes; zeros before the first) and of the entry without its link, as canonical JSON. The
-last link is the ``head``, so that no frame can be changed, moved, added or left out without changing it.
+It is one line of canonical JSON. Frame entries form a hash chain: the ``link`` of an entry is the SHA-256 of
+the previous link (32 bytes; zeros before the first entry) followed by the canonical JSON of the entry without
+its link. The last link is the ``head``: changing, moving, adding or removing a frame changes it.
 """
 
 from __future__ import annotations
@@ -32,24 +33,24 @@ from framecloak.domain.videos.segments import Region, Segment
 MANIFEST_FILE = "manifest.json"
 MANIFEST_VERSION = 2
 FIRST_LINK = bytes(32)
-"""What the chain of frames begins with."""
+"""Link before the first frame entry."""
 
 _PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedSource:
-    """One input file.
+    """Input file as the manifest records it.
 
     Attributes:
-        id: its place among the inputs, from 0.
-        sha256: hex digest of its bytes.
-        info: what is known of it; the name in it is not recorded.
-        name: base name of the file; None where names are kept out because they may hold a patient's.
-        segments: the frames that were written.
-        regions: what was marked by hand.
-        tracking: what counted as a face; None where faces were not looked for.
-        keep_text: where text was to stay.
+        id: Index among the inputs, from 0.
+        sha256: Hex digest of the file's bytes.
+        info: Properties of the source; the name in it is not recorded.
+        name: Base name of the file; None where names are excluded because they may contain a patient's name.
+        segments: Frames that were written.
+        regions: Regions marked by hand.
+        tracking: Tracking settings; None without face detection.
+        keep_text: Regions in which text was kept.
     """
 
     id: int
@@ -64,11 +65,11 @@ class RecordedSource:
 
 @dataclass(frozen=True, slots=True)
 class RecordedModel:
-    """What looked at frames.
+    """Model as the manifest records it.
 
     Attributes:
-        card: which weights, and how they ran.
-        segments: the frames of the one source that it looked at so; empty for all frames of all sources.
+        card: Weights, provider and precision.
+        segments: Frames of the only source that were processed this way; empty for all frames of all sources.
     """
 
     card: ModelCard
@@ -77,18 +78,18 @@ class RecordedModel:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSettings:
-    """What was asked for, the same for all sources.
+    """Settings of a request, common to all sources.
 
     Attributes:
-        level: what was redacted.
-        appearance: how the written frames look.
-        threshold: the lowest score that the tracker got to know; None where faces were not looked for.
-        video_looks: the sizes at which a video's frames were examined.
-        picture_looks: the sizes at which pictures were examined.
-        video_areas: how text and plates were looked for in videos; None where they were not.
-        picture_areas: likewise in pictures.
-        based_on: the manifest that the boxes were taken from; None where they were looked for.
-        identities: what was asked about people; None where it made no difference whose a face is.
+        level: What was redacted.
+        appearance: Format, quality and redaction style of the output.
+        threshold: Lowest score of a detection passed to the tracker; None without face detection.
+        video_looks: Detection scales of video frames.
+        picture_looks: Detection scales of still images.
+        video_areas: Settings of text and plate detection in videos; None without it.
+        picture_areas: Settings of text and plate detection in still images; None without it.
+        based_on: Manifest that supplied the boxes; None if they were detected.
+        identities: Identification settings; None if redaction did not depend on identity.
     """
 
     level: Level
@@ -104,14 +105,14 @@ class RecordedSettings:
 
 @dataclass(slots=True)
 class Summary:
-    """What was done, in numbers.
+    """Counts over the written frames.
 
     Attributes:
-        frames: written.
-        blanked: of these, black because they could not be examined.
-        tracks: what was followed, each counted once however often it was redacted.
-        boxes: redacted boxes by origin.
-        kinds: redacted boxes by kind, without regions.
+        frames: Frames written.
+        blanked: Written frames that are black because they could not be analysed or showed a residual.
+        tracks: Distinct tracks, regardless of their length.
+        boxes: Redacted boxes by origin.
+        kinds: Redacted boxes by class, without regions.
     """
 
     frames: int = 0
@@ -122,12 +123,12 @@ class Summary:
 
     @property
     def faces(self) -> int:
-        """Redacted boxes that are faces."""
+        """Number of redacted boxes that are faces."""
         return self.kinds[Kind.FACE]
 
 
 class FrameLog:
-    """The manifest's entries of frames, kept compressed: an hour of film has a hundred thousand of them."""
+    """Frame entries of the manifest, held compressed: an hour of video has about 100,000."""
 
     def __init__(self) -> None:
         self.summary = Summary()
@@ -137,13 +138,13 @@ class FrameLog:
         self._tracks: set[tuple[int, int]] = set()
 
     def add(self, source: int, file: str, frame: RedactedFrame, digest: str) -> None:
-        """Record a frame that was written.
+        """Append the entry of a written frame.
 
         Args:
-            source: id of the source it comes from.
-            file: its name in the archive, or that of the film it is in.
-            frame: numbered as in its source, tracks numbered so that a number occurs once per source.
-            digest: SHA-256 of the picture file, or of the frame's sample in the film, in hex.
+            source: Id of the frame's source.
+            file: Archive entry of the frame's image, or of the video that contains the frame.
+            frame: Frame with its index in the source and with track ids that are unique per source.
+            digest: SHA-256 of the image file, or of the frame's sample in the video, in hex.
         """
         entry: dict[str, Any] = {
             "source": source,
@@ -160,7 +161,7 @@ class FrameLog:
         self._count(source, frame)
 
     def close(self) -> Iterator[bytes]:
-        """All entries as a JSON array, in pieces; nothing can be added afterwards."""
+        """Yield all entries as one JSON array in chunks; no entry can be added afterwards."""
         self._compressed += self._compressor.flush()
         unpacked = zlib.decompressobj()
         yield b"["
@@ -178,26 +179,26 @@ class FrameLog:
 
 
 def next_link(link: bytes, entry: Mapping[str, object]) -> bytes:
-    """The link of an entry that follows another one.
+    """Return the link of an entry in the hash chain.
 
     Args:
-        link: of the entry before, or ``FIRST_LINK``.
-        entry: what the manifest says of a frame; its own link does not count.
+        link: Link of the previous entry, or ``FIRST_LINK``.
+        entry: Frame entry; its own ``link`` is ignored.
 
     Raises:
-        ValueError, TypeError: the entry has no canonical form.
+        ValueError, TypeError: The entry has no canonical form.
     """
     return sha256(link + canonical({key: entry[key] for key in entry if key != "link"})).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
-    """A file of the archive that is not the picture of one frame.
+    """File in the archive other than a frame image.
 
     Attributes:
-        file: its name in the archive.
-        sha256: hex digest of its bytes.
-        size: its length in bytes.
+        file: Name of the archive entry.
+        sha256: Hex digest of its bytes.
+        size: Size in bytes.
     """
 
     file: str
@@ -217,23 +218,23 @@ def manifest(
     people: IdentityLog | None = None,
     proof: Proof | None = None,
 ) -> Iterator[bytes]:
-    """The whole document as canonical JSON, in pieces.
+    """Yield the manifest as canonical JSON in chunks.
 
     Args:
-        tool: name and version of the program.
-        key_id: of the key that the document will be signed with.
-        settings: what was asked for.
-        models: what faces were looked for with.
-        sources: every input, in order of their ids.
-        files: what the archive holds beside pictures of frames, the manifest and its signature.
-        log: every written frame; it is closed.
-        people: what was decided about faces; left out where nothing was asked about people.
-        proof: what a second search found; None where there was none.
+        tool: Name and version of the program.
+        key_id: Id of the key that will sign the document.
+        settings: Settings of the request.
+        models: Models used.
+        sources: All inputs, ordered by id.
+        files: Archive entries other than frame images, the manifest and its signature.
+        log: Entries of all written frames; this function closes the log.
+        people: Identity decisions; omitted if the settings request no identification.
+        proof: Results of the residual check; None without one.
     """
     values: dict[str, object] = {
         "version": MANIFEST_VERSION,
         "tool": tool,
-        "sources": [_source(one) for one in sources],
+        "sources": [_source(source) for source in sources],
         "settings": _settings(settings),
         "models": [_model(model) for model in models],
         "files": [asdict(file) for file in files],
@@ -245,14 +246,14 @@ def manifest(
     if settings.identities and people:
         decisions = [run.document() for run in people.runs()]
         values["identities"] = {**asdict(settings.identities), "decisions": decisions}
-    opening = b"{"
+    prefix = b"{"
     for key in sorted([*values, "frames"]):
-        yield opening + canonical(key) + b":"
+        yield prefix + canonical(key) + b":"
         if key == "frames":
             yield from log.close()
         else:
             yield canonical(values[key])
-        opening = b","
+        prefix = b","
     yield b"}"
 
 
@@ -272,7 +273,7 @@ def _box(box: RedactedBox) -> dict[str, object]:
 def _model(model: RecordedModel) -> dict[str, object]:
     entry: dict[str, object] = asdict(model.card)
     if model.segments:
-        entry["segments"] = [_segment(one) for one in model.segments]
+        entry["segments"] = [_segment(segment) for segment in model.segments]
     return entry
 
 
@@ -286,13 +287,13 @@ def _source(source: RecordedSource) -> dict[str, object]:
         "frame_rate": round(info.frame_rate, 6),
         "frame_count": info.frame_count,
         "rotation": info.rotation,
-        "segments": [_segment(one) for one in source.segments],
-        "regions": [_region(one) for one in source.regions],
-        "keep_text": [_region(one) for one in source.keep_text],
+        "segments": [_segment(item) for item in source.segments],
+        "regions": [_region(item) for item in source.regions],
+        "keep_text": [_region(item) for item in source.keep_text],
         "tracking": asdict(source.tracking) if source.tracking else None,
     }
     if source.name is not None:
-        # Names may hold bytes that are no UTF-8, and canonical JSON has no form for them.
+        # File names may contain bytes that are not UTF-8, which canonical JSON cannot represent.
         entry["name"] = source.name.encode(errors="replace").decode()
     return entry
 
@@ -306,7 +307,7 @@ def _region(region: Region) -> dict[str, object]:
 
 
 def _settings(settings: RecordedSettings) -> dict[str, object]:
-    looks_for_faces = settings.threshold is not None
+    detects_faces = settings.threshold is not None
     origin = {"based_on": settings.based_on.entry()} if settings.based_on else {}
     return origin | {
         "level": settings.level,
@@ -320,7 +321,7 @@ def _settings(settings: RecordedSettings) -> dict[str, object]:
             "video": [asdict(look) for look in settings.video_looks],
             "picture": [asdict(look) for look in settings.picture_looks],
         }
-        if looks_for_faces
+        if detects_faces
         else None,
         "areas": {
             "video": asdict(settings.video_areas),

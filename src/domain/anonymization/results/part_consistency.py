@@ -1,4 +1,4 @@
-"""What the parts of a result were made with: a manifest says it once, so it has to hold for all of them."""
+"""Consistency check of the parts of a result: models and settings in the manifest apply to all parts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _NONE = "none"
 
 
 class Made(TypedDict):
-    """What a part says of how its frames were made.
+    """Models and settings with which a part was made.
 
     Attributes:
-        info: what was known of the video.
-        models: what looked at the frames, always in the same order.
-        tracking: what counted as a face; None where faces were not looked for.
-        threshold: the lowest score that the tracker got to know; likewise.
-        method: how redacted frames were searched; None where they were not.
-        identities: what was asked about people, if anything was.
+        info: Properties of the video.
+        models: Model cards, always in the same order.
+        tracking: Tracking settings; None without face detection.
+        threshold: Lowest score of a detection passed to the tracker; None without face detection.
+        method: Method of the residual check; None without one.
+        identities: Identification settings; None without identification.
     """
 
     info: dict[str, Any]
@@ -34,11 +34,10 @@ class Made(TypedDict):
 
 
 class Agreement:
-    """Compares parts as they come.
+    """Incremental comparison of the parts of a result.
 
-    The precision that a model calculates with, and what it runs on, may differ from part to part, as it does
-    where machines differ; the manifest says of which frames that is true. Everything else has to be the same:
-    the models themselves, and every setting.
+    Precision and execution provider of a model may differ between parts, since machines differ; the manifest
+    records the frames of each variant. Models and all settings must be identical.
     """
 
     def __init__(self) -> None:
@@ -47,40 +46,40 @@ class Agreement:
 
     @property
     def made(self) -> Made:
-        """What all parts say.
+        """Models and settings of the first part.
 
         Raises:
-            ValueError: there are none.
+            ValueError: No part was added.
         """
         if self._made is None:
             raise ValueError("frames are missing")
         return self._made
 
     def add(self, made: Made, frames: Segment) -> None:
-        """Take in the next part.
+        """Add the next part.
 
         Args:
-            made: what it says.
-            frames: the ones that it holds.
+            made: Models and settings of the part.
+            frames: Frames in the part.
 
         Raises:
-            WorkersDisagreeError: it was made with something else than the ones before.
+            WorkersDisagreeError: The part was made with other models or settings than the parts before.
         """
         if self._made is None:
             self._made = made
-        elif different := _difference(self._made, made):
-            raise _disagreement(frames, different)
+        elif difference := _difference(self._made, made):
+            raise _disagreement(frames, difference)
         cards = [ModelCard(**card) for card in made["models"]]
         self._used = self._used or [{} for _ in cards]
         for card, used in zip(cards, self._used, strict=True):
             for other in used:
                 if other.precision == card.precision and other.sha256 != card.sha256:
-                    raise _disagreement(frames, f"other weights of {card.name}")
+                    raise _disagreement(frames, f"different weights of {card.name}")
             used.setdefault(card, []).append(frames)
 
     @property
     def models(self) -> list[RecordedModel]:
-        """What looked at the frames, and at which where not all were looked at alike."""
+        """Models used, each with its frames if not all parts used the same variant."""
         return [
             RecordedModel(card, tuple(union(frames)) if len(used) > 1 else ())
             for used in self._used
@@ -89,33 +88,33 @@ class Agreement:
 
 
 def _difference(first: Made, other: Made) -> str:
-    """The first thing in which two parts differ, for people; empty where they agree."""
+    """Describe the first difference between two parts; return an empty string if they agree."""
     before, now = _settings(first), _settings(other)
     for name in [*before, *(name for name in now if name not in before)]:
-        one, two = before.get(name, _NONE), now.get(name, _NONE)
-        if one != two:
-            return f"{name}: {two}, and before {one}"
+        old_value, new_value = before.get(name, _NONE), now.get(name, _NONE)
+        if old_value != new_value:
+            return f"{name}: {new_value} instead of {old_value}"
     return ""
 
 
 def _settings(made: Made) -> dict[str, object]:
-    """Everything that has to be the same, with a name each."""
+    """Return all values that must be identical, by display name."""
     names = ", ".join(card["name"] for card in made["models"])
-    found: dict[str, object] = {"models": names or _NONE, "threshold": made["threshold"]}
+    settings: dict[str, object] = {"models": names or _NONE, "threshold": made["threshold"]}
     groups: Mapping[str, Mapping[str, Any] | None] = {
-        # Everybody may call the file as they like.
+        # The file name may differ between machines.
         "video": {name: value for name, value in made["info"].items() if name != "name"},
         "tracking": made["tracking"],
         "verification": made["method"],
         "identities": made["identities"],
     }
     for group, values in groups.items():
-        found |= {f"{group} {name}": value for name, value in (values or {}).items()}
-    return found
+        settings |= {f"{group} {name}": value for name, value in (values or {}).items()}
+    return settings
 
 
 def _disagreement(frames: Segment, different: str) -> WorkersDisagreeError:
     return WorkersDisagreeError(
-        f"frames {frames} were not made like those before them ({different})",
+        f"frames {frames} were processed differently from the frames before them ({different})",
         "give all workers the same models and settings, and submit the order again",
     )

@@ -1,4 +1,4 @@
-"""What the report says beyond the sums: when, which gaps were filled, which tracks are weak."""
+"""Data of the report: redacted boxes over time, filled gaps, and tracks with weak evidence."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from framecloak.domain.anonymization.tracking.tracker import FOUND, Origin
 from framecloak.domain.imaging.detections import Basis, Kind
 
 LISTED = 10
-"""Rows of the report's tables: the longest gaps, the weakest tracks."""
+"""Rows in the report's tables of the longest gaps and of the weakest tracks."""
 
 MOST_THUMBNAILS = 20 * LISTED
-"""Thumbnails that are kept until it is known whose tracks are the weakest."""
+"""Maximum number of thumbnails held before those of stronger tracks are dropped."""
 
 INFERRED = frozenset({Origin.FILLED, Origin.EXTENDED})
-"""Nothing was found in the very frame."""
+"""Origins of boxes without a detection in their own frame."""
 
 _MOST = 2**16 - 1
 
 
 @dataclass(slots=True)
 class TrackEvidence:
-    """How sure it is that a track is a face.
+    """Evidence that a track is a face.
 
     Attributes:
-        source: id of the source it is in.
-        track: its number there.
-        first, last: frames it was redacted in.
-        origins: in how many frames for which reason.
-        best_score: the highest score of its detections.
-        thumbnail: a JPEG of it, redacted; None where there is none.
+        source: Id of the track's source.
+        track: Track id within the source.
+        first, last: First and last frame in which it was redacted.
+        origins: Number of frames by origin of the box.
+        best_score: Highest score of its detections.
+        thumbnail: JPEG of the redacted face; None without one.
     """
 
     source: int
@@ -48,24 +48,24 @@ class TrackEvidence:
 
     @property
     def frames(self) -> int:
-        """In how many frames it was redacted."""
+        """Number of frames in which it was redacted."""
         return self.origins.total()
 
     @property
     def seen(self) -> int:
-        """In how many of them a detector found something."""
+        """Number of frames with a detection of it."""
         return self.origins[Origin.DETECTED] + self.origins[Origin.LINKED]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Gap:
-    """A run of frames in which a track was redacted though nothing was found.
+    """Run of frames in which a track was redacted without a detection.
 
     Attributes:
-        length: of it, in frames.
-        source: id of the source it is in.
-        track: number of the track there.
-        start: its first frame.
+        length: Length in frames.
+        source: Id of the track's source.
+        track: Track id within the source.
+        start: First frame of the run.
     """
 
     length: int
@@ -76,11 +76,11 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Blank:
-    """A run of frames that are black because they could not be examined.
+    """Run of black frames: they could not be analysed, or still showed a residual.
 
     Attributes:
-        source: id of the source it is in.
-        start, stop: the frames ``[start, stop)``.
+        source: Id of the source.
+        start, stop: Half-open range of frames ``[start, stop)``.
     """
 
     source: int
@@ -90,15 +90,15 @@ class Blank:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Boxes of every written frame, in order; a few bytes a frame.
+    """Number of redacted boxes in every written frame, in order; a few bytes per frame.
 
     Attributes:
-        found: faces that a detector found.
-        inferred: faces that were only inferred from their track: filled or extended.
-        writing: text and plates; these are looked for at intervals, and inferred between them.
-        regions: areas marked, moved or added by hand.
-        blanked: 1 where the frame is black.
-        positions: number of the frame in its source.
+        found: Detected faces.
+        inferred: Faces inferred from their track only: filled or extended.
+        writing: Text and plates, which are detected at intervals and inferred in between.
+        regions: Regions marked, moved or added by hand.
+        blanked: 1 if the frame is black, else 0.
+        positions: Index of the frame in its source.
     """
 
     found: array[int] = field(default_factory=lambda: array("H"))
@@ -110,13 +110,13 @@ class Timeline:
 
     def add(self, frame: RedactedFrame) -> None:
         """Append a frame."""
-        seen = [box for box in frame.boxes if box.origin in FOUND or box.origin is Origin.RESIDUAL]
-        faces = [box for box in seen if box.kind is Kind.FACE]
+        detected = [box for box in frame.boxes if box.origin in FOUND or box.origin is Origin.RESIDUAL]
+        faces = [box for box in detected if box.kind is Kind.FACE]
         inferred = sum(box.origin in INFERRED for box in faces)
         self.found.append(min(len(faces) - inferred, _MOST))
         self.inferred.append(min(inferred, _MOST))
-        self.writing.append(min(len(seen) - len(faces), _MOST))
-        self.regions.append(min(len(frame.boxes) - len(seen), _MOST))
+        self.writing.append(min(len(detected) - len(faces), _MOST))
+        self.regions.append(min(len(frame.boxes) - len(detected), _MOST))
         self.blanked.append(frame.blanked)
         self.positions.append(frame.index)
 
@@ -125,18 +125,18 @@ class Timeline:
 
 
 class Evidence:
-    """Gathers all that while frames are written, in order.
+    """Collector of report data; frames are added in the order in which they are written.
 
-    Gaps and tracks are those of faces. Text and plates are looked for at intervals, so that gaps in their
-    tracks say nothing.
+    Gaps and tracks are those of faces. Text and plates are detected at intervals, so gaps in their tracks
+    are meaningless.
 
     Attributes:
-        timeline: what was redacted when.
-        tally: what came of searching frames again.
-        blanks: runs of black frames.
-        gaps: how many were filled.
-        inferred: redacted faces that were found in other frames of their tracks only, by their origin.
-        plates_by_shape: redacted plates that were told by the shape of the text on them.
+        timeline: Redacted boxes per frame.
+        tally: Counts of the residual check.
+        blanks: Runs of black frames.
+        gaps: Number of filled gaps.
+        inferred: Redacted faces without a detection in their own frame, by origin.
+        plates_by_shape: Redacted plates recognised by the shape of their text.
     """
 
     def __init__(self) -> None:
@@ -152,7 +152,7 @@ class Evidence:
         self._shown: list[TrackEvidence] = []
 
     def add(self, source: int, frame: RedactedFrame) -> None:
-        """Take in a frame that was written, numbered as in the manifest."""
+        """Add a written frame with its index and track ids as in the manifest."""
         self.timeline.add(frame)
         if frame.check:
             self.tally.add(frame.check)
@@ -163,39 +163,39 @@ class Evidence:
             if box.track is None or box.kind is not Kind.FACE:
                 continue
             key = source, box.track
-            seen = self._tracks.get(key)
-            if seen is None:
-                seen = self._tracks[key] = TrackEvidence(source, box.track, frame.index, frame.index)
-            seen.last = frame.index
-            seen.origins[box.origin] += 1
+            track = self._tracks.get(key)
+            if track is None:
+                track = self._tracks[key] = TrackEvidence(source, box.track, frame.index, frame.index)
+            track.last = frame.index
+            track.origins[box.origin] += 1
             self.inferred[box.origin] += box.origin in INFERRED
             if box.origin in {Origin.DETECTED, Origin.LINKED} and box.score is not None:
-                seen.best_score = max(seen.best_score, box.score)
+                track.best_score = max(track.best_score, box.score)
             self._follow_gap(key, frame.index, filled=box.origin is Origin.FILLED)
         for thumbnail in frame.thumbnails:
             self._show(self._tracks[source, thumbnail.track], thumbnail.data)
 
     @property
     def tracks(self) -> int:
-        """How many faces were followed."""
+        """Number of tracks of faces."""
         return len(self._tracks)
 
     @property
     def thumbnails(self) -> int:
-        """How many are kept."""
+        """Number of thumbnails held."""
         return len(self._shown)
 
     def longest_gaps(self) -> Sequence[Gap]:
-        """The longest, longest first."""
-        listed = heapq.nlargest(LISTED, [*self._longest, *self._open.values()])
-        return sorted(listed, key=lambda gap: (-gap.length, gap.source, gap.start, gap.track))
+        """Return the longest gaps, the longest first."""
+        gaps = heapq.nlargest(LISTED, [*self._longest, *self._open.values()])
+        return sorted(gaps, key=lambda gap: (-gap.length, gap.source, gap.start, gap.track))
 
     def weakest_tracks(self) -> Sequence[TrackEvidence]:
-        """Those with the lowest best score, then the fewest detections, weakest first."""
+        """Return the tracks with the lowest best score, then the fewest detections, the weakest first."""
         return heapq.nsmallest(LISTED, self._tracks.values(), _strength)
 
     def _show(self, track: TrackEvidence, thumbnail: bytes) -> None:
-        """Keep the first thumbnail of a track; when there are too many, those of the weaker tracks."""
+        """Store the first thumbnail of a track; drop those of stronger tracks when there are too many."""
         if track.thumbnail is not None:
             return
         track.thumbnail = thumbnail
@@ -227,5 +227,5 @@ class Evidence:
 
 
 def _strength(track: TrackEvidence) -> tuple[float, int, int, int]:
-    """How sure it is that a track is a face, to sort by."""
+    """Return a sort key that increases with the evidence that a track is a face."""
     return track.best_score, track.seen, track.source, track.track

@@ -1,4 +1,4 @@
-"""The signature of a manifest: ``manifest.sig``, a small JSON document beside it."""
+"""Signature of a manifest: ``manifest.sig``, a small JSON document beside it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _KEY_DIGITS = 32
 
 
 def key_id(public_key: bytes) -> str:
-    """What a key is called: the first half of the SHA-256 of its 32 bytes, in hex."""
+    """Return the id of a key: the first half of the SHA-256 of its 32 bytes, in hex."""
     return sha256(public_key).hexdigest()[:_KEY_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What says who wrote a manifest.
+    """Detached Ed25519 signature of a manifest.
 
     The signed message is the canonical JSON of an object with ``algorithm``, ``key_id`` and
-    ``manifest_sha256``, so that it is short however long the manifest is.
+    ``manifest_sha256``, so its length does not depend on that of the manifest.
 
     Attributes:
-        manifest_sha256: hex digest of the bytes of ``manifest.json``.
-        public_key: Ed25519, 32 bytes; whose it is, the reader has to know.
-        signature: 64 bytes.
+        manifest_sha256: Hex digest of the bytes of ``manifest.json``.
+        public_key: Ed25519 public key, 32 bytes; the verifier has to know its owner.
+        signature: Ed25519 signature, 64 bytes.
     """
 
     manifest_sha256: str
@@ -42,17 +42,17 @@ class Seal:
 
     @classmethod
     def of(cls, manifest_sha256: str, signer: Signer) -> Self:
-        """Sign a manifest."""
+        """Sign the manifest with the given digest."""
         public_key = signer.public_key
         message = _message(manifest_sha256, public_key)
         return cls(manifest_sha256, public_key, signer.sign(message))
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Read ``manifest.sig``; that it is well-formed does not mean that it is good.
+        """Parse ``manifest.sig`` without verifying the signature.
 
         Raises:
-            ValueError: it is no such document, or holds more than one does.
+            ValueError: The document is malformed or not in canonical form.
         """
         try:
             fields = json.loads(data)
@@ -63,24 +63,24 @@ class Seal:
             raise ValueError("fields are missing")
         public_key = b64decode(fields["public_key"], validate=True)
         if fields["algorithm"] != ALGORITHM or fields["key_id"] != key_id(public_key):
-            raise ValueError("it names another key or algorithm than it holds")
-        seal = cls(fields["manifest_sha256"], public_key, b64decode(fields["signature"], validate=True))
-        if seal.document() != data:
-            raise ValueError("it holds more than a signature, or is written in another way")
-        return seal
+            raise ValueError("its key id or algorithm does not match its key")
+        parsed = cls(fields["manifest_sha256"], public_key, b64decode(fields["signature"], validate=True))
+        if parsed.document() != data:
+            raise ValueError("it contains more than a signature, or is not in canonical form")
+        return parsed
 
     @property
     def key_id(self) -> str:
-        """Of the key that it names."""
+        """Id of the public key."""
         return key_id(self.public_key)
 
     @property
     def message(self) -> bytes:
-        """What was signed."""
+        """Signed message."""
         return _message(self.manifest_sha256, self.public_key)
 
     def document(self) -> bytes:
-        """``manifest.sig``: the message's fields, the public key and the signature, both in base64."""
+        """Return the bytes of ``manifest.sig``: fields of the message, and key and signature in base64."""
         return canonical(
             {
                 **_fields(self.manifest_sha256, self.public_key),
@@ -93,13 +93,13 @@ class Seal:
 def signature_state(
     manifest_sha256: str, seal: bytes | None, own_key: Callable[[], bytes], is_signed: SignatureCheck
 ) -> SignatureState:
-    """What a signature says of a manifest.
+    """Classify the signature of a manifest.
 
     Args:
-        manifest_sha256: hex digest of the manifest's bytes.
-        seal: the bytes of ``manifest.sig``; None where there is none.
-        own_key: this installation's public key.
-        is_signed: checks signatures.
+        manifest_sha256: Hex digest of the manifest's bytes.
+        seal: Bytes of ``manifest.sig``; None without a signature.
+        own_key: Returns this installation's public key.
+        is_signed: Verifier of Ed25519 signatures.
     """
     if seal is None:
         return SignatureState.NONE

@@ -1,4 +1,4 @@
-"""Reading the manifest of a result that anybody may have written: as far as checking it needs to."""
+"""Reader of the manifest of an untrusted result, limited to what verification needs."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from framecloak.domain.errors import ObjectNotFoundError, UnreadableArchiveError
 from framecloak.domain.ports import ArchiveReader
 
 LARGEST_MANIFEST = 1 << 30
-"""Bytes; a larger one was not written by this program."""
+"""Maximum size in bytes; this program never writes a larger manifest."""
 
 _FRAME = {"source": int, "index": int, "file": str, "sha256": str, "link": str}
 _FILE = {"file": str, "sha256": str}
 
 
 def manifest_bytes(archive: ArchiveReader) -> bytes:
-    """The manifest of a result, as it lies there.
+    """Return the raw bytes of the manifest of a result.
 
     Raises:
-        UnreadableArchiveError: there is none, or none that can be read.
+        UnreadableArchiveError: The archive has no readable manifest.
     """
     data = bytearray()
     try:
-        for piece in archive.stream(MANIFEST_FILE):
-            data += piece
+        for chunk in archive.stream(MANIFEST_FILE):
+            data += chunk
             if len(data) > LARGEST_MANIFEST:
                 raise UnreadableArchiveError("its manifest is too large", "it was not made by framecloak")
     except ObjectNotFoundError as error:
         hint = "give a ZIP that framecloak has made"
-        raise UnreadableArchiveError("the archive has no manifest that can be read", hint) from error
+        raise UnreadableArchiveError("the archive has no readable manifest", hint) from error
     return bytes(data)
 
 
 def read_signed(data: bytes) -> dict[str, Any]:
-    """What a manifest says of frames, files and sources; all of it has the types that it ought to have.
+    """Parse a manifest and check the types of its frame, file and source entries.
 
     Args:
-        data: its bytes. Whether they were changed, its signature tells; so it need not make sense.
+        data: Bytes of the manifest. Only types are checked, because the signature covers the values.
 
     Raises:
-        UnreadableArchiveError: it is no manifest of this version.
+        UnreadableArchiveError: The data are not a manifest of this version.
     """
     hint = "give a ZIP that this version of framecloak can read"
     try:
@@ -60,23 +60,23 @@ def read_signed(data: bytes) -> dict[str, Any]:
             for start, stop in source["segments"]:
                 _require({"start": start, "stop": stop}, {"start": int, "stop": int})
     except (ValueError, TypeError, RecursionError) as error:
-        raise UnreadableArchiveError("its manifest is not one of framecloak's", hint) from error
+        raise UnreadableArchiveError("its manifest was not written by framecloak", hint) from error
     return dict(document)
 
 
 def _require(value: object, types: Mapping[str, type]) -> None:
-    """Members that are there and are of their types, and text that can be written out again.
+    """Require an object with members of the given types, and text that can be encoded.
 
     Raises:
-        TypeError: they are not.
-        UnicodeEncodeError: a text holds half a surrogate pair.
+        TypeError: The value is not an object, or a member is missing or of another type.
+        UnicodeEncodeError: A text contains half a surrogate pair.
     """
     if not isinstance(value, dict):
-        raise TypeError("it is no object")
-    for name, wanted in types.items():
+        raise TypeError("it is not an object")
+    for name, required in types.items():
         member = value.get(name)
-        # Not isinstance: a truth value is an int to Python, and none to JSON.
-        if type(member) is not wanted:
-            raise TypeError(f"{name} is no {wanted.__name__}")
+        # Not isinstance: in Python a bool is an int, in JSON it is not.
+        if type(member) is not required:
+            raise TypeError(f"{name} is not of type {required.__name__}")
         if isinstance(member, str):
             member.encode()

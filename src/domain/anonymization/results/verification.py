@@ -1,4 +1,4 @@
-"""Checking a result offline: is the signature good, and what was changed, frame by frame."""
+"""Offline verification of a result: checks the signature and lists every change, frame by frame."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ _LARGEST_SEAL = 1 << 16
 
 
 class Problem(StrEnum):
-    """What can be wrong with a result, the worst first."""
+    """Kind of problem with a result, in descending order of severity."""
 
     NO_SIGNATURE = "no_signature"
-    """There is no signature, or nothing that could be one."""
+    """The archive has no well-formed signature."""
     WRONG_KEY = "wrong_key"
-    """It is signed with another key than the one expected."""
+    """The manifest is signed with another key than the expected one."""
     BAD_SIGNATURE = "bad_signature"
-    """The signature does not belong to what it says it signs."""
+    """The signature does not match the message that it claims to sign."""
     MANIFEST_CHANGED = "manifest_changed"
     """The manifest is not the one that was signed."""
     FRAME_CHANGED = "frame_changed"
-    """A frame, or what the manifest says of it, is not what it was."""
+    """A frame or its manifest entry was changed."""
     FRAME_MISSING = "frame_missing"
-    """A frame, or its entry in the manifest, is gone."""
+    """A frame or its manifest entry is missing."""
     FRAME_ADDED = "frame_added"
-    """There is a frame that was not ordered, or a file that the manifest does not know."""
+    """A frame was not requested, or the manifest does not list a file."""
     FRAMES_REORDERED = "frames_reordered"
-    """A frame is where another one belongs."""
+    """A frame is in the position of another one."""
     FILE_CHANGED = "file_changed"
-    """A film or the report is not what it was, or is gone."""
+    """A video or the report was changed or is missing."""
     ARCHIVE_CHANGED = "archive_changed"
-    """The archive holds more than its entries: bytes that belong to none, comments, other attributes."""
+    """The archive contains data outside its entries, comments, or other attributes."""
     UNKNOWN_SIGNER = "unknown_signer"
-    """All is as it was signed, but no key was given to say by whom."""
+    """Nothing was changed since signing, but no key was given to identify the signer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong.
+    """Problem found in a result.
 
     Attributes:
-        problem: of which kind.
-        subject: the file, or the entry, that it is about.
-        detail: what exactly, for people.
+        problem: Kind of the problem.
+        subject: Affected file or entry.
+        detail: Human-readable description.
     """
 
     problem: Problem
@@ -63,13 +63,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a check.
+    """Result of a verification.
 
     Attributes:
-        findings: everything that is wrong, the worst first; empty for a genuine result.
-        key_id: of the key that it claims to be signed with; None without a signature.
-        frames: that the manifest speaks of.
-        files: that were compared with it.
+        findings: Problems, the most severe first; empty for a genuine result.
+        key_id: Id of the key named by the signature; None without a signature.
+        frames: Number of frames in the manifest.
+        files: Number of files compared with the manifest.
     """
 
     findings: tuple[Finding, ...]
@@ -79,15 +79,15 @@ class Verdict:
 
     @property
     def worst(self) -> Problem | None:
-        """What is reported first; None for a genuine result."""
+        """Kind of the most severe problem; None for a genuine result."""
         return self.findings[0].problem if self.findings else None
 
 
 class FilmReader(Protocol):
-    """Takes films apart."""
+    """Demultiplexer of video files."""
 
     def samples(self, pieces: Iterable[bytes]) -> Sequence[str] | None:
-        """SHA-256 of every frame's sample, in hex; None when it cannot be taken apart."""
+        """Return the SHA-256 of every frame's sample, in hex; None if the video cannot be parsed."""
         ...
 
 
@@ -100,18 +100,18 @@ def verify(
 ) -> Verdict:
     """Compare an archive with its manifest, and the manifest with its signature.
 
-    Nothing that is signed says how entries lie in the archive. But there is one way only in which this
-    program lays them out, and no room in it for anything else; so that is compared as well.
+    The layout of the archive is not signed. But this program writes exactly one layout, which leaves no room
+    for additional data; deviations from it are reported too.
 
     Args:
-        archive: the result.
-        is_signed: checks signatures.
-        films: takes apart films that were changed, to name the frames.
-        public_key: of who should have signed it; None where that is not known.
-        own_key: of this installation, which is known without being told.
+        archive: Result to verify.
+        is_signed: Verifier of Ed25519 signatures.
+        films: Parser of changed videos, used to name the changed frames.
+        public_key: Key of the expected signer; None if unknown.
+        own_key: Key of this installation, which is trusted without being given.
 
     Raises:
-        UnreadableArchiveError: it has no manifest, or one that this program cannot read.
+        UnreadableArchiveError: The archive has no manifest that this program can read.
     """
     data = manifest_bytes(archive)
     signed_with, findings = _check_seal(archive, sha256(data).hexdigest(), is_signed, public_key)
@@ -119,10 +119,12 @@ def verify(
     del data
     findings += _check_chain(document)
     findings += _check_files(archive, document, films)
-    findings += [Finding(Problem.ARCHIVE_CHANGED, one.subject, one.detail) for one in archive.misfits()]
+    findings += [
+        Finding(Problem.ARCHIVE_CHANGED, misfit.subject, misfit.detail) for misfit in archive.misfits()
+    ]
     is_own = own_key is not None and signed_with == key_id(own_key)
     if public_key is None and not is_own and not findings:
-        detail = f"all is as it was signed with key {signed_with}; nothing says whose key that is"
+        detail = f"nothing was changed since it was signed with key {signed_with}, whose owner is unknown"
         findings.append(Finding(Problem.UNKNOWN_SIGNER, SEAL_FILE, detail))
     order = list(Problem)
     ranked = sorted(findings, key=lambda finding: order.index(finding.problem))
@@ -137,71 +139,71 @@ def _check_seal(
     try:
         seal = Seal.parse(b"".join(_limited(archive.stream(SEAL_FILE), _LARGEST_SEAL)))
     except (ValueError, ObjectNotFoundError) as error:
-        return None, [Finding(Problem.NO_SIGNATURE, SEAL_FILE, f"it holds no signature ({error})")]
-    found: list[Finding] = []
+        return None, [Finding(Problem.NO_SIGNATURE, SEAL_FILE, f"it is not a valid signature file ({error})")]
+    problems: list[Finding] = []
     if public_key is not None and seal.public_key != public_key:
-        found.append(Finding(Problem.WRONG_KEY, SEAL_FILE, f"it is signed with key {seal.key_id}"))
+        problems.append(Finding(Problem.WRONG_KEY, SEAL_FILE, f"it is signed with key {seal.key_id}"))
     if not is_signed(seal.public_key, seal.message, seal.signature):
-        detail = "its signature does not belong to what it says it signs"
-        found.append(Finding(Problem.BAD_SIGNATURE, SEAL_FILE, detail))
+        detail = "its signature does not match the data that it claims to sign"
+        problems.append(Finding(Problem.BAD_SIGNATURE, SEAL_FILE, detail))
     if seal.manifest_sha256 != digest:
-        found.append(Finding(Problem.MANIFEST_CHANGED, MANIFEST_FILE, "it is not the one that was signed"))
-    return seal.key_id, found
+        problems.append(Finding(Problem.MANIFEST_CHANGED, MANIFEST_FILE, "it is not the one that was signed"))
+    return seal.key_id, problems
 
 
 def _limited(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
-    for piece in pieces:
-        most -= len(piece)
+    for chunk in pieces:
+        most -= len(chunk)
         if most < 0:
             raise ValueError("too long")
-        yield piece
+        yield chunk
 
 
 Place = tuple[int, int]
-"""A frame: id of its source, and its number there."""
+"""Key of a frame: source id and frame index."""
 
 
 def _check_chain(document: Mapping[str, Any]) -> list[Finding]:
-    """What in the entries of frames is not as they were chained.
+    """Find differences between the frame entries and their hash chain.
 
-    Entries are looked at in the order they were written in, whatever order they are in now, and a link is
-    compared with the one before it as it stands. So one change is one finding.
+    Entries are checked in the order in which they were written, regardless of their present order, and each
+    link against the recorded link before it. So one change yields one problem.
     """
     entries: list[dict[str, Any]] = document["frames"]
-    places = [(entry["source"], entry["index"]) for entry in entries]
-    wanted = [
+    keys = [(entry["source"], entry["index"]) for entry in entries]
+    expected_order = [
         (source["id"], index)
         for source in document["sources"]
         for start, stop in source["segments"]
         for index in range(start, min(stop, start + len(entries) + 1))
     ]
-    found = [
-        Finding(Problem.FRAME_MISSING, MANIFEST_FILE, f"the entry of {_name(place)} is gone")
-        for place in sorted(set(wanted) - set(places))
+    problems = [
+        Finding(Problem.FRAME_MISSING, MANIFEST_FILE, f"the entry of {_name(key)} is missing")
+        for key in sorted(set(expected_order) - set(keys))
     ]
-    expected, seen = set(wanted), set[Place]()
-    for place in places:
-        if place not in expected or place in seen:
-            found.append(
-                Finding(Problem.FRAME_ADDED, MANIFEST_FILE, f"there is one entry too many for {_name(place)}")
+    expected, seen = set(expected_order), set[Place]()
+    for key in keys:
+        if key not in expected or key in seen:
+            problems.append(
+                Finding(Problem.FRAME_ADDED, MANIFEST_FILE, f"there is an extra entry for {_name(key)}")
             )
-        seen.add(place)
-    kept = [place for place in places if place in expected]
-    found += [
-        Finding(Problem.FRAMES_REORDERED, MANIFEST_FILE, f"{_name(after)} comes behind {_name(before)}")
-        for before, after in pairwise(kept)
+        seen.add(key)
+    known_keys = [key for key in keys if key in expected]
+    problems += [
+        Finding(Problem.FRAMES_REORDERED, MANIFEST_FILE, f"{_name(after)} comes after {_name(before)}")
+        for before, after in pairwise(known_keys)
         if after < before
     ]
-    return found + _broken_links(document, wanted, dict(zip(places, entries, strict=True)))
+    return problems + _broken_links(document, expected_order, dict(zip(keys, entries, strict=True)))
 
 
 def _broken_links(
     document: Mapping[str, Any], wanted: Sequence[Place], entries: Mapping[Place, dict[str, Any]]
 ) -> list[Finding]:
-    found: list[Finding] = []
+    problems: list[Finding] = []
     link: bytes | None = FIRST_LINK
-    for place in wanted:
-        entry = entries.get(place)
+    for key in wanted:
+        entry = entries.get(key)
         if entry is None:
             link = None
             continue
@@ -211,35 +213,37 @@ def _broken_links(
         except (ValueError, TypeError, RecursionError):
             intact, link = False, None
         if not intact:
-            found.append(
-                Finding(Problem.FRAME_CHANGED, MANIFEST_FILE, f"the entry of {_name(place)} was changed")
+            problems.append(
+                Finding(Problem.FRAME_CHANGED, MANIFEST_FILE, f"the entry of {_name(key)} was changed")
             )
     if link is not None and link.hex() != document["chain"]["head"]:
-        found.append(Finding(Problem.MANIFEST_CHANGED, MANIFEST_FILE, "the chain of frames has another end"))
-    return found
+        problems.append(
+            Finding(Problem.MANIFEST_CHANGED, MANIFEST_FILE, "its frame chain does not end in its head")
+        )
+    return problems
 
 
 def _check_files(archive: ArchiveReader, document: Mapping[str, Any], films: FilmReader) -> list[Finding]:
     listed: dict[str, str] = {file["file"]: file["sha256"] for file in document["files"]}
-    pictures = {entry["file"]: entry for entry in document["frames"] if entry["file"] not in listed}
-    by_digest = {entry["sha256"]: entry for entry in pictures.values()}
-    known = {MANIFEST_FILE, SEAL_FILE, *listed, *pictures}
-    found: list[Finding] = []
+    images = {entry["file"]: entry for entry in document["frames"] if entry["file"] not in listed}
+    by_digest = {entry["sha256"]: entry for entry in images.values()}
+    known = {MANIFEST_FILE, SEAL_FILE, *listed, *images}
+    problems: list[Finding] = []
     seen: set[str] = set()
     for name in archive.names:
         if name in seen or name not in known:
-            detail = "it is there twice" if name in seen else "the manifest does not know it"
-            found.append(Finding(Problem.FRAME_ADDED, name, detail))
+            detail = "it occurs twice" if name in seen else "the manifest does not list it"
+            problems.append(Finding(Problem.FRAME_ADDED, name, detail))
             continue
         seen.add(name)
-        if name in pictures:
-            found += _check_picture(archive, pictures[name], by_digest)
+        if name in images:
+            problems += _check_picture(archive, images[name], by_digest)
         elif name in listed and _digest(archive, name) != listed[name]:
-            found += _changed_film(archive, name, document, films)
+            problems += _changed_film(archive, name, document, films)
     for name in sorted(known - seen - {MANIFEST_FILE, SEAL_FILE}):
-        problem = Problem.FRAME_MISSING if name in pictures else Problem.FILE_CHANGED
-        found.append(Finding(problem, name, "it is gone"))
-    return found
+        problem = Problem.FRAME_MISSING if name in images else Problem.FILE_CHANGED
+        problems.append(Finding(problem, name, "it is missing"))
+    return problems
 
 
 def _check_picture(
@@ -250,7 +254,7 @@ def _check_picture(
         return []
     other = by_digest.get(digest or "")
     if other is not None:
-        detail = f"it holds what belongs to {other['file']}"
+        detail = f"it has the content of {other['file']}"
         return [Finding(Problem.FRAMES_REORDERED, name, detail)]
     return [Finding(Problem.FRAME_CHANGED, name, "its content was changed")]
 
@@ -258,42 +262,44 @@ def _check_picture(
 def _changed_film(
     archive: ArchiveReader, name: str, document: Mapping[str, Any], films: FilmReader
 ) -> list[Finding]:
-    """Which frames of a changed file were changed, where it is a film that can be taken apart."""
-    whole = Finding(Problem.FILE_CHANGED, name, "its content was changed")
+    """Find the changes in a changed file; names the frames if the file is a video that can be parsed."""
+    file_problem = Finding(Problem.FILE_CHANGED, name, "its content was changed")
     entries = [entry for entry in document["frames"] if entry["file"] == name]
     try:
         digests = films.samples(archive.stream(name)) if entries else None
     except ObjectNotFoundError:
         digests = None
     if digests is None:
-        return [whole]
-    found = [whole]
-    places = {entry["sha256"]: _name((entry["source"], entry["index"])) for entry in entries}
+        return [file_problem]
+    problems = [file_problem]
+    labels = {entry["sha256"]: _name((entry["source"], entry["index"])) for entry in entries}
     for entry, digest in zip(entries, digests, strict=False):
         if digest == entry["sha256"]:
             continue
-        place = _name((entry["source"], entry["index"]))
-        if digest in places:
-            found.append(
-                Finding(Problem.FRAMES_REORDERED, name, f"{places[digest]} is where {place} belongs")
+        label = _name((entry["source"], entry["index"]))
+        if digest in labels:
+            problems.append(
+                Finding(Problem.FRAMES_REORDERED, name, f"{labels[digest]} is in the position of {label}")
             )
         else:
-            found.append(Finding(Problem.FRAME_CHANGED, name, f"{place} was changed"))
+            problems.append(Finding(Problem.FRAME_CHANGED, name, f"{label} was changed"))
     if len(digests) < len(entries):
-        found.append(Finding(Problem.FRAME_MISSING, name, f"it lacks {len(entries) - len(digests)} frames"))
-    elif len(digests) > len(entries):
-        found.append(
-            Finding(Problem.FRAME_ADDED, name, f"it has {len(digests) - len(entries)} frames too many")
+        problems.append(
+            Finding(Problem.FRAME_MISSING, name, f"{len(entries) - len(digests)} frames are missing")
         )
-    return found
+    elif len(digests) > len(entries):
+        problems.append(
+            Finding(Problem.FRAME_ADDED, name, f"it has {len(digests) - len(entries)} extra frames")
+        )
+    return problems
 
 
 def _digest(archive: ArchiveReader, name: str) -> str | None:
-    """SHA-256 of an entry in hex; None where it cannot be read."""
+    """Return the SHA-256 of an archive entry in hex; None if it cannot be read."""
     digest = sha256()
     try:
-        for piece in archive.stream(name):
-            digest.update(piece)
+        for chunk in archive.stream(name):
+            digest.update(chunk)
     except ObjectNotFoundError:
         return None
     return digest.hexdigest()

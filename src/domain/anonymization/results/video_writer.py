@@ -1,8 +1,8 @@
-"""Films out of redacted frames.
+"""Writer of redacted frames as videos.
 
-Frames are encoded in groups of ``GROUP_FRAMES``, counted from the first frame of a film, each by an encoder
-of its own that knows nothing of the others. So groups may be encoded anywhere, in any order, and the film is
-the same to the byte; slices only have to begin where a group does.
+Frames are encoded in groups of ``GROUP_FRAMES``, counted from the first frame of a video. Each group has its
+own encoder, independent of the others, so groups may be encoded on any machine and in any order, and the
+video is identical to the byte. The only condition is that a slice begins at the start of a group.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from framecloak.domain.ports.films import FilmFormat, FilmStudio, FilmWriter, Gr
 from framecloak.domain.videos.segments import Segment
 
 GROUP_FRAMES = 48
-"""About two seconds: players can jump to the beginning of a group, and each costs one whole picture."""
+"""About two seconds: players can seek to the start of a group, and each group costs one key frame."""
 
 MOST_WAITING = 16
-"""Frames that wait, as raw planes, for the encoder."""
+"""Maximum number of frames queued for the encoder as raw planes."""
 
 _RATES = Fraction(1), Fraction(1000)
 _USUAL_RATE = Fraction(25)
@@ -39,31 +39,31 @@ Shots = tuple[tuple[RedactedFrame, ...], Group]
 
 
 def film_format(info: SourceInfo, appearance: Appearance) -> FilmFormat:
-    """The format of films of a source."""
+    """Return the video format for a source."""
     lowest, highest = _RATES
-    # As NTSC has it: 30000/1001 and its kin stay what they are.
+    # NTSC rates such as 30000/1001 stay exact.
     rate = Fraction(info.frame_rate).limit_denominator(1001) or _USUAL_RATE
     return FilmFormat(info.width, info.height, min(max(rate, lowest), highest), appearance.quality)
 
 
 def require_filmable(sources: Sequence[FrameSource], appearance: Appearance, studio: FilmStudio) -> None:
-    """Refuse an order for films that cannot be made, before work is done for it.
+    """Reject a request whose video output is impossible, before any work is done for it.
 
     Raises:
-        InvalidFormatError: a source is a picture, too large, or has sound that cannot be copied.
+        InvalidFormatError: A source is a still image, is too large, or has sound that cannot be copied.
     """
     if not appearance.output_format.is_film:
         return
     for source in sources:
         if not source.info.continuous:
             raise InvalidFormatError(
-                f"{source.info.name} is a picture, and pictures make no film", "choose jpg, png or webp"
+                f"{source.info.name} is a still image and cannot become a video", "choose jpg, png or webp"
             )
         studio.require_possible(film_format(source.info, appearance), film_sound(source, appearance))
 
 
 def film_sound(source: FrameSource, appearance: Appearance) -> Sound | None:
-    """What is to be heard with films of a source."""
+    """Return the sound to copy into the videos of a source; None for silent videos."""
     return source.sound if appearance.audio is Audio.KEEP else None
 
 
@@ -77,14 +77,14 @@ def grouped(
     """Encode frames in groups.
 
     Args:
-        frames: redacted, with planes for data; they begin where a group of the film does.
-        segment: what they are.
-        film: the format.
-        studio: what encodes them.
-        prover: checks them once they are encoded; None where that is not wanted.
+        frames: Redacted frames whose data are raw planes; the first one starts a group of the video.
+        segment: Range of these frames in their source.
+        film: Video format.
+        studio: Encoder of the groups.
+        prover: Residual check of the encoded frames; None to skip it.
 
     Yields:
-        The frames of a group, without their data, and the group.
+        The frames of a group, without their data, and the encoded group.
     """
     with closing(_Groups(film, studio, prover)) as groups:
         while True:
@@ -99,9 +99,9 @@ def grouped(
 
 
 class _Groups:
-    """Encodes one group after the other in a thread of its own, so that the pipeline can go on meanwhile.
+    """Encoder of successive groups on a background thread, so that the pipeline is not blocked.
 
-    Another thread checks those that are encoded.
+    A second thread runs the residual check of encoded groups.
     """
 
     def __init__(self, film: FilmFormat, studio: FilmStudio, prover: Prover | None) -> None:
@@ -114,7 +114,7 @@ class _Groups:
         self._finishing: deque[Future[Shots]] = deque()
 
     def add(self, frame: RedactedFrame, *, last: bool) -> None:
-        """Append a frame; waits while too many wait to be encoded."""
+        """Append a frame; block while too many frames are queued for the encoder."""
         self._adding.append(self._thread.submit(self._encoder.add, frame.data))
         self._frames.append(replace(frame, data=b""))
         while len(self._adding) > MOST_WAITING:
@@ -125,12 +125,12 @@ class _Groups:
             self._encoder, self._frames = self._studio.group(self._film), []
 
     def done(self, allowed: int) -> Iterator[Shots]:
-        """Groups that are encoded; waits until at most so many are not."""
+        """Yield finished groups in order; block until at most ``allowed`` groups are unfinished."""
         while self._finishing and (len(self._finishing) > allowed or self._finishing[0].done()):
             yield self._finishing.popleft().result()
 
     def close(self) -> None:
-        """Stop; what has not begun never does."""
+        """Stop the threads and cancel all work that has not started."""
         self._thread.shutdown(cancel_futures=True)
         self._checking.shutdown(cancel_futures=True)
 
@@ -142,14 +142,14 @@ class _Groups:
 
 
 class Reel:
-    """A film on its way into an archive.
+    """Video that is being written into an archive.
 
     Args:
-        record: of the archive.
-        source: id of the source that is filmed.
-        name: of the film in the archive.
-        writer: makes the file.
-        on_frame: called for each frame.
+        record: Writer of the archive.
+        source: Id of the source of the frames.
+        name: Name of the video's entry in the archive.
+        writer: Muxer of the video file.
+        on_frame: Called after each frame.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class Reel:
         """Append a group of frames.
 
         Raises:
-            DomainError: it cannot be written.
+            DomainError: The group cannot be written.
         """
         frames, group = shots
         self._writer.add(group)
@@ -174,24 +174,24 @@ class Reel:
             self._on_frame()
 
     def finish(self) -> None:
-        """Put the film into the archive.
+        """Copy the finished video into the archive.
 
         Raises:
-            DomainError: it cannot be written.
+            DomainError: The video cannot be written.
         """
         self._record.file(self._name, self._writer.finish())
 
     def close(self) -> None:
-        """Leave nothing behind beside the archive; harmless after `finish`."""
+        """Delete temporary files; safe to call after `finish`."""
         self._writer.discard()
 
 
 def consume(pieces: Generator[Piece, None, Continuation], take: Callable[[Piece], None]) -> Continuation:
-    """Take every piece; gives what is left when there are no more."""
+    """Pass every item of a generator to ``take`` and return the generator's return value."""
     while True:
         try:
-            piece = next(pieces)
+            item = next(pieces)
         except StopIteration as end:
             continuation: Continuation = end.value
             return continuation
-        take(piece)
+        take(item)

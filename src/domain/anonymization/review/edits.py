@@ -1,4 +1,4 @@
-"""What a person changes about the boxes of a result."""
+"""Edits that a reviewer makes to the boxes of a result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from framecloak.domain.imaging.detections import Kind
 
 @dataclass(frozen=True, slots=True)
 class DrawnBox:
-    """A box as a person leaves it.
+    """A box drawn or kept by a reviewer.
 
     Attributes:
-        xyxy: ``x1, y1, x2, y2`` whole pixels; cut at the borders of the frame.
-        kind: what it is; None for an area.
-        track: what it belongs to; None for a box of its own.
+        xyxy: ``x1, y1, x2, y2`` in whole pixels; clipped to the frame.
+        kind: object class; None for an area.
+        track: track id; None for a box without a track.
     """
 
     xyxy: Corners
@@ -30,12 +30,12 @@ class DrawnBox:
 
 @dataclass(frozen=True, slots=True)
 class FrameEdit:
-    """All that is to be redacted in one frame, in place of what was.
+    """Complete set of redacted boxes of one frame, replacing the previous boxes.
 
     Attributes:
-        index: of the frame.
-        boxes: all of them, those that stay among them.
-        blanked: whether the frame is to be black; None for as it was.
+        index: frame index.
+        boxes: all boxes, including those that stay unchanged.
+        blanked: whether the frame becomes black; None keeps the current state.
     """
 
     index: int
@@ -44,35 +44,35 @@ class FrameEdit:
 
 
 def edited(table: BoxTable, edits: Iterable[FrameEdit]) -> BoxTable:
-    """A table with some frames' boxes replaced.
+    """Return a copy of a table with the boxes of some frames replaced.
 
-    A box that was there stays what it was. One that is on a known track counts as edited, any other one as
-    added by hand.
+    An unchanged box keeps its origin. A new box on an existing track gets the origin "edited", any other new
+    box the origin "manual".
 
     Args:
-        table: what was redacted.
-        edits: at most one for a frame.
+        table: current boxes.
+        edits: at most one edit for each frame.
 
     Raises:
-        InvalidManifestError: a frame is edited twice or is none of the table's, a box has no extent, or
-            boxes are drawn into a frame that is black and not said to be so no longer.
-        TooManyBoxesError: there are more than one table holds.
+        InvalidManifestError: a frame is edited twice or is not in the table, a box has no extent, or boxes
+            are drawn in a frame that is black and stays black.
+        TooManyBoxesError: there are more boxes than one table can hold.
     """
-    wanted: dict[int, FrameEdit] = {}
+    edit_by_frame: dict[int, FrameEdit] = {}
     for edit in edits:
-        if edit.index in wanted:
-            raise InvalidManifestError(f"frame {edit.index} is edited twice", "say once what to redact in it")
-        wanted[edit.index] = edit
-    strangers = wanted.keys() - set(table.frames.tolist())
-    if strangers:
+        if edit.index in edit_by_frame:
+            raise InvalidManifestError(f"frame {edit.index} is edited twice", "send one edit for each frame")
+        edit_by_frame[edit.index] = edit
+    unknown = edit_by_frame.keys() - set(table.frames.tolist())
+    if unknown:
         raise InvalidManifestError(
-            f"frame {min(strangers)} is not in the result", "edit frames of the segments that were ordered"
+            f"frame {min(unknown)} is not in the result", "edit frames of the segments that were requested"
         )
     tracks = {(box.track, box.kind) for _, boxes in entries(table) for box in boxes or ()}
     builder = BoxTableBuilder()
     for index, before in entries(table):
-        found = wanted.get(index)
-        builder.add(index, before if found is None else _after(before, found, tracks))
+        frame_edit = edit_by_frame.get(index)
+        builder.add(index, before if frame_edit is None else _after(before, frame_edit, tracks))
     return builder.finish()
 
 
@@ -83,8 +83,8 @@ def _after(
     if is_blanked:
         if edit.boxes:
             raise InvalidManifestError(
-                f"frame {edit.index} is black, so that there is nothing to redact in it",
-                'say "blanked": false to show it with these boxes',
+                f"frame {edit.index} is black, so there is nothing to redact in it",
+                'set "blanked": false to show it with these boxes',
             )
         return None
     known = {(box.xyxy, box.kind, box.track): box for box in before or ()}

@@ -1,4 +1,4 @@
-"""Which frames of a result a person should look at first: those with the weakest evidence."""
+"""Ranking of a result's frames for review: those with the weakest evidence come first."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.imaging.detections import Kind
 
 RESIDUAL_RISK, FILLED_RISK, EXTENDED_RISK = 0.95, 0.9, 0.8
-"""Of faces that the first search missed, as it may have missed those beside them altogether, and of boxes
-where nothing was found. A gap lies between two finds, and what is in it may have moved."""
+"""Risk of a box by its origin. Where the first detection missed a residual face, it may have missed others
+nearby. At filled and extended boxes nothing was detected; between two detections a face may have moved."""
 
 
 class Reason(StrEnum):
-    """Why a frame should be looked at."""
+    """Reason to review a frame."""
 
     BLANKED = "blanked"
-    """It is black: whatever it shows is lost."""
+    """The frame is black, so its content is lost."""
     RESIDUAL = "residual"
-    """A face still showed when the redacted frame was searched; it is covered now."""
+    """The residual check detected a face in the redacted frame; it is covered now."""
     FILLED = "filled"
-    """A box was put where nothing was found, between two finds."""
+    """A box was interpolated between two detections of a track."""
     EXTENDED = "extended"
-    """A box was put where nothing was found, before or after a track."""
+    """A box was extrapolated before the first or after the last detection of a track."""
     UNSURE = "unsure"
-    """The detector was unsure, and the track decided."""
+    """The detector was unsure, and the tracker decided."""
     SCORE = "score"
-    """The lowest score of its boxes; all of them were certain."""
+    """The lowest score of the frame's boxes; all of them were certain."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRisk:
-    """One frame, and how much it should be looked at.
+    """Risk of one frame.
 
     Attributes:
-        index: of the frame.
-        risk: in 0..1; 1 for a black frame, else of its weakest box, 0 without any that was found.
-        reason: where the risk comes from; None without one.
-        lowest_score: of its boxes that have one.
-        boxes: what is redacted in it.
+        index: frame index in the video.
+        risk: risk in 0..1: 1 for a black frame, otherwise that of the weakest box; 0 without detected boxes.
+        reason: reason for the risk; None without a risk.
+        lowest_score: lowest detection score of the frame's boxes; None if no box has one.
+        boxes: redacted boxes of the frame.
     """
 
     index: int
@@ -57,12 +57,12 @@ class FrameRisk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """All frames of a result, those to be looked at first in front.
+    """Frames of a result, ordered by descending risk.
 
     Attributes:
-        table: what is redacted in them.
-        order: (f,) places of frames in the table.
-        risks: (f,) risk of each frame, by its place in the table.
+        table: redacted boxes of all frames.
+        order: (f,) row numbers of the frames in the table, by descending risk.
+        risks: (f,) risk of each frame, in the order of the table.
     """
 
     table: BoxTable
@@ -71,7 +71,7 @@ class Ranking:
 
     @classmethod
     def of(cls, table: BoxTable) -> Ranking:
-        """Rank frames by their weakest box; of frames at the same risk the earlier one comes first."""
+        """Rank frames by their weakest box; among frames of equal risk the earlier one comes first."""
         counts = np.diff(table.ends, prepend=0)
         risks = np.zeros(len(counts))
         np.maximum.at(risks, np.repeat(np.arange(len(counts)), counts), _box_risks(table))
@@ -79,13 +79,13 @@ class Ranking:
         return cls(table, np.argsort(-risks, kind="stable"), risks)
 
     def page(self, limit: int, offset: int) -> Sequence[FrameRisk]:
-        """Some of them."""
-        return [self._frame(place) for place in self.order[offset : offset + limit].tolist()]
+        """Return one page of the ranking."""
+        return [self._frame(row) for row in self.order[offset : offset + limit].tolist()]
 
     def following(self, start: int, limit: int) -> Sequence[FrameRisk]:
-        """Frames from a number on, in the order of the film."""
+        """Return up to ``limit`` frames in presentation order, starting at frame index ``start``."""
         first = int(np.searchsorted(self.table.frames, start))
-        return [self._frame(place) for place in range(first, min(first + limit, len(self.table.frames)))]
+        return [self._frame(row) for row in range(first, min(first + limit, len(self.table.frames)))]
 
     def _frame(self, place: int) -> FrameRisk:
         index, risk = int(self.table.frames[place]), round(float(self.risks[place]), 4)
@@ -108,22 +108,22 @@ _REASONS = (
 
 
 def _as_counted(box: RedactedBox) -> Origin:
-    """Text or a plate between two looks at it is as sure as at those."""
+    """Return the origin of a box; text and plates between two detections count as detected."""
     at_intervals = box.kind in {Kind.TEXT, Kind.PLATE} and box.origin is Origin.FILLED
     return Origin.DETECTED if at_intervals else box.origin
 
 
 def _box_risks(table: BoxTable) -> NDArray[np.float64]:
-    """(n,); what a person has drawn has none."""
+    """Return the risk of each box, (n,); boxes drawn by a person have none."""
     origins = table.origins()
     risks = np.zeros(len(table))
-    # Text and plates are looked for at intervals, so that nothing was found is no sign of anything.
+    # Text and plates are detected at intervals, so a frame without a detection is no sign of risk.
     at_intervals = table.of_kind(Kind.TEXT) | table.of_kind(Kind.PLATE)
     filled = origins[Origin.FILLED] & ~at_intervals
-    found = origins[Origin.DETECTED] | origins[Origin.LINKED] | (origins[Origin.FILLED] & at_intervals)
-    risks[found] = 1.0 - np.nan_to_num(table.scores[found], nan=0.0)
-    # However low the score, something was seen there.
-    risks[found] *= EXTENDED_RISK
+    detected = origins[Origin.DETECTED] | origins[Origin.LINKED] | (origins[Origin.FILLED] & at_intervals)
+    risks[detected] = 1.0 - np.nan_to_num(table.scores[detected], nan=0.0)
+    # Even the lowest score is evidence, so the risk stays below that of a box without a detection.
+    risks[detected] *= EXTENDED_RISK
     risks[origins[Origin.RESIDUAL]] = RESIDUAL_RISK
     risks[filled] = FILLED_RISK
     risks[origins[Origin.EXTENDED]] = EXTENDED_RISK

@@ -1,8 +1,8 @@
-"""Regions and the boxes that cover them, where both can be edited.
+"""Consistency of regions and the boxes that cover them, when both can be edited.
 
-A manifest names every region twice: in the list of its source, and as a box in every frame that it applies
-to. Whoever edits one of the two may forget the other. These functions see to it that a region in a manifest
-is covered in all of its frames.
+A manifest contains every region twice: in the list of its source, and as a box in every frame that the region
+applies to. An edit may change only one of the two. These functions make sure that a region in a manifest is
+covered in all of its frames.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ def covered(
     size: tuple[int, int],
     among: NDArray[np.bool_] | None = None,
 ) -> BoxTable:
-    """A table in which every region is covered in all of its frames that are not black.
+    """Return a table with a box for every region in every frame where it is missing, except in black frames.
 
     Args:
-        table: what to redact; inside the picture.
-        regions: areas to redact whatever is in them.
-        size: width and height of the picture.
-        among: (f,) bool, the frames of the table to see to; None for all.
+        table: boxes to redact, within the frame.
+        regions: areas to redact whatever their content.
+        size: width and height of the frame in pixels.
+        among: (f,) bool, frames of the table to complete; None for all.
 
     Raises:
-        InvalidManifestError: a region lies outside the picture.
-        TooManyBoxesError: there are more boxes than one table holds.
+        InvalidManifestError: a region lies outside the frame.
+        TooManyBoxesError: there are more boxes than one table can hold.
     """
     missing: dict[int, list[RedactedBox]] = {}
-    shown = ~table.blanked if among is None else among & ~table.blanked
+    visible = ~table.blanked if among is None else among & ~table.blanked
     count = len(table)
     for region in dict.fromkeys(regions):
         box = _within(region, size)
-        bare = table.frames[shown & _applies(table, region) & ~_is_covered(table, box)].tolist()
-        count += len(bare)
+        uncovered = table.frames[visible & _applies(table, region) & ~_is_covered(table, box)].tolist()
+        count += len(uncovered)
         if count > MOST_BOXES:
             raise TooManyBoxesError(
-                f"there are more than {MOST_BOXES} boxes, with those of its regions",
+                f"there are more than {MOST_BOXES} boxes, including those of the regions",
                 "render fewer frames at once",
             )
-        for frame in bare:
+        for frame in uncovered:
             missing.setdefault(frame, []).append(RedactedBox(box, None, None, Origin.REGION, None))
     if not missing:
         return table
@@ -62,15 +62,15 @@ def covered(
 
 
 def still_covered(table: BoxTable, regions: Iterable[Region], size: tuple[int, int]) -> tuple[Region, ...]:
-    """Regions without the frames in which nothing covers them any more.
+    """Return the regions, limited to the frames in which they are still covered.
 
     Args:
-        table: what is redacted; inside the picture.
+        table: redacted boxes, within the frame.
         regions: areas that were redacted before.
-        size: width and height of the picture.
+        size: width and height of the frame in pixels.
 
     Raises:
-        InvalidManifestError: a region lies outside the picture.
+        InvalidManifestError: a region lies outside the frame.
     """
     return tuple(
         part
@@ -80,22 +80,22 @@ def still_covered(table: BoxTable, regions: Iterable[Region], size: tuple[int, i
 
 
 def _parts(table: BoxTable, region: Region, is_covered: NDArray[np.bool_]) -> Iterator[Region]:
-    """A region for every run of its frames that are covered, or black."""
+    """Yield a region for every run of its frames that are covered, or black."""
     applies = _applies(table, region)
-    bare = table.frames[applies & ~table.blanked & ~is_covered].tolist()
-    if not bare:
+    uncovered = table.frames[applies & ~table.blanked & ~is_covered].tolist()
+    if not uncovered:
         yield region
         return
-    known = table.frames[applies]
-    start, end = int(known[0]), int(known[-1]) + 1
-    for before, after in pairwise([start - 1, *bare, end]):
+    frames = table.frames[applies]
+    start, end = int(frames[0]), int(frames[-1]) + 1
+    for before, after in pairwise([start - 1, *uncovered, end]):
         if before + 1 < after:
             segment = Segment(before + 1, after)
             yield Region(region.x, region.y, region.width, region.height, segment)
 
 
 def _applies(table: BoxTable, region: Region) -> NDArray[np.bool_]:
-    """(f,) bool: the frames of a table that a region applies to."""
+    """Return a mask, (f,) bool, of the frames of a table that a region applies to."""
     if region.segment is None:
         return np.ones(len(table.frames), np.bool_)
     start, end = region.segment.start_frame, region.segment.end_frame
@@ -103,17 +103,20 @@ def _applies(table: BoxTable, region: Region) -> NDArray[np.bool_]:
 
 
 def _is_covered(table: BoxTable, box: Corners) -> NDArray[np.bool_]:
-    """(f,) bool: the frames in which one area holds all of a box. A face does not: it may be an ellipse."""
+    """Return a mask, (f,) bool, of the frames in which a single area contains a box completely.
+
+    Face boxes do not count, because they may be rendered as ellipses.
+    """
     x1, y1, x2, y2 = box
     left, top, right, bottom = table.corners.T
-    holds = table.of_kind(None) & (left <= x1) & (top <= y1) & (right >= x2) & (bottom >= y2)
-    found = np.zeros(len(table.frames), np.bool_)
-    found[np.searchsorted(table.ends, np.flatnonzero(holds), side="right")] = True
-    return found
+    contains = table.of_kind(None) & (left <= x1) & (top <= y1) & (right >= x2) & (bottom >= y2)
+    mask = np.zeros(len(table.frames), np.bool_)
+    mask[np.searchsorted(table.ends, np.flatnonzero(contains), side="right")] = True
+    return mask
 
 
 def _within(region: Region, size: tuple[int, int]) -> Corners:
-    """The corners of a region, cut at the borders of a picture."""
+    """Return the corners of a region, clipped to the frame."""
     width, height = size
     x2, y2 = min(region.x + region.width, width), min(region.y + region.height, height)
     if region.x >= x2 or region.y >= y2:

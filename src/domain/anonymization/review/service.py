@@ -1,4 +1,4 @@
-"""Use case: look over a result, frame by frame, without fetching all of it."""
+"""Use case: review a result frame by frame, without downloading all of it."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from framecloak.domain.ports.services import ObjectStore
 from framecloak.domain.videos.segments import Segment
 
 MOST_AT_ONCE = 2
-"""Films that are decoded, pictures that are shrunk, or manifests that are ranked, at the same time."""
+"""Maximum number of concurrent tasks: video decoding, image scaling and manifest ranking."""
 
 _RANKINGS_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Something in a result.
+    """A file or a video frame in a result.
 
     Attributes:
-        key: of the result in the object store.
-        file: its name there.
-        position: of the frame in the film that the file is; None where it is the piece itself.
-        suffix: of the format it is handed out in.
-        width: pixels that the picture is shrunk to; None for its own size.
+        key: key of the result in the object store.
+        file: name of the file in the result.
+        position: position of the frame in the video ``file``; None for the file itself.
+        suffix: file name suffix of the format in which it is delivered.
+        width: width in pixels to which the image is scaled down; None for its original size.
     """
 
     key: str
@@ -49,18 +49,18 @@ class Piece:
 
     @property
     def tag(self) -> str:
-        """Tells it from all other pieces of all results, which never change."""
-        said = f"{self.key}:{self.file}:{self.position}:{self.width}"
-        return sha256(said.encode()).hexdigest()[:32]
+        """Return an entity tag that is unique among all entries of all results, which never change."""
+        identity = f"{self.key}:{self.file}:{self.position}:{self.width}"
+        return sha256(identity.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Frames of a result that follow each other.
+    """Consecutive frames of a result.
 
     Attributes:
-        stretches: all frames that the result has, disjoint and ascending.
-        frames: those that were asked for.
+        stretches: ranges of all frames in the result, disjoint and ascending.
+        frames: requested frames.
     """
 
     stretches: tuple[Segment, ...]
@@ -68,15 +68,15 @@ class Excerpt:
 
 
 class Reviewing:
-    """Results, to be looked over by whoever may fetch them.
+    """Use case that shows results to the users who may download them.
 
     Args:
-        database: where requests are recorded.
-        store: where results are.
-        archives: reads single entries of them.
-        film_frame: shows frames of films.
-        shrink: makes small pictures of large ones.
-        scratch: folder for files that are needed for a moment.
+        database: database of requests.
+        store: object store of results.
+        archives: reads single files of results.
+        film_frame: decodes single frames of output videos.
+        shrink: scales images down.
+        scratch: folder for temporary files.
     """
 
     def __init__(
@@ -100,59 +100,70 @@ class Reviewing:
     async def frame(
         self, principal: Principal, request_id: UUID, index: int, width: int | None = None
     ) -> Piece:
-        """Where a frame of a result is.
+        """Locate a frame of a result.
 
         Args:
-            principal: who asks.
-            request_id: of the result.
-            index: of the frame in the video.
-            width: pixels to shrink it to, as JPEG; None for the frame as it was written.
+            principal: caller.
+            request_id: request whose result is shown.
+            index: index of the frame in the source video.
+            width: width in pixels to which the frame is scaled down, as JPEG; None for the stored frame.
+
+        Returns:
+            The location, for `read`.
 
         Raises:
-            RequestNotFoundError: there is no such request that the caller may see.
-            NotReadyError: it has no result.
-            FrameNotFoundError: the frame is not in it.
+            RequestNotFoundError: no such request is visible to the caller.
+            NotReadyError: the request has no result.
+            FrameNotFoundError: the frame is not in the result.
         """
         request, snapshot = await self._found(principal, request_id)
         key, suffix = request.require_result(), request.order.appearance.output_format
-        stretch = next((one for one in snapshot.stretches if one.start_frame <= index < one.end_frame), None)
-        if stretch is None:
+        segment = next(
+            (segment for segment in snapshot.stretches if segment.start_frame <= index < segment.end_frame),
+            None,
+        )
+        if segment is None:
             raise FrameNotFoundError(
-                f"the result has no frame {index}", "ask for one of the segments that were ordered"
+                f"the result has no frame {index}", "use a frame of the segments that were requested"
             )
         if suffix.is_film:
-            film = film_names(snapshot.segments)(stretch)
-            return Piece(key, film, index - stretch.start_frame, "jpg", width)
+            video_file = film_names(snapshot.segments)(segment)
+            return Piece(key, video_file, index - segment.start_frame, "jpg", width)
         file = f"{frame_names(snapshot.segments)(index)}.{suffix}"
         return Piece(key, file, None, suffix if width is None else "jpg", width)
 
     async def manifest(self, principal: Principal, request_id: UUID) -> Piece:
-        """Where the manifest of a result is.
+        """Locate the manifest of a result.
 
         Raises:
-            RequestNotFoundError: there is no such request that the caller may see.
-            NotReadyError: it has no result.
+            RequestNotFoundError: no such request is visible to the caller.
+            NotReadyError: the request has no result.
         """
         request, _ = await self._found(principal, request_id)
         return Piece(request.require_result(), MANIFEST_FILE, None, "json")
 
     async def report(self, principal: Principal, request_id: UUID) -> Piece:
-        """Where the report of a result is.
+        """Locate the report of a result.
 
         Raises:
-            RequestNotFoundError: there is no such request that the caller may see.
-            NotReadyError: it has no result.
+            RequestNotFoundError: no such request is visible to the caller.
+            NotReadyError: the request has no result.
         """
         request, _ = await self._found(principal, request_id)
         return Piece(request.require_result(), REPORT_FILE, None, "html")
 
     async def read(self, principal: Principal, request_id: UUID, piece: Piece) -> bytes:
-        """The bytes of a piece; whoever gets to see one is recorded.
+        """Return the bytes of an entry, and add the access to the audit log.
+
+        Args:
+            principal: caller.
+            request_id: request whose result is shown.
+            piece: entry located before.
 
         Raises:
             NotReadyError: the result was deleted meanwhile, or is damaged.
             StorageUnavailableError: the store cannot be reached.
-            StorageFullError: there is no room to fetch a film to.
+            StorageFullError: the disk is too full to fetch a video.
         """
         try:
             data = await self._read(piece)
@@ -169,11 +180,11 @@ class Reviewing:
     async def riskiest(
         self, principal: Principal, request_id: UUID, limit: int, offset: int
     ) -> Page[FrameRisk]:
-        """Frames of a result, those with the weakest evidence first.
+        """Return the frames of a result, those with the weakest evidence first.
 
         Raises:
-            RequestNotFoundError: there is no such request that the caller may see.
-            NotReadyError: it has no result, or that is damaged.
+            RequestNotFoundError: no such request is visible to the caller.
+            NotReadyError: the request has no result, or the result is damaged.
             StorageUnavailableError: the store cannot be reached.
         """
         request, _ = await self._found(principal, request_id)
@@ -182,11 +193,17 @@ class Reviewing:
         return Page(items, len(ranking.order))
 
     async def following(self, principal: Principal, request_id: UUID, start: int, limit: int) -> Excerpt:
-        """Frames of a result in the order of the film, from a number on.
+        """Return consecutive frames of a result in presentation order.
+
+        Args:
+            principal: caller.
+            request_id: request whose result is shown.
+            start: lowest frame index.
+            limit: maximum number of frames.
 
         Raises:
-            RequestNotFoundError: there is no such request that the caller may see.
-            NotReadyError: it has no result, or that is damaged.
+            RequestNotFoundError: no such request is visible to the caller.
+            NotReadyError: the request has no result, or the result is damaged.
             StorageUnavailableError: the store cannot be reached.
         """
         request, snapshot = await self._found(principal, request_id)
@@ -210,18 +227,18 @@ class Reviewing:
             return await asyncio.to_thread(self._shrink, data, piece.width)
 
     async def _ranking(self, key: str) -> Ranking:
-        found = self._rankings.pop(key, None)
-        if found is None:
+        ranking = self._rankings.pop(key, None)
+        if ranking is None:
             try:
                 document = await self._archives.read(key, MANIFEST_FILE)
             except ObjectNotFoundError as error:
                 raise _gone() from error
             async with self._places:
-                found = await asyncio.to_thread(_ranked, document)
-        self._rankings[key] = found
+                ranking = await asyncio.to_thread(_ranked, document)
+        self._rankings[key] = ranking
         while len(self._rankings) > _RANKINGS_KEPT:
             self._rankings.popitem(last=False)
-        return found
+        return ranking
 
 
 def _ranked(document: bytes) -> Ranking:

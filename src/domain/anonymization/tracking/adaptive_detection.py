@@ -1,10 +1,10 @@
-"""Look closer where two looks for text and plates do not agree.
+"""Adaptive detection: extra detection of text and plates where two passes disagree.
 
-Between two looks a track is drawn as a straight line. That holds for what stands still or drifts, and neither
-for what shakes, swings or passes by, nor for what is shown between two looks only. So frames wait until the
-next look is known. Then what both have found is followed by its pixels, and a frame gets a look of its own
-where something cannot be seen, or the two looks do not tell what happens between them. What is done with a
-frame depends on nothing but the frames from one look to the next.
+Between two passes a track is interpolated linearly. That is right for what stands still or drifts, but
+wrong for what shakes, swings, passes by or appears only briefly. Therefore frames wait until the next pass
+is known. The detections of both passes are then propagated by template matching. A frame gets a detection
+of its own if a template cannot be located in it, or if the two passes leave open what happens between them.
+The result for a frame depends only on the frames from one pass to the next.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.ports import Frame
 
 FARTHEST = 10.0
-"""How far one may go and still be told to have moved, likewise."""
+"""Largest displacement between two detections of one object, in units of the box's shorter side."""
 
 MOST_GROWTH = 1.5
-"""How much wider or higher it may be then."""
+"""Largest ratio between the widths or heights of two such detections."""
 
 MOST_SURPRISE = 32.0
-"""Grey levels by which a cell of the picture may differ from what lies between the two looks."""
+"""Largest deviation of a grid cell from the interpolation between two passes, in grey levels."""
 
 
 class CloserLooks:
-    """Takes in examined frames, and gives them out, in the same order, when they were looked at enough.
+    """Queue of analysed frames that adds detections where two passes disagree, and keeps the order.
 
     Args:
-        pool: where closer looks are taken.
-        look: examines a frame for text and plates.
-        due: whether the frame with a number was looked at already.
-        accept: lowest score of a find that another one must confirm.
+        pool: executor of the extra detections.
+        look: detection of text and plates in a frame.
+        due: predicate on frame numbers: True for frames of a regular pass.
+        accept: score from which on a detection must have a counterpart in the other pass.
     """
 
     def __init__(
@@ -68,22 +68,24 @@ class CloserLooks:
         self._queue: deque[Examination | Future[Examination]] = deque()
 
     def add(self, examined: Examination, frame: Frame) -> None:
-        """Take in the next frame."""
+        """Add the next frame."""
         if not self._due(examined.index):
             self._between.append((examined, frame))
             return
         before = self._before
-        between = [one for one, _ in self._between]
+        between = [pending for pending, _ in self._between]
         block = [before, *between, examined] if before else []
-        doubtful = doubtful_frames(block, self._accept) if block else set(range(len(between)))
-        for place, (one, its_frame) in enumerate(self._between):
+        to_redetect = doubtful_frames(block, self._accept) if block else set(range(len(between)))
+        for position, (pending, its_frame) in enumerate(self._between):
             if before and (before.patches or examined.patches):
-                closer = place in doubtful
-                self._queue.append(self._pool.submit(self._follow, one, its_frame, before, examined, closer))
-            elif place in doubtful:
-                self._queue.append(self._pool.submit(self._look, one, its_frame))
+                redetect = position in to_redetect
+                self._queue.append(
+                    self._pool.submit(self._follow, pending, its_frame, before, examined, redetect)
+                )
+            elif position in to_redetect:
+                self._queue.append(self._pool.submit(self._look, pending, its_frame))
             else:
-                self._queue.append(one)
+                self._queue.append(pending)
         if before and leaves(before, examined):
             self._queue.append(self._pool.submit(_followed_to, examined, frame, before))
         else:
@@ -92,11 +94,11 @@ class CloserLooks:
         self._between = []
 
     def continue_from(self, examined: Examination) -> None:
-        """Begin behind a frame that was looked at, and given out, before."""
+        """Continue after a frame of a regular pass that was returned before."""
         self._before = examined
 
     def settled(self, allowed: int) -> Iterator[Examination]:
-        """Frames that are done; waits until no more than so many are under way."""
+        """Yield finished frames, waiting until at most this many are in progress."""
         while self._queue:
             first = self._queue[0]
             if isinstance(first, Future):
@@ -109,19 +111,19 @@ class CloserLooks:
     def _follow(
         self, one: Examination, frame: Frame, before: Examination, after: Examination, closer: bool
     ) -> Examination:
-        """The same with where the finds of two looks are; looked at where that cannot be seen."""
+        """Add the propagated boxes of two passes to a frame; run the detectors if any cannot be located."""
         if one.found is None:
             return one
         try:
-            seen, complete = seen_between(frame, before, after, self._accept)
+            propagated, complete = seen_between(frame, before, after, self._accept)
         except ExaminationError:
             return Examination(one.index, None, None)
-        looked = self._look(one, frame) if closer or not complete else one
-        return replace(looked, seen=seen) if looked.found is not None else looked
+        result = self._look(one, frame) if closer or not complete else one
+        return replace(result, seen=propagated) if result.found is not None else result
 
 
 def _followed_to(examined: Examination, frame: Frame, before: Examination) -> Examination:
-    """The same with what the look before has found, and this one has not."""
+    """Add the boxes that were detected in the previous pass but not in this one."""
     if examined.found is None:
         return examined
     try:
@@ -131,64 +133,72 @@ def _followed_to(examined: Examination, frame: Frame, before: Examination) -> Ex
 
 
 class Change(IntEnum):
-    """What became of the sure finds from one look to the next."""
+    """Change of the high-scoring detections from one pass to the next."""
 
     NONE = 0
     APPEARANCE = 1
-    """One came or went; what is sure is followed by its pixels."""
+    """A detection appeared or disappeared; high-scoring ones are propagated by template matching."""
     MOTION = 2
-    """One went further than it may, and was unsure at one end: finds on its way may say what it is."""
+    """A detection moved too far and has a low score in one pass: detections in between may confirm it."""
 
 
 def doubtful_frames(block: Sequence[Examination], accept: float) -> set[int]:
-    """The frames that two looks leave in doubt.
+    """Return the frames between two passes that need a detection of their own.
 
     Args:
-        block: frames from one look to the next, both included.
-        accept: lowest score of a find that must have its counterpart.
+        block: frames from one pass to the next, both included.
+        accept: score from which on a detection must have a counterpart.
 
     Returns:
-        Places among the frames between the looks: all of them where something that is unsure moves, or a
-        frame was not examined; the one that shows most of what neither look shows where something comes or
-        goes, or where it shows a lot. What is found in that one is taken to be in its neighbours too.
+        Positions among the frames between the passes. All of them if a low-scoring detection moves or a frame
+        was not analysed. If a detection appears or disappears, or any frame deviates strongly from both
+        passes, only the frame that deviates most; its detections apply to the neighbouring frames too.
     """
     between = range(len(block) - 2)
     if not between:
         return set()
-    if any(one.found is None for one in block):
+    if any(analysis.found is None for analysis in block):
         return set(between)
     change = max(_change(block[0].finds(kind), block[-1].finds(kind), accept) for kind in AREAS)
     if change is Change.MOTION:
         return set(between)
-    surprises = _surprises(block)
-    most = int(surprises.argmax())
-    return {most} if change or surprises[most] > MOST_SURPRISE else set()
+    deviations = _surprises(block)
+    most = int(deviations.argmax())
+    return {most} if change or deviations[most] > MOST_SURPRISE else set()
 
 
 def _change(before: Found, after: Found, accept: float) -> Change:
-    drifts = drift(before.boxes, after.boxes)
-    stays = drifts <= MOST_DRIFT
-    left = ~stays.any(axis=1)
-    came = ~stays.any(axis=0)
-    if not (left & (before.scores >= accept)).any() and not (came & (after.scores >= accept)).any():
+    """Classify the change between the detections of two passes."""
+    distances = drift(before.boxes, after.boxes)
+    matched = distances <= MOST_DRIFT
+    disappeared = ~matched.any(axis=1)
+    appeared = ~matched.any(axis=0)
+    if (
+        not (disappeared & (before.scores >= accept)).any()
+        and not (appeared & (after.scores >= accept)).any()
+    ):
         return Change.NONE
-    alike = _sizes_are_alike(before.boxes[left], after.boxes[came])
-    near = drifts[np.ix_(left, came)] <= FARTHEST
-    both_sure = np.logical_and.outer(before.scores[left] >= accept, after.scores[came] >= accept)
-    return Change.MOTION if (alike & near & ~both_sure).any() else Change.APPEARANCE
+    similar = _sizes_are_alike(before.boxes[disappeared], after.boxes[appeared])
+    near = distances[np.ix_(disappeared, appeared)] <= FARTHEST
+    both_sure = np.logical_and.outer(before.scores[disappeared] >= accept, after.scores[appeared] >= accept)
+    return Change.MOTION if (similar & near & ~both_sure).any() else Change.APPEARANCE
 
 
 def _sizes_are_alike(first: Boxes, second: Boxes) -> NDArray[np.bool_]:
-    """Whether neither width nor height changes much, (n, m)."""
-    sides, others = (np.maximum(one[:, 2:] - one[:, :2], 1e-9) for one in (first, second))
+    """Return whether both width and height are similar, (n, m)."""
+    sides, others = (np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9) for boxes in (first, second))
     ratio = sides[:, None] / others[None]
     return np.asarray((np.maximum(ratio, 1 / ratio) <= MOST_GROWTH).all(axis=-1))
 
 
 def _surprises(block: Sequence[Examination]) -> NDArray[np.float32]:
-    """How far each frame between two looks is from what lies between those, (frames,) grey levels."""
-    levels = np.stack([one.impression for one in block if one.impression is not None])
+    """Return the largest deviation of each frame from the interpolation between two passes, in grey levels.
+
+    Returns:
+        (frames,) float32, one value for each frame between the passes.
+    """
+    levels = np.stack([analysis.impression for analysis in block if analysis.impression is not None])
     share = np.linspace(0, 1, len(block), dtype=np.float32)[:, None]
     expected = (1 - share) * levels[0] + share * levels[-1]
-    surprises: NDArray[np.float32] = np.abs(levels - expected)[1:-1].max(axis=1)
-    return surprises
+    deviations: NDArray[np.float32] = np.abs(levels - expected)[1:-1].max(axis=1)
+    return deviations

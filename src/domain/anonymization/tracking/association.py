@@ -1,9 +1,9 @@
-"""Which detections in different frames are the same face.
+"""Association of detections in different frames into tracks.
 
-Detections are linked pair of frames by pair of frames: first neighbours, then across ever longer gaps,
-each time by mutual best match among the ends that are still free. A link between frames ``t`` and
-``t + g`` therefore depends on detections in ``[t - LOOK_BACK, t + g + LOOK_BACK]`` alone, and reversing
-time reverses the links.
+Pairs of frames are processed one by one: first neighbours, then across ever longer gaps, each time by
+mutual best match among the detections that are still free. An association between frames ``t`` and
+``t + g`` therefore depends only on detections in ``[t - VELOCITY_WINDOW, t + g + VELOCITY_WINDOW]``, and
+reversing time reverses the associations.
 """
 
 from __future__ import annotations
@@ -20,61 +20,61 @@ LOOK_BACK = 3
 """Frames over which the velocity of a face is estimated."""
 
 MAX_GROWTH = 1.8
-"""Largest ratio between the sizes of a face in two linked detections."""
+"""Largest ratio between the sizes of two associated detections."""
 
 REACH_NEXT = 0.7
-"""Largest distance between linked detections of neighbouring frames, in face sizes, after prediction."""
+"""Largest distance between detections of neighbouring frames, in face sizes, after motion prediction."""
 
 REACH_PER_FRAME = 0.08
-"""What every further frame of a gap adds to that distance."""
+"""Distance added to that limit for every further frame of a gap, in face sizes."""
 
 MAX_REACH = 1.2
-"""No gap, however long, allows more than this distance."""
+"""Upper bound of the distance limit for gaps of any length, in face sizes."""
 
 NONE = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Links:
-    """For each detection, the one that continues its track; ``-1`` where there is none.
+    """Successor and predecessor of each detection in its track; ``-1`` if there is none.
 
     Attributes:
-        next: (n,) index of the detection that follows in the track.
-        previous: (n,) index of the one before.
+        next: (n,) index of the next detection of the track.
+        previous: (n,) index of the previous one.
     """
 
     next: NDArray[np.intp]
     previous: NDArray[np.intp]
 
     def tracks(self) -> list[NDArray[np.intp]]:
-        """Index arrays, one per track, each in order of time."""
-        found = []
+        """Return one index array per track, each in order of time."""
+        tracks = []
         following = self.next.tolist()
         for head in np.flatnonzero(self.previous == NONE).tolist():
             members = [head]
-            while (after := following[members[-1]]) != NONE:
-                members.append(after)
-            found.append(np.array(members, np.intp))
-        return found
+            while (successor := following[members[-1]]) != NONE:
+                members.append(successor)
+            tracks.append(np.array(members, np.intp))
+        return tracks
 
 
 def link(frames: NDArray[np.intp], boxes: Boxes, scenes: NDArray[np.intp], max_gap: int) -> Links:
-    """Link detections into tracks.
+    """Associate detections into tracks.
 
     Args:
         frames: (n,) frame number of each detection, ascending, from 0.
         boxes: (n, 4) pixels.
-        scenes: (frame count,) number of the scene that each frame belongs to; links stay inside one.
-        max_gap: the longest step in frames; 1 links neighbours only.
+        scenes: (frame count,) shot number of each frame; associations stay inside one shot.
+        max_gap: longest step in frames; 1 associates neighbouring frames only.
 
     Returns:
-        Links in which every detection has at most one successor and one predecessor.
+        Associations in which every detection has at most one successor and one predecessor.
     """
     links = Links(np.full(len(frames), NONE, np.intp), np.full(len(frames), NONE, np.intp))
     if len(frames) == 0:
         return links
     tails = _by_frame(frames, len(scenes))
-    heads = [list(found) for found in tails]
+    heads = [list(indices) for indices in tails]
     motion = _Motion(bx.centre(boxes), bx.size(boxes))
     for gap in range(1, max_gap + 1):
         for t in range(len(scenes) - gap):
@@ -84,13 +84,13 @@ def link(frames: NDArray[np.intp], boxes: Boxes, scenes: NDArray[np.intp], max_g
                     tails[t].remove(tail)
                     heads[t + gap].remove(head)
         if gap == 1:
-            # Velocities come from links between neighbouring frames alone, which keeps them local.
+            # Velocities are estimated from neighbouring frames only, which keeps the dependencies local.
             motion.estimate(links)
     return links
 
 
 class _Motion:
-    """Where faces are, how large, and where they are heading."""
+    """Positions, sizes and velocities of the detections."""
 
     def __init__(self, centres: NDArray[np.float64], sizes: NDArray[np.float64]) -> None:
         self.centres = centres
@@ -99,7 +99,7 @@ class _Motion:
         self.velocity_after = np.full_like(centres, np.nan)
 
     def estimate(self, links: Links) -> None:
-        """Take velocities, in pixels a frame, from up to ``LOOK_BACK`` neighbouring links on each side."""
+        """Estimate velocities in pixels per frame from up to ``VELOCITY_WINDOW`` links on each side."""
         for steps, velocity, sign in (
             (links.previous, self.velocity_before, 1.0),
             (links.next, self.velocity_after, -1.0),
@@ -112,21 +112,24 @@ class _Motion:
                 reached = onward
 
     def costs(self, tails: NDArray[np.intp], heads: NDArray[np.intp], gap: int) -> NDArray[np.float64]:
-        """Distance of every tail to every head, (t, h), in face sizes, less the expected motion."""
-        travelled = self.centres[heads][None] - self.centres[tails][:, None]
-        from_tail = np.broadcast_to(self.velocity_before[tails][:, None], travelled.shape)
-        from_head = np.broadcast_to(self.velocity_after[heads][None], travelled.shape)
-        known = np.stack([from_tail, from_head])
-        weights = ~np.isnan(known[..., :1])
-        expected = gap * np.where(weights, known, 0.0).sum(0) / np.maximum(weights.sum(0), 1)
+        """Return the distance of every tail to every head, (t, h), in face sizes, after motion prediction.
+
+        Pairs whose sizes differ too much have infinite cost.
+        """
+        displacement = self.centres[heads][None] - self.centres[tails][:, None]
+        from_tail = np.broadcast_to(self.velocity_before[tails][:, None], displacement.shape)
+        from_head = np.broadcast_to(self.velocity_after[heads][None], displacement.shape)
+        velocities = np.stack([from_tail, from_head])
+        weights = ~np.isnan(velocities[..., :1])
+        expected = gap * np.where(weights, velocities, 0.0).sum(0) / np.maximum(weights.sum(0), 1)
         tail_sizes, head_sizes = self.sizes[tails][:, None], self.sizes[heads][None]
-        costs = np.hypot(*np.moveaxis(travelled - expected, -1, 0)) / np.sqrt(tail_sizes * head_sizes)
-        alike = np.maximum(tail_sizes, head_sizes) <= MAX_GROWTH * np.minimum(tail_sizes, head_sizes)
-        return np.asarray(np.where(alike, costs, np.inf))
+        costs = np.hypot(*np.moveaxis(displacement - expected, -1, 0)) / np.sqrt(tail_sizes * head_sizes)
+        comparable = np.maximum(tail_sizes, head_sizes) <= MAX_GROWTH * np.minimum(tail_sizes, head_sizes)
+        return np.asarray(np.where(comparable, costs, np.inf))
 
 
 def _by_frame(frames: NDArray[np.intp], count: int) -> list[list[int]]:
-    """Indices of the detections of each frame."""
+    """Return the indices of the detections of each frame."""
     indices: list[list[int]] = [[] for _ in range(count)]
     for index, frame in enumerate(frames.tolist()):
         indices[frame].append(index)
@@ -134,7 +137,7 @@ def _by_frame(frames: NDArray[np.intp], count: int) -> list[list[int]]:
 
 
 def _match(tails: list[int], heads: list[int], gap: int, motion: _Motion) -> list[tuple[int, int]]:
-    """Pairs in which each is the other's nearest, and near enough."""
+    """Return the pairs that are each other's nearest neighbours and close enough."""
     first, second = np.array(tails), np.array(heads)
     costs = motion.costs(first, second, gap)
     best_head, best_tail = costs.argmin(axis=1), costs.argmin(axis=0)

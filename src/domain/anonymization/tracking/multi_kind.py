@@ -1,4 +1,4 @@
-"""Follow everything that was found in a run of frames: faces, text, plates, each kind by itself."""
+"""Tracking of faces, text and plates in a run of frames, each kind separately."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ def follow(
     """Decide what to redact in a run of consecutive frames.
 
     Args:
-        examined: the frames.
-        scenes: (frames,) number of the scene each frame belongs to.
-        settings: what is accepted, for each kind that was looked for.
+        examined: analyses of the frames.
+        scenes: (frames,) shot number of each frame.
+        settings: tracker settings of each kind that was searched for.
 
     Returns:
-        Boxes and tracks of all kinds, numbered together; text of a plate's shape is a plate. A frame's
-        detections are counted through all kinds, in their order in the settings.
+        Boxes and tracks of all kinds, numbered together; text with the shape of a plate is reclassified as
+        one. Rows of a frame's detections are counted through all kinds, in the order of the settings.
     """
     boxes: list[list[TrackedBox]] = [[] for _ in examined]
     members: list[list[tuple[int, int]]] = []
-    counted = [0] * len(examined)
+    offsets = [0] * len(examined)
     run = range(examined[0].index, examined[-1].index + 1) if examined else range(0)
-    for kind, how in settings.items():
-        found = [one.finds(kind) for one in examined]
-        tracks = track(found, scenes, how, [_seen(one, kind, run) for one in examined])
-        of_kind = [[replace(box, kind=kind) for box in covered] for covered in tracks.boxes]
+    for kind, kind_settings in settings.items():
+        detections = [entry.finds(kind) for entry in examined]
+        tracks = track(detections, scenes, kind_settings, [_seen(entry, kind, run) for entry in examined])
+        of_kind = [[replace(box, kind=kind) for box in frame_boxes] for frame_boxes in tracks.boxes]
         if kind is Kind.TEXT:
-            of_kind = plates_among(Tracks(of_kind, tracks.members), found, how.max_gap)
-        for covered, all_kinds in zip(of_kind, boxes, strict=True):
-            all_kinds += [replace(box, track=len(members) + box.track) for box in covered]
-        members += [[(t, counted[t] + row) for t, row in one] for one in tracks.members]
-        counted = [before + len(one.scores) for before, one in zip(counted, found, strict=True)]
+            of_kind = plates_among(Tracks(of_kind, tracks.members), detections, kind_settings.max_gap)
+        for frame_boxes, all_boxes in zip(of_kind, boxes, strict=True):
+            all_boxes += [replace(box, track=len(members) + box.track) for box in frame_boxes]
+        members += [[(t, offsets[t] + row) for t, row in entry] for entry in tracks.members]
+        offsets = [offset + len(entry.scores) for offset, entry in zip(offsets, detections, strict=True)]
     return Tracks(boxes, members)
 
 
 def _seen(examined: Examination, kind: Kind, run: range) -> Seen:
-    """What was seen again of one kind, with frames counted from the first of the run.
+    """Return the propagated boxes of one kind, with frames counted from the first of the run.
 
-    The look before a frame, or the one after it, may lie outside the run; then nothing is known of its finds.
+    Boxes from a pass outside the run are dropped, because its detections are not part of the run.
     """
-    seen = examined.seen.get(kind) or Seen.nothing()
-    known = (seen.frames >= run.start) & (seen.frames < run.stop)
-    return Seen(seen.frames[known] - run.start, seen.rows[known], seen.boxes[known])
+    propagated = examined.seen.get(kind) or Seen.nothing()
+    inside = (propagated.frames >= run.start) & (propagated.frames < run.stop)
+    return Seen(propagated.frames[inside] - run.start, propagated.rows[inside], propagated.boxes[inside])

@@ -1,4 +1,4 @@
-"""Finds that were looked for, by their pixels, in frames around their own, and what to redact for it."""
+"""Boxes propagated from other frames by template matching, and their effect on the redacted boxes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 
 Sighting: TypeAlias = tuple[int, Boxes]
-"""A frame and where a find of another one is in it, (4,) pixels; not a number where it could not be seen."""
+"""Frame index and box (4,) of a detection of another frame in it; NaN if its template was not found."""
 
 UNSEEN = 0.5
-"""How much further than it was seen what was looked for in vain may be, in its box's shorter sides."""
+"""Extra margin for a box whose template was not found, in units of its shorter side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """Finds of other frames that were looked for, by their pixels, in one frame.
+    """Detections of other frames that template matching searched for in one frame.
 
     Attributes:
-        frames: (n,) in which they were found.
-        rows: (n,) of what was found there.
-        boxes: (n, 4) where they are in this frame, pixels; not a number where they could not be seen.
+        frames: (n,) frames in which they were detected.
+        rows: (n,) rows of those frames' detections.
+        boxes: (n, 4) their boxes in this frame, in pixels; NaN if the template was not found.
     """
 
     frames: NDArray[np.intp]
@@ -35,26 +35,28 @@ class Seen:
 
     @classmethod
     def nothing(cls) -> Self:
-        """Nothing was looked for."""
+        """Return an instance for a frame in which nothing was searched for."""
         return cls(np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 4)))
 
 
 class Sightings:
-    """What was seen again of each detection.
+    """Propagated boxes grouped by detection.
 
     Args:
-        seen: per frame.
-        firsts: (frames,) number of each frame's first detection, counted through all frames.
+        seen: propagated boxes of each frame.
+        firsts: (frames,) index of each frame's first detection, counted through all frames.
     """
 
     def __init__(self, seen: Sequence[Seen], firsts: NDArray[np.intp]) -> None:
         self._of: dict[int, list[Sighting]] = {}
-        for time, there in enumerate(seen):
-            for detection, box in zip((firsts[there.frames] + there.rows).tolist(), there.boxes, strict=True):
+        for time, frame_boxes in enumerate(seen):
+            for detection, box in zip(
+                (firsts[frame_boxes.frames] + frame_boxes.rows).tolist(), frame_boxes.boxes, strict=True
+            ):
                 self._of.setdefault(detection, []).append((time, box))
 
     def of(self, detections: NDArray[np.intp]) -> list[list[Sighting]]:
-        """Per detection, frames and where it is in them, in pixels."""
+        """Return, for each detection, the frames that it was propagated to and its box there, in pixels."""
         return [self._of.get(detection, []) for detection in detections.tolist()]
 
 
@@ -65,33 +67,33 @@ def enlarged(
     finds: Boxes,
     sightings: Sequence[Sequence[Sighting]],
 ) -> Boxes:
-    """Enlarge the boxes of one track to where its finds were seen again.
+    """Enlarge the boxes of one track to the propagated boxes of its detections.
 
-    Where one was looked for in vain, and nothing was found either, it may be as far from its way as it ever
-    was between the same two looks, and a little further.
+    Where matching failed and nothing was detected, the box grows by the largest deviation measured between
+    the same two passes, plus ``UNSEEN_MARGIN``.
 
     Args:
-        boxes: (m, 4) of consecutive frames.
-        start: number of the first of those.
-        frames: (n,) numbers of those in which it was found.
-        finds: (n, 4) where it was found.
-        sightings: per find.
+        boxes: (m, 4) boxes of consecutive frames.
+        start: number of the first of those frames.
+        frames: (n,) numbers of the frames with a detection.
+        finds: (n, 4) detected boxes.
+        sightings: propagated boxes of each detection.
 
     Returns:
-        (m, 4), each holding the box that was there.
+        (m, 4) boxes, each of which contains the original one.
     """
     larger = boxes.copy()
-    found = set((frames - start).tolist())
-    for there, frame, own in zip(sightings, frames.tolist(), finds, strict=True):
-        # What happens before a find says nothing of what happens after it.
+    detected = set((frames - start).tolist())
+    for propagations, frame, detection in zip(sightings, frames.tolist(), finds, strict=True):
+        # The motion before a detection is independent of that after it.
         for side in (-1, 1):
-            around = [(t - start, box) for t, box in there if (t - frame) * side > 0]
-            inside = [(at, box) for at, box in around if 0 <= at < len(boxes)]
-            seen = [(at, box) for at, box in inside if not np.isnan(box[0])]
-            strayed = max((float(np.abs(box - boxes[at]).max()) for at, box in seen), default=0.0)
-            strayed += UNSEEN * float(bx.sides(own).min())
-            for at, box in seen:
-                larger[at] = bx.enclose(larger[at], box)
-            for at in {at for at, _ in inside} - {at for at, _ in seen} - found:
-                larger[at] = bx.enclose(larger[at], bx.pad(boxes[at], strayed))
+            around = [(t - start, box) for t, box in propagations if (t - frame) * side > 0]
+            inside = [(index, box) for index, box in around if 0 <= index < len(boxes)]
+            located = [(index, box) for index, box in inside if not np.isnan(box[0])]
+            margin = max((float(np.abs(box - boxes[index]).max()) for index, box in located), default=0.0)
+            margin += UNSEEN * float(bx.sides(detection).min())
+            for index, box in located:
+                larger[index] = bx.enclose(larger[index], box)
+            for index in {index for index, _ in inside} - {index for index, _ in located} - detected:
+                larger[index] = bx.enclose(larger[index], bx.pad(boxes[index], margin))
     return larger

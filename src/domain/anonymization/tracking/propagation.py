@@ -1,8 +1,8 @@
-"""Follow what was found at two looks through the frames between them, by its pixels.
+"""Propagation of text and plate boxes to the frames between two detection passes, by template matching.
 
-A straight line from one look to the next says nothing of a camera that shakes, or of a name tag that swings:
-both may be back where they were. So what was found is looked for in every frame between. Most of it is where
-it was, and that is quick to see.
+Linear interpolation between two passes misses the motion of a shaking camera or of a swinging name tag,
+which may both be back at their starting position. Therefore each box is located in every frame between.
+Most boxes have not moved, which is quick to verify.
 """
 
 from __future__ import annotations
@@ -25,14 +25,17 @@ from framecloak.domain.ports import Frame
 AREAS = (Kind.TEXT, Kind.PLATE)
 
 MOST_DRIFT = 0.5
-"""How far a side of a box may move between two looks, in the box's shorter sides."""
+"""Largest displacement of any side of a box between two passes, in units of its shorter side."""
 
 SAME_EXTENT = 0.15
-"""How much a side may differ, likewise, of two finds that hold the same: where one is, the other is."""
+"""Largest difference in width or height, in units of the shorter side, of two boxes of the same object.
+
+If two boxes have the same extent, the position of one determines that of the other.
+"""
 
 
 def with_patches(examined: Examination, frame: Frame) -> Examination:
-    """The same with what lies in the boxes that were found.
+    """Return the analysis with templates of its text and plate boxes.
 
     Raises:
         ExaminationError: the frame was not decoded.
@@ -40,90 +43,97 @@ def with_patches(examined: Examination, frame: Frame) -> Examination:
     boxes = {kind: examined.finds(kind).boxes for kind in AREAS}
     if not any(map(len, boxes.values())):
         return examined
-    picture = Picture(frame)
-    return replace(examined, patches={kind: picture.patches(found) for kind, found in boxes.items()})
+    matcher = Picture(frame)
+    return replace(
+        examined, patches={kind: matcher.patches(kind_boxes) for kind, kind_boxes in boxes.items()}
+    )
 
 
 def seen_between(
     frame: Frame, before: Examination, after: Examination, accept: float
 ) -> tuple[dict[Kind, Seen], bool]:
-    """Look for what two looks have found in a frame between them.
+    """Locate the detections of two passes in a frame between them.
 
     Args:
-        frame: where to look.
-        before: the look before it.
-        after: the look after it.
-        accept: lowest score of a find that is sure.
+        frame: frame to search.
+        before: the pass before it.
+        after: the pass after it.
+        accept: score from which on a detection must be located.
 
     Returns:
-        Where it is, by kind, and whether all of it that is sure was seen. Of two finds that hold the same,
-        one that was seen stands for both.
+        Propagated boxes by kind, and whether all high-scoring detections were located. Of two detections of
+        the same object, one that is located stands for both.
 
     Raises:
         ExaminationError: the frame was not decoded.
     """
-    picture = Picture(frame)
+    matcher = Picture(frame)
     share = (frame.index - before.index) / (after.index - before.index)
-    seen: dict[Kind, Seen] = {}
+    propagated: dict[Kind, Seen] = {}
     complete = True
     for kind in AREAS:
-        one, other = before.finds(kind), after.finds(kind)
-        if not len(one.scores) and not len(other.scores):
+        earlier, later = before.finds(kind), after.finds(kind)
+        if not len(earlier.scores) and not len(later.scores):
             continue
-        pairs = _Pairs.among(one, other)
-        onward, back = np.zeros((len(one.scores), 2)), np.zeros((len(other.scores), 2))
+        pairs = _Pairs.among(earlier, later)
+        onward, back = np.zeros((len(earlier.scores), 2)), np.zeros((len(later.scores), 2))
         onward[pairs.first], back[pairs.second] = share * pairs.moved, (share - 1) * pairs.moved
-        asked, asked_back = np.ones(len(onward), bool), np.ones(len(back), bool)
-        there = _sought(picture, before.patches.get(kind, ()), onward, asked)
-        asked_back[pairs.second] = ~pairs.alike | np.isnan(there[pairs.first, 0])
-        there_back = _sought(picture, after.patches.get(kind, ()), back, asked_back)
-        told = pairs.alike & asked_back[pairs.second] & ~np.isnan(there_back[pairs.second, 0])
-        asked[pairs.first[told]] = False
-        sure, sure_back = one.scores >= accept, other.scores >= accept
+        searched, searched_back = np.ones(len(onward), bool), np.ones(len(back), bool)
+        located = _sought(matcher, before.patches.get(kind, ()), onward, searched)
+        searched_back[pairs.second] = ~pairs.alike | np.isnan(located[pairs.first, 0])
+        located_back = _sought(matcher, after.patches.get(kind, ()), back, searched_back)
+        resolved = pairs.alike & searched_back[pairs.second] & ~np.isnan(located_back[pairs.second, 0])
+        searched[pairs.first[resolved]] = False
+        sure, sure_back = earlier.scores >= accept, later.scores >= accept
         sure[pairs.first] |= sure_back[pairs.second]
         sure_back[pairs.second] = sure[pairs.first]
-        seen[kind] = _joined(_seen(before, there, asked), _seen(after, there_back, asked_back))
-        lost = (
-            (np.isnan(there[:, 0]) & asked & sure).any(),
-            (np.isnan(there_back[:, 0]) & asked_back & sure_back).any(),
+        propagated[kind] = _joined(
+            _seen(before, located, searched), _seen(after, located_back, searched_back)
         )
-        complete &= not any(lost)
-    return seen, complete
+        missing = (
+            (np.isnan(located[:, 0]) & searched & sure).any(),
+            (np.isnan(located_back[:, 0]) & searched_back & sure_back).any(),
+        )
+        complete &= not any(missing)
+    return propagated, complete
 
 
 def seen_later(frame: Frame, before: Examination, after: Examination) -> dict[Kind, Seen]:
-    """Look for what one look has found, and the next one has not, in the frame of that one.
+    """Locate detections of one pass that the next pass has not made, in the frame of the next pass.
 
     Args:
-        frame: where to look.
-        before: the look before it.
-        after: what was found in the frame.
+        frame: frame to search.
+        before: the pass before it.
+        after: the pass on this frame.
 
     Returns:
-        Where it is, by kind, as far as it was seen.
+        Propagated boxes by kind, as far as they were located.
 
     Raises:
         ExaminationError: the frame was not decoded.
     """
-    picture = Picture(frame)
-    seen: dict[Kind, Seen] = {}
+    matcher = Picture(frame)
+    propagated: dict[Kind, Seen] = {}
     for kind in AREAS:
-        found = before.finds(kind)
-        left = np.ones(len(found.scores), bool)
-        left[_Pairs.among(found, after.finds(kind)).first] = False
-        there = _sought(picture, before.patches.get(kind, ()), np.zeros((len(left), 2)), left)
-        seen[kind] = _seen(before, there, ~np.isnan(there[:, 0]))
-    return seen
+        earlier = before.finds(kind)
+        unmatched = np.ones(len(earlier.scores), bool)
+        unmatched[_Pairs.among(earlier, after.finds(kind)).first] = False
+        located = _sought(matcher, before.patches.get(kind, ()), np.zeros((len(unmatched), 2)), unmatched)
+        propagated[kind] = _seen(before, located, ~np.isnan(located[:, 0]))
+    return propagated
 
 
 def leaves(before: Examination, after: Examination) -> bool:
-    """Whether anything that one look has found is not in the next one."""
-    looks = [(before.finds(kind), after.finds(kind)) for kind in AREAS]
-    return any(len(_Pairs.among(one, other).first) < len(one.scores) for one, other in looks)
+    """Return whether any detection of one pass has no counterpart in the next one."""
+    passes = [(before.finds(kind), after.finds(kind)) for kind in AREAS]
+    return any(len(_Pairs.among(earlier, later).first) < len(earlier.scores) for earlier, later in passes)
 
 
 def drift(first: Boxes, second: Boxes) -> NDArray[np.float64]:
-    """How far the side that moves most does from each box to each other one, (n, m), in shorter sides."""
+    """Return the largest displacement of any side from each box to each other box, (n, m).
+
+    The unit is the shorter side of the first box.
+    """
     moved = np.abs(first[:, None] - second[None]).max(axis=-1)
     shorter = (first[:, 2:] - first[:, :2]).min(axis=-1)
     return np.asarray(moved / np.maximum(shorter, 1e-9)[:, None])
@@ -131,13 +141,13 @@ def drift(first: Boxes, second: Boxes) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Finds of two looks that are each other's nearest, and near.
+    """Detections of two passes that are each other's nearest neighbour, and close.
 
     Attributes:
-        first: (p,) rows of the one.
-        second: (p,) rows of the other.
-        moved: (p, 2) pixels from one to the other.
-        alike: (p,) whether both are of one extent.
+        first: (p,) rows of the first pass.
+        second: (p,) rows of the second pass.
+        moved: (p, 2) displacement in pixels from the first to the second.
+        alike: (p,) True if both have the same extent.
     """
 
     first: NDArray[np.intp]
@@ -147,45 +157,48 @@ class _Pairs:
 
     @classmethod
     def among(cls, one: Found, other: Found) -> _Pairs:
-        nobody = np.empty(0, np.intp)
-        first = second = nobody
+        """Pair the detections of two passes by mutual nearest neighbour."""
+        none = np.empty(0, np.intp)
+        first = second = none
         if len(one.scores) and len(other.scores):
-            drifts = drift(one.boxes, other.boxes)
-            nearest = drifts.argmin(axis=1)
-            rows = np.arange(len(drifts))
-            mutual = (drifts.argmin(axis=0)[nearest] == rows) & (drifts[rows, nearest] <= MOST_DRIFT)
+            distances = drift(one.boxes, other.boxes)
+            nearest = distances.argmin(axis=1)
+            rows = np.arange(len(distances))
+            mutual = (distances.argmin(axis=0)[nearest] == rows) & (distances[rows, nearest] <= MOST_DRIFT)
             first, second = rows[mutual], nearest[mutual]
-        boxes, others = one.boxes[first], other.boxes[second]
-        grown = np.abs(bx.sides(others) - bx.sides(boxes)).max(axis=1)
+        boxes, counterparts = one.boxes[first], other.boxes[second]
+        grown = np.abs(bx.sides(counterparts) - bx.sides(boxes)).max(axis=1)
         alike = grown <= SAME_EXTENT * bx.sides(boxes).min(axis=1)
-        return cls(first, second, bx.centre(others) - bx.centre(boxes), alike)
+        return cls(first, second, bx.centre(counterparts) - bx.centre(boxes), alike)
 
 
 def _sought(
     picture: Picture, patches: Sequence[Patch], expected: NDArray[np.float64], asked: NDArray[np.bool_]
 ) -> Boxes:
-    """Where patches are in a picture, (n, 4); not a number where they are not seen, or nobody asks.
+    """Locate templates in a frame, as (n, 4) pixels; NaN for those not located or not selected.
 
     Args:
-        picture: where to look.
-        patches: n of them.
-        expected: (n, 2) pixels of the frame by which they are thought to have moved.
-        asked: (n,) which of them to look for.
+        picture: matcher of the frame to search.
+        patches: n templates.
+        expected: (n, 2) predicted displacements in pixels of the frame.
+        asked: (n,) bool, True for the templates to locate.
     """
-    places = np.full((len(patches), 4), np.nan)
+    located = np.full((len(patches), 4), np.nan)
     for row in np.flatnonzero(asked).tolist():
-        place = picture.sighting(patches[row], expected[row])
-        if place is not None:
-            places[row] = place
-    return places
+        box = picture.sighting(patches[row], expected[row])
+        if box is not None:
+            located[row] = box
+    return located
 
 
 def _seen(look: Examination, places: Boxes, asked: NDArray[np.bool_]) -> Seen:
+    """Return the selected rows of a pass with their located boxes."""
     rows = np.flatnonzero(asked)
     return Seen(np.full(len(rows), look.index), rows, places[rows])
 
 
 def _joined(one: Seen, other: Seen) -> Seen:
+    """Concatenate two sets of propagated boxes."""
     return Seen(
         np.concatenate([one.frames, other.frames]),
         np.concatenate([one.rows, other.rows]),

@@ -1,9 +1,9 @@
-"""Find a small piece of one frame again in another: where did what is written here go?
+"""Template matching: locate a small region of one frame in another frame.
 
-A piece is compared by normalised cross-correlation (Lewis, "Fast Normalized Cross-Correlation", 1995), which
-does not mind how light it is or how strong its contrast: 1 where it is the same, about 0 where it is not.
-Pieces are shrunk until a line of text is a few pixels high, so that what a comparison costs, and how exact it
-is, depends on the size of the text and not on that of the frame.
+Templates are compared by normalised cross-correlation (Lewis, "Fast Normalized Cross-Correlation", 1995),
+which is independent of brightness and contrast: 1 for the same content, about 0 for unrelated content.
+Templates are scaled down until a line of text is a few pixels high, so that cost and accuracy of a
+comparison depend on the size of the text and not on that of the frame.
 """
 
 from __future__ import annotations
@@ -20,55 +20,59 @@ from framecloak.domain.imaging.detections import FloatArray
 from framecloak.domain.ports import Frame
 
 LONGEST_SIDE = 960
-"""Pixels of a picture's longer side; frames are never enlarged to it."""
+"""Longer side in pixels of the scaled frame; frames are never enlarged to it."""
 
 HIGHEST = 20
-"""Most pixels of a piece's shorter side when it is compared; it is halved until it has no more."""
+"""Largest shorter side of a template in pixels; larger templates are halved until they fit."""
 
 SMALLEST = 4
-"""Pixels of a side below which a piece shows nothing."""
+"""Side in pixels below which a template is too small to be matched."""
 
 CORE = 0.15
-"""Share of its shorter side by which a box is cut before it is compared: padding shows what is behind."""
+"""Share of its shorter side by which a box is shrunk before matching: its padding shows the background."""
 
 THE_SAME = 0.9
-"""Correlation from which on a piece need not be looked for anywhere else."""
+"""Correlation from which on a template counts as unmoved or as moved exactly as expected."""
 
 SEEN_NEAR, SEEN_FAR = 0.5, 0.7
-"""Correlation from which on a piece was seen again where it was expected, and elsewhere.
+"""Smallest correlation of a match near the expected position, and of one further away.
 
-What stands over a picture that moves differs in what is behind it; what only lies near differs more.
+Text over a moving background has a different background in each frame, which lowers the correlation.
+Unrelated text nearby correlates even less.
 """
 
 NEAR = 0.35
-"""How far from where it is expected is near, in shorter sides."""
+"""Distance from the expected position that counts as near, in units of the template's shorter side."""
 
 FAR = 1.5
-"""How far from there a piece is looked for, likewise."""
+"""Search radius around the expected position, in units of the template's shorter side."""
 
 FAR_IN_PICTURE = 0.025
-"""At least that far, in longer sides of the picture: a camera shakes a small line as far as a large one."""
+"""Lower bound of the search radius, as a share of the scaled frame's longer side.
+
+Camera shake moves a small line of text as far as a large one.
+"""
 
 AS_GOOD = 0.05
-"""Places whose correlation is this close to that of the best one are taken for the place too."""
+"""Positions whose correlation is this close to the best one are included in the match."""
 
 _FLAT = 1.0
-"""Standard deviation, in grey levels, below which a piece shows nothing."""
+"""Standard deviation, in grey levels, below which an image region has no usable contrast."""
 
 _EASY = 16
-"""What is transformed is filled up to a multiple of this: Fourier transforms are slow on primes."""
+"""Input sizes are padded to a multiple of this: Fourier transforms are slow for prime sizes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """What lies in a box, to find it again.
+    """Content of a box, for locating it in other frames.
 
     Attributes:
         box: (4,) pixels of the frame.
-        levels: (h, w) grey levels; empty where nothing can be told from them.
-        x, y: upper left corner, in pixels of the shrunken picture.
-        shrink: pixels of the picture per pixel of the shrunken one.
-        size: (height, width) of the picture that it was cut from.
+        levels: (h, w) grey levels; empty if the content cannot be matched.
+        x, y: upper left corner, in pixels of the downscaled frame.
+        shrink: downscaling factor, relative to the matcher's scaled frame.
+        size: (height, width) of the scaled frame that the template was cut from.
     """
 
     box: Boxes
@@ -80,10 +84,10 @@ class Patch:
 
 
 class Picture:
-    """A frame to cut pieces from, and to find them in.
+    """Matcher that cuts templates from a frame and locates those of other frames in it.
 
     Args:
-        frame: its pixels are asked for once.
+        frame: frame whose pixels are read once.
 
     Raises:
         ExaminationError: the frame was not decoded.
@@ -96,19 +100,20 @@ class Picture:
         self._zoom = np.array([frame.width / width, frame.height / height])
 
     def patches(self, boxes: Boxes) -> tuple[Patch, ...]:
-        """What lies in boxes (n, 4), in pixels of the frame."""
+        """Return the templates of boxes (n, 4), in pixels of the frame."""
         return tuple(self._patch(box) for box in boxes)
 
     def sighting(self, patch: Patch, expected: NDArray[np.float64]) -> Boxes | None:
-        """Where a piece of another frame is in this one.
+        """Locate a template of another frame in this one.
 
         Args:
-            patch: the piece.
-            expected: (2,) pixels of the frame, by which it is thought to have moved; or not to have.
+            patch: template to locate.
+            expected: (2,) predicted displacement in pixels of the frame; the unmoved position is tried as
+                well.
 
         Returns:
-            (4,) pixels of the frame: its box, enlarged to every place that may be its own; None where it
-            cannot be seen.
+            (4,) pixels of the frame: the box, enlarged to every position that matches about as well; None if
+            there is no match.
         """
         height, width = patch.levels.shape
         if not patch.levels.size or patch.size != self._pixels.shape[:2]:
@@ -116,8 +121,8 @@ class Picture:
         step = self._zoom * patch.shrink
         guess = np.round(expected / step).astype(int)
         for x, y in {(0, 0), (int(guess[0]), int(guess[1]))}:
-            there = self._levels(patch.x + x, patch.y + y, width, height, patch.shrink)
-            if there.shape == patch.levels.shape and correlation(patch.levels, there)[0, 0] >= THE_SAME:
+            region = self._levels(patch.x + x, patch.y + y, width, height, patch.shrink)
+            if region.shape == patch.levels.shape and correlation(patch.levels, region)[0, 0] >= THE_SAME:
                 return bx.shift(patch.box, step * (x, y))
         moved = self._searched(patch, np.minimum(guess, 0), np.maximum(guess, 0))
         if moved is None:
@@ -127,30 +132,31 @@ class Picture:
     def _searched(
         self, patch: Patch, low: NDArray[np.intp], high: NDArray[np.intp]
     ) -> NDArray[np.intp] | None:
-        """How far a piece has moved, in pixels of the shrunken picture.
+        """Search for a template around its expected positions.
 
         Args:
-            patch: the piece.
-            low: (2,) how far it is thought to have moved at least.
-            high: (2,) the same at most.
+            patch: template to locate.
+            low: (2,) smallest expected displacement in pixels of the downscaled frame.
+            high: (2,) largest expected displacement in pixels of the downscaled frame.
 
         Returns:
-            (4,) ``x1, y1, x2, y2``: from the least to the most that it may be; None where it is not seen.
+            (4,) ``x1, y1, x2, y2``: smallest and largest displacement of the matching positions, in pixels of
+            the downscaled frame; None if there is no match.
         """
         height, width = patch.levels.shape
         shorter = min(height, width)
-        longest = max(self._pixels.shape) / patch.shrink
-        far = math.ceil(max(FAR * shorter, FAR_IN_PICTURE * longest))
-        left, top = np.maximum(low - far, (-patch.x, -patch.y)).tolist()
-        right, bottom = (high + far).tolist()
+        longer_side = max(self._pixels.shape) / patch.shrink
+        radius = math.ceil(max(FAR * shorter, FAR_IN_PICTURE * longer_side))
+        left, top = np.maximum(low - radius, (-patch.x, -patch.y)).tolist()
+        right, bottom = (high + radius).tolist()
         window = self._levels(
             patch.x + left, patch.y + top, width + right - left, height + bottom - top, patch.shrink
         )
         if window.shape[0] < height or window.shape[1] < width:
             return None
-        likeness = correlation(patch.levels, window)
-        best = likeness.max()
-        rows, columns = np.nonzero(likeness >= best - AS_GOOD)
+        correlations = correlation(patch.levels, window)
+        best = correlations.max()
+        rows, columns = np.nonzero(correlations >= best - AS_GOOD)
         first = np.array([left + columns.min(), top + rows.min()])
         last = np.array([left + columns.max(), top + rows.max()])
         beyond = max((low - first).max(), (last - high).max())
@@ -159,17 +165,18 @@ class Picture:
         return np.concatenate([first, last])
 
     def _patch(self, box: Boxes) -> Patch:
+        """Return the template of a box, without grey levels if it is too small or has too little contrast."""
         core = bx.pad(box, -CORE * float(bx.sides(box).min())) / np.tile(self._zoom, 2)
         shrink = 1
         while bx.sides(core).min() > HIGHEST * shrink:
             shrink *= 2
         x, y, right, bottom = np.maximum(np.round(core / shrink), 0).astype(int).tolist()
         levels = self._levels(x, y, right - x, bottom - y, shrink)
-        tells = levels.size and min(levels.shape) >= SMALLEST and levels.std() >= _FLAT
-        return Patch(box, levels if tells else levels[:0, :0], x, y, shrink, self._pixels.shape[:2])
+        usable = levels.size and min(levels.shape) >= SMALLEST and levels.std() >= _FLAT
+        return Patch(box, levels if usable else levels[:0, :0], x, y, shrink, self._pixels.shape[:2])
 
     def _levels(self, x: int, y: int, width: int, height: int, shrink: int) -> FloatArray:
-        """Grey levels of an area of the shrunken picture, as far as it lies inside, (h, w)."""
+        """Return the grey levels (h, w) of a region of the downscaled frame, cut at its borders."""
         rows, columns = self._pixels.shape[0] // shrink, self._pixels.shape[1] // shrink
         top, bottom = max(0, y), min(rows, y + height)
         left, right = max(0, x), min(columns, x + width)
@@ -177,43 +184,46 @@ class Picture:
             return np.empty((0, 0), np.float32)
         area = self._pixels[top * shrink : bottom * shrink, left * shrink : right * shrink]
         cells = area.reshape(area.shape[0], right - left, shrink * 3).astype(np.float32)
-        # A product with ones is ten times faster than a mean over three axes.
+        # A matrix product with ones is ten times faster than a mean over three axes.
         summed = cells @ np.full(shrink * 3, 1 / (3 * shrink * shrink), np.float32)
         levels: FloatArray = summed.reshape(bottom - top, shrink, right - left).sum(axis=1)
         return levels
 
 
 def correlation(patch: FloatArray, window: FloatArray) -> FloatArray:
-    """How much a patch is like each part of a window that it fits on.
+    """Return the normalised cross-correlation of a template with each position in a window.
 
     Args:
-        patch: (h, w) levels that are not all the same.
-        window: (H, W) levels, at least as large.
+        patch: (h, w) grey levels that are not all the same.
+        window: (H, W) grey levels, at least as large.
 
     Returns:
-        (H - h + 1, W - w + 1) normalised cross-correlation in -1..1, by upper left corner; near 0 where the
-        window is flat.
+        (H - h + 1, W - w + 1) correlations in -1..1, by upper left corner; near 0 where the window is flat.
     """
     height, width = patch.shape
-    zeroed = patch - patch.mean()
-    wanted = np.sqrt(np.square(zeroed).sum())
-    least = patch.size * _FLAT**2
+    template_deviation = patch - patch.mean()
+    template_norm = np.sqrt(np.square(template_deviation).sum())
+    min_energy = patch.size * _FLAT**2
     if patch.shape == window.shape:
-        other = window - window.mean()
-        spread = np.sqrt(max(np.square(other).sum(), least))
-        return np.asarray((zeroed * other).sum(keepdims=True) / (wanted * spread))
-    other = window - window.mean()
+        window_deviation = window - window.mean()
+        window_norm = np.sqrt(max(np.square(window_deviation).sum(), min_energy))
+        return np.asarray(
+            (template_deviation * window_deviation).sum(keepdims=True) / (template_norm * window_norm)
+        )
+    window_deviation = window - window.mean()
     size = [-(-side // _EASY) * _EASY for side in window.shape]
-    product = np.fft.rfft2(other, size) * np.conj(np.fft.rfft2(zeroed, size))
+    spectrum = np.fft.rfft2(window_deviation, size) * np.conj(np.fft.rfft2(template_deviation, size))
     rows, columns = window.shape[0] - height + 1, window.shape[1] - width + 1
-    alike = np.fft.irfft2(product, size)[:rows, :columns]
-    sums, squares = (_sums(levels, height, width) for levels in (other, np.square(other)))
-    spread = np.sqrt(np.maximum(squares - np.square(sums) / patch.size, least))
-    return np.asarray(alike / (wanted * spread), np.float32)
+    products = np.fft.irfft2(spectrum, size)[:rows, :columns]
+    sums, squares = (
+        _sums(levels, height, width) for levels in (window_deviation, np.square(window_deviation))
+    )
+    window_norm = np.sqrt(np.maximum(squares - np.square(sums) / patch.size, min_energy))
+    return np.asarray(products / (template_norm * window_norm), np.float32)
 
 
 def _sums(levels: FloatArray, height: int, width: int) -> NDArray[np.float64]:
-    """Of every area of that size, by its upper left corner."""
+    """Return the sum over every region of the given size, by its upper left corner."""
     table = np.zeros((levels.shape[0] + 1, levels.shape[1] + 1))
     table[1:, 1:] = levels.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
     return np.asarray(

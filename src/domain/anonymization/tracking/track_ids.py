@@ -1,4 +1,4 @@
-"""One number for a track, through all blocks and slices that it passes."""
+"""Stable track ids across the blocks and slices that a track passes through."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TypeAlias
 from framecloak.domain.anonymization.tracking.tracker import TrackedBox, Tracks
 
 Detection: TypeAlias = tuple[int, int]
-"""Number of a frame in the video, and which of its detections."""
+"""Number of a frame in the video, and row of one of its detections."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackLinks:
-    """How the tracks of a slice hang together with those before and behind it.
+    """Detections that connect the tracks of a slice with those of its neighbours.
 
     Attributes:
-        heads: for each track, by its number within the slice, its detections near the slice's beginning.
-        tails: numbers within the slice by detections near its end.
+        heads: for each track, by its id within the slice, its detections near the start of the slice.
+        tails: ids within the slice, by detections near its end.
     """
 
     heads: tuple[tuple[Detection, ...], ...]
@@ -26,14 +26,14 @@ class TrackLinks:
 
 
 class TrackNumbers:
-    """Gives a track the same number in every block it passes through.
+    """Assigner of ids that stay the same in every block that a track passes through.
 
-    A block is tracked with margins, so neighbouring blocks see some of the same detections; those tell
-    which tracks are the same.
+    A block is tracked with margins, so neighbouring blocks share some of their detections. Tracks that share
+    a detection get the same id.
 
     Args:
-        reach: how many frames behind what is delivered a link may still change.
-        start: number in the video of the first frame that is delivered.
+        reach: number of frames after the delivered ones within which an association may still change.
+        start: number in the video of the first delivered frame.
     """
 
     def __init__(self, reach: int, start: int) -> None:
@@ -43,51 +43,52 @@ class TrackNumbers:
         self._heads: list[set[Detection]] = []
 
     def numbered(self, tracks: Tracks, first: int, due: range) -> list[list[TrackedBox]]:
-        """The boxes of the frames that are due, with numbers that hold for the whole run.
+        """Return the boxes of the frames that are due, with track ids that are valid for the whole run.
 
         Args:
-            tracks: of a run of frames.
+            tracks: tracks of a run of frames.
             first: number in the video of the run's first frame.
-            due: the frames to deliver, in the video's numbers.
+            due: frames to deliver, by their numbers in the video.
         """
-        numbers: dict[int, int] = {}
+        ids: dict[int, int] = {}
         delivered = []
         for index in due:
             boxes = sorted(tracks.boxes[index - first], key=lambda box: box.xyxy)
             for box in boxes:
-                if box.track not in numbers:
+                if box.track not in ids:
                     members = tracks.members[box.track]
-                    numbers[box.track] = self._number([(first + t, row) for t, row in members], due)
-            delivered.append([replace(box, track=numbers[box.track]) for box in boxes])
+                    ids[box.track] = self._number([(first + t, row) for t, row in members], due)
+            delivered.append([replace(box, track=ids[box.track]) for box in boxes])
         oldest = due.stop - self._reach
-        self._known = {key: number for key, number in self._known.items() if key[0] >= oldest}
+        self._known = {key: track_id for key, track_id in self._known.items() if key[0] >= oldest}
         return delivered
 
     def links(self) -> TrackLinks:
-        """What connects the run with its neighbours."""
+        """Return the detections that connect the run with its neighbours."""
         return TrackLinks(tuple(tuple(sorted(head)) for head in self._heads), dict(self._known))
 
     def _number(self, members: Sequence[Detection], due: range) -> int:
-        number = min((self._known[key] for key in members if key in self._known), default=len(self._heads))
-        if number == len(self._heads):
+        """Return the id of the track with these detections, and remember it for the next block."""
+        track_id = min((self._known[key] for key in members if key in self._known), default=len(self._heads))
+        if track_id == len(self._heads):
             self._heads.append(set())
-        # Links further ahead may still change when more of the video is known.
-        certain = [key for key in members if key[0] < due.stop + self._reach]
-        self._known.update(dict.fromkeys(certain, number))
-        self._heads[number].update(key for key in members if key[0] < self._start + self._reach)
-        return number
+        # Associations further ahead may change once more of the video is analysed.
+        settled = [key for key in members if key[0] < due.stop + self._reach]
+        self._known.update(dict.fromkeys(settled, track_id))
+        self._heads[track_id].update(key for key in members if key[0] < self._start + self._reach)
+        return track_id
 
 
 class TrackChain:
-    """Numbers the tracks of a whole stretch from those within its slices, one slice after the other.
+    """Merger of the track ids of consecutive slices into ids for the whole range of frames.
 
-    They are the numbers that the stretch would have had, had it been done in one go.
+    The result equals the ids that the range would have had if it had been processed as one slice.
 
     Args:
-        first: number of the first track.
+        first: id of the first track.
 
     Attributes:
-        following: number of the next track that is new.
+        following: id of the next new track.
     """
 
     def __init__(self, first: int = 0) -> None:
@@ -95,11 +96,11 @@ class TrackChain:
         self._known: Mapping[Detection, int] = {}
 
     def numbers(self, links: TrackLinks) -> list[int]:
-        """The number of each track of the next slice."""
-        own = []
+        """Return the merged id of each track of the next slice."""
+        ids = []
         for head in links.heads:
-            number = min((self._known[key] for key in head if key in self._known), default=self.following)
-            self.following = max(self.following, number + 1)
-            own.append(number)
-        self._known = {key: own[number] for key, number in links.tails.items()}
-        return own
+            track_id = min((self._known[key] for key in head if key in self._known), default=self.following)
+            self.following = max(self.following, track_id + 1)
+            ids.append(track_id)
+        self._known = {key: ids[track_id] for key, track_id in links.tails.items()}
+        return ids

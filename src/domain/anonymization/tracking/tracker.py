@@ -1,12 +1,13 @@
-"""Link detections across frames, so that a face missed in one frame is covered all the same.
+"""Tracking of detections across frames, so that a face missed in one frame is covered all the same.
 
-The tracker is *local*: what it says about a frame depends only on detections at most
-``TrackingSettings.horizon`` frames away, and it treats past and future alike. So a video may be cut into
-slices anywhere, each tracked with that margin on both sides, and the result is that of one piece.
+The tracker is *local*: its result for a frame depends only on detections at most
+``TrackingSettings.temporal_margin`` frames away, and it treats past and future alike. A video may therefore
+be cut into slices anywhere. Tracking each slice with that margin on both sides gives the same result as
+tracking the whole video.
 
 Association is by mutual best match between frames, nearest frames first, as in the two-stage matching of
-ByteTrack (Zhang et al., 2022) but without a running filter: a Kalman state would carry the whole past
-along and make the result depend on where the video was cut.
+ByteTrack (Zhang et al., 2022), but without a recursive filter: the state of a Kalman filter would depend on
+the whole past, and so on where the video was cut.
 """
 
 from __future__ import annotations
@@ -28,42 +29,42 @@ from framecloak.domain.imaging.detections import FloatArray, Kind
 
 
 class Origin(StrEnum):
-    """Why a box is redacted."""
+    """Reason why a box is redacted."""
 
     DETECTED = "detected"
-    """The detector was sure of it in this very frame."""
+    """Detected in this frame with a high score."""
     LINKED = "linked"
-    """The detector was unsure, and the track says it is a face."""
+    """Detected in this frame with a low score, confirmed by the track."""
     FILLED = "filled"
-    """Nothing was found here, between two finds of the track."""
+    """Interpolated between two detections of the track."""
     EXTENDED = "extended"
-    """Nothing was found here, just before or after the track."""
+    """Extrapolated just before the first or after the last detection of the track."""
     REGION = "region"
-    """Marked by hand."""
+    """Region marked by hand."""
     EDITED = "edited"
-    """Found, and changed by hand afterwards."""
+    """Detected, and changed by hand afterwards."""
     MANUAL = "manual"
-    """Added by hand to what was found."""
+    """Added by hand to the detected boxes."""
     RESIDUAL = "residual"
-    """Found when the redacted frame itself was searched."""
+    """Detected in the redacted frame by the residual check."""
 
 
 FOUND = frozenset({Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED})
-"""What a detector has found, in this frame or in others of the track."""
+"""Origins that stem from a detector, in this frame or in others of the track."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingSettings:
-    """What the tracker accepts and how far it reaches; lengths are in frames.
+    """Thresholds and reach of the tracker; lengths are in frames.
 
     Attributes:
-        accept: a detection with at least this score is a face, whatever its neighbours say; it also
-            confirms the unsure ones of its track.
-        memory: how many frames away along the track it still does.
-        max_gap: the longest step between two linked detections.
-        extension: how far both ends of a track are prolonged.
+        accept: score from which on a detection counts by itself; it also confirms low-scoring detections of
+            its track.
+        memory: distance along the track within which it confirms them.
+        max_gap: longest step between two associated detections.
+        extension: number of frames by which a track is extrapolated at both ends.
         margin: share of a box's width and height that is added on every side.
-        smoothing: how many neighbours on each side steady a box.
+        smoothing: number of neighbours on each side that a box is averaged with.
     """
 
     accept: float = 0.5
@@ -75,48 +76,49 @@ class TrackingSettings:
 
     @classmethod
     def for_rate(cls, frames_per_second: float, wait: int = 1) -> Self:
-        """The defaults, which are meant for 25 frames a second, stretched to another rate.
+        """Return the defaults, which are for 25 frames per second, scaled to another rate.
 
-        What only an occasional look shows is found every ``wait`` frames. Its finds are linked, also where
-        one is missing between them, and reach over the ``wait - 1`` frames that may lie between the look that
-        shows it first or last and a cut, or the video's beginning or end.
+        A face that only a periodic scale shows is detected once per detection interval. The settings allow
+        for one missing detection in between. They also cover the frames that may lie between its first or
+        last detection and a cut or an end of the video, which are fewer than the interval.
 
         Args:
-            frames_per_second: of the video; rates below 10 and above 60 count as those.
-            wait: frames from one look to the next at the size that is looked at least often.
+            frames_per_second: frame rate of the video, clamped to 10..60.
+            wait: longest detection interval of any scale, in frames.
         """
-        stretch = min(max(frames_per_second, 10.0), 60.0) / 25.0
-        standard = cls()
+        factor = min(max(frames_per_second, 10.0), 60.0) / 25.0
+        defaults = cls()
         return cls(
-            memory=max(2 * wait, round(standard.memory * stretch)),
-            max_gap=max(2 * wait, round(standard.max_gap * stretch)),
-            extension=max(2, wait - 1, round(standard.extension * stretch)),
+            memory=max(2 * wait, round(defaults.memory * factor)),
+            max_gap=max(2 * wait, round(defaults.max_gap * factor)),
+            extension=max(2, wait - 1, round(defaults.extension * factor)),
         )
 
     @classmethod
     def for_pictures(cls) -> Self:
-        """For pictures without neighbours, which must be believed sooner than frames of a video."""
+        """Return the settings for single images, where no neighbouring frame can confirm a low score."""
         return cls(accept=0.25, memory=0, max_gap=1, extension=0, smoothing=0)
 
     @property
     def horizon(self) -> int:
-        """Frames of margin that a slice needs on each side for its result to be that of the whole.
+        """Frames of margin that a slice needs on each side to give the same result as the whole video.
 
-        A box is steadied by neighbours ``smoothing`` frames away. Whether one of those is filled or extended
-        depends on detections up to ``extension + max_gap`` away, each accepted or not by evidence another
-        ``memory`` away, along links that look ``LOOK_BACK`` frames further.
+        A box is averaged with neighbours ``smoothing`` frames away. Whether one of those is interpolated or
+        extrapolated depends on detections up to ``extension + max_gap`` away. Each of those is accepted or
+        not by evidence another ``memory`` away, along associations that reach ``VELOCITY_WINDOW`` frames
+        further.
         """
         return self.smoothing + self.extension + self.max_gap + self.memory + LOOK_BACK
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whose a face is, as far as can be said.
+    """Result of identifying a face.
 
     Attributes:
-        decision: what the evidence says.
-        evidence: the views that it rests on: numbers of frames, ascending, each with the highest cosine of
-            the face in it with one of the people.
+        decision: conclusion from the evidence.
+        evidence: face samples that it is based on: ascending frame numbers, each with the highest cosine
+            similarity of the face in that frame to any of the reference people.
     """
 
     decision: Decision
@@ -128,13 +130,13 @@ class TrackedBox:
     """One box to redact in one frame.
 
     Attributes:
-        xyxy: ``x1, y1, x2, y2`` pixels, margin included, not clipped to the picture.
-        track: number of the track within one call of ``track``.
-        score: of the detection; of the nearest one in time where the box was filled or extended.
-        origin: why it is redacted.
-        kind: what it is.
-        verdict: whose face it is; None where that was not asked.
-        by_shape: it is text that was taken for a plate because of its shape.
+        xyxy: ``x1, y1, x2, y2`` in pixels, margin included, not clipped to the frame.
+        track: id of the track within one call of ``track``.
+        score: score of the detection; of the nearest one in time if the box is interpolated or extrapolated.
+        origin: reason why the box is redacted.
+        kind: kind of object.
+        verdict: identity decision; None if identities were not requested.
+        by_shape: True for text that was classified as a plate by its shape.
     """
 
     xyxy: tuple[float, float, float, float]
@@ -148,13 +150,14 @@ class TrackedBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What the detector found in one frame.
+    """Detections of one kind in one frame.
 
     Attributes:
         boxes: (n, 4) pixels of the frame.
         scores: (n,) in 0..1.
-        landmarks: (n, 5, 2) pixels of the frame, as in `Detections`; None for what has none.
-        like_plates: (n,) bool, text of a plate's shape; None for what is no text.
+        landmarks: (n, 5, 2) pixels of the frame, as in `domain.detection.Detections`; None for kinds without
+            landmarks.
+        like_plates: (n,) bool, True for text with the shape of a plate; None for other kinds.
     """
 
     boxes: Boxes
@@ -164,17 +167,17 @@ class Found:
 
     @classmethod
     def nothing(cls) -> Self:
-        """No detections."""
+        """Return an instance without detections."""
         return cls(np.empty((0, 4)), np.empty(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
-    """What to redact in a run of frames.
+    """Boxes to redact in a run of frames, and the tracks that they belong to.
 
     Attributes:
-        boxes: per frame, its boxes, ordered by track.
-        members: per track, ``(frame, row of that frame's detections)`` of the detections it is made of.
+        boxes: boxes of each frame, ordered by track.
+        members: detections of each track, as ``(frame, row in that frame's detections)``.
     """
 
     boxes: list[list[TrackedBox]]
@@ -190,44 +193,44 @@ def track(
     """Decide what to redact in a run of consecutive frames.
 
     Args:
-        found: per frame, what was detected, unsure finds included.
-        scenes: (frames,) number of the scene each frame belongs to; no track crosses from one to the next.
-        settings: what is accepted and how far evidence reaches.
-        seen: per frame, where finds of frames at most ``settings.extension`` away are in it; nothing where
-            that was not asked.
+        found: detections per frame, low scores included.
+        scenes: (frames,) shot number of each frame; no track crosses a cut.
+        settings: thresholds and reach.
+        seen: per frame, boxes propagated from frames at most ``settings.extension`` away; empty if templates
+            were not matched.
 
     Returns:
         Boxes and tracks, in frame numbers that count from the start of the run. Exact for frames at least
-        ``settings.horizon`` away from an end of the run that is not an end of the video.
+        ``settings.temporal_margin`` away from an end of the run that is not an end of the video.
     """
-    counts = [len(one.scores) for one in found]
+    counts = [len(of_frame.scores) for of_frame in found]
     frames = np.repeat(np.arange(len(found)), counts)
     rows = np.concatenate([np.arange(n) for n in counts]) if counts else np.empty(0, np.intp)
-    boxes = np.concatenate([one.boxes for one in found]) if counts else np.empty((0, 4))
-    scores = np.concatenate([one.scores for one in found]) if counts else np.empty(0)
-    covered: list[list[TrackedBox]] = [[] for _ in found]
+    boxes = np.concatenate([of_frame.boxes for of_frame in found]) if counts else np.empty((0, 4))
+    scores = np.concatenate([of_frame.scores for of_frame in found]) if counts else np.empty(0)
+    frame_boxes: list[list[TrackedBox]] = [[] for _ in found]
     members: list[list[tuple[int, int]]] = []
-    sightings = Sightings(seen, np.cumsum([0, *counts]))
+    propagations = Sightings(seen, np.cumsum([0, *counts]))
     for indices in link(frames, boxes, scenes, settings.max_gap).tracks():
-        for stretch in _accepted_stretches(frames[indices], scores[indices], settings):
-            chosen = indices[stretch]
-            path = _Path(frames[chosen], boxes[chosen], scores[chosen], sightings.of(chosen))
-            for frame, box in path.cover(len(members), scenes, settings):
-                covered[frame].append(box)
-            members.append(list(zip(frames[chosen].tolist(), rows[chosen].tolist(), strict=True)))
-    return Tracks(covered, members)
+        for tracklet in _accepted_stretches(frames[indices], scores[indices], settings):
+            selected = indices[tracklet]
+            trajectory = _Path(frames[selected], boxes[selected], scores[selected], propagations.of(selected))
+            for frame, box in trajectory.cover(len(members), scenes, settings):
+                frame_boxes[frame].append(box)
+            members.append(list(zip(frames[selected].tolist(), rows[selected].tolist(), strict=True)))
+    return Tracks(frame_boxes, members)
 
 
 def _accepted_stretches(
     frames: NDArray[np.intp], scores: NDArray[np.float64], settings: TrackingSettings
 ) -> list[slice]:
-    """The parts of one chain of detections that are faces.
+    """Return the accepted parts of one chain of detections.
 
-    An unsure detection is accepted when a sure one is near enough in time. Unsure ones between two
-    accepted ones belong to them, when the step between those is one that linking allows.
+    A low-scoring detection is accepted if a high-scoring one is near enough in time. Rejected detections
+    between two accepted ones become part of the track, unless the step between those exceeds ``max_gap``.
 
     Args:
-        frames: (n,) ascending.
+        frames: (n,) ascending frame numbers.
         scores: (n,).
         settings: thresholds and reach.
     """
@@ -242,13 +245,13 @@ def _accepted_stretches(
 
 
 class _Path:
-    """The way of one face through time.
+    """Trajectory of one object through time.
 
     Args:
-        frames: (n,) ascending, in which it was found.
-        boxes: (n, 4) where, in pixels.
-        scores: (n,).
-        sightings: per find, other frames and where it is in them.
+        frames: (n,) ascending numbers of the frames with a detection.
+        boxes: (n, 4) detected boxes, in pixels.
+        scores: (n,) scores of the detections.
+        sightings: per detection, its propagated boxes in other frames.
     """
 
     def __init__(
@@ -266,7 +269,7 @@ class _Path:
     def cover(
         self, number: int, scenes: NDArray[np.intp], settings: TrackingSettings
     ) -> Iterator[tuple[int, TrackedBox]]:
-        """Boxes for every frame from the first to the last detection, and a little beyond."""
+        """Yield a box for every frame from the first to the last detection, and a few frames beyond."""
         first, last = int(self._frames[0]), int(self._frames[-1])
         start, stop = _scene_around(first, last, scenes)
         start, stop = (
@@ -274,16 +277,16 @@ class _Path:
             min(stop, last + settings.extension + 1),
         )
         times = np.arange(start, stop)
-        found = np.stack([np.interp(times, self._frames, side) for side in self._boxes.T], axis=1)
-        found[: first - start] = self._prolonged(times[: first - start], at_start=True)
-        found[last + 1 - start :] = self._prolonged(times[last + 1 - start :], at_start=False)
-        steadied = bx.grow(bx.enclose(found, _steady(found, settings.smoothing)), settings.margin)
-        steadied = enlarged(steadied, start, self._frames, self._boxes, self._sightings)
+        raw = np.stack([np.interp(times, self._frames, side) for side in self._boxes.T], axis=1)
+        raw[: first - start] = self._prolonged(times[: first - start], at_start=True)
+        raw[last + 1 - start :] = self._prolonged(times[last + 1 - start :], at_start=False)
+        smoothed = bx.grow(bx.enclose(raw, _steady(raw, settings.smoothing)), settings.margin)
+        smoothed = enlarged(smoothed, start, self._frames, self._boxes, self._sightings)
         following = np.searchsorted(self._frames, times).clip(0, len(self._frames) - 1)
         leading = (following - 1).clip(0)
         nearer = times - self._frames[leading] < self._frames[following] - times
-        nearest = np.where(nearer, leading, following)
-        for time, box, row in zip(times.tolist(), steadied.tolist(), nearest.tolist(), strict=True):
+        nearest_rows = np.where(nearer, leading, following)
+        for time, box, row in zip(times.tolist(), smoothed.tolist(), nearest_rows.tolist(), strict=True):
             score = float(self._scores[row])
             if self._frames[row] == time:
                 origin = Origin.DETECTED if score >= settings.accept else Origin.LINKED
@@ -292,9 +295,10 @@ class _Path:
             yield time, TrackedBox(tuple(box), number, score, origin)
 
     def _prolonged(self, times: NDArray[np.intp], *, at_start: bool) -> Boxes:
-        """Boxes beyond one end: from where the face was to where its speed would have taken it.
+        """Extrapolate beyond one end: enclose the last position and that predicted from the velocity.
 
-        The speed is that over the last ``LOOK_BACK`` frames, or since the find before where that is older.
+        The velocity is measured over the last ``VELOCITY_WINDOW`` frames, or since the previous detection if
+        that is older.
         """
         edge, neighbour = (0, 1) if at_start else (-1, -2)
         near = np.flatnonzero(np.abs(self._frames - self._frames[edge]) <= LOOK_BACK)
@@ -303,18 +307,18 @@ class _Path:
         elapsed = max(1, abs(int(self._frames[edge] - self._frames[inner])))
         velocity = (bx.centre(self._boxes[edge]) - bx.centre(self._boxes[inner])) / elapsed
         beyond = np.abs(times - self._frames[edge])[:, None]
-        there = np.broadcast_to(self._boxes[edge], (len(times), 4))
-        return bx.enclose(there, bx.shift(there, velocity * beyond))
+        last_boxes = np.broadcast_to(self._boxes[edge], (len(times), 4))
+        return bx.enclose(last_boxes, bx.shift(last_boxes, velocity * beyond))
 
 
 def _scene_around(first: int, last: int, scenes: NDArray[np.intp]) -> tuple[int, int]:
-    """Start and stop of the scene that holds two frames."""
+    """Return the start and stop of the shot that contains two frames."""
     same = np.flatnonzero(scenes == scenes[first])
     return int(same[0]), max(int(same[-1]), last) + 1
 
 
 def _steady(boxes: Boxes, reach: int) -> Boxes:
-    """Moving average over ``reach`` neighbours on each side; the ends repeat their last box."""
+    """Return the moving average over ``reach`` neighbours on each side; the ends repeat the outermost box."""
     padded = np.pad(boxes, ((reach, reach), (0, 0)), mode="edge")
-    steadied: Boxes = np.mean([padded[i : i + len(boxes)] for i in range(2 * reach + 1)], axis=0)
-    return steadied
+    smoothed: Boxes = np.mean([padded[i : i + len(boxes)] for i in range(2 * reach + 1)], axis=0)
+    return smoothed

@@ -1,4 +1,4 @@
-"""Holding a lease while its slice is worked on."""
+"""A worker's lease on the slice that it is processing."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from framecloak.domain.ports.services import ProgressBoard
 from framecloak.domain.support.resilience import ended, uninterrupted
 
 BEAT = 0.5
-"""Seconds between two renewals: so late a worker learns that nobody wants the request any more."""
+"""Renewal interval in seconds, and so the delay until a worker learns of a cancelled request."""
 
 STUCK_AFTER = 30.0
-"""Seconds after which a thread that was told to end, and looks at nothing, will never end."""
+"""Seconds to wait for a thread that must stop, before it counts as hanging."""
 
 Value = TypeVar("Value")
 
 
 class LeaseEndedError(Exception):
-    """The work on a slice is to stop, because its lease is held no more."""
+    """The lease ended, so the work on its slice must stop."""
 
 
 class WorkerStuckError(Exception):
-    """A thread hangs in code that cannot be stopped: only the end of the process ends it."""
+    """A thread hangs in code that cannot be interrupted; only the end of the process stops it."""
 
 
 class HeldLease:
-    """A lease that is renewed in the background; shared with the thread that does the work.
+    """A lease renewed in the background, shared with the thread that processes the slice.
 
     Args:
-        lease: just given out.
-        time_limit: seconds that the slice may take.
-        lasts: how long the lease is good without being renewed.
-        on_counted: called when the slice counts as finished, and all that is left is to tidy up.
+        lease: newly granted lease.
+        time_limit: maximum duration of the slice in seconds.
+        lasts: validity of the lease without renewal.
+        on_counted: called when the slice counts as finished and only clean-up remains.
 
     Attributes:
-        lease: as given.
-        on_counted: as given.
-        standing: what became of it, as far as is known.
-        done: frames finished.
+        lease: the lease passed to the constructor.
+        on_counted: the callback passed to the constructor.
+        standing: latest known state of the lease.
+        done: number of finished frames.
     """
 
     def __init__(
@@ -67,51 +67,52 @@ class HeldLease:
         self._lasts = lasts
 
     def step(self) -> None:
-        """Count one frame; for the thread that does the work.
+        """Count one frame. The processing thread calls this after each frame.
 
         Raises:
-            LeaseEndedError: nobody wants more of them from this worker.
-            ProcessingTimeoutError: the slice takes too long.
+            LeaseEndedError: the lease ended, or the thread was abandoned.
+            ProcessingTimeoutError: the slice exceeded its time limit.
         """
         self.require()
         self.done += 1
 
     def require(self) -> None:
-        """Go on only while the lease is held.
+        """Raise unless the lease is held and the time limit has not passed.
 
         Raises:
-            LeaseEndedError: it is not.
-            ProcessingTimeoutError: the slice takes too long.
+            LeaseEndedError: the lease ended, or the thread was abandoned.
+            ProcessingTimeoutError: the slice exceeded its time limit.
         """
         if self.standing is not Standing.HELD:
             raise LeaseEndedError
         if self.is_late:
-            # Also when nobody waits for this thread any more: the slice is to blame for that.
+            # This precedes the check below: a timeout is the slice's fault even in an abandoned thread.
             raise self.timeout()
         if self._abandoned:
             raise LeaseEndedError
 
     @property
     def is_late(self) -> bool:
-        """Whether the slice takes too long."""
+        """Return whether the slice exceeded its time limit."""
         return monotonic() > self._deadline
 
     def timeout(self) -> ProcessingTimeoutError:
-        """What is said of a slice that takes too long."""
+        """Build the error for a slice that exceeded its time limit."""
         message = f"Processing timeout: a slice took longer than {self._time_limit:g} s"
         return ProcessingTimeoutError(message, "order smaller segments, or raise SLICE_TIMEOUT_SECONDS")
 
     async def in_thread(self, work: Callable[[], Value]) -> Value:
-        """Run something in a thread that looks at the lease as it goes on, and wait until it has ended.
+        """Run a function in a thread, and wait until the thread has ended.
 
-        Threads cannot be stopped from outside; until this one has ended its files must stay where they are.
+        The function must call `require` or `step` regularly, because a thread cannot be stopped from outside.
+        Its files must stay in place until it has ended.
 
         Raises:
-            WorkerStuckError: this task was cancelled, and the thread goes on without looking.
+            WorkerStuckError: this task was cancelled, and the thread did not stop in time.
         """
-        # No task, because those are cancelled when the event loop ends, and the thread would go on.
+        # Not a task: tasks are cancelled when the event loop ends, while the thread would keep running.
         running = asyncio.get_running_loop().run_in_executor(None, work)
-        # Looked at in any case, or asyncio would log it as never retrieved when this is left otherwise.
+        # Retrieve the exception in any case, or asyncio logs it as never retrieved.
         running.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             await asyncio.wait([running])
@@ -121,17 +122,20 @@ class HeldLease:
             try:
                 await uninterrupted(asyncio.wait([running], timeout=STUCK_AFTER))
             finally:
-                # Also when this is cancelled a second time: nobody may go on beside a thread that hangs.
+                # Raised also when this task is cancelled twice: no work may start beside a hanging thread.
                 if not running.done():
                     raise WorkerStuckError(f"a thread hangs in slice {self.lease.number}")
         return running.result()
 
     async def deliver(self, finish: Callable[[], Awaitable[Standing]]) -> None:
-        """Have the slice counted as finished; from here on only its own answer can stop the work.
+        """Record the slice as finished. From here on only the outcome of ``finish`` can stop the work.
+
+        Args:
+            finish: records the slice in the database and returns the state of the lease.
 
         Raises:
-            LeaseEndedError: it did not count.
-            ProcessingTimeoutError: the slice takes too long.
+            LeaseEndedError: the lease had ended, so the slice does not count.
+            ProcessingTimeoutError: the slice exceeded its time limit.
         """
         self.require()
         self._delivering = True
@@ -141,52 +145,56 @@ class HeldLease:
 
     @asynccontextmanager
     async def kept(self, database: Database, board: ProgressBoard) -> AsyncIterator[None]:
-        """Renew the lease while the block lasts, and tell listeners how far it is.
+        """Renew the lease while the block runs, and announce progress to listeners.
 
-        The block is cancelled when the lease ends or the time is up, also while it waits for a server.
+        The block is cancelled when the lease ends or the time limit passes, even while it waits for a server.
+
+        Args:
+            database: used to renew the lease.
+            board: used to announce progress.
 
         Raises:
             LeaseEndedError: the lease ended.
-            ProcessingTimeoutError: the slice took too long.
+            ProcessingTimeoutError: the slice exceeded its time limit.
         """
         working = asyncio.current_task()
-        keeping = asyncio.create_task(self._keep(database, board))
-        keeping.add_done_callback(lambda _: self._stop(working))
-        # Whatever is waited for: a thread looks at the time by itself, a server that hangs does not.
-        left = self._deadline - monotonic()
-        alarm = asyncio.get_running_loop().call_later(left, self._stop, working)
+        renewal = asyncio.create_task(self._keep(database, board))
+        renewal.add_done_callback(lambda _: self._stop(working))
+        # A thread checks the time limit itself; a server that hangs does not.
+        remaining = self._deadline - monotonic()
+        alarm = asyncio.get_running_loop().call_later(remaining, self._stop, working)
         try:
             yield
         except asyncio.CancelledError:
-            # Whoever cancels a task takes it back where it is understood; others may have cancelled it too.
+            # Undo only the cancellation requested here; the task may have been cancelled from outside too.
             if self._stopped and working and not working.uncancel():
                 raise (LeaseEndedError() if self.standing is not Standing.HELD else self.timeout()) from None
             raise
         finally:
             self._delivering = True
             alarm.cancel()
-            await ended(keeping)
+            await ended(renewal)
 
     def _stop(self, working: asyncio.Task[object] | None) -> None:
-        """Cancel the work; not once its outcome is being noted, which the database decides."""
+        """Cancel the work, unless its outcome is already being recorded: then the database decides."""
         if working and not self._delivering and not self._stopped:
             self._stopped = working.cancel()
 
     async def _keep(self, database: Database, board: ProgressBoard) -> None:
-        told = 0
-        runs_out = monotonic() + self._lasts.total_seconds()
+        announced = 0
+        expires_at = monotonic() + self._lasts.total_seconds()
         while self.standing is Standing.HELD:
             await asyncio.sleep(BEAT)
-            asked_at, done = monotonic(), self.done
+            renewed_at, done = monotonic(), self.done
             try:
                 async with database.unit_of_work() as work:
                     self.standing = await work.slices.renew(self.lease, self._lasts, done)
                     await work.commit()
             except DatabaseUnavailableError:
-                if monotonic() > runs_out:
+                if monotonic() > expires_at:
                     self.standing = Standing.LOST
                 continue
-            runs_out = asked_at + self._lasts.total_seconds()
-            if done != told:
-                told = done
+            expires_at = renewed_at + self._lasts.total_seconds()
+            if done != announced:
+                announced = done
                 await board.announce(self.lease.request_id)

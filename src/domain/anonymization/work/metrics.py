@@ -1,4 +1,4 @@
-"""Numbers about the work on slices, told to a meter."""
+"""Metrics of the work on slices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from framecloak.domain.ports.metrics import Meter, Outcome, Stage
 
 
 def count_lease(meter: Meter, lease: Lease) -> None:
-    """Tell of a slice that was begun before."""
+    """Count a lease of a slice that was started before."""
     if lease.recovered:
         meter.slice_recovered()
     elif lease.attempt > 1:
@@ -24,7 +24,7 @@ def count_lease(meter: Meter, lease: Lease) -> None:
 
 @contextmanager
 def metered(meter: Meter, held: HeldLease) -> Iterator[None]:
-    """Tell how the work on a slice in the block ended, and how long it took."""
+    """Record the outcome and the duration of the work on a slice in the block."""
     began, outcome = perf_counter(), Outcome.FAILED
     try:
         yield
@@ -47,7 +47,7 @@ def metered(meter: Meter, held: HeldLease) -> Iterator[None]:
 
 @asynccontextmanager
 async def fetched(meter: Meter, stored: AbstractAsyncContextManager[Path]) -> AsyncIterator[Path]:
-    """An object as a file, while the block lasts; the time until it is there counts as storing."""
+    """Provide a stored object as a file while the block runs; the time to fetch it counts as storing."""
     began = perf_counter()
     async with stored as path:
         meter.stage(Stage.STORE, perf_counter() - began)

@@ -1,4 +1,4 @@
-"""One frame of a part: a row of JSON that a result is put together from."""
+"""JSON rows that store the metadata of one frame in a part."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from framecloak.domain.imaging.detections import Kind
 
 
 def frame_row(frame: RedactedFrame, file: str) -> list[Any]:
-    """What the manifest and the report will need of a frame.
+    """Return the data of a frame that the manifest and the report need, as a JSON row.
 
     Args:
-        frame: redacted; its picture is left out.
-        file: its name in the archive.
+        frame: redacted frame; its image data is left out.
+        file: name of the frame's file in the archive.
     """
     return [
         frame.index,
@@ -31,14 +31,17 @@ def frame_row(frame: RedactedFrame, file: str) -> list[Any]:
 
 
 def frame_of_row(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame, str]:
-    """A frame without its picture, and the name of its file.
+    """Restore a frame, without its image data, and the name of its file from a JSON row.
 
     Args:
-        row: as `frame_row` made it.
-        numbers: the tracks of the part, numbered through all parts.
+        row: row built by `frame_row`.
+        numbers: track ids valid for the whole result, by track id within the part.
+
+    Returns:
+        The frame with empty ``data``, and the name of its file.
     """
-    index, file, blanked, boxes, people, check, thumbnails = row
-    found = tuple(
+    index, file, blanked, boxes, faces, check, thumbnails = row
+    redacted_boxes = tuple(
         RedactedBox(
             (x1, y1, x2, y2),
             None if track is None else numbers[track],
@@ -53,19 +56,19 @@ def frame_of_row(row: list[Any], numbers: Sequence[int]) -> tuple[RedactedFrame,
         Identified(
             (x1, y1, x2, y2),
             numbers[track],
-            Verdict(Decision(decision), tuple((frame, like) for frame, like in evidence)),
+            Verdict(Decision(decision), tuple((frame, similarity) for frame, similarity in evidence)),
             redacted,
         )
-        for x1, y1, x2, y2, track, decision, evidence, redacted in people
+        for x1, y1, x2, y2, track, decision, evidence, redacted in faces
     )
     frame = RedactedFrame(
         index,
         b"",
-        found,
+        redacted_boxes,
         blanked,
         identified,
         check=Check.of_row(check) if check else None,
-        thumbnails=tuple(Thumbnail.of_row(one, numbers) for one in thumbnails),
+        thumbnails=tuple(Thumbnail.of_row(thumbnail, numbers) for thumbnail in thumbnails),
     )
     return frame, file
 

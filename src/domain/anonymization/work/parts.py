@@ -1,6 +1,6 @@
-"""A request in parts: every slice becomes an archive of its own, and all of them become the result.
+"""Parts of a result: each slice is stored as an archive of its own, and all parts are assembled at the end.
 
-The result is the same to the byte as if all of it had been done in one go (`Export.run`).
+The result is byte for byte what `Export.run` would write in one run.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from framecloak.domain.ports.films import FilmStudio, Group
 from framecloak.domain.videos.segments import Region, Segment
 
 PART_FILE = "part.json"
-"""The last entry of a part: what the manifest will need of its frames."""
+"""Last entry of a part: metadata of its frames for the manifest."""
 
 
 class _Content(Made):
-    """What ``part.json`` holds."""
+    """Content of ``part.json``."""
 
     frames: list[list[Any]]
     heads: list[list[tuple[int, int]]]
@@ -62,7 +62,7 @@ class _Content(Made):
 
 
 class _Group(TypedDict):
-    """What ``part.json`` says of a group of a film's frames."""
+    """Entry of ``part.json`` for one encoded group of video frames."""
 
     file: str
     sizes: list[int]
@@ -70,11 +70,12 @@ class _Group(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """What a part has become.
+    """Outcome of writing a part.
 
     Attributes:
-        blanked_frames: black because they could not be examined.
-        continuation: for the slice that begins where this one ends; to be closed unless that is made here.
+        blanked_frames: number of frames that are black because they could not be analysed.
+        continuation: state with which the slice that starts where this one ends can continue. The caller
+            closes it unless it processes that slice.
     """
 
     blanked_frames: int
@@ -89,21 +90,24 @@ def write_part(
     on_frame: Callable[[], None],
     before: Continuation | None = None,
 ) -> WrittenPart:
-    """Redact one slice.
+    """Redact one slice and write it as a part.
 
     Args:
-        export: an order of one video.
-        segment: the slice; inside one of the order's segments.
-        instruments: what to do it with.
-        archive: open and empty; the caller discards it when this raises.
+        export: export job of one video.
+        segment: frames of the slice; within one of the requested segments.
+        instruments: tools of the pipeline.
+        archive: open and empty archive; the caller discards it if this raises.
         on_frame: called after each written frame.
-        before: what the slice that ends where this one begins left, if it was done here.
+        before: state left by the slice that ends where this one starts, if this worker processed it.
+
+    Returns:
+        The number of black frames, and the state for the next slice.
 
     Raises:
-        DomainError: as for `Export.run`.
+        DomainError: any error of `Export.run`.
     """
     (batch,) = export.batches
-    (exhibit,) = batch.exhibits
+    (source,) = batch.exhibits
     suffix, studio = export.appearance.output_format, instruments.films
     if studio:
         require_filmable([batch.source], export.appearance, studio)
@@ -116,7 +120,7 @@ def write_part(
         on_frame()
 
     def take(frame: RedactedFrame) -> None:
-        file = f"{exhibit.stem(frame.index)}.{suffix}"
+        file = f"{source.stem(frame.index)}.{suffix}"
         archive.add(file, frame.data)
         note(frame, file)
 
@@ -124,7 +128,7 @@ def write_part(
         frames, group = shots
         file = f"groups/{frames[0].index:07d}"
         archive.add(file, b"".join(group.samples))
-        groups.append({"file": file, "sizes": [len(one) for one in group.samples]})
+        groups.append({"file": file, "sizes": [len(sample) for sample in group.samples]})
         for frame in frames:
             note(frame, file)
 
@@ -132,15 +136,15 @@ def write_part(
         if studio is None or not suffix.is_film:
             continuation = consume(frames, take)
         else:
-            film = film_format(batch.source.info, export.appearance)
+            video_format = film_format(batch.source.info, export.appearance)
             prover = export.prover(batch, instruments)
-            continuation = consume(grouped(frames, segment, film, studio, prover), take_group)
+            continuation = consume(grouped(frames, segment, video_format, studio, prover), take_group)
     detector, identities = instruments.detector, recorded_identities(instruments)
     method = search_method(export.verify, instruments)
     content: _Content = {
-        "info": asdict(exhibit.source.info),
+        "info": asdict(source.source.info),
         "models": [asdict(card) for card in used_models(instruments, export.verify)],
-        "tracking": asdict(exhibit.tracking(export.appearance.shape)) if detector else None,
+        "tracking": asdict(source.tracking(export.appearance.shape)) if detector else None,
         "threshold": export.instructions(batch).threshold if detector else None,
         "method": asdict(method) if method else None,
         "frames": rows,
@@ -160,19 +164,19 @@ def write_part(
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What the result says beside what is in its parts.
+    """Metadata of a result that its parts do not contain.
 
     Attributes:
-        imprint: who answers for it.
-        level: what was redacted.
-        appearance: how the frames look.
-        sha256: hex digest of the video's bytes.
-        segments: the frames that were ordered, disjoint and ascending.
-        regions: what was marked by hand.
-        filming: what puts films together; None where pictures were ordered.
-        keep_text: where text was to stay.
-        based_on: the manifest that the boxes were taken from; None where they were looked for.
-        earlier: what that manifest says of people, if anything.
+        imprint: issuer of the result.
+        level: redaction level.
+        appearance: appearance and format of the frames.
+        sha256: hex digest of the video file.
+        segments: requested frames, disjoint and ascending.
+        regions: areas marked by hand.
+        filming: setup for output videos; None if images were requested.
+        keep_text: areas in which text was kept.
+        based_on: manifest whose boxes were used; None if the boxes were detected.
+        earlier: identities recorded in that manifest, if any.
     """
 
     imprint: Imprint
@@ -189,12 +193,12 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Filming:
-    """What the films of a request are put together with.
+    """Setup for the output videos of a request.
 
     Attributes:
-        studio: makes the files.
-        source: the video, which knows when its frames are shown and what is heard.
-        name: makes the name of a film in the archive from the segment that it shows.
+        studio: encodes the video files.
+        source: source video, for presentation times and sound.
+        name: returns the name of a video in the archive for the segment that it shows.
     """
 
     studio: FilmStudio
@@ -203,11 +207,11 @@ class Filming:
 
 
 class Binder:
-    """Makes one archive out of all parts. Close it, whatever happens.
+    """Assembler of one result from all parts; must be closed in any case.
 
     Args:
-        binding: what to say in the manifest.
-        archive: open and empty; the caller discards it when anything here raises.
+        binding: metadata for the manifest.
+        archive: open and empty archive; the caller discards it if any method raises.
         on_frame: called after each written frame.
     """
 
@@ -224,28 +228,28 @@ class Binder:
         self._reel: Reel | None = None
 
     def add(self, part: ArchiveReader) -> None:
-        """Take over the frames of the next part.
+        """Append the frames of the next part.
 
         Args:
-            part: in the order of their frames.
+            part: archive of the part; parts come in the order of their frames.
 
         Raises:
-            ValueError: a frame is missing, or comes twice.
+            ValueError: a frame is missing or repeated.
             ObjectNotFoundError: the part is damaged.
-            WorkersDisagreeError: it was made with something else than the parts before it.
+            WorkersDisagreeError: the part was made with other settings or models than the parts before it.
             DomainError: the archive cannot be written.
         """
         content: _Content = json.loads(part.read(PART_FILE))
         first, last = content["frames"][0][0], content["frames"][-1][0]
         self._agreement.add(content, Segment(first, last + 1))
-        begun = self._starts.get(first)
-        if begun:
-            # Tracks do not reach from one stretch into the next.
+        segment = self._starts.get(first)
+        if segment:
+            # Tracks do not continue across segments.
             self._chain = TrackChain(self._chain.following)
-            self._change_reel(begun, content)
-        # Boxes that were given have the numbers that they are to keep.
-        given = self._binding.based_on is not None
-        numbers = range(LARGEST + 1) if given else self._chain.numbers(_links(content))
+            self._change_reel(segment, content)
+        # Boxes from a manifest keep their track ids.
+        has_final_ids = self._binding.based_on is not None
+        numbers = range(LARGEST + 1) if has_final_ids else self._chain.numbers(_links(content))
         rows = iter(content["frames"])
         if self._reel:
             for group in content["groups"]:
@@ -258,7 +262,10 @@ class Binder:
             self._on_frame()
 
     def finish(self) -> Summary:
-        """Write report, manifest and signature, and give the archive its name.
+        """Write report, manifest and signature, and commit the archive.
+
+        Returns:
+            Summary of the result.
 
         Raises:
             ValueError: frames are missing.
@@ -278,7 +285,7 @@ class Binder:
         return self._record.close(settings, self._agreement.models, [_source(binding, made)], method)
 
     def close(self) -> None:
-        """Leave nothing behind beside the archive."""
+        """Release the temporary files of an unfinished output video."""
         if self._reel:
             self._reel.close()
 
@@ -289,7 +296,7 @@ class Binder:
         return frame, file
 
     def _change_reel(self, segment: Segment, content: _Content) -> None:
-        """Begin the film of a stretch, and put the one before into the archive."""
+        """Finish the current output video, and start that of the next segment."""
         filming, appearance = self._binding.filming, self._binding.appearance
         if filming is None:
             return
@@ -305,7 +312,7 @@ class Binder:
 
 
 def _source(binding: Binding, made: Made) -> RecordedSource:
-    """The video."""
+    """Build the manifest's entry of the source video."""
     tracking = made["tracking"]
     return RecordedSource(
         id=0,

@@ -1,4 +1,4 @@
-"""How the frames of a request are divided into slices, each small enough to be lost and done again."""
+"""Division of a request's frames into slices small enough to be repeated after a crash."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from itertools import pairwise
 from framecloak.domain.videos.segments import Segment
 
 SLICE_FRAMES = 250
-"""Frames of one slice: seconds of work at 1080p, so that little is lost with a worker."""
+"""Maximum frames of one slice: seconds of work at 1080p, so that a crashed worker costs little."""
 
 _LEEWAY = 5
-"""A cut may move to a keyframe by this fraction of a slice, one fifth."""
+"""Share of a slice by which a cut may move to reach a keyframe, as a divisor: one fifth."""
 
 
 def plan_slices(
@@ -21,30 +21,30 @@ def plan_slices(
     longest: int = SLICE_FRAMES,
     unit: int = 1,
 ) -> tuple[Segment, ...]:
-    """Cut stretches of a video into slices of about the same length.
+    """Cut ranges of a video into slices of roughly equal length.
 
-    Where a slice begins makes no difference to what is in it. A cut at a keyframe spares whoever begins there
-    the decoding of frames that nobody wants.
+    The frames of a result do not depend on the cuts. A cut at a keyframe spares the worker that starts there
+    from decoding frames that are not requested.
 
     Args:
-        stretches: frames to deliver, disjoint and ascending.
-        keyframes: numbers of frames that decoding can begin with, ascending; empty where they are not known.
-        longest: frames that a slice may have, at least 1.
-        unit: frames that belong together, counted from the beginning of a stretch; no cut comes between
-            them, even if a slice must then be longer.
+        stretches: ranges of frames to deliver, disjoint and ascending.
+        keyframes: indexes of frames at which decoding can start, ascending; empty when unknown.
+        longest: maximum frames of a slice, at least 1.
+        unit: size in frames of a group that must stay together, counted from the start of a range. A slice
+            exceeds ``longest`` rather than split a group.
 
     Returns:
-        Slices, disjoint and ascending, that cover the stretches; none reaches over the end of one.
+        Slices, disjoint and ascending, that cover all ranges; none crosses the end of a range.
     """
     if unit > 1:
-        return tuple(piece for stretch in stretches for piece in _in_units(stretch, longest, unit))
-    return tuple(piece for stretch in stretches for piece in _pieces(stretch, keyframes, longest))
+        return tuple(part for requested in stretches for part in _in_units(requested, longest, unit))
+    return tuple(part for requested in stretches for part in _pieces(requested, keyframes, longest))
 
 
 def _in_units(stretch: Segment, longest: int, unit: int) -> Iterator[Segment]:
     units = -(-len(stretch) // unit)
-    pieces = -(-units // max(1, longest // unit))
-    cuts = [stretch.start_frame + unit * (units * piece // pieces) for piece in range(pieces)]
+    count = -(-units // max(1, longest // unit))
+    cuts = [stretch.start_frame + unit * (units * number // count) for number in range(count)]
     for start, end in pairwise([*cuts, stretch.end_frame]):
         yield Segment(start, end)
 
@@ -52,34 +52,37 @@ def _in_units(stretch: Segment, longest: int, unit: int) -> Iterator[Segment]:
 def _pieces(stretch: Segment, keyframes: Sequence[int], longest: int) -> Iterator[Segment]:
     start = stretch.start_frame
     while start < stretch.end_frame:
-        left = stretch.end_frame - start
-        pieces = -(-left // longest)
-        end = start + -(-left // pieces)
-        if pieces > 1:
-            # Not so far back that what is left would need another slice.
-            lowest = max(end - longest // _LEEWAY, stretch.end_frame - (pieces - 1) * longest)
+        remaining = stretch.end_frame - start
+        count = -(-remaining // longest)
+        end = start + -(-remaining // count)
+        if count > 1:
+            # Cutting earlier than this would make the remaining frames need one more slice.
+            lowest = max(end - longest // _LEEWAY, stretch.end_frame - (count - 1) * longest)
             end = _moved_to_keyframe(end, keyframes, lowest, highest=start + longest)
         yield Segment(start, min(end, stretch.end_frame))
         start = end
 
 
 def _moved_to_keyframe(cut: int, keyframes: Sequence[int], lowest: int, highest: int) -> int:
-    """The keyframe next to a cut, if there is one within bounds."""
-    at = bisect_left(keyframes, cut)
-    near = [one for one in keyframes[max(0, at - 1) : at + 1] if lowest <= one <= highest]
-    return min(near, key=lambda one: abs(one - cut), default=cut)
+    """Return the keyframe nearest to a cut, or the cut itself when none is within the bounds."""
+    index = bisect_left(keyframes, cut)
+    candidates = [frame for frame in keyframes[max(0, index - 1) : index + 1] if lowest <= frame <= highest]
+    return min(candidates, key=lambda frame: abs(frame - cut), default=cut)
 
 
 def choose_slice(ready: Sequence[int], after: int | None) -> int:
-    """Which slice of a request to do next.
+    """Choose the slice of a request to process next.
 
-    A worker that goes on where it left off need not examine the frames around the cut again. Whoever comes
-    new begins in the middle of the longest run of slices that nobody does, which leaves the first half of it
-    to the worker before.
+    A worker that continues where its last slice ended need not analyse the frames around the cut again. A
+    worker new to the request starts in the middle of the longest run of free slices, which leaves the first
+    half of that run to the worker in front of it.
 
     Args:
-        ready: numbers of slices that may be done, ascending, at least one.
-        after: number of the slice that this worker did last, if it is of the same request.
+        ready: numbers of the slices that may be leased, ascending, at least one.
+        after: number of the slice that this worker finished last, if it belongs to the same request.
+
+    Returns:
+        The number of the slice.
     """
     if after is not None and after + 1 in ready:
         return after + 1

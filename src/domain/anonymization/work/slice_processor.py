@@ -1,4 +1,4 @@
-"""How a slice is made: frames into a part, or all parts into the result."""
+"""Processing of one slice: redact frames into a part, or assemble all parts into the result."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from framecloak.domain.videos.model import GrantRole, Video
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 
 _IN_WORK = 4
-"""Requests that a worker remembers the facts of."""
+"""Number of requests whose facts a worker caches."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A request with everything that does not change while it is in work."""
+    """A request with everything that does not change while it is processed."""
 
     request: AnonymizationRequest
     video: Video
@@ -56,21 +56,21 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _LeftOff:
-    """Where this worker finished a slice, and what it takes to go on from there."""
+    """The last finished slice of frames, and the state needed to continue behind it."""
 
     lease: Lease
     continuation: Continuation
 
 
 class SliceMaker:
-    """Makes what a slice is about, stores it, and has it counted.
+    """Processor of slices: produces the output of a slice, stores it, and marks the slice as finished.
 
     Args:
-        database: where requests and slices are.
-        store: where videos are, and parts and results go.
-        clock: tells the time.
-        workshop: what to work with.
-        backoff: for how long to wait for a server that goes away.
+        database: database of requests and slices.
+        store: object store of videos, parts and results.
+        clock: current time (UTC).
+        workshop: resources of the worker.
+        backoff: retry schedule for a server that becomes unavailable.
     """
 
     def __init__(
@@ -86,16 +86,19 @@ class SliceMaker:
 
     @property
     def last(self) -> Lease | None:
-        """Of the slice of frames that was made last: going on from there costs the least."""
+        """Lease of the last finished slice of frames; its successor is the cheapest to process next."""
         return self._left_off.lease if self._left_off else None
 
     async def make(self, held: HeldLease) -> None:
-        """Make a slice, one at a time; the next may be begun once this one calls ``held.on_counted``.
+        """Process a slice. The next call may start once this one has called ``held.on_counted``.
+
+        Args:
+            held: lease of the slice.
 
         Raises:
-            LeaseEndedError: nobody wants it from this worker.
-            WorkerStuckError: a thread hangs in it.
-            DomainError: it cannot be made, now or at all.
+            LeaseEndedError: the lease ended.
+            WorkerStuckError: a thread hangs.
+            DomainError: the slice cannot be processed, for now or at all.
         """
         lease = held.lease
         job = self._jobs.get(lease.request_id) or await self._look_up(lease.request_id)
@@ -107,7 +110,10 @@ class SliceMaker:
                 await self._make_result(held, job, Path(folder))
 
     async def withdraw(self, lease: Lease) -> None:
-        """Remove what may have been stored for a slice of a request that is over.
+        """Delete the stored output of a slice whose request is over.
+
+        Args:
+            lease: lease of the slice.
 
         Raises:
             DatabaseUnavailableError: the database cannot be reached.
@@ -116,23 +122,23 @@ class SliceMaker:
         key = _result_key(lease.request_id) if lease.kind is SliceKind.ASSEMBLY else lease.key
         async with self._database.unit_of_work() as work:
             request = await work.requests.get(lease.request_id, WORKER)
-        # It may be over because another worker came first with the same result.
+        # The request may be over because another worker stored this very result first.
         if key != request.result_key:
             async with deleted_in_time():
                 await self._store.remove(key)
 
     def rest(self) -> None:
-        """Let go of frames and of what decodes more: nothing is to be done now."""
+        """Release frames and decoders kept for the next slice, because there is no work now."""
         if self._left_off:
             self._left_off.continuation.close()
         self._left_off = None
 
     def _go_on(self, lease: Lease) -> Continuation | None:
-        """What the slice before left, if this one begins where it ended; good for this once."""
-        before = self._left_off
-        if before and _continues(before.lease, lease):
+        """Take the state that the previous slice left, if this slice starts where that one ended."""
+        previous = self._left_off
+        if previous and _continues(previous.lease, lease):
             self._left_off = None
-            return before.continuation
+            return previous.continuation
         self.rest()
         return None
 
@@ -144,7 +150,7 @@ class SliceMaker:
         while len(self._jobs) >= _IN_WORK:
             del self._jobs[next(iter(self._jobs))]
         if (snapshot.boxes is None) is not (request.order.based_on is None):
-            # Without its boxes, faces would be looked for that a person has decided about.
+            # Without its boxes, faces would be detected again that a reviewer has already decided about.
             raise InvalidManifestError("the boxes of the request are gone", "render them again")
         boxes = None if snapshot.boxes is None else BoxTable.unpacked(snapshot.boxes)
         job = self._jobs[request_id] = _Job(request, video, snapshot, boxes)
@@ -174,13 +180,13 @@ class SliceMaker:
         self._workshop.meter.frames(len(lease.segment), written.blanked_frames)
 
     async def _identification(self, job: _Job) -> Identification | None:
-        """What to tell faces apart with; looked for anew in every slice, because access may be lost."""
+        """Load what face recognition needs; once per slice, because access to a gallery may be revoked."""
         people = self._workshop.people
         if people:
             return await people.identification(job.request, job.snapshot.people)
         if job.request.order.tells_people_apart:
             raise IdentitiesLostError(
-                "this worker cannot tell people apart", "run workers and API with the same settings"
+                "this worker cannot recognise people", "run workers and API with the same settings"
             )
         return None
 
@@ -192,9 +198,9 @@ class SliceMaker:
         path: Path,
         identification: Identification | None,
     ) -> WrittenPart:
-        """Redact frames; runs in a thread."""
+        """Redact the frames of a slice; runs in a thread."""
         order, snapshot = job.request.order, job.snapshot
-        exhibit = Exhibit(
+        source = Exhibit(
             id=0,
             source=self._workshop.open_video(video),
             name=None,
@@ -210,9 +216,9 @@ class SliceMaker:
             self._workshop.imprint,
             order.level,
             order.appearance,
-            batches([exhibit]),
+            batches([source]),
             order.based_on,
-            # What a person has decided is not searched again: no detector is loaded for it.
+            # Boxes decided by a reviewer get no residual check: no detector is loaded for it.
             Verify.NONE if job.boxes is not None else order.verify,
         )
         instruments = replace(
@@ -220,8 +226,8 @@ class SliceMaker:
         )
         archive = self._workshop.create_archive(path)
         try:
-            before = self._go_on(held.lease)
-            return write_part(export, held.lease.segment, instruments, archive, held.step, before)
+            previous = self._go_on(held.lease)
+            return write_part(export, held.lease.segment, instruments, archive, held.step, previous)
         finally:
             archive.discard()
 
@@ -231,7 +237,7 @@ class SliceMaker:
             await self._workshop.people.require(request)
         path = folder / "frames.zip"
         if request.order.appearance.output_format.is_film:
-            # The video knows when its frames are shown, and what is heard.
+            # The source video has the presentation times and the sound.
             try:
                 stored = self._store.kept(job.video.object_key, folder)
                 async with fetched(self._workshop.meter, stored) as video:
@@ -299,7 +305,7 @@ class SliceMaker:
                         result=result,
                     )
                 elif (await work.requests.get(lease.request_id, WORKER)).result_key == result[0]:
-                    # An earlier try came through, and only its answer was lost.
+                    # An earlier attempt was committed, and only its response was lost.
                     standing = Standing.HELD
                 await work.commit()
             return standing
@@ -307,12 +313,12 @@ class SliceMaker:
         await held.deliver(lambda: self._backoff.run(finish))
 
     async def _store_file(self, held: HeldLease, key: str, path: Path) -> None:
-        """Upload a file, however long the object store is away, while the lease is held."""
-        meter, tries = self._workshop.meter, count()
+        """Upload a file; retry while the object store is unavailable and the lease is held."""
+        meter, attempts = self._workshop.meter, count()
 
         async def upload() -> None:
             held.require()
-            if next(tries):
+            if next(attempts):
                 meter.retried("upload")
             with timed(meter, Stage.STORE):
                 await self._store.put_file(key, path)
@@ -325,5 +331,5 @@ def _result_key(request_id: UUID) -> str:
 
 
 def _continues(before: Lease, lease: Lease) -> bool:
-    """Whether a slice begins where another one ends."""
+    """Return whether a slice starts where another slice of the same request ends."""
     return before.request_id == lease.request_id and before.segment.end_frame == lease.segment.start_frame

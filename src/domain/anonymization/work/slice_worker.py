@@ -1,4 +1,4 @@
-"""What a worker does with a slice: lease it, redact its frames or bind the parts, and deliver."""
+"""Worker use case: lease a slice, redact its frames or assemble the parts, and store the outcome."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ NOT_ITS_FAULT = (
     StorageFullError,
     OutputUnwritableError,
 )
-"""Errors that say nothing about a slice: it is done again when the trouble is over, however often."""
+"""Errors of a server or disk rather than of the slice: the slice is retried without limit."""
 
 NO_WORKER_SURVIVED = "no_worker_survived"
-"""Code of what no error says: whoever began a slice died over it."""
+"""Error code of a slice whose every attempt ended with the death of the worker."""
 
 PAUSES = (timedelta(seconds=1), timedelta(seconds=5))
-"""Before a slice that failed is begun again, by how often it has failed."""
+"""Delays before a failed slice is retried, by the number of earlier failures."""
 
 LATER = timedelta(seconds=5)
-"""Before a slice is begun again that was not to blame."""
+"""Delay before a slice is retried after an error that was not its own."""
 
 
 class SliceWorker:
-    """Does slices; makes one at a time.
+    """Worker that processes slices, one at a time.
 
     Args:
-        database: where requests and slices are.
-        store: where videos are, and parts and results go.
-        clock: tells the time.
-        board: where listeners are told.
-        workshop: what to work with.
-        name: tells this worker from all others.
-        backoff: for how long to wait for a server that goes away while a slice is held.
+        database: database of requests and slices.
+        store: object store of videos, parts and results.
+        clock: current time (UTC).
+        board: announces progress to listeners.
+        workshop: resources of the worker.
+        name: unique name of this worker.
+        backoff: retry schedule for a server that becomes unavailable while a slice is held.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class SliceWorker:
         self._maker = SliceMaker(database, store, clock, workshop, self._backoff)
 
     async def lease(self, request_id: UUID) -> Lease | None:
-        """Take a slice of a request; None when it has nothing to do now.
+        """Lease a slice of a request; return None when no slice of it can be started now.
 
         Raises:
             DatabaseUnavailableError: the database cannot be reached.
@@ -99,20 +99,20 @@ class SliceWorker:
             if lease is not None:
                 count_lease(self._workshop.meter, lease)
                 return lease
-            ready = [one for one in ready if one != number]
+            ready = [other for other in ready if other != number]
         return None
 
     async def do(self, lease: Lease, on_counted: Callable[[], None] = lambda: None) -> None:
-        """Do a slice. When this task is cancelled, because the worker stops, others may have it at once.
+        """Process a slice. If this task is cancelled, the slice is released to other workers immediately.
 
         Args:
-            lease: from `lease`.
-            on_counted: called when it counts as finished and only tidying up is left: from then on the next
-                slice may be done beside it. Not called when it comes to nothing before.
+            lease: lease from `lease`.
+            on_counted: called when the slice counts as finished and only clean-up remains; from then on the
+                next slice may be processed concurrently. Not called if the slice ends without counting.
 
         Raises:
-            DatabaseUnavailableError: the database has been away for minutes; the lease runs out by itself.
-            WorkerStuckError: a thread hangs in it; the process has to end.
+            DatabaseUnavailableError: the database has been unavailable for minutes; the lease will expire.
+            WorkerStuckError: a thread hangs; the process has to end.
         """
         held = HeldLease(lease, self._workshop.time_limit, self._workshop.lease, on_counted)
         try:
@@ -135,28 +135,31 @@ class SliceWorker:
             await self._release(lease, LATER)
             raise
         except (IdentitiesLostError, WorkersDisagreeError) as error:
-            # Nothing of the request may be shipped, and trying again would not bring it back.
-            logger.warning("a request cannot be done, %s: %s", error.code, error.__cause__ or error)
+            # Nothing of the request may be delivered, and a retry would not help.
+            logger.warning("a request cannot be processed, %s: %s", error.code, error.__cause__ or error)
             await self._fail(lease.request_id, str(error.told()), error.code)
         except DomainError as error:
             logger.warning("a slice failed, %s: %s", error.code, error)
             await self._blame(lease, str(error.told()), error.code)
         except BaseException:
-            message = "the program failed on this request; its log says how"
+            message = "an unexpected error occurred while processing this request; see the log of the worker"
             await self._blame(lease, message, DomainError.code)
             raise
         finally:
             await self._board.announce(lease.request_id)
 
     def rest(self) -> None:
-        """Let go of what only helps to go on: nothing is to be done now."""
+        """Release frames and decoders kept for the next slice, because there is no work now."""
         self._maker.rest()
 
     async def work_through(self, request_id: UUID) -> None:
-        """Do one request from here, beside whoever else works on it, until it is over.
+        """Process slices of one request until it is over; other workers may process some of them.
+
+        Args:
+            request_id: id of the request.
 
         Raises:
-            DatabaseUnavailableError: the database has been away for minutes.
+            DatabaseUnavailableError: the database has been unavailable for minutes.
         """
         async with self._database.unit_of_work() as work:
             await work.requests.claim(request_id, self._clock.now())
@@ -173,7 +176,7 @@ class SliceWorker:
     async def _do(self, held: HeldLease) -> None:
         lease = held.lease
         if lease.attempt > MOST_ATTEMPTS:
-            message = f"frames {lease.segment} were begun {MOST_ATTEMPTS} times and no worker survived it"
+            message = f"frames {lease.segment} were started {MOST_ATTEMPTS} times, and no worker survived"
             self._workshop.meter.slice_failed(NO_WORKER_SURVIVED)
             await self._fail(lease.request_id, message, NO_WORKER_SURVIVED)
             return
@@ -192,19 +195,19 @@ class SliceWorker:
         await self._backoff.run(release)
 
     async def _blame(self, lease: Lease, error: str, code: str) -> None:
-        """Note that a slice failed; the last time that it may takes the request with it."""
+        """Record the failure of a slice; the last permitted failure makes the request fail."""
 
         async def blame() -> bool:
             async with self._database.unit_of_work() as work:
                 failures = await work.slices.fail(lease, PAUSES[min(lease.failures, len(PAUSES) - 1)])
-                over = failures is not None and failures >= MOST_FAILURES
-                if over:
+                is_final = failures is not None and failures >= MOST_FAILURES
+                if is_final:
                     now = self._clock.now()
                     await work.requests.finish(
                         lease.request_id, Status.FAILED, now, error=error, error_code=code
                     )
                 await work.commit()
-            return over
+            return is_final
 
         if await uninterrupted(self._backoff.run(blame)):
             async with deleted_in_time():

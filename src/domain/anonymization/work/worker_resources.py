@@ -1,4 +1,4 @@
-"""What a worker makes slices with."""
+"""Resources with which a worker processes slices."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from framecloak.domain.ports.metrics import NULL_METER, Meter
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What a worker works with.
+    """Resources of a worker.
 
     Attributes:
-        imprint: who answers for results.
-        scratch: folder for files that are needed for a moment.
-        open_video: opens a video that lies in a file.
-        create_archive: starts a ZIP.
-        read_archive: opens a ZIP that is there.
-        instruments: what the pipeline works with at a level; may take a while the first time.
-        time_limit: seconds that one slice may take.
-        lease: how long this worker may be silent before others take over what it does.
-        keep_parts: whether the parts of a result stay in the object store, to be looked into.
-        meter: told how the work goes.
-        studio: makes films, in the folder for files that are needed for a moment.
-        people: says who is meant by a gallery; None where no request can name one.
+        imprint: issuer named in results.
+        scratch: folder for temporary files.
+        open_video: opens a video file.
+        create_archive: creates an empty ZIP.
+        read_archive: opens an existing ZIP.
+        instruments: returns the pipeline's tools for a level; slow on the first call.
+        time_limit: maximum duration of one slice in seconds.
+        lease: validity of a lease without renewal; after it, other workers may take the slice.
+        keep_parts: whether the parts of a result stay in the object store for inspection.
+        meter: receives metrics of the work.
+        studio: encodes videos in the scratch folder; None if this worker writes none.
+        people: resolves galleries to people; None where requests cannot name a gallery.
     """
 
     imprint: Imprint

@@ -1,7 +1,8 @@
-"""What is sealed of a gallery, and for which place: from the domain's objects to stored rows, and back.
+"""Encryption of gallery contents: conversion between domain objects and stored rows.
 
-A sealed value opens only where it was put: its place names the gallery, the face and the field, so that
-whoever can write to the tables cannot give one face the label of another.
+An encrypted value can be decrypted only in its own field: the context of its encryption names the gallery,
+the face and the field. Write access to the tables is therefore not enough to give one face the label of
+another.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from framecloak.domain.reid.galleries.model import EnrolledFace, Enrolment, Gall
 
 
 def seal_name(vault: Vault, key_id: str, gallery_id: UUID, name: str) -> bytes:
-    """A gallery's name as it is stored.
+    """Encrypt the name of a gallery.
 
     Raises:
-        GalleryKeyMissingError: there is no such key.
+        GalleryKeyMissingError: There is no such key.
     """
     return vault.seal(key_id, _gallery_place(gallery_id), name.encode())
 
 
 def open_gallery(vault: Vault, sealed: SealedGallery) -> Gallery:
-    """A gallery as people know it.
+    """Decrypt a stored gallery.
 
     Raises:
-        GalleryKeyMissingError: its key is not there.
-        GalleryDamagedError: it cannot be opened.
+        GalleryKeyMissingError: The gallery's key is missing.
+        GalleryDamagedError: The name cannot be decrypted.
     """
     name = vault.open(sealed.key_id, _gallery_place(sealed.id), sealed.name).decode()
     return Gallery(
@@ -49,13 +50,13 @@ def open_gallery(vault: Vault, sealed: SealedGallery) -> Gallery:
 def seal_faces(
     vault: Vault, gallery: SealedGallery, enrolments: Sequence[Enrolment], now: datetime
 ) -> tuple[list[SealedFace], FloatArray]:
-    """New faces as they are stored.
+    """Encrypt new faces and rotate their vectors.
 
     Returns:
-        n faces, and (n, dimension) float32.
+        n faces, and their vectors, (n, dimension) float32.
 
     Raises:
-        GalleryKeyMissingError: the gallery's key is not there.
+        GalleryKeyMissingError: The gallery's key is missing.
     """
     faces = [
         _seal_face(
@@ -70,11 +71,11 @@ def seal_faces(
 
 
 def open_face(vault: Vault, sealed: SealedFace) -> EnrolledFace:
-    """A face as people know it.
+    """Decrypt a stored face.
 
     Raises:
-        GalleryKeyMissingError: its key is not there.
-        GalleryDamagedError: it cannot be opened.
+        GalleryKeyMissingError: The face's key is missing.
+        GalleryDamagedError: A field cannot be decrypted.
     """
     label = vault.open(sealed.key_id, _face_place(sealed.gallery_id, sealed.id, "label"), sealed.label)
     metadata = vault.open(
@@ -84,15 +85,15 @@ def open_face(vault: Vault, sealed: SealedFace) -> EnrolledFace:
 
 
 def queries(vault: Vault, gallery: SealedGallery, vector: FloatArray) -> list[Query]:
-    """What to look for under every key of a gallery.
+    """Return a rotated search vector for every key of a gallery.
 
     Args:
-        vault: where the keys are.
-        gallery: where to look.
+        vault: Cipher with the keys.
+        gallery: Gallery to search.
         vector: (dimension,) float32 of unit length.
 
     Raises:
-        GalleryKeyMissingError: a key of the gallery is not there.
+        GalleryKeyMissingError: A key of the gallery is missing.
     """
     return [
         Query(key_id, vault.turn(key_id, gallery.id, vector[np.newaxis])[0]) for key_id in gallery.key_ids
@@ -102,35 +103,35 @@ def queries(vault: Vault, gallery: SealedGallery, vector: FloatArray) -> list[Qu
 def reseal(
     vault: Vault, faces: Sequence[SealedFace], vectors: FloatArray, key_id: str
 ) -> tuple[list[SealedFace], FloatArray]:
-    """The same faces of one gallery under another key.
+    """Re-encrypt faces of one gallery with another key.
 
     Args:
-        vault: where the keys are.
-        faces: n faces, each under whatever key.
-        vectors: (n, dimension) float32 that belong to them.
-        key_id: of the key they are to be under.
+        vault: Cipher with the keys.
+        faces: n faces; their keys may differ.
+        vectors: Their vectors, (n, dimension) float32.
+        key_id: Id of the new key.
 
     Returns:
-        n faces, and (n, dimension) float32.
+        n faces, and their vectors, (n, dimension) float32.
 
     Raises:
-        GalleryKeyMissingError: a key is not there.
-        GalleryDamagedError: a face cannot be opened.
+        GalleryKeyMissingError: A key is missing.
+        GalleryDamagedError: A face cannot be decrypted.
     """
-    turned = np.empty_like(vectors)
-    for old in {face.key_id for face in faces}:
-        rows = [number for number, face in enumerate(faces) if face.key_id == old]
+    rotated = np.empty_like(vectors)
+    for old_key_id in {face.key_id for face in faces}:
+        rows = [number for number, face in enumerate(faces) if face.key_id == old_key_id]
         gallery_id = faces[rows[0]].gallery_id
-        turned[rows] = vault.turn(key_id, gallery_id, vault.turn_back(old, gallery_id, vectors[rows]))
-    return [_seal_face(vault, open_face(vault, face), key_id) for face in faces], turned
+        rotated[rows] = vault.turn(key_id, gallery_id, vault.turn_back(old_key_id, gallery_id, vectors[rows]))
+    return [_seal_face(vault, open_face(vault, face), key_id) for face in faces], rotated
 
 
 def reseal_name(vault: Vault, gallery: SealedGallery, key_id: str) -> bytes:
-    """The name of a gallery under another key.
+    """Re-encrypt the name of a gallery with another key.
 
     Raises:
-        GalleryKeyMissingError: a key is not there.
-        GalleryDamagedError: the name cannot be opened.
+        GalleryKeyMissingError: A key is missing.
+        GalleryDamagedError: The name cannot be decrypted.
     """
     return seal_name(vault, key_id, gallery.id, open_gallery(vault, gallery).name)
 

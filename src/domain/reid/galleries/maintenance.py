@@ -1,4 +1,4 @@
-"""Use cases for those who run the installation: keep galleries quick to search, and change their key."""
+"""Maintenance of galleries: search indexes and key rotation."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from framecloak.domain.ports.galleries import GalleryIndexes, SealedGallery, Vau
 from framecloak.domain.reid.galleries.encryption import reseal, reseal_name
 
 BATCH = 500
-"""Faces that change their key in one transaction."""
+"""Number of faces re-encrypted per transaction."""
 
 WAIT = 0.2
-"""Seconds before another look at faces that somebody else is working on."""
+"""Seconds before the next attempt to lock faces that another process has locked."""
 
 
 class GalleryUpkeep:
-    """Indexes and keys of all galleries.
+    """Maintenance of the indexes and keys of all galleries.
 
     Args:
-        database: where galleries are recorded.
-        vault: keeps their contents secret.
-        indexes: make large galleries quick to search.
-        index_above: faces above which a gallery gets an index; it loses it again at half of them.
-        batch: faces that change their key in one transaction.
+        database: Storage of the galleries.
+        vault: Encrypts and decrypts their contents.
+        indexes: Approximate indexes of large galleries.
+        index_above: Number of faces above which a gallery gets an index; it is dropped at half of that.
+        batch: Number of faces re-encrypted per transaction.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class GalleryUpkeep:
         self._batch = batch
 
     async def tend_indexes(self) -> int:
-        """Make indexes for galleries that have grown large, and drop those of galleries that no longer are.
+        """Build indexes for large galleries, and drop those of galleries that are no longer large.
 
-        Several processes may do so at a time: one builds, the others leave it alone.
+        Several processes may call this concurrently; only one of them builds.
 
         Returns:
-            How many were made.
+            Number of indexes built.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached.
+            DatabaseUnavailableError: The database cannot be reached.
         """
         async with self._database.unit_of_work() as work:
             large = await work.galleries.larger_than(self._index_above // 2)
         existing = await self._indexes.existing()
-        # One that changes its key is searched exactly: half of what an index finds would be the other half.
+        # A gallery with two keys is searched exactly: half of what an index finds has the other key.
         settled = {gallery.id: gallery for gallery in large if gallery.old_key_id is None}
         for gallery_id in existing - set(settled):
             await self._drop(gallery_id)
@@ -68,23 +68,23 @@ class GalleryUpkeep:
         return made
 
     async def rotate_key(self, principal: Principal, tell: Callable[[int], None]) -> int:
-        """Bring all galleries under the vault's current key, whatever keys they are under.
+        """Re-encrypt all galleries with the current key, whatever keys they use.
 
-        Done in batches that are each committed, so that it can be interrupted at any time and run again, and
-        galleries stay in use meanwhile. A gallery is searched exactly, which may be slower, until the next
-        tending of indexes.
+        Every batch is committed, so the rotation can be interrupted at any time and run again, and galleries
+        stay usable meanwhile. A gallery is searched exactly, which may be slower, until its index is rebuilt
+        by the next maintenance.
 
         Args:
-            principal: who asks for it; an administrator.
-            tell: told how many faces were done so far.
+            principal: The caller, an administrator.
+            tell: Called with the number of faces re-encrypted so far.
 
         Returns:
-            Galleries that were brought under it.
+            Number of galleries re-encrypted.
 
         Raises:
-            ForbiddenError: the caller is no administrator.
-            GalleryKeyMissingError: a gallery is under a key that the settings do not name.
-            GalleryDamagedError: something in a gallery cannot be opened.
+            ForbiddenError: The caller is not an administrator.
+            GalleryKeyMissingError: A gallery uses a key that is missing from the settings.
+            GalleryDamagedError: A value in a gallery cannot be decrypted.
         """
         principal.require_admin()
         done: set[UUID] = set()
@@ -104,11 +104,11 @@ class GalleryUpkeep:
 
     async def _next(self) -> SealedGallery | None:
         async with self._database.unit_of_work() as work:
-            found = await work.galleries.under_other_keys(self._vault.key_id, 1)
-        return found[0] if found else None
+            galleries = await work.galleries.under_other_keys(self._vault.key_id, 1)
+        return galleries[0] if galleries else None
 
     async def _begin(self, principal: Principal, gallery: SealedGallery) -> None:
-        # Without its index first: every face that moves would have to be found its place in it.
+        # The index is dropped first, because every re-encrypted face would have to be indexed again.
         await self._drop(gallery.id)
         key_id = self._vault.key_id
         name = reseal_name(self._vault, gallery, key_id)
@@ -118,7 +118,7 @@ class GalleryUpkeep:
                 await work.commit()
 
     async def _move(self, gallery: SealedGallery) -> int:
-        """Bring some faces under their gallery's key; returns how many."""
+        """Re-encrypt a batch of faces with their gallery's key, and return their number."""
         async with self._database.unit_of_work() as work:
             faces, vectors = await work.gallery_faces.take_under_other_keys(
                 gallery.id, gallery.key_id, self._batch

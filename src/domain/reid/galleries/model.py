@@ -1,4 +1,4 @@
-"""Galleries: people who are enrolled to be found again, each by one face or several."""
+"""Galleries of enrolled persons, each represented by one or several faces."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
 from framecloak.domain.reid.model import Embedding, EmbeddingSpace
 
 LONGEST_NAME = 200
-"""Characters of a gallery's name, and of a label."""
+"""Maximum number of characters of a gallery's name, and of a label."""
 
 LARGEST_METADATA = 4096
-"""Bytes of metadata as JSON."""
+"""Maximum size of the metadata as JSON, in bytes."""
 
 MOST_AT_ONCE = 1000
-"""Faces that one enrolment may bring."""
+"""Maximum number of faces per enrolment."""
 
 MOST_RESULTS = 1000
-"""People that one search may ask for."""
+"""Maximum number of persons per search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Gallery:
     """A set of enrolled faces.
 
     Attributes:
-        id: random.
-        owner_id: the account that made it.
-        name: what its owner calls it.
-        space: what all its embeddings come from.
-        face_count: enrolled faces.
+        id: Random.
+        owner_id: Id of the account that created it.
+        name: Name given by the owner.
+        space: Embedding space of all its faces.
+        face_count: Number of enrolled faces.
         created_at: UTC.
-        expires_at: UTC; from then on it does not exist. None for one that stays until it is deleted.
+        expires_at: Time of deletion, UTC; None for a gallery that is kept until it is deleted.
     """
 
     id: UUID
@@ -47,15 +47,15 @@ class Gallery:
     expires_at: datetime | None
 
     def require_space(self, space: EmbeddingSpace) -> None:
-        """Refuse an embedding of another model.
+        """Require that an embedding is of this gallery's model.
 
         Raises:
-            ModelMismatchError: it is one.
+            ModelMismatchError: The embedding is of another model.
         """
         if space != self.space:
             raise ModelMismatchError(
                 f"gallery {self.id} holds embeddings of {_told(self.space)}, not of {_told(space)}",
-                "use that model, or enrol the faces anew in another gallery",
+                "use that model, or enrol the faces in another gallery",
             )
 
 
@@ -64,12 +64,13 @@ class Enrolment:
     """A face to be enrolled.
 
     Attributes:
-        label: whose it is; several faces may have the same.
-        embedding: the face.
-        metadata: what else is to be kept with it, as JSON can hold it.
+        label: Label of the person; several faces may share one.
+        embedding: Embedding of the face.
+        metadata: Additional data to store with the face, serialisable as JSON.
 
     Raises:
-        InvalidOptionError: the label is empty, too long or no text; the metadata is no JSON, or too large.
+        InvalidOptionError: The label is empty, too long or not valid text; or the metadata is too large or
+            cannot be written as JSON.
     """
 
     label: str
@@ -81,22 +82,24 @@ class Enrolment:
         try:
             size = len(json.dumps(dict(self.metadata), allow_nan=False, ensure_ascii=False).encode())
         except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidOptionError("the metadata cannot be written as JSON", "send plain values") from error
+            raise InvalidOptionError(
+                "the metadata cannot be written as JSON", "use JSON values only"
+            ) from error
         if size > LARGEST_METADATA:
             raise InvalidOptionError(
-                f"the metadata has {size} bytes as JSON", f"keep it to {LARGEST_METADATA}"
+                f"the metadata has {size} bytes as JSON", f"limit it to {LARGEST_METADATA}"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolledFace:
-    """A face in a gallery; its embedding is not given out again.
+    """A face in a gallery, without its embedding, which is never returned.
 
     Attributes:
-        id: random.
-        gallery_id: where it is enrolled.
-        label: whose it is.
-        metadata: as it was enrolled with.
+        id: Random.
+        gallery_id: Id of its gallery.
+        label: Label of the person.
+        metadata: Metadata stored with the face.
         created_at: UTC.
     """
 
@@ -109,11 +112,11 @@ class EnrolledFace:
 
 @dataclass(frozen=True, slots=True)
 class GalleryMatch:
-    """A person that a face may be of.
+    """A person that a face may belong to.
 
     Attributes:
-        face: the one of this label that is most like it.
-        similarity: cosine of the two embeddings.
+        face: The most similar enrolled face with this label.
+        similarity: Cosine similarity of the two embeddings.
     """
 
     face: EnrolledFace
@@ -121,10 +124,10 @@ class GalleryMatch:
 
 
 def require_name(what: str, name: str) -> None:
-    """Refuse a name that is none.
+    """Require a valid name.
 
     Raises:
-        InvalidOptionError: it is empty, too long, or holds what no text holds.
+        InvalidOptionError: The name is empty, too long, or contains surrogate characters.
     """
     if not name.strip() or len(name) > LONGEST_NAME or name != name.encode(errors="ignore").decode():
         raise InvalidOptionError(f"{what} has 1 to {LONGEST_NAME} characters", "choose another")

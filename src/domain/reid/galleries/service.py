@@ -1,8 +1,8 @@
-"""Use cases around galleries: make one, enrol faces, find who somebody is, delete.
+"""Use cases of galleries: create, enrol faces, identify a face, delete.
 
-A gallery holds biometric templates, which are special-category data under GDPR. So every use of one is
-recorded, nobody gets an embedding out again, and what is deleted is gone from the tables at once (not from
-backups, and not from free space of the disk until the database uses it again).
+A gallery holds biometric templates, which are special-category data under the GDPR. Every use of a gallery is
+therefore recorded, embeddings are never returned, and a deletion takes effect immediately in the tables (but
+not in backups, nor in free disk space until the database reuses it).
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from framecloak.domain.reid.galleries.model import (
 from framecloak.domain.reid.model import Embedding, EmbeddingSpace
 
 LARGEST_DIMENSION = 4000
-"""Numbers of a vector that the database can index."""
+"""Maximum vector length that the database can index."""
 
 UNIT_TOLERANCE = 1e-3
-"""How far from 1 the length of an embedding may be."""
+"""Maximum deviation of an embedding's length from 1."""
 
 
 class Galleries:
-    """Enrolled faces.
+    """Use cases of galleries of enrolled faces.
 
     Args:
-        database: where they are recorded.
-        vault: keeps their contents secret.
-        clock: tells the time.
-        capacity: most faces of one gallery.
+        database: Storage of the galleries.
+        vault: Encrypts and decrypts their contents.
+        clock: Current time (UTC).
+        capacity: Maximum number of faces per gallery.
     """
 
     def __init__(self, database: Database, vault: Vault, clock: Clock, capacity: int) -> None:
@@ -64,21 +64,22 @@ class Galleries:
     async def create(
         self, principal: Principal, name: str, space: EmbeddingSpace, expires_at: datetime | None = None
     ) -> Gallery:
-        """Make an empty gallery for embeddings of one model.
+        """Create an empty gallery for embeddings of one model.
 
         Args:
-            principal: whose it is to be.
-            name: what its owner calls it.
-            space: what all its embeddings come from.
-            expires_at: UTC; it is deleted then. None for one that stays until it is deleted.
+            principal: Owner of the gallery.
+            name: Name given by the owner.
+            space: Embedding space of all its faces.
+            expires_at: Time of deletion, UTC; None for a gallery that is kept until it is deleted.
 
         Raises:
-            InvalidOptionError: it has no proper name, would have expired already, or its dimension is none.
+            InvalidOptionError: The name is not allowed, the expiry is in the past, or the dimension is out of
+                range.
         """
         require_name("a gallery's name", name)
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:
-            raise InvalidOptionError("the gallery would have expired already", "choose a later moment")
+            raise InvalidOptionError("the gallery would have expired already", "choose a later time")
         if not 1 <= space.dimension <= LARGEST_DIMENSION:
             raise InvalidOptionError(
                 f"embeddings have 1 to {LARGEST_DIMENSION} numbers, not {space.dimension}",
@@ -105,31 +106,31 @@ class Galleries:
         return open_gallery(self._vault, sealed)
 
     async def list(self, principal: Principal, limit: int, offset: int) -> Page[Gallery]:
-        """Galleries that the caller may use, newest first.
+        """Return a page of the galleries that the caller may use, newest first.
 
         Raises:
-            GalleryKeyMissingError: one is sealed with a key that the settings do not name.
+            GalleryKeyMissingError: A gallery is encrypted with a key that is missing from the settings.
         """
         async with self._database.unit_of_work() as work:
             page = await work.galleries.list(principal, self._clock.now(), limit, offset)
         return Page([open_gallery(self._vault, sealed) for sealed in page.items], page.total)
 
     async def get(self, principal: Principal, gallery_id: UUID) -> Gallery:
-        """One that the caller may use.
+        """Return a gallery that the caller may use.
 
         Raises:
-            GalleryNotFoundError: there is none.
-            GalleryKeyMissingError: it is sealed with a key that the settings do not name.
+            GalleryNotFoundError: The caller has no such gallery.
+            GalleryKeyMissingError: It is encrypted with a key that is missing from the settings.
         """
         async with self._database.unit_of_work() as work:
             sealed = await work.galleries.get(gallery_id, principal, self._clock.now())
         return open_gallery(self._vault, sealed)
 
     async def delete(self, principal: Principal, gallery_id: UUID) -> None:
-        """Delete a gallery with all its faces; works without its key, too.
+        """Delete a gallery with all its faces; possible without its key.
 
         Raises:
-            GalleryNotFoundError: there is none that the caller may use.
+            GalleryNotFoundError: The caller has no such gallery.
         """
         async with self._database.unit_of_work() as work:
             gallery = await work.galleries.lock(gallery_id, principal, self._clock.now())
@@ -144,31 +145,31 @@ class Galleries:
         """Add faces to a gallery, all of them or none.
 
         Raises:
-            GalleryNotFoundError: there is none that the caller may use.
-            ModelMismatchError: an embedding is of another model.
-            GalleryFullError: there is no room for that many.
-            InvalidOptionError: there are none or too many, or an embedding is none.
-            GalleryKeyMissingError: the gallery is sealed with a key that the settings do not name.
+            GalleryNotFoundError: The caller has no such gallery.
+            ModelMismatchError: An embedding is of another model.
+            GalleryFullError: The gallery has too little room.
+            InvalidOptionError: There are no faces or too many, or an embedding is invalid.
+            GalleryKeyMissingError: The gallery is encrypted with a key that is missing from the settings.
         """
         if not 1 <= len(enrolments) <= MOST_AT_ONCE:
             raise InvalidOptionError(
                 f"1 to {MOST_AT_ONCE} faces are enrolled at a time, not {len(enrolments)}",
-                "send them in parts",
+                "send them in several requests",
             )
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
-            # Sealed before the lock is taken: it takes a while, and others want to enrol too.
-            seen = await work.galleries.get(gallery_id, principal, now)
-        gallery = open_gallery(self._vault, seen)
+            # Encrypted before the lock is taken: it takes a while, and others want to enrol too.
+            encrypted = await work.galleries.get(gallery_id, principal, now)
+        gallery = open_gallery(self._vault, encrypted)
         for enrolment in enrolments:
             gallery.require_space(enrolment.embedding.space)
             _require_unit(enrolment.embedding)
         while True:
-            faces, vectors = await asyncio.to_thread(seal_faces, self._vault, seen, enrolments, now)
+            faces, vectors = await asyncio.to_thread(seal_faces, self._vault, encrypted, enrolments, now)
             async with self._database.unit_of_work() as work:
                 locked = await work.galleries.lock(gallery_id, principal, now)
-                if locked.key_id != seen.key_id:
-                    seen = locked  # the key was changed meanwhile
+                if locked.key_id != encrypted.key_id:
+                    encrypted = locked  # the key was changed in the meantime
                     continue
                 self._require_room(locked, len(faces))
                 await work.gallery_faces.add(faces, vectors)
@@ -180,11 +181,11 @@ class Galleries:
     async def faces(
         self, principal: Principal, gallery_id: UUID, limit: int, offset: int
     ) -> Page[EnrolledFace]:
-        """Who is enrolled, oldest first.
+        """Return a page of the enrolled faces, oldest first.
 
         Raises:
-            GalleryNotFoundError: there is no such gallery that the caller may use.
-            GalleryKeyMissingError: it is sealed with a key that the settings do not name.
+            GalleryNotFoundError: The caller has no such gallery.
+            GalleryKeyMissingError: It is encrypted with a key that is missing from the settings.
         """
         async with self._database.unit_of_work() as work:
             await work.galleries.get(gallery_id, principal, self._clock.now())
@@ -195,8 +196,8 @@ class Galleries:
         """Remove one face from a gallery.
 
         Raises:
-            GalleryNotFoundError: there is no such gallery that the caller may use.
-            GalleryFaceNotFoundError: it has no such face.
+            GalleryNotFoundError: The caller has no such gallery.
+            GalleryFaceNotFoundError: The gallery has no such face.
         """
         async with self._database.unit_of_work() as work:
             await work.galleries.lock(gallery_id, principal, self._clock.now())
@@ -208,50 +209,50 @@ class Galleries:
     async def search(
         self, principal: Principal, gallery_id: UUID, embedding: Embedding, threshold: float, top_k: int
     ) -> Sequence[GalleryMatch]:
-        """Who a face may be of: the best face of each label, the best first.
+        """Return the labels that a face may belong to: the most similar face of each label, best first.
 
         Args:
-            principal: who asks.
-            gallery_id: where to look.
-            embedding: the face.
-            threshold: least cosine, -1 to 1.
-            top_k: most labels.
+            principal: The caller.
+            gallery_id: Gallery to search.
+            embedding: Embedding of the face.
+            threshold: Minimum cosine similarity, -1 to 1.
+            top_k: Maximum number of labels.
 
         Raises:
-            GalleryNotFoundError: there is no such gallery that the caller may use.
-            ModelMismatchError: the embedding is of another model than the gallery.
-            InvalidOptionError: threshold or top_k is out of range, or the embedding is none.
-            GalleryKeyMissingError: the gallery is sealed with a key that the settings do not name.
+            GalleryNotFoundError: The caller has no such gallery.
+            ModelMismatchError: The embedding is of another model than the gallery.
+            InvalidOptionError: ``threshold`` or ``top_k`` is out of range, or the embedding is invalid.
+            GalleryKeyMissingError: The gallery is encrypted with a key that is missing from the settings.
         """
         if not -1 <= threshold <= 1:
-            raise InvalidOptionError("a threshold is a cosine, from -1 to 1", "0.4 is a usual one")
+            raise InvalidOptionError("the threshold is a cosine, from -1 to 1", "a usual value is 0.4")
         if not 1 <= top_k <= MOST_RESULTS:
-            raise InvalidOptionError(f"top_k is 1 to {MOST_RESULTS}", "ask for fewer")
+            raise InvalidOptionError(f"top_k is 1 to {MOST_RESULTS}", "request fewer matches")
         now = self._clock.now()
         async with self._database.unit_of_work() as work:
             gallery = await work.galleries.get(gallery_id, principal, now)
             open_gallery(self._vault, gallery).require_space(embedding.space)
             _require_unit(embedding)
             while True:
-                found = await self._found(work, gallery, embedding, threshold, top_k)
+                matches = await self._found(work, gallery, embedding, threshold, top_k)
                 after = await work.galleries.get(gallery_id, principal, now)
                 if after.key_ids == gallery.key_ids:
                     break
-                # Faces moved to another key while they were looked for under the old one.
+                # Faces were re-encrypted with another key during the search.
                 gallery = after
-            details = {"threshold": threshold, "top_k": top_k, "matches": len(found)}
+            details = {"threshold": threshold, "top_k": top_k, "matches": len(matches)}
             await work.audit.add(principal, "gallery.search", _subject(gallery_id), details)
             await work.commit()
-        return found
+        return matches
 
     async def _found(
         self, work: UnitOfWork, gallery: SealedGallery, embedding: Embedding, threshold: float, top_k: int
     ) -> Sequence[GalleryMatch]:
-        # The first search of a gallery makes its rotation, which takes longer than an event loop may wait.
-        asked = await asyncio.to_thread(queries, self._vault, gallery, embedding.vector)
+        # The first search of a gallery computes its rotation, which would block the event loop too long.
+        rotated = await asyncio.to_thread(queries, self._vault, gallery, embedding.vector)
         rows: list[tuple[SealedFace, float]] = []
-        # The old key first: a face that moves from it to the other meanwhile is seen twice, and not never.
-        for query in reversed(asked):
+        # The old key first: a face re-encrypted in the meantime is then found twice instead of not at all.
+        for query in reversed(rotated):
             rows += await work.gallery_faces.search(gallery, query, threshold, top_k)
         best: dict[str, GalleryMatch] = {}
         for sealed, similarity in sorted(rows, key=lambda row: -row[1]):
@@ -262,8 +263,8 @@ class Galleries:
     def _require_room(self, gallery: SealedGallery, faces: int) -> None:
         if gallery.face_count + faces > self._capacity:
             raise GalleryFullError(
-                f"gallery {gallery.id} holds {gallery.face_count} faces and takes {self._capacity} at most",
-                "remove some, make another gallery, or raise GALLERY_CAPACITY",
+                f"gallery {gallery.id} holds {gallery.face_count} faces; its maximum is {self._capacity}",
+                "remove faces, create another gallery, or raise GALLERY_CAPACITY",
             )
 
 
@@ -271,9 +272,10 @@ def _require_unit(embedding: Embedding) -> None:
     vector = embedding.vector
     if vector.shape != (embedding.space.dimension,):
         raise InvalidOptionError(
-            f"an embedding of {embedding.space.name} has {embedding.space.dimension} numbers", "send all"
+            f"an embedding of {embedding.space.name} has {embedding.space.dimension} numbers",
+            "send all of them",
         )
-    # False for numbers that are none, too.
+    # Also refuses NaN.
     if not abs(float(np.linalg.norm(vector)) - 1) < UNIT_TOLERANCE:
         raise InvalidOptionError("an embedding has to be of unit length", "divide it by its length")
 

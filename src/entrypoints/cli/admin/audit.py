@@ -1,4 +1,4 @@
-"""``framecloak audit``: who did what."""
+"""Command ``framecloak audit``: show the audit log."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from framecloak.entrypoints.cli.admin.connection import OPERATOR, connected_serv
 from framecloak.entrypoints.cli.options import data_dir_option
 
 
-@click.command(short_help="Show who did what.")
+@click.command(short_help="Show the audit log.")
 @click.option(
-    "--subject", metavar="KIND:ID", help="Only what was done to that, as in request:<id> or video:7."
+    "--subject", metavar="KIND:ID", help="Only entries about this subject, such as request:<id> or video:7."
 )
-@click.option("--user", "username", metavar="NAME", help="Only what NAME did.")
+@click.option("--user", "username", metavar="NAME", help="Only actions of this account.")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="Only from that moment on, in UTC.",
+    help="Only entries from this time on (UTC).",
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Most entries to show."
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="Maximum number of entries.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @data_dir_option
@@ -39,19 +43,19 @@ def audit(
     as_json: bool,
     data_dir: str | None,
 ) -> None:
-    """Show the audit log, newest entry first: who signed in, uploaded, saw, shared or fetched what."""
-    wanted = AuditFilter(subject, username, since and since.replace(tzinfo=UTC))
+    """Show the audit log, newest entry first: sign-ins, uploads, views, grants and downloads by account."""
+    audit_filter = AuditFilter(subject, username, since and since.replace(tzinfo=UTC))
 
     async def main() -> Sequence[AuditEntry]:
         async with connected_service(data_dir) as service:
-            return await service.auditing.entries(OPERATOR, wanted, limit)
+            return await service.auditing.entries(OPERATOR, audit_filter, limit)
 
     entries = run(main)
     if as_json:
         click.echo(json.dumps([_row(entry) for entry in entries], indent=2))
         return
     table = Table("when (UTC)", "who", "action", "subject", "details", box=None, pad_edge=False)
-    # One copies these, so they have to be whole.
+    # Users copy these columns, so their values must not be truncated.
     for column in table.columns[:4]:
         column.overflow = "fold"
     for entry in entries:

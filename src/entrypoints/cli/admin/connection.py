@@ -1,4 +1,4 @@
-"""What the management commands stand on: the service's use cases, and an event loop that heeds signals."""
+"""Shared code of the management commands: connection to the service, and an interruptible event loop."""
 
 from __future__ import annotations
 
@@ -22,18 +22,24 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 OPERATOR = Principal(0, "operator", Role.ADMIN, Means.COMMAND)
-"""Whoever may run commands on this machine; sees everything, and owns nothing."""
+"""Principal of the commands on this machine: may read everything and owns nothing."""
 
 _PAGE = 100
 
 
 def run(main: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
-    """Run a coroutine on an event loop of its own. A signal to end cancels it, so that it can clean up.
+    """Run a coroutine on a new event loop, and cancel it on a termination signal so that it can clean up.
 
-    So does every further signal: whoever waits while cleaning up for what may take long can be told not to.
+    Every further signal cancels it again, which ends a clean-up that takes too long.
+
+    Args:
+        main: Coroutine function to run.
+
+    Returns:
+        Result of the coroutine.
 
     Raises:
-        Interrupted: there was such a signal.
+        Interrupted: A termination signal was received.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_interruptible(main))
@@ -59,15 +65,15 @@ async def _interruptible(main: Callable[[], Coroutine[Any, Any, Value]]) -> Valu
 
 @asynccontextmanager
 async def connected_service(data_dir: str | None) -> AsyncIterator[Service]:
-    """The service's use cases, on the servers of the settings or on embedded ones.
+    """Provide the use cases, connected to the configured servers or to embedded ones.
 
     Args:
-        data_dir: as given on the command line.
+        data_dir: Value of ``--data-dir``.
 
     Raises:
-        DomainError: a setting is not allowed, or a server cannot be reached.
+        DomainError: A setting is not allowed, or a server cannot be reached.
     """
-    # SQLAlchemy and the models' runtime take a moment to import; `--help` needs none of it.
+    # Importing SQLAlchemy and ONNX Runtime is slow, and `--help` does not need them.
     from framecloak.entrypoints.composition.servers import any_stack  # noqa: PLC0415
     from framecloak.entrypoints.composition.service import build_service  # noqa: PLC0415
 
@@ -79,34 +85,41 @@ async def connected_service(data_dir: str | None) -> AsyncIterator[Service]:
 
 
 async def all_of(fetch: Callable[[int, int], Awaitable[Page[Value]]]) -> AsyncIterator[Value]:
-    """Every item of a list that comes in pages.
+    """Yield every item of a paginated list.
 
     Args:
-        fetch: gives a page by its greatest length and the number of items before it.
+        fetch: Function that returns a page, given its maximum length and its offset.
     """
-    seen = 0
+    offset = 0
     while True:
-        page = await fetch(_PAGE, seen)
+        page = await fetch(_PAGE, offset)
         for item in page.items:
             yield item
-        seen += len(page.items)
-        if seen >= page.total or not page.items:
+        offset += len(page.items)
+        if offset >= page.total or not page.items:
             return
 
 
 async def account(service: Service, username: str | None, *, including_disabled: bool = False) -> Principal:
-    """Somebody's account to act as; the first administrator's when no name is given.
+    """Return the account to act as.
+
+    Args:
+        service: Connected service.
+        username: Name of the account; None for the first administrator.
+        including_disabled: True to accept a disabled account.
 
     Raises:
-        UserNotFoundError: there is none.
+        UserNotFoundError: There is no such account.
     """
-    hint = "`framecloak users list` shows all; `framecloak users create NAME --admin` makes one"
+    hint = (
+        "list accounts with `framecloak users list`; create one with `framecloak users create NAME --admin`"
+    )
     async for user in all_of(partial(service.identity.list_users, OPERATOR)):
-        wanted = user.role is Role.ADMIN if username is None else _same(user.username, username)
-        if wanted and (including_disabled or not user.disabled):
+        matches = user.role is Role.ADMIN if username is None else _same(user.username, username)
+        if matches and (including_disabled or not user.disabled):
             return Principal(user.id, user.username, user.role, Means.COMMAND)
-    who = "administrator" if username is None else f"account {username!r}"
-    raise UserNotFoundError(f"there is no {who} that could act", hint)
+    missing = "administrator" if username is None else f"account {username!r}"
+    raise UserNotFoundError(f"there is no {missing} to act as", hint)
 
 
 def _same(one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""``framecloak db``: the schema of the database."""
+"""Command ``framecloak db``: upgrade, downgrade and inspect the database schema."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @click.group(short_help="Upgrade, downgrade and inspect the database.")
 def db() -> None:
-    """Look after the schema of the database that DATABASE_URL names, or of the embedded one."""
+    """Manage the schema of the database at DATABASE_URL, or of the embedded database."""
 
 
-@db.command(short_help="Bring the database to the schema of this version.")
+@db.command(short_help="Upgrade the database to the schema of this version.")
 @data_dir_option
 def upgrade(*, data_dir: str | None) -> None:
-    """Bring the database to the schema of this version; does nothing when it is there already."""
+    """Upgrade the database to the schema of this version; do nothing if it is up to date."""
 
     async def work(schema: Schema) -> None:
         await schema.upgrade()
@@ -31,13 +31,13 @@ def upgrade(*, data_dir: str | None) -> None:
     _with_schema(data_dir, work)
 
 
-@db.command(short_help="Take the database back to an earlier schema.")
+@db.command(short_help="Downgrade the database to an earlier schema.")
 @click.argument("revision")
 @data_dir_option
 def downgrade(*, revision: str, data_dir: str | None) -> None:
-    """Take the database back to REVISION, to the one before (-1), or empty it (base).
+    """Downgrade the database to REVISION, to the previous revision (-1) or to an empty database (base).
 
-    What did not exist then is lost. Put `--` before -1: framecloak db downgrade -- -1
+    Data that the earlier schema cannot hold is lost. Put `--` before -1: framecloak db downgrade -- -1
     """
 
     async def work(schema: Schema) -> None:
@@ -47,27 +47,27 @@ def downgrade(*, revision: str, data_dir: str | None) -> None:
     _with_schema(data_dir, work)
 
 
-@db.command(short_help="Show which schema the database has.")
+@db.command(short_help="Show the schema of the database.")
 @data_dir_option
 def current(*, data_dir: str | None) -> None:
-    """Show which schema the database has, and which one this version works with."""
+    """Show the schema of the database and the schema that this version requires."""
 
     async def work(schema: Schema) -> None:
-        found, wanted = await schema.current_revision(), schema.wanted_revision
-        state = "up to date" if found == wanted else "run `framecloak db upgrade`"
-        click.echo(f"{found or 'none'} (this version works with {wanted}: {state})")
+        actual, required = await schema.current_revision(), schema.wanted_revision
+        state = "up to date" if actual == required else "run `framecloak db upgrade`"
+        click.echo(f"{actual or 'none'} (this version requires {required}: {state})")
 
     _with_schema(data_dir, work)
 
 
 def _with_schema(data_dir: str | None, work: Callable[[Schema], Awaitable[None]]) -> None:
-    from framecloak.adapters.postgres.schema import Schema  # noqa: PLC0415 - SQLAlchemy takes a moment to import
+    from framecloak.adapters.postgres.schema import Schema  # noqa: PLC0415 - importing SQLAlchemy is slow
     from framecloak.entrypoints.composition.servers import any_stack  # noqa: PLC0415 - as above
 
     async def main() -> None:
         settings = service_settings(data_dir=data_dir)
         if settings.database_url:
-            # Without a stack, which would start a Redis that nobody asks.
+            # The embedded servers are not started: Redis is not needed here.
             await work(Schema(settings.database_url))
             return
         async with any_stack(settings) as running:

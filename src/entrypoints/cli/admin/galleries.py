@@ -1,4 +1,4 @@
-"""``framecloak galleries``: what those who run the installation do with galleries."""
+"""Command ``framecloak galleries``: maintenance of face galleries."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from framecloak.entrypoints.cli.admin.connection import OPERATOR, connected_serv
 from framecloak.entrypoints.cli.options import data_dir_option
 
 
-@click.group(short_help="Change the key of galleries.")
+@click.group(short_help="Change the encryption key of galleries.")
 def galleries() -> None:
-    """Look after the galleries of this installation."""
+    """Maintain the galleries of this installation."""
 
 
-@galleries.command("rotate-key", short_help="Seal all galleries with the current key.")
+@galleries.command("rotate-key", short_help="Re-encrypt all galleries with the current key.")
 @data_dir_option
 def rotate_key(*, data_dir: str | None) -> None:
-    """Seal all galleries with GALLERY_KEY (SECRET_KEY where none is set), whatever they are sealed with now.
+    """Re-encrypt all galleries with GALLERY_KEY, or with a key derived from SECRET_KEY if it is not set.
 
-    Set GALLERY_KEY to a new secret and add the earlier one to GALLERY_OLD_KEYS, start all processes anew with
-    both, and run this. Galleries stay in use meanwhile. When it is interrupted, run it again: what is done
-    stays done. Afterwards the earlier key is needed for backups only.
+    Set GALLERY_KEY to a new secret, add the previous one to GALLERY_OLD_KEYS, restart all processes with both
+    settings, and run this command. Galleries remain usable meanwhile. If the command is interrupted, run it
+    again; it continues with the remaining galleries. Afterwards the previous key is needed only for backups.
     """
 
     async def main() -> int:
         async with connected_service(data_dir) as service:
             return await service.gallery_upkeep.rotate_key(OPERATOR, _tell)
 
-    click.echo(f"galleries that were sealed anew: {run(main)}")
+    click.echo(f"re-encrypted galleries: {run(main)}")
 
 
 def _tell(faces: int) -> None:

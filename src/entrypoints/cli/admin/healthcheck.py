@@ -1,4 +1,4 @@
-"""``framecloak healthcheck``: what containers are asked, so that images need no other program for it."""
+"""Command ``framecloak healthcheck``: health check of containers, without further tools in the image."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from framecloak.entrypoints.cli.options import require_addresses, service_settin
 from framecloak.entrypoints.settings import Settings
 
 PATIENCE = 5.0
-"""Seconds that an answer may take."""
+"""Timeout of a check in seconds."""
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared with, not bound to
 
 
 class Part(StrEnum):
-    """What can be asked."""
+    """Process that can be checked."""
 
     API = "api"
     WORKER = "worker"
     CLIP_SERVICE = "clip-service"
 
 
-@click.command(short_help="Say whether a process on this machine is well.")
+@click.command(short_help="Check a process of the service on this machine.")
 @click.argument("part", type=click.Choice([part.value for part in Part]))
 @click.pass_context
 def healthcheck(context: click.Context, part: str) -> None:
-    """Ask a PART of the service on this machine for a sign of life; exits with 1 when there is none.
+    """Check a PART of the service on this machine; exit with 1 if it does not respond.
 
-    For the health checks of containers. It reads the settings that the process itself has: HOST and PORT,
-    CLIP_SERVICE_PORT, REDIS_URL. A worker is well when it has told Redis so in the last ten seconds; while
-    Redis is away nothing can be held against it, because starting it anew would not help.
+    Intended for health checks of containers. The command reads the same settings as the process: HOST and
+    PORT, CLIP_SERVICE_PORT, REDIS_URL. A worker is healthy if it has sent a heartbeat to Redis in the last
+    ten seconds. While Redis is unavailable, a worker counts as healthy: restarting it would not help.
     """
     settings = service_settings()
     try:
         _ask(Part(part), settings)
     except QueueUnavailableError as error:
-        click.echo(f"the {part} cannot be asked: {error}", err=True)
+        click.echo(f"the {part} cannot be checked: {error}", err=True)
         return
     except OSError as error:
-        click.echo(f"the {part} is not well: {error}", err=True)
+        click.echo(f"the {part} is unhealthy: {error}", err=True)
         context.exit(1)
-    click.echo(f"the {part} is well")
+    click.echo(f"the {part} is healthy")
 
 
 def _ask(part: Part, settings: Settings) -> None:
@@ -62,21 +62,21 @@ def _ask(part: Part, settings: Settings) -> None:
 
 def _ask_over_http(host: str, port: int) -> None:
     host = _ANYWHERE.get(host, host)
-    name = f"[{host}]" if ":" in host else host
-    with urlopen(f"http://{name}:{port}/health", timeout=PATIENCE):
+    authority = f"[{host}]" if ":" in host else host
+    with urlopen(f"http://{authority}:{port}/health", timeout=PATIENCE):
         pass
 
 
 async def _find_worker(redis_url: str, host: str) -> None:
-    """Look for a worker of this machine.
+    """Check that a worker of this machine is registered in Redis.
 
     Raises:
         QueueUnavailableError: Redis cannot be reached.
-        ProcessLookupError: no worker of this machine has said anything lately.
+        ProcessLookupError: No worker of this machine has sent a recent heartbeat.
     """
-    from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - takes a moment to import
+    from framecloak.adapters.redis.job_queue import ArqJobQueue  # noqa: PLC0415 - the import is slow
 
     async with asyncio.timeout(PATIENCE), ArqJobQueue(redis_url) as queue:
         names = [process.name for process in await queue.processes()]
     if not any(name.rpartition("-")[0] == host for name in names):
-        raise ProcessLookupError(f"no worker on {host} has given a sign of life")
+        raise ProcessLookupError(f"no worker on {host} has sent a heartbeat")

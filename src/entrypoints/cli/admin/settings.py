@@ -1,4 +1,4 @@
-"""``framecloak settings``: what this installation is set up for."""
+"""Command ``framecloak settings``: show the settings of this installation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from rich.text import Text
 from framecloak.entrypoints.settings import Settings, variables
 
 
-@click.command("settings", short_help="Show what this installation is set up for.")
+@click.command("settings", short_help="Show the settings of this installation.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 def settings(*, as_json: bool) -> None:
-    """Print every setting with its value, and where that comes from; secrets are masked.
+    """Print every setting with its value and its description; secrets are masked.
 
-    Settings are environment variables. A secret NAME may also be kept in a file that NAME_FILE names.
+    Settings are environment variables. A secret NAME can also be read from a file: set NAME_FILE to its path.
+    Values that are set are bold; defaults are not.
     """
     rows = _rows()
     if as_json:
@@ -27,7 +28,7 @@ def settings(*, as_json: bool) -> None:
         return
     table = Table("variable", "value and meaning", show_lines=True)
     table.columns[0].no_wrap = True
-    # Addresses and paths hold no spaces to break a line at, and nothing of them may get lost.
+    # Addresses and paths contain no spaces at which to break a line, and must not be truncated.
     table.columns[1].overflow = "fold"
     for row in rows:
         table.add_row(row["name"], _described(row))

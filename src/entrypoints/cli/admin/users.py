@@ -1,4 +1,4 @@
-"""``framecloak users``: accounts."""
+"""Command ``framecloak users``: manage accounts."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ password_option = click.option(
 
 @click.group(short_help="Create, list and disable accounts.")
 def users() -> None:
-    """Look after accounts. Passwords are typed or piped in: everybody can see command lines."""
+    """Manage accounts. Passwords are typed or piped in, because command lines are visible to other users."""
 
 
-@users.command(short_help="Open an account.")
+@users.command(short_help="Create an account.")
 @click.argument("name")
-@click.option("--admin", is_flag=True, help="Let it see and do everything.")
+@click.option("--admin", is_flag=True, help="Make the account an administrator with access to everything.")
 @password_option
 @data_dir_option
 def create(*, name: str, admin: bool, password_stdin: bool, data_dir: str | None) -> None:
-    """Open an account for NAME."""
+    """Create an account called NAME."""
     password = _password(from_stdin=password_stdin)
     role = Role.ADMIN if admin else Role.USER
 
@@ -52,8 +52,8 @@ def list_users(*, as_json: bool, data_dir: str | None) -> None:
     async def main() -> list[dict[str, object]]:
         async with connected_service(data_dir) as service:
             return [
-                {"id": one.id, "username": one.username, "role": one.role.value, "disabled": one.disabled}
-                async for one in all_of(partial(service.identity.list_users, OPERATOR))
+                {"id": user.id, "username": user.username, "role": user.role.value, "disabled": user.disabled}
+                async for user in all_of(partial(service.identity.list_users, OPERATOR))
             ]
 
     rows = run(main)
@@ -68,29 +68,29 @@ def list_users(*, as_json: bool, data_dir: str | None) -> None:
     Console().print(table)
 
 
-@users.command(short_help="Lock an account out.")
+@users.command(short_help="Disable an account.")
 @click.argument("name")
 @data_dir_option
 def disable(*, name: str, data_dir: str | None) -> None:
-    """Lock NAME out, at once and by every means: sessions, tokens and API keys."""
+    """Disable the account NAME immediately, with its sessions, tokens and API keys."""
     _change(name, data_dir, "is disabled", disabled=True)
 
 
-@users.command(short_help="Let a disabled account in again.")
+@users.command(short_help="Enable a disabled account.")
 @click.argument("name")
 @data_dir_option
 def enable(*, name: str, data_dir: str | None) -> None:
-    """Let NAME in again."""
+    """Enable the disabled account NAME."""
     _change(name, data_dir, "is enabled", disabled=False)
 
 
-@users.command(short_help="Set another password.")
+@users.command(short_help="Change a password.")
 @click.argument("name")
 @password_option
 @data_dir_option
 def password(*, name: str, password_stdin: bool, data_dir: str | None) -> None:
-    """Set another password for NAME; whoever is signed in with the old one is signed out."""
-    _change(name, data_dir, "has another password", password=_password(from_stdin=password_stdin))
+    """Change the password of NAME and end the sessions that used the old one."""
+    _change(name, data_dir, "has a new password", password=_password(from_stdin=password_stdin))
 
 
 def _change(
@@ -103,9 +103,9 @@ def _change(
 ) -> None:
     async def main() -> None:
         async with connected_service(data_dir) as service:
-            found = await account(service, name, including_disabled=True)
+            principal = await account(service, name, including_disabled=True)
             changed = await service.identity.change_user(
-                OPERATOR, found.user_id, disabled=disabled, password=password
+                OPERATOR, principal.user_id, disabled=disabled, password=password
             )
             click.echo(f"account {changed.id}: {changed.username} {outcome}")
 
@@ -116,9 +116,11 @@ def _password(*, from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to type the password at; pipe it to --password-stdin")
-    prompt = f"Password ({SHORTEST_PASSWORD} characters or more)"
+        raise click.UsageError(
+            "there is no terminal to read the password from; pipe it in with --password-stdin"
+        )
+    prompt = f"Password (at least {SHORTEST_PASSWORD} characters)"
     try:
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=True))
     except click.Abort as error:
-        raise click.UsageError("no password was typed") from error
+        raise click.UsageError("no password was entered") from error

@@ -1,4 +1,4 @@
-"""``framecloak videos``: stored videos."""
+"""Command ``framecloak videos``: import and list stored videos."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _BLOCK = 4 << 20
 
 @click.group(short_help="Import and list stored videos.")
 def videos() -> None:
-    """Look after stored videos without the HTTP API."""
+    """Manage stored videos without the HTTP API."""
 
 
-@videos.command("import", short_help="Store videos.")
+@videos.command("import", short_help="Import videos.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--owner", metavar="NAME", help="Whose they are; the first administrator's when left out.")
+@click.option("--owner", metavar="NAME", help="Owner of the videos; default: the first administrator.")
 @data_dir_option
 def import_videos(*, paths: tuple[Path, ...], owner: str | None, data_dir: str | None) -> int:
-    """Store videos as if they had been uploaded, and print their numbers.
+    """Import videos as if they had been uploaded, and print their ids.
 
-    A file that is no video does not stop the rest; the exit code is that of the last such one.
+    Files that are not videos are reported and skipped; the exit code is that of the last error.
     """
 
     async def main() -> int:
@@ -65,13 +65,13 @@ def list_videos(*, as_json: bool, data_dir: str | None) -> None:
         async with connected_service(data_dir) as service:
             return [
                 {
-                    "id": one.id,
-                    "filename": one.filename,
-                    "frames": one.facts.frame_count,
-                    "size": f"{one.facts.width}x{one.facts.height}",
-                    "owner_id": one.owner_id,
+                    "id": video.id,
+                    "filename": video.filename,
+                    "frames": video.facts.frame_count,
+                    "size": f"{video.facts.width}x{video.facts.height}",
+                    "owner_id": video.owner_id,
                 }
-                async for one in all_of(partial(service.collection.list, OPERATOR))
+                async for video in all_of(partial(service.collection.list, OPERATOR))
             ]
 
     rows = run(main)
@@ -97,8 +97,8 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
 
 
 def _naming(error: DomainError, path: Path) -> DomainError:
-    """The same error, with the path in its message."""
+    """Add the path to the message of an error."""
     if str(path) not in error.message:
-        named = error.message.replace(path.name, str(path), 1)
-        error.message = named if named != error.message else f"{path}: {error.message}"
+        message = error.message.replace(path.name, str(path), 1)
+        error.message = message if message != error.message else f"{path}: {error.message}"
     return error

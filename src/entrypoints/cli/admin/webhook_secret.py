@@ -1,4 +1,4 @@
-"""``framecloak webhook-secret``: what the receivers of webhooks need."""
+"""Command ``framecloak webhook-secret``: print the secret that signs webhooks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from framecloak.entrypoints.cli.options import data_dir_option, service_settings
 from framecloak.entrypoints.composition.keys import webhook_secret as secret_of
 
 
-@click.command("webhook-secret", short_help="Print the secret that webhooks are signed with.")
+@click.command("webhook-secret", short_help="Print the secret that signs webhooks.")
 @data_dir_option
 def webhook_secret(*, data_dir: str | None) -> None:
-    """Print the secret that webhooks are signed with, for those who run their receivers.
+    """Print the secret that signs webhooks, for the operators of webhook receivers.
 
-    It is WEBHOOK_SECRET, or derived from SECRET_KEY where that is not set. Whoever knows it can call
-    receivers in the name of this installation, and do nothing else with it.
+    It is WEBHOOK_SECRET or, if that is not set, derived from SECRET_KEY. Anyone who has it can call receivers
+    in the name of this installation, but can do nothing else with it.
     """
     click.echo(secret_of(service_settings(data_dir=data_dir)))

@@ -1,4 +1,4 @@
-"""``framecloak overlays``: propose regions for what a device writes over its picture; keep those accepted."""
+"""Command ``framecloak overlays``: propose regions for static overlays and store the accepted ones."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ALL = "all"
 
 
 class Accepted(NamedTuple):
-    """Which proposals are accepted.
+    """Accepted proposals.
 
     Attributes:
-        numbers: theirs, from 1; None for all of them.
+        numbers: Numbers of the proposals, from 1; None for all proposals.
     """
 
     numbers: frozenset[int] | None
@@ -39,32 +39,33 @@ def _accepted(_context: click.Context, _option: click.Parameter, value: str | No
     if value == _ALL:
         return Accepted(None)
     if not re.fullmatch(r" *\d{1,9} *(, *\d{1,9} *)*", value, re.ASCII):
-        raise click.BadParameter(f"{value!r} is neither `{_ALL}` nor a list of numbers, such as 1,3")
+        raise click.BadParameter(f"{value!r} is neither `{_ALL}` nor a list of numbers such as 1,3")
     return Accepted(frozenset(int(number) for number in value.split(",")))
 
 
-@click.command(short_help="Propose regions for what a device writes over its picture.")
+@click.command(short_help="Propose regions for text and logos that a device overlays.")
 @click.argument("video", metavar="[VIDEO]", required=False, type=click.Path(path_type=Path))
-@click.option("--video-id", type=click.IntRange(min=1), help="Look at this stored video instead of a file.")
+@click.option("--video-id", type=click.IntRange(min=1), help="Stored video to analyse instead of a file.")
 @click.option(
     "--accept",
     metavar="all|1,3",
     callback=_accepted,
-    help="Keep the proposals with these numbers: as regions of the stored video, or in REGIONS.json.",
+    help="Proposals to save: as regions of the stored video, or in REGIONS.json.",
 )
 @click.option(
     "-o",
     "--output",
     metavar="REGIONS.json",
     type=click.Path(path_type=Path),
-    help="Where accepted regions of VIDEO are kept, for `framecloak redact --regions-from`.",
+    help="File for the accepted regions of VIDEO, for `framecloak redact --regions-from`.",
 )
 @click.option(
-    "--draw", metavar="OUT.jpg", type=click.Path(path_type=Path), help="Draw them into a frame of VIDEO."
+    "--draw",
+    metavar="OUT.jpg",
+    type=click.Path(path_type=Path),
+    help="Write a frame of VIDEO with the proposals.",
 )
-@click.option(
-    "--as", "username", metavar="NAME", help="Act as this account; the first administrator otherwise."
-)
+@click.option("--as", "username", metavar="NAME", help="Account to act as; default: the first administrator.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @data_dir_option
 def overlays(
@@ -78,49 +79,49 @@ def overlays(
     as_json: bool,
     data_dir: str | None,
 ) -> int:
-    """Find areas of a video that never move while the picture does: names, times, logos of devices.
+    """Propose regions for static overlays in a video, such as names, times and logos of devices.
 
-    Look at what is proposed, then accept what is right; the same video gives the same proposals again. What a
-    device shows only now and then is not among them. Accepted regions of a stored video are redacted by every
-    request that is submitted afterwards.
+    Review the proposals first, then accept the correct ones with --accept; the same video yields the same
+    proposals. Overlays that are visible only some of the time are not detected. Accepted regions of a stored
+    video are redacted in every request that is submitted afterwards.
     """
     if video is not None and video_id is None:
         if username is not None:
-            raise click.UsageError("--as goes with --video-id")
+            raise click.UsageError("--as requires --video-id")
         if (accept is None) is not (output is None):
-            raise click.UsageError("of a file, --accept and --output go together")
+            raise click.UsageError("for a file, --accept and --output require each other")
         return _of_file(video, accept, output, draw, as_json=as_json)
     if video is not None or video_id is None:
         raise click.UsageError("give either VIDEO or --video-id")
     if output is not None or draw is not None:
-        raise click.UsageError("--output and --draw go with VIDEO")
+        raise click.UsageError("--output and --draw require VIDEO")
     return run(lambda: _of_stored(video_id, accept, username, data_dir, as_json=as_json))
 
 
 def _of_file(
     video: Path, accept: Accepted | None, output: Path | None, draw: Path | None, *, as_json: bool
 ) -> int:
-    # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
+    # Importing NumPy and its dependants is slow, and `--help` and usage errors do not need them.
     from framecloak.entrypoints.cli.overlays.run import chosen, draw_proposals, find_proposals  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.region_files import write_regions  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact.run import check_no_input_is_replaced  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import Container, load_text_detector  # noqa: PLC0415
 
-    for written in filter(None, (output, draw)):
-        check_no_input_is_replaced(written, (video,))
+    for target in filter(None, (output, draw)):
+        check_no_input_is_replaced(target, (video,))
     settings = Settings.from_environment(os.environ)
     container = Container.build(settings)
     source, proposals = find_proposals(video, container.open_source, load_text_detector(settings))
     if draw is not None:
         draw_proposals(source, proposals, container.encoder, draw)
-    kept = chosen(proposals, accept.numbers) if accept else []
+    accepted = chosen(proposals, accept.numbers) if accept else []
     if output is not None:
-        write_regions(output, [one.region for one in kept])
-    rows = [{**_row(one), "accepted": one in kept} for one in proposals]
-    _print(f"Areas of {video.name} that never move", rows, as_json=as_json)
+        write_regions(output, [proposal.region for proposal in accepted])
+    rows = [{**_row(proposal), "accepted": proposal in accepted} for proposal in proposals]
+    _print(f"Static overlays in {video.name}", rows, as_json=as_json)
     if output is not None and not as_json:
-        said = f"accepted {len(kept)} of {len(rows)}; they are in {output}"
-        click.echo(f"{said}, for `framecloak redact --regions-from`")
+        summary = f"accepted {len(accepted)} of {len(rows)} regions and wrote them to {output}"
+        click.echo(f"{summary}, for `framecloak redact --regions-from`")
     return SUCCESS
 
 
@@ -132,12 +133,15 @@ async def _of_stored(
     async with connected_service(data_dir) as service:
         principal = await account(service, username)
         proposals = await service.overlays.propose(principal, video_id)
-        kept = chosen(proposals, accept.numbers) if accept else []
-        marked = await mark(service.marking, principal, video_id, kept)
-    rows = [{**_row(one), "accepted": one in marked, "region_id": marked.get(one)} for one in proposals]
-    _print(f"Areas of video {video_id} that never move", rows, as_json=as_json)
+        accepted = chosen(proposals, accept.numbers) if accept else []
+        marked = await mark(service.marking, principal, video_id, accepted)
+    rows = [
+        {**_row(proposal), "accepted": proposal in marked, "region_id": marked.get(proposal)}
+        for proposal in proposals
+    ]
+    _print(f"Static overlays in video {video_id}", rows, as_json=as_json)
     if accept is not None and not as_json:
-        click.echo(f"accepted {len(marked)} of {len(rows)}; they are marked on video {video_id}")
+        click.echo(f"accepted {len(marked)} of {len(rows)} regions and marked them on video {video_id}")
     return SUCCESS
 
 

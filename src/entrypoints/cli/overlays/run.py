@@ -1,4 +1,4 @@
-"""What ``framecloak overlays`` does once the command line is understood."""
+"""Execution of ``framecloak overlays``."""
 
 from __future__ import annotations
 
@@ -23,76 +23,84 @@ _GREEN = (0, 255, 0)
 def find_proposals(
     video: Path, open_source: Callable[[Path], FrameSource], text: AreaDetector
 ) -> tuple[FrameSource, list[Proposal]]:
-    """Look at samples of a video; frames that cannot be decoded are left out.
+    """Search sampled frames of a video for static overlays; damaged frames are skipped.
+
+    Args:
+        video: Path of the video.
+        open_source: Function that opens a video.
+        text: Text detector.
 
     Raises:
-        DomainError: the video cannot be opened.
+        DomainError: The video cannot be opened.
     """
     source = open_source(video)
     return source, find_overlays(source, text)
 
 
 def chosen(proposals: Sequence[Proposal], numbers: Collection[int] | None) -> list[Proposal]:
-    """Those that a person has named.
+    """Select proposals by their numbers.
 
     Args:
-        proposals: all of them.
-        numbers: from 1; None for all.
+        proposals: All proposals.
+        numbers: Numbers of the selected ones, from 1; None for all.
 
     Raises:
-        InvalidOptionError: there is no proposal with such a number.
+        InvalidOptionError: There is no proposal with such a number.
     """
     if numbers is None:
         return list(proposals)
     unknown = sorted(set(numbers) - set(range(1, len(proposals) + 1)))
     if unknown:
-        there = f"there are {len(proposals)}" if proposals else "nothing is proposed"
+        available = f"there are {len(proposals)}" if proposals else "there are no proposals"
         raise InvalidOptionError(
-            f"there is no proposal {unknown[0]}: {there}", "run it without --accept, and look at the numbers"
+            f"there is no proposal {unknown[0]}: {available}", "run without --accept to see the numbers"
         )
-    return [one for number, one in enumerate(proposals, 1) if number in numbers]
+    return [proposal for number, proposal in enumerate(proposals, 1) if number in numbers]
 
 
 async def mark(
     marking: Marking, principal: Principal, video_id: int, proposals: Iterable[Proposal]
 ) -> dict[Proposal, int]:
-    """Store proposals as regions of a video; what is marked there already is not marked twice.
+    """Store proposals as regions of a video; regions that exist already are not added again.
 
     Returns:
-        The number of each one's region.
+        Id of the region of each proposal.
 
     Raises:
-        DomainError: the caller may not mark the video.
+        DomainError: The principal may not mark the video.
     """
-    there = {one.region: one.id for one in await marking.regions(principal, video_id)}
+    region_ids = {stored.region: stored.id for stored in await marking.regions(principal, video_id)}
     marked: dict[Proposal, int] = {}
-    for one in proposals:
-        if one.region not in there:
-            region = await marking.add_region(principal, video_id, one.region, one.label)
-            there[one.region] = region.id
-        marked[one] = there[one.region]
+    for proposal in proposals:
+        if proposal.region not in region_ids:
+            added = await marking.add_region(principal, video_id, proposal.region, proposal.label)
+            region_ids[proposal.region] = added.id
+        marked[proposal] = region_ids[proposal.region]
     return marked
 
 
 def draw_proposals(
     source: FrameSource, proposals: Sequence[Proposal], encoder: FrameEncoder, path: Path
 ) -> None:
-    """Write the middle frame with a frame around every proposal.
+    """Write the middle frame of a video with an outline around every proposal.
 
     Raises:
-        ExaminationError: that frame is damaged.
-        OutputUnwritableError: the file cannot be written.
+        ExaminationError: The middle frame is damaged.
+        OutputUnwritableError: The file cannot be written.
     """
     middle = source.info.readable_frames // 2
     with closing(source.frames(middle, middle + 1)) as frames:
-        picture = next(frames).bgr()
+        image = next(frames).bgr()
     for x, y, width, height in (
-        (one.region.x, one.region.y, one.region.width, one.region.height) for one in proposals
+        (proposal.region.x, proposal.region.y, proposal.region.width, proposal.region.height)
+        for proposal in proposals
     ):
-        inside = picture[y + _LINE : y + height - _LINE, x + _LINE : x + width - _LINE].copy()
-        picture[y : y + height, x : x + width] = np.array(_GREEN, np.uint8)
-        picture[y + _LINE : y + height - _LINE, x + _LINE : x + width - _LINE] = inside
+        inner = image[y + _LINE : y + height - _LINE, x + _LINE : x + width - _LINE].copy()
+        image[y : y + height, x : x + width] = np.array(_GREEN, np.uint8)
+        image[y + _LINE : y + height - _LINE, x + _LINE : x + width - _LINE] = inner
     try:
-        path.write_bytes(encoder.encode(picture, Appearance()))
+        path.write_bytes(encoder.encode(image, Appearance()))
     except OSError as error:
-        raise OutputUnwritableError(f"cannot write {path} ({error.strerror})", "choose another") from error
+        raise OutputUnwritableError(
+            f"cannot write {path} ({error.strerror})", "choose another path"
+        ) from error

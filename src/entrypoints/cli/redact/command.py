@@ -1,4 +1,4 @@
-"""``framecloak redact``: videos and pictures in, a ZIP of frames without faces out."""
+"""Command ``framecloak redact``: redact videos and images, and write the frames into a ZIP."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _DEFAULT = Appearance()
 _EPILOG = f"""\
 \b
 Segments and regions
-  --segments 0:100,200:260    frames; the first counts, the last does not
-  --segments 1.5s:4s,10s:     seconds, at the video's average frame rate; an open end is the end
+  --segments 0:100,200:260    frames; the start is included, the end is not
+  --segments 1.5s:4s,10s:     seconds, at the average frame rate; without an end, up to the last frame
   --region 10,20,300,40       x, y, width, height in pixels of the upright frame
-  --region 10,20,300,40@0:50  in these frames only
+  --region 10,20,300,40@0:50  as above, in these frames only
 
 \b
 Exit codes
@@ -53,7 +53,7 @@ Exit codes
 """
 
 
-@click.command(epilog=_EPILOG, short_help="Redact videos, pictures and folders of them.")
+@click.command(epilog=_EPILOG, short_help="Redact videos, images and folders.")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @output_option
 @click.option(
@@ -61,65 +61,67 @@ Exit codes
     metavar="LEVEL",
     default=Level.FACES.value,
     show_default=True,
-    help="minimal: the given regions; faces: and every face; full: and every text and licence plate.",
+    help="minimal: the given regions; faces: also all faces; full: also all text and licence plates.",
 )
 @format_option(
     _DEFAULT.output_format.value,
-    "Of the written frames: jpg, jpeg, png or webp; or mp4, a film of each segment instead.",
+    "Format of the frames: jpg, jpeg, png or webp; or mp4 for one video per segment instead.",
 )
 @quality_option(_DEFAULT.quality)
-@audio_option(_DEFAULT.audio, "Sound of films: left out, or copied as it is; voices tell people apart.")
+@audio_option(
+    _DEFAULT.audio, "Audio track of MP4 output: drop it, or copy it unchanged; voices identify people."
+)
 @click.option(
     "--segments",
     metavar="START:END,...",
     show_default="all",
-    help="Parts of every video to write.",
+    help="Segments of every video to write.",
 )
 @click.option(
     "--region",
     "regions",
     metavar="X,Y,W,H[@START:END]",
     multiple=True,
-    help="Area to redact whatever is in it; may be given more than once.",
+    help="Region to redact regardless of its content; may be repeated.",
 )
 @click.option(
     "--regions-from",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="More such areas: a JSON list, as `framecloak overlays` writes it.",
+    help="File with more regions: a JSON list, as `framecloak overlays` writes it.",
 )
 @click.option(
     "--keep-text",
     "keep_text",
     metavar="X,Y,W,H[@START:END]",
     multiple=True,
-    help="Area in which level full leaves text readable; faces in it are redacted all the same.",
+    help="Region in which level full keeps text readable; faces in it are still redacted; may be repeated.",
 )
 @click.option(
     "--keep-faces",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Pictures of people whose faces are kept; everybody else's are redacted, and whoever's is unsure.",
+    help="Photos of people whose faces are kept; all other and all uncertain faces are redacted.",
 )
 @click.option(
     "--only-faces",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Pictures of people; only their faces are redacted.",
+    help="Photos of people; only their faces are redacted.",
 )
 @click.option(
     "--face-threshold",
     metavar="COSINE",
     type=float,
-    show_default="the usual one of the recogniser",
-    help="Least similarity at which two faces are taken for one person's, above 0 and up to 1; refused where "
-    "it would leave faces visible that are to be redacted.",
+    show_default="that of the recogniser",
+    help="Minimum similarity at which two faces count as the same person, above 0 and up to 1; refused if it "
+    "would leave faces visible that must be redacted.",
 )
 @click.option(
     "--unknown-faces",
     type=click.Choice([unknown.value for unknown in Unknown]),
     show_default="redact",
-    help="With --only-faces, what becomes of a face of which it is not sure whose it is.",
+    help="Treatment of faces that cannot be identified, with --only-faces.",
 )
 @style_option(_DEFAULT.style)
 @shape_option(_DEFAULT.shape)
@@ -127,10 +129,10 @@ Exit codes
     "--verify",
     type=click.Choice([verify.value for verify in Verify]),
     show_default="$DEFAULT_VERIFY, or sample",
-    help="Redacted frames to search again for faces: none, every tenth and beside gaps, or all.",
+    help="Redacted frames to search again for faces: none, sample (every tenth and beside gaps) or all.",
 )
 @detection_options
-@telling_options("names of input files")
+@telling_options("the names of the input files")
 def redact(
     *,
     inputs: tuple[Path, ...],
@@ -160,14 +162,14 @@ def redact(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Write the frames of every INPUT, or films of them, without the faces in them, into one ZIP.
+    """Redact every INPUT and write the frames, or videos of them, into one ZIP.
 
-    An INPUT is a video, a picture, or a folder: of a folder, the pictures and videos that lie directly
-    in it are taken, in order of their names, and anything else in it is named and left out. The ZIP also
-    holds report.html, for people; manifest.json: what was redacted where, and why; and manifest.sig, its
-    signature, for `framecloak verify`. It appears when it is complete, or not at all.
+    An INPUT is a video, an image or a folder. Of a folder, the images and videos directly in it are used,
+    sorted by name; other files in it are reported and ignored. The ZIP also contains report.html for people;
+    manifest.json, which lists what was redacted, where and why; and manifest.sig, its signature, for
+    `framecloak verify`. The ZIP is written only if it is complete.
     """
-    # NumPy and what stands on it take a moment to import; `--help` and wrong options need none of it.
+    # Importing NumPy and its dependants is slow, and `--help` and usage errors do not need them.
     from framecloak.entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact import people  # noqa: PLC0415
     from framecloak.entrypoints.cli.redact import run as redaction  # noqa: PLC0415
@@ -209,10 +211,16 @@ def redact(
 def settings_with(
     *, detector: str | None, provider: str | None, precision: str | None, threads: int | None
 ) -> Settings:
-    """The environment's settings, with what was chosen on the command line in their place.
+    """Read the settings from the environment, with overrides from the command line.
+
+    Args:
+        detector: Value of ``--detector``; None for the setting.
+        provider: Value of ``--provider``; None for the setting.
+        precision: Value of ``--precision``; None for the setting.
+        threads: Value of ``--threads``; None for the setting.
 
     Raises:
-        InvalidOptionError: a variable has a value that is not allowed.
+        InvalidSettingError: A variable has a value that is not allowed.
     """
     settings = Settings.from_environment(os.environ)
     return replace(
@@ -225,15 +233,15 @@ def settings_with(
 
 
 def exit_code(outcome: Outcome, *, as_json: bool = False) -> int:
-    """Success; or, after saying so, that some frames could not be examined."""
+    """Return the exit code of a run; report blanked frames on standard error."""
     summary = outcome.summary
     if not summary.blanked:
         return SUCCESS
     report(
         "frames_blanked",
-        f"{summary.blanked} of {summary.frames} frames could not be examined, or showed too much; "
+        f"{summary.blanked} of {summary.frames} frames could not be examined or still showed too much; "
         "they are black in the output",
-        'manifest.json names them ("blanked": true); repair or export the source again to have them',
+        'manifest.json lists them ("blanked": true); repair or re-export the source, then redact it again',
         as_json=as_json,
     )
     return FRAMES_BLANKED

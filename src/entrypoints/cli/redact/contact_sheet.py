@@ -1,4 +1,4 @@
-"""Pictures that show at a glance what was redacted."""
+"""Contact sheets: frames before and after redaction, side by side."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from framecloak.domain.imaging.detections import Image
 from framecloak.domain.ports import FrameSource
 
 _TILE = 480
-"""Pixels of a tile's longer side."""
+"""Length of the longer side of a tile in pixels."""
 _GAP = 16
 _CAPTION = 44
 _TEXT_SIZE = 22
@@ -29,13 +29,13 @@ _INK = (60, 50, 40)
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One frame before and after.
+    """One frame before and after redaction.
 
     Attributes:
-        time: when it is shown.
-        redacted: what was redacted in it.
-        before: (h, w, 3) BGR.
-        after: (h, w, 3) BGR, as read from the archive.
+        time: Caption with the time of the frame in the video.
+        redacted: Caption with the number of redacted faces.
+        before: Original frame, (h, w, 3) BGR.
+        after: Redacted frame as stored in the archive, (h, w, 3) BGR.
     """
 
     time: str
@@ -45,23 +45,23 @@ class Moment:
 
 
 def moments(source: FrameSource, archive: Path, count: int) -> list[Moment]:
-    """From every stretch of a film, the frame with the most redacted faces.
+    """Divide a video into equal ranges and select the frame with the most redacted faces from each.
 
     Args:
-        source: the film.
-        archive: the ZIP that was made of it, and of nothing else.
-        count: how many frames are wanted; fewer where it has fewer.
+        source: Original video.
+        archive: Result ZIP of this video alone.
+        count: Number of frames to select; fewer if the video has fewer.
     """
-    chosen = []
+    selected = []
     with zipfile.ZipFile(archive) as file:
         entries = json.loads(file.read(MANIFEST_FILE))["frames"]
-        for stretch in np.array_split(np.arange(len(entries)), min(count, len(entries))):
-            middle = float(stretch.mean())
-            best = max(stretch.tolist(), key=lambda n: (_faces(entries[n]), -abs(n - middle)))
+        for indices in np.array_split(np.arange(len(entries)), min(count, len(entries))):
+            middle = float(indices.mean())
+            best = max(indices.tolist(), key=lambda n: (_faces(entries[n]), -abs(n - middle)))
             entry = entries[best]
             after = cv2.imdecode(np.frombuffer(file.read(entry["file"]), np.uint8), cv2.IMREAD_COLOR)
             index, faces = entry["index"], _faces(entry)
-            chosen.append(
+            selected.append(
                 Moment(
                     time=_time(source, index),
                     redacted="1 face redacted" if faces == 1 else f"{faces} faces redacted",
@@ -69,34 +69,37 @@ def moments(source: FrameSource, archive: Path, count: int) -> list[Moment]:
                     after=np.asarray(after, np.uint8),
                 )
             )
-    return chosen
+    return selected
 
 
 def _faces(entry: Mapping[str, Any]) -> int:
-    """How many faces the manifest says were redacted in a frame."""
+    """Count the redacted faces of a frame in the manifest."""
     return sum(box["kind"] == "face" for box in entry["boxes"])
 
 
 def contact_sheet(shown: Sequence[Moment]) -> Image:
-    """Originals in the upper row, what was made of them below; (h, w, 3) BGR."""
-    before = _row([one.before for one in shown], [f"Before, {one.time}" for one in shown])
-    after = _row([one.after for one in shown], [f"After: {one.redacted}" for one in shown])
+    """Draw the original frames in the upper row and the redacted ones below; (h, w, 3) BGR."""
+    before = _row([moment.before for moment in shown], [f"Before, {moment.time}" for moment in shown])
+    after = _row([moment.after for moment in shown], [f"After: {moment.redacted}" for moment in shown])
     return _on_paper(np.vstack([before, after]))
 
 
 def redacted_only(shown: Sequence[Moment], columns: int) -> Image:
-    """What may be shown to anybody: the redacted frames, (h, w, 3) BGR."""
+    """Draw the redacted frames only, which may be published; (h, w, 3) BGR."""
     rows = [shown[i : i + columns] for i in range(0, len(shown), columns)]
-    drawn = [_row([one.after for one in row], [f"{one.time}: {one.redacted}" for one in row]) for row in rows]
+    drawn = [
+        _row([moment.after for moment in row], [f"{moment.time}: {moment.redacted}" for moment in row])
+        for row in rows
+    ]
     width = max(row.shape[1] for row in drawn)
     return _on_paper(np.vstack([_widened(row, width) for row in drawn]))
 
 
 def write_jpeg(path: Path, picture: Image) -> None:
-    """Write a picture (h, w, 3) BGR.
+    """Write an image, (h, w, 3) BGR, as JPEG.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: The file cannot be written.
     """
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
     path.write_bytes(data.tobytes())
@@ -124,7 +127,7 @@ def _row(pictures: Sequence[Image], captions: Sequence[str]) -> Image:
 
 
 def _tile(picture: Image, caption: str) -> Image:
-    """A picture made small with its caption above."""
+    """Scale an image down and put its caption above it."""
     scale = _TILE / max(picture.shape[:2])
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -135,10 +138,10 @@ def _tile(picture: Image, caption: str) -> Image:
 
 
 def _widened(row: Image, width: int) -> Image:
-    missing = ((0, 0), (0, width - row.shape[1]), (0, 0))
-    return np.pad(row, missing, constant_values=_PAPER[0])
+    padding = ((0, 0), (0, width - row.shape[1]), (0, 0))
+    return np.pad(row, padding, constant_values=_PAPER[0])
 
 
 def _on_paper(picture: Image) -> Image:
-    """With a margin all round; captions bring their own space at the top."""
+    """Add a margin at the sides and the bottom; the captions already leave space at the top."""
     return np.pad(picture, ((0, 2 * _GAP), (2 * _GAP, 2 * _GAP), (0, 0)), constant_values=_PAPER[0])

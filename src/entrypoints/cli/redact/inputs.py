@@ -1,4 +1,4 @@
-"""From what people name on the command line to numbered sources."""
+"""Resolution of input paths on the command line into numbered sources."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ VIDEO_SUFFIXES = frozenset(
         *{".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"},
     }
 )
-"""What counts as a video in a folder; a file that is named itself is opened whatever it is called."""
+"""Suffixes of videos in a folder; a file that is given by its own path is opened whatever its suffix."""
 
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
-    """The files behind the inputs.
+    """Files that the inputs resolve to.
 
     Attributes:
-        paths: in the order given, those of a folder by name.
-        ignored: what lies in the folders and is neither picture nor video.
+        paths: Images and videos, in the order of the inputs; those of a folder are sorted by name.
+        ignored: Entries of the folders that are neither images nor videos.
     """
 
     paths: tuple[Path, ...]
@@ -39,24 +39,27 @@ class FoundFiles:
 
 
 def find_files(inputs: Sequence[Path]) -> FoundFiles:
-    """Replace every folder by the pictures and videos that lie directly in it.
+    """Replace every folder with the images and videos directly in it.
+
+    Args:
+        inputs: Files and folders.
 
     Raises:
-        InputNotFoundError: an input does not exist, or a folder cannot be read.
-        NoFramesError: a folder holds neither pictures nor videos.
+        InputNotFoundError: A folder cannot be read.
+        NoFramesError: A folder contains neither images nor videos.
     """
     paths: list[Path] = []
     ignored: list[Path] = []
-    for named in inputs:
-        if not named.is_dir():
-            paths.append(named)
+    for path in inputs:
+        if not path.is_dir():
+            paths.append(path)
             continue
-        entries = _visible_entries(named)
+        entries = _visible_entries(path)
         media = [entry for entry in entries if entry.is_file() and _is_media(entry)]
         if not media:
             raise NoFramesError(
-                f"the folder {named} holds neither pictures nor videos",
-                "name the files themselves, or a folder that they lie directly in",
+                f"the folder {path} contains neither images nor videos",
+                "give the files themselves, or the folder that directly contains them",
             )
         paths += media
         ignored += [entry for entry in entries if entry not in media]
@@ -72,27 +75,27 @@ def open_exhibits(
     keep_names: bool,
     keep_text: Sequence[RegionMark] = (),
 ) -> tuple[Exhibit, ...]:
-    """Open every file and tie the marks to it.
+    """Open every file and resolve the segments and regions for it.
 
     Args:
-        paths: at least one file.
-        segments: what to write of every video; empty for all of it.
-        regions: what to redact in every source.
-        open_source: opens one file.
-        keep_names: whether file names may appear in the output.
-        keep_text: where text stays in every source.
+        paths: Files; at least one.
+        segments: Segments of every video to write; empty for whole videos.
+        regions: Regions to redact in every source.
+        open_source: Function that opens one file.
+        keep_names: True if file names may appear in the output.
+        keep_text: Regions of every source in which text stays readable.
 
     Raises:
-        InvalidSegmentError: a segment does not fit one of the sources.
-        InvalidRegionError: a region does not fit one of the sources.
-        DomainError: a file cannot be opened; see ``open_source``.
+        InvalidSegmentError: A segment does not fit one of the sources.
+        InvalidRegionError: A region does not fit one of the sources.
+        DomainError: A file cannot be opened; see ``open_source``.
     """
     sources = [open_source(path) for path in paths]
     only_pictures = not any(source.info.continuous for source in sources)
     exhibits = []
     for number, source in enumerate(sources):
         info = source.info
-        chosen = union(mark.on(info) for mark in segments) or [Segment(0, info.frame_count)]
+        selected = union(mark.on(info) for mark in segments) or [Segment(0, info.frame_count)]
         stem = _stem(number, source, len(sources), only_pictures=only_pictures, keep_name=keep_names)
         exhibits.append(
             Exhibit(
@@ -100,7 +103,7 @@ def open_exhibits(
                 source=source,
                 name=info.name if keep_names else None,
                 stem=stem,
-                segments=tuple(chosen),
+                segments=tuple(selected),
                 regions=tuple(mark.on(info) for mark in regions),
                 film=_film(stem),
                 keep_text=tuple(mark.on(info) for mark in keep_text),
@@ -112,7 +115,7 @@ def open_exhibits(
 def _stem(
     number: int, source: FrameSource, count: int, *, only_pictures: bool, keep_name: bool
 ) -> Callable[[int], str]:
-    """Where the frames of a source go in the archive; every source has names of its own."""
+    """Return a function from a frame index to the archive path, without suffix, unique to the source."""
     folder = "frames" if count == 1 else f"frames/source_{number:04d}"
     if keep_name:
         name = _UNSAFE.sub("_", Path(source.info.name).stem).strip(".") or "source"
@@ -125,7 +128,7 @@ def _stem(
 
 
 def _film(stem: Callable[[int], str]) -> Callable[[Segment], str]:
-    """Where the films of a source go in the archive: into a folder as its frames would."""
+    """Return a function from a segment to the archive path of its video, parallel to that of its frames."""
 
     def name(segment: Segment) -> str:
         _, *folders, _ = stem(segment.start_frame).split("/")

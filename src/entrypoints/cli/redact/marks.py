@@ -1,4 +1,4 @@
-"""Segments and regions as people type them: in frames, or in seconds with an ``s``."""
+"""Parsers of segments and regions on the command line, in frames or in seconds (suffix ``s``)."""
 
 from __future__ import annotations
 
@@ -15,26 +15,33 @@ from framecloak.domain.videos.segments import Region, Segment
 _MOMENT = re.compile(r"(?P<frames>\d{1,9})|(?P<seconds>\d{1,9}(\.\d{1,9})?)s")
 _AREA = re.compile(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})")
 
-_SEGMENT_HINT = "write start:end in frames as 0:100 or in seconds as 1.5s:4s; the end itself is not included"
-_REGION_HINT = "write x,y,width,height in pixels, and @start:end behind it for a part of the video only"
+_SEGMENT_HINT = (
+    "write start:end in frames, such as 0:100, or in seconds, such as 1.5s:4s; the end is excluded"
+)
+_REGION_HINT = "write x,y,width,height in pixels; append @start:end to limit it to a part of the video"
 
-# A time is meant to hit a frame's border; this much of a frame beside it is rounding and not intent.
+# Times are meant to be frame boundaries; a deviation of up to this fraction of a frame is a rounding error.
 _ROUNDING = Fraction(1, 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A place in time: a number of frames, or of seconds."""
+    """Point in time, as a number of frames or of seconds.
+
+    Attributes:
+        value: Number of frames or of seconds.
+        in_seconds: True if the value is in seconds.
+    """
 
     value: Fraction
     in_seconds: bool
 
     def frames(self, rate: float, to_whole: Callable[[Fraction], int]) -> int:
-        """The frame number at an average rate.
+        """Return the frame index at an average frame rate.
 
         Args:
-            rate: frames a second.
-            to_whole: rounds up or down.
+            rate: Frames per second.
+            to_whole: Function that rounds up or down.
         """
         if not self.in_seconds:
             return int(self.value)
@@ -45,12 +52,12 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentMark:
-    """A stretch of time that is not yet tied to a video.
+    """Segment that is not yet resolved for a video.
 
     Attributes:
-        text: as typed.
-        start: None for the beginning.
-        end: None for the end of the video.
+        text: Text as typed.
+        start: Start; None for the start of the video.
+        end: End, exclusive; None for the end of the video.
     """
 
     text: str
@@ -58,24 +65,24 @@ class SegmentMark:
     end: Moment | None
 
     def on(self, info: SourceInfo) -> Segment:
-        """The frames of a video that it means; times are rounded so that none of them is lost.
+        """Resolve the segment to frames of a video; times are rounded outwards.
 
         Raises:
-            InvalidSegmentError: it is empty, reaches beyond the video, or the source is a picture.
+            InvalidSegmentError: The segment is empty or exceeds the video, or the source is an image.
         """
         if not info.continuous:
             raise InvalidSegmentError(
-                f"segment {self.text} cannot apply to {info.name}, which is a picture",
-                "redact pictures without segments, or in a run of their own",
+                f"segment {self.text} does not apply to {info.name}, which is an image",
+                "redact images in a separate run, without segments",
             )
         start = self.start.frames(info.frame_rate, math.floor) if self.start else 0
         end = self.end.frames(info.frame_rate, math.ceil) if self.end else info.frame_count
         if self.end and self.end.in_seconds and end == info.frame_count + 1:
-            # The last frame's duration is an estimate.
+            # The duration of the last frame is an estimate.
             end = info.frame_count
         if start >= info.frame_count or end > info.frame_count:
             raise InvalidSegmentError(
-                f"segment {self.text} reaches beyond {info.name}, which has {info.frame_count} frames"
+                f"segment {self.text} extends beyond {info.name}, which has {info.frame_count} frames"
                 f" ({info.duration:.2f} s)",
                 f"stay within 0:{info.frame_count}",
             )
@@ -86,22 +93,22 @@ class SegmentMark:
 
 @dataclass(frozen=True, slots=True)
 class RegionMark:
-    """An area, perhaps with a stretch of time that is not yet tied to a video.
+    """Region, with an optional segment that is not yet resolved for a video.
 
     Attributes:
         area: x, y, width, height in pixels.
-        stretch: None for the whole source.
+        stretch: Segment in which the region applies; None for the whole source.
     """
 
     area: tuple[int, int, int, int]
     stretch: SegmentMark | None
 
     def on(self, info: SourceInfo) -> Region:
-        """The region in a source.
+        """Resolve the region for a source.
 
         Raises:
-            InvalidSegmentError: its stretch of time does not fit the source.
-            InvalidRegionError: it reaches beyond the frame.
+            InvalidSegmentError: The segment does not fit the source.
+            InvalidRegionError: The region exceeds the frame.
         """
         region = Region(*self.area, self.stretch.on(info) if self.stretch else None)
         region.require_within(info.width, info.height)
@@ -109,34 +116,34 @@ class RegionMark:
 
 
 def parse_segments(text: str) -> tuple[SegmentMark, ...]:
-    """Read segments separated by commas, as ``0:100,200:260`` or ``1.5s:4s,10s:``.
+    """Parse segments separated by commas, such as ``0:100,200:260`` or ``1.5s:4s,10s:``.
 
     Raises:
-        InvalidSegmentError: one of them cannot be understood.
+        InvalidSegmentError: A segment is malformed.
     """
     return tuple(_segment(part.strip()) for part in text.split(","))
 
 
 def parse_region(text: str) -> RegionMark:
-    """Read one region, as ``10,20,300,40`` or ``10,20,300,40@0s:2.5s``.
+    """Parse one region, such as ``10,20,300,40`` or ``10,20,300,40@0s:2.5s``.
 
     Raises:
-        InvalidRegionError: the area cannot be understood, or has no extent.
-        InvalidSegmentError: the stretch of time cannot be understood.
+        InvalidRegionError: The rectangle is malformed or empty.
+        InvalidSegmentError: The segment is malformed.
     """
-    area, at, stretch = text.replace(" ", "").partition("@")
+    area, separator, segment = text.replace(" ", "").partition("@")
     match = _AREA.fullmatch(area)
     if not match:
-        raise InvalidRegionError(f"region {text!r} cannot be understood", _REGION_HINT)
+        raise InvalidRegionError(f"region {text!r} is malformed", _REGION_HINT)
     x, y, width, height = (int(number) for number in match.groups())
-    Region(x, y, width, height)  # says what is wrong with the extent before any video is opened
-    return RegionMark((x, y, width, height), _segment(stretch) if at else None)
+    Region(x, y, width, height)  # validates the size before any video is opened
+    return RegionMark((x, y, width, height), _segment(segment) if separator else None)
 
 
 def _segment(text: str) -> SegmentMark:
     start, colon, end = text.partition(":")
     if not colon:
-        raise InvalidSegmentError(f"segment {text!r} cannot be understood", _SEGMENT_HINT)
+        raise InvalidSegmentError(f"segment {text!r} is malformed", _SEGMENT_HINT)
     return SegmentMark(text, _moment(start, text), _moment(end, text))
 
 
@@ -145,7 +152,7 @@ def _moment(part: str, text: str) -> Moment | None:
         return None
     match = _MOMENT.fullmatch(part.strip())
     if not match:
-        raise InvalidSegmentError(f"segment {text!r} cannot be understood", _SEGMENT_HINT)
+        raise InvalidSegmentError(f"segment {text!r} is malformed", _SEGMENT_HINT)
     if match["frames"]:
         return Moment(Fraction(match["frames"]), in_seconds=False)
     return Moment(Fraction(match["seconds"]), in_seconds=True)

@@ -1,4 +1,4 @@
-"""Whose faces ``framecloak redact`` redacts, from folders with pictures of people."""
+"""Identity rules of ``framecloak redact``, built from folders of reference photos."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from framecloak.domain.reid.reference_people import people_in_pictures
 
 @dataclass(frozen=True, slots=True)
 class FolderOfPeople:
-    """What a person asks for.
+    """Reference photos of people, and the rule by which their faces are kept or redacted.
 
     Attributes:
-        mode: whose faces are redacted.
-        folder: pictures of the people, one or more of each; of each picture the largest face counts.
-        threshold: as in `IdentityRule`; None for the usual one of the recogniser.
-        unknown: as in `IdentityRule`.
+        mode: Mode of the rule: redact all faces except theirs, or only theirs.
+        folder: Folder of the photos, one or more of each person; the largest face of each photo counts.
+        threshold: Minimum similarity, as in `IdentityRule`; None for the default of the recogniser.
+        unknown: Treatment of faces that cannot be identified, as in `IdentityRule`.
     """
 
     mode: IdentityMode
@@ -32,16 +32,18 @@ class FolderOfPeople:
     unknown: Unknown
 
     def pictures(self) -> list[Path]:
-        """The pictures that lie directly in the folder, by name; hidden files are left out.
+        """Return the images directly in the folder, sorted by name, without hidden files.
 
         Raises:
-            InputNotFoundError: it cannot be read.
-            NoFramesError: there are none.
+            InputNotFoundError: The folder cannot be read.
+            NoFramesError: The folder contains no images.
         """
-        found = pictures_in(self.folder)
-        if not found:
-            raise NoFramesError(f"the folder {self.folder} holds no pictures", "put pictures of people in it")
-        return found
+        paths = pictures_in(self.folder)
+        if not paths:
+            raise NoFramesError(
+                f"the folder {self.folder} contains no images", "put photos of the people in it"
+            )
+        return paths
 
     def identification(
         self,
@@ -49,11 +51,16 @@ class FolderOfPeople:
         detector: FaceDetector,
         recognizer: FaceRecognizer,
     ) -> Identification:
-        """What to tell faces apart with.
+        """Compute the embeddings of the people and combine them with the rule.
+
+        Args:
+            open_source: Function that opens one image.
+            detector: Face detector.
+            recognizer: Face recogniser.
 
         Raises:
-            InvalidOptionError: the threshold makes no sense with the recogniser.
-            DomainError: a picture cannot be read, or shows no face that can be recognised.
+            InvalidOptionError: The threshold is invalid for the recogniser.
+            DomainError: An image cannot be read, or shows no face that can be recognised.
         """
         rule = rule_for(recognizer.space, self.mode, self.threshold, self.unknown)
         people = people_in_pictures([open_source(path) for path in self.pictures()], detector, recognizer)
@@ -63,23 +70,29 @@ class FolderOfPeople:
 def folder_of_people(
     keep_faces: Path | None, only_faces: Path | None, threshold: float | None, unknown: str | None
 ) -> FolderOfPeople | None:
-    """What the options ask for; None where everybody's face is redacted.
+    """Build the identity rule from the options; None if all faces are redacted.
+
+    Args:
+        keep_faces: Value of ``--keep-faces``.
+        only_faces: Value of ``--only-faces``.
+        threshold: Value of ``--face-threshold``.
+        unknown: Value of ``--unknown-faces``.
 
     Raises:
-        InvalidOptionError: they contradict each other, or ask for what nobody asked about.
+        InvalidOptionError: The options contradict each other, or require one that is missing.
     """
     if keep_faces and only_faces:
-        raise InvalidOptionError("--keep-faces and --only-faces contradict each other", "give one of them")
+        raise InvalidOptionError("--keep-faces and --only-faces contradict each other", "give only one")
     folder = keep_faces or only_faces
     if folder is None:
         if threshold is not None or unknown is not None:
             raise InvalidOptionError(
-                "--face-threshold and --unknown-faces say nothing without people",
+                "--face-threshold and --unknown-faces have no effect without reference photos",
                 "add --keep-faces or --only-faces",
             )
         return None
     mode = IdentityMode.EXCEPT if keep_faces else IdentityMode.ONLY
-    wanted = Unknown(unknown) if unknown else Unknown.REDACT
-    # Refuses what makes no sense before any model is loaded.
-    check_identities(mode, threshold, wanted)
-    return FolderOfPeople(mode, folder, threshold, wanted)
+    treatment = Unknown(unknown) if unknown else Unknown.REDACT
+    # Rejects invalid combinations before any model is loaded.
+    check_identities(mode, threshold, treatment)
+    return FolderOfPeople(mode, folder, threshold, treatment)

@@ -1,4 +1,4 @@
-"""Regions in a file: a JSON list of what ``--region`` takes, as ``["10,20,300,40", "0,0,64,24@0:50"]``."""
+"""Region files: JSON lists of ``--region`` values, such as ``["10,20,300,40", "0,0,64,24@0:50"]``."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _HINT = "`framecloak overlays VIDEO --accept all -o FILE` writes one"
 
 
 def write_regions(path: Path, regions: Sequence[Region]) -> None:
-    """Write a file, or replace it.
+    """Write a region file; an existing file is replaced.
 
     Raises:
-        OutputUnwritableError: it cannot be written.
+        OutputUnwritableError: The file cannot be written.
     """
     try:
         path.write_text(json.dumps([str(region) for region in regions], indent=1) + "\n", "utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputUnwritableError(f"cannot write {path}: {reason}", "choose another place") from error
+        raise OutputUnwritableError(f"cannot write {path}: {reason}", "choose another path") from error
 
 
 def read_regions(path: Path) -> tuple[RegionMark, ...]:
-    """The regions in a file.
+    """Read a region file.
 
     Raises:
-        InputNotFoundError: it cannot be read.
-        InvalidRegionError: it is no such list, or one of them cannot be understood.
-        InvalidSegmentError: a stretch of time in it cannot be understood.
+        InputNotFoundError: The file cannot be read.
+        InvalidRegionError: The file is not a list of regions, or a region is malformed.
+        InvalidSegmentError: The segment of a region is malformed.
     """
     try:
         regions = json.loads(path.read_bytes())
@@ -41,6 +41,6 @@ def read_regions(path: Path) -> tuple[RegionMark, ...]:
         raise InputNotFoundError(f"{path} cannot be read: {reason}", "check the path") from error
     except (ValueError, RecursionError) as error:
         raise InvalidRegionError(f"{path} is not JSON", _HINT) from error
-    if not isinstance(regions, list) or not all(isinstance(one, str) for one in regions):
-        raise InvalidRegionError(f"{path} holds no list of regions", _HINT)
-    return tuple(parse_region(one) for one in regions)
+    if not isinstance(regions, list) or not all(isinstance(region, str) for region in regions):
+        raise InvalidRegionError(f"{path} does not contain a list of regions", _HINT)
+    return tuple(parse_region(region) for region in regions)

@@ -1,4 +1,4 @@
-"""What ``framecloak redact`` and ``framecloak demo`` do once the command line is understood."""
+"""Execution of ``framecloak redact``."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from framecloak.entrypoints.composition.pipeline import Container
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a person asks for.
+    """Parsed command line of ``framecloak redact``.
 
     Attributes:
-        inputs: videos, pictures and folders of them.
-        output: the ZIP to write.
-        level: what is redacted.
-        appearance: how the written frames look.
-        segments: the parts of every video to write; empty for all of it.
-        regions: areas to redact whatever is in them.
-        keep_text: areas in which text stays readable; at level ``full`` only.
-        verify: which of the redacted frames are searched again.
-        keep_names: whether names of input files may appear in the output.
-        overwrite: whether an output that exists may be replaced.
-        people: whose faces are redacted; None for everybody's.
+        inputs: Videos, images and folders.
+        output: ZIP to write.
+        level: Anonymisation level.
+        appearance: Format and look of the output.
+        segments: Segments of every video to write; empty for whole videos.
+        regions: Regions to redact regardless of their content.
+        keep_text: Regions in which text stays readable; only at level ``full``.
+        verify: Redacted frames to search again for faces.
+        keep_names: True if the names of input files may appear in the output.
+        overwrite: True if an existing output may be replaced.
+        people: Identity rule; None to redact all faces.
     """
 
     inputs: tuple[Path, ...]
@@ -51,23 +51,23 @@ class Order:
     people: FolderOfPeople | None = None
 
     def check(self) -> None:
-        """Refuse what can be known to fail before any input is opened.
+        """Check everything that can be checked before an input is opened.
 
         Raises:
-            InvalidOptionError: nothing at all would be redacted, text kept that is not redacted, or people
-                told apart whose faces are not.
-            OutputUnwritableError: the output's folder is missing, or the output is there already.
+            InvalidOptionError: Nothing would be redacted, or ``keep_text`` or ``people`` has no effect at the
+                level.
+            OutputUnwritableError: The folder of the output is missing, or the output already exists.
         """
         if self.keep_text and self.level is not Level.FULL:
             raise InvalidOptionError(
-                f"level {self.level} leaves text alone, so there is none to keep",
+                f"level {self.level} does not redact text, so --keep-text has no effect",
                 "leave out --keep-text, or use --level full",
             )
         if self.people:
             require_faces(self.level)
         if self.level is Level.MINIMAL and not self.regions:
             raise InvalidOptionError(
-                "level minimal redacts regions only and none is given, so nothing would be redacted",
+                "level minimal redacts only regions and none is given, so nothing would be redacted",
                 "give a --region, or use --level faces",
             )
         check_output(self.output, overwrite=self.overwrite)
@@ -75,14 +75,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an order.
+    """Result of a run.
 
     Attributes:
-        summary: what was done, in numbers.
-        output: the ZIP.
-        size: its bytes.
-        seconds: from the first frame asked for to the ZIP having its name.
-        model: what looked for faces, if anything did.
+        summary: Counts of frames, boxes and tracks.
+        output: Path of the ZIP.
+        size: Size of the ZIP in bytes.
+        seconds: Time from the first frame to the complete ZIP, in seconds.
+        model: Face detector; None if no faces were detected at this level.
     """
 
     summary: Summary
@@ -93,24 +93,29 @@ class Outcome:
 
     @property
     def frames_per_second(self) -> float:
-        """How quick it was."""
+        """Average number of frames processed per second."""
         return self.summary.frames / max(self.seconds, 1e-9)
 
 
 def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
-    """Fulfil an order; whatever goes wrong, no part of the output stays behind.
+    """Redact the inputs and write the ZIP; after an error, no incomplete output is left behind.
+
+    Args:
+        order: Parsed command line.
+        container: Factory of models, sources and archives.
+        monitor: Progress and messages.
 
     Raises:
-        DomainError: it cannot be fulfilled; see ``framecloak.domain.errors``.
+        DomainError: The inputs cannot be redacted; see the subclasses.
     """
     order.check()
-    found = find_files(order.inputs)
-    check_no_input_is_replaced(order.output, found.paths)
-    if found.ignored:
-        names = ", ".join(path.name for path in found.ignored)
-        monitor.say(f"Ignored, being neither pictures nor videos: {names}")
+    files = find_files(order.inputs)
+    check_no_input_is_replaced(order.output, files.paths)
+    if files.ignored:
+        names = ", ".join(path.name for path in files.ignored)
+        monitor.say(f"Ignoring files that are neither images nor videos: {names}")
     exhibits = open_exhibits(
-        found.paths,
+        files.paths,
         order.segments,
         order.regions,
         container.open_source,
@@ -118,7 +123,7 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
         keep_text=order.keep_text,
     )
     studio = container.film_studio(order.output.parent)
-    require_filmable([one.source for one in exhibits], order.appearance, studio)
+    require_filmable([exhibit.source for exhibit in exhibits], order.appearance, studio)
     export = Export(
         container.imprint(), order.level, order.appearance, batches(exhibits), verify=order.verify
     )
@@ -132,7 +137,7 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
             monitor.say(f"Detecting {kind} with {container.describe_model(areas.card)}")
         if order.people and instruments.detector:
             recognizer = container.load_recognizer()
-            monitor.say(f"Telling people apart with {container.describe_model(recognizer.card)}")
+            monitor.say(f"Recognising people with {container.describe_model(recognizer.card)}")
             identification = order.people.identification(
                 container.open_source, instruments.detector, recognizer
             )
@@ -147,10 +152,14 @@ def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:
-    """Refuse an output that cannot be written, or must not be replaced.
+    """Check that the output can be written and may be replaced.
+
+    Args:
+        output: Path of the ZIP.
+        overwrite: True if an existing file may be replaced.
 
     Raises:
-        OutputUnwritableError: its folder is missing, or it is there already.
+        OutputUnwritableError: The folder is missing, the path is a folder, or the file already exists.
     """
     if not output.parent.is_dir():
         raise OutputUnwritableError(
@@ -159,14 +168,14 @@ def check_output(output: Path, *, overwrite: bool) -> None:
     if output.is_dir():
         raise OutputUnwritableError(f"cannot write {output}: it is a folder", "name a ZIP file")
     if output.exists() and not overwrite:
-        raise OutputUnwritableError(f"{output} is there already", "choose another name, or add --force")
+        raise OutputUnwritableError(f"{output} already exists", "choose another name, or add --force")
 
 
 def check_no_input_is_replaced(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuse to write over what is read.
+    """Check that the output does not replace an input.
 
     Raises:
-        OutputUnwritableError: the output is one of the inputs.
+        OutputUnwritableError: The output is one of the inputs.
     """
     if output.exists() and any(path.exists() and output.samefile(path) for path in inputs):
         raise OutputUnwritableError(f"{output} is one of the inputs", "choose another name for the output")

@@ -1,4 +1,4 @@
-"""``framecloak reid``: faces in picture files, and how alike they are."""
+"""Command ``framecloak reid``: analyse, compare and search for faces in image files."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Exit codes
 
 
 def _model_options(command: _Command) -> _Command:
-    """Add the options that say with which models faces are found and told apart."""
+    """Add the options for the models and the output."""
     options = (
         click.option("--detector", metavar="NAME", show_default="$FRAMECLOAK_DETECTOR, or auto"),
         click.option(
             "--recognizer",
             metavar="NAME",
             show_default="$RECOGNIZER, or auto",
-            help="dlib-resnet, the name or path of an InsightFace pack, or auto: a pack where there is one.",
+            help="Face recogniser: dlib-resnet, the name or path of an InsightFace pack, or auto.",
         ),
         draw_option,
         click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
@@ -51,7 +51,7 @@ def _model_options(command: _Command) -> _Command:
 
 @click.group(epilog=_EPILOG)
 def reid() -> None:
-    """Recognise faces in pictures."""
+    """Recognise faces in images."""
 
 
 @reid.command()
@@ -60,18 +60,19 @@ def reid() -> None:
 def analyze(
     picture: Path, detector: str | None, recognizer: str | None, draw: Path | None, *, as_json: bool
 ) -> None:
-    """Show every face in PICTURE: where it is, how good the picture of it is, its embedding (--json).
+    """Show the position and quality of every face in PICTURE.
 
-    Also what it expresses, where the settings name a CLIP: an export in MODEL_PATH, or CLIP_SERVICE_URL.
+    With --json, the embeddings are printed as well. Emotions are shown if a CLIP model is available: an
+    export in MODEL_PATH, or CLIP_SERVICE_URL.
     """
     analyses, space = _analyses([picture], detector, recognizer, emotions=True)
     faces = analyses[0].faces
     draw_pictures(draw, [Seen(picture, analyses[0])])
     if as_json:
-        found = {"model": space.name, "faces_detected": analyses[0].detected}
-        click.echo(json.dumps({**found, "faces": [_as_json(face) for face in faces]}))
+        header = {"model": space.name, "faces_detected": analyses[0].detected}
+        click.echo(json.dumps({**header, "faces": [_as_json(face) for face in faces]}))
         return
-    click.echo(f"{len(faces)} of {analyses[0].detected} faces, told apart by {space.name}")
+    click.echo(f"{len(faces)} of {analyses[0].detected} detected faces; embeddings by {space.name}")
     for number, face in enumerate(faces, 1):
         click.echo(f"{number}: {_described(face)}")
 
@@ -87,11 +88,14 @@ def compare(
     *,
     as_json: bool,
 ) -> None:
-    """Show how alike the largest faces of two or more PICTUREs are: 1 is the same face, most alike first."""
-    from framecloak.domain.reid.matching import compare as cosine  # noqa: PLC0415 - NumPy takes a moment to import
+    """Compare the largest faces of two or more PICTUREs, most similar pair first.
+
+    The similarity of two faces is at most 1, for identical ones.
+    """
+    from framecloak.domain.reid.matching import compare as cosine  # noqa: PLC0415 - importing NumPy is slow
 
     if len(pictures) < 2:
-        raise click.UsageError("name two pictures at least")
+        raise click.UsageError("give at least two images")
     analyses, space = _analyses(pictures, detector, recognizer, emotions=False)
     vectors = [analysis.faces[0].embedding.vector for analysis in analyses]
     pairs = sorted(
@@ -101,8 +105,8 @@ def compare(
         ),
         reverse=True,
     )
-    seen = [Seen(path, analysis, path.stem) for path, analysis in zip(pictures, analyses, strict=True)]
-    draw_pictures(draw, seen)
+    images = [Seen(path, analysis, path.stem) for path, analysis in zip(pictures, analyses, strict=True)]
+    draw_pictures(draw, images)
     if as_json:
         rows = [
             {"first": str(pictures[first]), "second": str(pictures[second]), "similarity": similarity}
@@ -121,18 +125,18 @@ reid.add_command(search)
 def _analyses(
     pictures: Sequence[Path], detector: str | None, recognizer: str | None, *, emotions: bool
 ) -> tuple[list[Analysis], EmbeddingSpace]:
-    """Every face of some files, and the space of their embeddings.
+    """Analyse the faces of image files, and return them with their embedding space.
 
     Args:
-        pictures: the files.
-        detector: what finds faces; that of the settings where nothing is given.
-        recognizer: what tells them apart; likewise.
-        emotions: whether to say what they express, too, where the settings name somebody who can.
+        pictures: Image files.
+        detector: Name of the face detector; None for the setting.
+        recognizer: Name of the face recogniser; None for the setting.
+        emotions: True to recognise emotions too, if a CLIP model is available.
 
     Raises:
-        DomainError: a file cannot be read, or shows no face that can be recognised; or a model is missing.
+        DomainError: A file cannot be read or shows no face that can be recognised, or a model is missing.
     """
-    # Models and what runs them take a moment to import; `--help` needs none of it.
+    # Importing the models and ONNX Runtime is slow, and `--help` does not need them.
     from dataclasses import replace  # noqa: PLC0415
 
     from framecloak.domain.errors import DomainError  # noqa: PLC0415
@@ -151,13 +155,13 @@ def _analyses(
     async def run() -> tuple[list[Analysis], EmbeddingSpace]:
         async with choose_emotion_reader(settings) if emotions else nullcontext() as reader:
             with closing(load_analysis(settings, reader)) as analysis:
-                found = []
+                analyses = []
                 for path, data in zip(pictures, files, strict=True):
                     (outcome,) = await analysis.analyze_all([data])
                     if isinstance(outcome, DomainError):
                         raise type(outcome)(f"{path}: {outcome.message}", outcome.hint)
-                    found.append(outcome)
-                return found, analysis.space
+                    analyses.append(outcome)
+                return analyses, analysis.space
 
     return asyncio.run(run())
 
@@ -165,12 +169,12 @@ def _analyses(
 def _described(face: Face) -> str:
     x1, y1, x2, y2 = face.box.round().astype(int).tolist()
     quality = face.quality
-    expressed = max(face.emotions, key=face.emotions.__getitem__) if face.emotions else ""
+    emotion = max(face.emotions, key=face.emotions.__getitem__) if face.emotions else ""
     return (
         f"{x2 - x1}x{y2 - y1} pixels at {x1},{y1}, score {face.score:.2f}, "
         f"sharpness {quality.sharpness:.2f}, "
         f"yaw {quality.yaw:.0f}, pitch {quality.pitch:.0f}, roll {quality.roll:.0f} degrees"
-        + (f", {expressed}" if expressed else "")
+        + (f", {emotion}" if emotion else "")
     )
 
 

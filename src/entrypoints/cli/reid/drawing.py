@@ -1,4 +1,4 @@
-"""Pictures that show which faces were found in them."""
+"""Drawings of detected faces."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _BOX = (80, 220, 60)
 _POINT = (60, 80, 255)
 _OUTLINE = (30, 30, 30)
 _HEIGHT, _LEAST_HEIGHT = 720, 96
-"""Pixels that pictures beside each other are high: few, and very many."""
+"""Maximum and minimum height of an image in a sheet, in pixels."""
 _TALLEST = 2160
-"""Pixels that a sheet of many may be high, unless its pictures would be too small to see."""
+"""Maximum height of a sheet in pixels, unless its images would become too small."""
 _BESIDE = 4
-"""Most pictures of a sheet with one row."""
+"""Maximum number of images in a sheet of one row."""
 
 
 def draw_faces(picture: bytes, analysis: Analysis, caption: str) -> Image:
-    """The picture with a numbered box and five landmarks on each face.
+    """Draw a numbered box and five landmarks on each face of an image.
 
     Args:
-        picture: the bytes of the file.
-        analysis: what was found in it.
-        caption: written in its corner.
+        picture: Content of the image file.
+        analysis: Faces detected in the image.
+        caption: Text for the lower left corner.
 
     Returns:
-        (h, w, 3) uint8 BGR, upright.
+        Upright image, (h, w, 3) uint8 BGR.
     """
     image = StrangersPictures().read(picture).bgr()
     unit = max(1, round(max(image.shape[:2]) / 500))
@@ -51,15 +51,15 @@ def draw_faces(picture: bytes, analysis: Analysis, caption: str) -> Image:
 
 
 def write_sheet(out: Path, pictures: Iterable[Image], count: int) -> None:
-    """Write one picture, or several beside and below each other, as the suffix of the name says.
+    """Write one image, or a grid of several, in the format of the file suffix.
 
     Args:
-        out: where to.
-        pictures: each is made small before the next is asked for.
-        count: how many they are; one at least.
+        out: Path of the file.
+        pictures: Images, consumed one by one; each is scaled down before the next is read.
+        count: Number of images; at least 1.
 
     Raises:
-        OutputUnwritableError: the file cannot be written.
+        OutputUnwritableError: The file cannot be written.
     """
     (sheet,) = pictures if count == 1 else [_sheet(pictures, count)]
     try:
@@ -69,7 +69,7 @@ def write_sheet(out: Path, pictures: Iterable[Image], count: int) -> None:
         out.write_bytes(data.tobytes())
     except cv2.error as error:
         raise OutputUnwritableError(
-            f"{out} names no format that can be written", "name a .jpg or .png file"
+            f"the format of {out} is not supported", "name a .jpg or .png file"
         ) from error
     except OSError as error:
         raise OutputUnwritableError(f"cannot write {out}: {error.strerror}", "check the path") from error
@@ -86,10 +86,10 @@ def _sheet(pictures: Iterable[Image], count: int) -> Image:
     columns = count if count <= _BESIDE else math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     height = min(_HEIGHT, max(_LEAST_HEIGHT, _TALLEST // rows))
-    small = (_at_height(picture, height) for picture in pictures)
-    lines = [np.hstack(list(islice(small, columns))) for _ in range(rows)]
-    width = max(line.shape[1] for line in lines)
-    return np.vstack([np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0))) for line in lines])
+    scaled = (_at_height(picture, height) for picture in pictures)
+    strips = [np.hstack(list(islice(scaled, columns))) for _ in range(rows)]
+    width = max(strip.shape[1] for strip in strips)
+    return np.vstack([np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0))) for strip in strips])
 
 
 def _at_height(picture: Image, height: int) -> Image:

@@ -1,4 +1,4 @@
-"""``framecloak reid enroll`` and ``search``: people who are to be found again, from picture files."""
+"""Commands ``framecloak reid enroll`` and ``search``: enrol faces in galleries and search for them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Tools:
-    """What enrolling and searching need.
+    """Galleries and models for enrolment and search.
 
     Attributes:
-        service: knows the galleries.
-        faces: knows the models.
+        service: Use cases, including those of galleries.
+        faces: Face analysis, with models loaded on first use.
     """
 
     service: Service
     faces: Faces
 
     async def look(self, path: Path) -> Analysis:
-        """The most prominent face of a file, and nothing else.
+        """Analyse the most prominent face of an image file.
 
         Raises:
-            DomainError: it cannot be read, or shows none; the message names the file.
+            DomainError: The file cannot be read or shows no face; the message names the file.
         """
         try:
             return await (await self.faces.analysis()).analyze(picture_file(path))
@@ -54,21 +54,21 @@ class _Tools:
             raise
 
     async def gallery(self, wanted: str, owner: str | None) -> Gallery | None:
-        """The gallery with that id, or the one that its owner calls so; None when no name is like that.
+        """Return the gallery with the given id or name; None if the owner has no gallery of that name.
 
-        A name counts among the galleries of one account only: everybody may call theirs like another's, or
-        like another's id.
+        Names are looked up among the galleries of one account only, because accounts may use the same name,
+        or a name that equals the id of another gallery.
 
         Args:
-            wanted: an id or a name; what reads as an id is never a name.
-            owner: whose it has to be. Where nobody is named, an id may be anybody's, and a name is the first
-                administrator's.
+            wanted: Id or name; a text in the form of an id is never taken as a name.
+            owner: Name of the owner. If None, an id may belong to any account, and a name belongs to the
+                first administrator.
 
         Raises:
-            GalleryNotFoundError: there is none with that id, or it is not the owner's.
-            InvalidOptionError: the owner has several of that name.
-            UserNotFoundError: there is no such owner.
-            GalleryKeyMissingError: one is sealed with a key that the settings do not name.
+            GalleryNotFoundError: There is no gallery with that id, or it has another owner.
+            InvalidOptionError: The owner has several galleries of that name.
+            UserNotFoundError: There is no such owner.
+            GalleryKeyMissingError: A gallery is encrypted with a key that is not in the settings.
         """
         try:
             gallery_id = UUID(wanted)
@@ -79,27 +79,28 @@ class _Tools:
         return await self.service.galleries.get(_as_user(await account(self.service, owner)), gallery_id)
 
     async def _named(self, name: str, owner: Principal) -> Gallery | None:
-        listed = all_of(partial(self.service.galleries.list, _as_user(owner)))
-        found = [gallery async for gallery in listed if gallery.name == name]
-        if len(found) > 1:
-            ids = ", ".join(str(gallery.id) for gallery in found)
+        galleries = all_of(partial(self.service.galleries.list, _as_user(owner)))
+        matches = [gallery async for gallery in galleries if gallery.name == name]
+        if len(matches) > 1:
+            ids = ", ".join(str(gallery.id) for gallery in matches)
             raise InvalidOptionError(
-                f"{owner.username} has {len(found)} galleries {name!r}: {ids}", "give the id of the right one"
+                f"{owner.username} has {len(matches)} galleries named {name!r}: {ids}",
+                "give the id of one of them",
             )
-        return found[0] if found else None
+        return matches[0] if matches else None
 
 
 _owner_option = click.option(
     "--owner",
     metavar="NAME",
-    help="Whose gallery it is, or is to be; a name without it is the first administrator's.",
+    help="Owner of the gallery; default: for an id, any account; for a name, the first administrator.",
 )
 
 
-@click.command(short_help="Add the faces of pictures to a gallery.")
+@click.command(short_help="Add the faces of images to a gallery.")
 @click.argument("gallery", metavar="GALLERY")
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--label", metavar="TEXT", help="Whose faces they are; the name of each file when left out.")
+@click.option("--label", metavar="TEXT", help="Label of the faces; default: the name of each file.")
 @draw_option
 @_owner_option
 @data_dir_option
@@ -112,15 +113,15 @@ def enroll(
     owner: str | None,
     data_dir: str | None,
 ) -> int:
-    """Enrol the largest face of each PICTURE in GALLERY, an id or a name that its owner gave it.
+    """Enrol the largest face of each PICTURE in GALLERY, given by its id or its name.
 
-    A new name makes a gallery of the owner's.
+    If the owner has no gallery of that name, it is created.
 
-    A picture without a face does not stop the rest; the exit code is that of the last such one.
+    Images without a face are reported and skipped; the exit code is that of the last error.
     """
 
     async def main() -> int:
-        from framecloak.domain.reid.galleries.model import Enrolment  # noqa: PLC0415 - NumPy takes a moment to import
+        from framecloak.domain.reid.galleries.model import Enrolment  # noqa: PLC0415 - importing NumPy is slow
 
         code, enrolled = SUCCESS, list[Seen]()
         async with _tools(data_dir) as tools:
@@ -129,17 +130,17 @@ def enroll(
             if target is None:
                 space = (await tools.faces.analysis()).space
                 target = await service.galleries.create(await account(service, owner), gallery, space)
-                click.echo(f"made gallery {target.id}, for faces told apart by {space.name}")
+                click.echo(f"created gallery {target.id} for embeddings of {space.name}")
             for path in pictures:
                 try:
-                    found = await tools.look(path)
-                    (face,) = found.faces
+                    analysis = await tools.look(path)
+                    (face,) = analysis.faces
                     enrolment = Enrolment(label or path.stem, face.embedding)
                     await service.galleries.enrol(OPERATOR, target.id, [enrolment])
                 except DomainError as error:
                     code = report_domain_error(error, as_json=False)
                     continue
-                enrolled.append(Seen(path, found, enrolment.label))
+                enrolled.append(Seen(path, analysis, enrolment.label))
                 sharpness, size = face.quality.sharpness, face.quality.size
                 click.echo(
                     f"{path}: enrolled as {enrolment.label!r}, {size:.0f} pixels, sharpness {sharpness:.2f}"
@@ -150,11 +151,15 @@ def enroll(
     return run(main)
 
 
-@click.command(short_help="Find out whose face a picture shows.")
+@click.command(short_help="Search a gallery for the face in an image.")
 @click.argument("gallery", metavar="GALLERY")
 @click.argument("picture", type=click.Path(path_type=Path))
-@click.option("--threshold", type=float, metavar="COSINE", help="Least similarity; a usual one if left out.")
-@click.option("--top-k", type=click.IntRange(1, 1000), default=5, show_default=True, help="Most people.")
+@click.option(
+    "--threshold", type=float, metavar="COSINE", help="Minimum similarity; default: that of the model."
+)
+@click.option(
+    "--top-k", type=click.IntRange(1, 1000), default=5, show_default=True, help="Maximum number of matches."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @draw_option
 @_owner_option
@@ -170,30 +175,32 @@ def search(
     owner: str | None,
     data_dir: str | None,
 ) -> None:
-    """Look in GALLERY, an id or a name that its owner gave it, for the largest face of PICTURE.
+    """Search GALLERY, given by its id or its name, for the largest face of PICTURE.
 
-    The most alike comes first.
+    The most similar match comes first.
     """
 
     async def main() -> Sequence[dict[str, object]]:
-        from framecloak.domain.reid.matching import usual_threshold  # noqa: PLC0415 - NumPy takes a moment to import
+        from framecloak.domain.reid.matching import usual_threshold  # noqa: PLC0415 - importing NumPy is slow
 
         async with _tools(data_dir) as tools:
             target = await tools.gallery(gallery, owner)
             if target is None:
-                who = "the first administrator" if owner is None else owner
+                username = "the first administrator" if owner is None else owner
                 raise GalleryNotFoundError(
-                    f"{who} has no gallery {gallery!r}", "give its id, or the --owner that calls it so"
+                    f"{username} has no gallery named {gallery!r}", "give its id, or its --owner"
                 )
-            seen = await tools.look(picture)
-            (face,) = seen.faces
-            least = usual_threshold(target.space) if threshold is None else threshold
-            found = await tools.service.galleries.search(OPERATOR, target.id, face.embedding, least, top_k)
-        best = f"{found[0].face.label}  {found[0].similarity:.3f}" if found else ""
-        draw_pictures(draw, [Seen(picture, seen, best)])
+            analysis = await tools.look(picture)
+            (face,) = analysis.faces
+            minimum = usual_threshold(target.space) if threshold is None else threshold
+            matches = await tools.service.galleries.search(
+                OPERATOR, target.id, face.embedding, minimum, top_k
+            )
+        best = f"{matches[0].face.label}  {matches[0].similarity:.3f}" if matches else ""
+        draw_pictures(draw, [Seen(picture, analysis, best)])
         return [
             {"label": match.face.label, "similarity": match.similarity, "face_id": str(match.face.id)}
-            for match in found
+            for match in matches
         ]
 
     rows = run(main)
@@ -201,19 +208,19 @@ def search(
         click.echo(json.dumps(rows))
         return
     if not rows:
-        click.echo("nobody in the gallery is like that")
+        click.echo("no match in the gallery")
     for row in rows:
         click.echo(f"{row['similarity']:6.3f}  {row['label']}")
 
 
 def _as_user(owner: Principal) -> Principal:
-    """An account that uses only what is its own; administrators may use all galleries."""
+    """Return the principal without administrator rights, so that it sees only its own galleries."""
     return replace(owner, role=Role.USER)
 
 
 @asynccontextmanager
 async def _tools(data_dir: str | None) -> AsyncIterator[_Tools]:
-    # The models' runtime takes a moment to import; `--help` needs none of it.
+    # Importing ONNX Runtime is slow, and `--help` does not need it.
     from framecloak.entrypoints.composition.reid import build_faces  # noqa: PLC0415
 
     async with connected_service(data_dir) as service, build_faces(service.settings) as faces:

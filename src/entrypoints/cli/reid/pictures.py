@@ -1,4 +1,4 @@
-"""What the commands about faces share: pictures that are read from files, and drawings of what was found."""
+"""Shared code of the face commands: reading image files and drawing detected faces."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ draw_option = click.option(
     "--draw",
     metavar="OUT.jpg",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw the boxes.",
+    help="Write an image with the detected faces.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture that was looked at.
+    """An analysed image.
 
     Attributes:
-        path: its file.
-        analysis: what was found in it.
-        caption: what to write below it.
+        path: Path of the image file.
+        analysis: Faces detected in the image.
+        caption: Text to draw into the image.
     """
 
     path: Path
@@ -38,30 +38,30 @@ class Seen:
 
 
 def draw(out: Path | None, pictures: Sequence[Seen]) -> None:
-    """Write a picture of what was found, where that is wanted and something was.
+    """Write a drawing of the detected faces; do nothing without a path or without images.
 
     Args:
-        out: where to.
-        pictures: read anew, one after the other, so that none has to be kept until then.
+        out: Path of the drawing; None for no drawing.
+        pictures: Analysed images; their files are read again one by one, so that memory holds only one.
 
     Raises:
-        InputNotFoundError: one is not there any more.
-        OutputUnwritableError: the drawing cannot be written.
+        InputNotFoundError: An image file no longer exists.
+        OutputUnwritableError: The drawing cannot be written.
     """
     if not out or not pictures:
         return
-    # OpenCV takes a moment to import.
+    # Importing OpenCV is slow.
     from framecloak.entrypoints.cli.reid.drawing import draw_faces, write_sheet  # noqa: PLC0415
 
-    drawn = (draw_faces(picture_file(seen.path), seen.analysis, seen.caption) for seen in pictures)
+    drawn = (draw_faces(picture_file(image.path), image.analysis, image.caption) for image in pictures)
     write_sheet(out, drawn, len(pictures))
 
 
 def picture_file(path: Path) -> bytes:
-    """The bytes of a file.
+    """Read the content of an image file.
 
     Raises:
-        InputNotFoundError: it cannot be read.
+        InputNotFoundError: The file cannot be read.
     """
     try:
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""``framecloak render``: redact again where an edited manifest says."""
+"""Command ``framecloak render``: redact a source again from an edited manifest."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from framecloak.entrypoints.cli.redact.options import (
 )
 
 
-@click.command(short_help="Redact again where an edited manifest says.")
+@click.command(short_help="Redact again from an edited manifest.")
 @click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))
 @click.option(
     "--manifest",
     metavar="EDITED.json",
     required=True,
     type=click.Path(path_type=Path),
-    help="manifest.json of a result, edited or not; or the result itself.",
+    help="manifest.json of a result, edited or not, or the result ZIP itself.",
 )
 @output_option
 @click.option(
@@ -42,11 +42,11 @@ from framecloak.entrypoints.cli.redact.options import (
     metavar="FILE",
     type=click.Path(path_type=Path),
     show_default="manifest.sig beside the manifest, if there is one",
-    help="What the manifest was signed with; the new one says whether it still fits.",
+    help="Signature of the manifest; the new manifest records whether it is still valid.",
 )
-@format_option(None, "jpg, jpeg, png, webp or mp4.")
+@format_option(None, "Format of the output: jpg, jpeg, png, webp or mp4.")
 @quality_option(None)
-@audio_option(None, "Sound of films.")
+@audio_option(None, "Audio track of MP4 output: drop or copy it.")
 @style_option(None)
 @shape_option(None)
 @threads_option
@@ -69,19 +69,18 @@ def render(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Redact SOURCE where the boxes of a manifest are, without looking for anything.
+    """Redact SOURCE at the boxes of a manifest, without any detection.
 
-    Boxes may be added, removed and moved: a box needs "xyxy", and may have "kind" (face, text, plate,
-    region), "track" and "origin". One that was moved has the origin "edited"; one without an origin counts
-    as "manual". Boxes are cut at the borders of the picture, and refused outside it. Every frame of the
-    manifest's segments needs one entry: a frame that nobody speaks of is not written as it is. The manifest
-    has to be about SOURCE, byte for byte. Of several sources in it, SOURCE is written.
+    Boxes may be added, removed and moved. A box needs "xyxy", and may have "kind" (face, text, plate,
+    region), "track" and "origin". A moved box has the origin "edited"; a box without an origin counts as
+    "manual". Boxes are clipped at the image border, and refused outside it. Every frame of the segments needs
+    an entry in the manifest, so that no frame is written unredacted by mistake. The manifest must be about
+    exactly this SOURCE, byte for byte; if it lists several sources, only SOURCE is written.
 
-    The ZIP has a manifest and a signature of its own. They name the manifest that was edited by its SHA-256,
-    say what its signature was worth and whether anything was edited since, and repeat what it says of people
-    whose faces were kept.
+    The ZIP has its own manifest and signature. The manifest records the SHA-256 of the edited manifest, the
+    validity of its signature and whether it was edited, and copies its statement about kept faces.
     """
-    # As in `redact`: options that are wrong need none of it.
+    # Importing these modules is slow, and usage errors do not need them.
     from framecloak.entrypoints.cli.progress import Monitor, Voice  # noqa: PLC0415
     from framecloak.entrypoints.cli.render import run as rerendering  # noqa: PLC0415
     from framecloak.entrypoints.composition.pipeline import Container  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What ``framecloak render`` does once the command line is understood."""
+"""Execution of ``framecloak render``."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from framecloak.entrypoints.composition.pipeline import Container
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a person asks for.
+    """Parsed command line of ``framecloak render``.
 
     Attributes:
-        source: the video or picture that the manifest is about.
-        manifest: ``manifest.json``, edited or not, or a result that holds one.
-        signature: ``manifest.sig``; None for the one beside the manifest, if there is one.
-        output: the ZIP to write.
-        choices: how it is to look.
-        keep_names: whether the name of the source may appear in the output.
-        overwrite: whether an output that exists may be replaced.
+        source: Video or image that the manifest describes.
+        manifest: ``manifest.json``, edited or not, or a result that contains one.
+        signature: ``manifest.sig``; None for the one next to the manifest, if there is one.
+        output: ZIP to write.
+        choices: Format and look of the output, as far as they differ from the manifest.
+        keep_names: True if the name of the source may appear in the output.
+        overwrite: True if an existing output may be replaced.
     """
 
     source: Path
@@ -49,18 +49,23 @@ class Order:
 
 
 def render(order: Order, container: Container, monitor: Monitor) -> Outcome:
-    """Fulfil an order; whatever goes wrong, no part of the output stays behind.
+    """Redact the source and write the ZIP; after an error, no incomplete output is left behind.
+
+    Args:
+        order: Parsed command line.
+        container: Factory of sources and archives.
+        monitor: Progress and messages.
 
     Raises:
-        DomainError: it cannot be fulfilled; see ``framecloak.domain.errors``.
+        DomainError: The source cannot be redacted; see the subclasses.
     """
     check_output(order.output, overwrite=order.overwrite)
     check_no_input_is_replaced(order.output, (order.source, order.manifest))
-    document, seal = _documents(order)
+    document, signature = _documents(order)
     edited = read_edited(document)
     del document
     imprint = container.imprint()
-    state = signature_state(edited.sha256, seal, lambda: imprint.signer.public_key, is_signed)
+    state = signature_state(edited.sha256, signature, lambda: imprint.signer.public_key, is_signed)
     (opened,) = open_exhibits([order.source], (), (), container.open_source, keep_names=order.keep_names)
     source, info = opened.source, opened.source.info
     marks, table = edited.of(source.sha256(), info.name)
@@ -82,10 +87,10 @@ def render(order: Order, container: Container, monitor: Monitor) -> Outcome:
     based_on = BasedOn(edited.sha256, state)
     earlier = edited.identities.of_source(marks.id) if edited.identities else None
     export = Export(imprint, edited.level, appearance, batches([exhibit]), based_on, earlier=earlier)
-    monitor.say(f"Redacting {len(fitted)} boxes as the manifest says (its signature: {state})")
+    monitor.say(f"Redacting {len(fitted)} boxes of the manifest (signature: {state})")
     if len(boxes) > len(fitted):
-        more = len(boxes) - len(fitted)
-        monitor.say(f"Covering regions of the manifest {more} times where none of its boxes does")
+        added = len(boxes) - len(fitted)
+        monitor.say(f"Adding {added} boxes for regions of the manifest that its boxes do not cover")
     instruments = replace(container.instruments(Level.MINIMAL), films=studio)
     archive = container.create_archive(order.output)
     try:
@@ -99,22 +104,22 @@ def render(order: Order, container: Container, monitor: Monitor) -> Outcome:
 
 
 def _documents(order: Order) -> tuple[bytes, bytes | None]:
-    """The manifest and, where there is one, its signature."""
+    """Read the manifest and its signature; the signature is None if there is none."""
     if is_zipfile(order.manifest):
         with ZipReader(order.manifest) as archive:
-            seal = _entry(archive, SEAL_FILE) if SEAL_FILE in archive.names else None
+            signature = _entry(archive, SEAL_FILE) if SEAL_FILE in archive.names else None
             document = _entry(archive, MANIFEST_FILE)
     else:
         beside = order.manifest.with_name(SEAL_FILE)
-        document, seal = _read(order.manifest), _read(beside) if beside.is_file() else None
-    return document, seal if order.signature is None else _read(order.signature)
+        document, signature = _read(order.manifest), _read(beside) if beside.is_file() else None
+    return document, signature if order.signature is None else _read(order.signature)
 
 
 def _entry(archive: ArchiveReader, name: str) -> bytes:
-    """An entry, read no further than may be: a small archive can hold a huge one."""
+    """Read an entry up to the maximum size, because a small archive can contain a huge entry."""
     data = bytearray()
-    for piece in archive.stream(name):
-        data += piece
+    for chunk in archive.stream(name):
+        data += chunk
         if len(data) > LARGEST_EDITED:
             raise _too_large(name)
     return bytes(data)
@@ -132,4 +137,4 @@ def _read(path: Path) -> bytes:
 
 def _too_large(name: str) -> TooManyBoxesError:
     message = f"{name} is larger than {LARGEST_EDITED >> 20} MiB"
-    return TooManyBoxesError(message, "render fewer frames at once")
+    return TooManyBoxesError(message, "render fewer frames at a time")

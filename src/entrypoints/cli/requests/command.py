@@ -1,4 +1,4 @@
-"""``framecloak anonymize-frames``: requests for anonymised frames, for operators."""
+"""Command ``framecloak anonymize-frames``: submit and manage requests from the command line."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ Examples
   framecloak anonymize-frames --status UUID -o frames.zip
 
 \b
-Exit codes of this and the other commands of the service, beside those of `framecloak redact`
+Exit codes of this and the other service commands, in addition to those of `framecloak redact`
 {describe_service_exit_codes()}
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the command line asks for; exactly one of the modes is set.
+    """Parsed command line; exactly one of the first six attributes selects the mode.
 
     Attributes:
-        video_id: mode: submit an order for this video.
-        batch_file: mode: submit every order in this file.
-        status: mode: show where this request stands.
-        list_requests, statistics, cleanup_expired: modes.
-        order: of a submitted order, in the words of the HTTP API; what is None is left to the settings.
-        in_background: whether workers do it, rather than this process.
-        output: where to write the result.
-        username: whom to act as; None for the first administrator.
-        as_json: whether to print JSON.
-        data_dir: as on the command line.
+        video_id: Video for which to submit a request.
+        batch_file: File with a list of requests to submit.
+        status: Request whose status is shown.
+        list_requests: True to list the newest requests.
+        statistics: True to show the statistics of the installation.
+        cleanup_expired: True to delete expired data.
+        order: Fields of the submitted request, as in the HTTP API; None leaves a field to its default.
+        in_background: True if workers process the request, False if this process does.
+        output: Path of the result; None to write no result.
+        username: Account to act as; None for the first administrator.
+        as_json: True to print JSON.
+        data_dir: Value of ``--data-dir``.
     """
 
     video_id: int | None
@@ -57,10 +59,10 @@ class Wanted:
     data_dir: str | None
 
     def require_one_mode(self) -> None:
-        """Refuse to guess.
+        """Check that exactly one mode is given and that the options belong to it.
 
         Raises:
-            UsageError: there is no mode, more than one, or an option that does not go with it.
+            UsageError: There is no mode, more than one, or an option that does not apply to it.
         """
         modes = {
             "--video-id": self.video_id is not None,
@@ -81,18 +83,18 @@ class Wanted:
         else:
             for name, value in self.order.items():
                 if value is not None:
-                    raise click.UsageError(f"--{name.replace('_', '-')} goes with --video-id")
+                    raise click.UsageError(f"--{name.replace('_', '-')} requires --video-id")
         if self.video_id is None and self.batch_file is None:
-            for option, given in (("--async", self.in_background), ("--as", self.username is not None)):
-                if given:
-                    raise click.UsageError(f"{option} goes with --video-id or --batch-file")
+            for option, is_set in (("--async", self.in_background), ("--as", self.username is not None)):
+                if is_set:
+                    raise click.UsageError(f"{option} requires --video-id or --batch-file")
         if self.output is not None and (self.in_background or not (self.video_id or self.status)):
-            raise click.UsageError("--output goes with --video-id in the foreground, or with --status")
+            raise click.UsageError("--output requires --video-id without --async, or --status")
 
 
 def _segment_ids(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     if value is not None and not re.fullmatch(r" *\d{1,19} *(, *\d{1,19} *)*", value, re.ASCII):
-        raise click.BadParameter(f"{value!r} is no list of numbers, such as 1,2,3")
+        raise click.BadParameter(f"{value!r} is not a list of numbers such as 1,2,3")
     return value
 
 
@@ -103,50 +105,54 @@ def _identities(
         return None
     mode, colon, gallery = value.partition(":")
     if not colon:
-        raise click.BadParameter(f"{value!r} is no mode and gallery, such as except:UUID")
+        raise click.BadParameter(f"{value!r} is not a mode and a gallery such as except:UUID")
     return {"mode": mode, "gallery_id": gallery}
 
 
-@click.command("anonymize-frames", epilog=_EPILOG, short_help="Submit, follow and look after requests.")
-@click.option("--video-id", type=click.IntRange(min=1), help="Anonymise frames of this video.")
-@click.option("--segment-ids", metavar="1,2,3", callback=_segment_ids, help="Segments of the video.")
-@click.option("--anonymization-level", metavar="LEVEL", help="minimal, faces or full.")
-@click.option("--output-format", metavar="FORMAT", help="jpg, jpeg, png, webp or mp4.")
+@click.command("anonymize-frames", epilog=_EPILOG, short_help="Submit, follow and manage requests.")
+@click.option("--video-id", type=click.IntRange(min=1), help="Video to anonymise.")
 @click.option(
-    "--redaction", type=click.Choice(["solid", "pixelate", "blur"]), help="What replaces the pixels."
+    "--segment-ids", metavar="1,2,3", callback=_segment_ids, help="Segments of the video to anonymise."
 )
-@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and MP4.")
-@click.option("--audio", type=click.Choice(["drop", "keep"]), help="Sound of films: left out, or copied.")
-@click.option("--language", type=click.Choice(["en", "de"]), help="Of the report.")
+@click.option("--anonymization-level", metavar="LEVEL", help="Anonymisation level: minimal, faces or full.")
+@click.option("--output-format", metavar="FORMAT", help="Format of the output: jpg, jpeg, png, webp or mp4.")
+@click.option(
+    "--redaction", type=click.Choice(["solid", "pixelate", "blur"]), help="How redacted pixels are replaced."
+)
+@click.option("--quality", type=click.IntRange(1, 100), help="Quality of JPEG, WebP and MP4.")
+@click.option(
+    "--audio", type=click.Choice(["drop", "keep"]), help="Audio track of MP4 output: drop or copy it."
+)
+@click.option("--language", type=click.Choice(["en", "de"]), help="Language of the report.")
 @click.option(
     "--identities",
     metavar="MODE:GALLERY",
     callback=_identities,
-    help="except:UUID redacts everybody but the people of a gallery; only:UUID redacts only them.",
+    help="except:UUID redacts all faces except those of people in a gallery; only:UUID redacts only theirs.",
 )
 @click.option(
     "--verify",
     type=click.Choice(["none", "sample", "all"]),
     help="Redacted frames to search again for faces.",
 )
-@click.option("--priority", type=click.Choice(["normal", "high"]), help="Which queue it waits in.")
-@click.option("--async", "in_background", is_flag=True, help="Leave it to the workers, and return at once.")
+@click.option("--priority", type=click.Choice(["normal", "high"]), help="Priority in the queue.")
 @click.option(
-    "-o", "--output", metavar="OUT.zip", type=click.Path(path_type=Path), help="Write the result there."
+    "--async", "in_background", is_flag=True, help="Leave processing to the workers and return immediately."
 )
-@click.option("--status", metavar="UUID", type=click.UUID, help="Show where a request stands.")
-@click.option("--list-requests", is_flag=True, help="List the newest requests of everybody.")
-@click.option("--statistics", is_flag=True, help="Show what the installation has done.")
-@click.option("--cleanup-expired", is_flag=True, help="Remove what has had its time, now.")
+@click.option(
+    "-o", "--output", metavar="OUT.zip", type=click.Path(path_type=Path), help="Path of the result."
+)
+@click.option("--status", metavar="UUID", type=click.UUID, help="Show the status of a request.")
+@click.option("--list-requests", is_flag=True, help="List the newest requests of all accounts.")
+@click.option("--statistics", is_flag=True, help="Show statistics of the installation.")
+@click.option("--cleanup-expired", is_flag=True, help="Delete expired results, uploads and tokens now.")
 @click.option(
     "--batch-file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Submit every order of a JSON list, as in examples/frame_anonymization_batch.json.",
+    help="Submit all requests of a JSON list; for an example, see examples/frame_anonymization_batch.json.",
 )
-@click.option(
-    "--as", "username", metavar="NAME", help="Act as this account; the first administrator otherwise."
-)
+@click.option("--as", "username", metavar="NAME", help="Account to act as; default: the first administrator.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @data_dir_option
 def anonymize_frames(
@@ -173,10 +179,10 @@ def anonymize_frames(
     as_json: bool,
     data_dir: str | None,
 ) -> int:
-    """Have frames of stored videos anonymised, and look after requests.
+    """Anonymise frames of stored videos, and manage requests.
 
-    Without --async this process does the work, unless a worker is quicker, and shows how far it is. Ctrl-C
-    cancels the request. With --json every line of standard output is one JSON value.
+    Without --async, this process does the work, unless a worker takes the request first, and shows the
+    progress. Ctrl-C cancels the request. With --json, every line of standard output is one JSON value.
     """
     order: dict[str, object] = {
         "video_id": video_id,
@@ -191,7 +197,7 @@ def anonymize_frames(
         "verify": verify,
         "priority": priority,
     }
-    wanted = Wanted(
+    options = Wanted(
         video_id=video_id,
         batch_file=batch_file,
         status=status,
@@ -205,8 +211,8 @@ def anonymize_frames(
         as_json=as_json,
         data_dir=data_dir,
     )
-    wanted.require_one_mode()
-    # The service takes a moment to import; `--help` needs none of it.
+    options.require_one_mode()
+    # Importing the service is slow, and `--help` does not need it.
     from framecloak.entrypoints.cli.requests.run import carry_out  # noqa: PLC0415
 
-    return run(lambda: carry_out(wanted))
+    return run(lambda: carry_out(options))

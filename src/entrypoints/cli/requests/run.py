@@ -1,4 +1,4 @@
-"""What ``framecloak anonymize-frames`` does once the command line is understood."""
+"""Execution of ``framecloak anonymize-frames``."""
 
 from __future__ import annotations
 
@@ -46,38 +46,38 @@ from framecloak.entrypoints.schemas.requests import RequestView, StatisticsView,
 
 _LISTED = 50
 _POLL = 0.5
-"""Seconds between two looks at a request that is in work."""
+"""Interval between two progress queries in seconds."""
 
 
 async def carry_out(wanted: Wanted) -> int:
-    """Do what the command line asks for; returns the exit code.
+    """Execute the selected mode and return the exit code.
 
     Raises:
-        DomainError: it cannot be done.
+        DomainError: The command failed.
     """
     if wanted.output is not None:
         _require_place_for(wanted.output)
     async with connected_service(wanted.data_dir) as service:
-        desk = _Desk(service, wanted)
+        commands = _Desk(service, wanted)
         if wanted.video_id is not None:
-            return await desk.one_order()
+            return await commands.one_order()
         if wanted.batch_file is not None:
-            return await desk.batch(wanted.batch_file)
+            return await commands.batch(wanted.batch_file)
         if wanted.status is not None:
-            return await desk.status(wanted.status)
+            return await commands.status(wanted.status)
         if wanted.list_requests:
-            return await desk.list_requests()
+            return await commands.list_requests()
         if wanted.statistics:
-            return await desk.statistics()
-        return await desk.clean_up()
+            return await commands.statistics()
+        return await commands.clean_up()
 
 
 class _Desk:
-    """One run of the command.
+    """Modes of the command.
 
     Args:
-        service: the use cases.
-        wanted: what is asked for.
+        service: Connected service.
+        wanted: Parsed command line.
     """
 
     def __init__(self, service: Service, wanted: Wanted) -> None:
@@ -87,20 +87,17 @@ class _Desk:
         self._instruments = cache(lambda level: container.instruments(level, Verify.ALL))
 
     async def one_order(self) -> int:
-        """Submit one order, and do it unless the workers shall."""
+        """Submit one request, and process it here unless ``--async`` is given."""
         principal = await account(self._service, self._wanted.username)
-        given = {name: value for name, value in self._wanted.order.items() if value is not None}
-        submitted = await self._service.submissions.submit(principal, self._order(given))
+        body = {name: value for name, value in self._wanted.order.items() if value is not None}
+        submitted = await self._service.submissions.submit(principal, self._order(body))
         if self._wanted.in_background:
             self._tell_submitted(submitted)
             return SUCCESS
         return await self._finish(principal, submitted.request)
 
     async def batch(self, path: Path) -> int:
-        """Submit every order of a file; one that is rejected does not stop the others.
-
-        An order with `"async": true` is left to the workers, as all of them are with --async.
-        """
+        """Submit all requests of a file; skip rejected ones, and leave those marked `async` to workers."""
         items = _read_list(path)
         principal = await account(self._service, self._wanted.username)
         code = SUCCESS
@@ -118,7 +115,7 @@ class _Desk:
         return code
 
     async def status(self, request_id: UUID) -> int:
-        """Show where a request stands, and write its result if that is wanted."""
+        """Show the status of a request, and write its result if ``--output`` is given."""
         progress = await self._service.anonymization.status(OPERATOR, request_id)
         view = StatusView.of(progress)
         if self._wanted.as_json:
@@ -130,14 +127,14 @@ class _Desk:
         return SUCCESS
 
     async def list_requests(self) -> int:
-        """List the newest requests of everybody."""
+        """List the newest requests of all accounts."""
         page = await self._service.anonymization.list(OPERATOR, RequestFilter(), _LISTED, 0)
         views = [RequestView.of(request) for request in page.items]
         if self._wanted.as_json:
             _print_json(views)
             return SUCCESS
         table = Table("request", "status", "frames", "video", "submitted", box=None, pad_edge=False)
-        # One copies it, so it has to be whole and on one line.
+        # Users copy the id, so it must be complete and on one line.
         table.columns[0].no_wrap = True
         for view in views:
             table.add_row(
@@ -152,7 +149,7 @@ class _Desk:
         return SUCCESS
 
     async def statistics(self) -> int:
-        """Show what the installation has done."""
+        """Show statistics of the installation."""
         view = StatisticsView.of(await self._service.anonymization.statistics(OPERATOR))
         if self._wanted.as_json:
             _print_json(view)
@@ -161,32 +158,32 @@ class _Desk:
         return SUCCESS
 
     async def clean_up(self) -> int:
-        """Remove what has had its time; what could not be removed is told on standard error."""
-        done = await self._service.cleaner.run()
-        removed = done.removed()
+        """Delete expired results, uploads and tokens; report failures on standard error."""
+        cleanup = await self._service.cleaner.run()
+        removed = cleanup.removed()
         if self._wanted.as_json:
-            click.echo(json.dumps({**removed, "failures": done.failures()}))
+            click.echo(json.dumps({**removed, "failures": cleanup.failures()}))
         else:
-            click.echo("removed " + ", ".join(f"{count} {what}" for what, count in removed.items()))
-        for short in done.shortfalls:
-            what = short.concern.replace("_", " ")
-            told = f"{what} could not be cleaned up, {short.count} time(s); first: {short.first}"
-            report("cleanup_incomplete", told, "", as_json=self._wanted.as_json)
-        return CLEANUP_INCOMPLETE if done.shortfalls else SUCCESS
+            click.echo("removed " + ", ".join(f"{count} {concern}" for concern, count in removed.items()))
+        for shortfall in cleanup.shortfalls:
+            concern = shortfall.concern.replace("_", " ")
+            message = f"clean-up of {concern} failed {shortfall.count} time(s); first: {shortfall.first}"
+            report("cleanup_incomplete", message, "", as_json=self._wanted.as_json)
+        return CLEANUP_INCOMPLETE if cleanup.shortfalls else SUCCESS
 
     def _order(self, given: object) -> Order:
-        """An order in the words of the HTTP API.
+        """Convert the decoded JSON of a request body of the HTTP API.
 
         Raises:
-            InvalidOptionError: it is none.
-            DomainError: as for `SubmitBody.order`.
+            InvalidOptionError: The value is not a valid body.
+            DomainError: See `SubmitBody.order`.
         """
         settings = self._service.settings
         try:
             body = msgspec.convert(given, SubmitBody)
         except msgspec.ValidationError as error:
             raise InvalidOptionError(
-                f"not an order: {error}", "see examples/frame_anonymization_batch.json"
+                f"invalid request: {error}", "see examples/frame_anonymization_batch.json"
             ) from error
         return body.order(
             settings.default_level,
@@ -196,7 +193,7 @@ class _Desk:
         )
 
     async def _finish(self, principal: Principal, request: AnonymizationRequest) -> int:
-        """Do a request in this process, or watch the worker that was quicker; returns the exit code."""
+        """Process a request here, or follow it if a worker took it first; return the exit code."""
         monitor = Monitor(Voice.QUIET if self._wanted.as_json else Voice.HUMAN)
         anonymization = self._service.anonymization
         try:
@@ -206,22 +203,22 @@ class _Desk:
                 try:
                     while not working.done():
                         await asyncio.wait([working], timeout=_POLL)
-                        done = (await anonymization.status(principal, request.id)).request
-                        show(done.processed_frames)
+                        latest = (await anonymization.status(principal, request.id)).request
+                        show(latest.processed_frames)
                     await working
                 finally:
                     await ended(working)
-            done = (await anonymization.status(principal, request.id)).request
+            latest = (await anonymization.status(principal, request.id)).request
         except asyncio.CancelledError:
             await uninterrupted(self._cancel(principal, request))
             raise
-        return await self._tell_finished(done)
+        return await self._tell_finished(latest)
 
     async def _cancel(self, principal: Principal, request: AnonymizationRequest) -> None:
         try:
             await self._service.anonymization.cancel(principal, request.id)
         except AlreadyFinishedError:
-            return  # it was quicker than whoever interrupted it
+            return  # the request finished before it could be cancelled
         click.echo(f"request {request.id} is cancelled", err=True)
 
     async def _tell_finished(self, request: AnonymizationRequest) -> int:
@@ -230,8 +227,8 @@ class _Desk:
         if self._wanted.as_json:
             _print_json(RequestView.of(request))
         elif request.status is Status.COMPLETED:
-            where = self._wanted.output or f"fetch it with --status {request.id} -o OUT.zip"
-            click.echo(f"request {request.id} is completed: {request.total_frames} frames, {where}")
+            result = self._wanted.output or f"fetch the result with --status {request.id} -o OUT.zip"
+            click.echo(f"request {request.id} is completed: {request.total_frames} frames, {result}")
         else:
             click.echo(f"request {request.id} is {request.status}: {request.error or 'no result'}", err=True)
         if request.status is not Status.COMPLETED:
@@ -239,11 +236,11 @@ class _Desk:
         return FRAMES_BLANKED if request.blanked_frames else SUCCESS
 
     async def _write_result(self, request: AnonymizationRequest, output: Path) -> None:
-        """Copy a result out of the store, which is recorded; the file appears when it is complete.
+        """Copy a result from the object store, and record this; the file appears only when it is complete.
 
         Raises:
-            NotReadyError: there is none.
-            OutputUnwritableError: the file cannot be written.
+            NotReadyError: The request has no result.
+            OutputUnwritableError: The file cannot be written.
         """
         key = request.require_result()
         await self._service.auditing.record(OPERATOR, "result.fetch", f"request:{request.id}")
@@ -255,7 +252,7 @@ class _Desk:
             draft.replace(output)
         except OSError as error:
             raise OutputUnwritableError(
-                f"cannot write {output} ({error.strerror})", "choose another place"
+                f"cannot write {output} ({error.strerror})", "choose another path"
             ) from error
         finally:
             draft.unlink(missing_ok=True)
@@ -268,7 +265,7 @@ class _Desk:
         click.echo(
             f"request {request.id}: {request.total_frames} frames, about {submitted.estimated_seconds} s"
         )
-        click.echo(f"ask with: framecloak anonymize-frames --status {request.id}")
+        click.echo(f"to see its status: framecloak anonymize-frames --status {request.id}")
 
     def _tell_accepted(self, index: int, submitted: Submitted) -> None:
         if self._wanted.as_json:
@@ -288,25 +285,25 @@ class _Desk:
 
 
 def _require_place_for(output: Path) -> None:
-    """Find out before the work begins that its result cannot be written.
+    """Check, before the work begins, that the output can be written.
 
     Raises:
-        OutputUnwritableError: it is a folder, or would be in none.
+        OutputUnwritableError: The path is a folder, or its parent is not a folder.
     """
     if output.is_dir():
         raise OutputUnwritableError(f"cannot write {output}: it is a folder", "name a file in it")
     if not output.parent.is_dir():
         raise OutputUnwritableError(
-            f"cannot write {output}: {output.parent} is not a folder", "make it, or choose another place"
+            f"cannot write {output}: {output.parent} is not a folder", "create it, or choose another path"
         )
 
 
 def _read_list(path: Path) -> list[Any]:
-    """The orders in a file.
+    """Read the requests in a file.
 
     Raises:
-        InputNotFoundError: it cannot be read.
-        InvalidOptionError: it is no JSON list.
+        InputNotFoundError: The file cannot be read.
+        InvalidOptionError: The file is not a JSON list.
     """
     try:
         items = json.loads(path.read_bytes())
@@ -318,13 +315,13 @@ def _read_list(path: Path) -> list[Any]:
         ) from error
     if not isinstance(items, list):
         raise InvalidOptionError(
-            f"{path} holds no list of orders", "see examples/frame_anonymization_batch.json"
+            f"{path} does not contain a list of requests", "see examples/frame_anonymization_batch.json"
         )
     return items
 
 
-def _parted(item: Any) -> tuple[Any, bool]:  # noqa: ANN401 - whatever JSON holds
-    """An order of a file, and whether it is to be left to the workers.
+def _parted(item: Any) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON value
+    """Split an item of a file into the request body and its `async` flag.
 
     Raises:
         InvalidOptionError: `async` is neither true nor false.
@@ -334,7 +331,8 @@ def _parted(item: Any) -> tuple[Any, bool]:  # noqa: ANN401 - whatever JSON hold
     in_background = item.get("async", False)
     if not isinstance(in_background, bool):
         raise InvalidOptionError(
-            "not an order: `async` is neither true nor false", "see examples/frame_anonymization_batch.json"
+            "invalid request: `async` is neither true nor false",
+            "see examples/frame_anonymization_batch.json",
         )
     return {name: value for name, value in item.items() if name != "async"}, in_background
 
@@ -346,6 +344,6 @@ def _print_json(view: object) -> None:
 def _print_fields(view: msgspec.Struct) -> None:
     table = Table(show_header=False)
     for name, value in msgspec.to_builtins(view).items():
-        shown = ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else value
+        shown = ", ".join(f"{key} {n}" for key, n in value.items()) if isinstance(value, dict) else value
         table.add_row(name.replace("_", " "), "" if shown is None else str(shown))
     Console().print(table)

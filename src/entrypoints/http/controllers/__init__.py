@@ -1,1 +1,1 @@
-"""One controller for each resource: it parses, calls one use case, and returns a struct."""
+"""Controllers, one for each resource: they parse a request, call a use case and return a struct."""

@@ -1,4 +1,4 @@
-"""API keys of the caller, and accounts, for administrators."""
+"""Controller of the caller's API keys and of accounts."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from framecloak.entrypoints.schemas.common import ApiKeyId, Limit, Offset, UserI
 
 
 class AccountsController(Controller):
-    """API keys and accounts."""
+    """Endpoints of API keys and accounts."""
 
     path = "/api"
     tags = ("Accounts",)
 
     @get("/auth/api-keys", operation_id="listApiKeys", summary="List your API keys", responses=problems())
     async def list_api_keys(self, caller: Caller, identity: TheIdentity) -> list[ApiKeyView]:
-        """The caller's keys without their secrets, newest first."""
+        """Return the caller's API keys without their secrets, newest first."""
         return [ApiKeyView.of(key) for key in await identity.list_api_keys(caller)]
 
     @post(
@@ -41,7 +41,7 @@ class AccountsController(Controller):
     async def create_api_key(
         self, data: JSONBody[CreateApiKeyBody], caller: Caller, identity: TheIdentity
     ) -> NewApiKeyView:
-        """A key for programs; its secret is shown this once."""
+        """Create an API key for programs; its secret is returned only once."""
         key, secret = await identity.create_api_key(caller, data.name, data.expires_at)
         return NewApiKeyView.made(key, secret)
 
@@ -54,7 +54,7 @@ class AccountsController(Controller):
     async def revoke_api_key(
         self, key_id: ApiKeyId, caller: Caller, identity: TheIdentity, authenticator: TheAuthenticator
     ) -> None:
-        """Make a key of the caller worthless at once."""
+        """Revoke an API key of the caller, with immediate effect."""
         await identity.revoke_api_key(caller, key_id)
         authenticator.forget(caller.user_id)
 
@@ -68,7 +68,7 @@ class AccountsController(Controller):
     async def list_users(
         self, caller: Caller, identity: TheIdentity, limit: Limit = 20, offset: Offset = 0
     ) -> UserPage:
-        """All accounts, oldest first; for administrators."""
+        """Return all accounts, oldest first; for administrators only."""
         page = await identity.list_users(caller, limit, offset)
         items = [UserView.of(user) for user in page.items]
         return UserPage(items=items, total=page.total, limit=limit, offset=offset)
@@ -76,7 +76,7 @@ class AccountsController(Controller):
     @post(
         "/users",
         operation_id="createUser",
-        summary="Open an account",
+        summary="Create an account",
         guards=[administrators_only],
         responses=problems(
             "forbidden", "username_taken", "weak_password", "invalid_option", writes=True, body=True
@@ -85,17 +85,17 @@ class AccountsController(Controller):
     async def create_user(
         self, data: JSONBody[CreateUserBody], caller: Caller, identity: TheIdentity
     ) -> UserView:
-        """For administrators."""
+        """Create an account; for administrators only."""
         return UserView.of(await identity.create_user(caller, data.username, data.password, data.role))
 
     @get(
         "/users/{user_id:int}",
         operation_id="getUser",
-        summary="Look at an account",
+        summary="Get an account",
         responses=problems("forbidden", "user_not_found", parameters=True),
     )
     async def get_user(self, user_id: UserId, caller: Caller, identity: TheIdentity) -> UserView:
-        """The caller's own, or any for administrators."""
+        """Return the caller's own account, or any account for administrators."""
         return UserView.of(await identity.get_user(caller, user_id))
 
     @patch(
@@ -115,7 +115,7 @@ class AccountsController(Controller):
         identity: TheIdentity,
         authenticator: TheAuthenticator,
     ) -> UserView:
-        """For administrators. Whoever is signed in with the account is signed out at once."""
+        """Change an account and end all its sessions; for administrators only."""
         changed = await identity.change_user(
             caller,
             user_id,

@@ -1,4 +1,4 @@
-"""Results, each handed out by a link that works once."""
+"""Controller of downloads of results through links that are valid once."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ from framecloak.entrypoints.http.transport.objects import OBJECTS_PATH, byte_ran
 from framecloak.entrypoints.schemas.common import RequestId
 from framecloak.entrypoints.schemas.requests import DownloadView
 
-_LINK = ResponseHeader("Location", documentation_only=True, description="Where to go on.")
+_LINK = ResponseHeader("Location", documentation_only=True, description="URL of the next step.")
 _ZIP = ResponseSpec(
-    bytes, media_type="application/zip", generate_examples=False, description="The ZIP, from a folder store."
+    bytes,
+    media_type="application/zip",
+    generate_examples=False,
+    description="The ZIP archive, if served from a folder store.",
 )
 _PART = ResponseSpec(
     bytes,
     media_type="application/zip",
     generate_examples=False,
-    description="The part of the ZIP that the header `Range` asks for, from a folder store.",
+    description="The part of the ZIP archive named by the header `Range`, if served from a folder store.",
 )
 
 
 class DownloadsController(Controller):
-    """Fetch a result: the first step proves who you are, the second works once and needs nothing else."""
+    """Endpoints of downloads: the first is authenticated, the second needs only a link, valid once."""
 
     path = "/api/frames/anonymize/download"
     tags = ("Frame anonymization",)
@@ -51,7 +54,7 @@ class DownloadsController(Controller):
         response_headers=[_LINK],
         responses={
             200: ResponseSpec(
-                DownloadView, generate_examples=False, description="With `redirect=false`: the link itself."
+                DownloadView, generate_examples=False, description="The download link, with `redirect=false`."
             ),
             **problems("request_not_found", "not_ready", parameters=True),
         },
@@ -63,10 +66,10 @@ class DownloadsController(Controller):
         anonymization: TheAnonymization,
         config: TheConfig,
         redirect: Annotated[
-            bool, QueryParameter(description="Whether to be sent to the link at once.")
+            bool, QueryParameter(description="Whether to redirect to the download link.")
         ] = True,
     ) -> Response[DownloadView] | Redirect:
-        """Makes a link that works once and redirects there: a browser or `requests.get` ends with the ZIP."""
+        """Create a download link, valid once, and redirect to it: the client gets the ZIP archive."""
         download = await anonymization.mint_download(caller, request_id)
         url = f"{config.base_url}{self.path}/{download.request_id}/{download.token}/"
         if not redirect:
@@ -99,20 +102,20 @@ class DownloadsController(Controller):
     async def redeem(
         self,
         request_id: RequestId,
-        token: Annotated[str, PathParameter(max_length=200, description="From the first step.")],
+        token: Annotated[str, PathParameter(max_length=200, description="Download token of the first step.")],
         request: ApiRequest,
         anonymization: TheAnonymization,
         delivery: TheDelivery,
         objects: TheObjects,
     ) -> Redirect | Stream:
-        """Answers with the ZIP, or sends you to where the object store hands it out for a minute."""
-        wanted = request.headers.get("range")
-        # Whoever asks for what is not there can ask again: looked at first, the link is not used up by it.
-        byte_range(wanted, (await delivery.result(request_id, token)).size)
-        address = await anonymization.redeem_download(request_id, token)
+        """Return the ZIP archive, or redirect to a URL of the object store that is valid for a minute."""
+        range_header = request.headers.get("range")
+        # Checked before the link is redeemed: an unsatisfiable range must not use it up.
+        byte_range(range_header, (await delivery.result(request_id, token)).size)
+        url = await anonymization.redeem_download(request_id, token)
         if objects is None:
-            return Redirect(address, status_code=307)
-        parts = urlsplit(address)
+            return Redirect(url, status_code=307)
+        parts = urlsplit(url)
         key = unquote(parts.path).partition(OBJECTS_PATH)[2]
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        return await handed_out(objects, key, query, wanted)
+        return await handed_out(objects, key, query, range_header)

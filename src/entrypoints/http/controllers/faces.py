@@ -1,4 +1,4 @@
-"""Faces in pictures, and how alike they are."""
+"""Controller of face analysis and comparison."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ from framecloak.entrypoints.schemas.faces import (
 )
 
 MAX_PICTURE_BYTES = 64 * 1024**2
-"""Of a body with one picture: 4096 x 4096 pixels as PNG, in base64."""
+"""Maximum size of a body with an image: 4096 x 4096 pixels as PNG in base64."""
 
 MAX_BATCH_BYTES = 256 * 1024**2
-"""Of a body with up to 32 pictures."""
+"""Maximum size of a body with up to 32 images."""
 
 MAX_MATCH_BYTES = 256 * 1024**2
-"""Of a body with embeddings: 10,000 of 512 numbers take up to 110 MB as JSON."""
+"""Maximum size of a body with embeddings: 10,000 of 512 numbers take up to 110 MB in JSON."""
 
 PICTURE_PROBLEMS = ("invalid_image", "image_too_large", "face_not_found", "face_too_small")
 
@@ -62,7 +62,7 @@ MODEL_PROBLEMS = (
 
 
 class FacesController(Controller):
-    """Analyse and compare faces. Nothing of what is sent is stored."""
+    """Endpoints to analyse and compare faces; nothing is stored."""
 
     path = "/"
     tags = ("Re-identification",)
@@ -88,22 +88,24 @@ class FacesController(Controller):
         clock: TheClock,
         embedding_format: Annotated[
             EmbeddingFormat,
-            QueryParameter(description="For forms and pictures; JSON and msgpack bodies say it themselves."),
+            QueryParameter(
+                description="Embedding format, for forms and image bodies; JSON and msgpack have a field."
+            ),
         ] = "list",
     ) -> AnalysisView:
-        """Of the most prominent face, which is the largest: where it is, how it is turned and how sharp.
+        """Return box, landmarks, pose and sharpness of the most prominent face, which is the largest.
 
-        Also what it expresses, and an embedding to compare it by.
+        The response also has its emotions and an embedding to compare it with other faces.
         """
         picture = await incoming_picture(request, embedding_format)
         analysis = await faces.analysis()
-        found = await unless_client_leaves(request, analysis.analyze(picture.data))
-        return AnalysisView.of_analysis(found, picture.embedding_format, analysis.space.name, clock.now())
+        result = await unless_client_leaves(request, analysis.analyze(picture.data))
+        return AnalysisView.of_analysis(result, picture.embedding_format, analysis.space.name, clock.now())
 
     @post(
         "/analyze/batch",
         operation_id="analyzeFaces",
-        summary="Analyse every face of several pictures",
+        summary="Analyse all faces of several images",
         status_code=200,
         request_max_body_size=MAX_BATCH_BYTES,
         responses=problems("batch_too_large", *MODEL_PROBLEMS, writes=True, body=True),
@@ -115,14 +117,14 @@ class FacesController(Controller):
         faces: TheFaces,
         clock: TheClock,
     ) -> BatchAnalysisView:
-        """At most 32 pictures with at most 32 faces; a picture that is none does not stop the others."""
+        """Analyse up to 32 images with up to 32 faces each; an invalid image does not affect the others."""
         analysis = await faces.analysis()
         media_type = media_type_of(request)
         require_batch(len(data.images))
-        sent = await off_loop(
+        images = await off_loop(
             lambda: [_opened(picture, media_type) for picture in data.images], sum(map(len, data.images))
         )
-        outcomes = await unless_client_leaves(request, analysis.analyze_all(sent))
+        outcomes = await unless_client_leaves(request, analysis.analyze_all(images))
         return BatchAnalysisView(
             results=[
                 _result(index, outcome, data.embedding_format) for index, outcome in enumerate(outcomes)
@@ -140,20 +142,20 @@ class FacesController(Controller):
         responses=problems("invalid_embedding", writes=True, body=True),
     )
     async def compare_faces(self, data: JSONBody[CompareBody]) -> SimilarityView:
-        """The cosine of two embeddings of one model."""
+        """Return the cosine similarity of two embeddings of the same model."""
         first, second = numbers(data.face1_embedding), numbers(data.face2_embedding)
         return SimilarityView(similarity=compare(first, second))
 
     @post(
         "/find_matches",
         operation_id="findMatches",
-        summary="Find a face among others",
+        summary="Find matching faces",
         status_code=200,
         request_max_body_size=MAX_MATCH_BYTES,
         responses=problems("invalid_embedding", "invalid_option", writes=True, body=True),
     )
     async def find_matches(self, data: JSONBody[FindMatchesBody], request: ApiRequest) -> list[MatchView]:
-        """Those of many embeddings that are like one, best first."""
+        """Return the embeddings that match a target embedding, best match first."""
         media_type = media_type_of(request)
 
         def row(sent: msgspec.Raw, number: int) -> list[float]:
@@ -162,15 +164,15 @@ class FacesController(Controller):
 
         def search() -> list[Match]:
             target = numbers(data.target_embedding)
-            many = rows(data.embeddings, len(target), row)
-            return find_matches(target, many, data.threshold, data.top_k)
+            candidates = rows(data.embeddings, len(target), row)
+            return find_matches(target, candidates, data.threshold, data.top_k)
 
-        # In a thread, which lets others go on between two rows and while NumPy is at work.
+        # Run in a thread: other requests proceed between two rows and during NumPy calls.
         return [MatchView.of(match) for match in await asyncio.to_thread(search)]
 
 
 def _opened(sent: msgspec.Raw, media_type: str) -> bytes:
-    """A picture of several; one that is not even base64 is no picture."""
+    """Return an image of a batch; empty bytes, which are no valid image, if it is not valid base64."""
     try:
         return picture_bytes(sent, media_type)
     except InvalidImageError:
@@ -182,5 +184,5 @@ def _result(
 ) -> PictureAnalysisView:
     if isinstance(outcome, DomainError):
         return PictureAnalysisView(index=index, faces=[], faces_detected=0, error=domain_problem(outcome))
-    found = [FaceView.of(face, embedding_format) for face in outcome.faces]
-    return PictureAnalysisView(index=index, faces=found, faces_detected=outcome.detected, error=None)
+    views = [FaceView.of(face, embedding_format) for face in outcome.faces]
+    return PictureAnalysisView(index=index, faces=views, faces_detected=outcome.detected, error=None)

@@ -1,4 +1,4 @@
-"""Galleries: faces that are enrolled to be found again."""
+"""Controller of galleries of enrolled faces."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _FACE = ("invalid_embedding", "model_mismatch", "invalid_option", *PICTURE_PROBL
 
 
 class GalleriesController(Controller):
-    """Galleries of the caller; administrators see all."""
+    """Endpoints of the caller's galleries; administrators see all galleries."""
 
     path = "/galleries"
     tags = ("Galleries",)
@@ -53,13 +53,13 @@ class GalleriesController(Controller):
     @post(
         "/",
         operation_id="createGallery",
-        summary="Make a gallery",
+        summary="Create a gallery",
         responses=problems("invalid_option", *MODEL_PROBLEMS, writes=True, body=True),
     )
     async def create_gallery(
         self, data: JSONBody[CreateGalleryBody], caller: Caller, galleries: TheGalleries, faces: TheFaces
     ) -> GalleryView:
-        """It is bound to the model that recognises faces here now: embeddings of others are refused."""
+        """Create a gallery for embeddings of the current recognition model; those of others are rejected."""
         space = (await faces.analysis()).space
         expires_at = data.expires_at and data.expires_at.astimezone(UTC)
         return GalleryView.of(await galleries.create(caller, data.name, space, expires_at))
@@ -73,7 +73,7 @@ class GalleriesController(Controller):
     async def list_galleries(
         self, caller: Caller, galleries: TheGalleries, limit: Limit = 20, offset: Offset = 0
     ) -> GalleryPage:
-        """Those that you may use, newest first."""
+        """Return the galleries that you may use, newest first."""
         page = await galleries.list(caller, limit, offset)
         items = [GalleryView.of(gallery) for gallery in page.items]
         return GalleryPage(items=items, total=page.total, limit=limit, offset=offset)
@@ -81,13 +81,13 @@ class GalleriesController(Controller):
     @get(
         "/{gallery_id:uuid}",
         operation_id="getGallery",
-        summary="Look at a gallery",
+        summary="Get a gallery",
         responses=problems(*_KEPT, parameters=True),
     )
     async def get_gallery(
         self, gallery_id: GalleryId, caller: Caller, galleries: TheGalleries
     ) -> GalleryView:
-        """One gallery."""
+        """Return a gallery."""
         return GalleryView.of(await galleries.get(caller, gallery_id))
 
     @delete(
@@ -97,7 +97,7 @@ class GalleriesController(Controller):
         responses=problems("gallery_not_found", writes=True, parameters=True),
     )
     async def delete_gallery(self, gallery_id: GalleryId, caller: Caller, galleries: TheGalleries) -> None:
-        """With every face in it; nothing can bring them back."""
+        """Delete a gallery with all its faces; this cannot be undone."""
         await galleries.delete(caller, gallery_id)
 
     @post(
@@ -118,7 +118,7 @@ class GalleriesController(Controller):
         label: LabelOfPicture = None,
         metadata: MetadataOfPicture = None,
     ) -> EnrolmentView:
-        """The largest face of a picture, or an embedding of the gallery's model. The picture is not kept."""
+        """Enrol the largest face of an image, which is not stored, or an embedding of the gallery's model."""
         data = await incoming_face(request, EnrolBody, {"label": label, "metadata": metadata})
         gallery = await galleries.get(caller, gallery_id)
         embedding, analysis = await _face_of(data, request, gallery, faces)
@@ -146,7 +146,7 @@ class GalleriesController(Controller):
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> EnrolledFacePage:
-        """Oldest first."""
+        """Return the faces of a gallery, oldest first."""
         page = await galleries.faces(caller, gallery_id, limit, offset)
         items = [EnrolledFaceView.of(face) for face in page.items]
         return EnrolledFacePage(items=items, total=page.total, limit=limit, offset=offset)
@@ -160,14 +160,14 @@ class GalleriesController(Controller):
     async def delete_face(
         self, gallery_id: GalleryId, face_id: FaceId, caller: Caller, galleries: TheGalleries
     ) -> None:
-        """Nothing can bring it back."""
+        """Remove a face from a gallery; this cannot be undone."""
         await galleries.delete_face(caller, gallery_id, face_id)
 
     @post(
         "/{gallery_id:uuid}/search",
         operation_id="searchGallery",
         operation_class=SearchOperation,
-        summary="Find out who somebody is",
+        summary="Search a gallery for a person",
         status_code=200,
         request_max_body_size=MAX_PICTURE_BYTES,
         responses=problems(*_KEPT, *_FACE, writes=True, body=True),
@@ -182,49 +182,49 @@ class GalleriesController(Controller):
         threshold: ThresholdOfPicture = None,
         top_k: TopOfPicture = None,
     ) -> list[GalleryMatchView]:
-        """People whose enrolled face is like this one, best first, each by the best of their faces."""
+        """Return people with a matching enrolled face, best match first, each with their best face."""
         data = await incoming_face(request, SearchBody, {"threshold": threshold, "top_k": top_k})
         gallery = await galleries.get(caller, gallery_id)
         embedding, _ = await _face_of(data, request, gallery, faces)
         threshold = usual_threshold(gallery.space) if data.threshold is None else data.threshold
-        found = await galleries.search(caller, gallery_id, embedding, threshold, data.top_k)
-        return [GalleryMatchView.of(match) for match in found]
+        matches = await galleries.search(caller, gallery_id, embedding, threshold, data.top_k)
+        return [GalleryMatchView.of(match) for match in matches]
 
 
 async def _face_of(
     data: FaceSource, request: ApiRequest, gallery: Gallery, faces: TheFaces
 ) -> tuple[Embedding, Analysis | None]:
-    """The face that is meant, and what was found in its picture where it is one.
+    """Return the embedding of a face, and the analysis of its image if it is one.
 
     Raises:
-        InvalidOptionError: there is none, or more than one.
-        ModelMismatchError: it is of another model than the gallery.
-        ClientGoneError: whoever asked hung up while the picture was analysed.
-        DomainError: as for `numbers`, `picture_of` and an analysis.
+        InvalidOptionError: neither image nor embedding is given, or both are.
+        ModelMismatchError: the embedding is of another model than the gallery.
+        ClientGoneError: the client disconnected during the analysis of the image.
+        DomainError: the image or embedding cannot be decoded, or the analysis failed.
     """
     match data.image_data, data.embedding:
         case msgspec.Raw() as picture, UnsetType():
-            sent = await picture_of(picture, media_type_of(request))
+            image = await picture_of(picture, media_type_of(request))
             analysis = await faces.analysis()
-            found = await unless_client_leaves(request, analysis.analyze(sent))
-            return found.faces[0].embedding, found
+            result = await unless_client_leaves(request, analysis.analyze(image))
+            return result.faces[0].embedding, result
         case UnsetType(), list() | bytes() as vector:
             return _embedding(numbers(vector), data.model, gallery), None
-    raise InvalidOptionError("a face is a picture or an embedding", "send image_data or embedding")
+    raise InvalidOptionError("a face is either an image or an embedding", "send image_data or embedding")
 
 
 def _embedding(sent: Numbers, model: str | None, gallery: Gallery) -> Embedding:
-    """An embedding of the gallery's model, as far as can be told.
+    """Return an embedding after checking its model, if given, and its length against the gallery.
 
     Raises:
-        ModelMismatchError: it is of another one.
-        InvalidEmbeddingError: it is none.
+        ModelMismatchError: the embedding is of another model.
+        InvalidEmbeddingError: the numbers are not a valid embedding.
     """
     space = gallery.space
     if model not in {None, space.name} or len(sent) != space.dimension:
         raise ModelMismatchError(
             f"gallery {gallery.id} holds embeddings of {space.name} with {space.dimension} numbers, not of"
             f" {model or 'a model'} with {len(sent)}",
-            "analyse the picture anew, or use a gallery of that model",
+            "analyse the image again, or use a gallery of that model",
         )
     return Embedding(space, unit_vector(sent))

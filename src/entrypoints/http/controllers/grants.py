@@ -1,4 +1,4 @@
-"""Who else may use a video."""
+"""Controller of access grants to videos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framecloak.entrypoints.schemas.videos import GrantView, PutGrantBody
 
 
 class GrantsController(Controller):
-    """Grants on one video; for its owner and administrators."""
+    """Endpoints of the grants of a video, for its owner and administrators."""
 
     path = "/api/videos/{video_id:int}/grants"
     tags = ("Videos",)
@@ -25,13 +25,13 @@ class GrantsController(Controller):
         responses=problems("video_not_found", "forbidden", parameters=True),
     )
     async def list_grants(self, video_id: VideoId, caller: Caller, sharing: TheSharing) -> list[GrantView]:
-        """Everybody who may use the video beside its owner."""
+        """Return all accounts with access to the video besides its owner."""
         return [GrantView.of(grant, caller) for grant in await sharing.grants(caller, video_id)]
 
     @put(
         "/",
         operation_id="putGrant",
-        summary="Give or change a grant",
+        summary="Create or change a grant",
         responses=problems(
             "video_not_found", "user_not_found", "forbidden", "invalid_option", writes=True, body=True
         ),
@@ -39,18 +39,18 @@ class GrantsController(Controller):
     async def put_grant(
         self, video_id: VideoId, data: JSONBody[PutGrantBody], caller: Caller, sharing: TheSharing
     ) -> GrantView:
-        """A viewer may look; an editor may also mark the video and have it anonymised."""
+        """Grant access: a viewer may view the video, an editor may also mark it and submit requests."""
         grant = await sharing.share(caller, video_id, data.user_id, GrantRole(data.role))
         return GrantView.of(grant, caller)
 
     @delete(
         "/{user_id:int}",
         operation_id="deleteGrant",
-        summary="Take a grant back",
+        summary="Revoke a grant",
         responses=problems("video_not_found", "grant_not_found", "forbidden", writes=True, parameters=True),
     )
     async def delete_grant(
         self, video_id: VideoId, user_id: UserId, caller: Caller, sharing: TheSharing
     ) -> None:
-        """From then on the video does not exist for that account."""
+        """Revoke access; for that account the video no longer exists."""
         await sharing.unshare(caller, video_id, user_id)

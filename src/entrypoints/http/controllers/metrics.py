@@ -1,4 +1,4 @@
-"""Numbers for Prometheus."""
+"""Endpoint of Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from framecloak.entrypoints.http.openapi import problems
 @get(
     "/metrics",
     operation_id="getMetrics",
-    summary="Numbers for Prometheus",
+    summary="Get Prometheus metrics",
     tags=["Operation"],
-    # Who brings the token of METRICS_TOKEN is nobody that the accounts know.
+    # A credential is optional because METRICS_TOKEN does not belong to an account.
     opt={"access": Access.STRANGERS_TOO},
     responses=problems("forbidden"),
     media_type=MediaType.TEXT,
@@ -31,21 +31,22 @@ async def metrics(
     metrics: TheMetrics,
     vitals: TheVitals,
 ) -> Response[bytes]:
-    """Prometheus' text format 0.0.4, or OpenMetrics 1.0 where `Accept` names it.
+    """Return metrics in the Prometheus text format 0.0.4, or in OpenMetrics 1.0 if `Accept` names it.
 
-    For administrators, and for whoever shows what `METRICS_TOKEN` is set to as bearer token; for everybody
-    where `METRICS_PUBLIC` is true. Numbers of the installation are a few seconds old at most; one that cannot
-    be looked up is left out.
+    Access is limited to administrators and to clients that send the value of `METRICS_TOKEN` as bearer token,
+    unless `METRICS_PUBLIC` is true. Metrics of the installation are at most a few seconds old; those that
+    cannot be read are omitted.
     """
     if not config.metrics_public and not shows_token(request, config.metrics_token):
         if caller is None:
             raise NotAuthenticatedError(
-                "metrics are not for everybody", "be an administrator, or send METRICS_TOKEN as bearer token"
+                "metrics require a credential",
+                "sign in as administrator, or send METRICS_TOKEN as bearer token",
             )
         caller.require_admin()
-    reading, is_new = await vitals.read()
-    if is_new:
+    reading, is_updated = await vitals.read()
+    if is_updated:
         metrics.update(reading)
     content, content_type = metrics.exposition(request.headers.get("accept", ""))
-    # As a header: litestar would add a second charset to a media type.
+    # Set as a header because litestar would add a second charset to a media type.
     return Response(content, headers={"content-type": content_type})

@@ -1,4 +1,4 @@
-"""Signed addresses of a folder store."""
+"""Controller of signed URLs of a folder store."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from framecloak.entrypoints.http.services import ObjectServer
 from framecloak.entrypoints.http.transport.objects import handed_out
 from framecloak.entrypoints.http.transport.uploads import blocks, declared_body
 
-Key = Annotated[str, PathParameter(description="Of the object.")]
+Key = Annotated[str, PathParameter(description="Key of the object.")]
 
 
 class ObjectsController(Controller):
-    """Reached by addresses that the API gave out; they are opaque, so the document does not describe them."""
+    """Endpoints of signed URLs; clients get them from the API, so the OpenAPI document omits them."""
 
     path = "/objects"
-    opt = {"access": Access.ANYONE}  # noqa: RUF012 - read once, when the application is made
+    opt = {"access": Access.ANYONE}  # noqa: RUF012 - read once, when the application is created
     include_in_schema = False
 
     @get("/{key:path}")
     async def hand_out(self, key: Key, request: ApiRequest, objects: TheObjects) -> Stream:
-        """An object that an address was signed for; ranges work."""
-        wanted = request.headers.get("range")
-        return await handed_out(_present(objects), key.lstrip("/"), _signed_query(request), wanted)
+        """Return the object of a signed URL; supports ranges."""
+        range_header = request.headers.get("range")
+        return await handed_out(_present(objects), key.lstrip("/"), _signed_query(request), range_header)
 
     @put("/{key:path}", status_code=204, request_max_body_size=None)
     async def take_in(
         self, key: Key, request: ApiRequest, objects: TheObjects, collection: TheCollection
     ) -> None:
-        """The bytes of an upload that is expected; nothing is kept of one that breaks off."""
+        """Store the body of a started upload; nothing is kept of an incomplete one."""
         server, name = _present(objects), key.lstrip("/")
         server.urls.verify("PUT", name, _signed_query(request), server.clock.now())
         await collection.receive(name, blocks(declared_body(request, collection.max_upload_bytes)))
 
 
 def _signed_query(request: ApiRequest) -> dict[str, str]:
-    """The parameters that an address was signed with; none of them when one is there twice."""
+    """Return the query parameters of a signed URL; none if one occurs twice."""
     pairs = list(request.query_params.multi_items())
     query = dict(pairs)
     return query if len(query) == len(pairs) else {}
@@ -51,5 +51,5 @@ def _signed_query(request: ApiRequest) -> dict[str, str]:
 
 def _present(objects: ObjectServer | None) -> ObjectServer:
     if objects is None:
-        raise ObjectNotFoundError("there are no objects here", "ask the object store")
+        raise ObjectNotFoundError("this server has no objects", "fetch them from the object store")
     return objects

@@ -1,4 +1,4 @@
-"""How the installation is doing."""
+"""Controller of health, statistics and the signing key."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from framecloak.entrypoints.schemas.requests import StatisticsView
 @get(
     "/health",
     operation_id="getLiveness",
-    summary="Whether the process answers",
+    summary="Check that the process responds",
     tags=["Operation"],
     opt={"unlimited": True},
     security=[{}],
     responses={},
 )
 async def liveness(config: TheConfig, faces: TheFaces) -> LivenessView:
-    """For containers: asks no database and no queue, and needs no credential."""
+    """Liveness check for containers; uses neither database nor queue, and needs no credential."""
     return LivenessView.of(await faces.health(), config.version)
 
 
 class OperationController(Controller):
-    """Health and statistics of frame anonymisation."""
+    """Endpoints of health, statistics and the signing key."""
 
     path = "/api/frames/anonymize"
     tags = ("Operation",)
@@ -44,16 +44,18 @@ class OperationController(Controller):
     @get(
         "/health",
         operation_id="getHealth",
-        summary="How the installation is doing",
+        summary="Check the health of the installation",
         opt={"access": Access.STRANGERS_TOO},
         security=[{}, {"session": []}, {"bearer": []}, {"apiKey": []}],
         responses={
             **problems(strangers=True),
-            503: ResponseSpec(HealthView, generate_examples=False, description="It is unhealthy."),
+            503: ResponseSpec(
+                HealthView, generate_examples=False, description="The installation is unhealthy."
+            ),
         },
     )
     async def health(self, caller: MaybeCaller, health: TheHealth) -> Response[HealthView]:
-        """Looks at database, queue, storage, models and workers; a stranger is told `status` alone."""
+        """Check database, queue, storage, models and workers; without a credential, return only `status`."""
         report = await health.check(detailed=caller is not None)
         view = HealthView.of(report) if caller else HealthView.for_strangers(report)
         return NegotiatedResponse(view, status_code=503 if report.condition is Condition.UNHEALTHY else 200)
@@ -61,20 +63,20 @@ class OperationController(Controller):
     @get(
         "/signing-key",
         operation_id="getSigningKey",
-        summary="The key that results are checked with",
+        summary="Get the public key of result signatures",
         responses=problems(),
     )
     async def signing_key(self, config: TheConfig) -> SigningKeyView:
-        """Public; `framecloak verify` takes `public_key` from a file, and manifests name `key_id`."""
+        """Return the public key; `framecloak verify` reads it from a file, and manifests contain `key_id`."""
         return SigningKeyView.of(config.signing_key)
 
     @get(
         "/statistics",
         operation_id="getStatistics",
-        summary="What the installation has done",
+        summary="Get statistics",
         guards=[administrators_only],
         responses=problems("forbidden"),
     )
     async def statistics(self, caller: Caller, anonymization: TheAnonymization) -> StatisticsView:
-        """Requests by status, rates and errors; for administrators."""
+        """Return requests by status, throughput and error rate; for administrators only."""
         return StatisticsView.of(await anonymization.statistics(caller))

@@ -1,4 +1,4 @@
-"""Areas of the picture that are marked on videos."""
+"""Controller of marked regions of videos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framecloak.entrypoints.schemas.videos import CreateRegionBody, ProposalView
 
 
 class RegionsController(Controller):
-    """Regions of one video, redacted at every level; to be marked by whoever may edit it."""
+    """Endpoints of the marked regions of a video, which are redacted at every level."""
 
     path = "/api/videos/{video_id:int}/regions"
     tags = ("Marks",)
@@ -24,7 +24,7 @@ class RegionsController(Controller):
         responses=problems("video_not_found", parameters=True),
     )
     async def list_regions(self, video_id: VideoId, caller: Caller, marking: TheMarking) -> list[RegionView]:
-        """All of a video, oldest first."""
+        """Return all marked regions of a video, oldest first."""
         return [RegionView.of(marked) for marked in await marking.regions(caller, video_id)]
 
     @post(
@@ -44,7 +44,7 @@ class RegionsController(Controller):
     async def create_region(
         self, video_id: VideoId, data: JSONBody[CreateRegionBody], caller: Caller, marking: TheMarking
     ) -> RegionView:
-        """In pixels of the displayed frame; in the whole video where no frames are given."""
+        """Mark a region in pixels of the displayed frame; in the whole video if no frames are given."""
         return RegionView.of(await marking.add_region(caller, video_id, data.region(), data.label))
 
     @post(
@@ -67,12 +67,12 @@ class RegionsController(Controller):
     async def propose_regions(
         self, video_id: VideoId, caller: Caller, overlays: TheOverlays
     ) -> list[ProposalView]:
-        """What a device has burned over its picture: areas that never move while the picture does.
+        """Propose regions of static overlays, which stay constant while the rest of the frame changes.
 
-        Looks at two dozen frames, and takes seconds. Nothing is stored: send the regions that you accept to
-        `createRegion`.
+        About two dozen frames are analysed, which takes seconds. Nothing is stored: send the regions that you
+        accept to `createRegion`.
         """
-        return [ProposalView.of(one) for one in await overlays.propose(caller, video_id)]
+        return [ProposalView.of(proposal) for proposal in await overlays.propose(caller, video_id)]
 
     @delete(
         "/{region_id:int}",
@@ -83,5 +83,5 @@ class RegionsController(Controller):
     async def delete_region(
         self, video_id: VideoId, region_id: RegionId, caller: Caller, marking: TheMarking
     ) -> None:
-        """Requests submitted before are not changed."""
+        """Remove a region; requests that were already submitted do not change."""
         await marking.remove_region(caller, video_id, region_id)

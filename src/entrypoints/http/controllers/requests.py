@@ -1,4 +1,4 @@
-"""Orders for anonymised frames."""
+"""Controller of anonymisation requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from framecloak.entrypoints.schemas.requests import (
 logger = logging.getLogger(__name__)
 
 MOST_ORDERS = 100
-"""Orders in one batch."""
+"""Maximum number of requests in a batch."""
 
 _ORDER_PROBLEMS = (
     "video_not_found",
@@ -73,19 +73,21 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[!-~]+$",
-        description="Chosen by you; the same key with the same order gives the request of the first time.",
+        description="Key chosen by the client; the same key and body again return the first request.",
     ),
 ]
-"""Of a batch it is one for every order, by its place."""
+"""In a batch, each request has a key of its own, composed of this one and its index."""
 Orders: TypeAlias = SkipValidation[
-    Annotated[list[SubmitBody], BodyKwarg(max_items=MOST_ORDERS, description="At most 100 orders.")]
+    Annotated[list[SubmitBody], BodyKwarg(max_items=MOST_ORDERS, description="At most 100 requests.")]
 ]
-VideoFilter = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="Those of one video.")]
-StatusFilter = Annotated[Status | None, QueryParameter(description="Those that stand so.")]
+VideoFilter = Annotated[
+    int | None, QueryParameter(ge=1, le=MAX_ID, description="Only requests for this video.")
+]
+StatusFilter = Annotated[Status | None, QueryParameter(description="Only requests with this status.")]
 
 
 class RequestsController(Controller):
-    """Submit orders for anonymised frames, follow and cancel them."""
+    """Endpoints to submit, follow and cancel anonymisation requests."""
 
     path = "/api/frames/anonymize"
     tags = ("Frame anonymization",)
@@ -93,7 +95,7 @@ class RequestsController(Controller):
     @post(
         "/",
         operation_id="submitRequest",
-        summary="Submit an order",
+        summary="Submit a request",
         status_code=202,
         responses=problems(*_ORDER_PROBLEMS, "idempotency_conflict", writes=True, body=True),
     )
@@ -106,7 +108,7 @@ class RequestsController(Controller):
         request: Request[Principal, Any, State],
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
-        """Frames of the named segments, as they and the video's regions are now, are redacted and zipped."""
+        """Redact the frames of segments into a ZIP archive, with the current segments and marked regions."""
         order = data.order(
             config.default_level, config.default_format, config.default_language, config.default_verify
         )
@@ -118,7 +120,7 @@ class RequestsController(Controller):
     @post(
         "/batch",
         operation_id="submitBatch",
-        summary="Submit several orders",
+        summary="Submit several requests",
         status_code=202,
         dto=BatchDTO,
         responses=problems(writes=True, body=True),
@@ -131,13 +133,15 @@ class RequestsController(Controller):
         config: TheConfig,
         idempotency_key: IdempotencyKey = None,
     ) -> list[BatchResult]:
-        """Each is accepted or rejected for itself; one bad order does not stop the others.
+        """Submit several requests, each of which is accepted or rejected independently of the others.
 
-        With an idempotency key, the same batch sent again gives the requests of the first time.
+        With an idempotency key, sending the same batch again returns the requests of the first time.
         """
         if len(data) > MOST_ORDERS:
-            raise InvalidBodyError((FieldError(field="", message=f"Expected at most {MOST_ORDERS} orders"),))
-        # A blank cannot be in a key, so that no key of a batch is one of a single order.
+            raise InvalidBodyError(
+                (FieldError(field="", message=f"Expected at most {MOST_ORDERS} requests"),)
+            )
+        # Keys sent by clients contain no blank, so those of a batch never equal the key of a single request.
         keys = [idempotency_key and f"{idempotency_key} {index}" for index in range(len(data))]
         return [
             await _submitted(index, item, caller, submissions, config, keys[index])
@@ -147,11 +151,11 @@ class RequestsController(Controller):
     @get(
         "/options",
         operation_id="getOptions",
-        summary="Ask what an order may say",
+        summary="Get options of requests",
         responses=problems(),
     )
     async def options(self, submissions: TheSubmissions, config: TheConfig) -> OptionsView:
-        """Defaults and limits of this installation, and what an estimate of time is made from."""
+        """Return defaults and limits of the installation, and the data for time estimates."""
         return OptionsView.of(await submissions.outlook(), config)
 
     @get(
@@ -169,7 +173,7 @@ class RequestsController(Controller):
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> RequestPage:
-        """Your own, newest first; all of them for administrators."""
+        """Return your requests, newest first; administrators get the requests of all accounts."""
         page = await anonymization.list(caller, RequestFilter(video_id, status), limit, offset)
         items = [RequestView.of(request) for request in page.items]
         return RequestPage(items=items, total=page.total, limit=limit, offset=offset)
@@ -177,19 +181,19 @@ class RequestsController(Controller):
     @get(
         "/requests/{request_id:uuid}",
         operation_id="getRequest",
-        summary="Look at a request",
+        summary="Get a request",
         responses=problems("request_not_found"),
     )
     async def get_request(
         self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
     ) -> RequestView:
-        """What was ordered, and what has become of it."""
+        """Return the parameters and the status of a request."""
         return RequestView.of((await anonymization.status(caller, request_id)).request)
 
     @get(
         "/status/{request_id:uuid}",
         operation_id="getRequestStatus",
-        summary="Ask where a request stands",
+        summary="Get the status of a request",
         responses=problems("request_not_found"),
     )
     async def status(
@@ -200,10 +204,10 @@ class RequestsController(Controller):
         board: TheBoard,
         config: TheConfig,
     ) -> StatusView:
-        """Progress in whole percent, frames done, and seconds left.
+        """Return the progress in percent, the number of processed frames and the estimated remaining time.
 
-        A request that was submitted a moment ago is about to be taken up: who asks then is answered once it
-        is, or after two seconds.
+        For a newly submitted request, the response is delayed until a worker has started it, for at most two
+        seconds.
         """
         return StatusView.of(await settled(anonymization, board, config, caller, request_id))
 
@@ -216,7 +220,7 @@ class RequestsController(Controller):
                 EventView,
                 media_type=EVENT_STREAM,
                 generate_examples=False,
-                description="Server-sent events; the data of each is what `getRequestStatus` answers.",
+                description="Server-sent events; the data of each is the response of `getRequestStatus`.",
             ),
             **problems("request_not_found"),
         },
@@ -231,12 +235,12 @@ class RequestsController(Controller):
         config: TheConfig,
         request: Request[Principal, Any, State],
     ) -> Stream:
-        """The current state at once, then every change, until a final state; a comment every 15 seconds."""
+        """Stream the current status, then every change until a final status, and a comment every 15 s."""
         identify = partial(authenticator.identify, request)
-        feed = EventFeed(anonymization, board, config, request_id, identify)
-        # Asked before the stream begins, so that an error can still be answered as one.
+        events = EventFeed(anonymization, board, config, request_id, identify)
+        # Checked before the stream starts, while an error response is still possible.
         await anonymization.status(caller, request_id)
-        return Stream(feed.messages(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
+        return Stream(events.messages(), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
 
     @delete(
         "/{request_id:uuid}",
@@ -248,7 +252,7 @@ class RequestsController(Controller):
     async def cancel(
         self, request_id: RequestId, caller: Caller, anonymization: TheAnonymization
     ) -> CancelledView:
-        """Work on it stops, and what was made of it is removed."""
+        """Stop the processing of a request and remove its partial results."""
         await anonymization.cancel(caller, request_id)
         return CancelledView()
 
@@ -275,12 +279,12 @@ async def _submitted(
 
 
 def tell(submitted: Submitted) -> None:
-    """Log what leads from the id of the HTTP request, which all lines here carry, to the worker's lines."""
+    """Log the id of a new request, which links the lines of the HTTP request to those of the workers."""
     request = submitted.request
-    facts = {
+    fields = {
         "request_id": request.id,
         "video_id": request.order.video_id,
         "frames": request.total_frames,
         "priority": request.order.priority,
     }
-    logger.info("submitted", extra=facts)
+    logger.info("submitted", extra=fields)

@@ -1,4 +1,4 @@
-"""Results, to be looked over frame by frame and rendered again with edited boxes."""
+"""Controller of reviews: results frame by frame, and rendering them again with edited boxes."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from framecloak.entrypoints.schemas.orders import SubmittedView
 from framecloak.entrypoints.schemas.reviews import BoxesView, FrameRiskView, RenderBody, ReviewPage
 
 MAX_EDIT_BYTES = 8 << 20
-"""Of a body with edits: a hundred thousand boxes and more."""
+"""Maximum size of a body with edits, which holds more than 100,000 boxes."""
 
 MOST_FRAMES_AT_ONCE = 1000
-"""Whose boxes are answered in one go."""
+"""Maximum number of frames in a response with boxes."""
 
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 )
-"""A report has all of its style and pictures in itself; our own pages may show it in a frame."""
+"""Content security policy of a report: styles and images are inline, and the console may embed it."""
 
 _MEDIA_TYPES = {
     "jpg": "image/jpeg",
@@ -43,25 +43,25 @@ _MEDIA_TYPES = {
     "html": "text/html",
     "json": JSON,
 }
-_TAG = ResponseHeader("ETag", documentation_only=True, description="For `If-None-Match`.")
+_TAG = ResponseHeader("ETag", documentation_only=True, description="Entity tag, for `If-None-Match`.")
 _UNCHANGED = ResponseSpec(
-    None, generate_examples=False, description="It is the one that `If-None-Match` names; without a body."
+    None,
+    generate_examples=False,
+    description="The client's copy, named by `If-None-Match`, is current; no body.",
 )
 _RESULT = ("request_not_found", "not_ready", "storage_unavailable")
 
 FrameIndex = Annotated[
-    int, PathParameter(ge=0, le=LARGEST, description="Number of the frame in the video, from 0.")
+    int, PathParameter(ge=0, le=LARGEST, description="Index of the frame in the video, from 0.")
 ]
-StartFrame = Annotated[
-    int, QueryParameter(ge=0, le=LARGEST, description="Number of the first frame that is wanted.")
-]
+StartFrame = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Index of the first frame.")]
 FrameCount = Annotated[
-    int, QueryParameter(ge=1, le=MOST_FRAMES_AT_ONCE, description="How many frames, at most.")
+    int, QueryParameter(ge=1, le=MOST_FRAMES_AT_ONCE, description="Maximum number of frames.")
 ]
 
 
 class ReviewsController(Controller):
-    """Look a result over without downloading it, and have it made again with other boxes."""
+    """Endpoints to review a result without a download, and to render it again with edited boxes."""
 
     path = "/api/frames/anonymize/{request_id:uuid}"
     tags = ("Frame anonymization",)
@@ -69,7 +69,7 @@ class ReviewsController(Controller):
     @get(
         "/frames/{index:int}",
         operation_id="getRedactedFrame",
-        summary="Look at a redacted frame",
+        summary="Get a redacted frame",
         media_type="image/*",
         response_headers=[_TAG],
         responses={
@@ -86,28 +86,28 @@ class ReviewsController(Controller):
         reviewing: TheReviewing,
         width: Width = None,
     ) -> Response[bytes]:
-        """One frame as it is in the result; of a film or shrunk, as JPEG. No download link is used up."""
-        piece = await reviewing.frame(caller, request_id, index, width)
-        return await _handed_out(piece, request_id, request, caller, reviewing)
+        """Return a frame of the result; as JPEG if it is from a video or shrunk. No download link is used."""
+        entry = await reviewing.frame(caller, request_id, index, width)
+        return await _handed_out(entry, request_id, request, caller, reviewing)
 
     @get(
         "/manifest",
         operation_id="getManifest",
-        summary="Read the manifest of a result",
+        summary="Get the manifest of a result",
         response_headers=[_TAG],
         responses={304: _UNCHANGED, **problems(*_RESULT, parameters=True)},
     )
     async def manifest(
         self, request_id: RequestId, request: ApiRequest, caller: Caller, reviewing: TheReviewing
     ) -> Response[dict[str, Any]]:
-        """What was redacted where, and why. As JSON it is what was signed, byte by byte."""
-        piece = await reviewing.manifest(caller, request_id)
-        return await _handed_out(piece, request_id, request, caller, reviewing)
+        """Return the manifest of all redactions. As JSON it is byte-identical to the signed file."""
+        entry = await reviewing.manifest(caller, request_id)
+        return await _handed_out(entry, request_id, request, caller, reviewing)
 
     @get(
         "/report",
         operation_id="getReport",
-        summary="Read the report of a result",
+        summary="Get the report of a result",
         media_type="text/html",
         response_headers=[_TAG],
         responses={304: _UNCHANGED, **problems(*_RESULT, parameters=True)},
@@ -115,12 +115,12 @@ class ReviewsController(Controller):
     async def report(
         self, request_id: RequestId, request: ApiRequest, caller: Caller, reviewing: TheReviewing
     ) -> Response[bytes]:
-        """The page for data-protection officers, without scripts."""
-        piece = await reviewing.report(caller, request_id)
-        answer = await _handed_out(piece, request_id, request, caller, reviewing)
-        answer.headers["Content-Security-Policy"] = REPORT_POLICY
-        answer.headers["X-Frame-Options"] = "SAMEORIGIN"
-        return answer
+        """Return the report for data-protection officers, an HTML page without scripts."""
+        entry = await reviewing.report(caller, request_id)
+        response = await _handed_out(entry, request_id, request, caller, reviewing)
+        response.headers["Content-Security-Policy"] = REPORT_POLICY
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        return response
 
     @get(
         "/review",
@@ -136,9 +136,10 @@ class ReviewsController(Controller):
         limit: Limit = 20,
         offset: Offset = 0,
     ) -> ReviewPage:
-        """All frames of a result, those with the weakest evidence first.
+        """Return all frames of a result, highest risk first.
 
-        Black ones, then those with a face that the first search missed, filled, extended, unsure.
+        The order is: blanked frames, frames with a face found by the residual check, then frames with
+        interpolated, extrapolated and uncertain boxes.
         """
         page = await reviewing.riskiest(caller, request_id, limit, offset)
         items = [FrameRiskView.of(risk) for risk in page.items]
@@ -158,7 +159,7 @@ class ReviewsController(Controller):
         start_frame: StartFrame = 0,
         limit: FrameCount = 100,
     ) -> BoxesView:
-        """What is redacted in frames that follow each other, and which frames there are."""
+        """Return the redacted boxes of consecutive frames, and the ranges of frames of the result."""
         return BoxesView.of(await reviewing.following(caller, request_id, start_frame, limit))
 
     @post(
@@ -191,9 +192,9 @@ class ReviewsController(Controller):
         request: Request[Principal, Any, State],
         idempotency_key: IdempotencyKey = None,
     ) -> SubmittedView:
-        """A new request, for the same frames: redacted where the boxes are, without looking for anything.
+        """Create a request that redacts the same frames at the given boxes, without any detection.
 
-        Its manifest names the one that the boxes come from. Bodies have at most 8 MiB.
+        Its manifest names the request that the boxes come from. The body may have at most 8 MiB.
         """
         submitted = await resubmissions.submit(caller, request_id, data.rework(), idempotency_key)
         tell(submitted)
@@ -204,13 +205,13 @@ class ReviewsController(Controller):
 async def _handed_out(
     piece: Piece, request_id: RequestId, request: ApiRequest, caller: Principal, reviewing: Reviewing
 ) -> Response[Any]:
-    """A piece of a result, unless the caller has it already."""
-    packed = piece.suffix == "json" and prefers_msgpack(request)
-    tag = f'"{piece.tag}{"-msgpack" if packed else ""}"'
-    media_type = MSGPACK if packed else _MEDIA_TYPES[piece.suffix]
+    """Return an entry of a result, or 304 if the client has it already."""
+    as_msgpack = piece.suffix == "json" and prefers_msgpack(request)
+    tag = f'"{piece.tag}{"-msgpack" if as_msgpack else ""}"'
+    media_type = MSGPACK if as_msgpack else _MEDIA_TYPES[piece.suffix]
     headers = {"Cache-Control": FRAMES_KEPT, "ETag": tag, "Vary": f"Accept, {CREDENTIALS}"}
     if names_tag(request.headers.get("if-none-match", ""), tag):
         return Response(b"", status_code=304, media_type=media_type, headers=headers)
     data = await reviewing.read(caller, request_id, piece)
-    content = msgspec.msgpack.encode(msgspec.json.decode(data)) if packed else data
+    content = msgspec.msgpack.encode(msgspec.json.decode(data)) if as_msgpack else data
     return Response(content, media_type=media_type, headers=headers)

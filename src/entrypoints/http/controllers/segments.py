@@ -1,4 +1,4 @@
-"""Stretches of time that are marked on videos."""
+"""Controller of segments of videos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framecloak.entrypoints.schemas.videos import ChangeSegmentBody, CreateSegme
 
 
 class SegmentsController(Controller):
-    """Segments of one video; to be marked by whoever may edit it."""
+    """Endpoints of the segments of a video."""
 
     path = "/api/videos/{video_id:int}/segments"
     tags = ("Marks",)
@@ -27,7 +27,7 @@ class SegmentsController(Controller):
     async def list_segments(
         self, video_id: VideoId, caller: Caller, marking: TheMarking
     ) -> list[SegmentView]:
-        """All of a video, in order of time."""
+        """Return all segments of a video in chronological order."""
         return [SegmentView.of(marked) for marked in await marking.segments(caller, video_id)]
 
     @post(
@@ -46,20 +46,20 @@ class SegmentsController(Controller):
         marking: TheMarking,
         collection: TheCollection,
     ) -> SegmentView:
-        """The frames from `start_frame` up to, and without, `end_frame`; or the same in seconds."""
+        """Mark the frames from `start_frame` up to but excluding `end_frame`, or a range in seconds."""
         rate = (await collection.get(caller, video_id)).facts.frame_rate if data.in_seconds else None
         return SegmentView.of(await marking.add_segment(caller, video_id, data.segment(rate), data.label))
 
     @get(
         "/{segment_id:int}",
         operation_id="getSegment",
-        summary="Look at a segment",
+        summary="Get a segment",
         responses=problems("video_not_found", "segment_not_found", parameters=True),
     )
     async def get_segment(
         self, video_id: VideoId, segment_id: SegmentId, caller: Caller, marking: TheMarking
     ) -> SegmentView:
-        """One segment of a video."""
+        """Return a segment of a video."""
         return SegmentView.of(await marking.segment(caller, video_id, segment_id))
 
     @patch(
@@ -85,7 +85,7 @@ class SegmentsController(Controller):
         marking: TheMarking,
         collection: TheCollection,
     ) -> SegmentView:
-        """What is left out stays. Requests submitted before keep the limits of then."""
+        """Change the given fields; requests that were already submitted keep the previous range."""
         rate = (await collection.get(caller, video_id)).facts.frame_rate if data.in_seconds else None
         start, end = data.limits(rate)
         label = None if data.label is UNSET else data.label or ""
@@ -103,5 +103,5 @@ class SegmentsController(Controller):
     async def delete_segment(
         self, video_id: VideoId, segment_id: SegmentId, caller: Caller, marking: TheMarking
     ) -> None:
-        """Requests submitted before are not changed."""
+        """Remove a segment; requests that were already submitted do not change."""
         await marking.remove_segment(caller, video_id, segment_id)

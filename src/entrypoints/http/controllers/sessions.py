@@ -1,4 +1,4 @@
-"""Signing in and out, with cookies or with tokens."""
+"""Controller of sign-in and sign-out, with cookies or tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SIGN_IN_PROBLEMS = problems("invalid_credentials", "queue_unavailable", strange
 
 
 class SessionsController(Controller):
-    """Who is calling, and how a caller proves it."""
+    """Endpoints of authentication."""
 
     path = "/api/auth"
     tags = ("Accounts",)
@@ -36,7 +36,7 @@ class SessionsController(Controller):
     @post(
         "/login",
         operation_id="signIn",
-        summary="Sign a browser in",
+        summary="Sign in a browser",
         status_code=200,
         opt=_FOR_ANYONE,
         security=[{}],
@@ -50,17 +50,16 @@ class SessionsController(Controller):
         authenticator: TheAuthenticator,
         config: TheConfig,
     ) -> Response[SessionView]:
-        """Start a session: its secret is in a cookie that scripts cannot read.
+        """Start a browser session, whose secret is set in a cookie that scripts cannot read.
 
-        It takes the place of the session that the browser had before, which ends. Requests of the session
-        that change something need the header `X-CSRFToken` with the token that is answered here and that the
-        cookie `csrftoken` holds.
+        A previous session of the browser ends. Requests that change data need the header `X-CSRFToken` with
+        the token returned here, which is also in the cookie `csrftoken`.
         """
         address = client_address(request.scope)
-        before = authenticator.session_secret(request)
-        signed_in = await identity.sign_in(data.username, data.password, address, before)
-        if before:
-            authenticator.forget_session(before)
+        previous = authenticator.session_secret(request)
+        signed_in = await identity.sign_in(data.username, data.password, address, previous)
+        if previous:
+            authenticator.forget_session(previous)
         token = csrf_token(config.csrf_secret, signed_in.secret)
         return NegotiatedResponse(
             SessionView.of(signed_in, token), cookies=_session_cookies(config, signed_in, token)
@@ -83,8 +82,8 @@ class SessionsController(Controller):
     ) -> Response[None]:
         """End the browser's session.
 
-        Called with a JWT, which cannot be ended alone, it ends all that the account signed in with: every
-        JWT, refresh tokens too, and every browser's session. API keys stay; they are revoked one by one.
+        A single JWT cannot be revoked: called with one, this ends all sessions of the account and revokes all
+        its JWTs, including refresh tokens. API keys stay valid; revoke them individually.
         """
         secret = authenticator.session_secret(request)
         if secret:
@@ -107,7 +106,7 @@ class SessionsController(Controller):
     async def issue_tokens(
         self, data: JSONBody[Credentials], request: ApiRequest, identity: TheIdentity
     ) -> TokenView:
-        """For programs that cannot keep an API key; the access token lives for minutes."""
+        """Issue tokens for programs that cannot store an API key; the access token expires after minutes."""
         address = client_address(request.scope)
         return TokenView.of(await identity.issue_tokens(data.username, data.password, address))
 
@@ -121,16 +120,16 @@ class SessionsController(Controller):
         responses=problems("not_authenticated", strangers=True, body=True),
     )
     async def refresh_tokens(self, data: JSONBody[RefreshBody], identity: TheIdentity) -> TokenView:
-        """A new pair; worthless once the account is disabled or its password changed.
+        """Issue a new pair of tokens, unless the account was disabled or its password changed.
 
-        A refresh token is good for one exchange. One that comes a second time may have been stolen, so all
-        tokens of the account become worthless.
+        A refresh token is valid for one exchange. If it is used again, it may have been stolen, so all tokens
+        of the account are revoked.
         """
         return TokenView.of(await identity.refresh_tokens(data.refresh_token))
 
-    @get("/me", operation_id="whoAmI", summary="Who is calling", responses=problems())
+    @get("/me", operation_id="whoAmI", summary="Get the account of the caller", responses=problems())
     async def who_am_i(self, caller: Caller) -> MeView:
-        """The account behind the credential, and which kind of credential it was."""
+        """Return the account of the caller and the kind of credential used."""
         return MeView.of(caller)
 
 

@@ -1,4 +1,4 @@
-"""Stored videos."""
+"""Controller of stored videos."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from framecloak.entrypoints.schemas.common import Limit, Offset, VideoId
 from framecloak.entrypoints.schemas.videos import BeginUploadBody, UploadView, VideoPage, VideoView
 
 MAX_PREVIEW_WIDTH = 8192
-"""Pixels; no frame is enlarged beyond what it is."""
+"""Maximum width of a preview in pixels; frames are never enlarged."""
 
 FRAMES_KEPT = "private, no-cache"
-"""Frames never change, and scrubbing comes back to them. A browser that kept one asks before it shows it
-again, as whoever it was for may have signed out by then."""
+"""Cache-Control of frames, which never change and are viewed repeatedly. Browsers revalidate a cached frame
+before showing it, because its user may have signed out."""
 
 CREDENTIALS = "Cookie, Authorization, X-API-Key"
-"""Headers that decide who sees a frame."""
+"""Headers that determine access to a frame."""
 
-_TAG = ResponseHeader("ETag", documentation_only=True, description="For `If-None-Match`.")
+_TAG = ResponseHeader("ETag", documentation_only=True, description="Entity tag, for `If-None-Match`.")
 _UNCHANGED = ResponseSpec(
-    None, generate_examples=False, description="It is the one that `If-None-Match` names; without a body."
+    None,
+    generate_examples=False,
+    description="The client's copy, named by `If-None-Match`, is current; no body.",
 )
 _FRAME_NAME = re.compile(r"([0-9]{1,18})\.jpg")
 _UNREADABLE = (
@@ -43,19 +45,19 @@ _UNREADABLE = (
 _STORE = ("storage_unavailable", "storage_full")
 
 Filename = Annotated[
-    str, QueryParameter(max_length=16384, description="What its owner calls it, where the body is the video.")
+    str, QueryParameter(max_length=16384, description="File name, if the body is the video.")
 ]
-FrameName = Annotated[str, PathParameter(description="Number of the frame, from 0, and `.jpg`.")]
+FrameName = Annotated[str, PathParameter(description="Index of the frame, from 0, followed by `.jpg`.")]
 Width = Annotated[
     int | None,
     QueryParameter(
-        ge=16, le=MAX_PREVIEW_WIDTH, description="Pixels to shrink it to; its own size by default."
+        ge=16, le=MAX_PREVIEW_WIDTH, description="Width in pixels to shrink to; original size by default."
     ),
 ]
 
 
 class VideosController(Controller):
-    """Upload, look at and delete videos."""
+    """Endpoints of videos."""
 
     path = "/api/videos"
     tags = ("Videos",)
@@ -79,20 +81,20 @@ class VideosController(Controller):
     async def upload(
         self, request: ApiRequest, caller: Caller, collection: TheCollection, filename: Filename = ""
     ) -> VideoView:
-        """Streams the body into the store while hashing it; nothing is kept when it is no video."""
+        """Upload a video; nothing is kept if the body is not a valid video."""
         incoming = await incoming_video(request, filename, collection.max_upload_bytes)
         return VideoView.of(await collection.upload(caller, incoming.filename, incoming.chunks), caller)
 
     @post(
         "/uploads",
         operation_id="beginUpload",
-        summary="Begin an upload past the API",
+        summary="Begin a direct upload to the object store",
         responses=problems(*_STORE, writes=True, body=True),
     )
     async def begin_upload(
         self, data: JSONBody[BeginUploadBody], caller: Caller, collection: TheCollection
     ) -> UploadView:
-        """An address that takes the video by PUT, for an hour; then complete the upload."""
+        """Return a URL that accepts the video by PUT for one hour; complete the upload afterwards."""
         return UploadView.of(await collection.begin_upload(caller, data.filename))
 
     @post(
@@ -105,18 +107,20 @@ class VideosController(Controller):
     )
     async def complete_upload(
         self,
-        upload_id: Annotated[str, PathParameter(max_length=100, description="From where it was begun.")],
+        upload_id: Annotated[
+            str, PathParameter(max_length=100, description="Id of the upload, from `beginUpload`.")
+        ],
         caller: Caller,
         collection: TheCollection,
     ) -> VideoView:
-        """Turns what was PUT into a video; nothing is kept when it is none."""
+        """Create a video from an uploaded file; nothing is kept if it is not a valid video."""
         return VideoView.of(await collection.complete_upload(caller, upload_id), caller)
 
     @get("/", operation_id="listVideos", summary="List videos", responses=problems(parameters=True))
     async def list_videos(
         self, caller: Caller, collection: TheCollection, limit: Limit = 20, offset: Offset = 0
     ) -> VideoPage:
-        """Your own videos and those you were granted, newest first; all of them for administrators."""
+        """Return your videos and those shared with you, newest first; all videos for administrators."""
         page = await collection.list(caller, limit, offset)
         items = [VideoView.of(video, caller) for video in page.items]
         return VideoPage(items=items, total=page.total, limit=limit, offset=offset)
@@ -124,11 +128,11 @@ class VideosController(Controller):
     @get(
         "/{video_id:int}",
         operation_id="getVideo",
-        summary="Look at a video's facts",
+        summary="Get a video",
         responses=problems("video_not_found", parameters=True),
     )
     async def get_video(self, video_id: VideoId, caller: Caller, collection: TheCollection) -> VideoView:
-        """What it is, as found when it was uploaded."""
+        """Return the properties of a video, determined at its upload."""
         return VideoView.of(await collection.get(caller, video_id), caller)
 
     @delete(
@@ -145,13 +149,13 @@ class VideosController(Controller):
         ),
     )
     async def delete_video(self, video_id: VideoId, caller: Caller, collection: TheCollection) -> None:
-        """Deletes its bytes and everything marked on it; for its owner."""
+        """Delete a video with its segments and regions; for its owner and administrators."""
         await collection.delete(caller, video_id)
 
     @get(
         "/{video_id:int}/frames/{name:str}",
         operation_id="getFrame",
-        summary="Look at an original frame",
+        summary="Get an original frame",
         media_type="image/jpeg",
         response_headers=[_TAG],
         responses={
@@ -168,20 +172,20 @@ class VideosController(Controller):
         collection: TheCollection,
         width: Width = None,
     ) -> Response[bytes]:
-        """One frame before anonymisation, for marking."""
+        """Return a frame before anonymisation, for marking."""
         video = await collection.get(caller, video_id)
-        number = _FRAME_NAME.fullmatch(name)
-        if number is None:
-            raise FrameNotFoundError(f"there is no frame {name}", "ask for one as 0.jpg")
-        index = int(number[1])
+        match = _FRAME_NAME.fullmatch(name)
+        if match is None:
+            raise FrameNotFoundError(f"there is no frame {name}", "request a frame by its index, as in 0.jpg")
+        index = int(match[1])
         tag = frame_tag(video, index, width)
         headers = {"Cache-Control": FRAMES_KEPT, "ETag": tag, "Vary": CREDENTIALS}
         if index < video.facts.frame_count and names_tag(request.headers.get("if-none-match", ""), tag):
             return NegotiatedResponse(b"", status_code=304, media_type="image/jpeg", headers=headers)
-        picture = await collection.frame(caller, video_id, index, width)
-        return NegotiatedResponse(picture, media_type="image/jpeg", headers=headers)
+        image = await collection.frame(caller, video_id, index, width)
+        return NegotiatedResponse(image, media_type="image/jpeg", headers=headers)
 
 
 def frame_tag(video: Video, index: int, width: int | None) -> str:
-    """What tells a frame, at a width, from all others; the digest of the video cannot be told from it."""
+    """Return the entity tag of a frame at a width, which does not disclose the digest of the video."""
     return f'"{sha256(f"{video.facts.sha256}:{index}:{width}".encode()).hexdigest()[:32]}"'

@@ -1,4 +1,4 @@
-"""Who is calling: one middleware for session cookies, JSON Web Tokens and API keys."""
+"""Authentication middleware for session cookies, JSON Web Tokens and API keys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ API_KEY_HEADER = "X-API-Key"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MOST_REMEMBERED = 10_000
-"""Credentials in the cache of one process."""
+"""Maximum number of credentials in the cache of a process."""
 
 _MEANS_BY_SCHEME = {"bearer": Means.JWT, "token": Means.API_KEY}
 
@@ -38,22 +38,22 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Access(StrEnum):
-    """Whom an endpoint is for; set as ``opt["access"]``. Without it, a credential is needed."""
+    """Access to an endpoint, set as ``opt["access"]``; a credential is required by default."""
 
     SIGNED_IN = "signed_in"
     ANYONE = "anyone"
-    """Nobody looks at credentials."""
+    """Credentials are ignored."""
     STRANGERS_TOO = "strangers_too"
-    """Who brings a good credential sees more."""
+    """A credential is optional; callers with a valid one see more."""
 
 
 @dataclass(frozen=True)
 class Credential:
-    """What a caller shows.
+    """Credential of a request.
 
     Attributes:
-        means: which kind it is.
-        secret: the proof.
+        means: kind of the credential.
+        secret: secret value of the credential.
     """
 
     means: Means
@@ -61,16 +61,16 @@ class Credential:
 
     @cached_property
     def digest(self) -> bytes:
-        """What it is remembered by; the secret itself does not stay in memory."""
+        """Digest used as cache key; the secret itself is not kept in memory."""
         return sha256(f"{self.means}:{self.secret}".encode("utf-8", "surrogatepass")).digest()
 
 
 class PrincipalCache:
-    """Remembers for a moment whom a credential belongs to.
+    """Short-lived cache of the principals of validated credentials.
 
     Args:
-        seconds: how long a moment is.
-        clock: seconds since some moment.
+        seconds: lifetime of an entry in seconds.
+        clock: monotonic time in seconds.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
@@ -78,21 +78,21 @@ class PrincipalCache:
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self.generation = 0
-        """Grows when something is forgotten: what was looked up before that must not be remembered."""
+        """Incremented when entries are removed: results of look-ups started before must not be stored."""
 
     def get(self, digest: bytes) -> Principal | None:
-        """Who it was a moment ago."""
-        found = self._known.get(digest)
-        if found is None or found[0] <= self._clock():
+        """Return the principal of a credential; None if it is not cached or its entry has expired."""
+        entry = self._known.get(digest)
+        if entry is None or entry[0] <= self._clock():
             return None
-        return found[1]
+        return entry[1]
 
     def was_good(self, digest: bytes) -> bool:
-        """Whether it was good when it was last looked up, be that longer ago than a moment."""
+        """Return True if the credential was valid at its last look-up, even if its entry has expired."""
         return digest in self._known
 
     def put(self, digest: bytes, principal: Principal, generation: int) -> None:
-        """Remember, unless something was forgotten since ``generation``, when the look-up began."""
+        """Store a principal, unless entries were removed since the look-up started at ``generation``."""
         if generation != self.generation:
             return
         self._known[digest] = (self._clock() + self._seconds, principal)
@@ -101,28 +101,28 @@ class PrincipalCache:
             self._known.popitem(last=False)
 
     def drop(self, digest: bytes) -> None:
-        """Forget a credential that turned out not to be good: from now on it is as good as a guess."""
+        """Remove a credential that is invalid; it then counts for the rate limit of its address again."""
         self._known.pop(digest, None)
 
     def forget_one(self, digest: bytes) -> None:
-        """Forget a credential that was good until now, at once."""
+        """Remove a credential that was revoked, and discard the results of running look-ups."""
         self.generation += 1
         self.drop(digest)
 
     def forget(self, user_id: int) -> None:
-        """Forget every credential of an account, at once."""
+        """Remove all credentials of an account, and discard the results of running look-ups."""
         self.generation += 1
-        for digest in [key for key, (_, one) in self._known.items() if one.user_id == user_id]:
+        for digest in [key for key, (_, owner) in self._known.items() if owner.user_id == user_id]:
             del self._known[digest]
 
 
 class Authenticator:
-    """Finds out who is calling.
+    """Authentication of requests.
 
     Args:
-        identity: knows the accounts.
-        limiter: counts calls.
-        config: names of cookies, the key of CSRF tokens.
+        identity: accounts and their credentials.
+        limiter: rate limiter.
+        config: names of the cookies and key of CSRF tokens.
     """
 
     def __init__(self, identity: Identity, limiter: RateLimiter, config: HttpConfig) -> None:
@@ -133,18 +133,18 @@ class Authenticator:
         self._looking_up: dict[tuple[bytes, int], asyncio.Future[Principal]] = {}
 
     async def authenticate(self, connection: Connection, access: Access) -> Principal | None:
-        """Let a caller in, or not.
+        """Authenticate a request and count it for the rate limits.
 
-        An address is counted before its credential is looked at, so that guessing is limited; a credential
-        that was good a moment ago is no guess and counts for its account alone.
+        The request counts for its address before the credential is checked, which limits guessing. A request
+        with a recently validated credential is no guess and counts only for its account.
 
         Returns:
-            Who it is; None for strangers where these may enter.
+            The caller; None for requests without a credential if the endpoint allows them.
 
         Raises:
-            NotAuthenticatedError: the credential is missing or not good.
-            CsrfError: a browser wants to change something and does not prove that our own page asked it to.
-            RateExceededError: there were too many calls.
+            NotAuthenticatedError: the credential is missing or invalid.
+            CsrfError: a request with a session cookie changes data and has no valid CSRF token.
+            RateExceededError: a rate limit is exceeded.
         """
         if access is Access.ANYONE:
             await self._limiter.admit_address(client_address(connection.scope))
@@ -159,23 +159,23 @@ class Authenticator:
         return principal
 
     async def identify(self, connection: Connection) -> Principal:
-        """Who is at the other end of a connection that lasts; the call was let in before.
+        """Return the caller of a long-lived connection that was admitted before.
 
         Raises:
-            NotAuthenticatedError: the credential is not good any more.
+            NotAuthenticatedError: the credential is no longer valid.
         """
         return await self._identify(connection)
 
     def forget(self, user_id: int) -> None:
-        """Look an account's credentials up anew, because they may have become worthless."""
+        """Remove the credentials of an account from the cache, because they may have become invalid."""
         self._cache.forget(user_id)
 
     def forget_session(self, secret: str) -> None:
-        """Look a session up anew, because it has ended."""
+        """Remove a session that has ended from the cache."""
         self._cache.forget_one(Credential(Means.SESSION, secret).digest)
 
     def session_secret(self, connection: Connection) -> str | None:
-        """What the session cookie holds."""
+        """Return the value of the session cookie; None if there is none."""
         return connection.cookies.get(self._config.session_cookie_name)
 
     async def _identify(self, connection: Connection) -> Principal:
@@ -186,17 +186,17 @@ class Authenticator:
             if credential is None or not self._cache.was_good(credential.digest):
                 await self._limiter.admit_address(client_address(connection.scope))
         if credential is None:
-            raise NotAuthenticatedError("a credential is needed", "sign in, or send a token or an API key")
+            raise NotAuthenticatedError("a credential is required", "sign in, or send a token or an API key")
         principal = self._cache.get(credential.digest) or await self._looked_up(credential)
         if principal.means is Means.SESSION and connection.scope.get("method") not in SAFE_METHODS:
             self._require_csrf(connection, credential.secret)
         return principal
 
     def _shown(self, connection: Connection) -> Credential | None:
-        """The credential of a call: a header goes before the cookie, and does not fall back to it.
+        """Return the credential of a request; a header takes precedence over the session cookie.
 
         Raises:
-            NotAuthenticatedError: the header is of a kind that is not understood.
+            NotAuthenticatedError: the scheme of the Authorization header is not supported.
         """
         header = connection.headers.get("authorization")
         if header is not None:
@@ -204,7 +204,7 @@ class Authenticator:
             means = _MEANS_BY_SCHEME.get(scheme.lower())
             if means is None or not secret.strip():
                 raise NotAuthenticatedError(
-                    "the Authorization header is not understood", "send 'Bearer <jwt>' or 'Token <key>'"
+                    "the Authorization header is not supported", "send 'Bearer <jwt>' or 'Token <key>'"
                 )
             return Credential(means, secret.strip())
         key = connection.headers.get(API_KEY_HEADER)
@@ -214,19 +214,19 @@ class Authenticator:
         return Credential(Means.SESSION, secret_of_session) if secret_of_session else None
 
     async def _looked_up(self, credential: Credential) -> Principal:
-        """Look a credential up; calls that come with the same one meanwhile wait for the same answer."""
+        """Look a credential up; concurrent requests with the same credential share one look-up."""
         key = credential.digest, self._cache.generation
-        running = self._looking_up.get(key)
-        if running is None:
-            running = asyncio.ensure_future(self._look_up(credential))
-            self._looking_up[key] = running
-            running.add_done_callback(lambda done: self._answered(key, done))
-        # A client that goes away must not take the answer from the others.
-        return await asyncio.shield(running)
+        lookup = self._looking_up.get(key)
+        if lookup is None:
+            lookup = asyncio.ensure_future(self._look_up(credential))
+            self._looking_up[key] = lookup
+            lookup.add_done_callback(lambda done: self._answered(key, done))
+        # A client that disconnects must not cancel the look-up of the others.
+        return await asyncio.shield(lookup)
 
     def _answered(self, key: tuple[bytes, int], done: asyncio.Future[Principal]) -> None:
         del self._looking_up[key]
-        # Looked at, or asyncio would log it as never retrieved when all who waited have gone away.
+        # Retrieve the exception: asyncio would log an error if all waiting clients have disconnected.
         done.cancelled() or done.exception()
 
     async def _look_up(self, credential: Credential) -> Principal:
@@ -254,15 +254,15 @@ class Authenticator:
         if not hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), expected.encode("ascii")):
             raise CsrfError(
                 f"{CSRF_HEADER} is missing or wrong",
-                f"send what the cookie {self._config.csrf_cookie} holds since you signed in",
+                f"send the value of the cookie {self._config.csrf_cookie}, which is set at sign-in",
             )
 
 
 class AuthenticationMiddleware(ASGIMiddleware):
-    """Has every call authenticated before its body is read, and leaves the principal in ``scope["user"]``.
+    """Middleware that authenticates requests before their body is read and sets ``scope["user"]``.
 
     Args:
-        authenticator: decides.
+        authenticator: authentication of requests.
     """
 
     scopes = (ScopeType.HTTP,)
@@ -271,7 +271,7 @@ class AuthenticationMiddleware(ASGIMiddleware):
         self._authenticator = authenticator
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Authenticate, then go on."""
+        """Authenticate a request, then call the application."""
         options = scope["route_handler"].opt
         if not options.get("unlimited"):
             access = Access(options.get("access", Access.SIGNED_IN))
@@ -280,20 +280,20 @@ class AuthenticationMiddleware(ASGIMiddleware):
 
 
 def administrators_only(connection: Connection, _: BaseRouteHandler) -> None:
-    """A guard: turns away who is no administrator, before what was sent is looked at.
+    """Guard that admits administrators only, before the body is read.
 
     Raises:
-        ForbiddenError: the caller is none.
+        ForbiddenError: the caller is not an administrator.
     """
     caller: Principal = connection.user
     caller.require_admin()
 
 
 def csrf_token(key: bytes, session_secret: str) -> str:
-    """The token that belongs to a session and to no other.
+    """Return the CSRF token of a session.
 
-    It is a keyed digest of the session's secret, so a pair of cookies that another host of the domain planted
-    in a browser is of no use: nobody but us can make the token that goes with a session.
+    It is a keyed digest of the session's secret. Cookies that another host of the domain has set in a browser
+    are therefore useless: only this service can create the token of a session.
     """
     message = f"csrf:{session_secret}".encode("utf-8", "surrogatepass")
     return hmac.digest(key, message, sha256).hex()

@@ -1,4 +1,4 @@
-"""Counts requests for whoever watches the service."""
+"""Metrics of requests."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ _SERVER_ERROR = 500
 
 
 def with_metrics(app: ASGIApp, metrics: ApiMetrics) -> ASGIApp:
-    """The same application, its answers counted by operation, so that no address becomes a label.
+    """Wrap an application to count its responses by operation; URLs never become labels.
 
     Args:
-        app: what answers.
-        metrics: counts.
+        app: application to measure.
+        metrics: metrics of the API.
     """
 
-    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         scope.setdefault("state", {})
-        began, has_begun = perf_counter(), False
+        started_at, is_started = perf_counter(), False
 
-        async def watched(message: Message) -> None:
-            nonlocal has_begun
+        async def send_and_count(message: Message) -> None:
+            nonlocal is_started
             if message["type"] == "http.response.start":
-                has_begun = True
-                _count(metrics, scope, message["status"], perf_counter() - began)
+                is_started = True
+                _count(metrics, scope, message["status"], perf_counter() - started_at)
             await send(message)
 
         metrics.begun()
         try:
-            await app(scope, receive, watched)
+            await app(scope, receive, send_and_count)
         except Exception:
-            # The server answers for whoever lets an error through.
-            if not has_begun:
-                _count(metrics, scope, _SERVER_ERROR, perf_counter() - began)
+            # The server sends an error response for exceptions that the application does not handle.
+            if not is_started:
+                _count(metrics, scope, _SERVER_ERROR, perf_counter() - started_at)
             raise
         finally:
             metrics.ended()
 
-    return counted
+    return wrapped
 
 
 def _count(metrics: ApiMetrics, scope: HTTPScope, status: int, seconds: float) -> None:
-    # Set by the router, so not there for what is none of ours; litestar's own handlers have no such name.
+    # The router sets it, except for unknown paths; litestar's own handlers have no operation id.
     operation = getattr(scope.get("route_handler"), "operation_id", None)
     metrics.answered(
         operation if isinstance(operation, str) else None, scope["method"], status, seconds, error_code(scope)

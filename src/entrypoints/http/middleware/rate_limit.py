@@ -1,4 +1,4 @@
-"""How often somebody may call, counted over all processes."""
+"""Rate limits, counted across all processes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from framecloak.entrypoints.http.config import RateLimits
 logger = logging.getLogger(__name__)
 
 COMPLAINT_INTERVAL = 10.0
-"""Seconds between two log lines about a limiter that cannot count; there may be thousands of calls."""
+"""Minimum seconds between two warnings about an unavailable limiter, during thousands of requests."""
 
 
 class RateLimiter:
-    """Turns away who calls too often.
+    """Rate limiter of requests by address and by account.
 
-    When it cannot count it lets everybody in: sign-in has a limit of its own.
+    All requests are admitted while the counter is unavailable; sign-in has a limit of its own.
 
     Args:
-        limiter: counts.
-        rates: how often is too often.
-        clock: seconds since some moment.
+        limiter: shared counter.
+        rates: limits.
+        clock: monotonic time in seconds.
     """
 
     def __init__(
@@ -41,18 +41,18 @@ class RateLimiter:
         self._complained_at = float("-inf")
 
     async def admit_address(self, address: str) -> None:
-        """Count a call from an address.
+        """Count a request from an address.
 
         Raises:
-            RateExceededError: there were too many.
+            RateExceededError: the address has reached its limit.
         """
         await self._admit(f"rate:address:{address}", self._rates.per_address)
 
     async def admit_principal(self, principal: Principal) -> None:
-        """Count a call of an account.
+        """Count a request of an account.
 
         Raises:
-            RateExceededError: there were too many.
+            RateExceededError: the account has reached its limit.
         """
         await self._admit(f"rate:principal:{principal.user_id}", self._rates.per_principal)
 
@@ -71,11 +71,11 @@ class RateLimiter:
         now = self._clock()
         if now - self._complained_at >= COMPLAINT_INTERVAL:
             self._complained_at = now
-            logger.warning("calls are not limited: %s", error)
+            logger.warning("rate limits are not enforced: %s", error)
 
 
 def client_address(scope: Scope | HTTPScope) -> str:
-    """The network that a call comes from: one IPv4 address, or the /64 that one IPv6 customer has."""
+    """Return the network of a client: its IPv4 address, or the /64 network of its IPv6 address."""
     client = scope["client"]
     if client is None:
         return "local"

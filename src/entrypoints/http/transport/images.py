@@ -1,4 +1,4 @@
-"""Pictures as they arrive: base64 in JSON, binary in msgpack, a field of a form, or the body itself."""
+"""Images in requests: base64 in JSON, binary in msgpack, a field of a form, or the body itself."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ Source = TypeVar("Source", bound=FaceSource)
 
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
 _PIECE = 1024**2
-"""Characters of base64 that are decoded at once."""
-_BASE64_HINT = "send the picture's bytes in base64, with nothing around them"
+"""Number of base64 characters decoded in one call."""
+_BASE64_HINT = "send the bytes of the image file in base64, without a prefix or quotes"
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingPicture:
-    """A picture to be looked at.
+    """Image to be analysed.
 
     Attributes:
-        data: the bytes of a file.
-        embedding_format: how its sender wants embeddings written.
+        data: content of the image file.
+        embedding_format: requested format of embeddings in the response.
     """
 
     data: bytes
@@ -49,19 +49,19 @@ class IncomingPicture:
 
 
 async def incoming_picture(request: ApiRequest, embedding_format: EmbeddingFormat) -> IncomingPicture:
-    """The picture of a request, however it is sent.
+    """Read the image of a request in any of the accepted encodings.
 
     Args:
-        request: its body is not read yet.
-        embedding_format: from the address; a JSON or msgpack body says it itself.
+        request: request whose body has not been read.
+        embedding_format: value of the query parameter; a JSON or msgpack body has its own.
 
     Raises:
-        InvalidImageError: what should be base64 is not.
-        UnsupportedMediaTypeError: the body is none of what is taken.
-        InvalidBodyError: it does not say what it should.
-        InvalidOptionError: the form has no picture.
-        ClientException: the body cannot be read.
-        RequestEntityTooLarge: there is more than the endpoint takes.
+        InvalidImageError: the image is not valid base64.
+        UnsupportedMediaTypeError: the media type of the body is not accepted.
+        InvalidBodyError: the body does not match the schema.
+        InvalidOptionError: the form has no image.
+        ClientException: the body cannot be decoded.
+        RequestEntityTooLarge: the body exceeds the limit of the endpoint.
     """
     content_type, options = parse_options_header(request.headers.get("content-type", ""))
     media_type = content_type.lower()
@@ -71,107 +71,107 @@ async def incoming_picture(request: ApiRequest, embedding_format: EmbeddingForma
         return IncomingPicture(b"".join([chunk async for chunk in file.chunks]), embedding_format)
     if _is_picture(media_type):
         return IncomingPicture(body, embedding_format)
-    asked: AnalyzeBody = decode(body, media_type, AnalyzeBody)
-    return IncomingPicture(await picture_of(asked.image_data, media_type), asked.embedding_format)
+    fields: AnalyzeBody = decode(body, media_type, AnalyzeBody)
+    return IncomingPicture(await picture_of(fields.image_data, media_type), fields.embedding_format)
 
 
 async def picture_of(sent: msgspec.Raw, media_type: str) -> bytes:
-    """As `picture_bytes`, and others need not wait for it."""
+    """Decode the image in a field of a body; large ones without blocking the event loop."""
     return await off_loop(partial(picture_bytes, sent, media_type), len(sent))
 
 
 async def off_loop(decode: Callable[[], Result], size: int) -> Result:
-    """What something large is decoded to; of something small a thread would cost more than it saves.
+    """Run a decoder in a thread if its input is large; for small inputs a thread costs more than it saves.
 
     Args:
-        decode: made of steps that are short, as other threads get their turn between two of them only.
-        size: bytes that it decodes.
+        decode: decoder that works in short steps; other threads can run only between two of them.
+        size: size of its input in bytes.
     """
     return await asyncio.to_thread(decode) if size >= LARGE else decode()
 
 
 async def incoming_face(request: ApiRequest, wanted: type[Source], said: Mapping[str, object]) -> Source:
-    """A face, however it is sent, and what is said about it.
+    """Read a face and its parameters from a request in any of the accepted encodings.
 
     Args:
-        request: its body is not read yet.
-        wanted: what a JSON or msgpack body says.
-        said: the same from the address, for a body that is a picture; None for what is not there.
+        request: request whose body has not been read.
+        wanted: schema of a JSON or msgpack body.
+        said: query parameters with the same meaning, used if the body is an image; None for missing ones.
 
     Raises:
-        UnsupportedMediaTypeError: the body is none of what is taken.
-        InvalidBodyError: it, or the address, does not say what it should.
-        InvalidOptionError: the form has no picture, or something twice.
-        ClientException: the body cannot be read.
-        RequestEntityTooLarge: there is more than the endpoint takes.
+        UnsupportedMediaTypeError: the media type of the body is not accepted.
+        InvalidBodyError: the body or the query parameters do not match the schema.
+        InvalidOptionError: the form has no image, or a field more than once.
+        ClientException: the body cannot be decoded.
+        RequestEntityTooLarge: the body exceeds the limit of the endpoint.
     """
     content_type, options = parse_options_header(request.headers.get("content-type", ""))
     media_type = content_type.lower()
     body = await request.body()
-    words: dict[str, object]
+    parameters: dict[str, object]
     if media_type == FORM:
         parts = await parts_of_form(_at_once(body), options.get("boundary", ""))
         picture = parts.pop(IMAGE_FIELD, None)
         if picture is None:
             raise InvalidOptionError("the form has no file", f"send it as the field {IMAGE_FIELD!r}")
-        words = {name: _text(part) for name, part in parts.items()}
+        parameters = {name: _text(part) for name, part in parts.items()}
     elif _is_picture(media_type):
-        picture, words = body, {name: value for name, value in said.items() if value is not None}
+        picture, parameters = body, {name: value for name, value in said.items() if value is not None}
     else:
         face: Source = decode(body, media_type, wanted)
         return face
-    if METADATA_FIELD in words:
-        words[METADATA_FIELD] = _json_object(str(words[METADATA_FIELD]), METADATA_FIELD)
-    # As msgpack brings it, so that nobody has to ask again how it came.
+    if METADATA_FIELD in parameters:
+        parameters[METADATA_FIELD] = _json_object(str(parameters[METADATA_FIELD]), METADATA_FIELD)
+    # Encoded as in a msgpack body, so that callers need not distinguish how the image was sent.
     sent = msgspec.Raw(msgspec.msgpack.encode(picture))
-    return msgspec.structs.replace(convert(words, wanted, as_text=True), image_data=sent)
+    return msgspec.structs.replace(convert(parameters, wanted, as_text=True), image_data=sent)
 
 
 def picture_bytes(sent: msgspec.Raw, media_type: str) -> bytes:
-    """The file in a field of a body.
+    """Return the image file in a field of a body.
 
     Args:
-        sent: the field, not decoded yet: base64 as text, maybe as a data URL, or bytes as msgpack has them.
-        media_type: of the body.
+        sent: encoded field: text in base64, optionally as a data URL, or bytes in msgpack.
+        media_type: media type of the body.
 
     Raises:
-        InvalidImageError: it is neither.
+        InvalidImageError: the field is neither valid base64 nor bytes.
     """
     value = _decoder(media_type)(sent)
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
-        raise InvalidImageError("the picture is not text", _BASE64_HINT)
+        raise InvalidImageError("the image is not a string", _BASE64_HINT)
     start = prefix.end() if (prefix := _DATA_URL.match(value)) else 0
     try:
         return _from_base64(value, start)
     except ValueError as error:
-        raise InvalidImageError("the picture is not base64", _BASE64_HINT) from error
+        raise InvalidImageError("the image is not valid base64", _BASE64_HINT) from error
 
 
 def _from_base64(text: str, start: int) -> bytes:
-    """What a text says from somewhere on, white space aside: lines of 76 characters are what many tools make.
+    """Decode base64 from an offset, ignoring white space: many tools wrap lines at 76 characters.
 
-    Piece by piece, because a single call keeps Python's lock to its end.
+    The text is decoded in chunks because each call holds the global interpreter lock until it ends.
 
     Raises:
-        ValueError: it is not base64.
+        ValueError: the text is not valid base64.
     """
-    pieces, rest = [], ""
+    chunks, rest = [], ""
     end = padding if (padding := text.find("=", start)) >= 0 else len(text)
-    for at in range(start, end, _PIECE):
-        rest += "".join(text[at : min(at + _PIECE, end)].split())
-        # The last four characters are kept back, to be decoded with what pads them.
+    for offset in range(start, end, _PIECE):
+        rest += "".join(text[offset : min(offset + _PIECE, end)].split())
+        # The last four characters are kept for the next step, where the padding may follow.
         whole = max(0, len(rest) // 4 * 4 - 4)
-        pieces.append(binascii.a2b_base64(rest[:whole], strict_mode=True))
+        chunks.append(binascii.a2b_base64(rest[:whole], strict_mode=True))
         rest = rest[whole:]
     rest += "".join(text[end:].split())
-    pieces.append(binascii.a2b_base64(rest, strict_mode=True))
-    return b"".join(pieces)
+    chunks.append(binascii.a2b_base64(rest, strict_mode=True))
+    return b"".join(chunks)
 
 
 def media_type_of(request: ApiRequest) -> str:
-    """What the body of a request is, without parameters."""
+    """Return the media type of the body of a request, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -183,7 +183,7 @@ def _text(part: bytes) -> str:
     try:
         return part.decode()
     except UnicodeDecodeError as error:
-        raise ClientException("the form is not UTF-8") from error
+        raise ClientException("the form is not valid UTF-8") from error
 
 
 def _json_object(text: str, field: str) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _json_object(text: str, field: str) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         raise InvalidBodyError((invalid_value(error, field),)) from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidBodyError((FieldError(field=field, message="is not JSON"),)) from error
+        raise InvalidBodyError((FieldError(field=field, message="is not valid JSON"),)) from error
 
 
 def _decoder(media_type: str) -> Callable[[msgspec.Raw], Any]:

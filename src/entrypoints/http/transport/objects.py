@@ -1,4 +1,4 @@
-"""Objects of a folder store, handed out and taken in under addresses that carry their own permission."""
+"""Objects of a folder store, served under signed URLs."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ _MEDIA_TYPES = {"zip": "application/zip"}
 
 
 class RangeError(HTTPException):
-    """A range that lies beyond the object.
+    """Error for a range beyond the end of the object.
 
     Args:
-        size: bytes of the object.
+        size: size of the object in bytes.
     """
 
     status_code = 416
 
     def __init__(self, size: int) -> None:
         super().__init__(
-            f"the object has {size} bytes, and none where you asked",
+            f"the range is beyond the {size} bytes of the object",
             headers={"Content-Range": f"bytes */{size}"},
         )
 
 
 async def handed_out(objects: ObjectServer, key: str, query: Mapping[str, str], wanted: str | None) -> Stream:
-    """An object, or a part of it, as a download.
+    """Return a response that streams an object or a part of it.
 
     Args:
-        objects: has it.
-        key: of the object, from the address.
-        query: of the address, decoded.
-        wanted: the ``Range`` header, if there is one.
+        objects: object store with its URL verifier.
+        key: key of the object, from the path.
+        query: decoded query parameters.
+        wanted: value of the ``Range`` header; None if missing.
 
     Raises:
-        ForbiddenError: the address was altered.
-        TokenExpiredError: it came too late.
-        ObjectNotFoundError: the object is gone.
-        RangeError: there is nothing in that range.
+        ForbiddenError: the URL was altered.
+        TokenExpiredError: the URL has expired.
+        ObjectNotFoundError: the object does not exist any more.
+        RangeError: the range is beyond the end of the object.
     """
     filename = objects.urls.verify("GET", key, query, objects.clock.now())
     stored = await objects.store.stat(key)
@@ -65,22 +65,22 @@ async def handed_out(objects: ObjectServer, key: str, query: Mapping[str, str], 
 
 
 def byte_range(wanted: str | None, size: int) -> tuple[int, int]:
-    """The bytes ``[start, stop)`` that a ``Range`` header asks for (RFC 9110, section 14).
+    """Return the bytes ``[start, stop)`` of a ``Range`` header (RFC 9110, section 14).
 
-    What is not understood, several ranges among it, asks for everything, as the standard allows.
+    Unsupported headers, including several ranges, return the whole object, as the standard allows.
 
     Raises:
-        RangeError: there are no such bytes.
+        RangeError: the range is beyond the end of the object.
     """
-    found = _RANGE.fullmatch(wanted.replace(" ", "")) if wanted else None
-    if found is None or found[1] == found[2] == "":
+    match = _RANGE.fullmatch(wanted.replace(" ", "")) if wanted else None
+    if match is None or match[1] == match[2] == "":
         return 0, size
-    if not found[1]:
-        start, stop = max(0, size - int(found[2])), size
+    if not match[1]:
+        start, stop = max(0, size - int(match[2])), size
     else:
-        start = int(found[1])
-        stop = min(size, int(found[2]) + 1) if found[2] else size
-    if found[1] and found[2] and int(found[2]) < int(found[1]):
+        start = int(match[1])
+        stop = min(size, int(match[2]) + 1) if match[2] else size
+    if match[1] and match[2] and int(match[2]) < int(match[1]):
         return 0, size
     if start >= stop:
         raise RangeError(size)

@@ -1,4 +1,4 @@
-"""What is taken from addresses before anything looks at them."""
+"""Preprocessing of query strings."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 
 def without_blanks(app: ASGIApp) -> ASGIApp:
-    """A middleware that drops empty parameters, as in ``?status=&limit=20``: forms send them."""
+    """Return a middleware that drops empty query parameters, as sent by forms: ``?status=&limit=20``."""
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
         query = scope.get("query_string", b"")
         if b"=&" in query or query.endswith(b"="):
-            kept = [pair for pair in query.split(b"&") if not pair.endswith(b"=")]
-            scope["query_string"] = b"&".join(kept)
+            pairs = [pair for pair in query.split(b"&") if not pair.endswith(b"=")]
+            scope["query_string"] = b"&".join(pairs)
         await app(scope, receive, send)
 
     return middleware

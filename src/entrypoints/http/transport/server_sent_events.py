@@ -1,4 +1,4 @@
-"""The progress of a request as server-sent events."""
+"""Progress of a request as server-sent events."""
 
 from __future__ import annotations
 
@@ -31,43 +31,43 @@ async def settled(
     caller: Principal,
     request_id: UUID,
 ) -> Progress:
-    """Where a request stands, once it is taken up or no longer new.
+    """Return the progress of a request once a worker has started it or it is no longer new.
 
-    Clients that were written for the service before this one stop asking when they see ``pending``, so they
-    must not see it merely because they were quicker than an idle worker.
+    Clients written for the previous service stop polling when they see ``pending``, so they must not see it
+    only because they were faster than an idle worker.
 
     Raises:
-        RequestNotFoundError: there is none that the caller may see.
+        RequestNotFoundError: the request does not exist, or the caller may not see it.
     """
     progress = await anonymization.status(caller, request_id)
-    left = _freshness(progress, config)
-    if left <= 0:
+    remaining = _freshness(progress, config)
+    if remaining <= 0:
         return progress
-    ends_at = monotonic() + left
+    deadline = monotonic() + remaining
     with board.listen(request_id) as listener:
         progress = await anonymization.status(caller, request_id)
-        while progress.request.status is Status.PENDING and (left := ends_at - monotonic()) > 0:
-            await listener.changed(left)
+        while progress.request.status is Status.PENDING and (remaining := deadline - monotonic()) > 0:
+            await listener.changed(remaining)
             progress = await anonymization.status(caller, request_id)
     return progress
 
 
 def _freshness(progress: Progress, config: HttpConfig) -> float:
-    """Seconds for which a request that waits is new; nothing for one that does not wait."""
+    """Return the seconds for which a pending request still counts as new; 0 for other requests."""
     if progress.request.status is not Status.PENDING:
         return 0.0
     return (config.fresh - (datetime.now(UTC) - progress.request.created_at)).total_seconds()
 
 
 class EventFeed:
-    """What one listener is told about one request.
+    """Event stream of one listener about one request.
 
     Args:
-        anonymization: asked where the request stands.
-        board: says when something has changed.
-        config: how often to tell at most, and at least.
-        request_id: of the request.
-        identify: who listens; asked again and again, because credentials are revoked.
+        anonymization: source of the status of the request.
+        board: source of notifications about changes.
+        config: minimum interval of events and interval of heartbeats.
+        request_id: id of the request.
+        identify: returns the listener; called before each event because credentials can be revoked.
     """
 
     def __init__(
@@ -85,30 +85,31 @@ class EventFeed:
         self._identify = identify
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """The current state, then every change, until a final state.
+        """Yield the current status, then every change until a final status.
 
-        A client that is cut off connects again and is told the current state first, so it misses nothing.
+        A client that loses its connection reconnects and first receives the current status, so it misses
+        nothing.
         """
         heartbeat = self._config.heartbeat.total_seconds()
-        ends_at = monotonic() + self._config.stream_lasts.total_seconds()
-        told: StatusView | None = None
+        deadline = monotonic() + self._config.stream_lasts.total_seconds()
+        sent: StatusView | None = None
         with self._board.listen(self._request_id) as listener:
-            while told is None or (not told.status.is_final and monotonic() < ends_at):
+            while sent is None or (not sent.status.is_final and monotonic() < deadline):
                 try:
                     caller = await self._identify()
-                    found = StatusView.of(await self._anonymization.status(caller, self._request_id))
+                    current = StatusView.of(await self._anonymization.status(caller, self._request_id))
                 except DomainError as error:
                     yield b"event: problem\n" + _event(domain_problem(error))
                     return
-                # An announcement may get lost, so it is also looked at when there was none for a while.
-                yield _HEARTBEAT if found == told else _event(found)
-                told = found
-                if not found.status.is_final:
-                    # Changes come in quick succession; nobody needs to hear of every frame.
+                # A notification may get lost, so the status is also read when there was none for a while.
+                yield _HEARTBEAT if current == sent else _event(current)
+                sent = current
+                if not current.status.is_final:
+                    # Changes come in quick succession; clients do not need an event for every frame.
                     await asyncio.sleep(self._config.event_interval.total_seconds())
                     await listener.changed(heartbeat)
 
 
 def _event(data: msgspec.Struct) -> bytes:
-    """Without a name, so that ``EventSource.onmessage`` of a browser gets it."""
+    """Encode an event without a name, which browsers deliver to ``EventSource.onmessage``."""
     return b"data: %s\n\n" % msgspec.json.encode(data)

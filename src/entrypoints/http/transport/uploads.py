@@ -1,4 +1,4 @@
-"""Videos as they arrive: raw or as one part of a form, never held in memory."""
+"""Uploads of videos, as the body or as a part of a form, streamed without holding them in memory."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from framecloak.domain.errors import InvalidOptionError, UploadIncompleteError, 
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, UnsupportedMediaTypeError
 
 BLOCK = 1024 * 1024
-"""Bytes handed on at a time; what a server delivers at a time is too little for a turn in a thread."""
+"""Size in bytes of the blocks passed on; the server's chunks are too small for one thread call each."""
 
 FORM_OVERHEAD = 64 * 1024
-"""Bytes that a form may have around its file."""
+"""Maximum number of bytes of a form in addition to its file."""
 
 MAX_PART_HEADER = 32 * 1024
-"""Bytes of a line in a part's header: file names may be long, though they are cut later."""
+"""Maximum size of a part's header in bytes: file names may be long and are shortened later."""
 
 FILE_FIELD = "file"
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingFile:
-    """A file on its way.
+    """File that is being received.
 
     Attributes:
-        filename: as its sender calls it; not to be trusted.
-        chunks: its bytes.
+        filename: name sent by the client; not to be trusted.
+        chunks: content of the file.
     """
 
     filename: str
@@ -43,18 +43,18 @@ class IncomingFile:
 
 
 async def incoming_video(request: ApiRequest, filename: str, limit: int) -> IncomingFile:
-    """The video in a request, whether it is the body or in a form.
+    """Return the video of a request, which is the body itself or a part of a form.
 
     Args:
-        request: its body is not read yet.
-        filename: from the address; a form has its own.
-        limit: bytes that a video may have.
+        request: request whose body has not been read.
+        filename: file name from the query parameter; a form has its own.
+        limit: maximum size of a video in bytes.
 
     Raises:
         UploadTooLargeError: the request declares more than the limit; nothing was read.
-        UnsupportedMediaTypeError: it is neither a video nor a form.
-        ClientException: the form cannot be read.
-        InvalidOptionError: there is no file in the form.
+        UnsupportedMediaTypeError: the body is neither a video nor a form.
+        ClientException: the form cannot be parsed.
+        InvalidOptionError: the form has no file.
     """
     media_type, options = parse_options_header(request.headers.get("content-type", ""))
     media_type = media_type.lower()
@@ -67,15 +67,15 @@ async def incoming_video(request: ApiRequest, filename: str, limit: int) -> Inco
 
 
 def declared_body(request: ApiRequest, limit: int, *, overhead: int = 0) -> AsyncGenerator[bytes, None]:
-    """The body of a request, as long as it declares to be and not longer than it may be.
+    """Return the chunks of a body, checked against its declared length and a limit.
 
     Args:
-        request: its body is not read yet.
-        limit: bytes that what is sent may have.
-        overhead: bytes that may be around it.
+        request: request whose body has not been read.
+        limit: maximum size of the file in bytes.
+        overhead: additional bytes that the body may have.
 
     Raises:
-        UploadTooLargeError: more is declared; raised at once.
+        UploadTooLargeError: the declared length exceeds the limit; raised before the body is read.
     """
     declared = request.content_length
     if declared is not None and declared > limit + overhead:
@@ -84,7 +84,7 @@ def declared_body(request: ApiRequest, limit: int, *, overhead: int = 0) -> Asyn
 
 
 async def blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in pieces of about ``BLOCK``."""
+    """Join small chunks to blocks of at least 1 MiB, except for the last one."""
     pending: list[bytes] = []
     size = 0
     async for chunk in chunks:
@@ -98,7 +98,7 @@ async def blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def too_large(limit: int) -> UploadTooLargeError:
-    """What to tell who sends more than is taken."""
+    """Return the error for an upload that exceeds the limit."""
     return UploadTooLargeError(f"uploads may have at most {limit} bytes", "cut the video")
 
 
@@ -114,22 +114,26 @@ async def _checked_body(
             if chunk:
                 yield chunk
     except ClientException as error:
-        raise UploadIncompleteError("the upload ended before all of it had come", "send it again") from error
+        raise UploadIncompleteError(
+            "the connection closed before the whole upload was received", "send it again"
+        ) from error
     if declared is not None and received != declared:
-        raise UploadIncompleteError(f"{received} bytes came, {declared} were declared", "send it again")
+        raise UploadIncompleteError(
+            f"{received} bytes were received, but {declared} were declared", "send it again"
+        )
 
 
 async def file_of_form(body: AsyncGenerator[bytes, None], boundary: str, field: str) -> IncomingFile:
     """Read a form up to its file.
 
     Args:
-        body: the form.
-        boundary: what stands between its parts.
-        field: which of them is the file.
+        body: body of the form.
+        boundary: separator of the parts.
+        field: name of the part with the file.
 
     Raises:
-        ClientException: it is not what forms look like.
-        InvalidOptionError: it has no file.
+        ClientException: the form cannot be parsed.
+        InvalidOptionError: the form has no file.
     """
     events = _form_events(body, boundary)
     async for event in events:
@@ -139,40 +143,40 @@ async def file_of_form(body: AsyncGenerator[bytes, None], boundary: str, field: 
 
 
 async def parts_of_form(body: AsyncGenerator[bytes, None], boundary: str) -> dict[str, bytes]:
-    """Everything in a form that is small enough to be held in memory, by the names of its parts.
+    """Read a small form into memory and return its parts by name.
 
     Args:
-        body: the form.
-        boundary: what stands between its parts.
+        body: body of the form.
+        boundary: separator of the parts.
 
     Raises:
-        ClientException: it is not what forms look like.
-        InvalidOptionError: two of its parts have the same name.
+        ClientException: the form cannot be parsed.
+        InvalidOptionError: two parts have the same name.
     """
-    found: dict[str, list[bytes]] = {}
+    parts: dict[str, list[bytes]] = {}
     name = ""
     async for event in _form_events(body, boundary):
         if isinstance(event, MultipartSegment):
             name = event.name
-            if name in found:
+            if name in parts:
                 raise InvalidOptionError(f"the form has {name!r} more than once", "send it once")
-            found[name] = []
+            parts[name] = []
         elif event is not None:
-            found[name].append(event)
-    return {name: b"".join(chunks) for name, chunks in found.items()}
+            parts[name].append(event)
+    return {name: b"".join(chunks) for name, chunks in parts.items()}
 
 
 async def _content(
     events: AsyncIterator[MultipartSegment | bytes | None], field: str
 ) -> AsyncIterator[bytes]:
-    """The bytes of the part that was just begun; the rest is read, so that its end is seen, and dropped."""
+    """Yield the bytes of the current part; read the rest of the form, to check its end, and discard it."""
     ended = False
     async for event in events:
         if event is None:
             ended = True
         elif isinstance(event, MultipartSegment):
             if event.name == field:
-                raise InvalidOptionError("the form has more than one file", "send them one by one")
+                raise InvalidOptionError("the form has more than one file", "send one file for each request")
         elif not ended:
             yield event
 
@@ -180,7 +184,7 @@ async def _content(
 async def _form_events(
     body: AsyncGenerator[bytes, None], boundary: str
 ) -> AsyncIterator[MultipartSegment | bytes | None]:
-    """What a form consists of: the beginning of a part, its bytes, None at its end."""
+    """Yield the events of a form: the start of a part, its bytes, and None at its end."""
     try:
         with PushMultipartParser(boundary, max_header_size=MAX_PART_HEADER) as parser:
             async with aclosing(body) as chunks:
@@ -190,4 +194,4 @@ async def _form_events(
             for event in parser.parse(b""):
                 yield bytes(event) if isinstance(event, bytearray) else event
     except MultipartError as error:
-        raise ClientException(f"the form cannot be read: {error}") from error
+        raise ClientException(f"the form cannot be parsed: {error}") from error

@@ -1,4 +1,4 @@
-"""A client of the HTTP API that does what a person would: upload, mark, submit, follow, fetch."""
+"""HTTP API client of the demo: upload, mark, submit, follow, download."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from framecloak.domain.errors import DomainError, ExaminationError
 
 _CHUNK = 1 << 20
 _PATIENCE = 60.0
-"""Seconds that one answer may take; the service gives a sign of life every 15 s while it works."""
+"""Read timeout in seconds; event streams send a keep-alive every 15 s."""
 
 
 class DemoClient:
-    """Signed in with a token that lives for minutes.
+    """Asynchronous client of the HTTP API that signs in with a short-lived access token.
 
     Args:
-        address: of the service.
-        username: of an account.
-        password: of the account.
+        address: Base URL of the service.
+        username: Name of the account.
+        password: Password of the account.
     """
 
     def __init__(self, address: str, username: str, password: str) -> None:
@@ -45,7 +45,7 @@ class DemoClient:
         await self._http.aclose()
 
     async def upload(self, path: Path) -> dict[str, Any]:
-        """Store a video; returns its facts."""
+        """Upload a video and return its metadata."""
         headers = {"Content-Type": "video/mp4"}
         parameters = {"filename": path.name}
         facts: dict[str, Any] = await self._call(
@@ -54,31 +54,31 @@ class DemoClient:
         return facts
 
     async def mark_segment(self, video_id: int, start: int, end: int) -> int:
-        """Mark the frames ``[start, end)``; returns the segment's number."""
+        """Mark the frames ``[start, end)`` and return the id of the segment."""
         body = {"start_frame": start, "end_frame": end, "label": "demo"}
         marked = await self._call("POST", f"/api/videos/{video_id}/segments/", json=body)
         return int(marked["id"])
 
     async def mark_region(self, video_id: int, x: int, y: int, width: int, height: int) -> None:
-        """Mark an area, in pixels, that is redacted in every frame."""
+        """Mark a rectangle, in pixels, that is redacted in every frame."""
         body = {"x": x, "y": y, "width": width, "height": height, "label": "demo"}
         await self._call("POST", f"/api/videos/{video_id}/regions/", json=body)
 
     async def submit(self, video_id: int, segment_id: int) -> str:
-        """Have a segment anonymised; returns the request's id."""
+        """Submit a request for a segment and return the id of the request."""
         body = {"video_id": video_id, "segment_ids": [segment_id], "anonymization_level": "faces"}
         submitted = await self._call("POST", "/api/frames/anonymize/", json=body)
         return str(submitted["request_id"])
 
     async def follow(self, request_id: str, on_progress: Callable[[int], None]) -> None:
-        """Wait until a request is done.
+        """Wait until a request is finished.
 
         Args:
-            request_id: of the request.
-            on_progress: called with the number of frames done, whenever it changes.
+            request_id: Id of the request.
+            on_progress: Called with the number of processed frames on every event.
 
         Raises:
-            ExaminationError: it failed.
+            ExaminationError: The request did not complete.
         """
         url = f"/api/frames/anonymize/events/{request_id}/"
         status: dict[str, Any] = {}
@@ -91,7 +91,7 @@ class DemoClient:
             raise ExaminationError(f"the request is {status.get('status')}", status.get("error") or "")
 
     async def download(self, request_id: str, path: Path) -> None:
-        """Fetch a result by its one-time link."""
+        """Download a result with its one-time link."""
         url = f"/api/frames/anonymize/download/{request_id}/"
         async with self._http.stream("GET", url, follow_redirects=True) as response:
             if response.is_error:
@@ -102,32 +102,32 @@ class DemoClient:
                     file.write(chunk)
 
     async def frame(self, video_id: int, index: int) -> bytes:
-        """An original frame of a video, as JPEG."""
+        """Return an original frame of a video as JPEG."""
         response = await self._http.get(f"/api/videos/{video_id}/frames/{index}.jpg")
         _require_success(response)
         return response.content
 
     async def faces(self, picture: bytes) -> list[dict[str, Any]]:
-        """Every face in a picture, the largest first; none where there is none."""
+        """Return the faces in an image, largest first."""
         body = {"images": [base64.b64encode(picture).decode("ascii")]}
-        found = await self._call("POST", "/analyze/batch", json=body)
+        analysis = await self._call("POST", "/analyze/batch", json=body)
         faces: list[dict[str, Any]] = [
-            face | {"model": found["model"]} for face in found["results"][0]["faces"]
+            face | {"model": analysis["model"]} for face in analysis["results"][0]["faces"]
         ]
         return faces
 
     async def create_gallery(self, name: str, lasts: timedelta) -> str:
-        """Make a gallery that deletes itself after some time; returns its id."""
+        """Create a gallery that expires after the given time and return its id."""
         body = {"name": name, "expires_at": (datetime.now(UTC) + lasts).isoformat()}
         return str((await self._call("POST", "/galleries", json=body))["id"])
 
     async def enrol(self, gallery_id: str, label: str, face: dict[str, Any]) -> None:
-        """Add a face that was found to a gallery."""
+        """Add a detected face to a gallery."""
         body = {"label": label, "embedding": face["embedding"], "model": face["model"]}
         await self._call("POST", f"/galleries/{gallery_id}/faces", json=body)
 
     async def similarity(self, gallery_id: str, face: dict[str, Any]) -> float:
-        """How like a face that was found is to the one in the gallery that is most like it."""
+        """Return the cosine similarity of a detected face to the most similar face in a gallery."""
         body = {"embedding": face["embedding"], "model": face["model"], "threshold": -1, "top_k": 1}
         (match,) = await self._call("POST", f"/galleries/{gallery_id}/search", json=body)
         return float(match["similarity"])
@@ -139,10 +139,10 @@ class DemoClient:
 
 
 def _require_success(response: httpx.Response) -> None:
-    """Refuse to go on after an error.
+    """Raise the error that a response reports.
 
     Raises:
-        DomainError: what the service says is wrong, with the code that it says it with.
+        DomainError: The response is an error; the exception has its code, detail and hint.
     """
     if response.is_success:
         return

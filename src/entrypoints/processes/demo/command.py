@@ -1,4 +1,4 @@
-"""``framecloak demo``: see the whole service work before reading any further."""
+"""Command ``framecloak demo``: run the whole service on one video and show the result."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 _MOMENTS = 4
 _COLUMNS = 2
 _LONGEST = 500
-"""Frames of one's own video that the demo has anonymised."""
+"""Maximum number of frames that the demo anonymises."""
 _GALLERY_LASTS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Results:
-    """Where the demo leaves what it made.
+    """Paths of the results of the demo.
 
     Attributes:
-        folder: holds it all.
+        folder: Folder of all results.
     """
 
     folder: Path
@@ -50,7 +50,7 @@ class _Results:
         return self.folder / "redacted.jpg"
 
 
-@click.command(short_help="See the whole service work on a short film, or on your own.")
+@click.command(short_help="Try the whole service on a short video, or on your own.")
 @click.argument("video", metavar="[VIDEO]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--output",
@@ -59,21 +59,21 @@ class _Results:
     default="out/demo",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder for the results and the service's data; what an earlier demo left in it is replaced.",
+    help="Folder for the results and the data of the service; the results of an earlier demo are replaced.",
 )
-@click.option("--once", is_flag=True, help="Stop the service afterwards, instead of leaving it running.")
+@click.option("--once", is_flag=True, help="Stop the service afterwards instead of leaving it running.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
-    help="Port of the service; any free one when left out.",
+    help="Port of the service; default: a free port.",
 )
 def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
-    """Start the service, have VIDEO anonymised through its HTTP API, and show it before and after.
+    """Start the service, anonymise VIDEO through its HTTP API, and show it before and after.
 
-    Without VIDEO, a short film is made: a camera that moves over a photograph of six people.
+    Without VIDEO, a short video is generated: a camera that pans over a photograph of six people.
     """
-    # NumPy, SQLAlchemy and the like take a moment to import; `--help` needs none of it.
+    # Importing NumPy, SQLAlchemy and other libraries is slow, and `--help` does not need them.
     from framecloak.adapters.security.secrets import new_secret  # noqa: PLC0415
     from framecloak.entrypoints.composition.servers import remove_data_folder  # noqa: PLC0415
     from framecloak.entrypoints.runtime.logs import configure_logging  # noqa: PLC0415
@@ -83,7 +83,7 @@ def demo(*, video: Path | None, folder: Path, once: bool, port: int) -> None:
     data = folder / "service"
     settings = service_settings(data_dir=str(data), port=port)
     password = settings.admin_password or new_secret()
-    # The demo tells its own story; a line for each request would drown it.
+    # The demo prints its own progress; a log line for each request would obscure it.
     settings = replace(settings, port=port, admin_password=password, log_level="warning")
     configure_logging(settings)
     try:
@@ -102,7 +102,7 @@ async def _demo(settings: Settings, results: _Results, video: Path | None, *, on
     monitor = Monitor()
     if video is None:
         video = results.folder / "demo.mp4"
-        monitor.say(f"Making a film of a moving camera: {video}")
+        monitor.say(f"Generating a video of a moving camera: {video}")
         await asyncio.to_thread(demo_film.shoot, video)
     monitor.say("Starting Postgres, Redis, the API and a worker")
     async with running_service(settings) as address:
@@ -112,7 +112,7 @@ async def _demo(settings: Settings, results: _Results, video: Path | None, *, on
         if not once:
             password = settings.admin_password
             monitor.say(_RUNNING.format(address=address, name=ADMINISTRATOR, password=password))
-            # All is done; from here on Ctrl-C is the way to end, and no interruption.
+            # The work is done; from here on Ctrl-C is the regular way to stop and not an error.
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
@@ -127,44 +127,44 @@ async def _go_through_the_api(
 
     async with DemoClient(address, ADMINISTRATOR, settings.admin_password) as client:
         facts = await client.upload(video)
-        number, frames = facts["id"], min(_LONGEST, facts["frame_count"])
-        monitor.say(f"Uploaded    {video.name}: video {number}, {facts['frame_count']} frames")
-        segment = await client.mark_segment(number, 0, frames)
+        video_id, frames = facts["id"], min(_LONGEST, facts["frame_count"])
+        monitor.say(f"Uploaded    {video.name}: video {video_id}, {facts['frame_count']} frames")
+        segment = await client.mark_segment(video_id, 0, frames)
         monitor.say(f"Marked      segment {segment}: frames 0 to {frames}")
         width, height = max(1, facts["width"] // 6), max(1, facts["height"] // 10)
-        await client.mark_region(number, 0, facts["height"] - height, width, height)
+        await client.mark_region(video_id, 0, facts["height"] - height, width, height)
         monitor.say(f"Marked      a region of {width}x{height} pixels in the lower left corner")
-        request = await client.submit(number, segment)
+        request = await client.submit(video_id, segment)
         monitor.say(f"Submitted   request {request}")
         with monitor.distant_progress(frames) as advance_to:
             await client.follow(request, advance_to)
         await client.download(request, results.archive)
-        monitor.say(f"Downloaded  {results.archive} by its one-time link")
-        await _recognise(client, number, frames, monitor)
+        monitor.say(f"Downloaded  {results.archive} with its one-time link")
+        await _recognise(client, video_id, frames, monitor)
     shown = await asyncio.to_thread(contact_sheet.moments, open_video(video), results.archive, _MOMENTS)
     contact_sheet.write_jpeg(results.sheet, contact_sheet.contact_sheet(shown))
     contact_sheet.write_jpeg(results.redacted, contact_sheet.redacted_only(shown, _COLUMNS))
 
 
 async def _recognise(client: DemoClient, video: int, frames: int, monitor: Monitor) -> None:
-    """Enrol the largest face of the first frame, and find it in the last."""
+    """Enrol the largest face of the first frame, and search the last frame for it."""
     first = await client.faces(await client.frame(video, 0))
     if not first:
-        monitor.say("Analysed    frame 0: no face that could be enrolled")
+        monitor.say("Analysed    frame 0: no face to enrol")
         return
     model, size = first[0]["model"], first[0]["quality"]["size"]
     monitor.say(f"Analysed    frame 0: {_counted(first)}, the largest {size:.0f} pixels wide, by {model}")
     gallery = await client.create_gallery("demo", _GALLERY_LASTS)
-    await client.enrol(gallery, "somebody", first[0])
-    monitor.say("Enrolled    that one as 'somebody' in a gallery that deletes itself in an hour")
+    await client.enrol(gallery, "person 1", first[0])
+    monitor.say("Enrolled    the largest face as 'person 1' in a gallery that is deleted in an hour")
     last = await client.faces(await client.frame(video, frames - 1))
     similarities = sorted([await client.similarity(gallery, face) for face in last], reverse=True)
     if similarities:
-        best, *others = (f"{similarity:.2f}" for similarity in similarities)
-        beside = f", and the others {', '.join(others)}" if others else ""
-        monitor.say(f"Found       in frame {frames - 1}: one face has similarity {best}{beside}")
+        best, *rest = (f"{similarity:.2f}" for similarity in similarities)
+        suffix = f", the others {', '.join(rest)}" if rest else ""
+        monitor.say(f"Searched    frame {frames - 1}: the most similar face has similarity {best}{suffix}")
     else:
-        monitor.say(f"Found       nobody in frame {frames - 1}")
+        monitor.say(f"Searched    frame {frames - 1}: no face")
 
 
 def _counted(faces: list[dict[str, Any]]) -> str:
@@ -174,10 +174,10 @@ def _counted(faces: list[dict[str, Any]]) -> str:
 _RESULTS = """
 Look at     {results.sheet}
             before and after, side by side
-Show        {results.redacted}
+Share       {results.redacted}
             the redacted frames only
-Take away   {results.archive}
-            every frame; report.html for people and manifest.json for programs say what was redacted where"""
+Keep        {results.archive}
+            all frames; report.html and manifest.json list what was redacted and where"""
 
 _RUNNING = """
 The service is running. Open it in a browser:

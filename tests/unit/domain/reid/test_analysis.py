@@ -146,7 +146,7 @@ async def test_a_large_picture_is_looked_at_more_closely_only_when_nothing_is_fo
 
 
 async def test_too_many_pictures_or_faces_are_refused(analysis: FaceAnalysis) -> None:
-    with pytest.raises(BatchTooLargeError, match="33 pictures"):
+    with pytest.raises(BatchTooLargeError, match="33 images"):
         await analysis.analyze_all([picture(LARGE)] * 33)
     grid = [(x, y, x + 24, y + 24) for x in range(0, 280, 35) for y in range(0, 200, 40)]
     with pytest.raises(BatchTooLargeError, match="40 faces"):

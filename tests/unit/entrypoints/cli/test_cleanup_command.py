@@ -60,7 +60,7 @@ async def test_people_are_told_what_could_not_be_removed(
     told = capsys.readouterr()
     assert "2 results" in told.out
     assert told.err == (
-        "framecloak: download rights could not be cleaned up, 3 time(s); first: "
+        "framecloak: clean-up of download rights failed 3 time(s); first: "
         "the database cannot be reached: start it\n"
     )
 

@@ -73,7 +73,7 @@ def test_no_frame_that_a_time_touches_is_lost(start: float, length: float, info:
     "text", ["", "5", "a:b", "1-2", "-1:5", "1:2:3", "1.5:3", "1s", "1e3:2e3", "0:5,,6:7"]
 )
 def test_segments_that_make_no_sense(text: str) -> None:
-    with pytest.raises(InvalidSegmentError, match="cannot be understood") as caught:
+    with pytest.raises(InvalidSegmentError, match="is malformed") as caught:
         parse_segments(text)
     assert "1.5s:4s" in caught.value.hint
 
@@ -91,7 +91,7 @@ def test_segments_that_are_empty(text: str) -> None:
 
 
 def test_a_picture_has_no_segments() -> None:
-    with pytest.raises(InvalidSegmentError, match=r"face\.jpg, which is a picture"):
+    with pytest.raises(InvalidSegmentError, match=r"face\.jpg, which is an image"):
         segments("0:1", PICTURE)
 
 
@@ -116,9 +116,9 @@ def test_regions_outside_the_frame(text: str) -> None:
 
 
 def test_a_region_s_stretch_of_time_is_checked_too() -> None:
-    with pytest.raises(InvalidSegmentError, match="cannot be understood"):
+    with pytest.raises(InvalidSegmentError, match="is malformed"):
         parse_region("1,2,3,4@5")
     with pytest.raises(InvalidSegmentError, match="beyond"):
         parse_region("1,2,3,4@5:251").on(VIDEO)
-    with pytest.raises(InvalidSegmentError, match="is a picture"):
+    with pytest.raises(InvalidSegmentError, match="is an image"):
         parse_region("1,2,3,4@0:1").on(PICTURE)

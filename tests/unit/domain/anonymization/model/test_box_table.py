@@ -108,5 +108,5 @@ def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_other_bytes_are_no_table() -> None:
-    with pytest.raises(ValueError, match="no table"):
+    with pytest.raises(ValueError, match="not a packed table"):
         BoxTable.unpacked(b"x" * 20)

@@ -76,7 +76,7 @@ def test_what_is_over_stays_as_it_is(status: Status) -> None:
         (Status.PROCESSING, "the request is processing: wait until it is completed"),
         (Status.FAILED, "the request is failed: submit the order again"),
         (Status.CANCELLED, "the request is cancelled: submit the order again"),
-        (Status.COMPLETED, "the result was kept for its time and then deleted: submit the order again"),
+        (Status.COMPLETED, "the result has expired and was deleted: submit the order again"),
     ],
 )
 def test_without_a_result_it_says_what_to_do(status: Status, hint: str) -> None:

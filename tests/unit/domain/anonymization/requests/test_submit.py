@@ -77,7 +77,7 @@ async def test_whoever_is_about_to_submit_is_told_what_to_expect(world: World) -
     assert busy.levels == (Level.MINIMAL, Level.FACES)
     # The estimate that comes with an order is made from the same figures.
     assert submitted.estimated_seconds == math.ceil(busy.frames_waiting / busy.frames_per_second)
-    with pytest.raises(TooManyFramesError, match=f"may have {busy.max_frames}"):
+    with pytest.raises(TooManyFramesError, match=f"the maximum of {busy.max_frames}"):
         await world.submissions.submit(anna, await world.order(anna, (0, busy.max_frames + 1)))
 
 

@@ -203,7 +203,7 @@ def test_what_is_said_of_people_is_taken_over(document: Document) -> None:
 )
 def test_what_cannot_be_said_of_people_is_refused(document: Document, identities: object) -> None:
     document["identities"] = identities
-    with pytest.raises(InvalidManifestError, match="says of people"):
+    with pytest.raises(InvalidManifestError, match="sources or identities are invalid"):
         read_edited(written(document))
 
 
@@ -232,7 +232,7 @@ def test_a_box_twice_is_redacted_twice_and_that_is_all(document: Document) -> No
 
 def test_a_manifest_of_another_video_names_both(document: Document) -> None:
     found = read_edited(written(document))
-    with pytest.raises(ManifestMismatchError, match=r"5{12}\.\.\., and other.mp4 has a{12}\.\.\."):
+    with pytest.raises(ManifestMismatchError, match=r"5{12}\.\.\., but other.mp4 has a{12}\.\.\."):
         found.of("a" * 64, "other.mp4")
 
 
@@ -264,7 +264,7 @@ def test_a_frame_with_boxes_need_not_say_that_it_is_shown(document: Document) ->
         (box(xyxy=[0, 0, 9]), "four whole numbers"),
         (box(xyxy=[0, 0, 9, 9.5]), "four whole numbers"),
         (box(xyxy=[0, 0, True, 9]), "four whole numbers"),
-        (box(xyxy=[0, 0, 10**30, 9]), "as large"),
+        (box(xyxy=[0, 0, 10**30, 9]), "larger than any picture"),
         (box(xyxy=[9, 9, 3, 3]), "no extent"),
         (box(xyxy=None), "four whole numbers"),
         (box(kind="dog"), "one of"),
@@ -274,38 +274,41 @@ def test_a_frame_with_boxes_need_not_say_that_it_is_shown(document: Document) ->
         (box(track=2**31), "track"),
         (box(track="1"), "track"),
         (box(score=1.5), "score"),
-        (box(score=float("nan")), "NaN is no number"),
-        (box(score=float("inf")), "Infinity is no number"),
+        (box(score=float("nan")), "NaN is not a valid number"),
+        (box(score=float("inf")), "Infinity is not a valid number"),
         (box(score=True), "score"),
         (box(kind="plate", basis="guess"), "basis"),
         (box(kind="plate", basis=["shape"]), "basis"),
         (box(kind="text", basis="shape"), "only a plate"),
-        (box(colour="red"), "fields that nobody knows"),
+        (box(colour="red"), "unknown fields"),
         (lambda it: it["frames"].append(dict(it["frames"][0])), "two entries"),
-        (lambda it: it["frames"].append(7), "no object"),
+        (lambda it: it["frames"].append(7), "not an object"),
         (lambda it: it["frames"][0].update(index=-1), "no index"),
         (lambda it: it["frames"][0].update(index=True), "no index"),
-        (lambda it: it["frames"][0].update(source=3), "source that it does not list"),
+        (lambda it: it["frames"][0].update(source=3), "source that is not listed"),
         (lambda it: it["frames"][0].update(blanked="no"), "blanked"),
         (lambda it: it["frames"][0].update(blanked=True), "blanked"),
-        (lambda it: it["frames"][0].update(blanked=None), "is true or false"),
+        (lambda it: it["frames"][0].update(blanked=None), "must be true or false"),
         (lambda it: it["frames"][0].update(boxes={}), "blanked"),
-        (lambda it: _without_boxes(it).pop("blanked"), "needed where there are no boxes"),
-        (lambda it: _without_boxes(it).update(blanked=None), "needed where there are no boxes"),
-        (lambda it: _without_boxes(it).update(blanked=0), "is true or false"),
-        (lambda it: it["frames"][0].update(note=1), "fields that nobody knows"),
+        (lambda it: _without_boxes(it).pop("blanked"), "required without boxes"),
+        (lambda it: _without_boxes(it).update(blanked=None), "required without boxes"),
+        (lambda it: _without_boxes(it).update(blanked=0), "must be true or false"),
+        (lambda it: it["frames"][0].update(note=1), "unknown fields"),
         (lambda it: it.update(version=1), "its version is 1"),
         (lambda it: it.update(version=True), "its version is True"),
         (lambda it: it.pop("frames"), "no frames"),
         (lambda it: it.pop("settings"), "no settings"),
-        (lambda it: it["settings"].update(level="most"), "settings or sources"),
-        (lambda it: it["settings"].update(quality="best"), "settings or sources"),
-        (lambda it: it["settings"].pop("shape"), "settings or sources"),
-        (lambda it: it["sources"].append(it["sources"][0]), "lists twice"),
-        (lambda it: it["sources"][0].update(segments=[]), "settings or sources"),
-        (lambda it: it["sources"][0].update(segments=[[5, 2]]), "settings or sources"),
-        (lambda it: it["sources"][0].update(segments=7), "settings or sources"),
-        (lambda it: it["sources"][0].update(regions=[{"xyxy": [0, 0, 1, 1]}]), "settings or sources"),
+        (lambda it: it["settings"].update(level="most"), "settings, sources or identities"),
+        (lambda it: it["settings"].update(quality="best"), "settings, sources or identities"),
+        (lambda it: it["settings"].pop("shape"), "settings, sources or identities"),
+        (lambda it: it["sources"].append(it["sources"][0]), "listed twice"),
+        (lambda it: it["sources"][0].update(segments=[]), "settings, sources or identities"),
+        (lambda it: it["sources"][0].update(segments=[[5, 2]]), "settings, sources or identities"),
+        (lambda it: it["sources"][0].update(segments=7), "settings, sources or identities"),
+        (
+            lambda it: it["sources"][0].update(regions=[{"xyxy": [0, 0, 1, 1]}]),
+            "settings, sources or identities",
+        ),
         (lambda it: it.update(sources={}), "no sources"),
     ],
 )
@@ -322,19 +325,19 @@ def test_what_makes_no_sense_is_refused_in_words(
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "not JSON"),
-        (b"PK\x03\x04", "not JSON"),
+        (b"", "not valid JSON"),
+        (b"PK\x03\x04", "not valid JSON"),
         (b"\xff\xfe{", "not UTF-8"),
         (b"[]", "'{' is missing"),
         (b"{}", "no frames"),
         (b'{"frames": []', "is missing"),
-        (b'{"frames": []} {}', "follows its end"),
+        (b'{"frames": []} {}', "follow the end"),
         (b'{"frames": [], "frames": []}', "occurs twice"),
         (b'{"version": 2, "version": 2, "frames": []}', "occurs twice"),
-        (b'{"frames": [{"index": 1, "index": 2}]}', "a name twice"),
+        (b'{"frames": [{"index": 1, "index": 2}]}', "two members of the same name"),
         (b'{"frames": [' + b"[" * 100_000, "nested too deeply"),
-        (b'{"frames": [{"index": ' + b"9" * 5000 + b"}]}", "not JSON"),
-        (b'{7: 1, "frames": []}', "no name"),
+        (b'{"frames": [{"index": ' + b"9" * 5000 + b"}]}", "not valid JSON"),
+        (b'{7: 1, "frames": []}', "not a member name"),
     ],
 )
 def test_what_is_no_manifest(data: bytes, said: str) -> None:

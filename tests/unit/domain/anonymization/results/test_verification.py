@@ -106,8 +106,8 @@ def test_files_that_are_not_what_they_were() -> None:
     swapped = check({**whole, name: whole[other], other: whole[name]})
     assert [finding.problem for finding in swapped.findings] == [Problem.FRAMES_REORDERED] * 2
     assert {(one.subject, one.detail) for one in swapped.findings} == {
-        (name, f"it holds what belongs to {other}"),
-        (other, f"it holds what belongs to {name}"),
+        (name, f"it has the content of {other}"),
+        (other, f"it has the content of {name}"),
     }
     assert problems({**whole, "report.html": b"x"}) == [Problem.FILE_CHANGED]
     assert problems({key: whole[key] for key in whole if key != "report.html"}) == [Problem.FILE_CHANGED]
@@ -129,7 +129,7 @@ def test_films_name_the_frame() -> None:
     verdict = check({**whole, name: json.dumps([head, scale, shown]).encode()})
     assert [(one.problem, one.detail) for one in verdict.findings] == [
         (Problem.FRAME_CHANGED, "frame 7 of source 0 was changed"),
-        (Problem.FRAMES_REORDERED, "frame 7 of source 0 is where frame 6 of source 0 belongs"),
+        (Problem.FRAMES_REORDERED, "frame 7 of source 0 is in the position of frame 6 of source 0"),
         (Problem.FILE_CHANGED, "its content was changed"),
     ]
     short = check({**whole, name: json.dumps([head, scale, shown[:1]]).encode()})

@@ -164,7 +164,7 @@ async def test_what_is_about_the_installation_is_for_its_log(
     await desk.process(request_id)
     request = await desk.request(request_id)
     assert request.status is Status.FAILED
-    assert (request.error or "").startswith("a model that is needed for this is not installed")
+    assert (request.error or "").startswith("a required model is not installed")
     assert "/srv" not in (request.error or "")
     (told, *_) = [record.message for record in caplog.records]
     assert told == (

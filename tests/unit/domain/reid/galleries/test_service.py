@@ -112,7 +112,7 @@ async def test_a_gallery_takes_what_it_has_room_for(
     galleries: Galleries, anna: Principal, gallery: Gallery
 ) -> None:
     await galleries.enrol(anna, gallery.id, [Enrolment("Ada", embedding(1))] * 3)
-    with pytest.raises(GalleryFullError, match="holds 3 faces and takes 5"):
+    with pytest.raises(GalleryFullError, match="holds 3 faces; its maximum is 5"):
         await galleries.enrol(anna, gallery.id, [Enrolment("Bob", embedding(1))] * 3)
     await galleries.enrol(anna, gallery.id, [Enrolment("Bob", embedding(1))] * 2)
     assert (await galleries.get(anna, gallery.id)).face_count == 5
