@@ -42,8 +42,8 @@ from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.errors import ProviderUnavailableError
 from framecloak.domain.imaging.detections import Image, ModelCard
-from framecloak.domain.ports import FrameSource
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.frames import FrameSource
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.composition.reid import load_analysis
 from framecloak.entrypoints.runtime.resources import available_cores

@@ -21,7 +21,8 @@ import numpy as np
 import onnx
 
 from framecloak.adapters.vision.detection import centerface_graphs
-from framecloak.adapters.vision.detection.centerface import CALIBRATION, published_weights
+from framecloak.adapters.vision.detection.centerface import published_weights
+from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
 from framecloak.adapters.vision.runtime.int8 import rounded_tensors
 from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_session
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE_SHA256

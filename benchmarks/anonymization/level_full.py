@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.ports import FrameSource
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.frames import FrameSource
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 

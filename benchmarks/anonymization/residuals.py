@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from framecloak.adapters.media.opencv import OpenCvReader
+from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.adapters.media.video.frames import ArrayFrame
 from framecloak.domain.anonymization.detection.faces import examine
 from framecloak.domain.anonymization.detection.scales import VIDEO_LOOKS
@@ -31,10 +31,10 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Red
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.imaging.detections import FloatArray, Image
-from framecloak.domain.ports import FaceDetector, Frame, FrameSource
-from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.frames import Frame, FrameSource
+from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
 from framecloak.domain.reid.matching import usual_threshold
-from framecloak.domain.videos.segments import Segment
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 

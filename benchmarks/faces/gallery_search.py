@@ -40,11 +40,11 @@ from framecloak.adapters.postgres.schema import Schema
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
 from framecloak.adapters.postgres.vector_search.indexes import GalleryIndexes
 from framecloak.adapters.security.vault import Vault
-from framecloak.domain.accounts.model import Means, Principal, Role
+from framecloak.domain.model.accounts import Means, Principal, Role
+from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.reid.galleries.maintenance import GalleryUpkeep
 from framecloak.domain.reid.galleries.model import MOST_AT_ONCE, Enrolment
 from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.model import Embedding, EmbeddingSpace
 
 FACES_PER_PERSON = 4
 SPREAD = 0.9

@@ -21,8 +21,9 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.imaging.detections import FloatArray, Image
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports import Frame, Misfit, Sound, SourceInfo
-from framecloak.domain.ports.services import ProbedVideo
+from framecloak.domain.ports.archives import Misfit
+from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
+from framecloak.domain.ports.video import ProbedVideo
 
 FILM_SHA256 = "5" * 64
 """Of the file that a fake film would have been read from."""

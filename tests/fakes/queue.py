@@ -14,7 +14,7 @@ from uuid import UUID
 from fakes.clock import FakeClock
 from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.errors import QueueUnavailableError
-from framecloak.domain.ports.services import WorkerInfo
+from framecloak.domain.ports.queue import WorkerInfo
 
 
 @dataclass

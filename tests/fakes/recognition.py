@@ -15,7 +15,7 @@ from framecloak.domain.errors import (
     InvalidImageError,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
-from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.model.faces import EmbeddingSpace
 
 SIDE = 32
 CELLS = 4

@@ -18,8 +18,9 @@ from framecloak.domain.anonymization.results.archive_writer import Imprint, Repo
 from framecloak.domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports import Frame, FrameEncoder, Sound
-from framecloak.domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
+from framecloak.domain.ports.frames import Frame, Sound
+from framecloak.domain.ports.pixels import FrameEncoder
+from framecloak.domain.ports.video import FilmFormat, FilmWriter, Group, GroupEncoder
 
 
 class FakeSigner:

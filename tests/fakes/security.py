@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from fakes.clock import NOON
 from framecloak.domain.errors import NotAuthenticatedError
-from framecloak.domain.ports.services import RefreshToken, TokenPair, TokenSubject
+from framecloak.domain.ports.security import RefreshToken, TokenPair, TokenSubject
 
 
 @dataclass

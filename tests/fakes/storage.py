@@ -13,7 +13,7 @@ from uuid import uuid4
 from fakes.clock import FakeClock
 from framecloak.adapters.storage.object_keys import require_key, require_prefix
 from framecloak.domain.errors import ObjectNotFoundError, StorageFullError, StorageUnavailableError
-from framecloak.domain.ports.services import StoredObject
+from framecloak.domain.ports.object_store import StoredObject
 
 CHUNK = 4
 

@@ -16,8 +16,8 @@ from fakes.emotions import FakeEmotionReader
 from fakes.recognition import FakeFaceRecognizer
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.pictures.untrusted import StrangersPictures
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
 from framecloak.domain.reid.galleries.model import EnrolledFace, Enrolment
 from framecloak.domain.reid.lazy_analysis import Faces

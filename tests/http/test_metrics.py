@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from framecloak.domain.errors import DatabaseUnavailableError
 from framecloak.domain.operations import service_metrics as vitals
-from framecloak.domain.ports.services import WorkerInfo
+from framecloak.domain.ports.queue import WorkerInfo
 from framecloak.entrypoints.asgi.access_log import with_access_log
 from framecloak.entrypoints.http.middleware.metrics import with_metrics
 from support.http.api import CONFIG, HOST, Api, Client, Scene, make_api

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from framecloak.domain.accounts.model import Role
+from framecloak.domain.model.accounts import Role
 from support.http.api import CONFIG, VIDEO, Api, make_api
 from support.http.served_document import COMMITTED
 

@@ -21,7 +21,6 @@ from fakes.security import FakePasswordHasher, FakeTokenIssuer
 from fakes.storage import FakeObjectStore
 from fakes.vision import FakeAreaDetector
 from framecloak.adapters.storage.stored_archives import StoredZips
-from framecloak.domain.accounts.model import Means, Principal, Role
 from framecloak.domain.accounts.service import Identity, Secrets
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
@@ -33,15 +32,16 @@ from framecloak.domain.anonymization.requests.resubmit import Resubmissions
 from framecloak.domain.anonymization.requests.service import Anonymization, Retention
 from framecloak.domain.anonymization.requests.submit import Submissions
 from framecloak.domain.anonymization.review.service import Reviewing
-from framecloak.domain.ports import AreaDetector, FrameSource
+from framecloak.domain.model.accounts import Means, Principal, Role
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.model.videos import Video
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.galleries import Vault
-from framecloak.domain.ports.recognition import FaceRecognizer
-from framecloak.domain.ports.services import ObjectStore, TokenIssuer
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.models import AreaDetector, FaceRecognizer
+from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.ports.security import TokenIssuer, Vault
 from framecloak.domain.videos.grants import Sharing
 from framecloak.domain.videos.marks import Marking
-from framecloak.domain.videos.model import Video
-from framecloak.domain.videos.segments import Segment
 from framecloak.domain.videos.service import Collection
 
 PASSWORD = "correct horse battery"

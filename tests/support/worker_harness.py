@@ -18,16 +18,17 @@ from fakes.metrics import FakeMeter
 from fakes.results import IMPRINT, FakeStudio
 from fakes.vision import FakeFaceDetector
 from framecloak.adapters.media.zip.archive import ZipReader
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.work.slice_worker import SliceWorker
 from framecloak.domain.anonymization.work.worker_resources import Workshop
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.ports import AreaDetector, FrameSource
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import Region
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.models import AreaDetector
 from framecloak.domain.support.resilience import Backoff
-from framecloak.domain.videos.segments import Region
 from support.use_cases import World
 
 

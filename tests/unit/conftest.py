@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import Order
+from framecloak.domain.model.accounts import Principal
 from support.use_cases import World
 
 

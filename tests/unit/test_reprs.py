@@ -13,8 +13,8 @@ from types import ModuleType
 import pytest
 
 import framecloak
-from framecloak.domain.accounts.model import Means
-from framecloak.domain.ports.services import TokenPair
+from framecloak.domain.model.accounts import Means
+from framecloak.domain.ports.security import TokenPair
 from framecloak.entrypoints.http.middleware.authentication import Credential
 from framecloak.entrypoints.schemas.accounts import Credentials, TokenView
 

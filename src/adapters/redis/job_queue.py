@@ -14,7 +14,7 @@ from arq.constants import job_key_prefix, retry_key_prefix
 
 from framecloak.adapters.redis.connection import RedisAdapter, redis_errors
 from framecloak.domain.anonymization.model.request import Priority
-from framecloak.domain.ports.services import WorkerInfo
+from framecloak.domain.ports.queue import WorkerInfo
 
 NORMAL_QUEUE = "anonymization"
 HIGH_QUEUE = "anonymization-high"

@@ -8,10 +8,10 @@ from html import escape
 
 from framecloak.adapters.report import markup
 from framecloak.adapters.report.words import Words
+from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.residuals import Proof
 from framecloak.domain.anonymization.results.archive_writer import ReportFacts
 from framecloak.domain.anonymization.results.report_data import TrackEvidence
-from framecloak.domain.anonymization.tracking.tracker import Origin
 
 
 def people(facts: ReportFacts, words: Words) -> str:

@@ -8,10 +8,10 @@ from framecloak.adapters.report import markup
 from framecloak.adapters.report.timeline import highest, plot
 from framecloak.adapters.report.words import Words
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
+from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.anonymization.model.identities import IdentityMode
 from framecloak.domain.anonymization.model.options import Level, OutputFormat
 from framecloak.domain.anonymization.results.archive_writer import ReportFacts
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.imaging.detections import Kind
 
 

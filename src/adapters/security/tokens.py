@@ -10,7 +10,8 @@ from typing import Any
 import jwt
 
 from framecloak.domain.errors import NotAuthenticatedError
-from framecloak.domain.ports.services import Clock, RefreshToken, TokenPair, TokenSubject
+from framecloak.domain.ports.clock import Clock
+from framecloak.domain.ports.security import RefreshToken, TokenPair, TokenSubject
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=7)

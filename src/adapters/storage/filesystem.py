@@ -25,7 +25,7 @@ from framecloak.adapters.storage.object_keys import is_part, require_key, requir
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.threads import in_thread
 from framecloak.domain.errors import ObjectNotFoundError, StorageUnavailableError
-from framecloak.domain.ports.services import StoredObject
+from framecloak.domain.ports.object_store import StoredObject
 
 _LISTED_AT_ONCE = 1000
 _PUBLISH_ATTEMPTS = 5

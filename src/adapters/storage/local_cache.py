@@ -15,7 +15,7 @@ from framecloak.adapters.storage.async_files import create_file, disk_errors, wr
 from framecloak.adapters.storage.process_folder import OwnFolder, sweep
 from framecloak.adapters.storage.threads import in_thread, settled
 from framecloak.domain.errors import StorageUnavailableError
-from framecloak.domain.ports.services import StoredObject
+from framecloak.domain.ports.object_store import StoredObject
 
 PREVIEWS = "previews-"
 """Name prefix of the cache folders, one of which belongs to each process."""

@@ -32,7 +32,7 @@ from framecloak.adapters.storage.minio_errors import s3_errors
 from framecloak.adapters.storage.object_keys import require_key, require_prefix, require_range
 from framecloak.adapters.storage.threads import in_executor, in_thread
 from framecloak.domain.errors import DomainError, StorageUnavailableError
-from framecloak.domain.ports.services import StoredObject
+from framecloak.domain.ports.object_store import StoredObject
 
 PART_SIZE = 16 * 1024 * 1024
 """Bytes per part of a multipart upload; an upload of any length holds a few parts in memory."""

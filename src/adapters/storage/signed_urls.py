@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from framecloak.adapters.storage.filenames import safe_filename
 from framecloak.adapters.storage.object_keys import require_key
 from framecloak.domain.errors import ForbiddenError, TokenExpiredError
-from framecloak.domain.ports.services import Clock
+from framecloak.domain.ports.clock import Clock
 
 PATH = "/objects/"
 """Path under which the API serves objects, followed by the key."""

@@ -11,7 +11,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from framecloak.adapters.storage.threads import in_thread
 from framecloak.domain.errors import ObjectNotFoundError
-from framecloak.domain.ports.services import ObjectStore
+from framecloak.domain.ports.object_store import ObjectStore
 
 _TAIL = 1 << 20
 """Bytes fetched from the end first, enough for the central directory of ten thousand frames."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from framecloak.domain.accounts.model import Principal
-from framecloak.domain.ports.audit import AuditEntry, AuditFilter
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Database
+from framecloak.domain.ports.repositories.audit import AuditEntry, AuditFilter
 
 
 class Auditing:

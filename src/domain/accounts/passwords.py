@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from framecloak.domain.accounts.model import User
 from framecloak.domain.errors import InvalidCredentialsError, TooManyAttemptsError, WeakPasswordError
+from framecloak.domain.model.accounts import User
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import AttemptLimiter, PasswordHasher
+from framecloak.domain.ports.limits import AttemptLimiter
+from framecloak.domain.ports.security import PasswordHasher
 
 SHORTEST_PASSWORD = 12
 """Minimum number of characters; NIST SP 800-63B recommends length instead of composition rules."""

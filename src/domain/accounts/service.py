@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from framecloak.domain.accounts.model import (
+from framecloak.domain.accounts.passwords import (
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    Passwords,
+    wrong_credentials,
+)
+from framecloak.domain.accounts.tokens import Tokens
+from framecloak.domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
+from framecloak.domain.model.accounts import (
     ApiKey,
     Means,
     Principal,
@@ -16,16 +24,10 @@ from framecloak.domain.accounts.model import (
     enabled,
     principal_of,
 )
-from framecloak.domain.accounts.passwords import (
-    LONGEST_PASSWORD,
-    SHORTEST_PASSWORD,
-    Passwords,
-    wrong_credentials,
-)
-from framecloak.domain.accounts.tokens import Tokens
-from framecloak.domain.errors import InvalidOptionError, NotAuthenticatedError, UsernameTakenError
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page
-from framecloak.domain.ports.services import AttemptLimiter, Clock, PasswordHasher, TokenIssuer, TokenPair
+from framecloak.domain.ports.limits import AttemptLimiter
+from framecloak.domain.ports.security import PasswordHasher, TokenIssuer, TokenPair
 
 __all__ = [
     "KEY_PREFIX",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from framecloak.domain.accounts.model import Means, Principal, User, enabled, principal_of
 from framecloak.domain.errors import NotAuthenticatedError, UserNotFoundError
+from framecloak.domain.model.accounts import Means, Principal, User, enabled, principal_of
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import TokenIssuer, TokenPair
+from framecloak.domain.ports.security import TokenIssuer, TokenPair
 
 
 class Tokens:

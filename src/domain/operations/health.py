@@ -11,7 +11,8 @@ from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.model.throughput import RATED_REQUESTS
 from framecloak.domain.operations.probes import Checks, StorageUse
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import JobQueue, ObjectStore
+from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.ports.queue import JobQueue
 
 OK, FAILED = "ok", "failed"
 

@@ -10,8 +10,9 @@ from datetime import datetime
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.operations.health import FAILED, OK, Health
 from framecloak.domain.operations.probes import Checks
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import Clock, JobQueue
+from framecloak.domain.ports.queue import JobQueue
 
 LASTS = 5.0
 """Seconds for which collected metrics are reused, however many clients request them."""

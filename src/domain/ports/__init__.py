@@ -3,33 +3,3 @@
 Adapters implement these protocols without inheriting from them. Each port has one suite of contract tests,
 which runs against the hand-written fake and against the real adapter.
 """
-
-from framecloak.domain.ports.imaging import (
-    Archive,
-    ArchiveReader,
-    AreaDetector,
-    FaceDetector,
-    Frame,
-    FrameEncoder,
-    FrameReader,
-    FrameSource,
-    Misfit,
-    Redactor,
-    Sound,
-    SourceInfo,
-)
-
-__all__ = [
-    "Archive",
-    "ArchiveReader",
-    "AreaDetector",
-    "FaceDetector",
-    "Frame",
-    "FrameEncoder",
-    "FrameReader",
-    "FrameSource",
-    "Misfit",
-    "Redactor",
-    "Sound",
-    "SourceInfo",
-]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol, Self
 
-from framecloak.domain.ports.accounts import ApiKeys, RefreshTokens, Sessions, Users
-from framecloak.domain.ports.audit import AuditEntry, AuditFilter, AuditLog
-from framecloak.domain.ports.galleries import Galleries, GalleryFaces
-from framecloak.domain.ports.paging import Page
-from framecloak.domain.ports.requests import DownloadTokens, RequestFilter, Requests
-from framecloak.domain.ports.slices import Slices
-from framecloak.domain.ports.videos import Grants, Marks, Uploads, Videos
-from framecloak.domain.ports.webhooks import Notices
+from framecloak.domain.ports.repositories.accounts import ApiKeys, RefreshTokens, Sessions, Users
+from framecloak.domain.ports.repositories.audit import AuditEntry, AuditFilter, AuditLog
+from framecloak.domain.ports.repositories.galleries import Galleries, GalleryFaces
+from framecloak.domain.ports.repositories.paging import Page
+from framecloak.domain.ports.repositories.requests import DownloadTokens, RequestFilter, Requests
+from framecloak.domain.ports.repositories.slices import Slices
+from framecloak.domain.ports.repositories.videos import Grants, Marks, Uploads, Videos
+from framecloak.domain.ports.repositories.webhooks import Notices
 
 __all__ = [
     "ApiKeys",

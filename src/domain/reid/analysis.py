@@ -18,13 +18,14 @@ from framecloak.domain.errors import (
     InvalidImageError,
 )
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image
-from framecloak.domain.ports.imaging import FaceDetector, Frame
+from framecloak.domain.model.faces import Analysis, Embedding, EmbeddingSpace, Face, Quality
+from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
-from framecloak.domain.ports.recognition import EmotionReader, FaceRecognizer, PictureReader
+from framecloak.domain.ports.models import EmotionReader, FaceDetector, FaceRecognizer
+from framecloak.domain.ports.pixels import PictureReader
 from framecloak.domain.reid.batching import Batcher
 from framecloak.domain.reid.face_search import MIN_FACE, look
-from framecloak.domain.reid.model import Analysis, Embedding, EmbeddingSpace, Face
-from framecloak.domain.reid.quality import Quality, assess
+from framecloak.domain.reid.quality import assess
 from framecloak.domain.reid.thread_lanes import Lanes
 
 MAX_FACES = 32

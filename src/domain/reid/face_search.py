@@ -9,7 +9,8 @@ import numpy as np
 
 from framecloak.domain.errors import ExaminationError, InvalidImageError
 from framecloak.domain.imaging.detections import Detections, Image
-from framecloak.domain.ports.imaging import FaceDetector, Frame
+from framecloak.domain.ports.frames import Frame
+from framecloak.domain.ports.models import FaceDetector
 
 MIN_FACE = 20
 """Minimum length of a face's shorter side in pixels; smaller faces cannot be distinguished."""

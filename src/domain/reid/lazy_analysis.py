@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from framecloak.domain.imaging.detections import ModelCard
-from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.ports.models import EmotionReader
 from framecloak.domain.reid.analysis import FaceAnalysis
 
 

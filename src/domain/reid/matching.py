@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from framecloak.domain.errors import InvalidEmbeddingError, InvalidOptionError
 from framecloak.domain.imaging.detections import FloatArray
-from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.model.faces import EmbeddingSpace
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]
 """A vector as sent by a caller."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.imaging.detections import FloatArray, Image
+from framecloak.domain.model.faces import Quality
 
 _MODEL = np.array(
     [
@@ -28,25 +27,6 @@ _BLUR = 9
 """Length of the averaging filter in pixels."""
 _BORDER = 0.2
 """Share of the face crop that is ignored on each side: hair, background, and areas outside the image."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Quality measures of a face.
-
-    Attributes:
-        sharpness: 0 (blurred) to 1; faces in focus have 0.45 or more.
-        yaw: Horizontal rotation of the head in degrees, positive towards the right side of the image.
-        pitch: Vertical rotation in degrees, positive when looking up.
-        roll: In-plane rotation in degrees, positive clockwise.
-        size: Shorter side of the face's box in pixels.
-    """
-
-    sharpness: float
-    yaw: float
-    pitch: float
-    roll: float
-    size: float
 
 
 def assess(chip: Image, landmarks: FloatArray, box: FloatArray) -> Quality:

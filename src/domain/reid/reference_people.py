@@ -12,10 +12,10 @@ import numpy as np
 
 from framecloak.domain.errors import FaceNotFoundError, FaceTooSmallError
 from framecloak.domain.imaging.detections import FloatArray, Image
-from framecloak.domain.ports.imaging import FaceDetector, FrameSource
-from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.model.faces import EmbeddingSpace
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
 from framecloak.domain.reid.face_search import MIN_FACE, look
-from framecloak.domain.reid.model import EmbeddingSpace
 
 Turn: TypeAlias = Callable[[FloatArray], FloatArray]
 """Function that rotates (n, dimension) vectors into the coordinates of stored ones, preserving cosines."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.videos import GrantRole, VideoGrant
 from framecloak.domain.ports.database import Database
-from framecloak.domain.videos.model import GrantRole, VideoGrant
 
 
 class Sharing:

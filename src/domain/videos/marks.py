@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import InvalidOptionError
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import Region, Segment, require_within
+from framecloak.domain.model.videos import GrantRole, MarkedRegion, MarkedSegment
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.videos.model import GrantRole, MarkedRegion, MarkedSegment
-from framecloak.domain.videos.segments import Region, Segment, require_within
 
 LONGEST_LABEL = 200
 

@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import (
     DomainError,
     EmptyFileError,
@@ -27,10 +26,13 @@ from framecloak.domain.errors import (
     UploadTooLargeError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.videos import GrantRole, PendingUpload, Video, VideoFacts
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page, UnitOfWork
-from framecloak.domain.ports.services import Clock, ObjectStore, ProbedVideo, VideoProber
+from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.ports.video import ProbedVideo, VideoProber
 from framecloak.domain.videos.filenames import tidy
-from framecloak.domain.videos.model import GrantRole, PendingUpload, Video, VideoFacts
 
 UPLOAD_LASTS = timedelta(hours=1)
 VIDEOS = "videos/"

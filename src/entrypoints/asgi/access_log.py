@@ -10,9 +10,9 @@ from uuid import UUID
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from framecloak.domain.accounts.model import Principal
+from framecloak.domain.model.accounts import Principal
+from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.asgi.headers import request_id
-from framecloak.entrypoints.http.middleware.rate_limit import client_address
 from framecloak.entrypoints.runtime.logs import bound
 
 logger = logging.getLogger(__name__)

@@ -69,7 +69,7 @@ class _LazyGroup(click.Group):
         "db": "cli.admin.db",
         "settings": "cli.admin.settings",
         "galleries": "cli.admin.galleries",
-        "signing-key": "cli.verify",
+        "signing-key": "cli.admin.signing_key",
         "webhook-secret": "cli.admin.webhook_secret",
         "healthcheck": "cli.admin.healthcheck",
         "models": "cli.models",

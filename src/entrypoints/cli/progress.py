@@ -25,11 +25,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from framecloak.domain.anonymization.tracking.tracker import Origin
+from framecloak.domain.anonymization.model.boxes import Origin
 from framecloak.domain.imaging.detections import Kind
 
 if TYPE_CHECKING:
-    from framecloak.entrypoints.cli.redact.run import Outcome
+    from framecloak.entrypoints.cli.redact.outcome import Outcome
 
 
 class Voice(Enum):

@@ -67,20 +67,6 @@ def verify(*, archive: Path, key_file: Path | None, data_dir: str | None, as_jso
     return SUCCESS if verdict.worst is None else VERDICT_EXIT_CODES[verdict.worst]
 
 
-@click.command("signing-key", short_help="Print the public key that verifies results.")
-@data_dir_option
-def signing_key(*, data_dir: str | None) -> None:
-    """Print the public key of this installation in PEM, for recipients who verify its results.
-
-    The public key is not secret. The private key is derived from SECRET_KEY or, if it is not set, from the
-    secret in DATA_DIR, which is generated if missing.
-    """
-    from framecloak.adapters.security.signing import to_pem  # noqa: PLC0415
-    from framecloak.entrypoints.composition.keys import result_signer  # noqa: PLC0415
-
-    click.echo(to_pem(result_signer(service_settings(data_dir=data_dir)).public_key), nl=False)
-
-
 def _given_key(file: Path | None) -> bytes | None:
     from framecloak.adapters.security.signing import from_pem  # noqa: PLC0415
 

@@ -23,7 +23,7 @@ from msgspec import Meta
 from framecloak.adapters.vision.emotions.clip_protocol import EmotionsAnswer, EmotionsOrder
 from framecloak.domain.errors import NotAuthenticatedError
 from framecloak.domain.imaging.detections import Image, ModelCard
-from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.ports.models import EmotionReader
 from framecloak.entrypoints.asgi.access_log import with_access_log
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, BodyDTO, NegotiatedResponse
 from framecloak.entrypoints.asgi.disconnect import unless_client_leaves

@@ -10,7 +10,7 @@ from framecloak.adapters.vision.emotions.clip_http import HttpEmotionReader
 from framecloak.adapters.vision.emotions.clip_onnx import OnnxEmotionReader
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.domain.ports.metrics import NULL_MODEL_METER, ModelMeter
-from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.ports.models import EmotionReader
 from framecloak.entrypoints.settings import Settings
 
 

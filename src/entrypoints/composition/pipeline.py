@@ -10,20 +10,18 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from framecloak.adapters.media.opencv import (
-    OpenCvEncoder,
-    OpenCvReader,
-    OpenCvRedactor,
-    use_one_thread_per_call,
-)
+from framecloak.adapters.media.opencv import use_one_thread_per_call
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
+from framecloak.adapters.media.pictures.reader import OpenCvReader
+from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.pictures.source import is_picture, open_picture
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.video.x264 import X264Studio
 from framecloak.adapters.media.zip.archive import ZipArchive
+from framecloak.adapters.vision.detection.factory import choose_detector
 from framecloak.adapters.vision.detection.pp_ocr import PpOcrText, text_is_installed
-from framecloak.adapters.vision.detection.scrfd import choose_detector
 from framecloak.adapters.vision.detection.yolo_plates import load_plate_detector
-from framecloak.adapters.vision.recognition.arcface import AUTO, choose_recognizer
+from framecloak.adapters.vision.recognition.factory import AUTO, choose_recognizer
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.runtime.precision import Precision, describe
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE, TEXT
@@ -32,9 +30,11 @@ from framecloak.domain.anonymization.pipeline.config import Instruments, Lens
 from framecloak.domain.anonymization.results.archive_writer import Imprint
 from framecloak.domain.errors import ModelMissingError
 from framecloak.domain.imaging.detections import Kind, ModelCard
-from framecloak.domain.ports import Archive, AreaDetector, FaceDetector, FrameEncoder, FrameSource, Redactor
-from framecloak.domain.ports.films import FilmStudio
-from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.ports.archives import Archive
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.models import AreaDetector, FaceDetector, FaceRecognizer
+from framecloak.domain.ports.pixels import FrameEncoder, Redactor
+from framecloak.domain.ports.video import FilmStudio
 from framecloak.entrypoints.composition.issuer import imprint
 from framecloak.entrypoints.settings import Settings
 

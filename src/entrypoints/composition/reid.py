@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from framecloak.adapters.media.opencv import use_one_thread_per_call
 from framecloak.adapters.media.pictures.untrusted import StrangersPictures
-from framecloak.adapters.vision.detection.scrfd import choose_detector
-from framecloak.adapters.vision.recognition.arcface import choose_recognizer
+from framecloak.adapters.vision.detection.factory import choose_detector
+from framecloak.adapters.vision.recognition.factory import choose_recognizer
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
-from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.ports.models import EmotionReader
 from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
 from framecloak.domain.reid.lazy_analysis import Faces
 from framecloak.entrypoints.composition.emotions import choose_emotion_reader

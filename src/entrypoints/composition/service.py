@@ -31,7 +31,7 @@ from framecloak.adapters.storage.local_cache import PREVIEWS, LocalCache
 from framecloak.adapters.storage.process_folder import OwnFolder, sweep
 from framecloak.adapters.storage.signed_urls import SignedUrls
 from framecloak.adapters.storage.stored_archives import StoredZips
-from framecloak.adapters.vision.detection.scrfd import detector_is_installed
+from framecloak.adapters.vision.detection.factory import detector_is_installed
 from framecloak.adapters.webhooks.http import HttpWebhookSender
 from framecloak.domain.accounts.audit import Auditing
 from framecloak.domain.accounts.service import Identity, Secrets
@@ -52,9 +52,11 @@ from framecloak.domain.anonymization.work.worker_resources import Workshop
 from framecloak.domain.errors import OutputUnwritableError, StorageUnavailableError
 from framecloak.domain.operations.health import Health
 from framecloak.domain.operations.service_metrics import Vitals
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
+from framecloak.domain.ports.limits import CallLimiter
 from framecloak.domain.ports.metrics import NULL_METER, Meter
-from framecloak.domain.ports.services import CallLimiter, Clock, ObjectStore
+from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.reid.galleries.maintenance import GalleryUpkeep
 from framecloak.domain.reid.galleries.service import Galleries
 from framecloak.domain.videos.grants import Sharing

@@ -10,7 +10,6 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
 from framecloak.adapters.metrics.api import ApiMetrics
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.accounts.service import Identity
 from framecloak.domain.anonymization.overlays.service import OverlayProposals
 from framecloak.domain.anonymization.requests.downloads import Delivery
@@ -18,9 +17,11 @@ from framecloak.domain.anonymization.requests.resubmit import Resubmissions
 from framecloak.domain.anonymization.requests.service import Anonymization
 from framecloak.domain.anonymization.requests.submit import Submissions
 from framecloak.domain.anonymization.review.service import Reviewing
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.operations.health import Health
 from framecloak.domain.operations.service_metrics import Vitals
-from framecloak.domain.ports.services import Clock, ProgressBoard
+from framecloak.domain.ports.clock import Clock
+from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.domain.reid.galleries.service import Galleries
 from framecloak.domain.reid.lazy_analysis import Faces
 from framecloak.domain.videos.grants import Sharing

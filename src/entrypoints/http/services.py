@@ -17,7 +17,10 @@ from framecloak.domain.anonymization.requests.submit import Submissions
 from framecloak.domain.anonymization.review.service import Reviewing
 from framecloak.domain.operations.health import Health
 from framecloak.domain.operations.service_metrics import Vitals
-from framecloak.domain.ports.services import CallLimiter, Clock, ObjectStore, ProgressBoard
+from framecloak.domain.ports.clock import Clock
+from framecloak.domain.ports.limits import CallLimiter
+from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.domain.reid.galleries.service import Galleries
 from framecloak.domain.reid.lazy_analysis import Faces
 from framecloak.domain.videos.grants import Sharing

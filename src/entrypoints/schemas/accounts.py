@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
-from framecloak.domain.accounts.model import ApiKey, Means, Principal, Role, User
 from framecloak.domain.accounts.service import LONGEST_PASSWORD, SHORTEST_PASSWORD, SignedIn
-from framecloak.domain.ports.services import TokenPair
+from framecloak.domain.model.accounts import ApiKey, Means, Principal, Role, User
+from framecloak.domain.ports.security import TokenPair
 from framecloak.entrypoints.schemas.common import NO_NUL, Body, PageBase, Secret, Username, View
 
 Password = Annotated[

@@ -14,9 +14,8 @@ from msgspec import Meta
 
 from framecloak.domain.errors import InvalidEmbeddingError
 from framecloak.domain.imaging.detections import FloatArray
+from framecloak.domain.model.faces import Analysis, EmbeddingSpace, Face, Quality
 from framecloak.domain.reid.matching import Match, Numbers, likeness
-from framecloak.domain.reid.model import Analysis, EmbeddingSpace, Face
-from framecloak.domain.reid.quality import Quality
 from framecloak.entrypoints.schemas.common import Body, View
 from framecloak.entrypoints.schemas.problems import Problem
 

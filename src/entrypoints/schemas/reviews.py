@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 from msgspec import Meta
 
 from framecloak.domain.anonymization.model.box_table import LARGEST
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import (
     Audio,
     Choices,
@@ -15,12 +17,10 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
 )
 from framecloak.domain.anonymization.model.request import Priority
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
 from framecloak.domain.anonymization.requests.resubmit import Rework
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit
 from framecloak.domain.anonymization.review.ranking import FrameRisk, Reason
 from framecloak.domain.anonymization.review.service import Excerpt
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.imaging.detections import Basis, Kind
 from framecloak.entrypoints.schemas.common import Body, PageBase, View
 from framecloak.entrypoints.schemas.orders import Name, WebhookUrl, webhook

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.overlays.proposals import Proposal
 from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
-from framecloak.domain.videos.model import MarkedRegion, MarkedSegment, Video, VideoGrant
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import MarkedRegion, MarkedSegment, Video, VideoGrant
 from framecloak.domain.videos.service import StartedUpload
 from framecloak.entrypoints.schemas.common import Body, Id, Label, PageBase, View
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framecloak.domain.accounts.model import Role
 from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
+from framecloak.domain.model.accounts import Role
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.ports.galleries import Query, SealedGallery
+from framecloak.domain.ports.repositories.galleries import Query, SealedGallery
 from support.samples.galleries import SPACE, add_face, add_gallery, sealed_face, unit
 from support.samples.persistence import CALLERS, NOW, add_user, at_once, principal_of
 

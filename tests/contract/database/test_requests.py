@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from framecloak.domain.accounts.model import Role, User
 from framecloak.domain.anonymization.model.identities import Identities, IdentityMode, PinnedPeople, Unknown
 from framecloak.domain.anonymization.model.options import Level, OutputFormat, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
@@ -20,9 +19,10 @@ from framecloak.domain.errors import (
     RequestNotFoundError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Role, User
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database, RequestFilter
-from framecloak.domain.videos.model import GrantRole
-from framecloak.domain.videos.segments import Region, Segment
 from support.samples.persistence import (
     CALLERS,
     NOW,

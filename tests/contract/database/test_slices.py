@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from fakes.persistence.database import FakeDatabase
-from framecloak.domain.accounts.model import Means, Principal, Role
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Priority, Status
 from framecloak.domain.anonymization.model.slices import Lease, SliceKind, Standing
+from framecloak.domain.model.accounts import Means, Principal, Role
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.model.videos import Video
 from framecloak.domain.ports.database import Database
-from framecloak.domain.videos.model import Video
-from framecloak.domain.videos.segments import Segment
 from support.samples.persistence import (
     NOW,
     add_user,

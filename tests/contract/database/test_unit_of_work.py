@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from framecloak.domain.accounts.model import Role, Session, User
 from framecloak.domain.errors import (
     ApiKeyNotFoundError,
     GrantNotFoundError,
@@ -19,9 +18,10 @@ from framecloak.domain.errors import (
     UserNotFoundError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Role, Session, User
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database, RequestFilter
-from framecloak.domain.videos.model import GrantRole
-from framecloak.domain.videos.segments import Segment
 from support.samples.persistence import CALLERS, NOW, add_user, add_video, at_once, digest, principal_of
 
 SECOND = timedelta(seconds=1)

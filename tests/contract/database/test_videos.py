@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from framecloak.domain.accounts.model import Role, User
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.errors import (
     ForbiddenError,
@@ -20,9 +19,10 @@ from framecloak.domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Role, User
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import GrantRole, PendingUpload
 from framecloak.domain.ports.database import Database
-from framecloak.domain.videos.model import GrantRole, PendingUpload
-from framecloak.domain.videos.segments import Region, Segment
 from support.samples.persistence import NOW, add_request, add_user, add_video, facts, principal_of
 
 SECOND = timedelta(seconds=1)

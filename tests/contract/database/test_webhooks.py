@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from framecloak.domain.accounts.model import User
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
+from framecloak.domain.model.accounts import User
+from framecloak.domain.model.videos import Video
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.webhooks import Notice
-from framecloak.domain.videos.model import Video
+from framecloak.domain.ports.repositories.webhooks import Notice
 from support.samples.persistence import (
     CALLERS,
     NOW,

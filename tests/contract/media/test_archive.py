@@ -20,7 +20,7 @@ from framecloak.adapters.media.zip import format as zip_format
 from framecloak.adapters.media.zip import integrity as zip_check
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
 from framecloak.domain.errors import ObjectNotFoundError, OutputUnwritableError, StorageFullError
-from framecloak.domain.ports import Archive, Misfit
+from framecloak.domain.ports.archives import Archive, Misfit
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvReader
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
+from framecloak.adapters.media.pictures.reader import OpenCvReader
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports import FrameEncoder, FrameReader
+from framecloak.domain.ports.pixels import FrameEncoder, FrameReader
 from support.samples.scripted_video import HEIGHT, WIDTH, RawBytes, RawReader
 
 CORNERS = ((20, 40, 200), (220, 60, 30), (50, 200, 90), (240, 230, 210))

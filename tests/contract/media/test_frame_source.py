@@ -14,7 +14,7 @@ from fakes.media import FILM_SHA256, FakeSource
 from framecloak.adapters.media.pictures.source import open_picture
 from framecloak.adapters.media.video.source import open_video
 from framecloak.domain.errors import InvalidSegmentError
-from framecloak.domain.ports import FrameSource
+from framecloak.domain.ports.frames import FrameSource
 from support.samples.media import numbered_picture, read_number, write_picture, write_video
 
 COUNT = 30

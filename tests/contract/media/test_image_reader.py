@@ -14,7 +14,7 @@ from framecloak.adapters.media.pictures.untrusted import StrangersPictures
 from framecloak.domain.errors import DomainError, ImageTooLargeError
 from framecloak.domain.errors.files import InvalidImageError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports.recognition import PictureReader
+from framecloak.domain.ports.pixels import PictureReader
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framecloak.adapters.media.opencv import MAX_CELLS, OpenCvEncoder, OpenCvRedactor
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
+from framecloak.adapters.media.pictures.redactor import MAX_CELLS, OpenCvRedactor
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     OutputFormat,
@@ -17,7 +18,7 @@ from framecloak.domain.anonymization.model.options import (
 )
 from framecloak.domain.errors import InvalidFormatError
 from framecloak.domain.imaging.detections import FloatArray, Image
-from framecloak.domain.ports import FrameEncoder, Redactor
+from framecloak.domain.ports.pixels import FrameEncoder, Redactor
 
 WIDTH, HEIGHT = 160, 120
 REDACTOR: Redactor = OpenCvRedactor()

@@ -21,9 +21,8 @@ from framecloak.domain.anonymization.results.verification import FilmReader
 from framecloak.domain.errors import ExaminationError, InvalidFormatError, ObjectNotFoundError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports import Frame, Sound
-from framecloak.domain.ports.films import FilmFormat, FilmStudio, Group
-from framecloak.domain.ports.results import FilmViewer
+from framecloak.domain.ports.frames import Frame, Sound
+from framecloak.domain.ports.video import FilmFormat, FilmStudio, FilmViewer, Group
 
 FILM = FilmFormat(128, 96, Fraction(25), 90)
 LOOK = Appearance(OutputFormat.MP4)

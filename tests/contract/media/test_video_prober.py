@@ -21,7 +21,7 @@ from framecloak.domain.errors import (
     UnreadableVideoError,
 )
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports.services import VideoProber
+from framecloak.domain.ports.video import VideoProber
 from support.samples.media import read_number, write_video
 
 

@@ -13,7 +13,7 @@ from fakes.clock import FakeClock
 from fakes.queue import FakeAttemptLimiter
 from framecloak.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from framecloak.domain.errors import QueueUnavailableError
-from framecloak.domain.ports.services import AttemptLimiter
+from framecloak.domain.ports.limits import AttemptLimiter
 
 WINDOW = timedelta(minutes=1)
 

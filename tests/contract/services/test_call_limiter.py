@@ -13,7 +13,7 @@ from fakes.clock import FakeClock
 from fakes.queue import FakeCallLimiter
 from framecloak.adapters.redis.call_limiter import RedisCallLimiter
 from framecloak.domain.errors import QueueUnavailableError
-from framecloak.domain.ports.services import CallLimiter
+from framecloak.domain.ports.limits import CallLimiter
 
 WINDOW = timedelta(minutes=1)
 

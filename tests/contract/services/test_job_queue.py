@@ -13,7 +13,7 @@ from framecloak.adapters.redis import job_queue
 from framecloak.adapters.redis.job_queue import NORMAL_QUEUE, ArqJobQueue
 from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.errors import InvalidSettingError, QueueUnavailableError
-from framecloak.domain.ports.services import JobQueue
+from framecloak.domain.ports.queue import JobQueue
 
 NOBODY_THERE = "redis://:hunter2@127.0.0.1:1/0"
 

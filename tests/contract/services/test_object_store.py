@@ -24,7 +24,7 @@ from framecloak.domain.errors import (
     StorageUnavailableError,
     UploadTooLargeError,
 )
-from framecloak.domain.ports.services import ObjectStore
+from framecloak.domain.ports.object_store import ObjectStore
 from support.servers.object_stores import (
     Sample,
     content,

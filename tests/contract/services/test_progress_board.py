@@ -13,7 +13,7 @@ from fakes.queue import FakeProgressBoard
 from framecloak.adapters.embedded.processes import available_port
 from framecloak.adapters.embedded.redis import EmbeddedRedis
 from framecloak.adapters.redis.progress_board import RedisProgressBoard
-from framecloak.domain.ports.services import Listener, ProgressBoard
+from framecloak.domain.ports.progress import Listener, ProgressBoard
 
 LONG, SHORT = 10.0, 0.1
 

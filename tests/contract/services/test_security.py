@@ -23,7 +23,7 @@ from framecloak.adapters.security.passwords import Argon2PasswordHasher
 from framecloak.adapters.security.secrets import InstallationSecret, derive_key, digest, new_secret
 from framecloak.adapters.security.tokens import JwtIssuer
 from framecloak.domain.errors import InvalidSettingError, NotAuthenticatedError
-from framecloak.domain.ports.services import PasswordHasher, TokenIssuer, TokenSubject
+from framecloak.domain.ports.security import PasswordHasher, TokenIssuer, TokenSubject
 
 KEY = bytes(range(32))
 CLAIMS: dict[str, str | int] = {

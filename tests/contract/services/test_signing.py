@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fakes import results as fake_results
 from fakes.results import FakeSigner
 from framecloak.adapters.security import signing
-from framecloak.domain.ports.signing import SignatureCheck, Signer
+from framecloak.domain.ports.security import SignatureCheck, Signer
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from framecloak.adapters.vision.detection.pp_ocr import PpOcrText
 from framecloak.adapters.vision.detection.yolo_plates import YoloPlates
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.domain.imaging.detections import Areas, Image
-from framecloak.domain.ports import AreaDetector
+from framecloak.domain.ports.models import AreaDetector
 from support.samples import images, onnx_models
 
 

@@ -15,7 +15,7 @@ from fakes.emotions import FakeEmotionReader
 from framecloak.adapters.vision.emotions.clip_http import HttpEmotionReader
 from framecloak.adapters.vision.emotions.clip_onnx import OnnxEmotionReader
 from framecloak.adapters.vision.runtime.onnx import Provider
-from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.ports.models import EmotionReader
 from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
 from support.samples import clip_models
 

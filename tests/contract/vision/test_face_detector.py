@@ -17,7 +17,7 @@ from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import CENTERFACE
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
-from framecloak.domain.ports import FaceDetector
+from framecloak.domain.ports.models import FaceDetector
 from support.samples import images, onnx_models
 
 

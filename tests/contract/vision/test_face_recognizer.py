@@ -17,7 +17,7 @@ from framecloak.adapters.vision.recognition.dlib_resnet import DlibResNet
 from framecloak.adapters.vision.runtime.onnx import Provider
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.domain.imaging.detections import FloatArray, Image
-from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.ports.models import FaceRecognizer
 from support.samples import images, onnx_models
 
 MAKERS: dict[str, Callable[[Path], FaceRecognizer]] = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from framecloak.adapters.postgres.schema import Schema
-from framecloak.domain.accounts.model import Means, Principal
 from framecloak.domain.errors import GalleryKeyMissingError
+from framecloak.domain.model.accounts import Means, Principal
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.entrypoints.cli.admin.connection import OPERATOR
 from support.patience import patience

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framecloak.domain.videos.model import MarkedRegion
+from framecloak.domain.model.videos import MarkedRegion
 from framecloak.entrypoints.cli.admin.connection import OPERATOR
 from support.processes import command
 from support.processes.installation import Installation, error_line

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from framecloak.domain.accounts.model import Means, Principal
+from framecloak.domain.model.accounts import Means, Principal
+from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.reid.galleries.model import Gallery
-from framecloak.domain.reid.model import EmbeddingSpace
 from framecloak.entrypoints.cli.admin.connection import OPERATOR
 from support.processes.installation import PASSWORD, Installation, error_line
 from support.samples import images

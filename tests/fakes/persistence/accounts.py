@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from fakes.persistence.tables import Transaction
-from framecloak.domain.accounts.model import ApiKey, Principal, Role, Session, User
 from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
+from framecloak.domain.model.accounts import ApiKey, Principal, Role, Session, User
 from framecloak.domain.ports.database import AuditEntry, AuditFilter, Page
 
 

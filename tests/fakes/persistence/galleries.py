@@ -12,7 +12,6 @@ from uuid import UUID
 import numpy as np
 
 from fakes.persistence.tables import Transaction
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import (
     GalleryDamagedError,
     GalleryFaceNotFoundError,
@@ -20,8 +19,9 @@ from framecloak.domain.errors import (
     GalleryNotFoundError,
 )
 from framecloak.domain.imaging.detections import FloatArray
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Page
-from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import Query, SealedFace, SealedGallery
 
 
 class FakeGalleries:

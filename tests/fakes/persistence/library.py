@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from fakes.persistence.tables import Transaction
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
@@ -19,8 +18,9 @@ from framecloak.domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from framecloak.domain.ports.database import Page
-from framecloak.domain.videos.model import (
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import (
     GrantRole,
     MarkedRegion,
     MarkedSegment,
@@ -29,7 +29,7 @@ from framecloak.domain.videos.model import (
     VideoFacts,
     VideoGrant,
 )
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.ports.database import Page
 
 
 class FakeVideos:

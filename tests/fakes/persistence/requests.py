@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 from fakes.persistence.tables import Transaction
 from fakes.persistence.webhooks import FakeNotices
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
@@ -28,6 +27,7 @@ from framecloak.domain.errors import (
     TokenUsedError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Page, RequestFilter
 
 

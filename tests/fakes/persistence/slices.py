@@ -11,7 +11,7 @@ from uuid import UUID
 from fakes.persistence.tables import SliceEntry, Transaction
 from framecloak.domain.anonymization.model.request import Priority, Status
 from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 
 class FakeSlices:

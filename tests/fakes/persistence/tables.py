@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID
 
-from framecloak.domain.accounts.model import ApiKey, Session, User
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Snapshot
 from framecloak.domain.anonymization.model.slices import SliceKind
 from framecloak.domain.imaging.detections import FloatArray
+from framecloak.domain.model.accounts import ApiKey, Session, User
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.model.videos import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
 from framecloak.domain.ports.database import AuditEntry
-from framecloak.domain.ports.galleries import SealedFace, SealedGallery
-from framecloak.domain.ports.webhooks import NoticeState
-from framecloak.domain.videos.model import GrantRole, MarkedRegion, MarkedSegment, PendingUpload, Video
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.webhooks import NoticeState
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from fakes.persistence.tables import NoticeEntry, Transaction
-from framecloak.domain.ports.webhooks import Notice, NoticeState
+from framecloak.domain.ports.repositories.webhooks import Notice, NoticeState
 
 
 class FakeNotices:

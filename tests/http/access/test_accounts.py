@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framecloak.domain.accounts.model import Role
+from framecloak.domain.model.accounts import Role
 from support.http.api import Api
 from support.use_cases import PASSWORD
 

@@ -15,7 +15,7 @@ import pytest
 
 from fakes.clock import NOON
 from framecloak.adapters.security.tokens import JwtIssuer
-from framecloak.domain.accounts.model import Role
+from framecloak.domain.model.accounts import Role
 from framecloak.entrypoints.asgi.headers import Policies
 from support.http.api import CONFIG, JWT_KEY, Api, Scene, make_api
 from support.use_cases import PASSWORD

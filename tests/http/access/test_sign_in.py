@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from framecloak.domain.accounts.model import Role
+from framecloak.domain.model.accounts import Role
 from framecloak.entrypoints.http.config import RateLimits
 from support.http.api import CONFIG, Api, make_api
 from support.use_cases import PASSWORD

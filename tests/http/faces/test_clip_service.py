@@ -14,7 +14,7 @@ from litestar import Litestar
 from fakes.emotions import FakeEmotionReader
 from framecloak.adapters.vision.emotions.clip_protocol import EmotionsAnswer, EmotionsOrder, Picture
 from framecloak.domain.imaging.detections import ModelCard
-from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.ports.models import EmotionReader
 from framecloak.entrypoints.clip.app import ClipServiceConfig, create_clip_app
 from support.http import asgi
 from support.samples import clip_models

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from framecloak.domain.accounts.model import Role
 from framecloak.domain.anonymization.model.slices import LEASE
+from framecloak.domain.model.accounts import Role
 from support.http.api import CONFIG, VIDEO, Scene, make_api
 
 REQUESTS = "/api/frames/anonymize"

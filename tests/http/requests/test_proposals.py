@@ -13,8 +13,8 @@ from fakes.media import FakeSource
 from fakes.vision import FakeAreaDetector, plant_area
 from framecloak.domain.errors import ExaminationError, LevelUnavailableError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports import Frame, SourceInfo
-from framecloak.domain.ports.imaging import AreaDetector
+from framecloak.domain.ports.frames import Frame, SourceInfo
+from framecloak.domain.ports.models import AreaDetector
 from support.http.api import Scene
 
 NAME = (32, 32, 192, 64)

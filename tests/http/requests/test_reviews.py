@@ -15,7 +15,7 @@ import pytest
 
 from fakes.media import FILM
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 from support.http.api import Scene
 from support.worker_harness import Desk
 

@@ -16,12 +16,12 @@ from framecloak.adapters.postgres.vector_search import search as gallery_search
 from framecloak.adapters.postgres.vector_search.indexes import GalleryIndexes
 from framecloak.adapters.postgres.vector_search.search import _APPROXIMATE
 from framecloak.adapters.security.vault import Vault
-from framecloak.domain.accounts.model import Principal, Role
 from framecloak.domain.errors import ExtensionMissingError
+from framecloak.domain.model.accounts import Principal, Role
+from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.reid.galleries.maintenance import GalleryUpkeep
 from framecloak.domain.reid.galleries.model import Enrolment, Gallery
 from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.model import Embedding, EmbeddingSpace
 from support.use_cases import World
 
 SPACE = EmbeddingSpace("synthetic", "ab" * 32, 32)

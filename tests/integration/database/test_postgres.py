@@ -14,14 +14,14 @@ from framecloak.adapters.embedded.processes import available_port
 from framecloak.adapters.postgres import engine
 from framecloak.adapters.postgres.schema import Schema
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.domain.accounts.model import Role
 from framecloak.domain.errors import (
     DatabaseUnavailableError,
     DomainError,
     InvalidOptionError,
     SchemaOutdatedError,
 )
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.accounts import Role
+from framecloak.domain.model.segments import Segment
 from support.samples.persistence import add_user, add_video, principal_of
 
 

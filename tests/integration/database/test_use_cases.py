@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 
 from framecloak.adapters.postgres.unit_of_work import PostgresDatabase
-from framecloak.domain.accounts.model import Role
 from framecloak.domain.accounts.service import SignedIn
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.request import Status
@@ -40,10 +39,11 @@ from framecloak.domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Role
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import RequestFilter
-from framecloak.domain.ports.services import TokenPair
-from framecloak.domain.videos.model import GrantRole
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.ports.security import TokenPair
 from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
 
 

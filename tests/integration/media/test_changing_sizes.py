@@ -16,7 +16,9 @@ import pytest
 
 from fakes.results import IMPRINT
 from fakes.vision import FakeAreaDetector, FakeFaceDetector, plant_area, plant_face
-from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvReader, OpenCvRedactor
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
+from framecloak.adapters.media.pictures.reader import OpenCvReader
+from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.pictures.source import open_picture
 from framecloak.adapters.media.video.frames import MOST_DISTORTION
 from framecloak.adapters.media.video.probing import PyAvProber
@@ -24,16 +26,16 @@ from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.adapters.media.video.x264 import X264Studio
 from framecloak.adapters.media.zip.archive import ZipArchive
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
 from framecloak.domain.anonymization.overlays.service import find_overlays
 from framecloak.domain.anonymization.pipeline.config import Instruments, Lens
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.errors import ExaminationError, UnreadableVideoError
 from framecloak.domain.imaging.detections import Areas, FloatArray, Image, Kind
-from framecloak.domain.ports import FrameSource
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.frames import FrameSource
 from support.samples.media import numbered_picture, read_number, write_changing_size, write_picture
 
 FULL, SMALL, LARGE, TURNED = (640, 384), (320, 192), (960, 576), (384, 640)

@@ -23,7 +23,7 @@ from framecloak.domain.errors import (
     TruncatedVideoError,
     UnreadableVideoError,
 )
-from framecloak.domain.ports import Frame
+from framecloak.domain.ports.frames import Frame
 from support.samples.media import (
     cut,
     overwrite,

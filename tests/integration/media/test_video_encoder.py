@@ -16,21 +16,22 @@ import pytest
 
 from fakes.results import IMPRINT, is_signed
 from fakes.vision import FakeFaceDetector
-from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvRedactor
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
+from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.video.mp4_reader import Mp4Reader
 from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.adapters.media.video.x264 import X264Studio
 from framecloak.adapters.media.zip.archive import ZipArchive, ZipReader
-from framecloak.domain.anonymization.model.options import Appearance, Audio, Level, OutputFormat
+from framecloak.domain.anonymization.model.options import GROUP_FRAMES, Appearance, Audio, Level, OutputFormat
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.anonymization.results.verification import Problem, verify
-from framecloak.domain.anonymization.results.video_writer import GROUP_FRAMES, require_filmable
+from framecloak.domain.anonymization.results.video_writer import require_filmable
 from framecloak.domain.anonymization.work.parts import Binder, Binding, Filming, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.errors import InvalidFormatError
-from framecloak.domain.ports.films import FilmFormat
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.video import FilmFormat
 from support.samples.media import cut, numbered_picture, overwrite, read_number, write_video
 
 FILM = Appearance(OutputFormat.MP4)

@@ -30,11 +30,11 @@ from framecloak.domain.anonymization.results.export import Exhibit, Export, batc
 from framecloak.domain.anonymization.work.parts import Binder, Binding, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import Image
+from framecloak.domain.model.faces import Embedding
+from framecloak.domain.model.segments import Segment
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.model import Embedding
 from framecloak.domain.reid.reference_people import People, people_in_pictures
-from framecloak.domain.videos.segments import Segment
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.settings import Settings
 from support.samples.images import GROUP_BOXES, group_photograph

@@ -23,7 +23,7 @@ from framecloak.domain.anonymization.results.export import Exhibit, Export, batc
 from framecloak.domain.anonymization.work.parts import Binder, Binding, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.processes.demo import video as demo_film
 from framecloak.entrypoints.settings import Settings

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from fakes.results import IMPRINT
-from framecloak.adapters.media.opencv import OpenCvReader, OpenCvRedactor
+from framecloak.adapters.media.pictures.reader import OpenCvReader
+from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.video.x264 import X264Studio
 from framecloak.adapters.media.zip.archive import ZipArchive
@@ -27,8 +28,8 @@ from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.detections import FloatArray, Image
-from framecloak.domain.ports import Frame
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.frames import Frame
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.processes.demo import video as demo_film
 from framecloak.entrypoints.settings import Settings

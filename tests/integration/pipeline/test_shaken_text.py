@@ -20,7 +20,7 @@ from framecloak.domain.anonymization.pipeline.config import Instructions, Instru
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import Image, Kind
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 from support.samples.scripted_video import BlackBoxes, RawBytes, ScriptedDetector
 
 SIZE = (640, 360)

@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.anonymization.results.verification import Problem, verify
 from framecloak.domain.errors import ObjectNotFoundError, UnreadableArchiveError
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 HIDDEN = b"PK\3\4 an unredacted frame"
 FORMATS = [one for one in OutputFormat if one is not OutputFormat.JPEG]

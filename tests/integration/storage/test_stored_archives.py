@@ -11,7 +11,8 @@ import pytest
 
 from fakes.results import IMPRINT
 from fakes.storage import FakeObjectStore
-from framecloak.adapters.media.opencv import OpenCvEncoder, OpenCvRedactor
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
+from framecloak.adapters.media.pictures.redactor import OpenCvRedactor
 from framecloak.adapters.media.video.frame_extraction import film_frame
 from framecloak.adapters.media.video.source import open_video
 from framecloak.adapters.media.video.x264 import X264Studio
@@ -22,7 +23,7 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Out
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.errors import ObjectNotFoundError
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 from support.samples.media import read_number, write_video
 from support.use_cases import chunks
 

@@ -13,13 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from framecloak.adapters.vision.detection.centerface import (
-    CALIBRATION,
-    CenterFace,
-    build_graph,
-    decode,
-    published_weights,
-)
+from framecloak.adapters.vision.detection.centerface import CenterFace, build_graph, decode, published_weights
+from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
 from framecloak.adapters.vision.detection.nms import suppress
 from framecloak.adapters.vision.runtime.onnx import Outputs, Provider, Session, open_session
 from framecloak.adapters.vision.runtime.precision import Precision

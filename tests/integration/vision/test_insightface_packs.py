@@ -9,13 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from framecloak.adapters.vision.detection.centerface import CenterFace
-from framecloak.adapters.vision.detection.scrfd import (
-    InsightFacePack,
-    batches_correctly,
-    choose_detector,
-    decode,
-    is_scrfd,
-)
+from framecloak.adapters.vision.detection.factory import choose_detector
+from framecloak.adapters.vision.detection.scrfd import InsightFacePack, batches_correctly, decode, is_scrfd
 from framecloak.adapters.vision.runtime.onnx import Outputs, Provider, Session, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import record_digests

@@ -19,13 +19,13 @@ from framecloak.adapters.vision.recognition.alignment import similarity
 from framecloak.adapters.vision.recognition.arcface import (
     ArcFace,
     Normalization,
-    choose_recognizer,
     is_arcface,
     read_normalization,
     template,
 )
 from framecloak.adapters.vision.recognition.dlib_graph import build
 from framecloak.adapters.vision.recognition.dlib_resnet import DlibResNet, build_graph
+from framecloak.adapters.vision.recognition.factory import choose_recognizer
 from framecloak.adapters.vision.runtime.onnx import Provider, open_session
 from framecloak.adapters.vision.runtime.precision import Precision
 from framecloak.adapters.vision.weights.catalogue import record_digests

@@ -22,11 +22,11 @@ from framecloak.adapters.security.tokens import JwtIssuer
 from framecloak.adapters.security.vault import Vault
 from framecloak.adapters.storage.filesystem import FilesystemStore
 from framecloak.adapters.storage.signed_urls import SignedUrls
-from framecloak.domain.accounts.model import Principal, Role
+from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.operations.health import Health
 from framecloak.domain.operations.service_metrics import Vitals
 from framecloak.domain.ports.metrics import NULL_MODEL_METERS, Model, ModelMeter
-from framecloak.domain.ports.recognition import EmotionReader
+from framecloak.domain.ports.models import EmotionReader
 from framecloak.domain.reid.analysis import Capacity, FaceAnalysis
 from framecloak.domain.reid.galleries.service import Galleries
 from framecloak.domain.reid.lazy_analysis import Faces

@@ -15,8 +15,8 @@ from uuid import UUID
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
+from framecloak.domain.model.segments import Segment
 from framecloak.domain.ports.database import RequestFilter
-from framecloak.domain.videos.segments import Segment
 from framecloak.entrypoints.cli.admin.connection import OPERATOR
 from framecloak.entrypoints.composition.servers import own_stack
 from framecloak.entrypoints.composition.service import Service, build_service

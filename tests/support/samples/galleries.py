@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from framecloak.domain.accounts.model import User
 from framecloak.domain.imaging.detections import FloatArray
+from framecloak.domain.model.accounts import User
+from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.galleries import SealedFace, SealedGallery
-from framecloak.domain.reid.model import Embedding, EmbeddingSpace
+from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
 from support.samples.persistence import NOW
 
 SPACE = EmbeddingSpace("dlib-resnet", "ab" * 32, 8)

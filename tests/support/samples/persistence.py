@@ -9,7 +9,6 @@ from hashlib import sha256
 from itertools import count
 from typing import TypeVar
 
-from framecloak.domain.accounts.model import Means, Principal, Role, User
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Level,
@@ -18,9 +17,10 @@ from framecloak.domain.anonymization.model.options import (
     RedactionStyle,
 )
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Priority, Snapshot
+from framecloak.domain.model.accounts import Means, Principal, Role, User
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.model.videos import Video, VideoFacts
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.videos.model import Video, VideoFacts
-from framecloak.domain.videos.segments import Segment
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, 123456, tzinfo=UTC)
 CALLERS = 50

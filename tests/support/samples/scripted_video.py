@@ -15,8 +15,8 @@ from framecloak.domain.anonymization.pipeline.config import Lens
 from framecloak.domain.errors import ExaminationError, TruncatedVideoError
 from framecloak.domain.imaging.detections import Areas, Detections, FloatArray, Image, ModelCard
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports import Frame, Sound, SourceInfo
-from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.model.faces import EmbeddingSpace
+from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 from framecloak.domain.reid.reference_people import Likenesses
 
 WIDTH, HEIGHT = 320, 192

@@ -22,7 +22,7 @@ from framecloak.domain.errors import (
     ForbiddenError,
     TokenExpiredError,
 )
-from framecloak.domain.ports.services import ObjectStore
+from framecloak.domain.ports.object_store import ObjectStore
 from support.servers.s3_server import S3Server
 
 

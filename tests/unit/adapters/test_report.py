@@ -17,6 +17,8 @@ from framecloak.adapters.report.words import Words
 from framecloak.domain.anonymization.detection.scales import PICTURE_LOOKS, VIDEO_LOOKS
 from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_AREAS
 from framecloak.domain.anonymization.identification.log import DecidedRun, IdentityLog, RecordedIdentities
+from framecloak.domain.anonymization.model.boxes import Origin, Verdict
+from framecloak.domain.anonymization.model.frames import Identified, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
 from framecloak.domain.anonymization.model.options import (
     Appearance,
@@ -28,7 +30,6 @@ from framecloak.domain.anonymization.model.options import (
 )
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.residuals import Check, Method, Proof, Tally, Thumbnail
-from framecloak.domain.anonymization.pipeline.render import Identified, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.results.archive_writer import ReportFacts
 from framecloak.domain.anonymization.results.manifest import (
     RecordedModel,
@@ -37,10 +38,9 @@ from framecloak.domain.anonymization.results.manifest import (
     Summary,
 )
 from framecloak.domain.anonymization.results.report_data import MOST_THUMBNAILS, Evidence, Timeline
-from framecloak.domain.anonymization.tracking.tracker import Origin, Verdict
 from framecloak.domain.imaging.detections import Kind, ModelCard
-from framecloak.domain.ports import SourceInfo
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.frames import SourceInfo
 
 INFO = SourceInfo("a.mp4", 640, 360, 1250, 1250, 25.0, 50.0, 0, continuous=True)
 CARD = ModelCard("centerface", "a" * 64, "MIT", "CPU", "int8")

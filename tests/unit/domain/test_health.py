@@ -15,7 +15,7 @@ from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.errors import ModelMissingError
 from framecloak.domain.operations import probes as checks
 from framecloak.domain.operations.health import Condition, Health
-from framecloak.domain.ports.services import WorkerInfo
+from framecloak.domain.ports.queue import WorkerInfo
 from support.use_cases import World
 
 

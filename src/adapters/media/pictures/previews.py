@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
 from framecloak.domain.errors import ObjectNotFoundError
 from framecloak.domain.imaging.detections import Image

@@ -17,7 +17,7 @@ from framecloak.adapters.media.video.container import check_file
 from framecloak.adapters.media.video.frames import DecodedFrame
 from framecloak.domain.errors import InputNotFoundError, InvalidSegmentError, UnreadableVideoError
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports import Frame, Sound, SourceInfo
+from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 

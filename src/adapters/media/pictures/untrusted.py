@@ -15,7 +15,7 @@ from framecloak.adapters.media.pictures.header import PictureHeader, UnknownPict
 from framecloak.adapters.media.pictures.source import DamagedPictureError, decode_picture
 from framecloak.adapters.media.video.frames import DecodedFrame
 from framecloak.domain.errors import ImageTooLargeError, InvalidImageError
-from framecloak.domain.ports import Frame
+from framecloak.domain.ports.frames import Frame
 
 MAX_SIDE = 4096
 """Maximum width and height in pixels; larger images are refused."""

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import Colorspace
 
-from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
 from framecloak.domain.errors import ObjectNotFoundError
 

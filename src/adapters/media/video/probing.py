@@ -12,14 +12,14 @@ from typing import Self
 
 import numpy as np
 
-from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.previews import shrunk
 from framecloak.adapters.media.video.container import open_container, read_packets, video_stream
 from framecloak.adapters.media.video.frame_index import Flags, Stamps
 from framecloak.adapters.media.video.source import VideoSource, open_video
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
 from framecloak.domain.errors import FrameNotFoundError, InputNotFoundError, TruncatedVideoError
-from framecloak.domain.ports.services import ProbedVideo
+from framecloak.domain.ports.video import ProbedVideo
 
 _PREVIEW = Appearance(OutputFormat.JPG, quality=85)
 _VIDEOS_KEPT_OPEN = 16

@@ -35,7 +35,7 @@ from framecloak.domain.errors import (
     UnreadableVideoError,
 )
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports import Frame, Sound, SourceInfo
+from framecloak.domain.ports.frames import Frame, Sound, SourceInfo
 
 DEFAULT_THREADS = 2
 _USUAL_RATE = Fraction(25)

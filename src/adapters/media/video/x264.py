@@ -24,8 +24,9 @@ from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.errors import DomainError, ExaminationError, InvalidFormatError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports import Frame, FrameEncoder, Sound
-from framecloak.domain.ports.films import FilmFormat, FilmWriter, Group, GroupEncoder
+from framecloak.domain.ports.frames import Frame, Sound
+from framecloak.domain.ports.pixels import FrameEncoder
+from framecloak.domain.ports.video import FilmFormat, FilmWriter, Group, GroupEncoder
 
 MAX_SIDE = 16384
 SOUNDS = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"})

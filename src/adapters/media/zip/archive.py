@@ -24,7 +24,7 @@ from framecloak.adapters.media.zip.format import (
 )
 from framecloak.adapters.media.zip.integrity import misfits
 from framecloak.domain.errors import DomainError, ObjectNotFoundError, OutputUnwritableError, StorageFullError
-from framecloak.domain.ports import Misfit
+from framecloak.domain.ports.archives import Misfit
 
 _DAMAGE = (
     EOFError,

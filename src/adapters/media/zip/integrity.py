@@ -21,7 +21,7 @@ from framecloak.adapters.media.zip.format import (
     end_of_directory,
     local_header,
 )
-from framecloak.domain.ports import Misfit
+from framecloak.domain.ports.archives import Misfit
 
 _ARCHIVE = "the archive"
 

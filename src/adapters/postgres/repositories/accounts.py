@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from framecloak.adapters.postgres.connection import Connection, Record, row_id, row_name
 from framecloak.adapters.postgres.tables.accounts import ApiKeyRow, SessionRow, UsedRefreshTokenRow, UserRow
-from framecloak.domain.accounts.model import ApiKey, Role, Session, User
 from framecloak.domain.errors import ApiKeyNotFoundError, UsernameTakenError, UserNotFoundError
+from framecloak.domain.model.accounts import ApiKey, Role, Session, User
 from framecloak.domain.ports.database import Page
 
 _USER = (

@@ -9,8 +9,8 @@ from sqlalchemy import func, insert, select
 
 from framecloak.adapters.postgres.connection import Connection, row_name
 from framecloak.adapters.postgres.tables.accounts import AuditRow
-from framecloak.domain.accounts.model import Principal
-from framecloak.domain.ports.audit import AuditEntry, AuditFilter
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.repositories.audit import AuditEntry, AuditFilter
 
 LOGGER = "audit"
 """Name of the logger; fixed, because operators filter the log by it."""

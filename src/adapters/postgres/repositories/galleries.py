@@ -32,11 +32,11 @@ from framecloak.adapters.postgres.rows.galleries import (
 )
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
 from framecloak.adapters.postgres.vector_search.search import search
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import GalleryFaceNotFoundError, GalleryNotFoundError
 from framecloak.domain.imaging.detections import FloatArray
-from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
-from framecloak.domain.ports.paging import Page
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.repositories.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.paging import Page
 
 
 class Galleries:

@@ -14,8 +14,8 @@ from framecloak.domain.errors import (
     SegmentNotFoundError,
     VideoNotFoundError,
 )
-from framecloak.domain.videos.model import MarkedRegion, MarkedSegment
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import MarkedRegion, MarkedSegment
 
 _SEGMENT = (
     SegmentRow.id,

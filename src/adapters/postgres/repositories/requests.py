@@ -18,11 +18,11 @@ from framecloak.adapters.postgres.rows import snapshots
 from framecloak.adapters.postgres.rows.requests import REQUEST, identity_values, region_row, request_of
 from framecloak.adapters.postgres.tables.requests import RequestBoxesRow, RequestRow
 from framecloak.adapters.postgres.tables.slices import SliceRow
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.options import Level, OutputFormat, Verify
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Snapshot, Status
 from framecloak.domain.anonymization.model.throughput import Pace, Workload
 from framecloak.domain.errors import IdempotencyConflictError, RequestNotFoundError, VideoNotFoundError
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Page, RequestFilter
 
 _IS_UNFINISHED = RequestRow.completed_at.is_(None)

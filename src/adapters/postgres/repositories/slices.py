@@ -16,7 +16,7 @@ from framecloak.adapters.postgres.connection import Connection
 from framecloak.adapters.postgres.tables.slices import SliceRow
 from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, SliceKind, Standing
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 _DISPATCHING = 7_203_518_264
 """Key of the advisory lock that admits one dispatcher at a time; arbitrary, but unique in the database."""

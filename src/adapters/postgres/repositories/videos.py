@@ -14,7 +14,6 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from framecloak.adapters.postgres.connection import Connection, Record, row_id, row_name
 from framecloak.adapters.postgres.tables.accounts import UserRow
 from framecloak.adapters.postgres.tables.videos import FrameIndexRow, GrantRow, UploadRow, VideoRow
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
@@ -23,8 +22,9 @@ from framecloak.domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.videos import GrantRole, PendingUpload, Video, VideoFacts, VideoGrant
 from framecloak.domain.ports.database import Page
-from framecloak.domain.videos.model import GrantRole, PendingUpload, Video, VideoFacts, VideoGrant
 
 _VIDEO = (
     VideoRow.id,

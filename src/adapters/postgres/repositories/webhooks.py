@@ -12,7 +12,7 @@ from framecloak.adapters.postgres.connection import Connection
 from framecloak.adapters.postgres.rows.requests import REQUEST, request_of
 from framecloak.adapters.postgres.tables.requests import RequestRow
 from framecloak.adapters.postgres.tables.webhooks import WebhookNoticeRow
-from framecloak.domain.ports.webhooks import Notice, NoticeState
+from framecloak.domain.ports.repositories.webhooks import Notice, NoticeState
 
 
 class Notices:

@@ -10,8 +10,8 @@ import numpy as np
 from framecloak.adapters.postgres.connection import Record
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow, GalleryRow
 from framecloak.domain.imaging.detections import FloatArray
-from framecloak.domain.ports.galleries import SealedFace, SealedGallery
-from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.model.faces import EmbeddingSpace
+from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
 
 GALLERY = (
     GalleryRow.id,

@@ -21,7 +21,7 @@ from framecloak.domain.anonymization.model.options import (
 )
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Priority, Status
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
 
 ORDER = (
     RequestRow.video_id,

@@ -15,7 +15,7 @@ from framecloak.adapters.postgres.tables.requests import (
 )
 from framecloak.domain.anonymization.model.identities import PinnedPeople
 from framecloak.domain.anonymization.model.request import Snapshot
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
 
 
 async def add(connection: Connection, request_id: UUID, snapshot: Snapshot) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from framecloak.adapters.postgres.tables.columns import CLOCK, Time, digest_of, one_of
-from framecloak.domain.accounts.model import Role
+from framecloak.domain.model.accounts import Role
 
 
 class UserRow(IdentityBase):

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from framecloak.adapters.postgres.tables.columns import CLOCK, Time, area, frames, one_of
-from framecloak.domain.videos.model import GrantRole
+from framecloak.domain.model.videos import GrantRole
 
 
 class VideoRow(IdentityBase):

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, Unique
 from sqlalchemy.orm import Mapped, mapped_column
 
 from framecloak.adapters.postgres.tables.columns import Time, one_of
-from framecloak.domain.ports.webhooks import NoticeState
+from framecloak.domain.ports.repositories.webhooks import NoticeState
 
 
 class WebhookNoticeRow(DefaultBase):

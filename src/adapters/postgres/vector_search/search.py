@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 from framecloak.adapters.postgres.connection import Connection
 from framecloak.adapters.postgres.rows.galleries import FACE, face_of
 from framecloak.adapters.postgres.tables.galleries import GalleryFaceRow
-from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.galleries import Query, SealedFace, SealedGallery
 
 EFFORT = 100
 """Minimum candidate list size of an index search (pgvector's ``hnsw.ef_search``)."""

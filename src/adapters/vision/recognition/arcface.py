@@ -15,17 +15,13 @@ import cv2
 import numpy as np
 
 from framecloak.adapters.vision.recognition.alignment import align
-from framecloak.adapters.vision.recognition.dlib_resnet import DlibResNet
 from framecloak.adapters.vision.recognition.embedding import MAX_BATCH, unit_vectors
 from framecloak.adapters.vision.runtime.onnx import Provider, Session
-from framecloak.adapters.vision.weights.catalogue import DLIB_RESNET, installed_packs
-from framecloak.adapters.vision.weights.packs import first_that_has_one, open_graph
+from framecloak.adapters.vision.weights.catalogue import DLIB_RESNET
+from framecloak.adapters.vision.weights.packs import open_graph
 from framecloak.domain.errors import ExaminationError, ModelMissingError
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
-from framecloak.domain.ports.recognition import FaceRecognizer
-from framecloak.domain.reid.model import EmbeddingSpace
-
-AUTO = "auto"
+from framecloak.domain.model.faces import EmbeddingSpace
 
 _TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
@@ -170,37 +166,6 @@ def read_normalization(path: Path) -> Normalization:
     subtracts = any(name.startswith(("Sub", "_minus")) for name in names)
     multiplies = any(name.startswith(("Mul", "_mul")) for name in names)
     return Normalization(0.0, 1.0) if subtracts and multiplies else Normalization(127.5, 127.5)
-
-
-def choose_recognizer(name: str, models: Path, provider: Provider = Provider.AUTO) -> FaceRecognizer:
-    """Load the face recogniser with a given name.
-
-    Args:
-        name: ``auto`` (an InsightFace pack if one is installed, else dlib's network), ``dlib-resnet``, the
-            name of a pack's folder, or the path of one.
-        models: models folder.
-        provider: execution provider.
-
-    Raises:
-        ModelMissingError: there is no such recogniser; the hint lists the installed ones.
-        ModelCorruptError: the digest of a file has changed.
-        ProviderUnavailableError: the provider does not work on this machine.
-    """
-    packs = installed_packs(models)
-    if name == AUTO:
-        recognizer = first_that_has_one(packs.values(), lambda folder: ArcFace.load(folder, provider))
-        if recognizer:
-            return recognizer
-    if name in {AUTO, DLIB_RESNET.name}:
-        return DlibResNet.load(models, provider)
-    folder = packs.get(name, Path(name).expanduser())
-    if name in packs or any(folder.glob("*.onnx")):
-        return ArcFace.load(folder, provider)
-    installed = ", ".join([DLIB_RESNET.name, *packs])
-    raise ModelMissingError(
-        f"there is no recogniser {name!r} in {models}",
-        f"choose one of {installed}; `framecloak models list` shows how to get others",
-    )
 
 
 def _likeliest_first(folder: Path) -> Iterator[Path]:

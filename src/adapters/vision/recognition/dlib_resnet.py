@@ -24,7 +24,7 @@ from framecloak.adapters.vision.weights.catalogue import (
     file_in_wheel,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
-from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.model.faces import EmbeddingSpace
 
 RECIPE_VERSION = 1
 """Version of the build procedure; increase it when ``dlib_graph`` builds a different graph."""

@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from framecloak.domain.anonymization.detection.scales import Look, Tile, sizes_due, tiles
-from framecloak.domain.anonymization.detection.shots import Thumbnail, thumbnail
-from framecloak.domain.anonymization.identification.face_samples import View
-from framecloak.domain.anonymization.tracking.propagated_boxes import Seen
-from framecloak.domain.anonymization.tracking.template_matching import Patch
-from framecloak.domain.anonymization.tracking.tracker import Found
+from framecloak.domain.anonymization.detection.shots import thumbnail
+from framecloak.domain.anonymization.model.analysis import Examination, Thumbnail
+from framecloak.domain.anonymization.model.detections import Found
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.detections import Detections, Image, Kind
-from framecloak.domain.ports import FaceDetector, Frame
+from framecloak.domain.imaging.detections import Detections, Image
+from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.ports.models import FaceDetector
 
 SAME_FACE = 0.4
 """IoU above which detections of two scales are the same face."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Examination:
-    """Results of all detectors and of template matching for one frame.
-
-    Attributes:
-        index: number of the frame in the video.
-        found: faces, in pixels of the displayed frame; None if the frame could not be analysed.
-        impression: coarse mean levels for detecting shot boundaries; None if the frame could not be analysed.
-        areas: text and plates, in pixels of the displayed frame; empty if they were not searched for here.
-        patches: templates of the text and plate boxes, in the order of their rows; empty if nothing was
-            detected, and in frames outside the regular detection interval.
-        seen: positions in this frame of the text and plates detected in the surrounding passes.
-        views: samples of faces that are good enough to recognise, by detection row; empty if identities are
-            not requested.
-    """
-
-    index: int
-    found: Found | None
-    impression: Thumbnail | None
-    areas: Mapping[Kind, Found] = field(default_factory=dict)
-    patches: Mapping[Kind, Sequence[Patch]] = field(default_factory=dict)
-    seen: Mapping[Kind, Seen] = field(default_factory=dict)
-    views: Mapping[int, View] = field(default_factory=dict)
-
-    def finds(self, kind: Kind) -> Found:
-        """Return the detections of one kind; empty if it was not searched for or the frame failed."""
-        found = self.found if kind is Kind.FACE else self.areas.get(kind)
-        return found or Found.nothing()
 
 
 def examine(

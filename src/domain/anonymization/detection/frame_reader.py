@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from framecloak.domain.ports import Frame, FrameSource
+from framecloak.domain.ports.frames import Frame, FrameSource
 from framecloak.domain.ports.metrics import Meter, Stage, timed
 
 MOST_KEPT_BYTES = 256 << 20

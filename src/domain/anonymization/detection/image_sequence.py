@@ -10,7 +10,7 @@ from fractions import Fraction
 from framecloak.domain.errors import ExaminationError, UnreadableVideoError
 from framecloak.domain.imaging.detections import Image
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports import Frame, FrameSource, Sound, SourceInfo
+from framecloak.domain.ports.frames import Frame, FrameSource, Sound, SourceInfo
 
 _BYTES_PER_PIXEL = 3
 

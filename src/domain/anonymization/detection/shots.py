@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framecloak.domain.anonymization.model.analysis import Thumbnail
 from framecloak.domain.imaging.detections import Image
-
-Thumbnail: TypeAlias = NDArray[np.float32]
 
 GRID = (9, 16)
 """Cells of a grid, as (rows, columns)."""

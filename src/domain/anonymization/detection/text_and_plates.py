@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.scales import Look, sizes_due
-from framecloak.domain.anonymization.tracking.tracker import Found, TrackedBox, TrackingSettings, Tracks
+from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.ports import AreaDetector, Frame
+from framecloak.domain.ports.frames import Frame
+from framecloak.domain.ports.models import AreaDetector
 
 SAME_AREA = 0.9
 """Share of a box inside another one from which on the smaller box is redundant."""
@@ -112,38 +114,6 @@ def padded(boxes: Boxes, like_plates: NDArray[np.bool_]) -> Boxes:
     """
     shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
     return bx.pad(boxes, np.where(like_plates, PLATE_PADDING, PADDING) * shorter)
-
-
-def plates_among(tracks: Tracks, found: Sequence[Found], reach: int) -> list[list[TrackedBox]]:
-    """Reclassify tracks of text as plates if most of their detections nearby have the shape of a plate.
-
-    All detections within reach vote, so that a plate seen at a slant for a moment remains one. Detections
-    further away do not vote, so that the result does not depend on the division into slices.
-
-    Args:
-        tracks: tracks of text.
-        found: text detections per frame.
-        reach: number of frames on each side whose detections vote.
-
-    Returns:
-        The boxes of every frame, in their order; reclassified ones have kind plate and ``by_shape`` set.
-    """
-    votes = [
-        [(frame, bool(like[row])) for frame, row in members if (like := found[frame].like_plates) is not None]
-        for members in tracks.members
-    ]
-    boxes: list[list[TrackedBox]] = []
-    for index, frame_boxes in enumerate(tracks.boxes):
-        near = [
-            [like for frame, like in votes[box.track] if abs(frame - index) <= reach] for box in frame_boxes
-        ]
-        boxes.append(
-            [
-                replace(box, kind=Kind.PLATE, by_shape=True) if 2 * sum(likes) > len(likes) else box
-                for box, likes in zip(frame_boxes, near, strict=True)
-            ]
-        )
-    return boxes
 
 
 def _merged(finds: Sequence[Found]) -> Found:

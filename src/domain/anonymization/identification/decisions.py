@@ -19,16 +19,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from framecloak.domain.anonymization.detection.faces import Examination
 from framecloak.domain.anonymization.identification.face_samples import ViewPlan, take_views
+from framecloak.domain.anonymization.model.analysis import Examination
+from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks, Verdict
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, IdentityRule, Unknown
-from framecloak.domain.anonymization.tracking.tracker import TrackedBox, Tracks, Verdict
 from framecloak.domain.errors import ExaminationError, InvalidOptionError
 from framecloak.domain.imaging.detections import Image, Kind
-from framecloak.domain.ports import Frame
-from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.model.faces import EmbeddingSpace
+from framecloak.domain.ports.frames import Frame
+from framecloak.domain.ports.models import FaceRecognizer
 from framecloak.domain.reid.matching import assumed_likeness
-from framecloak.domain.reid.model import EmbeddingSpace
 from framecloak.domain.reid.reference_people import People
 
 _Place = tuple[int, int]

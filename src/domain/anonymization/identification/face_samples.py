@@ -12,13 +12,14 @@ from typing import Self
 
 import numpy as np
 
-from framecloak.domain.anonymization.tracking.tracker import Found
+from framecloak.domain.anonymization.model.analysis import View
+from framecloak.domain.anonymization.model.detections import Found
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports import Frame
-from framecloak.domain.ports.recognition import FaceRecognizer
-from framecloak.domain.reid.quality import Quality, assess
+from framecloak.domain.model.faces import Quality
+from framecloak.domain.ports.frames import Frame
+from framecloak.domain.ports.models import FaceRecognizer
+from framecloak.domain.reid.quality import assess
 
 SMALLEST = 32.0
 """Minimum shorter side of a face in pixels; smaller faces cannot be told apart reliably."""
@@ -74,19 +75,6 @@ class ViewPlan:
     def looks_at(self, index: int) -> bool:
         """Return whether faces of a frame are sampled."""
         return index % self.slot % self.step == 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """Sample of a face in one frame.
-
-    Attributes:
-        chip: (side, side, 3) uint8 RGB, aligned for the recogniser.
-        worth: Quality score; higher is better.
-    """
-
-    chip: Image
-    worth: float
 
 
 def take_views(frame: Frame, found: Found, recognizer: FaceRecognizer) -> Mapping[int, View]:

@@ -18,7 +18,6 @@ from functools import partial
 
 import numpy as np
 
-from framecloak.domain.accounts.model import Means, Principal, enabled, principal_of
 from framecloak.domain.anonymization.identification.decisions import Identification, rule_for
 from framecloak.domain.anonymization.model.identities import Identities, PinnedPeople
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
@@ -31,10 +30,12 @@ from framecloak.domain.errors import (
     ModelMismatchError,
     NotAuthenticatedError,
 )
+from framecloak.domain.model.accounts import Means, Principal, enabled, principal_of
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.ports.galleries import SealedFace, SealedGallery, Vault
-from framecloak.domain.ports.recognition import FaceRecognizer
-from framecloak.domain.ports.services import Clock
+from framecloak.domain.ports.models import FaceRecognizer
+from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.security import Vault
 from framecloak.domain.reid.galleries.encryption import open_gallery
 from framecloak.domain.reid.reference_people import Likenesses, People
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from framecloak.domain.anonymization.identification.decisions import Identification
+from framecloak.domain.anonymization.model.frames import Identified, RedactedFrame
 from framecloak.domain.anonymization.model.identities import Decision, IdentityMode, Unknown
-from framecloak.domain.anonymization.pipeline.render import Identified, RedactedFrame
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
-from framecloak.domain.anonymization.tracking.tracker import Origin
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 MOST_BOXES = 2_000_000
 """Largest number of boxes in a table: an hour of video with twenty faces in every frame."""

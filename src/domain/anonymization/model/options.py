@@ -224,3 +224,7 @@ class Choices:
             self.audio or (before.audio if output_format.is_film else Audio.DROP),
             self.language or before.language,
         )
+
+
+GROUP_FRAMES = 48
+"""About two seconds: players can seek to the start of a group, and each group costs one key frame."""

@@ -12,7 +12,7 @@ from framecloak.domain.anonymization.model.identities import Identities, PinnedP
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.errors import AlreadyFinishedError, NotReadyError
-from framecloak.domain.videos.segments import Region, Segment, union
+from framecloak.domain.model.segments import Region, Segment, union
 
 
 class Status(StrEnum):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
-from framecloak.domain.anonymization.tracking.tracker import Origin, TrackedBox
 from framecloak.domain.imaging.boxes import Corners
 from framecloak.domain.imaging.detections import Image, Kind
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.request import Priority
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 LEASE = timedelta(seconds=20)
 """Time without renewal after which a lease expires and another worker may take over the slice."""

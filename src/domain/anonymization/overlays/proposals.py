@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.videos.segments import Region
+from framecloak.domain.model.segments import Region
 
 MOST_SAMPLES = 24
 """Maximum number of frames sampled, spread evenly over the video."""

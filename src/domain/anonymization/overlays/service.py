@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.detection.text_and_plates import VIDEO_AREAS, look_for_areas
 from framecloak.domain.anonymization.overlays.proposals import Proposal, propose, sample_numbers
 from framecloak.domain.errors import (
@@ -18,10 +17,12 @@ from framecloak.domain.errors import (
 )
 from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.imaging.detections import Image, Kind
-from framecloak.domain.ports import AreaDetector, FrameSource
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import ObjectStore
-from framecloak.domain.videos.model import GrantRole
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.models import AreaDetector
+from framecloak.domain.ports.object_store import ObjectStore
 
 
 def find_overlays(source: FrameSource, text: AreaDetector) -> list[Proposal]:

@@ -14,11 +14,11 @@ from framecloak.domain.anonymization.residuals.detector import SAMPLE_LOOK, Insp
 from framecloak.domain.anonymization.residuals.guard import Prover
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.ports import AreaDetector, FaceDetector, FrameEncoder, FrameReader, Redactor
-from framecloak.domain.ports.films import FilmStudio
+from framecloak.domain.model.segments import Region
 from framecloak.domain.ports.metrics import NULL_METER, Meter
-from framecloak.domain.ports.recognition import FaceRecognizer
-from framecloak.domain.videos.segments import Region
+from framecloak.domain.ports.models import AreaDetector, FaceDetector, FaceRecognizer
+from framecloak.domain.ports.pixels import FrameEncoder, FrameReader, Redactor
+from framecloak.domain.ports.video import FilmStudio
 
 
 @dataclass(frozen=True, slots=True)

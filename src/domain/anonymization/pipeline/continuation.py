@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framecloak.domain.anonymization.detection.faces import Examination
 from framecloak.domain.anonymization.detection.frame_reader import FrameReader
+from framecloak.domain.anonymization.model.analysis import Examination
 from framecloak.domain.anonymization.tracking.track_ids import TrackLinks
 
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.faces import Examination
 from framecloak.domain.anonymization.detection.shots import scene_numbers
 from framecloak.domain.anonymization.identification.decisions import Verdicts
+from framecloak.domain.anonymization.model.analysis import Examination
+from framecloak.domain.anonymization.model.boxes import TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import Search, searches
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.tracking.multi_kind import follow
 from framecloak.domain.anonymization.tracking.track_ids import TrackLinks, TrackNumbers
-from framecloak.domain.anonymization.tracking.tracker import TrackedBox, TrackingSettings
+from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import Kind
 
 

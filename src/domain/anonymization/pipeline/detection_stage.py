@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
-from framecloak.domain.anonymization.detection.faces import Examination, examine
+from framecloak.domain.anonymization.detection.faces import examine
 from framecloak.domain.anonymization.detection.text_and_plates import look_for_areas
 from framecloak.domain.anonymization.identification.decisions import with_views
+from framecloak.domain.anonymization.model.analysis import Examination
+from framecloak.domain.anonymization.model.detections import Found
 from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.tracking.adaptive_detection import CloserLooks
 from framecloak.domain.anonymization.tracking.propagation import with_patches
-from framecloak.domain.anonymization.tracking.tracker import Found
 from framecloak.domain.errors import ExaminationError
-from framecloak.domain.ports import Frame
+from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import Stage, timed
 
 

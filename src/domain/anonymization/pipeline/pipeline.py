@@ -19,19 +19,19 @@ from framecloak.domain.anonymization.detection.faces import run_from
 from framecloak.domain.anonymization.detection.frame_reader import FrameReader
 from framecloak.domain.anonymization.detection.shots import SCENE_HORIZON
 from framecloak.domain.anonymization.identification.decisions import Verdicts
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.decision_stage import DecisionStage
 from framecloak.domain.anonymization.pipeline.detection_stage import DetectionStage
 from framecloak.domain.anonymization.pipeline.memory_plan import MIN_BLOCK_FRAMES, MemoryPlan
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.pipeline.render_stage import RenderStage
 from framecloak.domain.anonymization.pipeline.window import FrameWindow
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.ports import FrameSource
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.frames import FrameSource
 
 
 def redacted_frames(

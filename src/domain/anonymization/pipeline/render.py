@@ -8,89 +8,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
+from framecloak.domain.anonymization.model.frames import Identified, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import IdentityRule
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
-from framecloak.domain.anonymization.model.residuals import Check, Pending, Search, Thumbnail
+from framecloak.domain.anonymization.model.residuals import Pending, Search, Thumbnail
 from framecloak.domain.anonymization.residuals.face_crops import portraits, thumbnails
-from framecloak.domain.anonymization.tracking.tracker import FOUND, Origin, TrackedBox, Verdict
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging import boxes as bx
-from framecloak.domain.imaging.detections import Basis, Image, Kind
-from framecloak.domain.ports import Frame, FrameEncoder, Redactor
+from framecloak.domain.imaging.detections import Image, Kind
+from framecloak.domain.model.segments import Region
+from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
-from framecloak.domain.videos.segments import Region
-
-
-@dataclass(frozen=True, slots=True)
-class RedactedBox:
-    """Box that was redacted in a written frame.
-
-    Attributes:
-        xyxy: ``x1, y1, x2, y2`` in whole pixels inside the frame; right and lower border are exclusive.
-        track: track id; None for regions, residuals, and boxes drawn by hand.
-        score: detection score; None for regions, residuals, and boxes drawn or moved by hand.
-        origin: reason why it was redacted.
-        kind: kind of object; None for a region.
-        by_shape: True for a plate that was inferred from the shape of its text, not found by a plate
-            detector.
-    """
-
-    xyxy: tuple[int, int, int, int]
-    track: int | None
-    score: float | None
-    origin: Origin
-    kind: Kind | None = Kind.FACE
-    by_shape: bool = False
-
-    @property
-    def basis(self) -> Basis | None:
-        """Reason why it counts as a licence plate; None for other kinds and for boxes set by hand."""
-        if self.kind is not Kind.PLATE or self.origin not in FOUND:
-            return None
-        return Basis.SHAPE if self.by_shape else Basis.DETECTOR
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """Face whose identity was requested.
-
-    Attributes:
-        xyxy: box as in `RedactedBox`; a face that was kept is no residual if it is detected there again.
-        track: track id.
-        verdict: identity decision.
-        redacted: True if the decision led to redaction. A face that is kept may still be covered by another
-            redacted box.
-    """
-
-    xyxy: tuple[int, int, int, int]
-    track: int
-    verdict: Verdict
-    redacted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RedactedFrame:
-    """Frame that is ready for delivery.
-
-    Attributes:
-        index: number in the video.
-        data: encoded image.
-        boxes: redacted boxes; empty for a blanked frame.
-        blanked: True if the frame is black, because it could not be analysed or failed the residual check.
-        identified: faces with an identity decision, kept ones included.
-        pending: outstanding residual check; None if there is none.
-        check: result of the residual check; None if the frame was not checked.
-        thumbnails: thumbnails of redacted faces that a reviewer should see.
-    """
-
-    index: int
-    data: bytes
-    boxes: tuple[RedactedBox, ...]
-    blanked: bool
-    identified: tuple[Identified, ...] = ()
-    pending: Pending | None = None
-    check: Check | None = None
-    thumbnails: tuple[Thumbnail, ...] = ()
+from framecloak.domain.ports.pixels import FrameEncoder, Redactor
 
 
 @dataclass(frozen=True, slots=True)

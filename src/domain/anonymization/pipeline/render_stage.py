@@ -8,22 +8,20 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 from framecloak.domain.anonymization.detection.frame_reader import FrameReader
+from framecloak.domain.anonymization.model.frames import Identified, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import Search
 from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments, prover
 from framecloak.domain.anonymization.pipeline.decision_stage import FrameDecision
 from framecloak.domain.anonymization.pipeline.render import (
     NOTHING_KEPT,
-    Identified,
     Kept,
-    RedactedBox,
-    RedactedFrame,
     boxes_to_redact,
     render,
     told_apart,
 )
 from framecloak.domain.anonymization.residuals.face_crops import THUMBNAIL_EVERY
-from framecloak.domain.ports import Frame, FrameSource
+from framecloak.domain.ports.frames import Frame, FrameSource
 
 
 class RenderStage:

@@ -8,12 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 from framecloak.domain.anonymization.model.box_table import BoxTable
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame, inside, render
-from framecloak.domain.ports import Frame, FrameSource
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.anonymization.pipeline.render import inside, render
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.frames import Frame, FrameSource
 
 
 def rerendered_frames(

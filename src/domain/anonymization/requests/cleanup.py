@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from framecloak.domain.anonymization.model.object_keys import REQUESTS, parts_prefix, result_prefix
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, CleanupTally, Concern
-from framecloak.domain.anonymization.requests.service import REQUESTS, parts_prefix, result_prefix
 from framecloak.domain.errors import DatabaseUnavailableError
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import Clock, ObjectStore
+from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.videos.service import UPLOAD_LASTS, UPLOADS, VIDEOS
 
 UPLOAD_KEPT = 2 * UPLOAD_LASTS

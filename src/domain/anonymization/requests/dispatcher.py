@@ -11,7 +11,7 @@ from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.anonymization.model.slices import Demand
 from framecloak.domain.errors import DatabaseUnavailableError, QueueUnavailableError
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import JobQueue
+from framecloak.domain.ports.queue import JobQueue
 
 TICKETS_PER_WORKER = 2
 """Queued wake-ups per worker: one is taken while the next is written."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 from framecloak.domain.errors import NotReadyError, ObjectNotFoundError
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import Clock, ObjectStore, StoredObject
+from framecloak.domain.ports.object_store import ObjectStore, StoredObject
 
 
 class Delivery:

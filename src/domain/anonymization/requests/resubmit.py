@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.box_table import BoxTable
 from framecloak.domain.anonymization.model.options import Choices, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
@@ -21,11 +20,12 @@ from framecloak.domain.anonymization.results.signature import SEAL_FILE, signatu
 from framecloak.domain.anonymization.review.edits import FrameEdit, edited
 from framecloak.domain.anonymization.review.region_coverage import covered, still_covered
 from framecloak.domain.errors import ManifestMismatchError, NotReadyError, ObjectNotFoundError
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import Region
+from framecloak.domain.model.videos import GrantRole, VideoFacts
+from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.ports.results import StoredArchives
-from framecloak.domain.ports.signing import SignatureCheck
-from framecloak.domain.videos.model import GrantRole, VideoFacts
-from framecloak.domain.videos.segments import Region
+from framecloak.domain.ports.security import SignatureCheck
 
 MOST_AT_ONCE = 2
 """Maximum number of manifests edited concurrently: each takes memory and a CPU core for a moment."""

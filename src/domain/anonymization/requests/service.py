@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from framecloak.domain.accounts.model import Principal
+from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, DownloadToken, Status
 from framecloak.domain.anonymization.model.throughput import RATED_REQUESTS, seconds_for, usual_rate
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.errors import StorageUnavailableError
+from framecloak.domain.anonymization.work.result_deletion import deleted_in_time
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, Page, RequestFilter
-from framecloak.domain.ports.services import Clock, ObjectStore, ProgressBoard
-
-DELETION_SECONDS = 5.0
-"""Maximum wait for the object store to delete something; the next clean-up deletes what remains."""
+from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.ports.progress import ProgressBoard
 
 LINK_LASTS = timedelta(minutes=1)
 """Validity of the presigned URL behind a download token."""
-
-
-REQUESTS = "requests/"
-"""Key prefix of everything stored for any request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,32 +227,3 @@ class Anonymization:
             frames_waiting=sum(waiting.values()),
             frames_done=done,
         )
-
-
-def result_prefix(request_id: UUID) -> str:
-    """Return the key prefix of everything stored for a request."""
-    return f"{REQUESTS}{request_id}/"
-
-
-def parts_prefix(request_id: UUID) -> str:
-    """Return the key prefix of a request's parts."""
-    return f"{result_prefix(request_id)}slices/"
-
-
-@asynccontextmanager
-async def deleted_in_time() -> AsyncIterator[None]:
-    """Limit the time that the block may take to delete stored data of a request that is over.
-
-    The limit keeps a hanging object store from blocking the caller.
-
-    Raises:
-        StorageUnavailableError: the time is up; the next clean-up deletes what remains.
-    """
-    try:
-        async with asyncio.timeout(DELETION_SECONDS):
-            yield
-    except TimeoutError as error:
-        raise StorageUnavailableError(
-            "the request is over, but its stored data could not be deleted yet",
-            "no action is needed: the next clean-up deletes it",
-        ) from error

@@ -9,21 +9,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.identification.gallery import GalleryPeople
-from framecloak.domain.anonymization.model.options import Level, require_available, require_faces
+from framecloak.domain.anonymization.model.options import (
+    GROUP_FRAMES,
+    Level,
+    require_available,
+    require_faces,
+)
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Snapshot
 from framecloak.domain.anonymization.model.throughput import RATED_REQUESTS, seconds_for, usual_rate
 from framecloak.domain.anonymization.requests.dispatcher import Dispatcher
-from framecloak.domain.anonymization.results.video_writer import GROUP_FRAMES
 from framecloak.domain.anonymization.work.slice_planning import SLICE_FRAMES, plan_slices
 from framecloak.domain.errors import InvalidOptionError, InvalidSegmentsError, TooManyFramesError
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import require_within
+from framecloak.domain.model.videos import GrantRole
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.ports.recognition import FaceRecognizer
-from framecloak.domain.ports.services import JobQueue
+from framecloak.domain.ports.models import FaceRecognizer
+from framecloak.domain.ports.queue import JobQueue
 from framecloak.domain.support.resilience import uninterrupted
-from framecloak.domain.videos.model import GrantRole
-from framecloak.domain.videos.segments import require_within
 
 MOST_SEGMENTS = 100
 """Maximum number of segments in one request."""

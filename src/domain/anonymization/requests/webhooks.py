@@ -11,9 +11,10 @@ from hashlib import sha256
 
 from framecloak.domain.anonymization.model.request import AnonymizationRequest
 from framecloak.domain.errors import WebhookFailedError
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import Clock
-from framecloak.domain.ports.webhooks import Notice, WebhookSender
+from framecloak.domain.ports.repositories.webhooks import Notice
+from framecloak.domain.ports.webhooks import WebhookSender
 
 EVENT_ID = "Framecloak-Event-Id"
 TIMESTAMP = "Framecloak-Timestamp"

@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.detection.faces import SAME_FACE, examine
 from framecloak.domain.anonymization.detection.scales import Look, sizes_due
+from framecloak.domain.anonymization.model.detections import Found
 from framecloak.domain.anonymization.model.residuals import Pending, Portrait
 from framecloak.domain.anonymization.residuals.face_crops import AROUND, around, cut
-from framecloak.domain.anonymization.tracking.tracker import Found
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes, Corners
 from framecloak.domain.imaging.detections import FloatArray, Image
-from framecloak.domain.ports import FaceDetector, Frame
-from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.ports.frames import Frame
+from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
 from framecloak.domain.reid.matching import usual_threshold
 
 SEARCH_THRESHOLD = 0.2

@@ -12,7 +12,7 @@ from framecloak.domain.anonymization.model.residuals import Portrait, Thumbnail
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Corners
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports import FrameEncoder
+from framecloak.domain.ports.pixels import FrameEncoder
 
 AROUND = 0.25
 """Margin of a crop on each side, as a share of the box; the face then fills about half of the crop."""

@@ -15,18 +15,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
 from framecloak.domain.anonymization.model.residuals import Check, Pending
-from framecloak.domain.anonymization.pipeline.render import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.residuals.detector import Inspected, Inspector, Redaction
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes, Corners
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.ports import Frame, FrameEncoder, FrameReader, Redactor
-from framecloak.domain.ports.films import FilmFormat, FilmStudio, Group
+from framecloak.domain.ports.frames import Frame
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage, timed
+from framecloak.domain.ports.pixels import FrameEncoder, FrameReader, Redactor
+from framecloak.domain.ports.video import FilmFormat, FilmStudio, Group
 
 WIDER = 0.5
 """Margin of the black fill on each side of a residual, as a share of its box."""

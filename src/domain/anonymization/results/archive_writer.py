@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
 from framecloak.domain.anonymization.identification.log import IdentityLog
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.residuals import Method, Proof
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.results.manifest import (
     MANIFEST_FILE,
     FrameLog,
@@ -23,8 +23,8 @@ from framecloak.domain.anonymization.results.manifest import (
 )
 from framecloak.domain.anonymization.results.report_data import Evidence
 from framecloak.domain.anonymization.results.signature import SEAL_FILE, Seal, key_id
-from framecloak.domain.ports import Archive
-from framecloak.domain.ports.signing import Signer
+from framecloak.domain.ports.archives import Archive
+from framecloak.domain.ports.security import Signer
 
 REPORT_FILE = "report.html"
 

@@ -17,6 +17,8 @@ from framecloak.domain.anonymization.model.box_table import (
     BoxTable,
     BoxTableBuilder,
 )
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Audio,
@@ -25,9 +27,7 @@ from framecloak.domain.anonymization.model.options import (
     RedactionShape,
     RedactionStyle,
 )
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
 from framecloak.domain.anonymization.results.manifest import MANIFEST_VERSION
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.errors import (
     DomainError,
     InvalidManifestError,
@@ -35,7 +35,7 @@ from framecloak.domain.errors import (
     TooManyBoxesError,
 )
 from framecloak.domain.imaging.detections import Basis, Kind
-from framecloak.domain.videos.segments import Region, Segment, union
+from framecloak.domain.model.segments import Region, Segment, union
 
 LARGEST_EDITED = 256 << 20
 """Maximum size in bytes of a manifest to render from: about two million boxes."""

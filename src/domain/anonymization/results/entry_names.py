@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 
 def frame_names(segments: Mapping[int, Segment]) -> Callable[[int], str]:

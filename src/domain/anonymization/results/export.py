@@ -20,13 +20,13 @@ from framecloak.domain.anonymization.identification.face_samples import ViewPlan
 from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level, RedactionShape, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import Method
 from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments, prover
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.pipeline.rerender import rerendered_frames
 from framecloak.domain.anonymization.residuals.detector import SEARCH_THRESHOLD
 from framecloak.domain.anonymization.residuals.guard import Prover
@@ -47,9 +47,10 @@ from framecloak.domain.anonymization.results.video_writer import (
 )
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import ModelCard
-from framecloak.domain.ports import Archive, FrameSource
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.archives import Archive
+from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.reid.matching import usual_threshold
-from framecloak.domain.videos.segments import Region, Segment
 
 ELLIPSE_MARGIN = 0.3
 """Margin of boxes in which ellipses are drawn; 0.21 would just reach the corners of the detection."""

@@ -20,15 +20,16 @@ from typing import Any
 from framecloak.domain.anonymization.detection.scales import Look
 from framecloak.domain.anonymization.detection.text_and_plates import AreaSettings
 from framecloak.domain.anonymization.identification.log import IdentityLog, RecordedIdentities
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import Proof
-from framecloak.domain.anonymization.pipeline.render import RedactedBox, RedactedFrame
-from framecloak.domain.anonymization.tracking.tracker import Origin, TrackingSettings
+from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import Kind, ModelCard
-from framecloak.domain.ports import SourceInfo
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.frames import SourceInfo
 from framecloak.domain.support.canonical_json import canonical
-from framecloak.domain.videos.segments import Region, Segment
 
 MANIFEST_FILE = "manifest.json"
 MANIFEST_VERSION = 2

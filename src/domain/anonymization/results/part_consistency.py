@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from framecloak.domain.anonymization.results.manifest import RecordedModel
 from framecloak.domain.errors import WorkersDisagreeError
 from framecloak.domain.imaging.detections import ModelCard
-from framecloak.domain.videos.segments import Segment, union
+from framecloak.domain.model.segments import Segment, union
 
 _NONE = "none"
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from framecloak.domain.anonymization.model.boxes import FOUND, Origin
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.residuals import Tally
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
-from framecloak.domain.anonymization.tracking.tracker import FOUND, Origin
 from framecloak.domain.imaging.detections import Basis, Kind
 
 LISTED = 10

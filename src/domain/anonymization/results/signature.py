@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Self
 
 from framecloak.domain.anonymization.model.provenance import SignatureState
-from framecloak.domain.ports.signing import SignatureCheck, Signer
+from framecloak.domain.ports.security import SignatureCheck, Signer
 from framecloak.domain.support.canonical_json import canonical
 
 SEAL_FILE = "manifest.sig"

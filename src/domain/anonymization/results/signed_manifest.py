@@ -8,7 +8,7 @@ from typing import Any
 
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE, MANIFEST_VERSION
 from framecloak.domain.errors import ObjectNotFoundError, UnreadableArchiveError
-from framecloak.domain.ports import ArchiveReader
+from framecloak.domain.ports.archives import ArchiveReader
 
 LARGEST_MANIFEST = 1 << 30
 """Maximum size in bytes; this program never writes a larger manifest."""

@@ -13,8 +13,8 @@ from framecloak.domain.anonymization.results.manifest import FIRST_LINK, MANIFES
 from framecloak.domain.anonymization.results.signature import SEAL_FILE, Seal, key_id
 from framecloak.domain.anonymization.results.signed_manifest import manifest_bytes, read_signed
 from framecloak.domain.errors import ObjectNotFoundError
-from framecloak.domain.ports import ArchiveReader
-from framecloak.domain.ports.signing import SignatureCheck
+from framecloak.domain.ports.archives import ArchiveReader
+from framecloak.domain.ports.security import SignatureCheck
 
 _LARGEST_SEAL = 1 << 16
 

@@ -15,18 +15,15 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
 
-from framecloak.domain.anonymization.model.options import Appearance, Audio
+from framecloak.domain.anonymization.model.frames import RedactedFrame
+from framecloak.domain.anonymization.model.options import GROUP_FRAMES, Appearance, Audio
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.residuals.guard import Prover
 from framecloak.domain.anonymization.results.archive_writer import Record
 from framecloak.domain.errors import InvalidFormatError
-from framecloak.domain.ports import FrameSource, Sound, SourceInfo
-from framecloak.domain.ports.films import FilmFormat, FilmStudio, FilmWriter, Group
-from framecloak.domain.videos.segments import Segment
-
-GROUP_FRAMES = 48
-"""About two seconds: players can seek to the start of a group, and each group costs one key frame."""
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.frames import FrameSource, Sound, SourceInfo
+from framecloak.domain.ports.video import FilmFormat, FilmStudio, FilmWriter, Group
 
 MOST_WAITING = 16
 """Maximum number of frames queued for the encoder as raw planes."""

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framecloak.domain.anonymization.model.box_table import MOST_BOXES, BoxTable, BoxTableBuilder, entries
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
-from framecloak.domain.anonymization.tracking.tracker import Origin
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
 from framecloak.domain.imaging.boxes import Corners
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
 
 
 def covered(

@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Snapshot
 from framecloak.domain.anonymization.results.archive_writer import REPORT_FILE
 from framecloak.domain.anonymization.results.edited_manifest import read_edited
@@ -18,10 +17,13 @@ from framecloak.domain.anonymization.results.entry_names import film_names, fram
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
 from framecloak.domain.anonymization.review.ranking import FrameRisk, Ranking
 from framecloak.domain.errors import FrameNotFoundError, NotReadyError, ObjectNotFoundError
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.archives import StoredArchives
 from framecloak.domain.ports.database import Database, Page
-from framecloak.domain.ports.results import FilmViewer, Shrinker, StoredArchives
-from framecloak.domain.ports.services import ObjectStore
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.ports.pixels import Shrinker
+from framecloak.domain.ports.video import FilmViewer
 
 MOST_AT_ONCE = 2
 """Maximum number of concurrent tasks: video decoding, image scaling and manifest ranking."""

@@ -18,7 +18,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.faces import Examination
+from framecloak.domain.anonymization.model.analysis import Examination
+from framecloak.domain.anonymization.model.detections import Found
 from framecloak.domain.anonymization.tracking.propagation import (
     AREAS,
     MOST_DRIFT,
@@ -27,10 +28,9 @@ from framecloak.domain.anonymization.tracking.propagation import (
     seen_between,
     seen_later,
 )
-from framecloak.domain.anonymization.tracking.tracker import Found
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.boxes import Boxes
-from framecloak.domain.ports import Frame
+from framecloak.domain.ports.frames import Frame
 
 FARTHEST = 10.0
 """Largest displacement between two detections of one object, in units of the box's shorter side."""

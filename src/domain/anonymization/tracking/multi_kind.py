@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.faces import Examination
-from framecloak.domain.anonymization.detection.text_and_plates import plates_among
-from framecloak.domain.anonymization.tracking.propagated_boxes import Seen
-from framecloak.domain.anonymization.tracking.tracker import TrackedBox, TrackingSettings, Tracks, track
+from framecloak.domain.anonymization.model.analysis import Examination, Seen
+from framecloak.domain.anonymization.model.boxes import TrackedBox, Tracks
+from framecloak.domain.anonymization.tracking.plates_by_shape import plates_among
+from framecloak.domain.anonymization.tracking.tracker import TrackingSettings, track
 from framecloak.domain.imaging.detections import Kind
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framecloak.domain.anonymization.model.analysis import Seen
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 
@@ -17,26 +17,6 @@ Sighting: TypeAlias = tuple[int, Boxes]
 
 UNSEEN = 0.5
 """Extra margin for a box whose template was not found, in units of its shorter side."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """Detections of other frames that template matching searched for in one frame.
-
-    Attributes:
-        frames: (n,) frames in which they were detected.
-        rows: (n,) rows of those frames' detections.
-        boxes: (n, 4) their boxes in this frame, in pixels; NaN if the template was not found.
-    """
-
-    frames: NDArray[np.intp]
-    rows: NDArray[np.intp]
-    boxes: Boxes
-
-    @classmethod
-    def nothing(cls) -> Self:
-        """Return an instance for a frame in which nothing was searched for."""
-        return cls(np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 4)))
 
 
 class Sightings:

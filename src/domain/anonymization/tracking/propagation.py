@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.detection.faces import Examination
-from framecloak.domain.anonymization.tracking.propagated_boxes import Seen
-from framecloak.domain.anonymization.tracking.template_matching import Patch, Picture
-from framecloak.domain.anonymization.tracking.tracker import Found
+from framecloak.domain.anonymization.model.analysis import Examination, Patch, Seen
+from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.tracking.template_matching import Picture
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.ports import Frame
+from framecloak.domain.ports.frames import Frame
 
 AREAS = (Kind.TEXT, Kind.PLATE)
 

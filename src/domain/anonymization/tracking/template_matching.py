@@ -9,15 +9,15 @@ comparison depend on the size of the text and not on that of the frame.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framecloak.domain.anonymization.model.analysis import Patch
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
 from framecloak.domain.imaging.detections import FloatArray
-from framecloak.domain.ports import Frame
+from framecloak.domain.ports.frames import Frame
 
 LONGEST_SIDE = 960
 """Longer side in pixels of the scaled frame; frames are never enlarged to it."""
@@ -61,26 +61,6 @@ _FLAT = 1.0
 
 _EASY = 16
 """Input sizes are padded to a multiple of this: Fourier transforms are slow for prime sizes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Patch:
-    """Content of a box, for locating it in other frames.
-
-    Attributes:
-        box: (4,) pixels of the frame.
-        levels: (h, w) grey levels; empty if the content cannot be matched.
-        x, y: upper left corner, in pixels of the downscaled frame.
-        shrink: downscaling factor, relative to the matcher's scaled frame.
-        size: (height, width) of the scaled frame that the template was cut from.
-    """
-
-    box: Boxes
-    levels: FloatArray
-    x: int
-    y: int
-    shrink: int
-    size: tuple[int, int]
 
 
 class Picture:

@@ -14,43 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framecloak.domain.anonymization.model.identities import Decision
+from framecloak.domain.anonymization.model.analysis import Seen
+from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox, Tracks
+from framecloak.domain.anonymization.model.detections import Found
 from framecloak.domain.anonymization.tracking.association import LOOK_BACK, link
-from framecloak.domain.anonymization.tracking.propagated_boxes import Seen, Sighting, Sightings, enlarged
+from framecloak.domain.anonymization.tracking.propagated_boxes import Sighting, Sightings, enlarged
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.boxes import Boxes
-from framecloak.domain.imaging.detections import FloatArray, Kind
-
-
-class Origin(StrEnum):
-    """Reason why a box is redacted."""
-
-    DETECTED = "detected"
-    """Detected in this frame with a high score."""
-    LINKED = "linked"
-    """Detected in this frame with a low score, confirmed by the track."""
-    FILLED = "filled"
-    """Interpolated between two detections of the track."""
-    EXTENDED = "extended"
-    """Extrapolated just before the first or after the last detection of the track."""
-    REGION = "region"
-    """Region marked by hand."""
-    EDITED = "edited"
-    """Detected, and changed by hand afterwards."""
-    MANUAL = "manual"
-    """Added by hand to the detected boxes."""
-    RESIDUAL = "residual"
-    """Detected in the redacted frame by the residual check."""
-
-
-FOUND = frozenset({Origin.DETECTED, Origin.LINKED, Origin.FILLED, Origin.EXTENDED})
-"""Origins that stem from a detector, in this frame or in others of the track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,79 +84,6 @@ class TrackingSettings:
         further.
         """
         return self.smoothing + self.extension + self.max_gap + self.memory + LOOK_BACK
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Result of identifying a face.
-
-    Attributes:
-        decision: conclusion from the evidence.
-        evidence: face samples that it is based on: ascending frame numbers, each with the highest cosine
-            similarity of the face in that frame to any of the reference people.
-    """
-
-    decision: Decision
-    evidence: tuple[tuple[int, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TrackedBox:
-    """One box to redact in one frame.
-
-    Attributes:
-        xyxy: ``x1, y1, x2, y2`` in pixels, margin included, not clipped to the frame.
-        track: id of the track within one call of ``track``.
-        score: score of the detection; of the nearest one in time if the box is interpolated or extrapolated.
-        origin: reason why the box is redacted.
-        kind: kind of object.
-        verdict: identity decision; None if identities were not requested.
-        by_shape: True for text that was classified as a plate by its shape.
-    """
-
-    xyxy: tuple[float, float, float, float]
-    track: int
-    score: float
-    origin: Origin
-    kind: Kind = Kind.FACE
-    verdict: Verdict | None = None
-    by_shape: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """Detections of one kind in one frame.
-
-    Attributes:
-        boxes: (n, 4) pixels of the frame.
-        scores: (n,) in 0..1.
-        landmarks: (n, 5, 2) pixels of the frame, as in `domain.detection.Detections`; None for kinds without
-            landmarks.
-        like_plates: (n,) bool, True for text with the shape of a plate; None for other kinds.
-    """
-
-    boxes: Boxes
-    scores: NDArray[np.float64]
-    landmarks: FloatArray | None = None
-    like_plates: NDArray[np.bool_] | None = None
-
-    @classmethod
-    def nothing(cls) -> Self:
-        """Return an instance without detections."""
-        return cls(np.empty((0, 4)), np.empty(0))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tracks:
-    """Boxes to redact in a run of frames, and the tracks that they belong to.
-
-    Attributes:
-        boxes: boxes of each frame, ordered by track.
-        members: detections of each track, as ``(frame, row in that frame's detections)``.
-    """
-
-    boxes: list[list[TrackedBox]]
-    members: list[list[tuple[int, int]]]
 
 
 def track(

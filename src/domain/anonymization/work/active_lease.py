@@ -12,7 +12,7 @@ from typing import TypeVar
 from framecloak.domain.anonymization.model.slices import Lease, Standing
 from framecloak.domain.errors import DatabaseUnavailableError, ProcessingTimeoutError
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import ProgressBoard
+from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.domain.support.resilience import ended, uninterrupted
 
 BEAT = 0.5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from framecloak.domain.anonymization.model.boxes import Origin, Verdict
+from framecloak.domain.anonymization.model.frames import Identified, RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.identities import Decision
 from framecloak.domain.anonymization.model.residuals import Check, Thumbnail
-from framecloak.domain.anonymization.pipeline.render import Identified, RedactedBox, RedactedFrame
-from framecloak.domain.anonymization.tracking.tracker import Origin, Verdict
 from framecloak.domain.imaging.detections import Kind
 
 

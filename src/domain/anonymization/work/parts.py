@@ -15,12 +15,12 @@ from typing import Any, TypedDict
 from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
 from framecloak.domain.anonymization.identification.log import RecordedIdentities
 from framecloak.domain.anonymization.model.box_table import LARGEST
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify
 from framecloak.domain.anonymization.model.provenance import BasedOn
 from framecloak.domain.anonymization.model.residuals import Method
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.results.archive_writer import Imprint, Record
 from framecloak.domain.anonymization.results.export import (
     Export,
@@ -44,9 +44,10 @@ from framecloak.domain.anonymization.results.video_writer import (
 from framecloak.domain.anonymization.tracking.track_ids import TrackChain, TrackLinks
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.anonymization.work.part_rows import frame_of_row, frame_row
-from framecloak.domain.ports import Archive, ArchiveReader, FrameSource, SourceInfo
-from framecloak.domain.ports.films import FilmStudio, Group
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.archives import Archive, ArchiveReader
+from framecloak.domain.ports.frames import FrameSource, SourceInfo
+from framecloak.domain.ports.video import FilmStudio, Group
 
 PART_FILE = "part.json"
 """Last entry of a part: metadata of its frames for the manifest."""

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 SLICE_FRAMES = 250
 """Maximum frames of one slice: seconds of work at 1080p, so that a crashed worker costs little."""

@@ -9,21 +9,21 @@ from itertools import count
 from pathlib import Path
 from uuid import UUID
 
-from framecloak.domain.accounts.model import Means, Principal, Role
 from framecloak.domain.anonymization.identification.decisions import Identification
 from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
 from framecloak.domain.anonymization.model.box_table import BoxTable
+from framecloak.domain.anonymization.model.object_keys import parts_prefix, result_prefix
 from framecloak.domain.anonymization.model.options import Level, Verify
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Snapshot, Status
 from framecloak.domain.anonymization.model.slices import Lease, SliceKind, Standing
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
-from framecloak.domain.anonymization.requests.service import deleted_in_time, parts_prefix, result_prefix
 from framecloak.domain.anonymization.results.entry_names import film_names, frame_names
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.anonymization.results.manifest import Summary
 from framecloak.domain.anonymization.work.active_lease import HeldLease
 from framecloak.domain.anonymization.work.metrics import fetched
 from framecloak.domain.anonymization.work.parts import Binder, Binding, Filming, WrittenPart, write_part
+from framecloak.domain.anonymization.work.result_deletion import deleted_in_time
 from framecloak.domain.anonymization.work.worker_resources import Workshop
 from framecloak.domain.errors import (
     IdentitiesLostError,
@@ -32,11 +32,13 @@ from framecloak.domain.errors import (
     StorageUnavailableError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Means, Principal, Role
+from framecloak.domain.model.videos import GrantRole, Video
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
 from framecloak.domain.ports.metrics import Stage, timed
-from framecloak.domain.ports.services import Clock, ObjectStore
+from framecloak.domain.ports.object_store import ObjectStore
 from framecloak.domain.support.resilience import Backoff
-from framecloak.domain.videos.model import GrantRole, Video
 
 WORKER = Principal(0, "worker", Role.ADMIN, Means.COMMAND)
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+from framecloak.domain.anonymization.model.object_keys import result_prefix
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
 from framecloak.domain.anonymization.model.slices import MOST_ATTEMPTS, MOST_FAILURES, Lease, Standing
-from framecloak.domain.anonymization.requests.service import deleted_in_time, result_prefix
 from framecloak.domain.anonymization.work.active_lease import HeldLease, LeaseEndedError, WorkerStuckError
 from framecloak.domain.anonymization.work.metrics import count_lease, metered
+from framecloak.domain.anonymization.work.result_deletion import deleted_in_time
 from framecloak.domain.anonymization.work.slice_planning import choose_slice
 from framecloak.domain.anonymization.work.slice_processor import WORKER, SliceMaker
 from framecloak.domain.anonymization.work.worker_resources import Workshop
@@ -25,8 +26,10 @@ from framecloak.domain.errors import (
     StorageUnavailableError,
     WorkersDisagreeError,
 )
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.services import Clock, ObjectStore, ProgressBoard
+from framecloak.domain.ports.object_store import ObjectStore
+from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.domain.support.resilience import Backoff, uninterrupted
 
 logger = logging.getLogger(__name__)

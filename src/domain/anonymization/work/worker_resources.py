@@ -13,9 +13,10 @@ from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.slices import LEASE
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.results.archive_writer import Imprint
-from framecloak.domain.ports import Archive, ArchiveReader, FrameSource
-from framecloak.domain.ports.films import FilmStudio
+from framecloak.domain.ports.archives import Archive, ArchiveReader
+from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.ports.metrics import NULL_METER, Meter
+from framecloak.domain.ports.video import FilmStudio
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from framecloak.domain.imaging.detections import FloatArray
-from framecloak.domain.ports.galleries import Query, SealedFace, SealedGallery, Vault
+from framecloak.domain.ports.repositories.galleries import Query, SealedFace, SealedGallery
+from framecloak.domain.ports.security import Vault
 from framecloak.domain.reid.galleries.model import EnrolledFace, Enrolment, Gallery
 
 

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
-from framecloak.domain.accounts.model import Principal
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import Database
-from framecloak.domain.ports.galleries import GalleryIndexes, SealedGallery, Vault
+from framecloak.domain.ports.repositories.galleries import GalleryIndexes, SealedGallery
+from framecloak.domain.ports.security import Vault
 from framecloak.domain.reid.galleries.encryption import reseal, reseal_name
 
 BATCH = 500

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
-from framecloak.domain.reid.model import Embedding, EmbeddingSpace
+from framecloak.domain.model.faces import Embedding, EmbeddingSpace
 
 LONGEST_NAME = 200
 """Maximum number of characters of a gallery's name, and of a label."""

@@ -14,12 +14,14 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import GalleryFullError, InvalidOptionError
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.faces import Embedding, EmbeddingSpace
+from framecloak.domain.ports.clock import Clock
 from framecloak.domain.ports.database import Database, UnitOfWork
-from framecloak.domain.ports.galleries import SealedFace, SealedGallery, Vault
-from framecloak.domain.ports.paging import Page
-from framecloak.domain.ports.services import Clock
+from framecloak.domain.ports.repositories.galleries import SealedFace, SealedGallery
+from framecloak.domain.ports.repositories.paging import Page
+from framecloak.domain.ports.security import Vault
 from framecloak.domain.reid.galleries.encryption import (
     open_face,
     open_gallery,
@@ -36,7 +38,6 @@ from framecloak.domain.reid.galleries.model import (
     GalleryMatch,
     require_name,
 )
-from framecloak.domain.reid.model import Embedding, EmbeddingSpace
 
 LARGEST_DIMENSION = 4000
 """Maximum vector length that the database can index."""

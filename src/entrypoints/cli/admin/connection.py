@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 
-from framecloak.domain.accounts.model import Means, Principal, Role
 from framecloak.domain.errors import UserNotFoundError
-from framecloak.domain.ports.paging import Page
+from framecloak.domain.model.accounts import Means, Principal, Role
+from framecloak.domain.ports.repositories.paging import Page
 from framecloak.entrypoints.cli.interrupts import Interrupted, heeded_signals
 from framecloak.entrypoints.cli.options import service_settings
 

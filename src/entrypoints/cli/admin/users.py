@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from framecloak.domain.accounts.model import Role
 from framecloak.domain.accounts.service import SHORTEST_PASSWORD
+from framecloak.domain.model.accounts import Role
 from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, all_of, connected_service, run
 from framecloak.entrypoints.cli.options import data_dir_option
 

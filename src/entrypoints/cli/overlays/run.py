@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.overlays.proposals import Proposal
 from framecloak.domain.anonymization.overlays.service import find_overlays
 from framecloak.domain.errors import InvalidOptionError, OutputUnwritableError
-from framecloak.domain.ports import AreaDetector, FrameEncoder, FrameSource
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.models import AreaDetector
+from framecloak.domain.ports.pixels import FrameEncoder
 from framecloak.domain.videos.marks import Marking
 
 _LINE = 3

@@ -35,7 +35,7 @@ from framecloak.entrypoints.cli.redact.options import (
 from framecloak.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
-    from framecloak.entrypoints.cli.redact.run import Outcome
+    from framecloak.entrypoints.cli.redact.outcome import Outcome
 
 _DEFAULT = Appearance()
 

@@ -16,7 +16,7 @@ import numpy as np
 from framecloak.domain.anonymization.results.manifest import MANIFEST_FILE
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports import FrameSource
+from framecloak.domain.ports.frames import FrameSource
 
 _TILE = 480
 """Length of the longer side of a tile in pixels."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from framecloak.adapters.media.pictures.source import is_picture
 from framecloak.domain.anonymization.results.export import Exhibit
 from framecloak.domain.errors import InputNotFoundError, NoFramesError
-from framecloak.domain.ports import FrameSource
-from framecloak.domain.videos.segments import Segment, union
+from framecloak.domain.model.segments import Segment, union
+from framecloak.domain.ports.frames import FrameSource
 from framecloak.entrypoints.cli.redact.marks import RegionMark, SegmentMark
 
 VIDEO_SUFFIXES = frozenset(

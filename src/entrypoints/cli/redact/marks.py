@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
-from framecloak.domain.ports import SourceInfo
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.frames import SourceInfo
 
 _MOMENT = re.compile(r"(?P<frames>\d{1,9})|(?P<seconds>\d{1,9}(\.\d{1,9})?)s")
 _AREA = re.compile(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})")

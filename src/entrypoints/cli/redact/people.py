@@ -10,8 +10,8 @@ from framecloak.adapters.media.pictures.source import pictures_in
 from framecloak.domain.anonymization.identification.decisions import Identification, rule_for
 from framecloak.domain.anonymization.model.identities import IdentityMode, Unknown, check_identities
 from framecloak.domain.errors import InvalidOptionError, NoFramesError
-from framecloak.domain.ports import FaceDetector, FrameSource
-from framecloak.domain.ports.recognition import FaceRecognizer
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.models import FaceDetector, FaceRecognizer
 from framecloak.domain.reid.reference_people import people_in_pictures
 
 

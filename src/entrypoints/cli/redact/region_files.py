@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from framecloak.domain.errors import InputNotFoundError, InvalidRegionError, OutputUnwritableError
-from framecloak.domain.videos.segments import Region
+from framecloak.domain.model.segments import Region
 from framecloak.entrypoints.cli.redact.marks import RegionMark, parse_region
 
 _HINT = "`framecloak overlays VIDEO --accept all -o FILE` writes one"

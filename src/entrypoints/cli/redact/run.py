@@ -9,13 +9,12 @@ from pathlib import Path
 
 from framecloak.domain.anonymization.model.options import Appearance, Level, Verify, require_faces
 from framecloak.domain.anonymization.results.export import Export, batches
-from framecloak.domain.anonymization.results.manifest import Summary
 from framecloak.domain.anonymization.results.video_writer import require_filmable
 from framecloak.domain.errors import InvalidOptionError, OutputUnwritableError
-from framecloak.domain.imaging.detections import ModelCard
 from framecloak.entrypoints.cli.progress import Monitor
 from framecloak.entrypoints.cli.redact.inputs import find_files, open_exhibits
 from framecloak.entrypoints.cli.redact.marks import RegionMark, SegmentMark
+from framecloak.entrypoints.cli.redact.outcome import Outcome
 from framecloak.entrypoints.cli.redact.people import FolderOfPeople
 from framecloak.entrypoints.composition.pipeline import Container
 
@@ -71,30 +70,6 @@ class Order:
                 "give a --region, or use --level faces",
             )
         check_output(self.output, overwrite=self.overwrite)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Result of a run.
-
-    Attributes:
-        summary: Counts of frames, boxes and tracks.
-        output: Path of the ZIP.
-        size: Size of the ZIP in bytes.
-        seconds: Time from the first frame to the complete ZIP, in seconds.
-        model: Face detector; None if no faces were detected at this level.
-    """
-
-    summary: Summary
-    output: Path
-    size: int
-    seconds: float
-    model: ModelCard | None
-
-    @property
-    def frames_per_second(self) -> float:
-        """Average number of frames processed per second."""
-        return self.summary.frames / max(self.seconds, 1e-9)
 
 
 def redact(order: Order, container: Container, monitor: Monitor) -> Outcome:

@@ -19,7 +19,7 @@ from framecloak.entrypoints.cli.reid.pictures import Seen, draw_option, picture_
 from framecloak.entrypoints.cli.reid.pictures import draw as draw_pictures
 
 if TYPE_CHECKING:
-    from framecloak.domain.reid.model import Analysis, EmbeddingSpace, Face
+    from framecloak.domain.model.faces import Analysis, EmbeddingSpace, Face
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

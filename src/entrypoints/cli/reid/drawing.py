@@ -13,7 +13,7 @@ import numpy as np
 from framecloak.adapters.media.pictures.untrusted import StrangersPictures
 from framecloak.domain.errors import OutputUnwritableError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.reid.model import Analysis
+from framecloak.domain.model.faces import Analysis
 
 _BOX = (80, 220, 60)
 _POINT = (60, 80, 255)

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import click
 
-from framecloak.domain.accounts.model import Principal, Role
 from framecloak.domain.errors import DomainError, GalleryNotFoundError, InvalidOptionError
+from framecloak.domain.model.accounts import Principal, Role
 from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, all_of, connected_service, run
 from framecloak.entrypoints.cli.exit_codes import SUCCESS, report_domain_error
 from framecloak.entrypoints.cli.options import data_dir_option
@@ -22,9 +22,9 @@ from framecloak.entrypoints.cli.reid.pictures import Seen, draw_option, picture_
 from framecloak.entrypoints.cli.reid.pictures import draw as draw_pictures
 
 if TYPE_CHECKING:
+    from framecloak.domain.model.faces import Analysis
     from framecloak.domain.reid.galleries.model import Gallery
     from framecloak.domain.reid.lazy_analysis import Faces
-    from framecloak.domain.reid.model import Analysis
     from framecloak.entrypoints.composition.service import Service
 
 

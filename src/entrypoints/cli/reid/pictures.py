@@ -12,7 +12,7 @@ import click
 from framecloak.domain.errors import InputNotFoundError
 
 if TYPE_CHECKING:
-    from framecloak.domain.reid.model import Analysis
+    from framecloak.domain.model.faces import Analysis
 
 draw_option = click.option(
     "--draw",

@@ -18,10 +18,11 @@ from framecloak.domain.anonymization.results.signature import SEAL_FILE, signatu
 from framecloak.domain.anonymization.results.video_writer import require_filmable
 from framecloak.domain.anonymization.review.region_coverage import covered
 from framecloak.domain.errors import InputNotFoundError, TooManyBoxesError
-from framecloak.domain.ports import ArchiveReader
+from framecloak.domain.ports.archives import ArchiveReader
 from framecloak.entrypoints.cli.progress import Monitor
 from framecloak.entrypoints.cli.redact.inputs import open_exhibits
-from framecloak.entrypoints.cli.redact.run import Outcome, check_no_input_is_replaced, check_output
+from framecloak.entrypoints.cli.redact.outcome import Outcome
+from framecloak.entrypoints.cli.redact.run import check_no_input_is_replaced, check_output
 from framecloak.entrypoints.composition.pipeline import Container
 
 

@@ -15,7 +15,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Order, Status
 from framecloak.domain.anonymization.requests.submit import Submitted
@@ -26,6 +25,7 @@ from framecloak.domain.errors import (
     InvalidOptionError,
     OutputUnwritableError,
 )
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import RequestFilter
 from framecloak.domain.support.resilience import ended, uninterrupted
 from framecloak.entrypoints.cli.admin.connection import OPERATOR, account, connected_service
@@ -38,7 +38,7 @@ from framecloak.entrypoints.cli.exit_codes import (
     report,
 )
 from framecloak.entrypoints.cli.progress import Monitor, Voice
-from framecloak.entrypoints.cli.requests.command import Wanted
+from framecloak.entrypoints.cli.requests.arguments import Wanted
 from framecloak.entrypoints.composition.pipeline import Container
 from framecloak.entrypoints.composition.service import Service
 from framecloak.entrypoints.schemas.orders import SubmitBody

@@ -10,9 +10,9 @@ from litestar import Controller, post
 from litestar.params import JSONBody, QueryParameter
 
 from framecloak.domain.errors import DomainError, InvalidImageError
+from framecloak.domain.model.faces import Analysis
 from framecloak.domain.reid.analysis import require_batch
 from framecloak.domain.reid.matching import Match, compare, find_matches
-from framecloak.domain.reid.model import Analysis
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, decode
 from framecloak.entrypoints.asgi.disconnect import unless_client_leaves
 from framecloak.entrypoints.asgi.problem_details import domain_problem

@@ -10,9 +10,9 @@ from litestar.params import JSONBody
 from msgspec import UnsetType
 
 from framecloak.domain.errors import InvalidOptionError, ModelMismatchError
+from framecloak.domain.model.faces import Analysis, Embedding
 from framecloak.domain.reid.galleries.model import Enrolment, Gallery
 from framecloak.domain.reid.matching import Numbers, unit_vector, usual_threshold
-from framecloak.domain.reid.model import Analysis, Embedding
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest
 from framecloak.entrypoints.asgi.disconnect import unless_client_leaves
 from framecloak.entrypoints.http.controllers.faces import MAX_PICTURE_BYTES, MODEL_PROBLEMS, PICTURE_PROBLEMS

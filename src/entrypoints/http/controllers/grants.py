@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Controller, delete, get, put
 from litestar.params import JSONBody
 
-from framecloak.domain.videos.model import GrantRole
+from framecloak.domain.model.videos import GrantRole
 from framecloak.entrypoints.http.dependencies import Caller, TheSharing
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.common import UserId, VideoId

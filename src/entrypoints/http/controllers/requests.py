@@ -12,10 +12,10 @@ from litestar.openapi import ResponseSpec
 from litestar.params import BodyKwarg, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.requests.submit import Submissions, Submitted
 from framecloak.domain.errors import DomainError
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.ports.database import RequestFilter
 from framecloak.entrypoints.asgi.access_log import name_subject
 from framecloak.entrypoints.asgi.content_negotiation import BatchDTO, convert

@@ -10,9 +10,9 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.box_table import LARGEST
 from framecloak.domain.anonymization.review.service import Piece, Reviewing
+from framecloak.domain.model.accounts import Principal
 from framecloak.entrypoints.asgi.access_log import name_subject
 from framecloak.entrypoints.asgi.content_negotiation import JSON, MSGPACK, ApiRequest, prefers_msgpack
 from framecloak.entrypoints.http.console import names_tag

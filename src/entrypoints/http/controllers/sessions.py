@@ -7,13 +7,13 @@ from litestar.datastructures import Cookie
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
-from framecloak.domain.accounts.model import Means
 from framecloak.domain.accounts.service import SignedIn
+from framecloak.domain.model.accounts import Means
+from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.http.dependencies import Caller, TheAuthenticator, TheConfig, TheIdentity
 from framecloak.entrypoints.http.middleware.authentication import Access, csrf_token
-from framecloak.entrypoints.http.middleware.rate_limit import client_address
 from framecloak.entrypoints.http.openapi import problems
 from framecloak.entrypoints.schemas.accounts import (
     Credentials,

@@ -12,7 +12,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from framecloak.domain.errors import FrameNotFoundError
-from framecloak.domain.videos.model import Video
+from framecloak.domain.model.videos import Video
 from framecloak.entrypoints.asgi.content_negotiation import ApiRequest, NegotiatedResponse
 from framecloak.entrypoints.http.console import names_tag
 from framecloak.entrypoints.http.dependencies import Caller, TheCollection

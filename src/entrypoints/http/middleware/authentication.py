@@ -19,11 +19,12 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from framecloak.domain.accounts.model import Means, Principal
 from framecloak.domain.accounts.service import Identity
 from framecloak.domain.errors import CsrfError, NotAuthenticatedError
+from framecloak.domain.model.accounts import Means, Principal
+from framecloak.entrypoints.asgi.client_address import client_address
 from framecloak.entrypoints.http.config import HttpConfig
-from framecloak.entrypoints.http.middleware.rate_limit import RateLimiter, client_address
+from framecloak.entrypoints.http.middleware.rate_limit import RateLimiter
 
 CSRF_HEADER = "X-CSRFToken"
 API_KEY_HEADER = "X-API-Key"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 from time import monotonic
 
-from litestar.types import HTTPScope, Scope
-
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import QueueUnavailableError
-from framecloak.domain.ports.services import CallLimiter
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.limits import CallLimiter
 from framecloak.entrypoints.asgi.problem_details import RateExceededError
 from framecloak.entrypoints.http.config import RateLimits
 
@@ -72,19 +69,3 @@ class RateLimiter:
         if now - self._complained_at >= COMPLAINT_INTERVAL:
             self._complained_at = now
             logger.warning("rate limits are not enforced: %s", error)
-
-
-def client_address(scope: Scope | HTTPScope) -> str:
-    """Return the network of a client: its IPv4 address, or the /64 network of its IPv6 address."""
-    client = scope["client"]
-    if client is None:
-        return "local"
-    try:
-        address = ip_address(client[0].partition("%")[0])
-    except ValueError:
-        return client[0]
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
-    return str(address)

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import msgspec
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.requests.service import Anonymization, Progress
 from framecloak.domain.errors import DomainError
-from framecloak.domain.ports.services import ProgressBoard
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.progress import ProgressBoard
 from framecloak.entrypoints.asgi.problem_details import domain_problem
 from framecloak.entrypoints.http.config import HttpConfig
 from framecloak.entrypoints.schemas.requests import StatusView

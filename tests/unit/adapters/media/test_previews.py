@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framecloak.adapters.media.opencv import OpenCvEncoder
+from framecloak.adapters.media.pictures.encoder import OpenCvEncoder
 from framecloak.adapters.media.pictures.previews import preview
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat
 from framecloak.domain.errors import ObjectNotFoundError

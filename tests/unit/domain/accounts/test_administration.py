@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from fakes.security import FakePasswordHasher
-from framecloak.domain.accounts.model import Role
 from framecloak.domain.accounts.service import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from framecloak.domain.errors import (
     ForbiddenError,
@@ -21,6 +20,7 @@ from framecloak.domain.errors import (
     UserNotFoundError,
     WeakPasswordError,
 )
+from framecloak.domain.model.accounts import Role
 from support.use_cases import PASSWORD, World
 
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from framecloak.domain.accounts.audit import Auditing
-from framecloak.domain.accounts.model import Principal, Role
 from framecloak.domain.anonymization.requests.cleanup import Cleaner
 from framecloak.domain.errors import ForbiddenError, FrameNotFoundError, InvalidCredentialsError
+from framecloak.domain.model.accounts import Principal, Role
+from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.database import AuditEntry, AuditFilter
-from framecloak.domain.videos.segments import Region, Segment
 from support.use_cases import PASSWORD, World, nothing_to_sweep
 
 ADDRESS = "192.0.2.7"

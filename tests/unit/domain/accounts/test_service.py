@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from framecloak.domain.accounts.model import Means, Role
 from framecloak.domain.accounts.passwords import (
     LOGIN_ATTEMPTS,
     LOGIN_ATTEMPTS_OF_ADDRESS,
@@ -22,7 +21,8 @@ from framecloak.domain.errors import (
     QueueUnavailableError,
     TooManyAttemptsError,
 )
-from framecloak.domain.ports.services import TokenPair
+from framecloak.domain.model.accounts import Means, Role
+from framecloak.domain.ports.security import TokenPair
 from support.use_cases import PASSWORD, World, digest
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from framecloak.domain.anonymization.overlays.proposals import MOST_SAMPLES, propose, sample_numbers
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.videos.segments import Region
+from framecloak.domain.model.segments import Region
 
 NAME, TIME = (20, 12, 210, 20), (460, 330, 120, 20)
 """x, y, width, height of what is burned in."""

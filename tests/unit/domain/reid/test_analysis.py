@@ -21,8 +21,8 @@ from framecloak.domain.errors import (
     OverloadedError,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image
+from framecloak.domain.model.faces import Analysis
 from framecloak.domain.reid.analysis import MAX_FACES, Capacity, FaceAnalysis
-from framecloak.domain.reid.model import Analysis
 
 SMALL, MIDDLE, LARGE = (10, 10, 40, 50), (80, 20, 130, 90), (160, 60, 260, 200)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from framecloak.domain.errors import InvalidEmbeddingError, InvalidOptionError
+from framecloak.domain.model.faces import EmbeddingSpace
 from framecloak.domain.reid.matching import (
     USUAL_THRESHOLD,
     compare,
@@ -18,7 +19,6 @@ from framecloak.domain.reid.matching import (
     unit_vector,
     usual_threshold,
 )
-from framecloak.domain.reid.model import EmbeddingSpace
 
 NUMBERS = st.floats(-1000, 1000, width=32).filter(lambda number: number == 0 or abs(number) > 1e-3)
 ROWS = hnp.arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(2, 8)), elements=NUMBERS).filter(

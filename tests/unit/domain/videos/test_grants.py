@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from framecloak.domain.accounts.model import Principal, Role
 from framecloak.domain.errors import (
     ForbiddenError,
     GrantNotFoundError,
@@ -14,8 +13,9 @@ from framecloak.domain.errors import (
     UserNotFoundError,
     VideoNotFoundError,
 )
-from framecloak.domain.videos.model import GrantRole, VideoGrant
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.accounts import Principal, Role
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import GrantRole, VideoGrant
 from support.use_cases import World
 
 Act = Callable[[World, Principal, int, int], Awaitable[object]]

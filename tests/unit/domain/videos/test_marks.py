@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.errors import (
     DomainError,
     InvalidOptionError,
@@ -14,9 +13,10 @@ from framecloak.domain.errors import (
     SegmentNotFoundError,
     VideoNotFoundError,
 )
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import Video
 from framecloak.domain.videos.marks import LONGEST_LABEL
-from framecloak.domain.videos.model import Video
-from framecloak.domain.videos.segments import Region, Segment
 from support.use_cases import World
 
 FRAMES, WIDTH, HEIGHT = 100, 640, 360

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
-from framecloak.domain.videos.segments import Region, Segment, require_within, union
+from framecloak.domain.model.segments import Region, Segment, require_within, union
 
 segments = st.tuples(st.integers(0, 50), st.integers(1, 20)).map(lambda pair: Segment(pair[0], sum(pair)))
 

@@ -25,7 +25,7 @@ from framecloak.domain.errors import (
     VideoInUseError,
     VideoNotFoundError,
 )
-from framecloak.domain.ports.services import StoredObject
+from framecloak.domain.ports.object_store import StoredObject
 from support.use_cases import World, chunks
 
 

@@ -12,7 +12,7 @@ import pytest
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, Concern, Shortfall
 from framecloak.entrypoints.cli.exit_codes import CLEANUP_INCOMPLETE, SUCCESS
 from framecloak.entrypoints.cli.requests import run as requests
-from framecloak.entrypoints.cli.requests.command import Wanted
+from framecloak.entrypoints.cli.requests.arguments import Wanted
 from framecloak.entrypoints.settings import Settings
 
 SHORT = Shortfall(Concern.DOWNLOAD_RIGHTS, 3, "the database cannot be reached: start it")

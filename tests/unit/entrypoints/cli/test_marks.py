@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.domain.errors import InvalidRegionError, InvalidSegmentError
-from framecloak.domain.ports import SourceInfo
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.frames import SourceInfo
 from framecloak.entrypoints.cli.redact.marks import parse_region, parse_segments
 
 VIDEO = SourceInfo("film.mp4", 640, 360, 250, 250, 25.0, 10.0, 0, continuous=True)

@@ -17,8 +17,8 @@ from fakes.queue import FakeProgressBoard
 from fakes.storage import FakeObjectStore
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.errors import StorageFullError
-from framecloak.domain.ports import FrameSource
-from framecloak.domain.ports.services import StoredObject
+from framecloak.domain.ports.frames import FrameSource
+from framecloak.domain.ports.object_store import StoredObject
 from framecloak.entrypoints.worker import slice_loop as worker_desk
 from framecloak.entrypoints.worker.slice_loop import Desk
 from support.use_cases import World

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from fakes.results import IMPRINT
 from framecloak.domain.anonymization.detection.scales import longest_wait, video_looks
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, Level
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.anonymization.results.video_writer import consume
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging import boxes as bx
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
-from framecloak.domain.ports import SourceInfo
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.frames import SourceInfo
 from support.samples.scripted_video import BlackBoxes, ScriptedSource
 
 WIDTH, HEIGHT = 1024, 64

@@ -12,7 +12,7 @@ import pytest
 from framecloak.domain.anonymization.detection.image_sequence import Album
 from framecloak.domain.errors import ExaminationError, UnreadableVideoError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports import SourceInfo
+from framecloak.domain.ports.frames import SourceInfo
 
 
 @dataclass

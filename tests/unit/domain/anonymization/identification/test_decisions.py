@@ -18,9 +18,9 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Out
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.errors import InvalidOptionError
-from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.model.faces import EmbeddingSpace
+from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.reid.reference_people import People
-from framecloak.domain.videos.segments import Region, Segment
 from support.samples.scripted_video import (
     HEIGHT,
     LENS,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fakes.recognition import FakeFaceRecognizer, FakePicture
 from fakes.vision import LANDMARKS
 from framecloak.domain.anonymization.identification.face_samples import SMALLEST, ViewPlan, take_views
-from framecloak.domain.anonymization.tracking.tracker import Found
+from framecloak.domain.anonymization.model.detections import Found
 from framecloak.domain.imaging.detections import FloatArray, Image
 from support.samples.scripted_video import ScriptedFrame
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from fakes.persistence.galleries import FakeVault
-from framecloak.domain.accounts.model import Principal, Role
 from framecloak.domain.anonymization.model.identities import Identities, IdentityMode, PinnedPeople
 from framecloak.domain.anonymization.model.options import Level
 from framecloak.domain.anonymization.model.request import AnonymizationRequest, Status
@@ -24,10 +23,11 @@ from framecloak.domain.errors import (
     InvalidOptionError,
     ModelMismatchError,
 )
-from framecloak.domain.ports.audit import AuditFilter
+from framecloak.domain.model.accounts import Principal, Role
+from framecloak.domain.model.faces import Embedding, EmbeddingSpace
+from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.model import Embedding, EmbeddingSpace
 from support.use_cases import World
 from support.worker_harness import Desk, unzipped
 

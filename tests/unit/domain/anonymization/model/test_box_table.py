@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model import box_table
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder, entries
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
-from framecloak.domain.anonymization.tracking.tracker import Origin
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 FACE = RedactedBox((1, 2, 30, 40), 3, 0.5, Origin.DETECTED, Kind.FACE)
 AREA = RedactedBox((0, 0, 9, 9), None, None, Origin.MANUAL, None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
 from framecloak.domain.anonymization.model.options import Verify
 from framecloak.domain.anonymization.model.residuals import SAMPLED, Check, Search, Tally, searches
-from framecloak.domain.anonymization.tracking.tracker import Origin, TrackedBox
 from framecloak.domain.imaging.detections import Kind
 
 LENGTH = 40

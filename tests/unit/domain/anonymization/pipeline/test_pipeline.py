@@ -11,17 +11,18 @@ import pytest
 from fakes.metrics import FakeMeter
 from framecloak.domain.anonymization.detection import frame_reader as reading
 from framecloak.domain.anonymization.detection.scales import Look
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.pipeline import memory_plan
 from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.results.video_writer import consume
-from framecloak.domain.anonymization.tracking.tracker import Origin, TrackingSettings
+from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.errors import ExaminationError, TruncatedVideoError
 from framecloak.domain.imaging.detections import Detections, Image
+from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.ports.metrics import NULL_METER, Meter, Stage
-from framecloak.domain.videos.segments import Region, Segment
 from support.samples.scripted_video import (
     HEIGHT,
     WIDTH,

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import Order, Status
 from framecloak.domain.anonymization.requests import cleanup as cleaning
 from framecloak.domain.anonymization.requests.cleanup import PARTIAL_KEPT, UPLOAD_KEPT, Cleaner
@@ -21,6 +20,7 @@ from framecloak.domain.errors import (
     TokenUsedError,
     UploadNotFoundError,
 )
+from framecloak.domain.model.accounts import Principal
 from framecloak.domain.videos.service import UPLOAD_LASTS
 from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
 

@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from fakes.storage import FakeObjectStore
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import Order
 from framecloak.domain.anonymization.requests.cleanup import UPLOAD_KEPT, Cleaner
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport, Concern, Shortfall
 from framecloak.domain.errors import StorageUnavailableError
+from framecloak.domain.model.accounts import Principal
 from support.use_cases import PASSWORD, World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.requests import cleanup as cleaning
 from framecloak.domain.anonymization.requests.cleanup import ORPHAN_KEPT, Cleaner
 from framecloak.domain.anonymization.requests.cleanup_report import CleanupReport
 from framecloak.domain.errors import DomainError, StorageUnavailableError
+from framecloak.domain.model.accounts import Principal
 from support.use_cases import World, chunks, nothing_to_sweep
 
 KEPT = timedelta(days=7)

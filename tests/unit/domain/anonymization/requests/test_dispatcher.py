@@ -15,7 +15,7 @@ from framecloak.domain.anonymization.model.request import Priority
 from framecloak.domain.anonymization.model.slices import Demand
 from framecloak.domain.anonymization.requests.dispatcher import FEWEST_TICKETS, choose_tickets, in_turn
 from framecloak.domain.errors import DatabaseUnavailableError
-from framecloak.domain.ports.services import WorkerInfo
+from framecloak.domain.ports.queue import WorkerInfo
 from support.use_cases import World
 
 NORMAL, HIGH = Priority.NORMAL, Priority.HIGH

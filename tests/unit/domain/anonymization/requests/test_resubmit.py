@@ -38,13 +38,13 @@ from framecloak.domain.errors import (
     VideoNotFoundError,
 )
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.ports.audit import AuditFilter
-from framecloak.domain.ports.services import ProbedVideo
+from framecloak.domain.model.faces import Embedding
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import GrantRole
+from framecloak.domain.ports.repositories.audit import AuditFilter
+from framecloak.domain.ports.video import ProbedVideo
 from framecloak.domain.reid.galleries.model import Enrolment
 from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.model import Embedding
-from framecloak.domain.videos.model import GrantRole
-from framecloak.domain.videos.segments import Region, Segment
 from support.use_cases import World
 from support.worker_harness import Desk, frames, unzipped
 

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from framecloak.domain.accounts.model import Role
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.model.slices import LEASE
 from framecloak.domain.anonymization.requests import service
@@ -22,6 +21,7 @@ from framecloak.domain.errors import (
     TokenNotFoundError,
     TokenUsedError,
 )
+from framecloak.domain.model.accounts import Role
 from framecloak.domain.ports.database import RequestFilter
 from support.use_cases import World, chunks
 

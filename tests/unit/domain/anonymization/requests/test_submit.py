@@ -23,7 +23,7 @@ from framecloak.domain.errors import (
     TooManyFramesError,
     VideoNotFoundError,
 )
-from framecloak.domain.videos.model import GrantRole
+from framecloak.domain.model.videos import GrantRole
 from support.use_cases import World
 
 

@@ -15,12 +15,12 @@ import pytest
 
 from fakes.persistence.tables import NoticeEntry
 from fakes.webhooks import FakeWebhookSender, failed
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import Status
 from framecloak.domain.anonymization.requests.cleanup import NOTICE_KEPT, Cleaner
 from framecloak.domain.anonymization.requests.webhooks import AT_ONCE, LEASE, RETRY_AFTER, Webhooks, sign
 from framecloak.domain.errors import DatabaseUnavailableError
-from framecloak.domain.ports.webhooks import NoticeState
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.repositories.webhooks import NoticeState
 from framecloak.entrypoints.schemas.requests import StatusView
 from support.use_cases import World, nothing_to_sweep
 

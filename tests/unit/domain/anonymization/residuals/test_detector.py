@@ -21,9 +21,9 @@ from framecloak.domain.anonymization.residuals.detector import NEARLY, SEARCH_TH
 from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.detections import Detections, FloatArray, Image, ModelCard
-from framecloak.domain.ports import Frame
+from framecloak.domain.model.faces import EmbeddingSpace
+from framecloak.domain.ports.frames import Frame
 from framecloak.domain.reid.matching import usual_threshold
-from framecloak.domain.reid.model import EmbeddingSpace
 from support.samples.scripted_video import LENS, BlackBoxes, RawBytes
 
 WIDTH, HEIGHT = 256, 192

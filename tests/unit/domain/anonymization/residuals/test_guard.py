@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from fakes.results import FakeStudio
 from framecloak.domain.anonymization.detection.scales import Look
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance, OutputFormat, RedactionStyle
 from framecloak.domain.anonymization.model.residuals import Check, Pending, Search, Thumbnail
-from framecloak.domain.anonymization.pipeline.render import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.residuals.detector import Inspected, Inspector, Redaction
 from framecloak.domain.anonymization.residuals.guard import MOST_ROUNDS, Prover
 from framecloak.domain.anonymization.results.video_writer import film_format
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.errors import ExaminationError
 from framecloak.domain.imaging.detections import Detections, Image, ModelCard
-from framecloak.domain.ports import Frame
-from framecloak.domain.ports.films import FilmFormat, Group, GroupEncoder
+from framecloak.domain.ports.frames import Frame
+from framecloak.domain.ports.video import FilmFormat, Group, GroupEncoder
 from support.samples.scripted_video import HEIGHT, WIDTH, BlackBoxes, RawBytes, RawReader, ScriptedSource
 
 Box = tuple[int, int, int, int]

@@ -15,6 +15,8 @@ from fakes.results import IMPRINT
 from fakes.vision import FakeFaceDetector
 from framecloak.domain.anonymization.identification.inherited import EarlierIdentities
 from framecloak.domain.anonymization.model.box_table import entries
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Level,
@@ -24,11 +26,9 @@ from framecloak.domain.anonymization.model.options import (
 )
 from framecloak.domain.anonymization.model.provenance import BasedOn, SignatureState
 from framecloak.domain.anonymization.pipeline.config import Instruments
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
 from framecloak.domain.anonymization.results import edited_manifest
 from framecloak.domain.anonymization.results.edited_manifest import read_edited
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.errors import (
     DomainError,
     InvalidManifestError,
@@ -36,7 +36,7 @@ from framecloak.domain.errors import (
     TooManyBoxesError,
 )
 from framecloak.domain.imaging.detections import FloatArray, Image, Kind
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
 
 Document = dict[str, Any]
 PEOPLE: Document = {

@@ -14,7 +14,7 @@ from framecloak.domain.anonymization.model.options import Appearance, Level, Out
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
 from framecloak.domain.errors import StorageFullError
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
 
 
 def exhibit(number: int, source: FakeSource, *segments: Segment, regions: tuple[Region, ...] = ()) -> Exhibit:

@@ -14,6 +14,8 @@ import pytest
 
 import framecloak.domain.anonymization.results.manifest as module
 from framecloak.domain.anonymization.detection.scales import PICTURE_LOOKS, VIDEO_LOOKS, Look
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.model.options import (
     Appearance,
     Level,
@@ -21,7 +23,6 @@ from framecloak.domain.anonymization.model.options import (
     RedactionShape,
     RedactionStyle,
 )
-from framecloak.domain.anonymization.pipeline.render import RedactedBox, RedactedFrame
 from framecloak.domain.anonymization.results.manifest import (
     FIRST_LINK,
     FrameLog,
@@ -32,11 +33,11 @@ from framecloak.domain.anonymization.results.manifest import (
     manifest,
     next_link,
 )
-from framecloak.domain.anonymization.tracking.tracker import Origin, TrackingSettings
+from framecloak.domain.anonymization.tracking.tracker import TrackingSettings
 from framecloak.domain.imaging.detections import Basis, ModelCard
-from framecloak.domain.ports import SourceInfo
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.frames import SourceInfo
 from framecloak.domain.support.canonical_json import canonical
-from framecloak.domain.videos.segments import Region, Segment
 
 SCHEMA = json.loads(Path(module.__file__).with_name("manifest.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

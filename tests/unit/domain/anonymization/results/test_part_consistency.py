@@ -24,8 +24,8 @@ from framecloak.domain.anonymization.results.export import Exhibit, Export, batc
 from framecloak.domain.anonymization.work.parts import Binder, Binding, write_part
 from framecloak.domain.errors import WorkersDisagreeError
 from framecloak.domain.imaging.detections import Kind, ModelCard
+from framecloak.domain.model.segments import Segment
 from framecloak.domain.reid.reference_people import People
-from framecloak.domain.videos.segments import Segment
 from support.samples.scripted_video import (
     LENS,
     PERSON,

@@ -21,9 +21,9 @@ from framecloak.domain.anonymization.results.signature import Seal
 from framecloak.domain.anonymization.results.verification import Finding, Problem, Verdict, verify
 from framecloak.domain.errors import UnreadableArchiveError
 from framecloak.domain.imaging.detections import Image
-from framecloak.domain.ports import Misfit
+from framecloak.domain.model.segments import Segment
+from framecloak.domain.ports.archives import Misfit
 from framecloak.domain.support.canonical_json import canonical
-from framecloak.domain.videos.segments import Segment
 
 KEY = IMPRINT.signer.public_key
 Entries = dict[str, bytes]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.review.edits import DrawnBox, FrameEdit, edited
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.errors import InvalidManifestError
 from framecloak.domain.imaging.detections import Kind
 

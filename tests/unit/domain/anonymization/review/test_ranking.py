@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from framecloak.domain.anonymization.model.box_table import BoxTableBuilder
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.review.ranking import Ranking, Reason
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.imaging.detections import Kind
 
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.model.box_table import BoxTable, BoxTableBuilder, entries
-from framecloak.domain.anonymization.pipeline.render import RedactedBox
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.frames import RedactedBox
 from framecloak.domain.anonymization.review import region_coverage as marked_areas
 from framecloak.domain.anonymization.review.region_coverage import covered, still_covered
-from framecloak.domain.anonymization.tracking.tracker import Origin
 from framecloak.domain.errors import InvalidManifestError, TooManyBoxesError
 from framecloak.domain.imaging.boxes import Corners
 from framecloak.domain.imaging.detections import Kind
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
 
 SIZE = (100, 80)
 FACE = RedactedBox((0, 0, 100, 80), 1, 0.9, Origin.DETECTED)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framecloak.domain.anonymization.detection.faces import Examination
 from framecloak.domain.anonymization.detection.scales import Look
 from framecloak.domain.anonymization.detection.text_and_plates import (
     PICTURE_AREAS,
@@ -19,17 +18,19 @@ from framecloak.domain.anonymization.detection.text_and_plates import (
     have_plate_shape,
     look_for_areas,
     padded,
-    plates_among,
 )
+from framecloak.domain.anonymization.model.analysis import Examination, Seen
+from framecloak.domain.anonymization.model.boxes import Origin
+from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.model.frames import RedactedFrame
 from framecloak.domain.anonymization.model.options import Appearance
 from framecloak.domain.anonymization.pipeline.config import Instructions, Instruments
 from framecloak.domain.anonymization.pipeline.pipeline import redacted_frames
-from framecloak.domain.anonymization.pipeline.render import RedactedFrame
 from framecloak.domain.anonymization.tracking.multi_kind import follow
-from framecloak.domain.anonymization.tracking.propagated_boxes import Seen
-from framecloak.domain.anonymization.tracking.tracker import Found, Origin, TrackingSettings, track
+from framecloak.domain.anonymization.tracking.plates_by_shape import plates_among
+from framecloak.domain.anonymization.tracking.tracker import TrackingSettings, track
 from framecloak.domain.imaging.detections import Basis, Kind
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
 from support.samples.scripted_video import (
     BlackBoxes,
     RawBytes,

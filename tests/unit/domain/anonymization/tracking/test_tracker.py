@@ -10,13 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.detection.scales import longest_wait, video_looks
-from framecloak.domain.anonymization.tracking.tracker import (
-    Found,
-    Origin,
-    TrackedBox,
-    TrackingSettings,
-    track,
-)
+from framecloak.domain.anonymization.model.boxes import Origin, TrackedBox
+from framecloak.domain.anonymization.model.detections import Found
+from framecloak.domain.anonymization.tracking.tracker import TrackingSettings, track
 from framecloak.domain.imaging import boxes as bx
 
 QUICK = TrackingSettings(memory=4, max_gap=4, extension=2, smoothing=1)

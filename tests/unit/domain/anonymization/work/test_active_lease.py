@@ -18,7 +18,7 @@ from framecloak.domain.anonymization.model.slices import Lease, SliceKind
 from framecloak.domain.anonymization.work import active_lease as holding
 from framecloak.domain.anonymization.work.active_lease import HeldLease, LeaseEndedError, WorkerStuckError
 from framecloak.domain.errors import ProcessingTimeoutError
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 LEASE = Lease(uuid4(), 3, SliceKind.FRAMES, Segment(0, 9), "worker", 1, 0, recovered=False)
 

@@ -16,7 +16,7 @@ from framecloak.domain.anonymization.model.slices import LEASE, MOST_FAILURES
 from framecloak.domain.anonymization.work import active_lease as holding
 from framecloak.domain.anonymization.work.active_lease import WorkerStuckError
 from framecloak.domain.errors import DatabaseUnavailableError, UnreadableVideoError
-from framecloak.domain.ports import FrameSource
+from framecloak.domain.ports.frames import FrameSource
 from framecloak.domain.support.resilience import Backoff
 from support.use_cases import World
 from support.worker_harness import Desk

@@ -15,16 +15,21 @@ from fakes.media import FakeArchive
 from fakes.results import IMPRINT, FakeStudio
 from framecloak.domain.anonymization.identification.decisions import Identification
 from framecloak.domain.anonymization.model.identities import IdentityMode, IdentityRule
-from framecloak.domain.anonymization.model.options import Appearance, Level, OutputFormat, Verify
+from framecloak.domain.anonymization.model.options import (
+    GROUP_FRAMES,
+    Appearance,
+    Level,
+    OutputFormat,
+    Verify,
+)
 from framecloak.domain.anonymization.pipeline.config import Instruments
 from framecloak.domain.anonymization.pipeline.continuation import Continuation
 from framecloak.domain.anonymization.results.export import Exhibit, Export, batches
-from framecloak.domain.anonymization.results.video_writer import GROUP_FRAMES
 from framecloak.domain.anonymization.work.parts import PART_FILE, Binder, Binding, Filming, write_part
 from framecloak.domain.anonymization.work.slice_planning import plan_slices
 from framecloak.domain.imaging.detections import Kind
+from framecloak.domain.model.segments import Region, Segment
 from framecloak.domain.reid.reference_people import People
-from framecloak.domain.videos.segments import Region, Segment
 from support.samples.scripted_video import (
     LENS,
     PERSON,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framecloak.domain.anonymization.work.slice_planning import choose_slice, plan_slices
-from framecloak.domain.videos.segments import Segment, union
+from framecloak.domain.model.segments import Segment, union
 
 STRETCHES = st.lists(st.tuples(st.integers(0, 500), st.integers(1, 200)), min_size=1, max_size=5).map(
     lambda pairs: tuple(union(Segment(start, start + length) for start, length in pairs))

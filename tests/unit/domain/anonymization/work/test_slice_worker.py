@@ -25,9 +25,9 @@ from framecloak.domain.errors import (
     StorageUnavailableError,
     UnreadableVideoError,
 )
-from framecloak.domain.ports import Frame, FrameSource
-from framecloak.domain.ports.services import StoredObject
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.ports.frames import Frame, FrameSource
+from framecloak.domain.ports.object_store import StoredObject
 from support.use_cases import World
 from support.worker_harness import Desk, frames, unzipped
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fakes.persistence.galleries import FakeGalleryIndexes, FakeVault
-from framecloak.domain.accounts.model import Principal, Role
 from framecloak.domain.errors import DatabaseUnavailableError, ForbiddenError, GalleryKeyMissingError
+from framecloak.domain.model.accounts import Principal, Role
 from framecloak.domain.reid.galleries.maintenance import GalleryUpkeep
 from framecloak.domain.reid.galleries.model import Enrolment, Gallery
 from framecloak.domain.reid.galleries.service import Galleries

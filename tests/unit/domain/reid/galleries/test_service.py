@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from fakes.persistence.galleries import FakeVault
-from framecloak.domain.accounts.model import Principal, Role
 from framecloak.domain.anonymization.requests.cleanup import Cleaner
 from framecloak.domain.errors import (
     GalleryFaceNotFoundError,
@@ -21,10 +20,11 @@ from framecloak.domain.errors import (
     InvalidOptionError,
     ModelMismatchError,
 )
-from framecloak.domain.ports.audit import AuditFilter
+from framecloak.domain.model.accounts import Principal, Role
+from framecloak.domain.model.faces import Embedding, EmbeddingSpace
+from framecloak.domain.ports.repositories.audit import AuditFilter
 from framecloak.domain.reid.galleries.model import MOST_AT_ONCE, Enrolment, Gallery
 from framecloak.domain.reid.galleries.service import Galleries
-from framecloak.domain.reid.model import Embedding, EmbeddingSpace
 from support.samples.galleries import SPACE, embedding
 from support.use_cases import World, nothing_to_sweep
 

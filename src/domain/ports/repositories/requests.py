@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.anonymization.model.request import (
     AnonymizationRequest,
     DownloadToken,
@@ -21,7 +20,8 @@ from framecloak.domain.anonymization.model.request import (
     Status,
 )
 from framecloak.domain.anonymization.model.throughput import Pace, Workload
-from framecloak.domain.ports.paging import Page
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.ports.repositories.paging import Page
 
 
 @dataclass(frozen=True, slots=True)

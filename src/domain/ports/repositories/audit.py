@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from framecloak.domain.accounts.model import Principal
+from framecloak.domain.model.accounts import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,74 @@
-"""Interfaces to the models of re-identification."""
+"""models."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from framecloak.domain.imaging.detections import FloatArray, Image, ModelCard
-from framecloak.domain.ports.imaging import Frame
-from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.imaging.detections import Areas, Detections, FloatArray, Image, ModelCard
+from framecloak.domain.model.faces import EmbeddingSpace
 
 
-class PictureReader(Protocol):
-    """Decoder of untrusted images. Thread-safe."""
+class FaceDetector(Protocol):
+    """Face detection model. Thread-safe."""
 
-    def read(self, data: bytes) -> Frame:
-        """Decode an image; of an animation, the first frame.
+    @property
+    def card(self) -> ModelCard:
+        """Description of the weights and of the execution provider."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """Width and height of input images must be multiples of this number of pixels."""
+        ...
+
+    @property
+    def max_batch(self) -> int:
+        """Maximum number of images per call; 1 where batching has no benefit."""
+        ...
+
+    def detect(self, images: Sequence[Image], threshold: float) -> list[Detections]:
+        """Detect the faces in images of equal size.
 
         Args:
-            data: Content of an image file.
+            images: At most ``max_batch`` arrays (height, width, 3), uint8, RGB, all of the same shape.
+            threshold: Minimum score of a detection, 0 to 1.
 
         Returns:
-            The upright image.
+            One entry per image, in order. Boxes are in pixels of that image, best score first, after
+            non-maximum suppression.
 
         Raises:
-            InvalidImageError: The bytes are not an image, or the image is damaged or in an unsupported
-                format.
-            ImageTooLargeError: The image has too many pixels; detected before decoding.
+            ExaminationError: The model failed on this input.
+        """
+        ...
+
+
+class AreaDetector(Protocol):
+    """Detection model of text or of licence plates, without landmarks. Thread-safe."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Description of the weights and of the execution provider."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """Width and height of input images must be multiples of this number of pixels."""
+        ...
+
+    def detect(self, image: Image, threshold: float) -> Areas:
+        """Detect the regions in an image.
+
+        Args:
+            image: (height, width, 3), uint8, RGB.
+            threshold: Minimum score of a detection, 0 to 1.
+
+        Returns:
+            Axis-aligned boxes in pixels of the image, best score first. Slanted text is enclosed completely.
+
+        Raises:
+            ExaminationError: The model failed on this input.
         """
         ...
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from framecloak.domain.anonymization.model.slices import Demand, FinishedSlice, Lease, Standing
-from framecloak.domain.videos.segments import Segment
+from framecloak.domain.model.segments import Segment
 
 
 class Slices(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from framecloak.domain.accounts.model import ApiKey, Role, Session, User
-from framecloak.domain.ports.paging import Page
+from framecloak.domain.model.accounts import ApiKey, Role, Session, User
+from framecloak.domain.ports.repositories.paging import Page
 
 
 class Users(Protocol):

@@ -10,9 +10,9 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
-from framecloak.domain.accounts.model import Principal
-from framecloak.domain.ports.paging import Page
-from framecloak.domain.videos.model import (
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.segments import Region, Segment
+from framecloak.domain.model.videos import (
     GrantRole,
     MarkedRegion,
     MarkedSegment,
@@ -21,7 +21,7 @@ from framecloak.domain.videos.model import (
     VideoFacts,
     VideoGrant,
 )
-from framecloak.domain.videos.segments import Region, Segment
+from framecloak.domain.ports.repositories.paging import Page
 
 
 class Videos(Protocol):

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from framecloak.domain.accounts.model import Principal
 from framecloak.domain.imaging.detections import FloatArray
-from framecloak.domain.ports.paging import Page
-from framecloak.domain.reid.model import EmbeddingSpace
+from framecloak.domain.model.accounts import Principal
+from framecloak.domain.model.faces import EmbeddingSpace
+from framecloak.domain.ports.repositories.paging import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,55 +250,4 @@ class GalleryIndexes(Protocol):
         Raises:
             DatabaseUnavailableError: The database cannot be reached, or aborted the command.
         """
-        ...
-
-
-class Vault(Protocol):
-    """Cipher for the contents of galleries. Thread-safe.
-
-    Every method with a ``key_id`` raises ``GalleryKeyMissingError`` if there is no such key.
-    """
-
-    @property
-    def key_id(self) -> str:
-        """Id of the key that new contents are encrypted with."""
-        ...
-
-    def seal(self, key_id: str, place: str, content: bytes) -> bytes:
-        """Encrypt a value. Encrypting the same value twice gives different results.
-
-        Args:
-            key_id: Id of the key.
-            place: Name of the row and field that the value is stored in; decryption requires the same one.
-            content: Value to encrypt.
-        """
-        ...
-
-    def open(self, key_id: str, place: str, sealed: bytes) -> bytes:
-        """Return the decrypted value.
-
-        Raises:
-            GalleryDamagedError: The value was changed, or encrypted for another field or with another key.
-        """
-        ...
-
-    def pseudonym(self, key_id: str, gallery_id: UUID, label: str) -> bytes:
-        """Return 16 bytes that are equal for equal labels of one gallery and reveal nothing about them."""
-        ...
-
-    def turn(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
-        """Rotate vectors by the secret rotation of a gallery, which preserves their cosine similarities.
-
-        Args:
-            key_id: Id of the key.
-            gallery_id: Id of the gallery.
-            vectors: (n, dimension) float32.
-
-        Returns:
-            (n, dimension) float32.
-        """
-        ...
-
-    def turn_back(self, key_id: str, gallery_id: UUID, vectors: FloatArray) -> FloatArray:
-        """Undo the rotation of a gallery."""
         ...

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from framecloak.domain.imaging.detections import FloatArray
-from framecloak.domain.reid.quality import Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +69,22 @@ class Analysis:
 
     faces: tuple[Face, ...]
     detected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Quality measures of a face.
+
+    Attributes:
+        sharpness: 0 (blurred) to 1; faces in focus have 0.45 or more.
+        yaw: Horizontal rotation of the head in degrees, positive towards the right side of the image.
+        pitch: Vertical rotation in degrees, positive when looking up.
+        roll: In-plane rotation in degrees, positive clockwise.
+        size: Shorter side of the face's box in pixels.
+    """
+
+    sharpness: float
+    yaw: float
+    pitch: float
+    roll: float
+    size: float

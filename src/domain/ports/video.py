@@ -1,14 +1,16 @@
-"""Encoding of videos: groups of frames are encoded independently and then joined into one file."""
+"""video."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
 
 from framecloak.domain.imaging.timing import Timing
-from framecloak.domain.ports.imaging import Frame, FrameEncoder, Sound
+from framecloak.domain.ports.frames import Frame, Sound
+from framecloak.domain.ports.pixels import FrameEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +121,66 @@ class FilmStudio(Protocol):
             timing: Display times of the frames.
             sound: Sound track; its packets during the frames are copied without re-encoding. None for a
                 silent video.
+        """
+        ...
+
+
+class FilmViewer(Protocol):
+    """Extractor of frames from videos in archives. Blocking; call it outside the event loop."""
+
+    def __call__(self, archive: Path, name: str, position: int) -> bytes:
+        """Return a frame as JPEG.
+
+        Args:
+            archive: Path of the archive.
+            name: Name of the video in the archive.
+            position: Index of the frame in the video, from 0.
+
+        Raises:
+            ObjectNotFoundError: The video or the frame does not exist or is damaged.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedVideo:
+    """Properties of a video file, determined by probing it.
+
+    Attributes:
+        width, height: Size of a frame in pixels as displayed.
+        frame_rate: Average frames per second.
+        frame_count: Number of frames in presentation order.
+        duration: Duration in seconds.
+        rotation: Clockwise rotation in degrees that makes the frames upright.
+        frame_index: Positions of the frames in the file; opaque except to the prober.
+    """
+
+    width: int
+    height: int
+    frame_rate: float
+    frame_count: int
+    duration: float
+    rotation: int
+    frame_index: bytes
+
+
+class VideoProber(Protocol):
+    """Reader of video properties and single frames. Blocking; call it outside the event loop."""
+
+    def probe(self, path: Path) -> ProbedVideo:
+        """Determine the properties of a video file.
+
+        Raises:
+            UnreadableVideoError: The file is not a video, or cannot be decoded.
+            TruncatedVideoError: The file ends prematurely.
+            DomainError: As for opening a video.
+        """
+        ...
+
+    def frame_jpeg(self, path: Path, index: int, width: int | None) -> bytes:
+        """Return an original frame as JPEG, scaled down to ``width`` pixels unless it is None.
+
+        Raises:
+            FrameNotFoundError: The video has no such frame.
         """
         ...

@@ -1,0 +1,35 @@
+"""detections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framecloak.domain.imaging.boxes import Boxes
+from framecloak.domain.imaging.detections import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Detections of one kind in one frame.
+
+    Attributes:
+        boxes: (n, 4) pixels of the frame.
+        scores: (n,) in 0..1.
+        landmarks: (n, 5, 2) pixels of the frame, as in `domain.detection.Detections`; None for kinds without
+            landmarks.
+        like_plates: (n,) bool, True for text with the shape of a plate; None for other kinds.
+    """
+
+    boxes: Boxes
+    scores: NDArray[np.float64]
+    landmarks: FloatArray | None = None
+    like_plates: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """Return an instance without detections."""
+        return cls(np.empty((0, 4)), np.empty(0))

@@ -1,0 +1,81 @@
+"""frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from framecloak.domain.anonymization.model.boxes import FOUND, Origin, Verdict
+from framecloak.domain.anonymization.model.residuals import Check, Pending, Thumbnail
+from framecloak.domain.imaging.detections import Basis, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedBox:
+    """Box that was redacted in a written frame.
+
+    Attributes:
+        xyxy: ``x1, y1, x2, y2`` in whole pixels inside the frame; right and lower border are exclusive.
+        track: track id; None for regions, residuals, and boxes drawn by hand.
+        score: detection score; None for regions, residuals, and boxes drawn or moved by hand.
+        origin: reason why it was redacted.
+        kind: kind of object; None for a region.
+        by_shape: True for a plate that was inferred from the shape of its text, not found by a plate
+            detector.
+    """
+
+    xyxy: tuple[int, int, int, int]
+    track: int | None
+    score: float | None
+    origin: Origin
+    kind: Kind | None = Kind.FACE
+    by_shape: bool = False
+
+    @property
+    def basis(self) -> Basis | None:
+        """Reason why it counts as a licence plate; None for other kinds and for boxes set by hand."""
+        if self.kind is not Kind.PLATE or self.origin not in FOUND:
+            return None
+        return Basis.SHAPE if self.by_shape else Basis.DETECTOR
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Face whose identity was requested.
+
+    Attributes:
+        xyxy: box as in `RedactedBox`; a face that was kept is no residual if it is detected there again.
+        track: track id.
+        verdict: identity decision.
+        redacted: True if the decision led to redaction. A face that is kept may still be covered by another
+            redacted box.
+    """
+
+    xyxy: tuple[int, int, int, int]
+    track: int
+    verdict: Verdict
+    redacted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedFrame:
+    """Frame that is ready for delivery.
+
+    Attributes:
+        index: number in the video.
+        data: encoded image.
+        boxes: redacted boxes; empty for a blanked frame.
+        blanked: True if the frame is black, because it could not be analysed or failed the residual check.
+        identified: faces with an identity decision, kept ones included.
+        pending: outstanding residual check; None if there is none.
+        check: result of the residual check; None if the frame was not checked.
+        thumbnails: thumbnails of redacted faces that a reviewer should see.
+    """
+
+    index: int
+    data: bytes
+    boxes: tuple[RedactedBox, ...]
+    blanked: bool
+    identified: tuple[Identified, ...] = ()
+    pending: Pending | None = None
+    check: Check | None = None
+    thumbnails: tuple[Thumbnail, ...] = ()

@@ -1,0 +1,108 @@
+"""archives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Archive(Protocol):
+    """Result archive that is being written. It appears under its name only on ``commit``."""
+
+    def add(self, name: str, data: bytes) -> None:
+        """Append an entry.
+
+        Raises:
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing failed for any other reason.
+        """
+        ...
+
+    def add_stream(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Append an entry of any length; exceptions of the iterator are passed on.
+
+        Raises:
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing failed for any other reason.
+        """
+        ...
+
+    def commit(self) -> None:
+        """Finish the archive and rename it to its final name, atomically.
+
+        Raises:
+            StorageFullError: The disk is full.
+            OutputUnwritableError: Writing failed for any other reason.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Remove all files of an uncommitted archive; has no effect after ``commit``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Content of an archive that was not written by this program.
+
+    Attributes:
+        subject: Name of the entry concerned, or of the archive.
+        detail: Description for people.
+    """
+
+    subject: str
+    detail: str
+
+
+class ArchiveReader(Protocol):
+    """Reader of an existing archive."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of all entries in order; a name can occur twice if the archive was tampered with."""
+        ...
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """Yield the content of an entry in chunks.
+
+        Raises:
+            ObjectNotFoundError: The entry does not exist, or the archive is damaged.
+        """
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return the content of an entry.
+
+        Raises:
+            ObjectNotFoundError: The entry does not exist, or the archive is damaged.
+        """
+        ...
+
+    def misfits(self) -> Sequence[Misfit]:
+        """Return all content that `Archive` does not write.
+
+        This covers bytes outside entries, comments, times and attributes: anything that could carry more than
+        the entries themselves.
+
+        Raises:
+            ObjectNotFoundError: The archive can no longer be read.
+        """
+        ...
+
+
+class StoredArchives(Protocol):
+    """Reader of single entries of archives in the object store, without fetching the whole archive."""
+
+    async def read(self, key: str, name: str) -> bytes:
+        """Return the content of an entry.
+
+        Args:
+            key: Key of the archive in the object store.
+            name: Name of the entry.
+
+        Raises:
+            ObjectNotFoundError: The archive or the entry does not exist or is damaged.
+            StorageUnavailableError: The store cannot be reached.
+        """
+        ...

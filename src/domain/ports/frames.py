@@ -1,0 +1,139 @@
+"""frames."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from framecloak.domain.imaging.detections import Image
+from framecloak.domain.imaging.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """Properties of a video or an image that are known before its frames are decoded.
+
+    Attributes:
+        name: Base name of the file.
+        width, height: Size of a frame in pixels as displayed, with the rotation applied.
+        frame_count: Number of frames in presentation order; 1 for an image.
+        readable_frames: Number of leading frames that the file holds; below ``frame_count`` for a truncated
+            file.
+        frame_rate: Average frames per second; 0 for an image.
+        duration: Seconds from the start of the first frame to the end of the last; 0 for an image.
+        rotation: Clockwise rotation in degrees that makes the frames upright: 0, 90, 180 or 270.
+        continuous: True if neighbouring frames show the same scene (a video), False for unrelated images.
+    """
+
+    name: str
+    width: int
+    height: int
+    frame_count: int
+    readable_frames: int
+    frame_rate: float
+    duration: float
+    rotation: int
+    continuous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Sound track of a video.
+
+    Attributes:
+        path: File that contains the track.
+        codec: Name of the codec, such as ``aac``.
+    """
+
+    path: Path
+    codec: str
+
+
+class Frame(Protocol):
+    """One upright frame of a source. Thread-safe."""
+
+    @property
+    def index(self) -> int:
+        """Index of the frame in presentation order, from 0."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Width in pixels, as displayed."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Height in pixels, as displayed."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the frame in bytes."""
+        ...
+
+    def bgr(self) -> Image:
+        """Return the frame at its own size.
+
+        Returns:
+            (height, width, 3) uint8 in BGR order, a new contiguous array that the caller may modify.
+
+        Raises:
+            ExaminationError: The frame was not decoded, or not without errors.
+        """
+        ...
+
+    def rgb(self, width: int, height: int) -> Image:
+        """Return the frame resized to the input size of a detector, without keeping the aspect ratio.
+
+        Returns:
+            (height, width, 3) uint8 in RGB order, contiguous.
+
+        Raises:
+            ExaminationError: The frame was not decoded, or not without errors.
+        """
+        ...
+
+
+class FrameSource(Protocol):
+    """Video or image with readable frames."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """Properties that are known before decoding."""
+        ...
+
+    @property
+    def sound(self) -> Sound | None:
+        """Sound track, or None."""
+        ...
+
+    def timing(self, start: int, stop: int) -> Timing:
+        """Return the display times of the frames ``[start, stop)``, at least one.
+
+        Images are shown one after the other.
+        """
+        ...
+
+    def sha256(self) -> str:
+        """Return the hex digest of the file's bytes, waiting for a computation in progress.
+
+        Raises:
+            InputNotFoundError: The file can no longer be read.
+        """
+        ...
+
+    def frames(self, start: int, stop: int) -> Generator[Frame, None, None]:
+        """Yield every frame of ``[start, stop)`` exactly once, in presentation order.
+
+        All frames of a video have the size given by ``info``, so that coordinates are comparable between
+        frames. A frame that the decoder lost or damaged is yielded too; its pixel methods raise
+        ``ExaminationError``. Closing the generator releases the decoder.
+
+        Raises:
+            TruncatedVideoError: The stream ends before frame ``stop - 1``.
+            UnreadableVideoError: The stream cannot be decoded at all.
+        """
+        ...

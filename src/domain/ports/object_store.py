@@ -1,0 +1,110 @@
+"""object_store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """Metadata of an object in the object store.
+
+    Attributes:
+        key: Path in the store: letters, digits, ``.``, ``_``, ``-`` and ``/``.
+        size: Size in bytes.
+        modified_at: UTC.
+    """
+
+    key: str
+    size: int
+    modified_at: datetime
+
+
+class ObjectStore(Protocol):
+    """Store of videos and results. Objects are written atomically.
+
+    Every method raises ``StorageUnavailableError`` if the store cannot be reached or refuses, and
+    ``StorageFullError`` if it is full.
+    """
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
+        """Store a stream of any length without holding it in memory; an existing object is replaced.
+
+        Exceptions of the iterator are passed on; nothing is stored then.
+        """
+        ...
+
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        """Store a copy of a file."""
+        ...
+
+    def local(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        """Provide an object as a readable file within the block, fetched into ``scratch`` if necessary.
+
+        Raises:
+            ObjectNotFoundError: The object does not exist; raised on entering.
+        """
+        ...
+
+    def kept(self, key: str, scratch: Path) -> AbstractAsyncContextManager[Path]:
+        """Provide an object like ``local``, but keep the fetched file in a cache for repeated access.
+
+        Deleted objects are removed from the cache, although a file that is open remains readable.
+
+        Raises:
+            ObjectNotFoundError: The object does not exist; raised on entering.
+        """
+        ...
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """Yield the bytes ``[start, stop)`` in chunks.
+
+        Raises:
+            ObjectNotFoundError: The object does not exist; raised with the first chunk.
+        """
+        ...
+
+    async def stat(self, key: str) -> StoredObject:
+        """Return the metadata of an object.
+
+        Raises:
+            ObjectNotFoundError: The object does not exist.
+        """
+        ...
+
+    async def remove(self, key: str) -> None:
+        """Delete an object; a missing one is ignored."""
+        ...
+
+    async def remove_all(self, prefix: str) -> int:
+        """Delete all objects whose key starts with ``prefix`` and return their number."""
+        ...
+
+    async def remove_partial(self, before: datetime) -> int:
+        """Delete incomplete uploads left behind by killed processes and return their number.
+
+        Args:
+            before: Only uploads last written to before this time; uploads in progress must be younger.
+        """
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """Yield all objects whose key starts with ``prefix``, in order of their keys."""
+        ...
+
+    async def presigned_get(self, key: str, filename: str, lasts: timedelta) -> str:
+        """Return a temporary URL for downloading an object under a file name."""
+        ...
+
+    async def presigned_put(self, key: str, lasts: timedelta) -> str:
+        """Return a temporary URL for uploading an object by HTTP PUT."""
+        ...
+
+    async def ping(self) -> None:
+        """Check the connection."""
+        ...

@@ -1,0 +1,86 @@
+"""pixels."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from framecloak.domain.anonymization.model.options import Appearance, RedactionShape, RedactionStyle
+from framecloak.domain.imaging.detections import FloatArray, Image
+from framecloak.domain.ports.frames import Frame
+
+
+class Redactor(Protocol):
+    """Renderer that makes regions of an image unrecognisable."""
+
+    def redact(self, image: Image, boxes: FloatArray, style: RedactionStyle, shape: RedactionShape) -> None:
+        """Redact the pixels inside the boxes, in place.
+
+        Args:
+            image: (h, w, 3) uint8 BGR, contiguous; modified.
+            boxes: (n, 4) ``x1, y1, x2, y2`` in pixels; every pixel that a box touches is redacted.
+            style: Replacement of the pixels. No style keeps more than a few dozen mean colours per face.
+            shape: The box itself, or the ellipse inscribed in it.
+        """
+        ...
+
+
+class FrameEncoder(Protocol):
+    """Encoder of images into file bytes without metadata."""
+
+    def encode(self, image: Image, appearance: Appearance) -> bytes:
+        """Encode (h, w, 3) uint8 BGR in the format and quality of ``appearance``."""
+        ...
+
+
+class FrameReader(Protocol):
+    """Decoder of the files that a `FrameEncoder` writes, as a recipient of the result would see them."""
+
+    def read(self, data: bytes, index: int) -> Frame:
+        """Return the frame in the bytes of an image file.
+
+        Invalid bytes may be detected only when the pixels of the frame are read.
+
+        Args:
+            data: The whole file.
+            index: Index of the frame.
+
+        Raises:
+            ExaminationError: The bytes are not an image.
+        """
+        ...
+
+
+class PictureReader(Protocol):
+    """Decoder of untrusted images. Thread-safe."""
+
+    def read(self, data: bytes) -> Frame:
+        """Decode an image; of an animation, the first frame.
+
+        Args:
+            data: Content of an image file.
+
+        Returns:
+            The upright image.
+
+        Raises:
+            InvalidImageError: The bytes are not an image, or the image is damaged or in an unsupported
+                format.
+            ImageTooLargeError: The image has too many pixels; detected before decoding.
+        """
+        ...
+
+
+class Shrinker(Protocol):
+    """Generator of image previews. Blocking; call it outside the event loop."""
+
+    def __call__(self, picture: bytes, width: int) -> bytes:
+        """Return an image as JPEG, at most ``width`` pixels wide.
+
+        Args:
+            picture: JPEG, PNG or WebP file that this program has written.
+            width: Maximum width in pixels; a narrower image keeps its size.
+
+        Raises:
+            ObjectNotFoundError: The image is damaged.
+        """
+        ...

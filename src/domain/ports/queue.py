@@ -1,0 +1,53 @@
+"""queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from framecloak.domain.anonymization.model.request import Priority
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker process with a recent heartbeat.
+
+    Attributes:
+        name: Host and process.
+        queues: Queues that it processes.
+        seen_at: Time of the last heartbeat, UTC.
+    """
+
+    name: str
+    queues: tuple[str, ...]
+    seen_at: datetime
+
+
+class JobQueue(Protocol):
+    """Queue that wakes workers. The work itself is recorded in the database, which is authoritative.
+
+    Every method raises ``QueueUnavailableError`` if the queue cannot be reached.
+    """
+
+    async def call_for(self, request_id: UUID, priority: Priority) -> None:
+        """Enqueue a wake-up for one slice of a request. A superfluous wake-up does no harm."""
+        ...
+
+    async def tickets(self) -> Mapping[UUID, int]:
+        """Return the number of waiting wake-ups by request."""
+        ...
+
+    async def clean_up(self) -> None:
+        """Enqueue a clean-up of expired objects."""
+        ...
+
+    async def workers(self) -> Sequence[WorkerInfo]:
+        """Return the workers that process slices, without those that only clean up."""
+        ...
+
+    async def ping(self) -> None:
+        """Check the connection."""
+        ...
